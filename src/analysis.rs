@@ -1,0 +1,348 @@
+//! The pass over all traces: rebuild, detect, book. Partial results of disjoint sets of traces merge.
+//!
+//! Traces whose operations depend on what other traces say (a service was called that recorded nothing) wait until all
+//! others were seen; there are few of them, and the rest is never touched twice.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+use rayon::prelude::*;
+
+use crate::detectors::{Attribution, Detectors, RetrySequences, Shared};
+use crate::findings::Findings;
+use crate::frame::{Frame, SpanKind, StatusCode, Symbol};
+use crate::trace::{CalleeNames, Facts, NO_ROW, OverlapTolerance, RootReason, TraceModel, TraceView};
+
+/// What the pass does.
+#[derive(Clone, Debug)]
+pub struct AnalysisSettings {
+    /// Detectors with their thresholds.
+    pub detectors: Detectors,
+    /// Names of those to run, `latency-attribution` among them.
+    pub enabled: Vec<&'static str>,
+    /// How far siblings may overlap and still count as sequential.
+    pub overlap_tolerance: OverlapTolerance,
+}
+
+impl AnalysisSettings {
+    fn is_enabled(&self, name: &str) -> bool {
+        self.enabled.contains(&name)
+    }
+}
+
+/// What is counted whatever the detectors find.
+#[derive(Clone, Debug, Default)]
+pub struct Totals {
+    /// Spans kept after duplicates were dropped.
+    pub spans: u64,
+    /// Traces.
+    pub traces: u64,
+    /// Spans without parent id.
+    pub roots: u64,
+    /// Calls by number of [`TargetKind`](crate::trace::TargetKind), heartbeats and plumbing included.
+    pub calls: [u64; 5],
+    /// Summed durations of the roots, in ns.
+    pub root_duration_ns: i128,
+    /// Start of the first span, in ns since 1970.
+    pub first_start: Option<i64>,
+    /// End of the last span, in ns since 1970.
+    pub last_end: Option<i64>,
+    /// Spans with status error.
+    pub errors: u64,
+}
+
+/// What was odd about the data.
+#[derive(Clone, Debug, Default)]
+pub struct Quality {
+    /// Spans whose parent id is not in the input.
+    pub orphans: u64,
+    /// Traces without a span that has no parent id.
+    pub missing_roots: u64,
+    /// Exact re-exports that were dropped.
+    pub duplicates: u64,
+    /// Spans that share an id with another span.
+    pub id_collisions: u64,
+    /// SERVER halves that share their CLIENT half's id.
+    pub shared_ids: u64,
+    /// Cycles of parents that were cut.
+    pub cycles: u64,
+    /// Spans cut to their parent's window.
+    pub clamped: u64,
+    /// Spans without kind.
+    pub without_kind: u64,
+    /// Spans with a status, OK or error.
+    pub with_status: u64,
+    /// Calls whose target is known only by the span's name.
+    pub without_target: u64,
+    /// Server spans that stick out of their client span, by (caller, callee).
+    pub clock_skew: BTreeMap<(Symbol, Symbol), ClockSkew>,
+}
+
+/// How far server spans stick out of their client spans.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ClockSkew {
+    /// Number of such spans.
+    pub spans: u64,
+    /// The largest distance in ns.
+    pub max_ns: i64,
+}
+
+/// Distance in ns by which a server span may stick out of its client span before that is called skew: the coarsest
+/// resolution that common exporters of spans have (Jaeger, Zipkin: microseconds).
+const SKEW_RESOLUTION_NS: i64 = 1_000;
+
+/// Results of a set of traces. Merging the results of disjoint sets gives the results of their union.
+#[derive(Debug, Default)]
+pub struct Partial {
+    /// Findings by detector, in the order of [`Detectors::all`].
+    pub findings: Vec<Findings>,
+    /// Path time.
+    pub attribution: Attribution,
+    /// Facts that tables need beside findings.
+    pub shared: Shared,
+    /// Totals.
+    pub totals: Totals,
+    /// Data quality.
+    pub quality: Quality,
+    callee_names: CalleeNames,
+    waiting: Vec<u32>,
+}
+
+impl Partial {
+    /// Takes in the results of other traces.
+    pub fn merge(&mut self, other: Self) {
+        if self.findings.is_empty() {
+            self.findings = other.findings;
+        } else {
+            for (own, findings) in self.findings.iter_mut().zip(other.findings) {
+                own.merge(findings);
+            }
+        }
+        self.attribution.merge(other.attribution);
+        self.shared.windows.merge(other.shared.windows);
+        for (entry, count) in other.shared.failed_entries {
+            *self.shared.failed_entries.entry(entry).or_default() += count;
+        }
+        self.callee_names.merge(other.callee_names);
+        self.waiting.extend(other.waiting);
+
+        let (own, totals) = (&mut self.totals, other.totals);
+        own.spans += totals.spans;
+        own.traces += totals.traces;
+        own.roots += totals.roots;
+        own.errors += totals.errors;
+        own.root_duration_ns += totals.root_duration_ns;
+        for (own, calls) in own.calls.iter_mut().zip(totals.calls) {
+            *own += calls;
+        }
+        own.first_start = own.first_start.into_iter().chain(totals.first_start).min();
+        own.last_end = own.last_end.into_iter().chain(totals.last_end).max();
+
+        let (own, quality) = (&mut self.quality, other.quality);
+        own.orphans += quality.orphans;
+        own.missing_roots += quality.missing_roots;
+        own.duplicates += quality.duplicates;
+        own.id_collisions += quality.id_collisions;
+        own.shared_ids += quality.shared_ids;
+        own.cycles += quality.cycles;
+        own.clamped += quality.clamped;
+        own.without_kind += quality.without_kind;
+        own.with_status += quality.with_status;
+        own.without_target += quality.without_target;
+        for (pair, skew) in quality.clock_skew {
+            let own = own.clock_skew.entry(pair).or_default();
+            own.spans += skew.spans;
+            own.max_ns = own.max_ns.max(skew.max_ns);
+        }
+    }
+}
+
+/// Analyses all traces of `frame` on the threads of the current rayon pool. `done` is told after each piece of work how
+/// many spans it held; once `cancelled` is set, the rest is left out.
+pub fn analyse(
+    frame: &Frame,
+    facts: &Facts,
+    settings: &AnalysisSettings,
+    done: &(dyn Fn(u64) + Sync),
+    cancelled: &AtomicBool,
+) -> Partial {
+    let pieces = pieces(frame);
+    let mut partial = pieces
+        .par_iter()
+        .map(|traces| {
+            let mut worker = Worker::new(settings);
+            if !cancelled.load(Ordering::Relaxed) {
+                for index in traces.clone() {
+                    worker.first_visit(frame, facts, settings, index);
+                }
+                done((frame.trace_starts[traces.end as usize] - frame.trace_starts[traces.start as usize]) as u64);
+            }
+            worker.partial
+        })
+        .reduce_with(merged)
+        .unwrap_or_default();
+
+    let waiting = std::mem::take(&mut partial.waiting);
+    let callee_names = std::mem::take(&mut partial.callee_names);
+    let late = waiting
+        .par_chunks(1024)
+        .map(|traces| {
+            let mut worker = Worker::new(settings);
+            for &index in traces {
+                worker.model.rebuild(frame.trace(index as usize), facts);
+                worker.model.name_operations(&callee_names);
+                worker.analyse_trace(frame, facts, settings, index);
+            }
+            worker.partial
+        })
+        .reduce_with(merged);
+    if let Some(late) = late {
+        partial.merge(late);
+    }
+    if partial.findings.is_empty() {
+        partial.findings.resize_with(settings.detectors.all().len(), Findings::default);
+    }
+    partial.shared.traces = partial.totals.traces;
+    partial
+}
+
+/// The view of one trace as [`analyse`] would see it, with the operations that other traces name, and its findings.
+pub fn with_trace<T>(
+    frame: &Frame,
+    facts: &Facts,
+    settings: &AnalysisSettings,
+    index: u32,
+    look: impl FnOnce(&TraceView<'_>, &[Findings]) -> T,
+) -> T {
+    let mut callee_names = CalleeNames::default();
+    let mut worker = Worker::new(settings);
+    if worker.model.rebuild(frame.trace(index as usize), facts) {
+        for other in 0..frame.trace_count() {
+            worker.model.rebuild(frame.trace(other), facts);
+            callee_names.learn(worker.model.calls());
+        }
+        worker.model.rebuild(frame.trace(index as usize), facts);
+    }
+    worker.model.name_operations(&callee_names);
+    worker.analyse_trace(frame, facts, settings, index);
+    let trace_id = frame.trace_ids[index as usize];
+    let view = worker.model.view(index, trace_id, facts, settings.overlap_tolerance);
+    look(&view, &worker.partial.findings)
+}
+
+fn merged(mut left: Partial, right: Partial) -> Partial {
+    left.merge(right);
+    left
+}
+
+/// Ranges of traces of about equal numbers of spans, many more than threads, so that none of them waits long.
+fn pieces(frame: &Frame) -> Vec<std::ops::Range<u32>> {
+    const SPANS_OF_PIECE: usize = 1 << 16;
+    let mut pieces = Vec::new();
+    let mut first = 0;
+    for trace in 0..frame.trace_count() {
+        if frame.trace_starts[trace + 1] - frame.trace_starts[first] >= SPANS_OF_PIECE || trace + 1 == frame.trace_count() {
+            pieces.push(first as u32..trace as u32 + 1);
+            first = trace + 1;
+        }
+    }
+    pieces
+}
+
+struct Worker {
+    model: TraceModel,
+    retries: RetrySequences,
+    partial: Partial,
+}
+
+impl Worker {
+    fn new(settings: &AnalysisSettings) -> Self {
+        let mut partial = Partial::default();
+        partial.findings.resize_with(settings.detectors.all().len(), Findings::default);
+        Self { model: TraceModel::default(), retries: RetrySequences::default(), partial }
+    }
+
+    fn first_visit(&mut self, frame: &Frame, facts: &Facts, settings: &AnalysisSettings, index: u32) {
+        let must_wait = self.model.rebuild(frame.trace(index as usize), facts);
+        self.partial.callee_names.learn(self.model.calls());
+        if must_wait {
+            self.partial.waiting.push(index);
+        } else {
+            self.analyse_trace(frame, facts, settings, index);
+        }
+    }
+
+    fn analyse_trace(&mut self, frame: &Frame, facts: &Facts, settings: &AnalysisSettings, index: u32) {
+        let trace = self.model.view(index, frame.trace_ids[index as usize], facts, settings.overlap_tolerance);
+        count(&trace, &mut self.partial.totals, &mut self.partial.quality, &mut self.partial.shared.failed_entries);
+        self.retries.rebuild(&trace);
+        self.partial.shared.windows.add(&trace, &self.retries);
+        for (detector, findings) in settings.detectors.all().into_iter().zip(&mut self.partial.findings) {
+            if settings.is_enabled(detector.description().name) {
+                detector.detect(&trace, &self.retries, findings);
+            }
+        }
+        if settings.is_enabled(crate::detectors::LATENCY_ATTRIBUTION.name) {
+            self.partial.attribution.add(&trace);
+        }
+    }
+}
+
+fn count(
+    trace: &TraceView<'_>,
+    totals: &mut Totals,
+    quality: &mut Quality,
+    failed_entries: &mut HashMap<(Symbol, Symbol), u64, FixedState>,
+) {
+    let tree = trace.tree;
+    totals.traces += 1;
+    totals.spans += tree.len() as u64;
+    for call in &trace.calls.calls {
+        totals.calls[call.target.kind as usize] += u64::from(call.weight);
+    }
+    totals.first_start = totals.first_start.into_iter().chain(tree.starts.first().copied()).min();
+    totals.last_end = totals.last_end.into_iter().chain(tree.ends.iter().copied().max()).max();
+
+    let mut has_root = false;
+    for root in &tree.path_roots {
+        if root.reason == RootReason::Root {
+            has_root = true;
+            totals.roots += 1;
+            totals.root_duration_ns += i128::from(trace.duration(root.row));
+        }
+        if trace.calls.failed[root.row as usize] {
+            let entry = (trace.service(root.row), trace.entry_operation(root.row));
+            *failed_entries.entry(entry).or_default() += 1;
+        }
+    }
+    quality.missing_roots += u64::from(!has_root);
+    quality.orphans += tree.counts.orphans;
+    quality.duplicates += tree.counts.duplicates;
+    quality.id_collisions += tree.counts.id_collisions;
+    quality.shared_ids += tree.counts.shared_ids;
+    quality.cycles += tree.counts.cycles;
+    quality.clamped += trace.paths.clamped;
+    quality.without_target +=
+        trace.calls.calls.iter().filter(|call| call.target.kind == crate::trace::TargetKind::Unnamed).count() as u64;
+    for row in 0..tree.len() as u32 {
+        let facts = trace.facts_of(row);
+        quality.without_kind += u64::from(facts.kind == SpanKind::Unspecified);
+        quality.with_status += u64::from(facts.status != StatusCode::Unset);
+        totals.errors += u64::from(facts.status == StatusCode::Error);
+    }
+    for call in trace.calls.calls.iter().filter(|call| call.callee != NO_ROW && call.callee != call.row) {
+        if tree.is_async[call.callee as usize] {
+            continue;
+        }
+        let early = trace.start(call.row) - trace.start(call.callee);
+        let late = trace.end(call.callee) - trace.end(call.row);
+        let distance = early.max(late);
+        if distance > SKEW_RESOLUTION_NS {
+            let skew = quality.clock_skew.entry((call.caller_service, trace.service(call.callee))).or_default();
+            skew.spans += 1;
+            skew.max_ns = skew.max_ns.max(distance);
+        }
+    }
+}

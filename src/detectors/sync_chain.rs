@@ -1,0 +1,279 @@
+//! `sync-chain`: more synchronous hops in a row than one request should wait for.
+
+use std::cmp::Reverse;
+
+use hashbrown::HashMap;
+
+use crate::findings::{Finding, Findings};
+use crate::frame::Symbol;
+use crate::trace::{NO_ROW, Row, Target, TargetKind, TraceView};
+
+use super::description::{Aggregate, Cell, Column, Description, Pattern, RankedBy, Unit};
+use super::retry_sequences::RetrySequences;
+use super::{Detector, thresholds};
+
+thresholds! {
+    /// The detector of synchronous chains and its thresholds.
+    SyncChain {
+        /// Synchronous hops from service to service in a row that are still fine.
+        max_hops: u32 = 3,
+    }
+}
+
+const HOPS: usize = 0;
+const REVISITS: usize = 1;
+const DURATION: usize = 2;
+const DEEP_CRITICAL: usize = 3;
+
+const CHAIN: usize = 0;
+const OUTCOMES: usize = 1;
+
+static DESCRIPTION: Description = Description {
+    name: "sync-chain",
+    table: "sync_chain",
+    summary: "more synchronous hops in a row than one request should wait for",
+    documentation: "\
+## What it does
+
+Follows calls from service to service as long as each caller waits. Every sequence of `max_hops` hops that goes on is a
+finding; its chain is the longest below. Databases, topics and external hosts are no hops; calls within a service and
+INTERNAL spans add none; what is sent over a topic, or starts after its parent ended, begins a chain of its own.
+
+## Why it hurts
+
+Latencies add up and availabilities multiply: five services in a row that each answer 99.9 % of requests answer 99.5 %.
+Every service of the chain holds a thread, a connection and a request in memory while the deepest one works, and one slow
+service slows them all.
+
+## What it looks like
+
+    SERVER web > SERVER cart > SERVER pricing > SERVER tax > SERVER rates
+
+`deep_critical_ns` is the critical-path time spent in and below the first hop that is too many. `success_rate` is the
+product, over the hops, of the share of calls that did not fail.
+
+## How to fix it
+
+Take a hop out: let the first service fetch what the deep one needs, keep a local copy fed by events, merge services that
+never work apart, or answer the request before the deep work is done (a topic instead of a call).
+
+## When it is wrong
+
+Gateways, sidecars and service meshes that report as services of their own add hops that cost little. A chain with a
+`revisits` flag may be a callback by design.
+
+## References
+
+Google, \"The Site Reliability Workbook\", 2018, on the arithmetic of dependent availabilities (\"The Calculus of Service
+Availability\", ACM Queue 15(2), 2017).",
+    thresholds: SyncChain::THRESHOLDS,
+    columns: &[
+        Column { name: "rank", unit: Unit::Count, doc: "place in the ranking by deep_critical_ns", aggregate: Aggregate::Rank },
+        Column { name: "pattern_id", unit: Unit::Id, doc: "id of the row, the same in every run", aggregate: Aggregate::PatternId },
+        Column { name: "chain", unit: Unit::Names, doc: "services from the entry to the deepest", aggregate: Aggregate::MostFrequentList(CHAIN) },
+        Column { name: "hops", unit: Unit::Count, doc: "hops of that chain", aggregate: Aggregate::Derived(hops_of_chain) },
+        Column { name: "revisits", unit: Unit::Flag, doc: "whether a service occurs twice in it", aggregate: Aggregate::MostFrequentFlag(REVISITS) },
+        Column { name: "entry_service", unit: Unit::Text, doc: "service where the waiting begins", aggregate: Aggregate::Key(0) },
+        Column { name: "entry_operation", unit: Unit::Text, doc: "operation there", aggregate: Aggregate::Key(1) },
+        Column { name: "traces", unit: Unit::Count, doc: "traces with the pattern", aggregate: Aggregate::Traces },
+        Column { name: "trace_share", unit: Unit::Share, doc: "their share of all traces", aggregate: Aggregate::TraceShare },
+        Column { name: "duration_p50_ns", unit: Unit::Nanoseconds, doc: "median duration of the entry", aggregate: Aggregate::Quantile(DURATION, 0.5) },
+        Column { name: "duration_p95_ns", unit: Unit::Nanoseconds, doc: "95th percentile of the same", aggregate: Aggregate::Quantile(DURATION, 0.95) },
+        Column { name: "duration_p99_ns", unit: Unit::Nanoseconds, doc: "99th percentile of the same", aggregate: Aggregate::Quantile(DURATION, 0.99) },
+        Column { name: "deep_critical_ns", unit: Unit::Nanoseconds, doc: "critical-path time in and below the first hop that is too many: the impact", aggregate: Aggregate::Sum(DEEP_CRITICAL) },
+        Column { name: "success_rate", unit: Unit::Share, doc: "product over the hops of the share of calls that did not fail", aggregate: Aggregate::Derived(success_rate) },
+        Column { name: "example_trace_id", unit: Unit::Id, doc: "the trace with the largest impact", aggregate: Aggregate::ExampleTrace },
+    ],
+    terminal_columns: &["rank", "entry_service", "entry_operation", "chain", "hops", "traces", "duration_p50_ns", "duration_p99_ns", "deep_critical_ns", "success_rate", "example_trace_id"],
+    ranked_by: &[RankedBy::Largest("deep_critical_ns")],
+};
+
+/// Length of the chain shown: that of the most frequent one.
+fn hops_of_chain(pattern: &Pattern<'_>) -> Cell {
+    let mut chains: Vec<&[i64]> = pattern.lists(CHAIN).collect();
+    chains.sort_unstable();
+    let most_frequent = chains
+        .chunk_by(|left, right| left == right)
+        .min_by_key(|same| (Reverse(same.len()), same[0]))
+        .map_or(1, |same| same[0].len());
+    Cell::Int(most_frequent as i64 - 1)
+}
+
+/// Product over the hops of the share of findings in which the hop did not fail.
+fn success_rate(pattern: &Pattern<'_>) -> Cell {
+    let mut by_hop: Vec<(u64, u64)> = Vec::new();
+    for outcomes in pattern.lists(OUTCOMES) {
+        if by_hop.len() < outcomes.len() {
+            by_hop.resize(outcomes.len(), (0, 0));
+        }
+        for ((succeeded, all), &failed) in by_hop.iter_mut().zip(outcomes) {
+            *succeeded += u64::from(failed == 0);
+            *all += 1;
+        }
+    }
+    Cell::Float(by_hop.iter().map(|&(succeeded, all)| succeeded as f64 / all as f64).product())
+}
+
+/// The hop that a span is the callee of.
+#[derive(Clone, Copy)]
+struct Hop {
+    /// The callee.
+    row: Row,
+    /// Row of the call's span.
+    call: Row,
+    /// Index of the hop before, or `usize::MAX`.
+    before: usize,
+    /// Number of the hop from the segment's root, from 1.
+    depth: u32,
+}
+
+const NO_HOP: usize = usize::MAX;
+
+impl Detector for SyncChain {
+    fn description(&self) -> &'static Description {
+        &DESCRIPTION
+    }
+
+    fn threshold(&self, name: &str) -> Option<u64> {
+        self.threshold_value(name)
+    }
+
+    fn measured_against(&self) -> f64 {
+        f64::from(self.max_hops)
+    }
+
+    fn detect(&self, trace: &TraceView<'_>, _retries: &RetrySequences, findings: &mut Findings) {
+        let tree = trace.tree;
+        let possible = trace.calls.calls.iter().filter(|call| call.callee != NO_ROW).count();
+        if possible <= self.max_hops as usize {
+            return;
+        }
+        // A child that starts strictly after its parent ended is not waited for.
+        let mut segments = vec![NO_ROW; tree.len()];
+        for &row in &tree.top_down {
+            let parent = tree.waiting_parent(row);
+            let waited_for = parent != NO_ROW && trace.start(row) <= trace.end(parent);
+            segments[row as usize] = if waited_for { segments[parent as usize] } else { row };
+        }
+        let mut call_to = vec![NO_ROW; tree.len()];
+        for call in trace.calls.calls.iter().filter(|call| call.counts && call.callee != NO_ROW) {
+            let caller_row = if call.callee == call.row { tree.parents[call.row as usize] } else { call.row };
+            let leaves = trace.service(call.callee) != call.caller_service;
+            if leaves && segments[caller_row as usize] == segments[call.callee as usize] {
+                call_to[call.callee as usize] = call.row;
+            }
+        }
+        let mut hops: Vec<Hop> = Vec::new();
+        let mut hop_at = vec![NO_HOP; tree.len()];
+        let mut deepest = 0;
+        for &row in &tree.top_down {
+            let before = if segments[row as usize] == row { NO_HOP } else { hop_at[tree.parents[row as usize] as usize] };
+            hop_at[row as usize] = before;
+            if call_to[row as usize] != NO_ROW {
+                let depth = if before == NO_HOP { 1 } else { hops[before].depth + 1 };
+                hop_at[row as usize] = hops.len();
+                deepest = deepest.max(depth);
+                hops.push(Hop { row, call: call_to[row as usize], before, depth });
+            }
+        }
+        if deepest <= self.max_hops {
+            return;
+        }
+        self.report(trace, &segments, &hops, findings);
+    }
+}
+
+/// What goes on below one sequence of the first hops.
+struct Continuation {
+    deep_critical_ns: i64,
+    first_call: Row,
+    longest: usize,
+}
+
+impl SyncChain {
+    fn report(&self, trace: &TraceView<'_>, segments: &[Row], hops: &[Hop], findings: &mut Findings) {
+        // For each hop too many, the sequence of services above it; every deeper hop belongs to the one above it.
+        let mut continuations: Vec<Continuation> = Vec::new();
+        let mut by_sequence: HashMap<(Row, Vec<Symbol>), usize> = HashMap::new();
+        let mut continuation_of = vec![usize::MAX; hops.len()];
+        for (index, hop) in hops.iter().enumerate() {
+            if hop.depth <= self.max_hops {
+                continue;
+            }
+            if hop.depth > self.max_hops + 1 {
+                continuation_of[index] = continuation_of[hop.before];
+            } else {
+                let sequence: Vec<Symbol> = services_down_to(trace, hops, hop.before);
+                let number = *by_sequence.entry((segments[hop.row as usize], sequence)).or_insert_with(|| {
+                    continuations.push(Continuation { deep_critical_ns: 0, first_call: hop.call, longest: index });
+                    continuations.len() - 1
+                });
+                continuation_of[index] = number;
+                continuations[number].deep_critical_ns += trace.path_time(hop.call);
+            }
+            let continuation = &mut continuations[continuation_of[index]];
+            let longest = continuation.longest;
+            let path_time = |index: usize| trace.path_time(hops[index].call);
+            let order = (hops[index].depth, path_time(index)).cmp(&(hops[longest].depth, path_time(longest)));
+            let is_better = order.is_gt()
+                || (order.is_eq()
+                    && index != longest
+                    && services_down_to(trace, hops, index) < services_down_to(trace, hops, longest));
+            if is_better {
+                continuation.longest = index;
+            }
+        }
+        let mut ordered: Vec<(&(Row, Vec<Symbol>), &usize)> = by_sequence.iter().collect();
+        ordered.sort_unstable();
+        for ((segment, sequence), &number) in ordered {
+            let continuation = &continuations[number];
+            let entry_service = trace.service(*segment);
+            let entry_operation = trace.entry_operation(*segment);
+            let mut chain = vec![entry_service];
+            chain.extend(services_down_to(trace, hops, continuation.longest));
+            let way: Vec<&Hop> = way_down_to(hops, continuation.longest).collect();
+            let outcomes: Vec<i64> =
+                way.iter().rev().map(|hop| i64::from(trace.calls.failed[hop.call as usize])).collect();
+            let span_ids: Vec<_> = way.iter().rev().map(|hop| trace.span_id(hop.call)).collect();
+            let revisits = (1..chain.len()).any(|index| chain[..index].contains(&chain[index]));
+            let as_numbers = |symbols: &[Symbol]| symbols.iter().map(|symbol| i64::from(symbol.0)).collect::<Vec<i64>>();
+            let mut key = as_numbers(&[entry_service, entry_operation]);
+            key.extend(as_numbers(sequence));
+            let details = {
+                let mut details = [0; DEEP_CRITICAL + 1];
+                details[HOPS] = chain.len() as i64 - 1;
+                details[REVISITS] = i64::from(revisits);
+                details[DURATION] = trace.duration(*segment);
+                details[DEEP_CRITICAL] = continuation.deep_critical_ns;
+                details
+            };
+            findings.push(Finding {
+                trace: trace.index,
+                span_id: trace.span_id(continuation.first_call),
+                service: entry_service,
+                operation: entry_operation,
+                target: chain.last().map(|&name| Target { name, kind: TargetKind::Service }),
+                start: trace.start(*segment),
+                measured: chain.len() as f64 - 1.0,
+                impact_ns: continuation.deep_critical_ns,
+                induced: false,
+                span_ids: &span_ids,
+                key: &key,
+                details: &details,
+                lists: &[&as_numbers(&chain), &outcomes],
+            });
+        }
+    }
+}
+
+/// The hops from `hop` up to the segment's root.
+fn way_down_to(hops: &[Hop], hop: usize) -> impl Iterator<Item = &Hop> {
+    std::iter::successors(hops.get(hop), |hop| hops.get(hop.before))
+}
+
+/// The services that the hops down to `hop` reach.
+fn services_down_to(trace: &TraceView<'_>, hops: &[Hop], hop: usize) -> Vec<Symbol> {
+    let mut services: Vec<Symbol> = way_down_to(hops, hop).map(|hop| trace.service(hop.row)).collect();
+    services.reverse();
+    services
+}

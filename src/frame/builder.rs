@@ -1,0 +1,251 @@
+//! Collects spans into columns while files are read.
+//!
+//! One builder serves one decoder on one thread; [`Frame::merge`](super::Frame::merge) joins them. High-cardinality
+//! values (URLs, query texts) are never interned: a template and a hash of them are kept.
+
+use std::collections::BTreeMap;
+use std::hash::BuildHasher;
+
+use foldhash::fast::FixedState;
+
+use super::ids::{SignatureId, SpanId, Symbol, TraceId};
+use super::record::{Origin, SkipReason, SpanKind, SpanRecord, SpanSink, StatusCode, UNKNOWN_SERVICE};
+use super::schema::{ATTRIBUTE_COUNT, Attribute, attribute_of_key};
+use super::signatures::{Signature, Signatures};
+use super::symbols::Symbols;
+use super::templates::{has_placeholder, path_template, query_template, url_host};
+
+/// How many offsets of skipped parts are kept for each input.
+pub const FIRST_OFFSETS: usize = 5;
+
+/// What was left out of one input.
+#[derive(Clone, Debug, Default)]
+pub struct Skipped {
+    /// How many, by reason.
+    pub counts: BTreeMap<SkipReason, u64>,
+    /// Where the first few stood: bytes of the decompressed input, or rows for Parquet.
+    pub first_offsets: Vec<u64>,
+}
+
+impl Skipped {
+    /// Counts one more.
+    pub fn add(&mut self, reason: SkipReason, offset: u64) {
+        *self.counts.entry(reason).or_default() += 1;
+        if self.first_offsets.len() < FIRST_OFFSETS {
+            self.first_offsets.push(offset);
+        }
+    }
+
+    /// Number of parts left out.
+    pub fn total(&self) -> u64 {
+        self.counts.values().sum()
+    }
+}
+
+/// Span columns under construction. A row is one span.
+#[derive(Debug, Default)]
+pub struct FrameBuilder {
+    pub(crate) trace_ids: Vec<TraceId>,
+    pub(crate) span_ids: Vec<SpanId>,
+    pub(crate) parent_span_ids: Vec<SpanId>,
+    pub(crate) starts: Vec<i64>,
+    pub(crate) durations: Vec<i64>,
+    pub(crate) signatures_of_rows: Vec<SignatureId>,
+    pub(crate) arguments: Vec<u64>,
+    pub(crate) symbols: Symbols,
+    pub(crate) signatures: Signatures,
+    pub(crate) skipped: Skipped,
+    pub(crate) end_before_start: u64,
+}
+
+/// Ids, times and the rest of a span that is not in its signature.
+#[derive(Clone, Copy, Debug)]
+pub struct SpanRow {
+    /// Id of the trace.
+    pub trace_id: TraceId,
+    /// Id of the span.
+    pub span_id: SpanId,
+    /// Id of the parent, [`SpanId::NONE`] for a root.
+    pub parent_span_id: SpanId,
+    /// Start in ns since 1970.
+    pub start_unix_nano: u64,
+    /// End − start in ns; negative if the source's end lies before its start.
+    pub duration_ns: i64,
+}
+
+impl FrameBuilder {
+    /// Number of spans taken.
+    pub fn len(&self) -> usize {
+        self.span_ids.len()
+    }
+
+    /// Whether no span was taken.
+    pub fn is_empty(&self) -> bool {
+        self.span_ids.is_empty()
+    }
+
+    /// What was left out so far.
+    pub fn skipped(&self) -> &Skipped {
+        &self.skipped
+    }
+
+    /// Works out the signature and arguments of a span from its parts. `fill` puts the attributes.
+    pub fn signature(
+        &mut self,
+        service: &str,
+        name: &str,
+        kind: SpanKind,
+        status: StatusCode,
+        fill: impl FnOnce(&mut AttributeSlots<'_>),
+    ) -> (SignatureId, u64) {
+        let service = self.symbols.intern(if service.is_empty() { UNKNOWN_SERVICE } else { service });
+        let name = self.symbols.intern(name);
+        let mut slots = AttributeSlots {
+            symbols: &mut self.symbols,
+            attributes: [Symbol::EMPTY; ATTRIBUTE_COUNT],
+            ranks: [u8::MAX; ATTRIBUTE_COUNT],
+            url_hash: 0,
+            query_hash: 0,
+            error: false,
+        };
+        fill(&mut slots);
+        let AttributeSlots { mut attributes, url_hash, query_hash, error, .. } = slots;
+        if matches!(kind, SpanKind::Server | SpanKind::Consumer) {
+            // The peer of a served request is its client, whose address and port are as many as there are clients.
+            for peer in [
+                Attribute::NetPeerName,
+                Attribute::NetPeerPort,
+                Attribute::SocketPeerName,
+                Attribute::NetworkPeerAddress,
+                Attribute::NetworkPeerPort,
+            ] {
+                attributes[peer as usize] = Symbol::EMPTY;
+            }
+        }
+        attributes[Attribute::ErrorFlag as usize] = Symbol::EMPTY;
+        let status = if error && status == StatusCode::Unset { StatusCode::Error } else { status };
+        let has_query = !attributes[Attribute::DbQueryText as usize].is_empty();
+        let method = self.symbols.resolve(attributes[Attribute::HttpMethod as usize]);
+        let arguments = if has_query {
+            query_hash
+        } else if method.eq_ignore_ascii_case("GET") || method.eq_ignore_ascii_case("HEAD") {
+            url_hash
+        } else {
+            0
+        };
+        (self.signatures.intern(&Signature { service, name, kind, status, attributes }), arguments)
+    }
+
+    /// Adds a span, or counts why it cannot be taken. `offset` is where it stands in its input.
+    pub fn push_row(&mut self, row: SpanRow, signature: SignatureId, arguments: u64, offset: u64) {
+        if let Some(reason) = unusable(row.trace_id, row.span_id, row.start_unix_nano) {
+            self.skipped.add(reason, offset);
+            return;
+        }
+        let start = row.start_unix_nano as i64;
+        if row.duration_ns < 0 {
+            self.end_before_start += 1;
+        }
+        self.trace_ids.push(row.trace_id);
+        self.span_ids.push(row.span_id);
+        let own = row.parent_span_id == row.span_id;
+        self.parent_span_ids.push(if own { SpanId::NONE } else { row.parent_span_id });
+        self.starts.push(start);
+        self.durations.push(row.duration_ns.clamp(0, i64::MAX - start));
+        self.signatures_of_rows.push(signature);
+        self.arguments.push(arguments);
+    }
+}
+
+/// Why a span cannot be analysed, if it cannot: every taker of spans skips the same ones.
+pub fn unusable(trace_id: TraceId, span_id: SpanId, start_unix_nano: u64) -> Option<SkipReason> {
+    if trace_id.is_invalid() {
+        Some(SkipReason::InvalidTraceId)
+    } else if span_id.is_none() {
+        Some(SkipReason::InvalidSpanId)
+    } else if start_unix_nano == 0 || i64::try_from(start_unix_nano).is_err() {
+        Some(SkipReason::MissingStartTime)
+    } else {
+        None
+    }
+}
+
+impl SpanSink for FrameBuilder {
+    fn span(&mut self, origin: &Origin<'_>, span: &SpanRecord<'_>, offset: u64) {
+        let (signature, arguments) =
+            self.signature(&origin.service_name(), &span.name, span.kind, span.status, |slots| {
+                for attribute in &span.attributes {
+                    if let Some((known, rank)) = attribute_of_key(&attribute.key) {
+                        slots.put(known, rank, &attribute.value.to_text());
+                    }
+                }
+                for event in span.events.iter().filter(|event| event.name == "exception") {
+                    for attribute in event.attributes.iter().filter(|attribute| attribute.key == "exception.type") {
+                        slots.put(Attribute::ExceptionType, 1, &attribute.value.to_text());
+                    }
+                }
+            });
+        let duration_ns = span.end_unix_nano.wrapping_sub(span.start_unix_nano) as i64;
+        let row = SpanRow {
+            trace_id: span.trace_id,
+            span_id: span.span_id,
+            parent_span_id: span.parent_span_id,
+            start_unix_nano: span.start_unix_nano,
+            duration_ns,
+        };
+        self.push_row(row, signature, arguments, offset);
+    }
+
+    fn skip(&mut self, reason: SkipReason, offset: u64) {
+        self.skipped.add(reason, offset);
+    }
+}
+
+/// Where the attributes of one span are put before they become a signature.
+pub struct AttributeSlots<'a> {
+    symbols: &'a mut Symbols,
+    attributes: [Symbol; ATTRIBUTE_COUNT],
+    ranks: [u8; ATTRIBUTE_COUNT],
+    url_hash: u64,
+    query_hash: u64,
+    error: bool,
+}
+
+impl AttributeSlots<'_> {
+    /// Puts a value that came under spelling number `rank` of `attribute`. The spelling with the lowest number wins; of
+    /// one spelling, the last value. Empty values are absent values.
+    pub fn put(&mut self, attribute: Attribute, rank: u8, value: &str) {
+        if value.is_empty() || rank > self.ranks[attribute as usize] {
+            return;
+        }
+        self.ranks[attribute as usize] = rank;
+        match attribute {
+            Attribute::UrlFull => {
+                self.url_hash = nonzero_hash(value);
+                self.derive(Attribute::UrlHost, url_host(value).unwrap_or_default());
+                if self.ranks[Attribute::UrlPath as usize] == u8::MAX {
+                    self.derive(Attribute::UrlPath, &path_template(value));
+                }
+            }
+            Attribute::UrlPath => self.derive(Attribute::UrlPath, &path_template(value)),
+            Attribute::DbQueryText => {
+                self.query_hash = if has_placeholder(value) { 0 } else { nonzero_hash(value) };
+                self.derive(Attribute::DbQueryText, &query_template(value));
+            }
+            Attribute::DbConnectionString => {
+                self.derive(Attribute::DbConnectionString, url_host(value).unwrap_or_default());
+            }
+            Attribute::ErrorFlag => self.error = value == "true",
+            _ => self.derive(attribute, value),
+        }
+    }
+
+    fn derive(&mut self, attribute: Attribute, value: &str) {
+        self.attributes[attribute as usize] = self.symbols.intern(value);
+    }
+}
+
+/// Arguments are compared by this hash alone; 0 stands for "not known". The seed is fixed, so that runs agree.
+fn nonzero_hash(text: &str) -> u64 {
+    FixedState::with_seed(0x7472_6163_6573_6361).hash_one(text).max(1)
+}

@@ -1,0 +1,26 @@
+//! Spans as typed columns, strings as symbols.
+//!
+//! A decoder hands over [`SpanRecord`]s (or, where its source is columnar, rows and signatures) to a [`FrameBuilder`];
+//! the builders of all inputs are merged into one [`Frame`], whose rows are in trace order.
+
+mod builder;
+//mod canonical;
+mod columns;
+mod ids;
+mod record;
+mod schema;
+mod signatures;
+mod symbols;
+mod templates;
+
+pub use builder::{AttributeSlots, FIRST_OFFSETS, FrameBuilder, Skipped, SpanRow, unusable};
+//pub use canonical::CanonicalWriter;
+pub use columns::{Frame, TraceRows};
+pub use ids::{SignatureId, SpanId, Symbol, TraceId};
+pub use record::{
+    Event, KeyValue, Link, Origin, SkipReason, SpanKind, SpanRecord, SpanSink, StatusCode, UNKNOWN_SERVICE, Value,
+};
+pub use schema::{ATTRIBUTE_COUNT, Attribute, attribute_of_key};
+pub use signatures::{Signature, Signatures};
+pub use symbols::Symbols;
+pub use templates::{name_template, path_template, query_template, url_host};

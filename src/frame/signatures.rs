@@ -1,0 +1,122 @@
+//! Span signatures: all that is said of a span but its ids, times and arguments.
+//!
+//! Production traces repeat: a million spans have a few thousand signatures. So what depends on the signature alone
+//! (class, target, operation, own failure, …) is worked out once for each, and a span's row holds one number.
+
+use foldhash::fast::FixedState;
+use hashbrown::HashTable;
+use std::hash::BuildHasher;
+
+use super::ids::{SignatureId, Symbol};
+use super::record::{SpanKind, StatusCode};
+use super::schema::{ATTRIBUTE_COUNT, Attribute};
+
+/// A signature with its attributes spread out.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Signature {
+    /// `service.name`.
+    pub service: Symbol,
+    /// The span's name.
+    pub name: Symbol,
+    /// The span's kind.
+    pub kind: SpanKind,
+    /// The status code.
+    pub status: StatusCode,
+    /// Values by [`Attribute`]; [`Symbol::EMPTY`] where absent.
+    pub attributes: [Symbol; ATTRIBUTE_COUNT],
+}
+
+impl Signature {
+    /// The value of `attribute`, [`Symbol::EMPTY`] where absent.
+    pub fn get(&self, attribute: Attribute) -> Symbol {
+        self.attributes[attribute as usize]
+    }
+}
+
+/// An interner of signatures, stored as words: service, name, kind and status, then pairs of attribute and value.
+#[derive(Clone, Debug, Default)]
+pub struct Signatures {
+    words: Vec<u32>,
+    ends: Vec<usize>,
+    table: HashTable<u32>,
+    hasher: FixedState,
+    scratch: Vec<u32>,
+}
+
+impl Signatures {
+    /// The number of the signature, new or known.
+    pub fn intern(&mut self, signature: &Signature) -> SignatureId {
+        let mut scratch = std::mem::take(&mut self.scratch);
+        scratch.clear();
+        scratch.extend([signature.service.0, signature.name.0, signature.kind as u32 | (signature.status as u32) << 8]);
+        for (attribute, value) in (0u32..).zip(&signature.attributes) {
+            if !value.is_empty() {
+                scratch.extend([attribute, value.0]);
+            }
+        }
+        let id = self.intern_words(&scratch);
+        self.scratch = scratch;
+        id
+    }
+
+    fn intern_words(&mut self, new: &[u32]) -> SignatureId {
+        let hash = self.hasher.hash_one(new);
+        let Self { words, ends, table, hasher, .. } = self;
+        if let Some(&number) = table.find(hash, |&number| words_of(words, ends, number) == new) {
+            return SignatureId(number);
+        }
+        let number = u32::try_from(ends.len()).expect("fewer than 2^32 signatures");
+        words.extend_from_slice(new);
+        ends.push(words.len());
+        table.insert_unique(hash, number, |&number| hasher.hash_one(words_of(words, ends, number)));
+        SignatureId(number)
+    }
+
+    /// The signature with number `id`.
+    pub fn resolve(&self, id: SignatureId) -> Signature {
+        let words = words_of(&self.words, &self.ends, id.0);
+        let mut attributes = [Symbol::EMPTY; ATTRIBUTE_COUNT];
+        for pair in words[3..].chunks_exact(2) {
+            attributes[pair[0] as usize] = Symbol(pair[1]);
+        }
+        Signature {
+            service: Symbol(words[0]),
+            name: Symbol(words[1]),
+            kind: SpanKind::from_number(i64::from(words[2] & 0xff)),
+            status: StatusCode::from_number(i64::from(words[2] >> 8)),
+            attributes,
+        }
+    }
+
+    /// Number of signatures.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// Takes in all signatures of `other`, whose symbols `symbols` maps to this side's; the answer maps `other`'s
+    /// signature numbers to this side's.
+    pub fn absorb(&mut self, other: &Self, symbols: &[Symbol]) -> Vec<SignatureId> {
+        (0..other.len() as u32)
+            .map(|number| {
+                let mut signature = other.resolve(SignatureId(number));
+                signature.service = symbols[signature.service.index()];
+                signature.name = symbols[signature.name.index()];
+                for value in &mut signature.attributes {
+                    *value = symbols[value.index()];
+                }
+                self.intern(&signature)
+            })
+            .collect()
+    }
+}
+
+fn words_of<'a>(words: &'a [u32], ends: &[usize], number: u32) -> &'a [u32] {
+    let number = number as usize;
+    let start = if number == 0 { 0 } else { ends[number - 1] };
+    &words[start..ends[number]]
+}

@@ -1,0 +1,20 @@
+//! `tracescan` reads a dump of distributed traces, rebuilds every trace, finds the anti-patterns that make distributed
+//! systems slow and fragile, and ranks them by what they cost.
+//!
+//! ```text
+//! files ──ingest──▶ span columns ──group──▶ traces ──detect──▶ findings, attributions ──rank──▶ tables ──report──▶ terminal, files
+//!         sniff,     Arrow typed     by trace,   one pass per trace,      Polars:                    one writer
+//!         decode,    columns,        parents     pure detectors,          aggregate by pattern,      per format
+//!         normalise  strings as      resolved    in parallel              order, cut
+//!                    symbols         once
+//! ```
+//!
+//! The modules are named by the steps: [`ingest`], [`frame`], [`trace`], [`detectors`], [`findings`], [`rank`],
+//! [`report`]. [`analysis`] is the pass over all traces; [`commands`] has one file for each subcommand.
+
+pub mod analysis;
+pub mod detectors;
+pub mod findings;
+pub mod frame;
+pub mod rank;
+pub mod trace;

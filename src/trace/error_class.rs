@@ -1,0 +1,172 @@
+//! The class of an error: what kind of thing went wrong, whatever protocol said so.
+
+/// Class of a failed span's error. The variants are in the order of their names, by which ties are broken.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+#[repr(u8)]
+pub enum ErrorClass {
+    /// The request itself was wrong: retrying it cannot help.
+    Caller,
+    /// Whoever asked gave up.
+    Cancelled,
+    /// Anything else that went wrong where the request was served.
+    #[default]
+    Server,
+    /// Refused for load.
+    Throttled,
+    /// No answer in time.
+    Timeout,
+    /// Nobody there, or not ready.
+    Unavailable,
+}
+
+impl ErrorClass {
+    /// All classes, in the order of their numbers.
+    pub const ALL: [Self; 6] =
+        [Self::Caller, Self::Cancelled, Self::Server, Self::Throttled, Self::Timeout, Self::Unavailable];
+
+    /// The name in tables.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Caller => "caller",
+            Self::Cancelled => "cancelled",
+            Self::Server => "server",
+            Self::Throttled => "throttled",
+            Self::Timeout => "timeout",
+            Self::Unavailable => "unavailable",
+        }
+    }
+}
+
+/// The class that the recorded error type, HTTP status (0 if none) and RPC status (`None` if none) tell.
+///
+/// The words are those of the exceptions that common clients raise; a word says more than a code, because a client that
+/// timed out often has no code at all.
+pub fn classify(error_type: &str, http_status: u16, rpc_status: Option<RpcStatus>) -> ErrorClass {
+    let text = error_type.to_ascii_lowercase();
+    let contains = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    if contains(&["timeout", "timed out", "timed_out", "time out", "time-out", "timedout", "time_out", "deadline"]) {
+        return ErrorClass::Timeout;
+    }
+    let http_status = if http_status == 0 { text.parse().unwrap_or(0) } else { http_status };
+    let rpc_status = rpc_status.or_else(|| RpcStatus::from_name(error_type));
+    if let Some(class) = rpc_status.and_then(RpcStatus::class) {
+        return class;
+    }
+    match http_status {
+        408 | 504 => return ErrorClass::Timeout,
+        429 => return ErrorClass::Throttled,
+        502 | 503 => return ErrorClass::Unavailable,
+        499 => return ErrorClass::Cancelled,
+        400..=498 => return ErrorClass::Caller,
+        500.. => return ErrorClass::Server,
+        _ => {}
+    }
+    if contains(&["cancel", "aborterror"]) {
+        ErrorClass::Cancelled
+    } else if contains(&["too many requests", "throttl", "rate limit", "ratelimit", "rate_limit", "resource_exhausted"]) {
+        ErrorClass::Throttled
+    } else if contains(&[
+        "connect", "unavailable", "refused", "econn", "unreachable", "unknownhost", "no such host", "enotfound", "broken pipe", "epipe", "reset by peer", "nohttpresponse",
+    ]) {
+        ErrorClass::Unavailable
+    } else {
+        ErrorClass::Server
+    }
+}
+
+/// A gRPC status code, 0 to 16.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RpcStatus(pub u8);
+
+const RPC_STATUS_NAMES: [&str; 17] = [
+    "OK",
+    "CANCELLED",
+    "UNKNOWN",
+    "INVALID_ARGUMENT",
+    "DEADLINE_EXCEEDED",
+    "NOT_FOUND",
+    "ALREADY_EXISTS",
+    "PERMISSION_DENIED",
+    "RESOURCE_EXHAUSTED",
+    "FAILED_PRECONDITION",
+    "ABORTED",
+    "OUT_OF_RANGE",
+    "UNIMPLEMENTED",
+    "INTERNAL",
+    "UNAVAILABLE",
+    "DATA_LOSS",
+    "UNAUTHENTICATED",
+];
+
+impl RpcStatus {
+    /// The code written as a number or as a name in any case; `None` for anything else.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text.trim().parse::<u8>() {
+            Ok(number) if number <= 16 => Some(Self(number)),
+            Ok(_) => None,
+            Err(_) => Self::from_name(text),
+        }
+    }
+
+    /// The code named `text` (`DeadlineExceeded` and `DEADLINE_EXCEEDED` alike).
+    pub fn from_name(text: &str) -> Option<Self> {
+        let bare = |name: &str| name.replace('_', "").to_ascii_uppercase();
+        let wanted = bare(text.trim());
+        let wanted = if wanted == "CANCELED" { "CANCELLED".into() } else { wanted };
+        RPC_STATUS_NAMES.iter().position(|name| bare(name) == wanted).map(|number| Self(number as u8))
+    }
+
+    /// Whether the call succeeded.
+    pub fn is_ok(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Whether the semantic conventions call it an error of the server.
+    pub fn is_server_error(self) -> bool {
+        matches!(self.0, 2 | 4 | 12 | 13 | 14 | 15)
+    }
+
+    fn class(self) -> Option<ErrorClass> {
+        match self.0 {
+            0 => None,
+            1 => Some(ErrorClass::Cancelled),
+            3 | 5 | 6 | 7 | 9 | 11 | 12 | 16 => Some(ErrorClass::Caller),
+            4 => Some(ErrorClass::Timeout),
+            8 => Some(ErrorClass::Throttled),
+            14 => Some(ErrorClass::Unavailable),
+            _ => Some(ErrorClass::Server),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_and_codes_tell_the_class() {
+        for (error_type, http, rpc, class) in [
+            ("java.net.SocketTimeoutException", 0, None, ErrorClass::Timeout),
+            ("", 504, None, ErrorClass::Timeout),
+            ("", 0, Some(4), ErrorClass::Timeout),
+            ("429", 0, None, ErrorClass::Throttled),
+            ("ConnectionRefusedError", 0, None, ErrorClass::Unavailable),
+            ("", 503, None, ErrorClass::Unavailable),
+            ("UNAVAILABLE", 0, None, ErrorClass::Unavailable),
+            ("", 499, None, ErrorClass::Cancelled),
+            ("", 404, None, ErrorClass::Caller),
+            ("", 0, Some(12), ErrorClass::Caller),
+            ("", 0, Some(13), ErrorClass::Server),
+            ("", 500, None, ErrorClass::Server),
+            ("error", 0, None, ErrorClass::Server),
+        ] {
+            assert_eq!(classify(error_type, http, rpc.map(RpcStatus)), class, "{error_type} {http} {rpc:?}");
+        }
+    }
+
+    /// Ties between classes are broken by number, so numbers must follow the names.
+    #[test]
+    fn classes_are_numbered_by_name() {
+        assert!(ErrorClass::ALL.is_sorted_by_key(|class| class.as_str()));
+    }
+}

@@ -1,0 +1,253 @@
+//! What a span's signature alone tells, worked out once for each signature instead of once for each span.
+
+use crate::frame::{Attribute, Frame, Signature, SpanKind, StatusCode, Symbol, Symbols, UNKNOWN_SERVICE, name_template};
+
+use super::error_class::{ErrorClass, RpcStatus, classify};
+use super::target::{Attributes, Class, Services, Target};
+use super::uncounted::UncountedCalls;
+
+/// What a signature tells.
+#[derive(Clone, Debug)]
+pub struct SpanFacts {
+    /// The service.
+    pub service: Symbol,
+    /// The span's name as recorded.
+    pub name: Symbol,
+    /// The span's name, templated: what a section of self time is booked under.
+    pub operation: Symbol,
+    /// The name of an entry span: where the span is named only by a method or a wildcard, method and route.
+    pub entry_operation: Symbol,
+    /// Whether even `entry_operation` is only a method or a wildcard.
+    pub entry_operation_is_bare: bool,
+    /// The span's kind.
+    pub kind: SpanKind,
+    /// The status code.
+    pub status: StatusCode,
+    /// Whether this is a poll: a CLIENT span that receives messages.
+    pub is_poll: bool,
+    /// Whether the span carries a database system.
+    pub has_database_system: bool,
+    /// What the span reaches if it is a call without recorded callee.
+    pub target: Target,
+    /// What repeats if it is a call, as far as the caller's span says.
+    pub call_operation: Symbol,
+    /// HTTP method, upper case; empty if there is none.
+    pub method: Symbol,
+    /// Whether the own attributes say that it failed, with status unset, if it is a client's span.
+    pub failed_as_client: bool,
+    /// The same if it is a server's span.
+    pub failed_as_server: bool,
+    /// `error.type`, else exception type, else protocol status, else `error`.
+    pub error_type: Symbol,
+    /// Class of the error, if it failed.
+    pub error_class: ErrorClass,
+    /// Whether the span has an HTTP or RPC status code.
+    pub has_protocol_code: bool,
+    /// Whether a call of this signature is answered by "elsewhere" or "who are you": 3xx, 401 or 407.
+    pub is_redirect_or_challenge: bool,
+    /// Whether the call was sent before (a re-send count of 1 or more).
+    pub is_resend: bool,
+    /// Whether repeating it may do something twice: POST, PATCH, an INSERT, a publish.
+    pub is_non_idempotent: bool,
+    /// Whether it is a heartbeat or a health check.
+    pub is_heartbeat: bool,
+    /// Whether it is plumbing, if it is a call without recorded callee.
+    pub is_plumbing: bool,
+    /// Whether it follows from its parent instead of being waited for.
+    pub follows_from: bool,
+    /// How many spans it stands for.
+    pub weight: u32,
+    /// Place among all signatures ordered by content.
+    pub order: u32,
+}
+
+/// The facts of all signatures, and all strings, numbered by their bytes.
+#[derive(Debug, Default)]
+pub struct Facts {
+    /// By [`SignatureId`](crate::frame::SignatureId).
+    pub by_signature: Vec<SpanFacts>,
+    /// Strings of the input and derived ones. Comparing symbols compares strings.
+    pub symbols: Symbols,
+    /// Number of distinct services.
+    pub service_count: usize,
+    /// The symbol of `unknown_service`.
+    pub unknown_service: Symbol,
+    /// The symbol of `*`, which stands for several services.
+    pub any_service: Symbol,
+}
+
+/// What stands for several services in one row.
+pub const ANY_SERVICE: &str = "*";
+
+/// Works out the facts of all signatures of `frame`.
+pub fn derive(frame: &Frame, uncounted: &UncountedCalls) -> Facts {
+    let mut symbols = frame.symbols.clone();
+    let signatures: Vec<Signature> =
+        (0..frame.signatures.len() as u32).map(|id| frame.signatures.resolve(crate::frame::SignatureId(id))).collect();
+    let mut services = Services::new();
+    for signature in &signatures {
+        let name = frame.symbols.resolve(signature.service);
+        let same = services.entry(name.to_ascii_lowercase()).or_default();
+        if same.iter().all(|(known, _)| known != name) {
+            same.push((name.to_owned(), signature.service));
+            same.sort_unstable();
+        }
+    }
+    let service_count = services.values().map(Vec::len).sum();
+    let mut by_signature: Vec<SpanFacts> = signatures
+        .iter()
+        .map(|signature| facts_of(signature, &frame.symbols, &mut symbols, &services, uncounted))
+        .collect();
+    symbols.intern(UNKNOWN_SERVICE);
+    symbols.intern(ANY_SERVICE);
+
+    let (symbols, renumbered) = symbols.sorted();
+    for facts in &mut by_signature {
+        for symbol in [
+            &mut facts.service,
+            &mut facts.name,
+            &mut facts.operation,
+            &mut facts.entry_operation,
+            &mut facts.target.name,
+            &mut facts.call_operation,
+            &mut facts.method,
+            &mut facts.error_type,
+        ] {
+            *symbol = renumbered[symbol.index()];
+        }
+    }
+    let mut order: Vec<(Signature, usize)> = signatures
+        .into_iter()
+        .map(|mut signature| {
+            signature.service = renumbered[signature.service.index()];
+            signature.name = renumbered[signature.name.index()];
+            signature.attributes = signature.attributes.map(|symbol| renumbered[symbol.index()]);
+            signature
+        })
+        .zip(0..)
+        .collect();
+    order.sort_unstable();
+    for (place, (_, index)) in (0u32..).zip(order) {
+        by_signature[index].order = place;
+    }
+    let unknown_service = symbols.get(UNKNOWN_SERVICE).unwrap_or_default();
+    let any_service = symbols.get(ANY_SERVICE).unwrap_or_default();
+    Facts { by_signature, symbols, service_count, unknown_service, any_service }
+}
+
+fn facts_of(
+    signature: &Signature,
+    input: &Symbols,
+    symbols: &mut Symbols,
+    services: &Services,
+    uncounted: &UncountedCalls,
+) -> SpanFacts {
+    use Attribute as A;
+    let attributes = Attributes { symbols: input, signature };
+    let name = input.resolve(signature.name);
+    let class = attributes.class();
+    let (target, target_kind) = attributes.target(class, services);
+    let (call_operation, is_query) = attributes.operation(class);
+    let method = attributes.get(A::HttpMethod).unwrap_or_default().to_ascii_uppercase();
+    let operation = name_template(name);
+    let (entry_operation, entry_operation_is_bare) = entry_operation(&attributes, &operation, &method);
+
+    let http_status: u16 = attributes.get(A::HttpStatusCode).and_then(|code| code.trim().parse().ok()).unwrap_or(0);
+    let rpc_status = attributes.get(A::RpcStatusCode).and_then(RpcStatus::parse);
+    let recorded_error = attributes.get(A::ErrorType).or_else(|| attributes.get(A::ExceptionType));
+    let error_class = classify(recorded_error.unwrap_or_default(), http_status, rpc_status);
+    let error_type = match (recorded_error, rpc_status) {
+        (Some(recorded), _) => recorded.to_owned(),
+        (None, _) if http_status >= 400 => format!("http {http_status}"),
+        (None, Some(status)) if !status.is_ok() => format!("grpc {}", status.0),
+        _ => "error".to_owned(),
+    };
+    let rpc_failed = rpc_status.is_some_and(|status| !status.is_ok());
+
+    let is_database = class == Class::Database;
+    let names_of_operation = if is_query { [name, ""] } else { [name, call_operation.as_str()] };
+    let is_heartbeat = (is_database && names_of_operation.iter().any(|name| uncounted.is_heartbeat(name)))
+        || names_of_operation.iter().any(|name| uncounted.is_health_check(name));
+    let is_http_request = class == Class::Http && !method.is_empty();
+    let is_sql = is_database && attributes.get(A::DbSystem).is_some_and(is_sql_system);
+    let is_plumbing = (!is_http_request && names_of_operation.iter().any(|name| uncounted.is_plumbing(name)))
+        || (is_sql && uncounted.is_sql_plumbing(&call_operation));
+    let is_insert = is_database && first_word(&call_operation).eq_ignore_ascii_case("insert");
+    let messaging_operation = attributes.get(A::MessagingOperation).unwrap_or_default();
+    let is_publish = signature.kind == SpanKind::Producer
+        || (class == Class::Messaging && matches!(messaging_operation, "publish" | "send" | "create"));
+    let is_summary = attributes.get(A::IsSummary) == Some("true");
+    let stands_for = |attribute| attributes.get(attribute).and_then(|count| count.parse::<u32>().ok());
+    let weight = stands_for(A::SpanCount).filter(|_| is_summary).or_else(|| stands_for(A::CompositeCount)).unwrap_or(1);
+
+    SpanFacts {
+        service: signature.service,
+        name: signature.name,
+        operation: symbols.intern(&operation),
+        entry_operation: symbols.intern(&entry_operation),
+        entry_operation_is_bare,
+        kind: signature.kind,
+        status: signature.status,
+        is_poll: signature.kind == SpanKind::Client && messaging_operation == "receive",
+        has_database_system: !signature.get(A::DbSystem).is_empty(),
+        target: Target { name: symbols.intern(&target), kind: target_kind },
+        call_operation: symbols.intern(&call_operation),
+        method: symbols.intern(&method),
+        failed_as_client: http_status >= 400 || rpc_failed,
+        failed_as_server: http_status >= 500 || rpc_status.is_some_and(RpcStatus::is_server_error),
+        error_type: symbols.intern(&error_type),
+        error_class,
+        has_protocol_code: http_status != 0 || rpc_status.is_some(),
+        is_redirect_or_challenge: matches!(http_status, 300..=399 | 401 | 407),
+        is_resend: attributes
+            .get(A::ResendCount)
+            .and_then(|count| count.trim().parse::<f64>().ok())
+            .is_some_and(|count| count >= 1.0),
+        is_non_idempotent: matches!(method.as_str(), "POST" | "PATCH") || is_insert || is_publish,
+        is_heartbeat,
+        is_plumbing,
+        follows_from: attributes
+            .get(A::RefType)
+            .is_some_and(|ref_type| ref_type.eq_ignore_ascii_case("follows_from")),
+        weight: weight.max(1),
+        order: 0,
+    }
+}
+
+/// The operation of a root or a callee, and whether it is still no more than a method or a wildcard.
+fn entry_operation(attributes: &Attributes<'_>, operation: &str, method: &str) -> (String, bool) {
+    if !is_method_or_wildcard(operation) {
+        return (operation.to_owned(), false);
+    }
+    let path = attributes.get(Attribute::HttpRoute).or_else(|| attributes.get(Attribute::UrlPath));
+    match path.filter(|path| !is_method_or_wildcard(path)) {
+        Some(path) => {
+            let words: Vec<&str> = [method, path].into_iter().filter(|word| !word.is_empty()).collect();
+            (words.join(" "), false)
+        }
+        None => (operation.to_owned(), true),
+    }
+}
+
+/// Whether a name is only an HTTP method, a wildcard, or both.
+fn is_method_or_wildcard(name: &str) -> bool {
+    const METHODS: [&str; 11] =
+        ["HTTP", "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "_OTHER"];
+    !name.is_empty()
+        && name.split_whitespace().all(|word| {
+            METHODS.iter().any(|method| method.eq_ignore_ascii_case(word)) || word.trim_matches(['/', '*']).is_empty() && word.contains('*')
+        })
+}
+
+fn is_sql_system(system: &str) -> bool {
+    const SQL_SYSTEMS: [&str; 28] = [
+        "postgresql", "postgres", "mysql", "mariadb", "microsoft.sql_server", "mssql", "mssqlcompact", "oracle", "oracle.db", "sqlite",
+        "ibm.db2", "db2", "h2", "h2database", "hsqldb", "derby", "cockroachdb", "redshift", "aws.redshift", "snowflake",
+        "clickhouse", "trino", "spanner", "gcp.spanner", "teradata", "vertica", "other_sql", "sql",
+    ];
+    SQL_SYSTEMS.iter().any(|sql| sql.eq_ignore_ascii_case(system))
+}
+
+fn first_word(text: &str) -> &str {
+    text.split(|c: char| !c.is_alphanumeric()).find(|word| !word.is_empty()).unwrap_or_default()
+}

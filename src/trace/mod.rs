@@ -1,0 +1,28 @@
+//! One trace at a time: tree, calls, failures and critical path, and the view of them that detectors see.
+//!
+//! ```text
+//! frame ──group──▶ rows of a trace ──tree──▶ parents as row numbers ──calls──▶ who calls whom, what failed
+//!                                                    └──critical_path──▶ sections, path time
+//! ```
+//!
+//! Everything is indexed by row number within the trace, nothing recurses, and all buffers are reused.
+
+mod calls;
+mod critical_path;
+mod error_class;
+mod facts;
+mod group;
+mod target;
+mod tree;
+mod uncounted;
+mod view;
+
+pub use calls::{Call, Calls, NO_CALL};
+pub use critical_path::{CriticalPaths, OverlapTolerance, Section};
+pub use error_class::{ErrorClass, RpcStatus, classify};
+pub use facts::{ANY_SERVICE, Facts, SpanFacts, derive};
+pub use group::group;
+pub use target::{Target, TargetKind};
+pub use tree::{NO_ROW, PathRoot, RootReason, Row, Tree, TreeCounts};
+pub use uncounted::UncountedCalls;
+pub use view::{CalleeNames, Component, Place, TraceModel, TraceView};

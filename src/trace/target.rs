@@ -1,0 +1,307 @@
+//! What a call reaches, as far as the calling span says: class, target, operation.
+//!
+//! A recorded callee says more than any attribute and goes first; that is decided per trace, in `calls`. Here is what a
+//! span's own attributes tell, worked out once for each signature. The order of sources follows the semantic
+//! conventions' own recommendations for naming a remote: peer name, then host, then protocol, then socket.
+
+use std::collections::BTreeMap;
+
+use crate::frame::{Attribute, Signature, Symbol, Symbols, name_template};
+
+/// Kind of a target, with the names in tables.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+#[repr(u8)]
+pub enum TargetKind {
+    /// A database: `postgresql/orders@orders-db`.
+    Database,
+    /// A host or resource outside the traced services: `api.example.com`.
+    External,
+    /// A topic or queue: `kafka/orders`.
+    Messaging,
+    /// A service: `cart`.
+    Service,
+    /// Known only by the span's name.
+    #[default]
+    Unnamed,
+}
+
+impl TargetKind {
+    /// All kinds, in the order of their numbers.
+    pub const ALL: [Self; 5] = [Self::Database, Self::External, Self::Messaging, Self::Service, Self::Unnamed];
+
+    /// The name in tables.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Database => "database",
+            Self::External => "external",
+            Self::Messaging => "messaging",
+            Self::Service => "service",
+            Self::Unnamed => "unnamed",
+        }
+    }
+}
+
+/// What a call reaches: a name and a kind.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct Target {
+    /// The name as printed.
+    pub name: Symbol,
+    /// Its kind.
+    pub kind: TargetKind,
+}
+
+/// What kind of protocol a span speaks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Class {
+    Database,
+    Messaging,
+    Rpc,
+    Faas,
+    GenAi,
+    Http,
+    Other,
+}
+
+/// The services of the input by lower-case name; of names that differ by case only, all.
+pub(super) type Services = BTreeMap<String, Vec<(String, Symbol)>>;
+
+/// The signature's attributes as strings.
+pub(super) struct Attributes<'a> {
+    pub(super) symbols: &'a Symbols,
+    pub(super) signature: &'a Signature,
+}
+
+impl<'a> Attributes<'a> {
+    pub(super) fn get(&self, attribute: Attribute) -> Option<&'a str> {
+        let value = self.signature.get(attribute);
+        (!value.is_empty()).then(|| self.symbols.resolve(value))
+    }
+
+    pub(super) fn has(&self, attributes: &[Attribute]) -> bool {
+        attributes.iter().any(|&attribute| !self.signature.get(attribute).is_empty())
+    }
+
+    pub(super) fn class(&self) -> Class {
+        use Attribute as A;
+        let database = [A::DbSystem, A::DbNamespace, A::DbQueryText, A::DbQuerySummary, A::DbOperation, A::DbCollection];
+        if self.has(&database) {
+            Class::Database
+        } else if self.has(&[A::MessagingSystem, A::MessagingDestination, A::MessagingDestinationTemplate]) {
+            Class::Messaging
+        } else if self.has(&[A::RpcSystem]) {
+            Class::Rpc
+        } else if self.has(&[A::FaasInvokedName]) {
+            Class::Faas
+        } else if self.has(&[A::GenAiProvider]) {
+            Class::GenAi
+        } else if self.has(&[A::HttpMethod, A::HttpStatusCode, A::UrlFull, A::UrlHost, A::UrlPath, A::HttpHost, A::HttpRoute])
+        {
+            Class::Http
+        } else {
+            Class::Other
+        }
+    }
+
+    /// Name and kind of the target without a recorded callee.
+    pub(super) fn target(&self, class: Class, services: &Services) -> (String, TargetKind) {
+        let caller = self.symbols.resolve(self.signature.service);
+        let unnamed = || (name_template(self.symbols.resolve(self.signature.name)), TargetKind::Unnamed);
+        let named = match class {
+            Class::Database => return self.database(caller).map_or_else(unnamed, |name| (name, TargetKind::Database)),
+            Class::Messaging => return self.messaging(caller).map_or_else(unnamed, |name| (name, TargetKind::Messaging)),
+            _ => self.peer_service(caller).map(|name| (name.to_owned(), TargetKind::Service)),
+        };
+        let by_host = || {
+            let host = self.host()?;
+            let service = if host.is_loopback() { None } else { host.service(services) };
+            Some(match service {
+                Some(service) => (service.to_owned(), TargetKind::Service),
+                None => (host.keyed_with(caller), TargetKind::External),
+            })
+        };
+        let external = |name: String| (name, TargetKind::External);
+        let faas = || (class == Class::Faas).then(|| self.function()).flatten().map(external);
+        let cloud = || self.get(Attribute::CloudRemote).map(|name| external(name.to_owned()));
+        let rpc = || (class == Class::Rpc).then(|| self.rpc_service()).flatten().map(|name| external(name.to_owned()));
+        let socket = || self.socket_peer().map(|host| external(host.keyed_with(caller)));
+        named
+            .or_else(faas)
+            .or_else(by_host)
+            .or_else(cloud)
+            .or_else(rpc)
+            .or_else(socket)
+            .unwrap_or_else(unnamed)
+    }
+
+    /// The logical name of the callee that the caller gives, unless it is the caller's own name.
+    fn peer_service(&self, caller: &str) -> Option<&'a str> {
+        [Attribute::ServicePeerName, Attribute::PeerService]
+            .into_iter()
+            .filter_map(|attribute| self.get(attribute))
+            .find(|&name| name != caller)
+    }
+
+    fn database(&self, caller: &str) -> Option<String> {
+        let system = self.get(Attribute::DbSystem);
+        let namespace = self.get(Attribute::DbNamespace);
+        let connection = || self.get(Attribute::DbConnectionString).map(|text| Host::parse(text, None));
+        let host = self.host().or_else(connection);
+        let host = match host {
+            None if system.is_none() && namespace.is_none() => Some(self.socket_peer()?),
+            host => host,
+        };
+        let mut name = [system, namespace].into_iter().flatten().collect::<Vec<_>>().join("/");
+        if let Some(host) = host {
+            if !name.is_empty() {
+                name.push('@');
+            }
+            name.push_str(&Host { port: None, ..host }.keyed_with(caller));
+        }
+        Some(name)
+    }
+
+    fn messaging(&self, caller: &str) -> Option<String> {
+        let system = self.get(Attribute::MessagingSystem);
+        let template = self.get(Attribute::MessagingDestinationTemplate);
+        let temporary = self.get(Attribute::MessagingTemporary).is_some_and(|value| value == "true");
+        let destination = template.or_else(|| self.get(Attribute::MessagingDestination).filter(|_| !temporary));
+        if let Some(destination) = destination {
+            return Some(system.into_iter().chain([destination]).collect::<Vec<_>>().join("/"));
+        }
+        self.host().map(|host| host.keyed_with(caller)).or_else(|| system.map(str::to_owned))
+    }
+
+    fn function(&self) -> Option<String> {
+        let name = self.get(Attribute::FaasInvokedName)?;
+        let parts = [self.get(Attribute::FaasInvokedProvider), self.get(Attribute::FaasInvokedRegion), Some(name)];
+        Some(parts.into_iter().flatten().collect::<Vec<_>>().join("/"))
+    }
+
+    fn host(&self) -> Option<Host<'a>> {
+        use Attribute as A;
+        self.get(A::ServerAddress)
+            .map(|host| Host::parse(host, self.get(A::ServerPort)))
+            .or_else(|| self.get(A::NetPeerName).map(|host| Host::parse(host, self.get(A::NetPeerPort))))
+            .or_else(|| self.get(A::HttpHost).map(|host| Host::parse(host, None)))
+            .or_else(|| self.get(A::HttpServerName).map(|host| Host::parse(host, None)))
+            .or_else(|| self.get(A::UrlHost).map(|host| Host::parse(host, None)))
+            .or_else(|| self.get(A::SocketPeerName).map(|host| Host::parse(host, None)))
+    }
+
+    fn socket_peer(&self) -> Option<Host<'a>> {
+        let port = self.get(Attribute::NetworkPeerPort).or_else(|| self.get(Attribute::NetPeerPort));
+        self.get(Attribute::NetworkPeerAddress).map(|address| Host::parse(address, port))
+    }
+
+    fn rpc_service(&self) -> Option<&'a str> {
+        self.get(Attribute::RpcService).or_else(|| {
+            let (service, _) = self.get(Attribute::RpcMethod)?.trim_start_matches('/').rsplit_once('/')?;
+            Some(service)
+        })
+    }
+
+    /// What repeats, as far as the caller's span says, and whether that is a query text.
+    pub(super) fn operation(&self, class: Class) -> (String, bool) {
+        use Attribute as A;
+        let by_name = || name_template(self.symbols.resolve(self.signature.name));
+        match class {
+            Class::Database => {
+                if let Some(summary) = self.get(A::DbQuerySummary) {
+                    return (summary.to_owned(), false);
+                }
+                if let Some(query) = self.get(A::DbQueryText) {
+                    return (query.to_owned(), true);
+                }
+                let operation = self.get(A::DbOperation);
+                let words: Vec<&str> = operation.into_iter().chain(operation.and(self.get(A::DbCollection))).collect();
+                (if words.is_empty() { by_name() } else { words.join(" ") }, false)
+            }
+            Class::Rpc => match (self.get(A::RpcService), self.get(A::RpcMethod)) {
+                (_, Some(method)) if method.contains('/') => (method.trim_start_matches('/').to_owned(), false),
+                (Some(service), Some(method)) => (format!("{service}/{method}"), false),
+                (None, Some(method)) => (method.to_owned(), false),
+                _ => (by_name(), false),
+            },
+            Class::Messaging => {
+                let destination = self.get(A::MessagingDestinationTemplate).or_else(|| self.get(A::MessagingDestination));
+                match (self.get(A::MessagingOperation), destination) {
+                    (Some(operation), Some(destination)) => (name_template(&format!("{operation} {destination}")), false),
+                    _ => (by_name(), false),
+                }
+            }
+            Class::Http => {
+                let path = self.get(A::UrlTemplate).or_else(|| self.get(A::HttpRoute)).or_else(|| self.get(A::UrlPath));
+                match (self.get(A::HttpMethod), path) {
+                    (Some(method), Some(path)) => (format!("{method} {path}"), false),
+                    (None, Some(path)) => (path.to_owned(), false),
+                    _ => (by_name(), false),
+                }
+            }
+            Class::Faas | Class::GenAi | Class::Other => (by_name(), false),
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Host<'a> {
+    name: &'a str,
+    port: Option<&'a str>,
+}
+
+impl<'a> Host<'a> {
+    /// A host with its port, which may be given apart or behind the name. The default ports of HTTP are dropped.
+    fn parse(text: &'a str, port: Option<&'a str>) -> Self {
+        let is_port = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        let (name, own_port) = match text.rsplit_once(':') {
+            Some((name, port)) if is_port(port) && (!name.contains(':') || name.ends_with(']')) => (name, Some(port)),
+            _ => (text, None),
+        };
+        let port = port.or(own_port).filter(|&port| port != "80" && port != "443");
+        Self { name, port }
+    }
+
+    fn is_loopback(self) -> bool {
+        let name = self.name.trim_matches(['[', ']']).to_ascii_lowercase();
+        name == "localhost" || name.ends_with(".localhost") || name == "::1" || (is_ipv4(&name) && name.starts_with("127."))
+    }
+
+    /// The service that this host is: the one whose name equals it, or equals its first DNS label.
+    fn service<'s>(self, services: &'s Services) -> Option<&'s str> {
+        let by_name = |name: &str| {
+            let same = services.get(&name.to_ascii_lowercase())?;
+            let exact = same.iter().find(|(service, _)| service == name);
+            Some(exact.or(same.first())?.0.as_str())
+        };
+        if is_ipv4(self.name) || self.name.contains(':') {
+            return by_name(self.name);
+        }
+        by_name(self.name).or_else(|| by_name(self.name.split('.').next()?))
+    }
+
+    /// The name as printed. A loopback host is another host for every caller.
+    fn keyed_with(self, caller: &str) -> String {
+        let mut name = self.name.to_owned();
+        if let Some(port) = self.port {
+            name = format!("{name}:{port}");
+        }
+        if self.is_loopback() {
+            name = format!("{name}@{caller}");
+        }
+        name
+    }
+}
+
+fn is_ipv4(name: &str) -> bool {
+    name.parse::<std::net::Ipv4Addr>().is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Ties between kinds are broken by number, so numbers must follow the names.
+    #[test]
+    fn kinds_are_numbered_by_name() {
+        assert!(TargetKind::ALL.is_sorted_by_key(|kind| kind.as_str()));
+    }
+}

@@ -1,0 +1,375 @@
+//! The tree of one trace: duplicates dropped, parents resolved to row numbers, cycles cut, asynchronous children split off.
+//!
+//! After [`Tree::rebuild`] rows are numbered by start time, and every vector here is indexed by that number. Nothing in
+//! this module recurses: a trace may be one chain of a million spans.
+
+use crate::frame::{SignatureId, SpanId, SpanKind, TraceRows};
+
+use super::facts::{Facts, SpanFacts};
+
+/// Row number within a trace.
+pub type Row = u32;
+
+/// No row.
+pub const NO_ROW: Row = Row::MAX;
+
+/// Why a critical path begins at a span.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[repr(u8)]
+pub enum RootReason {
+    /// The parent is not in the input, or the span closes a cycle of parents.
+    Fragment,
+    /// The span has no parent id.
+    Root,
+    /// The span is an asynchronous child: nobody waits for it.
+    Segment,
+}
+
+impl RootReason {
+    /// All reasons, in the order of their numbers.
+    pub const ALL: [Self; 3] = [Self::Fragment, Self::Root, Self::Segment];
+
+    /// The name in tables.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Fragment => "fragment",
+            Self::Root => "root",
+            Self::Segment => "segment",
+        }
+    }
+}
+
+/// A span at which a critical path begins.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PathRoot {
+    /// The span.
+    pub row: Row,
+    /// Why the path begins there.
+    pub reason: RootReason,
+}
+
+/// What was odd about the ids and parents of a trace.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct TreeCounts {
+    /// Spans whose parent id is not in the input.
+    pub orphans: u64,
+    /// Exact re-exports that were dropped.
+    pub duplicates: u64,
+    /// Spans that share an id with an earlier one and are neither re-export nor shared half.
+    pub id_collisions: u64,
+    /// SERVER halves of spans whose id client and server share (Zipkin's B3).
+    pub shared_ids: u64,
+    /// Cycles of parents that were cut.
+    pub cycles: u64,
+}
+
+/// The tree of one trace. Reused from trace to trace, so that its buffers are allocated once.
+#[derive(Debug, Default)]
+pub struct Tree {
+    /// Span ids.
+    pub span_ids: Vec<SpanId>,
+    /// Signatures.
+    pub signatures: Vec<SignatureId>,
+    /// Start times in ns since 1970; ascending.
+    pub starts: Vec<i64>,
+    /// End times in ns since 1970.
+    pub ends: Vec<i64>,
+    /// Hash of the arguments, 0 where not known.
+    pub arguments: Vec<u64>,
+    /// Parent rows, synchronous or not; [`NO_ROW`] for roots and fragments.
+    pub parents: Vec<Row>,
+    /// Whether the span has a parent that does not wait for it.
+    pub is_async: Vec<bool>,
+    /// Rows with every parent before its children.
+    pub top_down: Vec<Row>,
+    /// The path root at or above each row.
+    pub path_roots_of_rows: Vec<Row>,
+    /// Where paths begin, by row number.
+    pub path_roots: Vec<PathRoot>,
+    /// What was odd.
+    pub counts: TreeCounts,
+    child_starts: Vec<u32>,
+    children: Vec<Row>,
+    positions: Vec<u32>,
+    subtree_sizes: Vec<u32>,
+    order: Vec<u32>,
+    by_id: Vec<Row>,
+    parent_ids: Vec<SpanId>,
+    state: Vec<u8>,
+}
+
+impl Tree {
+    /// Number of spans kept.
+    pub fn len(&self) -> usize {
+        self.span_ids.len()
+    }
+
+    /// Whether there is no span.
+    pub fn is_empty(&self) -> bool {
+        self.span_ids.is_empty()
+    }
+
+    /// Rows of the children of `row`, synchronous or not, by start.
+    pub fn children(&self, row: Row) -> &[Row] {
+        &self.children[self.child_starts[row as usize] as usize..self.child_starts[row as usize + 1] as usize]
+    }
+
+    /// The parent that waits for `row`; [`NO_ROW`] if there is none.
+    pub fn waiting_parent(&self, row: Row) -> Row {
+        if self.is_async[row as usize] { NO_ROW } else { self.parents[row as usize] }
+    }
+
+    /// Whether `row` is `ancestor` or lies below it, through parents of any kind.
+    pub fn is_at_or_below(&self, row: Row, ancestor: Row) -> bool {
+        let first = self.positions[ancestor as usize];
+        (first..first + self.subtree_sizes[ancestor as usize]).contains(&self.positions[row as usize])
+    }
+
+    /// Makes this the tree of `trace`.
+    pub fn rebuild(&mut self, trace: TraceRows<'_>, facts: &Facts) {
+        self.counts = TreeCounts::default();
+        self.take_rows(trace, facts);
+        self.resolve_parents(facts);
+        self.cut_cycles();
+        self.split_off_async(facts);
+        self.list_children();
+        self.order_top_down();
+    }
+
+    /// Copies the rows in order of start, re-exports dropped: of those the record with the later end stays, then the one
+    /// with the larger parent id.
+    fn take_rows(&mut self, trace: TraceRows<'_>, facts: &Facts) {
+        let facts_of = |row: u32| &facts.by_signature[trace.signatures[row as usize].index()];
+        let identity = |row: u32| {
+            let SpanFacts { kind, service, .. } = *facts_of(row);
+            (trace.starts[row as usize], trace.span_ids[row as usize], kind, service)
+        };
+        self.order.clear();
+        self.order.extend(0..trace.span_ids.len() as u32);
+        self.order.sort_unstable_by(|&left, &right| {
+            let preference = |row: u32| {
+                (trace.durations[row as usize], trace.parent_span_ids[row as usize], facts_of(row).order, trace.arguments[row as usize])
+            };
+            identity(left)
+                .cmp(&identity(right))
+                .then_with(|| facts_of(left).name.cmp(&facts_of(right).name))
+                .then_with(|| preference(right).cmp(&preference(left)))
+        });
+        let before = self.order.len();
+        self.order.dedup_by(|later, first| {
+            identity(*later) == identity(*first) && facts_of(*later).name == facts_of(*first).name
+        });
+        self.counts.duplicates = (before - self.order.len()) as u64;
+
+        fn fill<T>(column: &mut Vec<T>, order: &[u32], value: impl Fn(usize) -> T) {
+            column.clear();
+            column.extend(order.iter().map(|&row| value(row as usize)));
+        }
+        fill(&mut self.span_ids, &self.order, |row| trace.span_ids[row]);
+        fill(&mut self.parent_ids, &self.order, |row| trace.parent_span_ids[row]);
+        fill(&mut self.signatures, &self.order, |row| trace.signatures[row]);
+        fill(&mut self.starts, &self.order, |row| trace.starts[row]);
+        fill(&mut self.ends, &self.order, |row| trace.starts[row] + trace.durations[row]);
+        fill(&mut self.arguments, &self.order, |row| trace.arguments[row]);
+    }
+
+    fn resolve_parents(&mut self, facts: &Facts) {
+        self.by_id.clear();
+        self.by_id.extend(0..self.span_ids.len() as Row);
+        self.by_id.sort_unstable_by_key(|&row| (self.span_ids[row as usize], row));
+        let facts_of = |row: Row| &facts.by_signature[self.signatures[row as usize].index()];
+        let with_id = |id: SpanId| {
+            let start = self.by_id.partition_point(|&row| self.span_ids[row as usize] < id);
+            let length = self.by_id[start..].iter().take_while(|&&row| self.span_ids[row as usize] == id).count();
+            &self.by_id[start..start + length]
+        };
+        let first_of_kind = |rows: &[Row], kind| rows.iter().copied().find(|&row| facts_of(row).kind == kind);
+
+        self.parents.clear();
+        for row in 0..self.span_ids.len() as Row {
+            let same_id = with_id(self.span_ids[row as usize]);
+            if same_id.len() > 1 && facts_of(row).kind == SpanKind::Server {
+                if let Some(client) = first_of_kind(same_id, SpanKind::Client) {
+                    self.counts.shared_ids += 1;
+                    self.parents.push(client);
+                    continue;
+                }
+            }
+            let parent_id = self.parent_ids[row as usize];
+            if parent_id.is_none() {
+                self.parents.push(NO_ROW);
+                continue;
+            }
+            let candidates = with_id(parent_id);
+            let parent = match candidates {
+                [] => NO_ROW,
+                [only] => *only,
+                several => {
+                    let service = facts_of(row).service;
+                    let holds = |candidate: Row| {
+                        self.starts[candidate as usize] <= self.starts[row as usize]
+                            && self.ends[row as usize] <= self.ends[candidate as usize]
+                    };
+                    let holder_or_first = |among: &mut dyn Iterator<Item = Row>| {
+                        let mut first = None;
+                        for candidate in among {
+                            if holds(candidate) {
+                                return Some(candidate);
+                            }
+                            first = first.or(Some(candidate));
+                        }
+                        first
+                    };
+                    let server = first_of_kind(several, SpanKind::Server);
+                    let client = first_of_kind(several, SpanKind::Client);
+                    let shared = client.zip(server);
+                    let own_service = |candidate: &Row| facts_of(*candidate).service == service;
+                    let own_server = |candidate: &Row| own_service(candidate) && facts_of(*candidate).kind == SpanKind::Server;
+                    let all = || several.iter().copied();
+                    shared
+                        .and_then(|_| holder_or_first(&mut all().filter(own_server)))
+                        .or_else(|| holder_or_first(&mut all().filter(own_service)))
+                        .or_else(|| shared.map(|(client, server)| if service == facts.unknown_service { server } else { client }))
+                        .or_else(|| holder_or_first(&mut all()))
+                        .unwrap_or(NO_ROW)
+                }
+            };
+            if parent == NO_ROW {
+                self.counts.orphans += 1;
+            }
+            self.parents.push(parent);
+        }
+
+        for same_id in self.by_id.chunk_by(|&left, &right| self.span_ids[left as usize] == self.span_ids[right as usize]) {
+            if same_id.len() > 1 {
+                let halves = first_of_kind(same_id, SpanKind::Client).is_some() && first_of_kind(same_id, SpanKind::Server).is_some();
+                self.counts.id_collisions += same_id.len() as u64 - 1 - u64::from(halves);
+            }
+        }
+    }
+
+    /// Cuts every cycle of parents at its earliest span, which then roots a fragment.
+    fn cut_cycles(&mut self) {
+        const UNSEEN: u8 = 0;
+        const ON_WAY: u8 = 1;
+        const DONE: u8 = 2;
+        self.state.clear();
+        self.state.resize(self.parents.len(), UNSEEN);
+        for row in 0..self.parents.len() as Row {
+            let mut at = row;
+            while at != NO_ROW && self.state[at as usize] == UNSEEN {
+                self.state[at as usize] = ON_WAY;
+                at = self.parents[at as usize];
+            }
+            if at != NO_ROW && self.state[at as usize] == ON_WAY {
+                let mut earliest = at;
+                let mut member = self.parents[at as usize];
+                while member != at {
+                    earliest = earliest.min(member);
+                    member = self.parents[member as usize];
+                }
+                self.parents[earliest as usize] = NO_ROW;
+                self.counts.cycles += 1;
+            }
+            let mut at = row;
+            while at != NO_ROW && self.state[at as usize] == ON_WAY {
+                self.state[at as usize] = DONE;
+                at = self.parents[at as usize];
+            }
+        }
+    }
+
+    fn split_off_async(&mut self, facts: &Facts) {
+        self.is_async.clear();
+        self.path_roots.clear();
+        for row in 0..self.parents.len() {
+            let own = &facts.by_signature[self.signatures[row].index()];
+            let parent = self.parents[row];
+            let is_async = parent != NO_ROW && {
+                let above = &facts.by_signature[self.signatures[parent as usize].index()];
+                let receives = own.kind == SpanKind::Consumer
+                    && (above.kind == SpanKind::Producer || above.service != own.service);
+                receives || own.follows_from
+            };
+            self.is_async.push(is_async);
+            let reason = match (parent, is_async) {
+                (NO_ROW, _) if self.parent_ids[row].is_none() => RootReason::Root,
+                (NO_ROW, _) => RootReason::Fragment,
+                (_, true) => RootReason::Segment,
+                (_, false) => continue,
+            };
+            self.path_roots.push(PathRoot { row: row as Row, reason });
+        }
+    }
+
+    fn list_children(&mut self) {
+        let count = self.parents.len();
+        self.child_starts.clear();
+        self.child_starts.resize(count + 2, 0);
+        for &parent in self.parents.iter().filter(|&&parent| parent != NO_ROW) {
+            self.child_starts[parent as usize + 2] += 1;
+        }
+        for index in 2..self.child_starts.len() {
+            self.child_starts[index] += self.child_starts[index - 1];
+        }
+        self.children.clear();
+        self.children.resize(self.child_starts[count + 1] as usize, NO_ROW);
+        for row in 0..count {
+            let parent = self.parents[row];
+            if parent != NO_ROW {
+                let next = &mut self.child_starts[parent as usize + 1];
+                self.children[*next as usize] = row as Row;
+                *next += 1;
+            }
+        }
+        self.child_starts.truncate(count + 1);
+    }
+
+    fn order_top_down(&mut self) {
+        let mut top_down = std::mem::take(&mut self.top_down);
+        top_down.clear();
+        top_down.extend((0..self.parents.len() as Row).filter(|&row| self.parents[row as usize] == NO_ROW));
+        let mut next = 0;
+        while let Some(&row) = top_down.get(next) {
+            top_down.extend_from_slice(self.children(row));
+            next += 1;
+        }
+        debug_assert_eq!(top_down.len(), self.len(), "every span lies below a root once cycles are cut");
+        self.top_down = top_down;
+
+        self.path_roots_of_rows.clear();
+        self.path_roots_of_rows.resize(self.parents.len(), NO_ROW);
+        for index in 0..self.top_down.len() {
+            let row = self.top_down[index];
+            let parent = self.waiting_parent(row);
+            self.path_roots_of_rows[row as usize] =
+                if parent == NO_ROW { row } else { self.path_roots_of_rows[parent as usize] };
+        }
+
+        self.subtree_sizes.clear();
+        self.subtree_sizes.resize(self.parents.len(), 1);
+        for &row in self.top_down.iter().rev() {
+            let parent = self.parents[row as usize];
+            if parent != NO_ROW {
+                self.subtree_sizes[parent as usize] += self.subtree_sizes[row as usize];
+            }
+        }
+        // Numbers in depth-first order: the rows below a row are those numbered directly after it.
+        let mut positions = std::mem::take(&mut self.positions);
+        positions.clear();
+        positions.resize(self.parents.len(), 0);
+        let mut next_root = 0;
+        for &row in &self.top_down {
+            if self.parents[row as usize] == NO_ROW {
+                positions[row as usize] = next_root;
+                next_root += self.subtree_sizes[row as usize];
+            }
+            let mut next_child = positions[row as usize] + 1;
+            for &child in self.children(row) {
+                positions[child as usize] = next_child;
+                next_child += self.subtree_sizes[child as usize];
+            }
+        }
+        self.positions = positions;
+    }
+}

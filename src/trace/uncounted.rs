@@ -1,0 +1,112 @@
+//! Calls that detectors do not count: heartbeats, health checks and plumbing.
+//!
+//! They are one per request or per interval whatever the code does, so they are neither chatty nor retried. The totals
+//! count them. The words are settings, because every driver invents its own.
+
+use serde::{Deserialize, Serialize};
+
+/// The words that mark calls which are not counted. All are matched without regard to case.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct UncountedCalls {
+    /// Database operations that only ask whether the server is there.
+    pub heartbeats: Vec<String>,
+    /// Last words of health checks, of any kind of call.
+    pub health_checks: Vec<String>,
+    /// Parts of names that mark health checks.
+    pub health_check_parts: Vec<String>,
+    /// Last words of what prepares a call: connections, pools, name look-ups, handshakes. Only calls without a recorded
+    /// callee that are not HTTP requests are matched.
+    pub plumbing: Vec<String>,
+    /// First words of SQL statements that do no work of their own.
+    pub sql_plumbing: Vec<String>,
+}
+
+impl Default for UncountedCalls {
+    fn default() -> Self {
+        let words = |words: &[&str]| words.iter().map(ToString::to_string).collect();
+        Self {
+            heartbeats: words(&["isMaster", "hello", "ping"]),
+            health_checks: words(&["health", "healthz", "healthcheck", "livez", "readyz", "liveness", "readiness"]),
+            health_check_parts: words(&["grpc.health."]),
+            plumbing: words(&[
+                "connect",
+                "pool",
+                "pool.acquire",
+                "pool.get",
+                "getConnection",
+                "dns",
+                "dns.lookup",
+                "dns.resolve",
+                "tls",
+                "tls.handshake",
+            ]),
+            sql_plumbing: words(&["BEGIN", "START", "COMMIT", "ROLLBACK", "SAVEPOINT", "SET", "FETCH"]),
+        }
+    }
+}
+
+impl UncountedCalls {
+    /// No list at all: every call counts.
+    pub fn none() -> Self {
+        Self {
+            heartbeats: Vec::new(),
+            health_checks: Vec::new(),
+            health_check_parts: Vec::new(),
+            plumbing: Vec::new(),
+            sql_plumbing: Vec::new(),
+        }
+    }
+
+    /// Whether a database call with this name is a heartbeat.
+    pub fn is_heartbeat(&self, name: &str) -> bool {
+        ends_with_one_of(name, &self.heartbeats)
+    }
+
+    /// Whether a call with this name is a health check.
+    pub fn is_health_check(&self, name: &str) -> bool {
+        let lower = name.to_ascii_lowercase();
+        ends_with_one_of(name, &self.health_checks)
+            || self.health_check_parts.iter().any(|part| lower.contains(&part.to_ascii_lowercase()))
+    }
+
+    /// Whether a call with this name prepares another.
+    pub fn is_plumbing(&self, name: &str) -> bool {
+        ends_with_one_of(name, &self.plumbing)
+    }
+
+    /// Whether a statement that begins so does no work of its own.
+    pub fn is_sql_plumbing(&self, statement: &str) -> bool {
+        let first = statement.split(|c: char| !c.is_alphanumeric() && c != '_').find(|word| !word.is_empty());
+        first.is_some_and(|first| self.sql_plumbing.iter().any(|word| word.eq_ignore_ascii_case(first)))
+    }
+}
+
+/// Whether the last words of `name` (split at `.`, `/`, `:`, white space) are those of one of `entries`.
+fn ends_with_one_of(name: &str, entries: &[String]) -> bool {
+    entries.iter().any(|entry| {
+        let mut of_name = words_from_the_end(name);
+        words_from_the_end(entry).all(|wanted| of_name.next().is_some_and(|word| word.eq_ignore_ascii_case(wanted)))
+    })
+}
+
+fn words_from_the_end(name: &str) -> impl Iterator<Item = &str> {
+    name.rsplit(|c: char| matches!(c, '.' | '/' | ':') || c.is_whitespace()).filter(|word| !word.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn last_words_decide() {
+        let lists = UncountedCalls::default();
+        assert!(lists.is_heartbeat("mongodb.isMaster") && lists.is_heartbeat("PING"));
+        assert!(!lists.is_heartbeat("shipping"));
+        assert!(lists.is_plumbing("pg-pool.connect") && lists.is_plumbing("dns.lookup"));
+        assert!(!lists.is_plumbing("user.lookup") && !lists.is_plumbing("connection.list"));
+        assert!(lists.is_health_check("GET /health") && lists.is_health_check("/grpc.health.v1.Health/Check"));
+        assert!(lists.is_sql_plumbing("begin") && lists.is_sql_plumbing("COMMIT;"));
+        assert!(!lists.is_sql_plumbing("SELECT ?") && !lists.is_sql_plumbing("beginning"));
+    }
+}

@@ -1,0 +1,262 @@
+//! What a detector sees of a trace.
+
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+
+use crate::frame::{SpanId, Symbol, TraceId, TraceRows};
+
+use super::calls::{Call, Calls, NO_CALL};
+use super::critical_path::{CriticalPaths, OverlapTolerance, Section};
+use super::facts::{Facts, SpanFacts};
+use super::target::Target;
+use super::tree::{NO_ROW, Row, Tree};
+
+/// What a section of a critical path was spent on. The variants are in the order of their names.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[repr(u8)]
+pub enum Component {
+    /// A call's span outside its synchronous callee: network, queueing, pools.
+    Network,
+    /// The service works.
+    SelfTime,
+    /// Any other exit span: waiting for a database, a host, a poll.
+    Wait,
+}
+
+impl Component {
+    /// All components, in the order of their numbers.
+    pub const ALL: [Self; 3] = [Self::Network, Self::SelfTime, Self::Wait];
+
+    /// The name in tables.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Network => "network",
+            Self::SelfTime => "self",
+            Self::Wait => "wait",
+        }
+    }
+}
+
+/// Where path time is booked: service, operation, component and, unless it is the service's own work, target.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Place {
+    /// The service that spends the time.
+    pub service: Symbol,
+    /// The span's own operation for the service's work, the call's otherwise.
+    pub operation: Symbol,
+    /// What it is spent on.
+    pub component: Component,
+    /// Name of the target; empty for the service's own work.
+    pub target: Symbol,
+}
+
+/// The callee names that calls with a recorded callee show, by (caller, target, caller-side operation); `None` where there
+/// are several. Calls that recorded no callee take their operation from here.
+#[derive(Clone, Debug, Default)]
+pub struct CalleeNames {
+    names: HashMap<(Symbol, Symbol, Symbol), Option<Symbol>, FixedState>,
+}
+
+impl CalleeNames {
+    /// Takes notice of the calls of one trace.
+    pub fn learn(&mut self, calls: &[Call]) {
+        for call in calls.iter().filter(|call| call.callee != NO_ROW && call.callee != call.row) {
+            self.add((call.caller_service, call.target.name, call.caller_side_operation), Some(call.operation));
+        }
+    }
+
+    /// Takes in what was learnt from other traces.
+    pub fn merge(&mut self, other: Self) {
+        for (key, name) in other.names {
+            self.add(key, name);
+        }
+    }
+
+    fn add(&mut self, key: (Symbol, Symbol, Symbol), name: Option<Symbol>) {
+        self.names
+            .entry(key)
+            .and_modify(|known| {
+                if *known != name {
+                    *known = None;
+                }
+            })
+            .or_insert(name);
+    }
+
+    fn get(&self, call: &Call) -> Option<Symbol> {
+        *self.names.get(&(call.caller_service, call.target.name, call.caller_side_operation))?
+    }
+}
+
+/// Buffers for one trace at a time.
+#[derive(Debug, Default)]
+pub struct TraceModel {
+    tree: Tree,
+    calls: Calls,
+    paths: CriticalPaths,
+}
+
+impl TraceModel {
+    /// Rebuilds tree and calls from the rows of a trace. The answer tells whether an operation of a call depends on what
+    /// other traces say: then [`TraceModel::name_operations`] must follow once all traces were seen.
+    pub fn rebuild(&mut self, trace: TraceRows<'_>, facts: &Facts) -> bool {
+        self.tree.rebuild(trace, facts);
+        self.calls.rebuild(&self.tree, facts);
+        self.calls.has_open_operations
+    }
+
+    /// The calls of the trace.
+    pub fn calls(&self) -> &[Call] {
+        &self.calls.calls
+    }
+
+    /// Names the operations of calls to services that recorded no callee.
+    pub fn name_operations(&mut self, names: &CalleeNames) {
+        for call in &mut self.calls.calls {
+            if call.callee == NO_ROW
+                && call.target.kind == super::TargetKind::Service
+                && let Some(name) = names.get(call)
+            {
+                call.operation = name;
+            }
+        }
+    }
+
+    /// Works out the critical paths and gives the whole view. `index` is the number of the trace in the input.
+    pub fn view<'a>(
+        &'a mut self,
+        index: u32,
+        trace_id: TraceId,
+        facts: &'a Facts,
+        tolerance: OverlapTolerance,
+    ) -> TraceView<'a> {
+        self.paths.rebuild(&self.tree, facts, tolerance);
+        TraceView { index, trace_id, facts, tree: &self.tree, calls: &self.calls, paths: &self.paths }
+    }
+}
+
+/// One trace, rebuilt.
+#[derive(Clone, Copy, Debug)]
+pub struct TraceView<'a> {
+    /// Number of the trace in the input, in the order of ids.
+    pub index: u32,
+    /// Id of the trace.
+    pub trace_id: TraceId,
+    /// What signatures tell, and the strings.
+    pub facts: &'a Facts,
+    /// Spans, parents, path roots.
+    pub tree: &'a Tree,
+    /// Calls and failures.
+    pub calls: &'a Calls,
+    /// Critical paths.
+    pub paths: &'a CriticalPaths,
+}
+
+impl<'a> TraceView<'a> {
+    /// The facts of a span.
+    pub fn facts_of(&self, row: Row) -> &'a SpanFacts {
+        &self.facts.by_signature[self.tree.signatures[row as usize].index()]
+    }
+
+    /// The service of a span.
+    pub fn service(&self, row: Row) -> Symbol {
+        self.facts_of(row).service
+    }
+
+    /// The id of a span.
+    pub fn span_id(&self, row: Row) -> SpanId {
+        self.tree.span_ids[row as usize]
+    }
+
+    /// Start of a span in ns since 1970.
+    pub fn start(&self, row: Row) -> i64 {
+        self.tree.starts[row as usize]
+    }
+
+    /// End of a span in ns since 1970.
+    pub fn end(&self, row: Row) -> i64 {
+        self.tree.ends[row as usize]
+    }
+
+    /// Duration of a span in ns.
+    pub fn duration(&self, row: Row) -> i64 {
+        self.end(row) - self.start(row)
+    }
+
+    /// Path time in ns of a span and everything below it on the same path.
+    pub fn path_time(&self, row: Row) -> i64 {
+        self.paths.inclusive[row as usize]
+    }
+
+    /// The operation that an entry span, a root or a topmost span stands for. A root that is named only by a method takes
+    /// the operation of its first call with a recorded callee.
+    pub fn entry_operation(&self, row: Row) -> Symbol {
+        let facts = self.facts_of(row);
+        if facts.entry_operation_is_bare && self.tree.parents[row as usize] == NO_ROW {
+            let first = self
+                .calls
+                .calls
+                .iter()
+                .filter(|call| call.caller_span == row && call.callee != NO_ROW)
+                .min_by_key(|call| (self.start(call.row), call.row));
+            if let Some(call) = first {
+                return call.operation;
+            }
+        }
+        facts.entry_operation
+    }
+
+    /// The operation at the origin of a call.
+    pub fn caller_operation(&self, call: &Call) -> Symbol {
+        self.entry_operation(call.caller_span)
+    }
+
+    /// Where the own path time of `row` is booked.
+    pub fn place(&self, row: Row) -> Place {
+        let facts = self.facts_of(row);
+        let owner = self.calls.owners[row as usize];
+        if owner == NO_ROW {
+            let operation =
+                if self.tree.parents[row as usize] == NO_ROW || self.calls.is_entry[row as usize] {
+                    self.entry_operation(row)
+                } else {
+                    facts.operation
+                };
+            return Place { service: facts.service, operation, component: Component::SelfTime, target: Symbol::EMPTY };
+        }
+        let callee = self.calls.callees[owner as usize];
+        let waits_for_callee = callee != NO_ROW && !self.tree.is_async[callee as usize];
+        let component = if waits_for_callee { Component::Network } else { Component::Wait };
+        let (operation, target) = self.reached_by(owner);
+        Place { service: facts.service, operation, component, target: target.name }
+    }
+
+    /// Operation and target of an exit span: its call's, or its own if it is no call.
+    fn reached_by(&self, exit: Row) -> (Symbol, Target) {
+        match self.calls.call_of_exit[exit as usize] {
+            NO_CALL => {
+                let facts = self.facts_of(exit);
+                (facts.call_operation, facts.target)
+            }
+            call => {
+                let call = &self.calls.calls[call as usize];
+                (call.operation, call.target)
+            }
+        }
+    }
+
+    /// Path time in ns between `start` and `end` (ns since 1970) of spans at or below `ancestor`, on the path that
+    /// `ancestor` lies on.
+    pub fn path_time_within(&self, ancestor: Row, start: i64, end: i64) -> i64 {
+        let root = self.tree.path_roots_of_rows[ancestor as usize];
+        let path = self.tree.path_roots.partition_point(|path| path.row < root);
+        let sections = self.paths.sections_of(path);
+        let first = sections.partition_point(|section| section.end <= start);
+        sections[first..]
+            .iter()
+            .take_while(|section| section.start < end)
+            .filter(|section| self.tree.is_at_or_below(section.row, ancestor))
+            .map(|section: &Section| section.end.min(end) - section.start.max(start))
+            .sum()
+    }
+}

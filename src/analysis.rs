@@ -49,8 +49,8 @@ pub struct Totals {
     pub first_start: Option<i64>,
     /// End of the last span, in ns since 1970.
     pub last_end: Option<i64>,
-    /// Spans with status error.
-    pub errors: u64,
+    /// Spans that failed, by status or by protocol code.
+    pub failed_spans: u64,
 }
 
 /// What was odd about the data.
@@ -132,7 +132,7 @@ impl Partial {
         own.spans += totals.spans;
         own.traces += totals.traces;
         own.roots += totals.roots;
-        own.errors += totals.errors;
+        own.failed_spans += totals.failed_spans;
         own.root_duration_ns += totals.root_duration_ns;
         for (own, calls) in own.calls.iter_mut().zip(totals.calls) {
             *own += calls;
@@ -330,7 +330,7 @@ fn count(
         let facts = trace.facts_of(row);
         quality.without_kind += u64::from(facts.kind == SpanKind::Unspecified);
         quality.with_status += u64::from(facts.status != StatusCode::Unset);
-        totals.errors += u64::from(facts.status == StatusCode::Error);
+        totals.failed_spans += u64::from(trace.calls.failed[row as usize]);
     }
     for call in trace.calls.calls.iter().filter(|call| call.callee != NO_ROW && call.callee != call.row) {
         if tree.is_async[call.callee as usize] {

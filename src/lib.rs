@@ -13,8 +13,14 @@
 //! [`report`]. [`analysis`] is the pass over all traces; [`commands`] has one file for each subcommand.
 
 pub mod analysis;
+pub mod cli;
+pub mod commands;
+pub mod config;
 pub mod detectors;
 pub mod findings;
 pub mod frame;
+pub mod generate;
+pub mod ingest;
 pub mod rank;
+pub mod report;
 pub mod trace;

@@ -129,7 +129,7 @@ macro_rules! thresholds {
         }
     };
 }
-use thresholds;
+pub(crate) use thresholds;
 
 #[cfg(test)]
 mod tests {

@@ -1,6 +1,6 @@
 //! Collects spans into columns while files are read.
 //!
-//! One builder serves one decoder on one thread; [`Frame::merge`](super::Frame::merge) joins them. High-cardinality
+//! One builder serves one decoder on one thread; [`group`](crate::trace::group) joins them. High-cardinality
 //! values (URLs, query texts) are never interned: a template and a hash of them are kept.
 
 use std::collections::BTreeMap;
@@ -82,6 +82,11 @@ impl FrameBuilder {
     /// Whether no span was taken.
     pub fn is_empty(&self) -> bool {
         self.span_ids.is_empty()
+    }
+
+    /// Number of spans whose end lies before their start; they count as having no length.
+    pub fn end_before_start(&self) -> u64 {
+        self.end_before_start
     }
 
     /// What was left out so far.

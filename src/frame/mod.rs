@@ -4,7 +4,7 @@
 //! the builders of all inputs are merged into one [`Frame`], whose rows are in trace order.
 
 mod builder;
-//mod canonical;
+mod canonical;
 mod columns;
 mod ids;
 mod record;
@@ -14,7 +14,7 @@ mod symbols;
 mod templates;
 
 pub use builder::{AttributeSlots, FIRST_OFFSETS, FrameBuilder, Skipped, SpanRow, unusable};
-//pub use canonical::CanonicalWriter;
+pub use canonical::CanonicalWriter;
 pub use columns::{Frame, TraceRows};
 pub use ids::{SignatureId, SpanId, Symbol, TraceId};
 pub use record::{

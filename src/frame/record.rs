@@ -297,8 +297,8 @@ pub trait SpanSink {
     /// Takes notice of something that was left out.
     fn skip(&mut self, reason: SkipReason, offset: u64);
 
-    /// Whether events and links are wanted; decoders may leave `links` empty, and `events` but for those named
-    /// `exception`, otherwise.
+    /// Whether everything is wanted. Otherwise decoders may leave out links, events but for those named `exception`, and
+    /// attributes that [`attribute_of_key`](super::attribute_of_key) does not know.
     fn wants_everything(&self) -> bool {
         false
     }

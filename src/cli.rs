@@ -1,0 +1,290 @@
+//! What can be typed: clap structs and enums, nothing else. What it means is worked out in [`config`](crate::config).
+
+use std::path::PathBuf;
+
+use clap::{Arg, ArgMatches, Args, Command as ClapCommand, FromArgMatches, Parser, Subcommand, ValueEnum};
+
+use crate::detectors::{Detectors, catalog};
+
+/// Finds what made distributed systems slow and fragile, in a dump of their traces.
+#[derive(Debug, Parser)]
+#[command(name = "tracescan", version, max_term_width = 120, after_help = EXIT_CODES)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done; 1 --fail-on met; 2 an error, or some input could not be read; 130 interrupted";
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Find the anti-patterns in a dump of traces and rank them by what they cost
+    Analyze(AnalyzeArgs),
+    /// Show one trace: a waterfall with the critical path marked, and the findings in it
+    Trace(TraceArgs),
+    /// Print the documentation of a detector, or the list of detectors
+    Explain(ExplainArgs),
+    /// Write canonical Parquet: the form that is read fastest, with everything that was recorded
+    Convert(ConvertArgs),
+    /// Write synthetic traces with known anti-patterns
+    Generate(GenerateArgs),
+}
+
+/// Arguments of `analyze`.
+#[derive(Debug, Args)]
+#[command(after_long_help = table_help())]
+pub struct AnalyzeArgs {
+    /// Files and directories with traces, of any known format; - for standard input
+    #[arg(required = true, value_name = "INPUT")]
+    pub inputs: Vec<PathBuf>,
+
+    /// Write all rows of all tables, the findings and run.json to this directory
+    #[arg(short, long, value_name = "DIR")]
+    pub output: Option<PathBuf>,
+
+    /// What goes to standard output
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub format: Option<StdoutFormat>,
+
+    /// Format of the files in the output directory
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub table_format: Option<TableFormat>,
+
+    /// Rows of each table to print [default: 10]
+    #[arg(long, value_name = "N")]
+    pub top: Option<usize>,
+
+    /// Exit with 1 if one of these detectors found something: any, or names
+    #[arg(long, value_delimiter = ',', value_name = "any|DETECTOR", value_parser = fail_on_names())]
+    pub fail_on: Vec<String>,
+
+    /// Smallest impact of a finding that --fail-on looks at [default: 1ms]
+    #[arg(long, value_name = "DURATION")]
+    pub min_impact: Option<String>,
+
+    /// Take an input without spans as a success
+    #[arg(long)]
+    pub allow_empty: bool,
+
+    /// What both `analyze` and `trace` understand.
+    #[command(flatten)]
+    pub analysis: AnalysisArgs,
+}
+
+/// Arguments that say how traces are analysed.
+#[derive(Debug, Args)]
+pub struct AnalysisArgs {
+    /// Run only these detectors
+    #[arg(long, value_delimiter = ',', value_name = "DETECTOR", value_parser = detector_names())]
+    pub detector: Vec<String>,
+
+    /// Leave these detectors out
+    #[arg(long, value_delimiter = ',', value_name = "DETECTOR", value_parser = detector_names())]
+    pub skip: Vec<String>,
+
+    /// Configuration file [default: tracescan.toml in this directory, if there is one]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// Share of the parent's duration by which consecutive children may overlap; 0 for none [default: 0.01]
+    #[arg(long, value_name = "SHARE")]
+    pub overlap_tolerance: Option<f64>,
+
+    /// Count heartbeats, health checks, pool and transaction plumbing as calls like any other
+    #[arg(long)]
+    pub count_every_call: bool,
+
+    /// Number of threads [default: all]
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+
+    /// Say more about what is read
+    #[arg(short, long)]
+    pub verbose: bool,
+
+    /// Thresholds of the detectors.
+    #[command(flatten)]
+    pub thresholds: ThresholdArgs,
+}
+
+/// Arguments of `trace`.
+#[derive(Debug, Args)]
+pub struct TraceArgs {
+    /// Files and directories with traces; - for standard input
+    #[arg(required = true, value_name = "INPUT")]
+    pub inputs: Vec<PathBuf>,
+
+    /// Id of the trace, up to 32 hexadecimal digits
+    #[arg(required = true, value_name = "TRACE_ID")]
+    pub trace_id: String,
+
+    /// What goes to standard output
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
+    pub format: TraceFormat,
+
+    /// Show all spans, however many
+    #[arg(long)]
+    pub all: bool,
+
+    /// What both `analyze` and `trace` understand.
+    #[command(flatten)]
+    pub analysis: AnalysisArgs,
+}
+
+/// Arguments of `explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// The detector; without it, all are listed
+    #[arg(value_name = "DETECTOR", value_parser = detector_names())]
+    pub detector: Option<String>,
+}
+
+/// Arguments of `convert`.
+#[derive(Debug, Args)]
+pub struct ConvertArgs {
+    /// Files and directories with traces, of any known format; - for standard input
+    #[arg(required = true, value_name = "INPUT")]
+    pub inputs: Vec<PathBuf>,
+
+    /// The Parquet file to write
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
+}
+
+/// Arguments of `generate`.
+#[derive(Debug, Args)]
+pub struct GenerateArgs {
+    /// About how many spans to write; the last trace is written whole
+    #[arg(long, value_name = "N")]
+    pub spans: u64,
+
+    /// The same seed gives the same traces, on any machine and in any format
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    pub seed: u64,
+
+    /// The file to write; its extension says the format: .flat.parquet, .parquet, .jsonl, .binpb, the last two also with
+    /// .gz or .zst
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
+
+    /// Where to write which traces hold a planted anti-pattern or a look-alike, as JSON lines
+    #[arg(long, value_name = "FILE")]
+    pub labels: Option<PathBuf>,
+
+    /// Share of traces that hold a planted anti-pattern or a look-alike, 0 to 1
+    #[arg(long, value_name = "SHARE", default_value_t = 0.1)]
+    pub anti_patterns: f64,
+}
+
+/// What `analyze` writes to standard output.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StdoutFormat {
+    /// Tables for people
+    #[default]
+    Table,
+    /// Tables in Markdown
+    Markdown,
+    /// Tables as comma-separated values
+    Csv,
+    /// One JSON document
+    Json,
+    /// One JSON object a row
+    Ndjson,
+}
+
+/// What `trace` writes to standard output.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum TraceFormat {
+    /// A waterfall for people
+    #[default]
+    Table,
+    /// The critical paths and findings as JSON
+    Json,
+}
+
+/// Format of table files.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TableFormat {
+    /// Parquet
+    #[default]
+    Parquet,
+    /// Comma-separated values
+    Csv,
+    /// A JSON array of objects
+    Json,
+}
+
+/// Thresholds as typed: one option for each threshold that a detector declares.
+#[derive(Clone, Debug, Default)]
+pub struct ThresholdArgs {
+    /// (detector, threshold, value).
+    pub values: Vec<(&'static str, &'static str, u64)>,
+}
+
+impl Args for ThresholdArgs {
+    fn augment_args(mut command: ClapCommand) -> ClapCommand {
+        for description in catalog() {
+            for threshold in description.thresholds {
+                let help = format!("{} ({}) [default: {}]", threshold.doc.trim(), description.name, threshold.default);
+                command = command.arg(
+                    Arg::new(threshold.name)
+                        .long(threshold.name.replace('_', "-"))
+                        .value_name("N")
+                        .value_parser(clap::value_parser!(u32))
+                        .help_heading("Thresholds")
+                        .help(help),
+                );
+            }
+        }
+        command
+    }
+
+    fn augment_args_for_update(command: ClapCommand) -> ClapCommand {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for ThresholdArgs {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let mut thresholds = Self::default();
+        thresholds.update_from_arg_matches(matches)?;
+        Ok(thresholds)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        for description in catalog() {
+            for threshold in description.thresholds {
+                if let Some(&value) = matches.get_one::<u32>(threshold.name) {
+                    self.values.push((description.name, threshold.name, u64::from(value)));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn detector_names() -> clap::builder::PossibleValuesParser {
+    catalog().into_iter().map(|description| description.name).collect::<Vec<_>>().into()
+}
+
+fn fail_on_names() -> clap::builder::PossibleValuesParser {
+    let detectors = Detectors::default();
+    let names = detectors.all().into_iter().map(|detector| detector.description().name);
+    std::iter::once("any").chain(names).collect::<Vec<_>>().into()
+}
+
+/// What each column of each table means, for `analyze --help`.
+fn table_help() -> String {
+    let mut help = String::from("Tables and their columns (see also: tracescan explain DETECTOR):\n");
+    for description in catalog() {
+        help.push_str(&format!("\n{}: {}\n", description.name, description.summary));
+        for column in description.columns {
+            help.push_str(&format!("  {}: {}\n", column.name, column.doc));
+        }
+    }
+    help
+}

@@ -1,0 +1,390 @@
+//! All spans of the inputs, whole but compact, so that they can be sorted before they are written.
+//!
+//! A span is a string of bytes in one arena. Origins are kept once each, because spans of one batch share theirs and
+//! batches of one process repeat it.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use crate::frame::{
+    Event, KeyValue, Link, Origin, SkipReason, Skipped, SpanId, SpanKind, SpanRecord, SpanSink, StatusCode, TraceId,
+    Value, unusable,
+};
+
+/// See the module.
+#[derive(Default)]
+pub(super) struct SpanStore {
+    bytes: Vec<u8>,
+    spans: Vec<StoredSpan>,
+    origins: Vec<Box<[u8]>>,
+    numbers_of_origins: HashMap<Box<[u8]>, u32>,
+    last_origin: Vec<u8>,
+    last_origin_number: Option<u32>,
+    /// What could not be kept: spans without ids or times, and what no span could be read from.
+    pub(super) skipped: Skipped,
+}
+
+/// Where a span is, and what it is sorted by.
+struct StoredSpan {
+    trace_id: TraceId,
+    start_unix_nano: u64,
+    span_id: SpanId,
+    origin: u32,
+    offset: usize,
+}
+
+impl SpanStore {
+    /// Number of spans kept.
+    pub(super) fn len(&self) -> usize {
+        self.spans.len()
+    }
+
+    /// Sorts by trace, start and span id. What still is equal is sorted by content, so that the order of input never
+    /// shows.
+    pub(super) fn sort(&mut self) {
+        let Self { bytes, spans, origins, .. } = self;
+        let content = |span: &StoredSpan| {
+            let rest = Reader(&bytes[span.offset..]).bytes();
+            (rest, &origins[span.origin as usize])
+        };
+        spans.sort_unstable_by(|a, b| {
+            let key = |span: &StoredSpan| (span.trace_id, span.start_unix_nano, span.span_id);
+            key(a).cmp(&key(b)).then_with(|| content(a).cmp(&content(b)))
+        });
+    }
+
+    /// Hands over all spans in their present order.
+    pub(super) fn for_each<E>(
+        &self,
+        mut take: impl FnMut(&Origin<'_>, &SpanRecord<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        for stored in &self.spans {
+            let origin = Reader(&self.origins[stored.origin as usize]).origin();
+            let span = Reader(Reader(&self.bytes[stored.offset..]).bytes()).span(stored);
+            take(&origin, &span)?;
+        }
+        Ok(())
+    }
+
+    fn number_of_origin(&mut self, origin: &Origin<'_>) -> u32 {
+        let mut bytes = Vec::with_capacity(self.last_origin.len());
+        write_origin(&mut bytes, origin);
+        if let Some(number) = self.last_origin_number.filter(|_| bytes == self.last_origin) {
+            return number;
+        }
+        let number = match self.numbers_of_origins.get(bytes.as_slice()) {
+            Some(&number) => number,
+            None => {
+                let number = u32::try_from(self.origins.len()).expect("fewer than 2^32 origins");
+                let key: Box<[u8]> = bytes.as_slice().into();
+                self.origins.push(key.clone());
+                self.numbers_of_origins.insert(key, number);
+                number
+            }
+        };
+        self.last_origin = bytes;
+        self.last_origin_number = Some(number);
+        number
+    }
+}
+
+impl SpanSink for SpanStore {
+    fn span(&mut self, origin: &Origin<'_>, span: &SpanRecord<'_>, offset: u64) {
+        if let Some(reason) = unusable(span.trace_id, span.span_id, span.start_unix_nano) {
+            self.skipped.add(reason, offset);
+            return;
+        }
+        let mut bytes = Vec::new();
+        write_span(&mut bytes, span);
+        let stored = StoredSpan {
+            trace_id: span.trace_id,
+            start_unix_nano: span.start_unix_nano,
+            span_id: span.span_id,
+            origin: self.number_of_origin(origin),
+            offset: self.bytes.len(),
+        };
+        write_bytes(&mut self.bytes, &bytes);
+        self.spans.push(stored);
+    }
+
+    fn skip(&mut self, reason: SkipReason, offset: u64) {
+        self.skipped.add(reason, offset);
+    }
+
+    fn wants_everything(&self) -> bool {
+        true
+    }
+}
+
+fn write_origin(to: &mut Vec<u8>, origin: &Origin<'_>) {
+    write_attributes(to, &origin.resource_attributes);
+    write_text(to, &origin.scope_name);
+    write_text(to, &origin.scope_version);
+    write_attributes(to, &origin.scope_attributes);
+}
+
+/// Everything but what [`StoredSpan`] has.
+fn write_span(to: &mut Vec<u8>, span: &SpanRecord<'_>) {
+    to.extend_from_slice(&span.parent_span_id.to_bytes());
+    to.extend_from_slice(&span.end_unix_nano.to_be_bytes());
+    to.extend([span.kind as u8, span.status as u8]);
+    write_text(to, &span.name);
+    write_text(to, &span.status_message);
+    write_text(to, &span.trace_state);
+    write_attributes(to, &span.attributes);
+    write_length(to, span.events.len());
+    for event in &span.events {
+        to.extend_from_slice(&event.time_unix_nano.to_be_bytes());
+        write_text(to, &event.name);
+        write_attributes(to, &event.attributes);
+    }
+    write_length(to, span.links.len());
+    for link in &span.links {
+        to.extend_from_slice(&link.trace_id.0);
+        to.extend_from_slice(&link.span_id.to_bytes());
+        write_text(to, &link.trace_state);
+        write_attributes(to, &link.attributes);
+    }
+}
+
+fn write_attributes(to: &mut Vec<u8>, attributes: &[KeyValue<'_>]) {
+    write_length(to, attributes.len());
+    for attribute in attributes {
+        write_text(to, &attribute.key);
+        match &attribute.value {
+            Value::Empty => to.push(tag::EMPTY),
+            Value::Str(text) => {
+                to.push(tag::TEXT);
+                write_text(to, text);
+            }
+            Value::Bool(value) => to.extend([tag::BOOL, u8::from(*value)]),
+            Value::Int(value) => {
+                to.push(tag::INT);
+                to.extend_from_slice(&value.to_be_bytes());
+            }
+            Value::Double(value) => {
+                to.push(tag::DOUBLE);
+                to.extend_from_slice(&value.to_bits().to_be_bytes());
+            }
+            Value::Bytes(bytes) => {
+                to.push(tag::BYTES);
+                write_bytes(to, bytes);
+            }
+            Value::Json(text) => {
+                to.push(tag::JSON);
+                write_text(to, text);
+            }
+        }
+    }
+}
+
+fn write_text(to: &mut Vec<u8>, text: &str) {
+    write_bytes(to, text.as_bytes());
+}
+
+fn write_bytes(to: &mut Vec<u8>, bytes: &[u8]) {
+    write_length(to, bytes.len());
+    to.extend_from_slice(bytes);
+}
+
+/// Seven bits a byte, the lowest first; the top bit says that more follow.
+fn write_length(to: &mut Vec<u8>, mut length: usize) {
+    while length >= 0x80 {
+        to.push(length as u8 | 0x80);
+        length >>= 7;
+    }
+    to.push(length as u8);
+}
+
+/// What kind of value follows.
+mod tag {
+    pub(super) const EMPTY: u8 = 0;
+    pub(super) const TEXT: u8 = 1;
+    pub(super) const BOOL: u8 = 2;
+    pub(super) const INT: u8 = 3;
+    pub(super) const DOUBLE: u8 = 4;
+    pub(super) const BYTES: u8 = 5;
+    pub(super) const JSON: u8 = 6;
+}
+
+/// Reads what the functions above wrote.
+struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    fn origin(mut self) -> Origin<'a> {
+        Origin {
+            resource_attributes: self.attributes(),
+            scope_name: self.text(),
+            scope_version: self.text(),
+            scope_attributes: self.attributes(),
+        }
+    }
+
+    fn span(mut self, stored: &StoredSpan) -> SpanRecord<'a> {
+        let parent_span_id = SpanId(self.number());
+        let end_unix_nano = self.number();
+        let [kind, status] = self.array();
+        SpanRecord {
+            trace_id: stored.trace_id,
+            span_id: stored.span_id,
+            parent_span_id,
+            start_unix_nano: stored.start_unix_nano,
+            end_unix_nano,
+            kind: SpanKind::from_number(kind.into()),
+            status: StatusCode::from_number(status.into()),
+            name: self.text(),
+            status_message: self.text(),
+            trace_state: self.text(),
+            attributes: self.attributes(),
+            events: (0..self.length())
+                .map(|_| Event { time_unix_nano: self.number(), name: self.text(), attributes: self.attributes() })
+                .collect(),
+            links: (0..self.length())
+                .map(|_| Link {
+                    trace_id: TraceId(self.array()),
+                    span_id: SpanId(self.number()),
+                    trace_state: self.text(),
+                    attributes: self.attributes(),
+                })
+                .collect(),
+        }
+    }
+
+    fn attributes(&mut self) -> Vec<KeyValue<'a>> {
+        (0..self.length()).map(|_| KeyValue { key: self.text(), value: self.value() }).collect()
+    }
+
+    fn value(&mut self) -> Value<'a> {
+        let [kind] = self.array();
+        match kind {
+            tag::TEXT => Value::Str(self.text()),
+            tag::BOOL => Value::Bool(self.array() == [1]),
+            tag::INT => Value::Int(self.number() as i64),
+            tag::DOUBLE => Value::Double(f64::from_bits(self.number())),
+            tag::BYTES => Value::Bytes(self.bytes().into()),
+            tag::JSON => Value::Json(self.text()),
+            _ => Value::Empty,
+        }
+    }
+
+    fn text(&mut self) -> Cow<'a, str> {
+        Cow::Borrowed(std::str::from_utf8(self.bytes()).expect("text was stored"))
+    }
+
+    fn number(&mut self) -> u64 {
+        u64::from_be_bytes(self.array())
+    }
+
+    fn array<const N: usize>(&mut self) -> [u8; N] {
+        let (array, rest) = self.0.split_first_chunk().expect("as many bytes were stored");
+        self.0 = rest;
+        *array
+    }
+
+    fn bytes(&mut self) -> &'a [u8] {
+        let length = self.length();
+        let (bytes, rest) = self.0.split_at(length);
+        self.0 = rest;
+        bytes
+    }
+
+    fn length(&mut self) -> usize {
+        let mut length = 0;
+        for shift in (0..).step_by(7) {
+            let [byte] = self.array();
+            length |= usize::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                break;
+            }
+        }
+        length
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn attribute<'a>(key: &'a str, value: Value<'a>) -> KeyValue<'a> {
+        KeyValue { key: key.into(), value }
+    }
+
+    fn full_span(number: u64) -> SpanRecord<'static> {
+        SpanRecord {
+            trace_id: TraceId([7; 16]),
+            span_id: SpanId(number),
+            parent_span_id: SpanId(3),
+            name: "GET /".into(),
+            kind: SpanKind::Client,
+            status: StatusCode::Error,
+            status_message: "m".repeat(300).into(),
+            trace_state: "a=b".into(),
+            start_unix_nano: 100,
+            end_unix_nano: 90,
+            attributes: vec![
+                attribute("empty", Value::Empty),
+                attribute("text", Value::Str("ü".into())),
+                attribute("bool", Value::Bool(true)),
+                attribute("int", Value::Int(i64::MIN)),
+                attribute("double", Value::Double(f64::INFINITY)),
+                attribute("bytes", Value::Bytes(vec![0, 255].into())),
+                attribute("json", Value::Json("[1]".into())),
+            ],
+            events: vec![Event { time_unix_nano: 95, name: "exception".into(), attributes: Vec::new() }],
+            links: vec![Link {
+                trace_id: TraceId([9; 16]),
+                span_id: SpanId(1),
+                trace_state: "c=d".into(),
+                attributes: vec![attribute("k", Value::Bool(false))],
+            }],
+        }
+    }
+
+    fn origin(service: &str) -> Origin<'_> {
+        Origin {
+            resource_attributes: vec![attribute("service.name", Value::Str(service.into()))],
+            scope_name: "scope".into(),
+            scope_version: "1".into(),
+            scope_attributes: vec![attribute("s", Value::Int(1))],
+        }
+    }
+
+    fn contents(store: &SpanStore) -> Vec<String> {
+        let mut all = Vec::new();
+        let take = |origin: &Origin<'_>, span: &SpanRecord<'_>| -> Result<(), ()> {
+            all.push(format!("{origin:?} {span:?}"));
+            Ok(())
+        };
+        store.for_each(take).expect("nothing fails");
+        all
+    }
+
+    #[test]
+    fn everything_comes_back() {
+        let mut store = SpanStore::default();
+        store.span(&origin("a"), &full_span(5), 0);
+        assert_eq!(contents(&store), [format!("{:?} {:?}", origin("a"), full_span(5))]);
+    }
+
+    /// Even spans that agree in all that is sorted by stand in the same order, whichever came first.
+    #[test]
+    fn the_order_of_input_does_not_show() {
+        let spans = [(origin("b"), full_span(2)), (origin("a"), full_span(2)), (origin("a"), full_span(1))];
+        let mut forwards = SpanStore::default();
+        spans.iter().for_each(|(origin, span)| forwards.span(origin, span, 0));
+        let mut backwards = SpanStore::default();
+        spans.iter().rev().for_each(|(origin, span)| backwards.span(origin, span, 0));
+        forwards.sort();
+        backwards.sort();
+        assert_eq!(contents(&forwards), contents(&backwards));
+        assert!(contents(&forwards)[0].contains("SpanId(1)") || contents(&forwards)[0].contains("0000000000000001"));
+    }
+
+    #[test]
+    fn spans_that_no_one_could_use_are_counted() {
+        let mut store = SpanStore::default();
+        store.span(&origin("a"), &full_span(0), 17);
+        assert_eq!((store.len(), store.skipped.total()), (0, 1));
+        assert_eq!(store.skipped.first_offsets, [17]);
+    }
+}

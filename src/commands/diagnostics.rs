@@ -1,0 +1,32 @@
+//! What is said on standard error about the inputs.
+
+use std::io::Write;
+
+use crate::ingest::InputReport;
+use crate::report::harmless;
+
+/// Writes a line to standard error. That nobody listens is no reason to stop.
+pub(super) fn say(text: &str) {
+    let line: String = text.lines().map(|line| format!("{}\n", harmless(line))).collect();
+    let _ = std::io::stderr().lock().write_all(line.as_bytes());
+}
+
+/// Says what went wrong with the inputs; the answer is whether all of them could be read. The mapping of columns is said
+/// only if `verbose`.
+pub(super) fn say_input_problems(reports: &[InputReport], verbose: bool) -> bool {
+    for report in reports {
+        for error in &report.errors {
+            say(&format!("error: {error}"));
+        }
+        for warning in &report.warnings {
+            say(&format!("warning: {warning}"));
+        }
+        if verbose {
+            say(&format!("{}: read as {}", report.path.display(), report.format));
+            for line in report.mapping.lines() {
+                say(&format!("  {line}"));
+            }
+        }
+    }
+    reports.iter().all(|report| report.errors.is_empty())
+}

@@ -1,0 +1,52 @@
+//! One thin file for each subcommand. Beside [`report`](crate::report), only these print.
+
+pub mod analyze;
+pub mod convert;
+mod diagnostics;
+pub mod explain;
+pub mod generate;
+pub mod interrupt;
+mod progress;
+mod standard_output;
+pub mod trace;
+
+use crate::cli::{Cli, Command};
+
+/// How a run ended. This is where exit codes are defined.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    /// 0: done.
+    Done,
+    /// 1: done, and `--fail-on` is met.
+    FailOnMet,
+    /// 2: some input could not be read, or there was nothing to read; what could be read is reported.
+    Incomplete,
+    /// 130: interrupted.
+    Interrupted,
+}
+
+impl Outcome {
+    /// The exit code.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::FailOnMet => 1,
+            Self::Incomplete => 2,
+            Self::Interrupted => 130,
+        }
+    }
+}
+
+/// Runs the subcommand.
+///
+/// # Errors
+/// What kept it from reporting anything; the exit code is 2.
+pub fn run(cli: &Cli) -> anyhow::Result<Outcome> {
+    match &cli.command {
+        Command::Analyze(args) => analyze::run(args),
+        Command::Trace(args) => trace::run(args),
+        Command::Explain(args) => explain::run(args),
+        Command::Convert(args) => convert::run(args),
+        Command::Generate(args) => generate::run(args),
+    }
+}

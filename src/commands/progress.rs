@@ -1,0 +1,64 @@
+//! A progress bar on standard error for what takes longer than a second; nothing where that is no terminal.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::ingest::Progress;
+
+/// Nobody wants a bar for less.
+const QUIET_FOR: Duration = Duration::from_secs(1);
+
+/// The progress of one run. It draws nothing before a second has passed.
+pub(super) struct Bar {
+    bar: ProgressBar,
+    since: Instant,
+    spans: AtomicU64,
+}
+
+impl Bar {
+    /// A bar for reading `inputs`.
+    pub(super) fn for_reading(inputs: &[PathBuf]) -> Self {
+        let bytes: u64 = inputs.iter().filter_map(|path| std::fs::metadata(path).ok()).map(|file| file.len()).sum();
+        let template = "{msg} {wide_bar} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left";
+        Self::new(bytes, "reading", template)
+    }
+
+    /// A bar for analysing `spans`.
+    pub(super) fn for_analysis(spans: u64) -> Self {
+        Self::new(spans, "analysing", "{msg} {wide_bar} {human_pos} of {human_len} spans, {per_sec}, {eta} left")
+    }
+
+    fn new(length: u64, message: &'static str, template: &str) -> Self {
+        let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::hidden()).with_message(message);
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        Self { bar, since: Instant::now(), spans: AtomicU64::new(0) }
+    }
+
+    /// So much more is done.
+    pub(super) fn add(&self, amount: u64) {
+        if self.bar.is_hidden() && self.since.elapsed() >= QUIET_FOR {
+            self.bar.set_draw_target(ProgressDrawTarget::stderr());
+        }
+        self.bar.inc(amount);
+    }
+
+    /// Takes the bar away.
+    pub(super) fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+impl Progress for Bar {
+    fn advance(&self, bytes: u64, spans: u64) {
+        let spans = self.spans.fetch_add(spans, Ordering::Relaxed) + spans;
+        if !self.bar.is_hidden() {
+            self.bar.set_message(format!("reading, {spans} spans"));
+        }
+        self.add(bytes);
+    }
+}

@@ -1,0 +1,198 @@
+//! `tracescan trace`: one trace.
+
+use anyhow::bail;
+use serde::Serialize;
+
+use crate::analysis;
+use crate::cli::{TraceArgs, TraceFormat};
+use crate::config::Settings;
+use crate::findings::{Findings, pattern_id};
+use crate::frame::{Symbol, TraceId};
+use crate::ingest;
+use crate::report::{Waterfall, WaterfallFinding, WaterfallRow, write_waterfall};
+use crate::trace::{self, NO_ROW, TraceView};
+
+use super::diagnostics::say_input_problems;
+use super::progress::Bar;
+use super::{Outcome, standard_output};
+
+#[derive(Serialize)]
+struct Document {
+    trace_id: String,
+    roots: Vec<Root>,
+    findings: Vec<Found>,
+}
+
+#[derive(Serialize)]
+struct Root {
+    root_span_id: String,
+    reason: &'static str,
+    duration_ns: i64,
+    sections: Vec<Piece>,
+}
+
+#[derive(Serialize)]
+struct Piece {
+    span_id: String,
+    service: String,
+    operation: String,
+    component: &'static str,
+    target: String,
+    start_unix_nano: String,
+    end_unix_nano: String,
+}
+
+#[derive(Serialize)]
+struct Found {
+    detector: &'static str,
+    pattern_id: String,
+    span_id: String,
+    service: String,
+    operation: String,
+    target: Option<String>,
+    target_kind: Option<&'static str>,
+    start_unix_nano: String,
+    measured: f64,
+    threshold: f64,
+    impact_ns: i64,
+    span_ids: Vec<String>,
+}
+
+/// Shows the trace.
+///
+/// # Errors
+/// If the id is none, or no such trace is in the inputs.
+pub fn run(args: &TraceArgs) -> anyhow::Result<Outcome> {
+    let settings = Settings::for_trace(&args.analysis)?;
+    let Some(trace_id) = TraceId::from_hex(args.trace_id.trim()) else {
+        bail!("{:?} is no trace id: it takes up to 32 hexadecimal digits", args.trace_id);
+    };
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(settings.threads).build()?;
+    let (frame, facts, all_read) = pool.install(|| {
+        let bar = Bar::for_reading(&args.inputs);
+        let (builders, inputs) = ingest::read_frames(&args.inputs, &bar);
+        bar.finish();
+        let all_read = say_input_problems(&inputs, args.analysis.verbose);
+        let frame = trace::group(builders);
+        let facts = trace::derive(&frame, &settings.uncounted_calls);
+        (frame, facts, all_read)
+    });
+    let Ok(index) = frame.trace_ids.binary_search(&trace_id) else {
+        bail!("trace {trace_id} is not among the {} traces of the input", frame.trace_count());
+    };
+    let detectors = settings.detectors.all();
+    let show = |view: &TraceView<'_>, findings: &[Findings]| {
+        let mut found = Vec::new();
+        for (detector, findings) in detectors.iter().zip(findings) {
+            let name = detector.description().name;
+            for row in 0..findings.len() {
+                found.push(finding(view, name, detector.measured_against(), findings, row));
+            }
+        }
+        match args.format {
+            TraceFormat::Json => standard_output::write(|out| {
+                serde_json::to_writer(&mut *out, &document(view, found))?;
+                std::io::Write::write_all(out, b"\n")
+            }),
+            TraceFormat::Table => {
+                let style = standard_output::style();
+                standard_output::write(|out| write_waterfall(out, &waterfall(view, &found), args.all, style))
+            }
+        }
+    };
+    analysis::with_trace(&frame, &facts, &settings.analysis(), index as u32, show)?;
+    Ok(if all_read { Outcome::Done } else { Outcome::Incomplete })
+}
+
+fn finding(view: &TraceView<'_>, detector: &'static str, threshold: f64, findings: &Findings, row: usize) -> Found {
+    let name = |symbol: Symbol| view.facts.symbols.resolve(symbol).to_owned();
+    let key = findings.keys.get(row).iter().map(|&part| view.facts.symbols.resolve(Symbol(part as u32)));
+    Found {
+        detector,
+        pattern_id: pattern_id(detector, key),
+        span_id: findings.span_ids[row].to_string(),
+        service: name(findings.services[row]),
+        operation: name(findings.operations[row]),
+        target: findings.targets[row].map(|target| name(target.name)),
+        target_kind: findings.targets[row].map(|target| target.kind.as_str()),
+        start_unix_nano: findings.starts[row].to_string(),
+        measured: findings.measured[row],
+        threshold,
+        impact_ns: findings.impacts[row],
+        span_ids: findings.evidence.get(row).iter().map(ToString::to_string).collect(),
+    }
+}
+
+fn document(view: &TraceView<'_>, findings: Vec<Found>) -> Document {
+    let name = |symbol: Symbol| view.facts.symbols.resolve(symbol).to_owned();
+    let roots = view.tree.path_roots.iter().enumerate().map(|(index, root)| Root {
+        root_span_id: view.span_id(root.row).to_string(),
+        reason: root.reason.as_str(),
+        duration_ns: view.duration(root.row),
+        sections: view
+            .paths
+            .sections_of(index)
+            .iter()
+            .map(|section| {
+                let place = view.place(section.row);
+                Piece {
+                    span_id: view.span_id(section.row).to_string(),
+                    service: name(place.service),
+                    operation: name(place.operation),
+                    component: place.component.as_str(),
+                    target: name(place.target),
+                    start_unix_nano: section.start.to_string(),
+                    end_unix_nano: section.end.to_string(),
+                }
+            })
+            .collect(),
+    });
+    Document { trace_id: view.trace_id.to_string(), roots: roots.collect(), findings }
+}
+
+fn waterfall(view: &TraceView<'_>, found: &[Found]) -> Waterfall {
+    let tree = view.tree;
+    let name = |symbol: Symbol| view.facts.symbols.resolve(symbol).to_owned();
+    let begin = tree.starts.first().copied().unwrap_or(0);
+    let mut on_path = vec![Vec::new(); tree.len()];
+    for section in &view.paths.sections {
+        on_path[section.row as usize].push((section.start - begin, section.end - begin));
+    }
+    let label = |index: usize| format!("[{}]", index + 1);
+
+    // Depth first, children by start; a stack, because a trace may be one deep chain.
+    let mut rows = Vec::with_capacity(tree.len());
+    let tops = (0..tree.len() as u32).rev().filter(|&row| tree.parents[row as usize] == NO_ROW);
+    let mut stack: Vec<(u32, usize)> = tops.map(|row| (row, 0)).collect();
+    while let Some((row, depth)) = stack.pop() {
+        let facts = view.facts_of(row);
+        let span_id = view.span_id(row).to_string();
+        let root = tree.path_roots.iter().find(|root| root.row == row);
+        rows.push(WaterfallRow {
+            depth,
+            service: name(facts.service),
+            name: name(facts.name),
+            kind: facts.kind.as_str().to_owned(),
+            start_ns: view.start(row) - begin,
+            duration_ns: view.duration(row),
+            on_path: std::mem::take(&mut on_path[row as usize]),
+            failed: view.calls.failed[row as usize],
+            markers: (0..found.len()).filter(|&index| found[index].span_id == span_id).map(label).collect(),
+            root_reason: root.map(|root| root.reason.as_str()),
+        });
+        stack.extend(tree.children(row).iter().rev().map(|&child| (child, depth + 1)));
+    }
+    let findings = found.iter().enumerate().map(|(index, found)| WaterfallFinding {
+        label: label(index),
+        detector: found.detector.to_owned(),
+        pattern_id: found.pattern_id.clone(),
+        span_id: found.span_id.clone(),
+        service: found.service.clone(),
+        operation: found.operation.clone(),
+        target: found.target.clone(),
+        measured: found.measured,
+        threshold: found.threshold,
+        impact_ns: found.impact_ns,
+    });
+    Waterfall { trace_id: view.trace_id.to_string(), start: Some(begin), findings: findings.collect(), rows }
+}

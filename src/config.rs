@@ -1,0 +1,229 @@
+//! What the arguments and `tracescan.toml` mean together: arguments first, then the file, then the defaults.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::analysis::AnalysisSettings;
+use crate::cli::{AnalysisArgs, AnalyzeArgs, StdoutFormat, TableFormat};
+use crate::detectors::{Detectors, catalog};
+use crate::trace::{OverlapTolerance, UncountedCalls};
+
+/// The configuration file that is read if it is there and no other is named.
+const DEFAULT_FILE: &str = "tracescan.toml";
+
+/// Why settings cannot be resolved.
+#[derive(Debug, Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("read configuration {path}: {source}", path = path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file is not TOML, or a key or value in it is not known.
+    #[error("understand configuration {path}: {message}", path = path.display())]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, with line and column.
+        message: String,
+    },
+    /// A name is no detector's.
+    #[error("find a detector named {name}: there are {known}")]
+    UnknownDetector {
+        /// The name.
+        name: String,
+        /// All names.
+        known: String,
+    },
+    /// A share is not between 0 and 1.
+    #[error("use {value} as {name}: it must lie between 0 and 1")]
+    Share {
+        /// The setting.
+        name: &'static str,
+        /// Its value.
+        value: f64,
+    },
+    /// A duration is not one.
+    #[error("read {text:?} as a duration: write it like 1ms or 2.5s")]
+    Duration {
+        /// What was given.
+        text: String,
+    },
+}
+
+/// `tracescan.toml` but for the detectors' own tables.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct ConfigFile {
+    detector: Vec<String>,
+    skip: Vec<String>,
+    overlap_tolerance: Option<f64>,
+    threads: Option<usize>,
+    count_every_call: bool,
+    uncounted_calls: UncountedCalls,
+    format: Option<StdoutFormat>,
+    table_format: Option<TableFormat>,
+    top: Option<usize>,
+    fail_on: Vec<String>,
+    min_impact: Option<String>,
+    allow_empty: bool,
+}
+
+/// Everything that was set, resolved. This is `settings` in `run.json`.
+#[derive(Clone, Debug, Serialize)]
+pub struct Settings {
+    /// Names of the detectors that run.
+    pub enabled: Vec<&'static str>,
+    /// Their thresholds.
+    #[serde(flatten)]
+    pub detectors: Detectors,
+    /// Share of the parent's window by which children may overlap, 0..1.
+    pub overlap_tolerance: f64,
+    /// Calls that are not counted.
+    pub uncounted_calls: UncountedCalls,
+    /// Threads; 0 for all.
+    pub threads: usize,
+    /// What goes to standard output.
+    pub format: StdoutFormat,
+    /// Format of files.
+    pub table_format: TableFormat,
+    /// Rows to print.
+    pub top: usize,
+    /// Detectors whose findings make the run fail.
+    pub fail_on: Vec<String>,
+    /// Smallest impact of those findings, in ns.
+    pub min_impact_ns: i64,
+    /// Whether an input without spans is a success.
+    pub allow_empty: bool,
+}
+
+impl Settings {
+    /// Settings of `analyze`.
+    ///
+    /// # Errors
+    /// If the configuration file cannot be read or a value makes no sense.
+    pub fn for_analyze(args: &AnalyzeArgs) -> Result<Self, ConfigError> {
+        let (file, mut settings) = Self::resolve(&args.analysis)?;
+        settings.format = args.format.or(file.format).unwrap_or_default();
+        settings.table_format = args.table_format.or(file.table_format).unwrap_or_default();
+        settings.top = args.top.or(file.top).unwrap_or(10);
+        settings.fail_on = if args.fail_on.is_empty() { file.fail_on } else { args.fail_on.clone() };
+        for name in settings.fail_on.iter().filter(|name| *name != "any") {
+            detector_name(name)?;
+        }
+        if let Some(text) = args.min_impact.as_ref().or(file.min_impact.as_ref()) {
+            settings.min_impact_ns = parse_duration_ns(text)?;
+        }
+        settings.allow_empty = args.allow_empty || file.allow_empty;
+        Ok(settings)
+    }
+
+    /// Settings of `trace`.
+    ///
+    /// # Errors
+    /// As [`Settings::for_analyze`].
+    pub fn for_trace(args: &AnalysisArgs) -> Result<Self, ConfigError> {
+        Self::resolve(args).map(|(_, settings)| settings)
+    }
+
+    fn resolve(args: &AnalysisArgs) -> Result<(ConfigFile, Self), ConfigError> {
+        let (file, mut detectors) = read_file(args.config.as_deref())?;
+        for &(detector, threshold, value) in &args.thresholds.values {
+            let known = detectors.set(detector, threshold, value);
+            debug_assert!(known, "options are made from the catalog");
+        }
+        let only = if args.detector.is_empty() { &file.detector } else { &args.detector };
+        let skip = if args.skip.is_empty() { &file.skip } else { &args.skip };
+        for name in only.iter().chain(skip) {
+            detector_name(name)?;
+        }
+        let enabled = catalog()
+            .into_iter()
+            .map(|description| description.name)
+            .filter(|name| only.is_empty() || only.iter().any(|only| only == name))
+            .filter(|name| !skip.iter().any(|skip| skip == name))
+            .collect();
+        let overlap_tolerance = args.overlap_tolerance.or(file.overlap_tolerance).unwrap_or(0.01);
+        if !(0.0..=1.0).contains(&overlap_tolerance) {
+            return Err(ConfigError::Share { name: "overlap tolerance", value: overlap_tolerance });
+        }
+        let count_every_call = args.count_every_call || file.count_every_call;
+        let settings = Self {
+            enabled,
+            detectors,
+            overlap_tolerance,
+            uncounted_calls: if count_every_call { UncountedCalls::none() } else { file.uncounted_calls.clone() },
+            threads: args.threads.or(file.threads).unwrap_or(0),
+            format: StdoutFormat::default(),
+            table_format: TableFormat::default(),
+            top: 0,
+            fail_on: Vec::new(),
+            min_impact_ns: 1_000_000,
+            allow_empty: false,
+        };
+        Ok((file, settings))
+    }
+
+    /// The part that the pass over the traces needs.
+    pub fn analysis(&self) -> AnalysisSettings {
+        AnalysisSettings {
+            detectors: self.detectors.clone(),
+            enabled: self.enabled.clone(),
+            overlap_tolerance: OverlapTolerance { millionths: (self.overlap_tolerance * 1e6).round() as u32 },
+        }
+    }
+}
+
+/// The file's own settings, and the detectors with the thresholds that it sets.
+fn read_file(path: Option<&Path>) -> Result<(ConfigFile, Detectors), ConfigError> {
+    let path = match path {
+        Some(path) => path,
+        None if Path::new(DEFAULT_FILE).is_file() => Path::new(DEFAULT_FILE),
+        None => return Ok(Default::default()),
+    };
+    let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+    let unclear = |error: toml::de::Error| ConfigError::Parse { path: path.to_owned(), message: error.to_string() };
+    let mut file: toml::Table = toml::from_str(&text).map_err(unclear)?;
+    let mut detectors = toml::Table::new();
+    for description in catalog() {
+        if let Some((name, table)) = file.remove_entry(description.name) {
+            detectors.insert(name, table);
+        }
+    }
+    let file = file.try_into().map_err(unclear)?;
+    let detectors = detectors.try_into().map_err(unclear)?;
+    Ok((file, detectors))
+}
+
+fn detector_name(name: &str) -> Result<(), ConfigError> {
+    let names: Vec<&str> = catalog().iter().map(|description| description.name).collect();
+    if names.contains(&name) {
+        return Ok(());
+    }
+    Err(ConfigError::UnknownDetector { name: name.to_owned(), known: names.join(", ") })
+}
+
+fn parse_duration_ns(text: &str) -> Result<i64, ConfigError> {
+    let duration: Option<jiff::SignedDuration> = text.parse().ok();
+    duration
+        .and_then(|duration| i64::try_from(duration.as_nanos()).ok())
+        .filter(|&duration| duration >= 0)
+        .ok_or_else(|| ConfigError::Duration { text: text.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_read_as_people_write_them() {
+        assert_eq!(parse_duration_ns("1ms").ok(), Some(1_000_000));
+        assert_eq!(parse_duration_ns("2.5s").ok(), Some(2_500_000_000));
+        assert!(parse_duration_ns("soon").is_err() && parse_duration_ns("-1ms").is_err());
+    }
+}

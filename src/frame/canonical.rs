@@ -1,0 +1,516 @@
+//! Writes canonical Parquet: everything that is known of a span, in columns that a scan can pick from.
+//!
+//! What detectors ask for stands in plain columns of its own ([`PROMOTED`]), so that a scan reads no map; it stays in the
+//! maps too, so that nothing is lost. Spans are written in the order given: callers that want row groups of whole
+//! traces sort first.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use arrow::array::{
+    Array as _, ArrayBuilder as _, ArrayRef, FixedSizeBinaryBuilder, Int64Builder, MapBuilder, MapFieldNames,
+    RecordBatch, StringBuilder, TimestampNanosecondBuilder,
+};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use foldhash::fast::FixedState;
+use hashbrown::{HashMap, HashSet};
+use parquet::arrow::ArrowWriter;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::errors::Result;
+use parquet::file::metadata::KeyValue as Metadata;
+use parquet::file::properties::WriterProperties;
+use parquet::schema::types::ColumnPath;
+use serde_json::{Map, Value as Json};
+
+use super::record::{KeyValue, Origin, SpanRecord};
+
+/// Key of the format's version in the file's metadata.
+pub(super) const VERSION_KEY: &str = "tracescan.canonical.version";
+/// The version that is written.
+pub(super) const VERSION: &str = "1";
+
+/// Span attributes that have a column of their name, which holds the value of exactly that key as text.
+///
+/// `exception.type` is also taken from an event named `exception`.
+pub(super) const PROMOTED: &[&str] = &[
+    "service.peer.name",
+    "peer.service",
+    "peer.hostname",
+    "peer.address",
+    "peer.ipv4",
+    "server.address",
+    "server.port",
+    "net.peer.name",
+    "net.peer.port",
+    "net.peer.ip",
+    "net.sock.peer.name",
+    "net.sock.peer.addr",
+    "net.sock.peer.port",
+    "network.peer.address",
+    "network.peer.port",
+    "http.host",
+    "http.server_name",
+    "url.full",
+    "url.path",
+    "url.template",
+    "http.url",
+    "http.target",
+    "http.route",
+    "http.request.method",
+    "http.method",
+    "http.response.status_code",
+    "http.status_code",
+    "http.request.resend_count",
+    "http.resend_count",
+    "http.retry_count",
+    "grpc.previous-rpc-attempts",
+    "rpc.system.name",
+    "rpc.system",
+    "rpc.service",
+    "rpc.method",
+    "rpc.status_code",
+    "rpc.response.status_code",
+    "rpc.grpc.status_code",
+    "rpc.connect_rpc.error_code",
+    "rpc.jsonrpc.error_code",
+    "grpc.code",
+    "grpc.status_code",
+    "db.system.name",
+    "db.system",
+    "db.type",
+    "db.namespace",
+    "db.name",
+    "db.instance",
+    "db.elasticsearch.cluster.name",
+    "db.redis.database_index",
+    "db.mssql.instance_name",
+    "db.collection.name",
+    "db.sql.table",
+    "db.mongodb.collection",
+    "db.cassandra.table",
+    "db.cosmosdb.container",
+    "aws.dynamodb.table_names",
+    "db.operation.name",
+    "db.operation",
+    "db.operation.batch.size",
+    "db.query.summary",
+    "db.query.text",
+    "db.statement",
+    "db.response.status_code",
+    "db.connection_string",
+    "db.hostname",
+    "sql.query",
+    "cassandra.query",
+    "messaging.system",
+    "messaging.destination.template",
+    "messaging.destination.name",
+    "messaging.destination",
+    "messaging.destination.temporary",
+    "messaging.destination.anonymous",
+    "messaging.temp_destination",
+    "message_bus.destination",
+    "kafka.topic",
+    "messaging.operation.type",
+    "messaging.operation.name",
+    "messaging.operation",
+    "messaging.batch.message_count",
+    "faas.invoked_name",
+    "faas.invoked_provider",
+    "faas.invoked_region",
+    "gen_ai.provider.name",
+    "gen_ai.system",
+    "aws.remote.service",
+    "aws.s3.bucket",
+    "aws.sqs.queue.url",
+    "error.type",
+    "error",
+    EXCEPTION_TYPE,
+    "opentracing.ref_type",
+    "aggregation.is_summary",
+    "aggregation.span_count",
+    "composite.count",
+];
+
+const EXCEPTION_TYPE: &str = "exception.type";
+
+/// Rows that are gathered before they are encoded.
+const ROWS_PER_BATCH: usize = 4_096;
+/// Row groups are closed at this many rows or this many encoded bytes.
+const ROWS_PER_GROUP: usize = 1 << 20;
+const BYTES_PER_GROUP: usize = 256 << 20;
+/// Attributes of one span up to which repeated keys are looked for by comparing each with each.
+const FEW_ATTRIBUTES: usize = 32;
+
+/// Writes spans as canonical Parquet.
+pub struct CanonicalWriter<W: Write + Send> {
+    writer: ArrowWriter<W>,
+    schema: SchemaRef,
+    promoted_by_key: HashMap<&'static str, usize, FixedState>,
+    rows: usize,
+    trace_id: FixedSizeBinaryBuilder,
+    span_id: FixedSizeBinaryBuilder,
+    parent_span_id: FixedSizeBinaryBuilder,
+    service_name: StringBuilder,
+    name: StringBuilder,
+    kind: StringBuilder,
+    status_code: StringBuilder,
+    start_time: TimestampNanosecondBuilder,
+    duration: Int64Builder,
+    status_message: StringBuilder,
+    trace_state: StringBuilder,
+    scope_name: StringBuilder,
+    scope_version: StringBuilder,
+    attributes: MapBuilder<StringBuilder, StringBuilder>,
+    resource_attributes: MapBuilder<StringBuilder, StringBuilder>,
+    scope_attributes: MapBuilder<StringBuilder, StringBuilder>,
+    events: StringBuilder,
+    links: StringBuilder,
+    promoted: Vec<StringBuilder>,
+}
+
+impl<W: Write + Send> CanonicalWriter<W> {
+    /// Begins a file on `output`.
+    pub fn new(output: W) -> Result<Self> {
+        let schema = schema();
+        // A dictionary of values that hardly repeat costs time and saves nothing.
+        let mut properties = WriterProperties::builder()
+            .set_compression(Compression::ZSTD(ZstdLevel::default()))
+            .set_max_row_group_row_count(Some(ROWS_PER_GROUP))
+            .set_max_row_group_bytes(Some(BYTES_PER_GROUP))
+            .set_created_by(concat!("tracescan ", env!("CARGO_PKG_VERSION")).to_owned())
+            .set_key_value_metadata(Some(vec![Metadata::new(VERSION_KEY.to_owned(), VERSION.to_owned())]));
+        for unique in ["trace_id", "span_id", "parent_span_id", "start_time", "duration_ns"] {
+            properties = properties.set_column_dictionary_enabled(ColumnPath::from(vec![unique.to_owned()]), false);
+        }
+        Ok(Self {
+            writer: ArrowWriter::try_new(output, Arc::clone(&schema), Some(properties.build()))?,
+            schema,
+            promoted_by_key: PROMOTED.iter().enumerate().map(|(column, &key)| (key, column)).collect(),
+            rows: 0,
+            trace_id: FixedSizeBinaryBuilder::new(16),
+            span_id: FixedSizeBinaryBuilder::new(8),
+            parent_span_id: FixedSizeBinaryBuilder::new(8),
+            service_name: StringBuilder::new(),
+            name: StringBuilder::new(),
+            kind: StringBuilder::new(),
+            status_code: StringBuilder::new(),
+            start_time: TimestampNanosecondBuilder::new().with_timezone("UTC"),
+            duration: Int64Builder::new(),
+            status_message: StringBuilder::new(),
+            trace_state: StringBuilder::new(),
+            scope_name: StringBuilder::new(),
+            scope_version: StringBuilder::new(),
+            attributes: map_builder(),
+            resource_attributes: map_builder(),
+            scope_attributes: map_builder(),
+            events: StringBuilder::new(),
+            links: StringBuilder::new(),
+            promoted: PROMOTED.iter().map(|_| StringBuilder::new()).collect(),
+        })
+    }
+
+    /// Adds one span. No span is refused: an end before the start gives a duration of 0, and times beyond 2^63 ns are
+    /// cut to that.
+    pub fn write(&mut self, origin: &Origin<'_>, span: &SpanRecord<'_>) -> Result<()> {
+        self.trace_id.append_value(span.trace_id.0)?;
+        self.span_id.append_value(span.span_id.to_bytes())?;
+        if span.parent_span_id.is_none() {
+            self.parent_span_id.append_null();
+        } else {
+            self.parent_span_id.append_value(span.parent_span_id.to_bytes())?;
+        }
+        self.service_name.append_value(origin.service_name());
+        self.name.append_value(&span.name);
+        self.kind.append_value(span.kind.as_str());
+        self.status_code.append_value(span.status.as_str());
+        self.start_time.append_value(signed(span.start_unix_nano));
+        self.duration.append_value(signed(span.end_unix_nano.saturating_sub(span.start_unix_nano)));
+        self.status_message.append_option(given(&span.status_message));
+        self.trace_state.append_option(given(&span.trace_state));
+        self.scope_name.append_option(given(&origin.scope_name));
+        self.scope_version.append_option(given(&origin.scope_version));
+        append_map(&mut self.resource_attributes, &origin.resource_attributes)?;
+        append_map(&mut self.scope_attributes, &origin.scope_attributes)?;
+        append_map(&mut self.attributes, &span.attributes)?;
+        for attribute in last_of_each_key(&span.attributes) {
+            if let Some(&column) = self.promoted_by_key.get(attribute.key.as_ref()) {
+                self.promote(column, &attribute.value.to_text());
+            }
+        }
+        self.promote_exception(span);
+        self.events.append_option((!span.events.is_empty()).then(|| events_as_json(span)));
+        self.links.append_option((!span.links.is_empty()).then(|| links_as_json(span)));
+        self.rows += 1;
+        if self.rows == ROWS_PER_BATCH { self.encode() } else { Ok(()) }
+    }
+
+    fn promote(&mut self, column: usize, text: &str) {
+        let column = &mut self.promoted[column];
+        pad(column, self.rows);
+        column.append_value(text);
+    }
+
+    /// The type of the last exception among the events, unless the span has the attribute itself.
+    fn promote_exception(&mut self, span: &SpanRecord<'_>) {
+        let column = self.promoted_by_key[EXCEPTION_TYPE];
+        if span.events.is_empty() || self.promoted[column].len() > self.rows {
+            return;
+        }
+        let exceptions = span.events.iter().filter(|event| event.name == "exception");
+        let mut types =
+            exceptions.flat_map(|event| &event.attributes).filter(|attribute| attribute.key == EXCEPTION_TYPE);
+        if let Some(last) = types.next_back() {
+            self.promote(column, &last.value.to_text());
+        }
+    }
+
+    fn encode(&mut self) -> Result<()> {
+        let rows = std::mem::take(&mut self.rows);
+        let mut arrays: Vec<ArrayRef> = vec![
+            Arc::new(self.trace_id.finish()),
+            Arc::new(self.span_id.finish()),
+            Arc::new(self.parent_span_id.finish()),
+            Arc::new(self.service_name.finish()),
+            Arc::new(self.name.finish()),
+            Arc::new(self.kind.finish()),
+            Arc::new(self.status_code.finish()),
+            Arc::new(self.start_time.finish()),
+            Arc::new(self.duration.finish()),
+            Arc::new(self.status_message.finish()),
+            Arc::new(self.trace_state.finish()),
+            Arc::new(self.scope_name.finish()),
+            Arc::new(self.scope_version.finish()),
+            Arc::new(self.attributes.finish()),
+            Arc::new(self.resource_attributes.finish()),
+            Arc::new(self.scope_attributes.finish()),
+            Arc::new(self.events.finish()),
+            Arc::new(self.links.finish()),
+        ];
+        for column in &mut self.promoted {
+            pad(column, rows);
+            arrays.push(Arc::new(column.finish()));
+        }
+        self.writer.write(&RecordBatch::try_new(Arc::clone(&self.schema), arrays)?)
+    }
+
+    /// Writes what is left and the footer, and gives the output back.
+    pub fn finish(mut self) -> Result<W> {
+        self.encode()?;
+        self.writer.into_inner()
+    }
+}
+
+fn schema() -> SchemaRef {
+    let text = |name: &str, nullable| Field::new(name, DataType::Utf8, nullable);
+    let map = |name: &str| Field::new(name, map_builder().finish().data_type().clone(), false);
+    let mut fields = vec![
+        Field::new("trace_id", DataType::FixedSizeBinary(16), false),
+        Field::new("span_id", DataType::FixedSizeBinary(8), false),
+        Field::new("parent_span_id", DataType::FixedSizeBinary(8), true),
+        text("service_name", false),
+        text("name", false),
+        text("kind", false),
+        text("status_code", false),
+        Field::new("start_time", DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into())), false),
+        Field::new("duration_ns", DataType::Int64, false),
+        text("status_message", true),
+        text("trace_state", true),
+        text("scope_name", true),
+        text("scope_version", true),
+        map("attributes"),
+        map("resource_attributes"),
+        map("scope_attributes"),
+        text("events", true),
+        text("links", true),
+    ];
+    fields.extend(PROMOTED.iter().map(|key| text(key, true)));
+    Arc::new(Schema::new(fields))
+}
+
+/// The names of a map's parts are those that Parquet's specification gives them.
+fn map_builder() -> MapBuilder<StringBuilder, StringBuilder> {
+    let names = MapFieldNames { entry: "key_value".to_owned(), key: "key".to_owned(), value: "value".to_owned() };
+    MapBuilder::new(Some(names), StringBuilder::new(), StringBuilder::new()).with_values_field(Field::new(
+        "value",
+        DataType::Utf8,
+        false,
+    ))
+}
+
+fn pad(column: &mut StringBuilder, rows: usize) {
+    column.append_nulls(rows - column.len());
+}
+
+fn signed(nanoseconds: u64) -> i64 {
+    i64::try_from(nanoseconds).unwrap_or(i64::MAX)
+}
+
+fn given(text: &str) -> Option<&str> {
+    (!text.is_empty()).then_some(text)
+}
+
+fn append_map(map: &mut MapBuilder<StringBuilder, StringBuilder>, attributes: &[KeyValue<'_>]) -> Result<()> {
+    for attribute in last_of_each_key(attributes) {
+        map.keys().append_value(&attribute.key);
+        map.values().append_value(attribute.value.to_text());
+    }
+    Ok(map.append(true)?)
+}
+
+/// The attributes without those whose key comes again: a map has each key once, and the last counts.
+fn last_of_each_key<'a>(attributes: &'a [KeyValue<'a>]) -> impl Iterator<Item = &'a KeyValue<'a>> {
+    let mut repeated = HashSet::<usize, FixedState>::default();
+    if attributes.len() > FEW_ATTRIBUTES {
+        let mut seen = HashSet::<&str, FixedState>::default();
+        repeated.extend((0..attributes.len()).rev().filter(|&index| !seen.insert(&attributes[index].key)));
+    }
+    attributes.iter().enumerate().filter_map(move |(index, attribute)| {
+        let comes_again = if attributes.len() > FEW_ATTRIBUTES {
+            repeated.contains(&index)
+        } else {
+            attributes[index + 1..].iter().any(|later| later.key == attribute.key)
+        };
+        (!comes_again).then_some(attribute)
+    })
+}
+
+fn events_as_json(span: &SpanRecord<'_>) -> String {
+    let events = span.events.iter().map(|event| {
+        Json::Object(Map::from_iter([
+            ("time_unix_nano".to_owned(), Json::from(event.time_unix_nano)),
+            ("name".to_owned(), Json::from(event.name.as_ref())),
+            ("attributes".to_owned(), attributes_as_json(&event.attributes)),
+        ]))
+    });
+    Json::Array(events.collect()).to_string()
+}
+
+fn links_as_json(span: &SpanRecord<'_>) -> String {
+    let links = span.links.iter().map(|link| {
+        Json::Object(Map::from_iter([
+            ("trace_id".to_owned(), Json::from(link.trace_id.to_string())),
+            ("span_id".to_owned(), Json::from(link.span_id.to_string())),
+            ("trace_state".to_owned(), Json::from(link.trace_state.as_ref())),
+            ("attributes".to_owned(), attributes_as_json(&link.attributes)),
+        ]))
+    });
+    Json::Array(links.collect()).to_string()
+}
+
+fn attributes_as_json(attributes: &[KeyValue<'_>]) -> Json {
+    let pairs = attributes.iter().map(|attribute| (attribute.key.to_string(), Json::from(attribute.value.to_text())));
+    Json::Object(pairs.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+
+    use arrow::array::AsArray as _;
+    use arrow::datatypes::{Int64Type, TimestampNanosecondType};
+    use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+
+    use super::*;
+    use crate::frame::record::{Event, Link, SpanKind, StatusCode, Value};
+    use crate::frame::{SpanId, TraceId};
+
+    fn pair(key: &'static str, value: Value<'static>) -> KeyValue<'static> {
+        KeyValue { key: Cow::Borrowed(key), value }
+    }
+
+    fn text(value: &'static str) -> Value<'static> {
+        Value::Str(Cow::Borrowed(value))
+    }
+
+    fn written(origin: &Origin<'_>, spans: &[SpanRecord<'_>]) -> (RecordBatch, Option<String>) {
+        let mut writer = CanonicalWriter::new(Vec::new()).expect("a vector takes all");
+        for span in spans {
+            writer.write(origin, span).expect("a vector takes all");
+        }
+        let file = writer.finish().expect("a vector takes all");
+        let reader = ParquetRecordBatchReaderBuilder::try_new(arrow_bytes(file)).expect("the file is Parquet");
+        let metadata = reader.metadata().file_metadata().key_value_metadata().cloned().unwrap_or_default();
+        let version = metadata.into_iter().find(|pair| pair.key == VERSION_KEY).and_then(|pair| pair.value);
+        let mut batches = reader.build().expect("the file can be read");
+        let batch = batches.next().expect("there is a batch").expect("the batch can be read");
+        (batch, version)
+    }
+
+    fn arrow_bytes(file: Vec<u8>) -> std::fs::File {
+        use std::io::{Seek as _, Write as _};
+        let mut on_disk = tempfile::tempfile().expect("a temporary file can be made");
+        on_disk.write_all(&file).expect("a temporary file can be written");
+        on_disk.rewind().expect("a temporary file can be read");
+        on_disk
+    }
+
+    /// Nothing of a span is lost, and what detectors need has a column.
+    #[test]
+    fn a_span_comes_back_whole() {
+        let origin = Origin {
+            resource_attributes: vec![pair("service.name", text("cart"))],
+            scope_name: "scope".into(),
+            scope_attributes: vec![pair("a", Value::Bool(true))],
+            ..Origin::default()
+        };
+        let span = SpanRecord {
+            trace_id: TraceId([1; 16]),
+            span_id: SpanId(2),
+            name: "GET".into(),
+            kind: SpanKind::Client,
+            status: StatusCode::Error,
+            start_unix_nano: 10,
+            end_unix_nano: 25,
+            attributes: vec![
+                pair("http.request.method", text("PUT")),
+                pair("http.response.status_code", Value::Int(503)),
+                pair("http.request.method", text("GET")),
+            ],
+            events: vec![Event {
+                time_unix_nano: 20,
+                name: "exception".into(),
+                attributes: vec![pair("exception.type", text("IOError"))],
+            }],
+            links: vec![Link { trace_id: TraceId([3; 16]), span_id: SpanId(4), ..Link::default() }],
+            ..SpanRecord::default()
+        };
+        let (batch, version) = written(&origin, &[span]);
+        let text_of = |column: &str| batch[column].as_string::<i32>().value(0).to_owned();
+        assert_eq!(version.as_deref(), Some(VERSION));
+        assert!(batch["parent_span_id"].is_null(0));
+        assert_eq!(text_of("service_name"), "cart");
+        assert_eq!((text_of("kind"), text_of("status_code")), ("client".to_owned(), "error".to_owned()));
+        assert_eq!(batch["start_time"].as_primitive::<TimestampNanosecondType>().value(0), 10);
+        assert_eq!(batch["duration_ns"].as_primitive::<Int64Type>().value(0), 15);
+        assert_eq!(text_of("http.request.method"), "GET");
+        assert_eq!(text_of("http.response.status_code"), "503");
+        assert_eq!(text_of("exception.type"), "IOError");
+        assert!(batch["db.system"].is_null(0));
+        assert_eq!(batch["attributes"].as_map().value_length(0), 2);
+        assert_eq!(batch["scope_attributes"].as_map().value_length(0), 1);
+        assert_eq!(
+            text_of("events"),
+            r#"[{"time_unix_nano":20,"name":"exception","attributes":{"exception.type":"IOError"}}]"#
+        );
+        assert!(text_of("links").contains("0000000000000004"));
+        assert!(batch["status_message"].is_null(0));
+    }
+
+    /// No span is lost, however wrong its times are.
+    #[test]
+    fn an_end_before_the_start_is_no_time() {
+        let span = SpanRecord { start_unix_nano: u64::MAX, end_unix_nano: 5, ..SpanRecord::default() };
+        let (batch, _) = written(&Origin::default(), &[span]);
+        assert_eq!(batch["start_time"].as_primitive::<TimestampNanosecondType>().value(0), i64::MAX);
+        assert_eq!(batch["duration_ns"].as_primitive::<Int64Type>().value(0), 0);
+    }
+
+    #[test]
+    fn of_repeated_keys_the_last_counts() {
+        for count in [3, 100] {
+            let attributes: Vec<_> = (0..count).map(|number| pair("k", Value::Int(number))).collect();
+            let kept: Vec<_> = last_of_each_key(&attributes).map(|attribute| attribute.value.clone()).collect();
+            assert_eq!(kept, [Value::Int(count - 1)]);
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! What is known about a generated trace: which detectors must find what in it, and which must stay silent.
+
+use std::io::{self, Write};
+
+use crate::frame::TraceId;
+
+/// The detectors that labels speak of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Detector {
+    NPlusOne,
+    SyncChain,
+    RetryStorm,
+    FailureAmplification,
+}
+
+impl Detector {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::NPlusOne => "n-plus-one",
+            Self::SyncChain => "sync-chain",
+            Self::RetryStorm => "retry-storm",
+            Self::FailureAmplification => "failure-amplification",
+        }
+    }
+}
+
+/// Whether a detector must find something.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum LabelKind {
+    /// The detector must find it.
+    Planted,
+    /// It looks like an anti-pattern and is none: unless the trace also has a planted label of this detector, the
+    /// detector must find nothing in it.
+    LookAlike,
+}
+
+impl LabelKind {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Planted => "planted",
+            Self::LookAlike => "look_alike",
+        }
+    }
+}
+
+/// One line of the labels file.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Label {
+    pub(super) trace_id: TraceId,
+    pub(super) detector: Detector,
+    pub(super) kind: LabelKind,
+    pub(super) case: &'static str,
+    /// The caller (`*` for a sum), the entry service, or the service where the failure began.
+    pub(super) service: &'static str,
+    /// What is called, as the analysis prints it.
+    pub(super) target: Option<&'static str>,
+}
+
+impl Label {
+    /// Writes the label as a line of JSON. All texts are names that need no escape.
+    pub(super) fn write(&self, output: &mut impl Write) -> io::Result<()> {
+        let Self { trace_id, detector, kind, case, service, target } = self;
+        write!(
+            output,
+            r#"{{"trace_id":"{trace_id}","detector":"{}","kind":"{}","case":"{case}","service":"{service}","target":"#,
+            detector.as_str(),
+            kind.as_str(),
+        )?;
+        match target {
+            Some(target) => writeln!(output, r#""{target}"}}"#),
+            None => writeln!(output, "null}}"),
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! Flat Parquet: what a warehouse export looks like when ids are bytes and each attribute has a column of its own.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use arrow::array::{ArrayBuilder as _, ArrayRef, FixedSizeBinaryBuilder, Int64Builder, RecordBatch, StringBuilder};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+use parquet::arrow::ArrowWriter;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::errors::Result;
+use parquet::file::properties::WriterProperties;
+use parquet::schema::types::ColumnPath;
+
+use crate::frame::{SpanId, Value};
+use crate::generate::collector::Batch;
+
+/// Rows that are gathered before they are encoded.
+const ROWS_PER_BATCH: usize = 8_192;
+const ROWS_PER_GROUP: usize = 1 << 20;
+
+/// Attributes of text, each a nullable column of its name.
+const TEXT_COLUMNS: &[&str] = &[
+    "error.type",
+    "exception.type",
+    "http.request.method",
+    "http.method",
+    "http.route",
+    "url.full",
+    "http.url",
+    "url.path",
+    "http.target",
+    "url.scheme",
+    "http.scheme",
+    "user_agent.original",
+    "http.user_agent",
+    "server.address",
+    "net.peer.name",
+    "rpc.system.name",
+    "rpc.system",
+    "rpc.service",
+    "rpc.method",
+    "rpc.response.status_code",
+    "db.system.name",
+    "db.system",
+    "db.namespace",
+    "db.name",
+    "db.collection.name",
+    "db.sql.table",
+    "db.mongodb.collection",
+    "db.operation.name",
+    "db.operation",
+    "db.query.summary",
+    "db.query.text",
+    "db.statement",
+    "messaging.system",
+    "messaging.destination.name",
+    "messaging.destination",
+    "messaging.operation.type",
+    "messaging.operation.name",
+    "messaging.operation",
+    "messaging.consumer.group.name",
+    "messaging.kafka.consumer.group",
+    "messaging.destination.partition.id",
+    "code.function.name",
+];
+
+/// Attributes that are whole numbers, each a nullable column of its name.
+const NUMBER_COLUMNS: &[&str] = &[
+    "http.response.status_code",
+    "http.status_code",
+    "http.request.resend_count",
+    "http.resend_count",
+    "server.port",
+    "net.peer.port",
+    "rpc.grpc.status_code",
+];
+
+/// Where an attribute goes.
+#[derive(Clone, Copy)]
+enum Column {
+    Text(usize),
+    Number(usize),
+}
+
+/// Writes spans as flat Parquet.
+pub(in crate::generate) struct FlatParquetWriter<W: Write + Send> {
+    writer: ArrowWriter<W>,
+    schema: SchemaRef,
+    columns: HashMap<&'static str, Column, FixedState>,
+    rows: usize,
+    trace_id: FixedSizeBinaryBuilder,
+    span_id: FixedSizeBinaryBuilder,
+    parent_span_id: FixedSizeBinaryBuilder,
+    service_name: StringBuilder,
+    name: StringBuilder,
+    kind: StringBuilder,
+    status_code: StringBuilder,
+    start: Int64Builder,
+    duration: Int64Builder,
+    texts: Vec<SparseText>,
+    numbers: Vec<Int64Builder>,
+}
+
+/// A text column that is null but where it is set.
+struct SparseText(StringBuilder);
+
+impl<W: Write + Send> FlatParquetWriter<W> {
+    pub(super) fn new(output: W) -> Result<Self> {
+        let mut fields = vec![
+            Field::new("trace_id", DataType::FixedSizeBinary(16), false),
+            Field::new("span_id", DataType::FixedSizeBinary(8), false),
+            Field::new("parent_span_id", DataType::FixedSizeBinary(8), true),
+            Field::new("service_name", DataType::Utf8, false),
+            Field::new("name", DataType::Utf8, false),
+            Field::new("kind", DataType::Utf8, false),
+            Field::new("status_code", DataType::Utf8, false),
+            Field::new("start_time_unix_nano", DataType::Int64, false),
+            Field::new("duration_ns", DataType::Int64, false),
+        ];
+        fields.extend(TEXT_COLUMNS.iter().map(|&name| Field::new(name, DataType::Utf8, true)));
+        fields.extend(NUMBER_COLUMNS.iter().map(|&name| Field::new(name, DataType::Int64, true)));
+        let schema = Arc::new(Schema::new(fields));
+        let texts = TEXT_COLUMNS.iter().enumerate().map(|(index, &key)| (key, Column::Text(index)));
+        let numbers = NUMBER_COLUMNS.iter().enumerate().map(|(index, &key)| (key, Column::Number(index)));
+        // A dictionary of values that hardly repeat costs time and saves nothing.
+        let mut properties = WriterProperties::builder()
+            .set_compression(Compression::ZSTD(ZstdLevel::default()))
+            .set_max_row_group_row_count(Some(ROWS_PER_GROUP))
+            .set_created_by(concat!("tracescan ", env!("CARGO_PKG_VERSION")).to_owned());
+        for unique in
+            ["trace_id", "span_id", "parent_span_id", "start_time_unix_nano", "duration_ns", "url.full", "http.url"]
+        {
+            properties = properties.set_column_dictionary_enabled(ColumnPath::from(vec![unique.to_owned()]), false);
+        }
+        Ok(Self {
+            writer: ArrowWriter::try_new(output, Arc::clone(&schema), Some(properties.build()))?,
+            schema,
+            columns: texts.chain(numbers).collect(),
+            rows: 0,
+            trace_id: FixedSizeBinaryBuilder::new(16),
+            span_id: FixedSizeBinaryBuilder::new(8),
+            parent_span_id: FixedSizeBinaryBuilder::new(8),
+            service_name: StringBuilder::new(),
+            name: StringBuilder::new(),
+            kind: StringBuilder::new(),
+            status_code: StringBuilder::new(),
+            start: Int64Builder::new(),
+            duration: Int64Builder::new(),
+            texts: TEXT_COLUMNS.iter().map(|_| SparseText(StringBuilder::new())).collect(),
+            numbers: NUMBER_COLUMNS.iter().map(|_| Int64Builder::new()).collect(),
+        })
+    }
+
+    pub(super) fn write(&mut self, batch: &Batch) -> Result<()> {
+        for span in &batch.spans {
+            let record = &span.record;
+            self.trace_id.append_value(record.trace_id.0)?;
+            self.span_id.append_value(record.span_id.to_bytes())?;
+            if record.parent_span_id == SpanId::NONE {
+                self.parent_span_id.append_null();
+            } else {
+                self.parent_span_id.append_value(record.parent_span_id.to_bytes())?;
+            }
+            self.service_name.append_value(span.service.name());
+            self.name.append_value(&record.name);
+            self.kind.append_value(record.kind.as_str());
+            self.status_code.append_value(record.status.as_str());
+            self.start.append_value(record.start_unix_nano as i64);
+            self.duration.append_value((record.end_unix_nano - record.start_unix_nano) as i64);
+            let thrown = record.events.iter().flat_map(|event| &event.attributes);
+            for attribute in record.attributes.iter().chain(thrown) {
+                match (self.columns.get(attribute.key.as_ref()), &attribute.value) {
+                    (Some(&Column::Text(column)), Value::Str(text)) => self.texts[column].set(self.rows, text),
+                    (Some(&Column::Number(column)), &Value::Int(number)) => {
+                        let column = &mut self.numbers[column];
+                        pad_numbers(column, self.rows);
+                        column.append_value(number);
+                    }
+                    // The message of an exception has no column.
+                    _ => {}
+                }
+            }
+            self.rows += 1;
+            if self.rows == ROWS_PER_BATCH {
+                self.encode()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn encode(&mut self) -> Result<()> {
+        let rows = std::mem::take(&mut self.rows);
+        let mut arrays: Vec<ArrayRef> = vec![
+            Arc::new(self.trace_id.finish()),
+            Arc::new(self.span_id.finish()),
+            Arc::new(self.parent_span_id.finish()),
+            Arc::new(self.service_name.finish()),
+            Arc::new(self.name.finish()),
+            Arc::new(self.kind.finish()),
+            Arc::new(self.status_code.finish()),
+            Arc::new(self.start.finish()),
+            Arc::new(self.duration.finish()),
+        ];
+        for SparseText(column) in &mut self.texts {
+            pad_text(column, rows);
+            arrays.push(Arc::new(column.finish()));
+        }
+        for column in &mut self.numbers {
+            pad_numbers(column, rows);
+            arrays.push(Arc::new(column.finish()));
+        }
+        self.writer.write(&RecordBatch::try_new(Arc::clone(&self.schema), arrays)?)
+    }
+
+    pub(super) fn finish(mut self) -> Result<W> {
+        self.encode()?;
+        self.writer.into_inner()
+    }
+}
+
+impl SparseText {
+    fn set(&mut self, row: usize, text: &str) {
+        pad_text(&mut self.0, row);
+        self.0.append_value(text);
+    }
+}
+
+fn pad_text(column: &mut StringBuilder, rows: usize) {
+    column.append_nulls(rows - column.len());
+}
+
+fn pad_numbers(column: &mut Int64Builder, rows: usize) {
+    column.append_nulls(rows - column.len());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::generate::random::Random;
+    use crate::generate::trace_builder::TraceBuilder;
+    use crate::generate::{cases, healthy};
+
+    /// Whatever attribute a generated span has is in the file.
+    #[test]
+    fn every_attribute_has_a_column() {
+        let mut missing = Vec::new();
+        let plays =
+            (0..50).map(|_| healthy::play as fn(&mut TraceBuilder, u64)).chain(cases::all().map(|case| case.play));
+        for (stream, play) in (0..).zip(plays) {
+            let mut builder = TraceBuilder::new(Random::new(1, stream));
+            play(&mut builder, 1_000);
+            for attribute in builder.spans.iter().flat_map(|span| &span.record.attributes) {
+                let columns = match attribute.value {
+                    Value::Int(_) => NUMBER_COLUMNS,
+                    _ => TEXT_COLUMNS,
+                };
+                if !columns.contains(&attribute.key.as_ref()) {
+                    missing.push(attribute.key.clone());
+                }
+            }
+        }
+        assert_eq!(missing, [""; 0]);
+    }
+}

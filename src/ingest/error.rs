@@ -1,0 +1,178 @@
+//! What can go wrong while inputs are read. One failure costs as little of its input as possible; the rest is read.
+//!
+//! Offsets count bytes of the decompressed input, which is what a user sees after `gzip -d` or `zstd -d`.
+
+use std::io;
+use std::path::PathBuf;
+
+use parquet::errors::ParquetError;
+
+/// Why an input, or a part of it, could not be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum IngestError {
+    /// The file cannot be opened.
+    #[error("cannot open {}: {source}; check that it exists and may be read", path.display())]
+    Open {
+        /// The input.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// Reading or decompressing failed midway.
+    #[error(
+        "cannot read {} past byte {offset} (after decompression): {source}; what stood before was used, fetch or copy the file again for the rest",
+        path.display()
+    )]
+    Read {
+        /// The input.
+        path: PathBuf,
+        /// Bytes that could be read.
+        offset: u64,
+        /// What failed.
+        source: io::Error,
+    },
+    /// The bytes are of no format that is known.
+    #[error(
+        "{} is in no known format: it begins with {first_bytes}; give OTLP JSON, OTLP protobuf or Parquet, plain, gzip or zstd",
+        path.display()
+    )]
+    UnknownFormat {
+        /// The input.
+        path: PathBuf,
+        /// The first 16 bytes, in hexadecimal and as text.
+        first_bytes: String,
+    },
+    /// The bytes are of a known format that holds no spans that can be read.
+    #[error("{} is {what}; {advice}", path.display())]
+    Unsupported {
+        /// The input.
+        path: PathBuf,
+        /// What it is.
+        what: String,
+        /// What to do instead.
+        advice: String,
+    },
+    /// The input ends in the middle of something.
+    #[error(
+        "{} ends in the middle of {what} that begins at byte {offset} (after decompression); what stood before was used, fetch or copy the file again for the rest",
+        path.display()
+    )]
+    Truncated {
+        /// The input.
+        path: PathBuf,
+        /// Where the unfinished part begins.
+        offset: u64,
+        /// What is unfinished.
+        what: &'static str,
+    },
+    /// Something in the input cannot be decoded and was left out.
+    #[error(
+        "{} has {what} at byte {offset} (after decompression): {reason}; it was left out, check what wrote the file",
+        path.display()
+    )]
+    Malformed {
+        /// The input.
+        path: PathBuf,
+        /// Where the fault stands: a byte, or a row for Parquet.
+        offset: u64,
+        /// What kind of part it is.
+        what: &'static str,
+        /// Why it cannot be decoded.
+        reason: String,
+    },
+    /// More parts were as bad as those reported one by one.
+    #[error(
+        "{} has {count} more parts that cannot be decoded, the first of them at byte {offset} (after decompression); check what wrote the file",
+        path.display()
+    )]
+    MoreMalformed {
+        /// The input.
+        path: PathBuf,
+        /// Where the first of them stands.
+        offset: u64,
+        /// How many there are.
+        count: u64,
+    },
+    /// One message is larger than may be held in memory.
+    #[error(
+        "{} has a message of more than {limit} bytes at byte {offset} (after decompression); it was left out, write smaller batches",
+        path.display()
+    )]
+    TooLarge {
+        /// The input.
+        path: PathBuf,
+        /// Where the message begins.
+        offset: u64,
+        /// The most that is read.
+        limit: u64,
+    },
+    /// The input is compressed more often than is plausible.
+    #[error("{} is compressed more than {limit} times over; decompress it before giving it", path.display())]
+    TooManyLayers {
+        /// The input.
+        path: PathBuf,
+        /// How many layers are unpacked.
+        limit: usize,
+    },
+    /// A Parquet file cannot be decoded.
+    #[error("cannot read {} as Parquet past row {row}: {source}; write or copy the file again", path.display())]
+    Parquet {
+        /// The input.
+        path: PathBuf,
+        /// Rows that could be read.
+        row: u64,
+        /// What the Parquet reader said.
+        source: ParquetError,
+    },
+    /// A Parquet file has no columns that spans can be read from.
+    #[error(
+        "{} is Parquet without spans: no column for {missing}; its columns are {columns}; rename them as the documentation lists",
+        path.display()
+    )]
+    NoSpanColumns {
+        /// The input.
+        path: PathBuf,
+        /// The fields that no column was found for.
+        missing: String,
+        /// The columns that it has.
+        columns: String,
+    },
+}
+
+/// What the user should know of an input that was read without failure.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum IngestWarning {
+    /// There is nothing in the input.
+    #[error("{} is empty", path.display())]
+    Empty {
+        /// The input.
+        path: PathBuf,
+    },
+    /// The input is telemetry, but not traces.
+    #[error("{} looks like logs, metrics or profiles: it holds no spans; give the traces instead", path.display())]
+    OtherSignalOnly {
+        /// The input.
+        path: PathBuf,
+    },
+    /// Ids that are neither hexadecimal nor base64 were replaced by a hash.
+    #[error(
+        "{} has {count} ids that are neither hexadecimal nor base64; each is shown as a hash of what was written",
+        path.display()
+    )]
+    OpaqueIds {
+        /// The input.
+        path: PathBuf,
+        /// How many.
+        count: u64,
+    },
+    /// A file of a directory was left out.
+    #[error("left out {}: {reason}", path.display())]
+    LeftOut {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+}

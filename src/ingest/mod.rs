@@ -1,0 +1,26 @@
+//! Reads trace dumps: files, directories and standard input, in any format that is known by its bytes.
+//!
+//! An extension says nothing. Compression is taken off first, then the content is recognised and read as a stream.
+//! Whatever cannot be read is counted in the input's [`InputReport`], and the rest is read.
+
+mod byte_stream;
+mod container;
+mod damaged_json;
+mod error;
+mod framing;
+mod inputs;
+mod intake;
+mod lenient_json;
+mod otlp_json;
+mod otlp_json_message;
+mod otlp_proto;
+mod otlp_value;
+mod parquet;
+mod parts;
+mod position;
+mod protobuf_fields;
+mod read;
+mod text_ids;
+
+pub use error::{IngestError, IngestWarning};
+pub use read::{InputReport, Progress, read_frames, read_records};

@@ -1,0 +1,424 @@
+//! OTLP protobuf: TracesData, which is ExportTraceServiceRequest on the wire.
+//!
+//! The outer messages and the spans are walked in place, so that nothing is copied that is not kept and that a fault
+//! costs one span; nested values go through prost and opentelemetry-proto's types. The field numbers are those of
+//! opentelemetry-proto 1.11, and 1000 is where ResourceSpans held its spans before 2022.
+//!
+//! Nothing in a message says which signal it is: logs and metrics have the same outer fields. They are told by what
+//! their innermost messages hold where a span would hold its ids and times.
+
+use std::borrow::Cow;
+
+use opentelemetry_proto::tonic::common::v1 as common;
+use prost::Message as _;
+
+use crate::frame::{
+    Event, KeyValue, Link, Origin, SkipReason, SpanId, SpanKind, SpanRecord, SpanSink as _, StatusCode, TraceId, Value,
+    attribute_of_key, unusable,
+};
+
+use super::byte_stream::ByteStream;
+use super::framing::MAX_MESSAGE_BYTES;
+use super::intake::Intake;
+use super::otlp_value;
+use super::position::Position;
+use super::protobuf_fields::{Field, Fields, Undecodable, text};
+
+/// The key of field 1 with a length, with which every message of ours begins.
+const RESOURCE_SPANS_KEY: u8 = 0x0a;
+
+/// The longest key and length of a field.
+pub(crate) const MAX_HEADER_BYTES: usize = 20;
+
+/// Whether `head`, the start of a message, can be TracesData (or logs or metrics, which look the same from outside).
+pub(crate) fn looks_like_message(head: &[u8]) -> bool {
+    let Some(resource_spans) = first_message(head, &[1]) else {
+        return false;
+    };
+    if resource_spans.is_empty() {
+        // An empty ResourceSpans is legal, but two bytes are not enough to go by.
+        return head.starts_with(&[RESOURCE_SPANS_KEY, 0, RESOURCE_SPANS_KEY]) || head == [RESOURCE_SPANS_KEY, 0];
+    }
+    let mut fields = Fields::of(resource_spans);
+    match fields.next() {
+        // A resource: attributes, a count, or entities.
+        Some(Ok((1, Field::Bytes(resource) | Field::Cut(resource)))) => match Fields::of(resource).next() {
+            Some(Ok((1 | 3, Field::Bytes(_) | Field::Cut(_)) | (2, Field::Varint(_)))) => {}
+            None => {}
+            Some(Err(error)) if error.is_cut => {}
+            Some(_) => return false,
+        },
+        Some(Ok((2 | 1000, Field::Bytes(scope_spans) | Field::Cut(scope_spans)))) => {
+            match Fields::of(scope_spans).next() {
+                Some(Ok((1..=3, Field::Bytes(_) | Field::Cut(_)))) | None => {}
+                Some(Err(error)) if error.is_cut => {}
+                Some(_) => return false,
+            }
+        }
+        Some(Ok((3, Field::Bytes(_) | Field::Cut(_)))) => {}
+        Some(Err(error)) if error.is_cut => return resource_spans.len() < MAX_HEADER_BYTES,
+        _ => return false,
+    }
+    fields.next().is_none_or(|field| match field {
+        Ok((number, Field::Bytes(_) | Field::Cut(_))) => matches!(number, 1..=3 | 1000),
+        Ok(_) => false,
+        Err(error) => error.is_cut,
+    })
+}
+
+/// The bytes of the first field of `message`, if it is a message and its number among `numbers`.
+fn first_message<'a>(message: &'a [u8], numbers: &[u32]) -> Option<&'a [u8]> {
+    match Fields::of(message).next()? {
+        Ok((number, Field::Bytes(bytes) | Field::Cut(bytes))) if numbers.contains(&number) => Some(bytes),
+        _ => None,
+    }
+}
+
+/// Reads one message of any length from `stream`, ResourceSpans by ResourceSpans.
+pub(crate) fn read_stream(stream: &mut ByteStream, intake: &mut Intake<'_>) {
+    loop {
+        let start = stream.offset();
+        let (number, header_bytes, length) = match header(stream.fill(MAX_HEADER_BYTES)) {
+            Header::End => return,
+            Header::LineFeed => {
+                stream.advance(1);
+                continue;
+            }
+            Header::Field { number, bytes, length } => (number, bytes, length),
+            Header::Cut => return intake.truncated("a message", start),
+            Header::Invalid => return intake.malformed("a message", start, "it is not OTLP protobuf"),
+        };
+        stream.advance(header_bytes);
+        let Some(size) = usize::try_from(length).ok().filter(|size| *size <= MAX_MESSAGE_BYTES) else {
+            intake.too_large(start, MAX_MESSAGE_BYTES);
+            if !stream.skip(length) {
+                intake.truncated("a message", start);
+            }
+            continue;
+        };
+        let offset = stream.offset();
+        let window = stream.fill(size);
+        let message = &window[..size.min(window.len())];
+        let available = message.len();
+        if number == 1 {
+            read_resource_spans(message, Position::of(message, offset), available < size, intake);
+        } else {
+            intake.skip(SkipReason::UnknownContent, start);
+        }
+        if available < size {
+            intake.truncated("a ResourceSpans", start);
+        }
+        stream.advance(available);
+        intake.tell_progress();
+    }
+}
+
+/// What the outermost message goes on with.
+pub(crate) enum Header {
+    /// A field with a length.
+    Field {
+        /// Its number.
+        number: u32,
+        /// Bytes of its key and length.
+        bytes: usize,
+        /// Bytes of its value.
+        length: u64,
+    },
+    /// A line feed between messages: the collector's `encoding` writes one after each.
+    LineFeed,
+    /// Nothing.
+    End,
+    /// Less than a key and a length.
+    Cut,
+    /// Something that no OTLP message has.
+    Invalid,
+}
+
+/// What `head`, of which there are [`MAX_HEADER_BYTES`] unless the input ends, goes on with.
+pub(crate) fn header(head: &[u8]) -> Header {
+    match head {
+        [] => return Header::End,
+        [b'\n'] => return Header::LineFeed,
+        [b'\n', RESOURCE_SPANS_KEY, ..] if !looks_like_message(head) => return Header::LineFeed,
+        _ => {}
+    }
+    let mut rest = head;
+    let key = prost::encoding::decode_key(&mut rest);
+    if let Ok((number, prost::encoding::WireType::LengthDelimited)) = key
+        && let Ok(length) = prost::encoding::decode_varint(&mut rest)
+    {
+        return Header::Field { number, bytes: head.len() - rest.len(), length };
+    }
+    if head.len() < MAX_HEADER_BYTES { Header::Cut } else { Header::Invalid }
+}
+
+/// Reads one message, which stands at `offset` of the input as it is, or if not `verbatim` was made of what stands there.
+pub(crate) fn read_slice(message: &[u8], offset: u64, verbatim: bool, intake: &mut Intake<'_>) {
+    let position = if verbatim { Position::of(message, offset) } else { Position::fixed(offset) };
+    let mut fields = Fields::of(message);
+    loop {
+        let at = position.offset_of(fields.rest());
+        match fields.next() {
+            None => return,
+            Some(Ok((1, Field::Bytes(resource_spans)))) => {
+                read_resource_spans(resource_spans, position, false, intake);
+            }
+            // The frame that is cut off is reported by whoever read it.
+            Some(Ok((1, Field::Cut(resource_spans)))) => {
+                read_resource_spans(resource_spans, position, true, intake);
+            }
+            Some(Ok(_)) => intake.skip(SkipReason::UnknownContent, at),
+            Some(Err(error)) => return intake.malformed("a message", at, error.reason),
+        }
+    }
+}
+
+fn read_resource_spans(message: &[u8], position: Position, is_cut: bool, intake: &mut Intake<'_>) {
+    let mut origin = Origin::default();
+    // The resource may stand after the spans.
+    for (number, field) in Fields::of(message).flatten() {
+        if let (1, Field::Bytes(resource)) = (number, field) {
+            read_attributes(resource, 1, &mut origin.resource_attributes);
+        }
+    }
+    let mut fields = Fields::of(message);
+    let mut span = SpanRecord::default();
+    loop {
+        let at = position.offset_of(fields.rest());
+        match fields.next() {
+            None => return,
+            Some(Ok((2 | 1000, Field::Bytes(scope_spans) | Field::Cut(scope_spans)))) => {
+                read_scope_spans(scope_spans, &mut origin, &mut span, position, is_cut, intake);
+            }
+            Some(Ok(_)) => {}
+            Some(Err(error)) if error.is_cut && is_cut => return,
+            Some(Err(error)) => return intake.malformed("a ResourceSpans", at, error.reason),
+        }
+    }
+}
+
+fn read_scope_spans<'a>(
+    message: &'a [u8],
+    origin: &mut Origin<'a>,
+    span: &mut SpanRecord<'a>,
+    position: Position,
+    is_cut: bool,
+    intake: &mut Intake<'_>,
+) {
+    origin.scope_name = Cow::Borrowed("");
+    origin.scope_version = Cow::Borrowed("");
+    origin.scope_attributes.clear();
+    for (number, field) in Fields::of(message).flatten() {
+        if let (1, Field::Bytes(scope)) = (number, field) {
+            read_scope(scope, origin);
+        }
+    }
+    let mut fields = Fields::of(message);
+    loop {
+        let at = position.offset_of(fields.rest());
+        match fields.next() {
+            None => return,
+            Some(Ok((2, Field::Bytes(bytes)))) => match read_span(bytes, span, intake.wants_everything()) {
+                Ok(()) if !is_usable(span) && looks_like_other_signal(bytes) => {
+                    intake.skip(SkipReason::OtherSignal, at);
+                }
+                Ok(()) => intake.span(origin, span, at),
+                Err(_) if looks_like_other_signal(bytes) => intake.skip(SkipReason::OtherSignal, at),
+                Err(_) => intake.skip(SkipReason::MalformedSpan, at),
+            },
+            Some(Ok((2, Field::Cut(_)))) if !is_cut => intake.skip(SkipReason::MalformedSpan, at),
+            Some(Ok(_)) => {}
+            Some(Err(error)) if error.is_cut && is_cut => return,
+            Some(Err(error)) => return intake.malformed("a ScopeSpans", at, error.reason),
+        }
+    }
+}
+
+fn read_scope<'a>(message: &'a [u8], origin: &mut Origin<'a>) {
+    for (number, field) in Fields::of(message).flatten() {
+        match (number, field) {
+            (1, Field::Bytes(name)) => origin.scope_name = text(name),
+            (2, Field::Bytes(version)) => origin.scope_version = text(version),
+            _ => {}
+        }
+    }
+    read_attributes(message, 3, &mut origin.scope_attributes);
+}
+
+fn is_usable(span: &SpanRecord<'_>) -> bool {
+    unusable(span.trace_id, span.span_id, span.start_unix_nano).is_none()
+}
+
+/// Whether what stands in the place of a span is a log record or a metric. A span has a start time, or ids of the
+/// right lengths; a log record has a time where a span has its trace id, a metric its name.
+fn looks_like_other_signal(message: &[u8]) -> bool {
+    let mut ids_of_right_length = 0;
+    let mut says_anything = false;
+    for (number, field) in Fields::of(message).flatten() {
+        says_anything = true;
+        match (number, field) {
+            (7, Field::Fixed64(_)) => return false,
+            (1, Field::Bytes(bytes)) => ids_of_right_length += usize::from(matches!(bytes.len(), 8 | 16)),
+            (2, Field::Bytes(bytes)) => ids_of_right_length += usize::from(bytes.len() == 8),
+            _ => {}
+        }
+    }
+    says_anything && ids_of_right_length < 2
+}
+
+/// Fills `span`, whose vectors are used again, from a message.
+fn read_span<'a>(message: &'a [u8], span: &mut SpanRecord<'a>, everything: bool) -> Result<(), Undecodable> {
+    let mut attributes = std::mem::take(&mut span.attributes);
+    let mut events = std::mem::take(&mut span.events);
+    let mut links = std::mem::take(&mut span.links);
+    attributes.clear();
+    events.clear();
+    links.clear();
+    *span = SpanRecord { attributes, events, links, ..SpanRecord::default() };
+    for field in Fields::of(message) {
+        match field? {
+            (1, Field::Bytes(id)) => span.trace_id = TraceId::from_bytes(id).unwrap_or_default(),
+            (2, Field::Bytes(id)) => span.span_id = SpanId::from_bytes(id).unwrap_or_default(),
+            (3, Field::Bytes(state)) => span.trace_state = text(state),
+            (4, Field::Bytes(id)) => span.parent_span_id = SpanId::from_bytes(id).unwrap_or_default(),
+            (5, Field::Bytes(name)) => span.name = text(name),
+            (6, Field::Varint(kind)) => span.kind = SpanKind::from_number(kind as i64),
+            (7, Field::Fixed64(time)) => span.start_unix_nano = time,
+            (8, Field::Fixed64(time)) => span.end_unix_nano = time,
+            (9, Field::Bytes(attribute)) if everything || is_asked_for(attribute) => {
+                span.attributes.extend(read_attribute(attribute));
+            }
+            (11, Field::Bytes(event)) => span.events.extend(read_event(event, everything)),
+            (13, Field::Bytes(link)) if everything => span.links.push(read_link(link)),
+            (15, Field::Bytes(status)) => {
+                for (number, field) in Fields::of(status).flatten() {
+                    match (number, field) {
+                        (2, Field::Bytes(message)) => span.status_message = text(message),
+                        (3, Field::Varint(code)) => span.status = StatusCode::from_number(code as i64),
+                        _ => {}
+                    }
+                }
+            }
+            (_, Field::Cut(_)) => {
+                return Err(Undecodable { reason: "a field is longer than the span".to_owned(), is_cut: true });
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// The event, if it is wanted.
+fn read_event(message: &[u8], everything: bool) -> Option<Event<'_>> {
+    let mut event = Event::default();
+    for (number, field) in Fields::of(message).flatten() {
+        match (number, field) {
+            (1, Field::Fixed64(time)) => event.time_unix_nano = time,
+            (2, Field::Bytes(name)) => event.name = text(name),
+            _ => {}
+        }
+    }
+    if !everything && event.name != "exception" {
+        return None;
+    }
+    read_attributes(message, 3, &mut event.attributes);
+    Some(event)
+}
+
+fn read_link(message: &[u8]) -> Link<'_> {
+    let mut link = Link::default();
+    for (number, field) in Fields::of(message).flatten() {
+        match (number, field) {
+            (1, Field::Bytes(id)) => link.trace_id = TraceId::from_bytes(id).unwrap_or_default(),
+            (2, Field::Bytes(id)) => link.span_id = SpanId::from_bytes(id).unwrap_or_default(),
+            (3, Field::Bytes(state)) => link.trace_state = text(state),
+            _ => {}
+        }
+    }
+    read_attributes(message, 4, &mut link.attributes);
+    link
+}
+
+/// Adds the attributes that `message` has in its field `number`.
+fn read_attributes<'a>(message: &'a [u8], number: u32, attributes: &mut Vec<KeyValue<'a>>) {
+    for field in Fields::of(message).flatten() {
+        if let (found, Field::Bytes(attribute)) = field
+            && found == number
+        {
+            attributes.extend(read_attribute(attribute));
+        }
+    }
+}
+
+/// Whether the analysis asks for this attribute; its key comes first, or else it is taken to be asked for.
+fn is_asked_for(message: &[u8]) -> bool {
+    match Fields::of(message).next() {
+        Some(Ok((1, Field::Bytes(key)))) => std::str::from_utf8(key).is_ok_and(|key| attribute_of_key(key).is_some()),
+        _ => true,
+    }
+}
+
+/// The attribute, if it has a key.
+fn read_attribute(message: &[u8]) -> Option<KeyValue<'_>> {
+    let mut key = None;
+    let mut value = Value::Empty;
+    for (number, field) in Fields::of(message).flatten() {
+        match (number, field) {
+            (1, Field::Bytes(bytes)) => key = Some(text(bytes)),
+            (2, Field::Bytes(bytes)) => value = read_value(bytes),
+            _ => {}
+        }
+    }
+    key.map(|key| KeyValue { key, value })
+}
+
+fn read_value(message: &[u8]) -> Value<'_> {
+    let mut value = Value::Empty;
+    for (number, field) in Fields::of(message).flatten() {
+        value = match (number, field) {
+            (1, Field::Bytes(bytes)) => Value::Str(text(bytes)),
+            (2, Field::Varint(number)) => Value::Bool(number != 0),
+            (3, Field::Varint(number)) => Value::Int(number as i64),
+            (4, Field::Fixed64(bits)) => Value::Double(f64::from_bits(bits)),
+            (5, Field::Bytes(bytes)) => common::ArrayValue::decode(bytes).map_or(Value::Empty, |list| array(list, 1)),
+            (6, Field::Bytes(bytes)) => common::KeyValueList::decode(bytes).map_or(Value::Empty, |list| map(list, 1)),
+            (7, Field::Bytes(bytes)) => Value::Bytes(bytes.into()),
+            _ => value,
+        };
+    }
+    value
+}
+
+fn array(list: common::ArrayValue, depth: usize) -> Value<'static> {
+    let values: Vec<Value<'static>> = list.values.into_iter().map(|value| nested(value, depth)).collect();
+    otlp_value::array(&values)
+}
+
+fn map(list: common::KeyValueList, depth: usize) -> Value<'static> {
+    let entries: Vec<KeyValue<'static>> = list
+        .values
+        .into_iter()
+        .map(|entry| KeyValue {
+            key: entry.key.into(),
+            value: entry.value.map_or(Value::Empty, |value| nested(value, depth)),
+        })
+        .collect();
+    otlp_value::map(&entries)
+}
+
+fn nested(value: common::AnyValue, depth: usize) -> Value<'static> {
+    use common::any_value::Value as Any;
+    if depth > otlp_value::MAX_VALUE_DEPTH {
+        return Value::Empty;
+    }
+    match value.value {
+        Some(Any::StringValue(text)) => Value::Str(text.into()),
+        Some(Any::BoolValue(value)) => Value::Bool(value),
+        Some(Any::IntValue(number)) => Value::Int(number),
+        Some(Any::DoubleValue(number)) => Value::Double(number),
+        Some(Any::ArrayValue(list)) => array(list, depth + 1),
+        Some(Any::KvlistValue(list)) => map(list, depth + 1),
+        Some(Any::BytesValue(bytes)) => Value::Bytes(bytes.into()),
+        _ => Value::Empty,
+    }
+}

@@ -1,0 +1,217 @@
+//! The attributes that the analysis wants, from a column that holds all attributes of a span: a map or JSON text.
+//!
+//! No map is built for a span. The keys are looked up once each, and of the values only the wanted ones are looked at.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::datatypes::{DataType, Int32Type};
+
+use super::cells::{attributes_at, text_at};
+use super::codes::{ABSENT, TextCodes};
+use crate::frame::{Attribute, attribute_of_key};
+
+/// JSON texts hold all attributes of a span at once, so fewer are kept than of other texts.
+const MANY_JSON_TEXTS: usize = 1 << 14;
+
+/// What a key is wanted as, packed into the words of a row.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Wanted(pub(super) u32);
+
+impl Wanted {
+    /// Not wanted.
+    const NOT: Self = Self(0);
+    /// The service's name.
+    pub(super) const SERVICE: Self = Self(1);
+    /// The type of the exception that an event tells of.
+    pub(super) const EXCEPTION_TYPE: Self = Self(2);
+    const FIRST_ATTRIBUTE: u32 = 1 << 16;
+
+    /// An attribute under spelling number `rank`.
+    pub(super) fn attribute(attribute: Attribute, rank: u8) -> Self {
+        Self(Self::FIRST_ATTRIBUTE | u32::from(rank) << 8 | attribute as u32)
+    }
+
+    /// The attribute and the number of its spelling, if it is one.
+    pub(super) fn as_attribute(self) -> Option<(Attribute, u8)> {
+        if self.0 < Self::FIRST_ATTRIBUTE {
+            return None;
+        }
+        let attribute = Attribute::ALL.get((self.0 & 0xff) as usize)?;
+        Some((*attribute, (self.0 >> 8) as u8))
+    }
+
+    fn of_span_key(key: &str) -> Self {
+        attribute_of_key(key).map_or(Self::NOT, |(attribute, rank)| Self::attribute(attribute, rank))
+    }
+
+    fn of_resource_key(key: &str) -> Self {
+        if key == "service.name" { Self::SERVICE } else { Self::NOT }
+    }
+}
+
+/// For each row, what was found as pairs of [`Wanted`] and the code of a value.
+#[derive(Debug, Default)]
+pub(super) struct PairsOfRows {
+    pairs: Vec<u32>,
+    ends: Vec<usize>,
+}
+
+impl PairsOfRows {
+    /// Forgets all rows.
+    pub(super) fn clear(&mut self) {
+        self.pairs.clear();
+        self.ends.clear();
+    }
+
+    /// Adds a pair to the row that is being filled.
+    pub(super) fn push(&mut self, wanted: Wanted, code: u32) {
+        if code != ABSENT {
+            self.pairs.extend([wanted.0, code]);
+        }
+    }
+
+    /// Ends the row.
+    pub(super) fn end_row(&mut self) {
+        self.ends.push(self.pairs.len());
+    }
+
+    /// The pairs of row `row`, one after the other; none if the rows were not read.
+    pub(super) fn row(&self, row: usize) -> &[u32] {
+        if self.ends.is_empty() {
+            return &[];
+        }
+        let start = row.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.pairs[start..self.ends[row]]
+    }
+}
+
+/// Reads one column of attributes.
+#[derive(Debug)]
+pub(super) struct AttributeColumn {
+    want: fn(&str) -> Wanted,
+    keys: Option<ArrayRef>,
+    wanted_of_keys: Vec<Wanted>,
+    pairs_of_texts: Vec<Option<Vec<(Wanted, u32)>>>,
+    texts: TextCodes,
+    codes: Vec<u32>,
+    values: TextCodes,
+}
+
+impl AttributeColumn {
+    /// For the attributes of spans.
+    pub(super) fn of_spans() -> Self {
+        Self::new(Wanted::of_span_key)
+    }
+
+    /// For the attributes of resources, of which only the service's name is wanted.
+    pub(super) fn of_resources() -> Self {
+        Self::new(Wanted::of_resource_key)
+    }
+
+    fn new(want: fn(&str) -> Wanted) -> Self {
+        Self {
+            want,
+            keys: None,
+            wanted_of_keys: Vec::new(),
+            pairs_of_texts: Vec::new(),
+            texts: TextCodes::default(),
+            codes: Vec::new(),
+            values: TextCodes::default(),
+        }
+    }
+
+    /// The text of a value with the code `code`.
+    pub(super) fn text(&self, code: u32) -> &str {
+        self.values.text(code)
+    }
+
+    /// Fills `pairs` with the rows of `column`.
+    pub(super) fn read(&mut self, column: &ArrayRef, pairs: &mut PairsOfRows) {
+        pairs.clear();
+        match column.data_type() {
+            DataType::Map(_, _) => self.read_map(column, pairs),
+            DataType::Utf8 | DataType::Binary | DataType::Dictionary(_, _) => self.read_json(column, pairs),
+            _ => {
+                for row in 0..column.len() {
+                    for attribute in attributes_at(column, row) {
+                        let wanted = (self.want)(&attribute.key);
+                        if wanted != Wanted::NOT {
+                            pairs.push(wanted, self.values.code(&attribute.value.to_text()));
+                        }
+                    }
+                    pairs.end_row();
+                }
+            }
+        }
+    }
+
+    fn read_map(&mut self, column: &ArrayRef, pairs: &mut PairsOfRows) {
+        let map = column.as_map();
+        let (keys, entries) = (map.keys(), map.values());
+        self.begin_keys(keys);
+        self.values.begin(entries);
+        let offsets = map.value_offsets();
+        for row in 0..map.len() {
+            if map.is_valid(row) {
+                for entry in offsets[row] as usize..offsets[row + 1] as usize {
+                    let wanted = self.wanted_at(keys, entry);
+                    if wanted != Wanted::NOT {
+                        pairs.push(wanted, self.values.code_at(entries, entry));
+                    }
+                }
+            }
+            pairs.end_row();
+        }
+    }
+
+    fn begin_keys(&mut self, keys: &ArrayRef) {
+        let Some(dictionary) = keys.as_dictionary_opt::<Int32Type>() else {
+            return;
+        };
+        let texts = dictionary.values();
+        if !self.keys.as_ref().is_some_and(|known| Arc::ptr_eq(known, texts)) {
+            self.wanted_of_keys.clear();
+            self.wanted_of_keys.extend((0..texts.len()).map(|key| (self.want)(&text_at(texts, key))));
+            self.keys = Some(Arc::clone(texts));
+        }
+    }
+
+    fn wanted_at(&self, keys: &ArrayRef, entry: usize) -> Wanted {
+        match keys.as_dictionary_opt::<Int32Type>() {
+            Some(dictionary) if dictionary.is_valid(entry) => {
+                let key = dictionary.keys().value(entry) as usize;
+                self.wanted_of_keys.get(key).copied().unwrap_or(Wanted::NOT)
+            }
+            Some(_) => Wanted::NOT,
+            None => (self.want)(&text_at(keys, entry)),
+        }
+    }
+
+    fn read_json(&mut self, column: &ArrayRef, pairs: &mut PairsOfRows) {
+        let mut codes = std::mem::take(&mut self.codes);
+        self.texts.read(column, &mut codes);
+        self.pairs_of_texts.resize(self.texts.len(), None);
+        let (want, values) = (self.want, &mut self.values);
+        for (row, &code) in codes.iter().enumerate() {
+            let of_text = self.pairs_of_texts[code as usize].get_or_insert_with(|| {
+                attributes_at(column, row)
+                    .iter()
+                    .map(|attribute| (attribute, want(&attribute.key)))
+                    .filter(|(_, wanted)| *wanted != Wanted::NOT)
+                    .map(|(attribute, wanted)| (wanted, values.code(&attribute.value.to_text())))
+                    .collect()
+            });
+            for &(wanted, value) in of_text.iter() {
+                pairs.push(wanted, value);
+            }
+            pairs.end_row();
+        }
+        self.codes = codes;
+    }
+
+    /// Whether so many texts are kept that it is time to begin anew.
+    pub(super) fn is_large(&self) -> bool {
+        self.texts.len() > MANY_JSON_TEXTS || self.values.is_large()
+    }
+}

@@ -1,0 +1,144 @@
+//! Text columns as codes: equal texts of one column get equal small numbers, whatever the column's type.
+//!
+//! Where the file keeps a column as a dictionary, each of its values is looked at once, and rows cost an array access.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::datatypes::{DataType, Int32Type};
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+
+use super::cells::text_at;
+use crate::frame::{Symbol, Symbols};
+
+/// The code of "no text": null and the empty text alike.
+pub(super) const ABSENT: u32 = 0;
+
+/// A dictionary value whose code has not been asked for.
+const UNSEEN: u32 = u32::MAX;
+
+/// So many distinct texts of a column are kept; more are not worth their memory.
+const MANY_TEXTS: usize = 1 << 18;
+
+/// Codes of the texts of one column, the same for all its batches.
+#[derive(Debug, Default)]
+pub(super) struct TextCodes {
+    texts: Symbols,
+    dictionary: Option<ArrayRef>,
+    codes_of_dictionary: Vec<u32>,
+    codes_of_numbers: HashMap<i64, u32, FixedState>,
+}
+
+impl TextCodes {
+    /// The code of `text`.
+    pub(super) fn code(&mut self, text: &str) -> u32 {
+        self.texts.intern(text).0
+    }
+
+    /// The text with the code `code`.
+    pub(super) fn text(&self, code: u32) -> &str {
+        self.texts.resolve(Symbol(code))
+    }
+
+    /// Number of distinct texts so far.
+    pub(super) fn len(&self) -> usize {
+        self.texts.len()
+    }
+
+    /// Whether so many texts are kept that it is time to begin anew.
+    pub(super) fn is_large(&self) -> bool {
+        self.len() > MANY_TEXTS
+    }
+
+    /// Fills `codes` with one code a row.
+    pub(super) fn read(&mut self, column: &ArrayRef, codes: &mut Vec<u32>) {
+        codes.clear();
+        self.begin(column);
+        if column.null_count() == column.len() {
+            codes.resize(column.len(), ABSENT);
+        } else {
+            codes.extend((0..column.len()).map(|row| self.code_at(column, row)));
+        }
+    }
+
+    /// Prepares [`Self::code_at`] for the rows of `column`.
+    pub(super) fn begin(&mut self, column: &ArrayRef) {
+        let Some(column) = column.as_dictionary_opt::<Int32Type>() else {
+            return;
+        };
+        let values = column.values();
+        if !self.dictionary.as_ref().is_some_and(|known| Arc::ptr_eq(known, values)) {
+            self.codes_of_dictionary.clear();
+            self.codes_of_dictionary.resize(values.len(), UNSEEN);
+            self.dictionary = Some(Arc::clone(values));
+        }
+    }
+
+    /// The code at `row` of the column that was begun last.
+    pub(super) fn code_at(&mut self, column: &ArrayRef, row: usize) -> u32 {
+        if column.is_null(row) {
+            return ABSENT;
+        }
+        match column.data_type() {
+            DataType::Dictionary(_, _) => self.code_in_dictionary(column, row),
+            DataType::Utf8 => self.code(column.as_string::<i32>().value(row)),
+            DataType::Int64 => self.code_of_number(column.as_primitive::<arrow::datatypes::Int64Type>().value(row)),
+            DataType::Int32 => self.code_of_number(column.as_primitive::<Int32Type>().value(row).into()),
+            _ => self.code(&text_at(column, row)),
+        }
+    }
+
+    fn code_in_dictionary(&mut self, column: &ArrayRef, row: usize) -> u32 {
+        let Some(column) = column.as_dictionary_opt::<Int32Type>() else {
+            return ABSENT;
+        };
+        let key = column.keys().value(row) as usize;
+        match self.codes_of_dictionary.get(key) {
+            None => ABSENT,
+            Some(&UNSEEN) => {
+                let code = self.code(&text_at(column.values(), key));
+                self.codes_of_dictionary[key] = code;
+                code
+            }
+            Some(&code) => code,
+        }
+    }
+
+    fn code_of_number(&mut self, number: i64) -> u32 {
+        if let Some(&code) = self.codes_of_numbers.get(&number) {
+            return code;
+        }
+        let code = self.code(&number.to_string());
+        self.codes_of_numbers.insert(number, code);
+        code
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::{DictionaryArray, Int32Array, StringArray};
+
+    /// Text, a dictionary and numbers agree; what stands under a null is not looked at.
+    #[test]
+    fn equal_texts_have_equal_codes() {
+        let plain: ArrayRef = Arc::new(StringArray::from(vec![Some("5"), None, Some(""), Some("6")]));
+        let keys = Int32Array::new(vec![1, 1, 0, 2].into(), Some(vec![true, false, true, true].into()));
+        let values = Arc::new(StringArray::from(vec!["", "5", "6"]));
+        let dictionary: ArrayRef = Arc::new(DictionaryArray::new(keys, values));
+        let numbers: ArrayRef = Arc::new(Int32Array::from(vec![Some(5), None, None, Some(6)]));
+
+        let mut codes = TextCodes::default();
+        let mut all = Vec::new();
+        for column in [plain, dictionary, numbers] {
+            let mut of_column = Vec::new();
+            codes.read(&column, &mut of_column);
+            all.push(of_column);
+        }
+        assert_eq!(all[0], all[1]);
+        assert_eq!(all[0], all[2]);
+        assert_eq!(codes.text(all[0][3]), "6");
+        assert_eq!(all[0][1], ABSENT);
+    }
+}

@@ -1,0 +1,443 @@
+//! The fast way from a table's columns to a frame: by codes, with no record for a span.
+//!
+//! Of each text column a batch brings codes; the codes of a row together are looked up in a table of those that came
+//! before, so that a signature is worked out once for each combination and a span costs a lookup.
+
+use std::hash::BuildHasher;
+use std::ops::Range;
+
+use arrow::array::{Array, ArrayRef, RecordBatch};
+use arrow::datatypes::DataType;
+use foldhash::fast::FixedState;
+use hashbrown::HashTable;
+use parquet::errors::ParquetError;
+
+use super::attributes::{AttributeColumn, PairsOfRows, Wanted};
+use super::codes::{ABSENT, TextCodes};
+use super::dialect::{Field, Place};
+use super::events::EventColumns;
+use super::ids::IdColumn;
+use super::table::{Batches, Table, guarded};
+use super::times::read_times;
+use crate::frame::{
+    Attribute, FrameBuilder, SignatureId, SkipReason, SpanId, SpanKind, SpanRow, SpanSink, StatusCode, TraceId,
+};
+use crate::ingest::IngestError;
+
+/// So many combinations of codes are remembered.
+const MANY_COMBINATIONS: usize = 1 << 20;
+
+/// What a range of row groups gave.
+pub(super) struct Part {
+    /// The spans.
+    pub(super) builder: FrameBuilder,
+    /// Why some row groups are not complete.
+    pub(super) failures: Vec<IngestError>,
+    /// Ids that were replaced by a hash of their text.
+    pub(super) opaque_ids: u64,
+}
+
+/// Reads a range of row groups into a builder of its own.
+pub(super) fn read_range(table: &Table, row_groups: Range<usize>, on_row_group: &(dyn Fn(usize) + Sync)) -> Part {
+    let mut reader = ColumnReader::new(table);
+    let mut builder = FrameBuilder::default();
+    let mut failures = Vec::new();
+    let mut opaque_ids = 0;
+    for row_group in row_groups {
+        let mut row = table.first_row_of(row_group);
+        // A panic while a batch is taken is as much the fault of hostile bytes as one while it is decoded.
+        let read = guarded(|| Ok(reader.read_row_group(row_group, &mut builder, &mut row)));
+        let read = read.unwrap_or_else(|error: ParquetError| {
+            reader = ColumnReader::new(table);
+            Err(table.failure(row_group, row, &error))
+        });
+        if let Err(failure) = read {
+            builder.skip(SkipReason::MalformedMessage, row);
+            failures.push(failure);
+        }
+        opaque_ids += reader.take_opaque_ids();
+        on_row_group(row_group);
+    }
+    Part { builder, failures, opaque_ids }
+}
+
+/// A text column that is part of a signature.
+struct TextColumn {
+    says: Says,
+    place: Place,
+    texts: TextCodes,
+    codes: Vec<u32>,
+}
+
+/// What a text column says of a span.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Says {
+    Service,
+    Name,
+    Kind,
+    Status,
+    Attribute(Attribute, u8),
+}
+
+struct ColumnReader<'a> {
+    table: &'a Table,
+    trace_ids: IdColumn<TraceId>,
+    span_ids: IdColumn<SpanId>,
+    parent_span_ids: IdColumn<SpanId>,
+    signatures: SignatureColumns,
+    rows: Rows,
+}
+
+/// Ids and times of the rows of one batch.
+#[derive(Default)]
+struct Rows {
+    trace_ids: Vec<TraceId>,
+    span_ids: Vec<SpanId>,
+    parent_span_ids: Vec<SpanId>,
+    starts: Vec<Option<i64>>,
+    ends: Vec<Option<i64>>,
+    durations: Vec<Option<i64>>,
+}
+
+impl<'a> ColumnReader<'a> {
+    fn new(table: &'a Table) -> Self {
+        Self {
+            table,
+            trace_ids: IdColumn::default(),
+            span_ids: IdColumn::default(),
+            parent_span_ids: IdColumn::default(),
+            signatures: SignatureColumns::new(table),
+            rows: Rows::default(),
+        }
+    }
+
+    fn take_opaque_ids(&mut self) -> u64 {
+        let counts = [&mut self.trace_ids.opaque, &mut self.span_ids.opaque, &mut self.parent_span_ids.opaque];
+        counts.into_iter().map(std::mem::take).sum()
+    }
+
+    /// Reads a row group. `row` is always the number of the first row that was not taken.
+    fn read_row_group(
+        &mut self,
+        row_group: usize,
+        builder: &mut FrameBuilder,
+        row: &mut u64,
+    ) -> Result<(), IngestError> {
+        let roots = self.roots(row_group);
+        let mut batches = self.table.batches(row_group, &roots, true)?;
+        while let Some(batch) = self.table.next_batch(&mut batches) {
+            let (first_row, batch) = batch?;
+            self.take_batch(&batches, &batch, first_row, builder);
+            *row = first_row + batch.num_rows() as u64;
+        }
+        Ok(())
+    }
+
+    /// The root fields that are needed of a row group.
+    fn roots(&self, row_group: usize) -> Vec<usize> {
+        let mut fields = vec![Field::TraceId, Field::SpanId, Field::ParentSpanId, Field::Start, Field::Duration];
+        if self.table.may_lack(row_group, Field::Duration) {
+            fields.push(Field::End);
+        }
+        let places = fields.into_iter().filter_map(|field| self.table.mapping.field(field));
+        let mut roots: Vec<usize> = places.map(|column| column.place.root).collect();
+        let says_something = |place: &Place| !self.table.is_empty_column(row_group, place.root);
+        roots.extend(self.signatures.places().filter(says_something).map(|place| place.root));
+        roots
+    }
+
+    fn take_batch(&mut self, batches: &Batches, batch: &RecordBatch, first_row: u64, builder: &mut FrameBuilder) {
+        let mapping = &self.table.mapping;
+        let column = |field| mapping.field(field).and_then(|column| batches.column(batch, column.place));
+        let Rows { trace_ids, span_ids, parent_span_ids, starts, ends, durations } = &mut self.rows;
+        if let Some(column) = column(Field::TraceId) {
+            self.trace_ids.read(column, trace_ids);
+        }
+        if let Some(column) = column(Field::SpanId) {
+            self.span_ids.read(column, span_ids);
+        }
+        if let Some(column) = column(Field::ParentSpanId) {
+            self.parent_span_ids.read(column, parent_span_ids);
+        }
+        for (field, times) in
+            [(Field::Start, &mut *starts), (Field::End, &mut *ends), (Field::Duration, &mut *durations)]
+        {
+            times.clear();
+            if let Some(column) = column(field) {
+                read_times(column, mapping.unit(field), times);
+            }
+        }
+        self.signatures.begin_batch(batches, batch);
+        let offset = first_row;
+        for row in 0..batch.num_rows() {
+            let (signature, arguments) = self.signatures.at(row, builder);
+            let start = starts[row].unwrap_or(0);
+            let duration = durations.get(row).copied().flatten();
+            let duration_ns = duration.or_else(|| ends.get(row)?.map(|end| end.saturating_sub(start))).unwrap_or(0);
+            let span = SpanRow {
+                trace_id: trace_ids[row],
+                span_id: span_ids[row],
+                parent_span_id: parent_span_ids.get(row).copied().unwrap_or_default(),
+                start_unix_nano: start as u64,
+                duration_ns,
+            };
+            builder.push_row(span, signature, arguments, offset + row as u64);
+        }
+    }
+}
+
+/// The columns that make up a signature, and the signatures that came before.
+struct SignatureColumns {
+    texts: Vec<TextColumn>,
+    /// The columns of the current batch that are not empty throughout.
+    active: Vec<u16>,
+    active_sets: Vec<Vec<u16>>,
+    active_set: u32,
+    attributes: Option<(Place, AttributeColumn)>,
+    attribute_pairs: PairsOfRows,
+    resource_attributes: Option<(Place, AttributeColumn)>,
+    resource_pairs: PairsOfRows,
+    events: EventPlaces,
+    exception_types: TextCodes,
+    exception_pairs: PairsOfRows,
+    known: KnownSignatures,
+    words: Vec<u32>,
+}
+
+/// Where events stand.
+#[derive(Default)]
+struct EventPlaces {
+    whole: Option<Place>,
+    names: Option<Place>,
+    attributes: Option<Place>,
+}
+
+impl SignatureColumns {
+    fn new(table: &Table) -> Self {
+        let mapping = &table.mapping;
+        let place = |field| mapping.field(field).map(|column| column.place);
+        let of_fields = [
+            (Says::Service, Field::Service),
+            (Says::Name, Field::Name),
+            (Says::Kind, Field::Kind),
+            (Says::Status, Field::Status),
+        ];
+        let mut texts: Vec<TextColumn> =
+            of_fields.into_iter().filter_map(|(says, field)| Some(TextColumn::new(says, place(field)?))).collect();
+        for flat in &mapping.flat {
+            if let Some((attribute, rank)) = flat.known {
+                let place = Place { root: flat.root, child: None };
+                texts.push(TextColumn::new(Says::Attribute(attribute, rank), place));
+            }
+        }
+        let all_in_columns = mapping.columns_repeat_attributes;
+        let attributes = place(Field::Attributes).filter(|_| !all_in_columns);
+        let resource_attributes = place(Field::ResourceAttributes).filter(|_| place(Field::Service).is_none());
+        let events = EventPlaces {
+            whole: place(Field::Events),
+            names: place(Field::EventNames),
+            attributes: place(Field::EventAttributes),
+        };
+        Self {
+            texts,
+            active: Vec::new(),
+            active_sets: Vec::new(),
+            active_set: 0,
+            attributes: attributes.map(|place| (place, AttributeColumn::of_spans())),
+            attribute_pairs: PairsOfRows::default(),
+            resource_attributes: resource_attributes.map(|place| (place, AttributeColumn::of_resources())),
+            resource_pairs: PairsOfRows::default(),
+            events: if all_in_columns { EventPlaces::default() } else { events },
+            exception_types: TextCodes::default(),
+            exception_pairs: PairsOfRows::default(),
+            known: KnownSignatures::default(),
+            words: Vec::new(),
+        }
+    }
+
+    fn places(&self) -> impl Iterator<Item = Place> + '_ {
+        let columns = [&self.attributes, &self.resource_attributes].into_iter().flatten().map(|(place, _)| *place);
+        let events = [self.events.whole, self.events.names, self.events.attributes].into_iter().flatten();
+        self.texts.iter().map(|text| text.place).chain(columns).chain(events)
+    }
+
+    fn begin_batch(&mut self, batches: &Batches, batch: &RecordBatch) {
+        self.forget_if_large();
+        for text in &mut self.texts {
+            text.codes.clear();
+            if let Some(column) = batches.column(batch, text.place) {
+                text.texts.read(column, &mut text.codes);
+            }
+        }
+        let is_active = |text: &TextColumn| text.codes.iter().any(|&code| code != ABSENT);
+        self.active.clear();
+        self.active.extend((0u16..).zip(&self.texts).filter(|(_, text)| is_active(text)).map(|(number, _)| number));
+        let set = self.active_sets.iter().position(|set| *set == self.active).unwrap_or_else(|| {
+            self.active_sets.push(self.active.clone());
+            self.active_sets.len() - 1
+        });
+        self.active_set = set as u32;
+        for (source, pairs) in [
+            (&mut self.attributes, &mut self.attribute_pairs),
+            (&mut self.resource_attributes, &mut self.resource_pairs),
+        ] {
+            if let Some((place, reader)) = source
+                && let Some(column) = batches.column(batch, *place)
+            {
+                reader.read(column, pairs);
+            }
+        }
+        self.read_exception_types(batches, batch);
+    }
+
+    fn read_exception_types(&mut self, batches: &Batches, batch: &RecordBatch) {
+        let column = |place: Option<Place>| place.and_then(|place| batches.column(batch, place));
+        let events = EventColumns {
+            whole: column(self.events.whole),
+            times: None,
+            names: column(self.events.names),
+            attributes: column(self.events.attributes),
+        };
+        self.exception_pairs.clear();
+        let has_items = |column: &ArrayRef| match column.data_type() {
+            DataType::List(_) => {
+                let list = arrow::array::cast::as_list_array(column);
+                list.value_offsets().first() != list.value_offsets().last()
+            }
+            _ => column.null_count() < column.len(),
+        };
+        if !events.names.or(events.whole).is_some_and(has_items) {
+            return;
+        }
+        for row in 0..batch.num_rows() {
+            if events.may_have_exception(row)
+                && let Some(exception_type) = events.exception_type_at(row)
+            {
+                self.exception_pairs.push(Wanted::EXCEPTION_TYPE, self.exception_types.code(&exception_type));
+            }
+            self.exception_pairs.end_row();
+        }
+    }
+
+    /// Codes are good only together with the combinations that were made of them, so all go at once.
+    fn forget_if_large(&mut self) {
+        let is_large_column =
+            |column: &Option<(Place, AttributeColumn)>| column.as_ref().is_some_and(|(_, column)| column.is_large());
+        let is_large = self.known.len() > MANY_COMBINATIONS
+            || self.texts.iter().any(|text| text.texts.is_large())
+            || is_large_column(&self.attributes)
+            || is_large_column(&self.resource_attributes)
+            || self.exception_types.is_large();
+        if !is_large {
+            return;
+        }
+        self.known = KnownSignatures::default();
+        for text in &mut self.texts {
+            text.texts = TextCodes::default();
+        }
+        if let Some((_, column)) = &mut self.attributes {
+            *column = AttributeColumn::of_spans();
+        }
+        if let Some((_, column)) = &mut self.resource_attributes {
+            *column = AttributeColumn::of_resources();
+        }
+        self.exception_types = TextCodes::default();
+    }
+
+    /// The signature and the arguments of the span at `row` of the batch.
+    fn at(&mut self, row: usize, builder: &mut FrameBuilder) -> (SignatureId, u64) {
+        self.words.clear();
+        self.words.push(self.active_set);
+        self.words.extend(self.active.iter().map(|&number| self.texts[usize::from(number)].codes[row]));
+        for pairs in [&self.attribute_pairs, &self.resource_pairs, &self.exception_pairs] {
+            self.words.extend_from_slice(pairs.row(row));
+        }
+        if let Some(known) = self.known.get(&self.words) {
+            return known;
+        }
+        let new = self.work_out(row, builder);
+        self.known.insert(&self.words, new);
+        new
+    }
+
+    fn work_out(&self, row: usize, builder: &mut FrameBuilder) -> (SignatureId, u64) {
+        let text_of = |says| {
+            let column = self.texts.iter().find(|text| text.says == says)?;
+            Some(column.texts.text(*column.codes.get(row)?))
+        };
+        let of_resource = self.resource_attributes.as_ref().and_then(|(_, column)| {
+            let pair = self.resource_pairs.row(row).chunks_exact(2).next_back()?;
+            Some(column.text(pair[1]))
+        });
+        let service = text_of(Says::Service).or(of_resource).unwrap_or("");
+        let name = text_of(Says::Name).unwrap_or("");
+        let kind = text_of(Says::Kind).map_or(SpanKind::Unspecified, SpanKind::from_text);
+        let status = text_of(Says::Status).map_or(StatusCode::Unset, StatusCode::from_text);
+        builder.signature(service, name, kind, status, |slots| {
+            if let Some((_, column)) = &self.attributes {
+                for pair in self.attribute_pairs.row(row).chunks_exact(2) {
+                    if let Some((attribute, rank)) = Wanted(pair[0]).as_attribute() {
+                        slots.put(attribute, rank, column.text(pair[1]));
+                    }
+                }
+            }
+            for text in &self.texts {
+                if let Says::Attribute(attribute, rank) = text.says
+                    && let Some(&code) = text.codes.get(row)
+                {
+                    slots.put(attribute, rank, text.texts.text(code));
+                }
+            }
+            for pair in self.exception_pairs.row(row).chunks_exact(2) {
+                slots.put(Attribute::ExceptionType, EVENT_RANK, self.exception_types.text(pair[1]));
+            }
+        })
+    }
+}
+
+/// An exception that an event tells of counts less than one that the span's attributes name.
+const EVENT_RANK: u8 = 1;
+
+impl TextColumn {
+    fn new(says: Says, place: Place) -> Self {
+        Self { says, place, texts: TextCodes::default(), codes: Vec::new() }
+    }
+}
+
+/// Signatures by the words that they were worked out from.
+#[derive(Default)]
+struct KnownSignatures {
+    words: Vec<u32>,
+    ends: Vec<usize>,
+    signatures: Vec<(SignatureId, u64)>,
+    table: HashTable<u32>,
+    hasher: FixedState,
+}
+
+impl KnownSignatures {
+    fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    fn get(&self, words: &[u32]) -> Option<(SignatureId, u64)> {
+        let hash = self.hasher.hash_one(words);
+        let number = self.table.find(hash, |&number| words_of(&self.words, &self.ends, number) == words)?;
+        Some(self.signatures[*number as usize])
+    }
+
+    fn insert(&mut self, words: &[u32], signature: (SignatureId, u64)) {
+        let hash = self.hasher.hash_one(words);
+        let number = self.ends.len() as u32;
+        self.words.extend_from_slice(words);
+        self.ends.push(self.words.len());
+        self.signatures.push(signature);
+        let Self { words, ends, table, hasher, .. } = self;
+        table.insert_unique(hash, number, |&number| hasher.hash_one(words_of(words, ends, number)));
+    }
+}
+
+fn words_of<'a>(words: &'a [u32], ends: &[usize], number: u32) -> &'a [u32] {
+    let number = number as usize;
+    let start = number.checked_sub(1).map_or(0, |before| ends[before]);
+    &words[start..ends[number]]
+}

@@ -1,0 +1,323 @@
+//! An open Parquet file: its columns resolved, its row groups read one by one.
+//!
+//! A row group is the unit of damage: what cannot be decoded costs the rest of its row group and nothing else. The
+//! `parquet` crate may panic on hostile bytes, so every call into it is guarded.
+
+use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray, RecordBatch};
+use arrow::datatypes::{DataType, FieldRef, Fields, Schema};
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+};
+use parquet::arrow::{ProjectionMask, parquet_to_arrow_schema};
+use parquet::basic::{ConvertedType, Encoding, LogicalType};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, RowGroupMetaData};
+
+use super::dialect::{CANONICAL_VERSION, Field, Mapping, Place};
+use super::source::SharedFile;
+use super::times::{Unit, read_times};
+use crate::ingest::IngestError;
+
+/// Rows that are decoded at once: enough to make work by columns pay, few enough to stay in the cache.
+const BATCH_ROWS: usize = 16 * 1024;
+
+/// Rows that the unit of durations is found out from.
+const CALIBRATION_ROWS: usize = 100;
+
+/// The version of canonical Parquet that is read.
+const READABLE_CANONICAL_VERSION: &str = "1";
+
+/// An open Parquet file whose columns are those of spans.
+#[derive(Debug)]
+pub(super) struct Table {
+    file: SharedFile,
+    path: PathBuf,
+    metadata: ArrowReaderMetadata,
+    pub(super) mapping: Mapping,
+}
+
+impl Table {
+    /// Reads the footer and finds the columns.
+    pub(super) fn open(file: File, path: &Path) -> Result<Self, IngestError> {
+        let file = SharedFile::new(file).map_err(|source| IngestError::Open { path: path.into(), source })?;
+        let fail = |source| IngestError::Parquet { path: path.into(), row: 0, source };
+        // Types that a writer's Arrow schema would restore are many and say nothing that is needed here but units.
+        let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+        let metadata = guarded(|| ArrowReaderMetadata::load(&file, options)).map_err(|error| {
+            fail(ParquetError::General(format!(
+                "{error}; the description of the columns at the end of the file is damaged or missing, and without it \
+                 nothing can be read"
+            )))
+        })?;
+        let of_file = metadata.metadata().file_metadata();
+        let key_values = of_file.key_value_metadata();
+        let restored = guarded(|| parquet_to_arrow_schema(of_file.schema_descr(), key_values));
+        let restored = restored.unwrap_or_else(|_| metadata.schema().as_ref().clone());
+        let canonical_version =
+            key_values.into_iter().flatten().find(|entry| entry.key == CANONICAL_VERSION).map(|entry| &entry.value);
+        if let Some(Some(version)) = canonical_version
+            && version != READABLE_CANONICAL_VERSION
+        {
+            return Err(IngestError::Unsupported {
+                path: path.into(),
+                what: format!("canonical Parquet of version {version}"),
+                advice: format!("this program reads version {READABLE_CANONICAL_VERSION}, use a newer one"),
+            });
+        }
+        let mapping =
+            Mapping::resolve(metadata.schema(), &restored, canonical_version.is_some()).map_err(|unresolved| {
+                IngestError::NoSpanColumns { path: path.into(), missing: unresolved.missing, columns: unresolved.found }
+            })?;
+        let mut table = Self { file, path: path.into(), metadata, mapping };
+        table.find_unit_of_durations();
+        Ok(table)
+    }
+
+    fn parquet(&self) -> &Arc<ParquetMetaData> {
+        self.metadata.metadata()
+    }
+
+    /// Number of row groups.
+    pub(super) fn row_groups(&self) -> usize {
+        self.parquet().num_row_groups()
+    }
+
+    /// Number of rows of a row group.
+    pub(super) fn rows_of(&self, row_group: usize) -> u64 {
+        u64::try_from(self.parquet().row_group(row_group).num_rows()).unwrap_or(0)
+    }
+
+    /// Number of compressed bytes of a row group.
+    pub(super) fn bytes_of(&self, row_group: usize) -> u64 {
+        let columns = self.parquet().row_group(row_group).columns();
+        columns
+            .iter()
+            .fold(0, |bytes, column| bytes.saturating_add(u64::try_from(column.compressed_size()).unwrap_or(0)))
+    }
+
+    /// Number in the file of a row group's first row.
+    pub(super) fn first_row_of(&self, row_group: usize) -> u64 {
+        (0..row_group).fold(0, |rows, before| rows.saturating_add(self.rows_of(before)))
+    }
+
+    /// Whether a row group may have spans without a value in `field`'s column.
+    pub(super) fn may_lack(&self, row_group: usize, field: Field) -> bool {
+        let Some(column) = self.mapping.field(field) else {
+            return true;
+        };
+        self.chunks_of(row_group, column.place.root)
+            .any(|chunk| chunk.column_descr().max_def_level() > 0 && nulls_of(chunk) != Some(0))
+    }
+
+    /// Whether a root field is known to have no value in a row group.
+    pub(super) fn is_empty_column(&self, row_group: usize, root: usize) -> bool {
+        let rows = self.rows_of(row_group);
+        self.chunks_of(row_group, root)
+            .all(|chunk| chunk.column_descr().max_rep_level() == 0 && nulls_of(chunk) == Some(rows))
+    }
+
+    /// The columns of a row group that a root field is spread over.
+    fn chunks_of(&self, row_group: usize, root: usize) -> impl Iterator<Item = &ColumnChunkMetaData> {
+        let columns = self.parquet().file_metadata().schema_descr();
+        let chunks = self.parquet().row_group(row_group).columns().iter().enumerate();
+        chunks.filter(move |(leaf, _)| columns.get_column_root_idx(*leaf) == root).map(|(_, chunk)| chunk)
+    }
+
+    /// The batches of a row group, with the columns whose root fields are `roots`. If `dictionaries`, text columns that
+    /// the file keeps as dictionaries come as such.
+    pub(super) fn batches(
+        &self,
+        row_group: usize,
+        roots: &[usize],
+        dictionaries: bool,
+    ) -> Result<Batches, IngestError> {
+        let mut roots: Vec<usize> = roots.to_vec();
+        roots.sort_unstable();
+        roots.dedup();
+        let first_row = self.first_row_of(row_group);
+        let reader = guarded(|| {
+            let metadata = if dictionaries { self.with_dictionaries(row_group) } else { self.metadata.clone() };
+            let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(self.file.clone(), metadata);
+            let columns = ProjectionMask::roots(builder.parquet_schema(), roots.iter().copied());
+            builder.with_projection(columns).with_row_groups(vec![row_group]).with_batch_size(BATCH_ROWS).build()
+        });
+        let reader = reader.map_err(|error| self.failure(row_group, first_row, &error))?;
+        Ok(Batches { reader, roots, row_group, next_row: first_row })
+    }
+
+    /// The same metadata with a schema that keeps the dictionaries of a row group.
+    fn with_dictionaries(&self, row_group: usize) -> ArrowReaderMetadata {
+        let chunks = self.parquet().row_group(row_group);
+        let mut leaf = 0;
+        let fields: Vec<FieldRef> =
+            self.metadata.schema().fields().iter().map(|field| keep_dictionaries(field, chunks, &mut leaf)).collect();
+        let schema = Schema::new_with_metadata(fields, self.metadata.schema().metadata().clone());
+        let options = ArrowReaderOptions::new().with_schema(Arc::new(schema));
+        ArrowReaderMetadata::try_new(Arc::clone(self.parquet()), options).unwrap_or_else(|_| self.metadata.clone())
+    }
+
+    /// The next batch and the number of its first row.
+    pub(super) fn next_batch(&self, batches: &mut Batches) -> Option<Result<(u64, RecordBatch), IngestError>> {
+        let decoded = guarded(|| batches.reader.next().transpose().map_err(ParquetError::from)).transpose()?;
+        let first_row = batches.next_row;
+        Some(match decoded {
+            Ok(batch) => {
+                batches.next_row += batch.num_rows() as u64;
+                Ok((first_row, batch))
+            }
+            Err(error) => Err(self.failure(batches.row_group, first_row, &error)),
+        })
+    }
+
+    pub(super) fn failure(&self, row_group: usize, row: u64, error: &ParquetError) -> IngestError {
+        let offset = guarded(|| {
+            let columns = self.parquet().row_group(row_group).columns();
+            Ok(columns.iter().map(|column| column.byte_range().0).min())
+        });
+        let place = match offset {
+            Ok(Some(offset)) => format!("row group {row_group}, which begins at byte {offset}"),
+            _ => format!("row group {row_group}"),
+        };
+        let source = ParquetError::General(format!("{error}, in {place}"));
+        IngestError::Parquet { path: self.path.clone(), row, source }
+    }
+
+    /// Durations whose unit nothing tells are compared with end − start in the first rows.
+    fn find_unit_of_durations(&mut self) {
+        let unknown = self.mapping.field(Field::Duration).is_some_and(|column| column.unit.is_none());
+        if unknown {
+            let unit = self.calibrated_unit().unwrap_or(Unit::Nanoseconds);
+            self.mapping.set_unit(Field::Duration, unit);
+        }
+    }
+
+    fn calibrated_unit(&self) -> Option<Unit> {
+        let places = [Field::Start, Field::End, Field::Duration]
+            .map(|field| self.mapping.field(field).map(|column| (column.place, self.mapping.unit(field))));
+        let [Some(start), Some(end), Some(duration)] = places else {
+            return None;
+        };
+        if self.row_groups() == 0 {
+            return None;
+        }
+        let mut batches = self.batches(0, &[start.0.root, end.0.root, duration.0.root], false).ok()?;
+        let (_, batch) = self.next_batch(&mut batches)?.ok()?;
+        let mut times = [Vec::new(), Vec::new(), Vec::new()];
+        for ((place, unit), times) in [start, end, (duration.0, Unit::Nanoseconds)].into_iter().zip(&mut times) {
+            read_times(batches.column(&batch, place)?, unit, times);
+        }
+        let [starts, ends, durations] = times;
+        let mut votes = [0; Unit::FIXED.len()];
+        for row in 0..batch.num_rows().min(CALIBRATION_ROWS) {
+            let (Some(start), Some(end), Some(duration)) = (starts[row], ends[row], durations[row]) else {
+                continue;
+            };
+            let error_of = |unit: Unit| Some((end - start).abs_diff(unit.nanoseconds(duration)?));
+            let best = (0..votes.len()).min_by_key(|&unit| error_of(Unit::FIXED[unit]).unwrap_or(u64::MAX));
+            if duration != 0
+                && let Some(best) = best
+            {
+                votes[best] += 1;
+            }
+        }
+        let most = *votes.iter().max()?;
+        let unit = votes.iter().position(|&count| count == most && count > 0)?;
+        Some(Unit::FIXED[unit])
+    }
+}
+
+/// Decoded batches of one row group.
+pub(super) struct Batches {
+    reader: ParquetRecordBatchReader,
+    roots: Vec<usize>,
+    row_group: usize,
+    next_row: u64,
+}
+
+impl Batches {
+    /// The column of `batch` at `place`, if it was asked for.
+    pub(super) fn column<'a>(&self, batch: &'a RecordBatch, place: Place) -> Option<&'a ArrayRef> {
+        let column = batch.columns().get(self.roots.binary_search(&place.root).ok()?)?;
+        match place.child {
+            None => Some(column),
+            Some(child) => column.as_struct_opt()?.columns().get(child),
+        }
+    }
+}
+
+/// Runs a call into the Parquet decoder; its panics become errors.
+pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, ParquetError> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|payload| {
+        let reason = payload
+            .downcast_ref::<String>()
+            .map(String::as_str)
+            .or_else(|| payload.downcast_ref::<&str>().copied())
+            .unwrap_or("no reason given");
+        Err(ParquetError::General(format!("the decoder gave up: {reason}")))
+    })
+}
+
+/// `field` with the text columns that are dictionaries in the file as dictionaries. `leaf` counts the file's leaf
+/// columns, in whose order the fields come. Those in lists are few and stay as they are.
+fn keep_dictionaries(field: &FieldRef, chunks: &RowGroupMetaData, leaf: &mut usize) -> FieldRef {
+    let data_type = match field.data_type() {
+        DataType::Map(entries, sorted) => match entries.data_type() {
+            DataType::Struct(fields) => {
+                let fields: Fields = fields.iter().map(|field| keep_dictionaries(field, chunks, leaf)).collect();
+                DataType::Map(with_type(entries, DataType::Struct(fields)), *sorted)
+            }
+            data_type => {
+                *leaf += leaves_of(data_type);
+                field.data_type().clone()
+            }
+        },
+        data_type @ (DataType::Utf8 | DataType::Binary) => {
+            let chunk = chunks.columns().get(*leaf);
+            *leaf += 1;
+            if chunk.is_some_and(is_dictionary) {
+                DataType::Dictionary(Box::new(DataType::Int32), Box::new(data_type.clone()))
+            } else {
+                data_type.clone()
+            }
+        }
+        data_type => {
+            *leaf += leaves_of(data_type);
+            data_type.clone()
+        }
+    };
+    with_type(field, data_type)
+}
+
+fn with_type(field: &FieldRef, data_type: DataType) -> FieldRef {
+    Arc::new(field.as_ref().clone().with_data_type(data_type))
+}
+
+/// How many of the file's columns a field of this type is spread over.
+fn leaves_of(data_type: &DataType) -> usize {
+    match data_type {
+        DataType::Struct(fields) => fields.iter().map(|field| leaves_of(field.data_type())).sum(),
+        DataType::List(inner) | DataType::Map(inner, _) => leaves_of(inner.data_type()),
+        _ => 1,
+    }
+}
+
+/// How many nulls a column chunk has, if it says so.
+fn nulls_of(chunk: &ColumnChunkMetaData) -> Option<u64> {
+    chunk.statistics()?.null_count_opt()
+}
+
+/// Whether all values of a column chunk are in its dictionary. A chunk that goes on without it, as writers do when it
+/// grows too large, costs more as a dictionary than plain. The reader has no dictionaries of JSON.
+fn is_dictionary(chunk: &ColumnChunkMetaData) -> bool {
+    let only_dictionary = chunk
+        .page_encoding_stats_mask()
+        .is_some_and(|mask| mask.is_only(Encoding::PLAIN_DICTIONARY) || mask.is_only(Encoding::RLE_DICTIONARY));
+    let is_json = chunk.column_descr().converted_type() == ConvertedType::JSON
+        || chunk.column_descr().logical_type_ref() == Some(&LogicalType::Json);
+    chunk.dictionary_page_offset().is_some() && only_dictionary && !is_json
+}

@@ -1,0 +1,201 @@
+//! Reads one stream on several threads: it is cut where one message ends and the next begins, and the parts are decoded
+//! apart from one another.
+//!
+//! Where the cuts are depends on the bytes alone, so that the spans, and what is left out, do not depend on the number of
+//! threads. What cannot be cut, such as one large pretty-printed document, is left for whoever reads it as a stream.
+
+use std::path::Path;
+
+use rayon::iter::{
+    IndexedParallelIterator as _, IntoParallelIterator as _, IntoParallelRefMutIterator as _, ParallelIterator as _,
+};
+
+use crate::frame::FrameBuilder;
+
+use super::byte_stream::ByteStream;
+use super::container::Content;
+use super::framing;
+use super::intake::{Intake, Meter, Tally};
+use super::{otlp_json, otlp_proto};
+
+/// How large a part is, unless a message is larger.
+const PART_BYTES: usize = 1 << 20;
+
+/// A part may be so large; a message that is larger is not held twice.
+const MAX_PART_BYTES: usize = 64 << 20;
+
+/// How many parts are decoded together, each into a builder of its own.
+const BATCH: usize = 16;
+
+/// Messages that can be decoded without what stands around them.
+struct Part {
+    offset: u64,
+    bytes: Vec<u8>,
+}
+
+/// Reads `stream`, which holds `content`, as far as it can be cut, and then the rest.
+pub(crate) fn read(
+    stream: &mut ByteStream,
+    content: Content,
+    path: &Path,
+    meter: &Meter<'_>,
+) -> (Vec<FrameBuilder>, Tally) {
+    let mut builders = vec![FrameBuilder::default()];
+    let mut tally = Tally::default();
+    let mut batch = next_batch(stream, content);
+    while !batch.is_empty() {
+        if builders.len() < batch.len() {
+            builders.resize_with(batch.len(), FrameBuilder::default);
+        }
+        let decode = |(part, builder): (Part, &mut FrameBuilder)| {
+            let mut intake = Intake::new(path, builder, meter);
+            read_as(content, &mut ByteStream::of_part(part.bytes, part.offset), &mut intake);
+            intake.tell_progress();
+            intake.tally
+        };
+        let decode_all = || -> Vec<Tally> { batch.into_par_iter().zip(builders.par_iter_mut()).map(decode).collect() };
+        let (tallies, next) = rayon::join(decode_all, || next_batch(stream, content));
+        tallies.into_iter().for_each(|part| tally.add(part));
+        batch = next;
+    }
+    let mut intake = Intake::new(path, &mut builders[0], meter);
+    read_as(content, stream, &mut intake);
+    intake.tell_progress();
+    tally.add(intake.tally);
+    (builders, tally)
+}
+
+/// Reads all of `stream` as what it holds.
+pub(crate) fn read_as(content: Content, stream: &mut ByteStream, intake: &mut Intake<'_>) {
+    match content {
+        Content::Framed(framing) => framing::read_stream(stream, framing, intake),
+        Content::Proto => otlp_proto::read_stream(stream, intake),
+        _ => otlp_json::read_stream(stream, intake),
+    }
+}
+
+fn next_batch(stream: &mut ByteStream, content: Content) -> Vec<Part> {
+    let mut batch = Vec::new();
+    while batch.len() < BATCH {
+        let Some(length) = next_part(stream, content).filter(|length| *length > 0) else {
+            break;
+        };
+        batch.push(Part { offset: stream.offset(), bytes: stream.window()[..length].to_vec() });
+        stream.advance(length);
+    }
+    batch
+}
+
+/// The length of the next part, which is then in the window; `None` if the stream cannot be cut here.
+fn next_part(stream: &mut ByteStream, content: Content) -> Option<usize> {
+    match content {
+        Content::Framed(framing) => {
+            whole_messages(stream, framing::MAX_HEADER_BYTES, |head| match framing.header(head) {
+                framing::Header::Frame { bytes, length } => Some((bytes, length)),
+                _ => None,
+            })
+        }
+        Content::Proto => whole_messages(stream, otlp_proto::MAX_HEADER_BYTES, |head| match otlp_proto::header(head) {
+            otlp_proto::Header::Field { bytes, length, .. } => Some((bytes, length)),
+            otlp_proto::Header::LineFeed => Some((1, 0)),
+            _ => None,
+        }),
+        _ => whole_documents(stream),
+    }
+}
+
+/// Whole messages of together about [`PART_BYTES`]. `header` tells the bytes of a message's header and of the message.
+fn whole_messages(
+    stream: &mut ByteStream,
+    max_header_bytes: usize,
+    header: impl Fn(&[u8]) -> Option<(usize, u64)>,
+) -> Option<usize> {
+    let mut length = 0;
+    while length < PART_BYTES {
+        let head = &stream.fill(length + max_header_bytes)[length..];
+        let Some((bytes, message)) = header(&head[..head.len().min(max_header_bytes)]) else {
+            break;
+        };
+        let Some(end) = usize::try_from(message).ok().and_then(|message| message.checked_add(length + bytes)) else {
+            break;
+        };
+        if end > MAX_PART_BYTES || stream.fill(end).len() < end {
+            break;
+        }
+        length = end;
+    }
+    (length > 0).then_some(length)
+}
+
+/// Whole JSON documents: up to the last line in the window that begins an object where the line before ended one, which
+/// in JSON can only be where a document begins.
+fn whole_documents(stream: &mut ByteStream) -> Option<usize> {
+    let mut wanted = PART_BYTES;
+    while wanted <= MAX_PART_BYTES {
+        let available = stream.fill(wanted).len();
+        if stream.ended() && available <= wanted {
+            return Some(available);
+        }
+        let window = &stream.window()[..wanted];
+        let is_cut = |line_feed: &usize| {
+            window.get(line_feed + 1) == Some(&b'{') && window[..*line_feed].trim_ascii_end().last() == Some(&b'}')
+        };
+        if let Some(line_feed) = memchr::memrchr_iter(b'\n', window).find(is_cut) {
+            return Some(line_feed + 1);
+        }
+        wanted *= 2;
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::ingest::container;
+
+    /// Counts of builders and spans, and the offsets of what was left out, read with so many threads.
+    fn read_with(threads: usize, bytes: &[u8]) -> (u64, Vec<usize>, Vec<u64>, usize) {
+        let mut stream = ByteStream::new(std::io::Cursor::new(bytes.to_vec()));
+        let content = container::recognise(&mut stream);
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
+        let meter = Meter::new(&(), &Arc::default());
+        let (builders, tally) = pool.install(|| read(&mut stream, content, Path::new("test"), &meter));
+        let sizes = builders.iter().map(FrameBuilder::len).collect();
+        (tally.spans, sizes, tally.skipped.first_offsets, tally.errors.len())
+    }
+
+    /// Threads change nothing, and a fault in one part is told with its place in the whole.
+    #[test]
+    fn parts_are_read_as_the_whole_is() {
+        let good = |number: u64| {
+            format!(
+                r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{{"traceId":"{number:032x}","spanId":"01","startTimeUnixNano":"1","name":"{}"}}]}}]}}]}}"#,
+                "x".repeat(500)
+            )
+        };
+        let mut lines: Vec<String> = (1..=30_000).map(good).collect();
+        lines[20_000] = "{broken".to_owned();
+        let text = lines.join("\n");
+        let one = read_with(1, text.as_bytes());
+        assert_eq!((one.0, one.1.len(), one.3), (29_999, BATCH, 1));
+        assert_eq!(one.2, [text.find("{broken").expect("it is there") as u64 + 1]);
+        assert_eq!(one, read_with(3, text.as_bytes()));
+        let array = format!("[{}]", lines.join(",\n").replace("{broken", "{}"));
+        assert_eq!(read_with(2, array.as_bytes()).0, 29_999);
+    }
+
+    #[test]
+    fn framed_messages_are_cut_between_frames() {
+        let span = [&[0x0a, 16][..], &[7; 16], &[0x12, 8], &[9; 8], &[0x39, 1, 0, 0, 0, 0, 0, 0, 0]].concat();
+        let in_field = |key: u8, bytes: &[u8]| [&[key, bytes.len() as u8][..], bytes].concat();
+        let message = in_field(0x0a, &in_field(0x12, &in_field(0x12, &span)));
+        let frame = [&(message.len() as u32).to_be_bytes()[..], &message].concat();
+        for bytes in [frame.repeat(100_000), message.repeat(100_000)] {
+            let (spans, sizes, _, errors) = read_with(2, &bytes);
+            assert_eq!((spans, errors), (100_000, 0));
+            assert!(sizes.len() > 1);
+        }
+    }
+}

@@ -1,0 +1,607 @@
+//! From paths to spans: opens each input, recognises it, and hands it to the reader of its format.
+
+use std::fs::File;
+use std::io::{self, Read, Seek as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
+
+use crate::frame::{FrameBuilder, SkipReason, Skipped, SpanSink};
+
+use super::byte_stream::ByteStream;
+use super::container::{self, Content, MAX_LAYERS};
+use super::error::{IngestError, IngestWarning};
+use super::inputs::{Input, NotRead, STANDARD_INPUT, find_inputs};
+use super::intake::{Intake, Meter, Tally, merge_skipped};
+use super::{framing, parquet, parts};
+
+/// What was read of one input.
+#[derive(Debug)]
+pub struct InputReport {
+    /// The path as it was given, or of the file that was found in a directory; `-` for standard input.
+    pub path: PathBuf,
+    /// The format, as `run.json` names it.
+    pub format: &'static str,
+    /// Bytes read, before decompression.
+    pub bytes: u64,
+    /// Spans that can be analysed.
+    pub spans: u64,
+    /// What was left out.
+    pub skipped: Skipped,
+    /// What failed.
+    pub errors: Vec<IngestError>,
+    /// What the user should know although nothing failed.
+    pub warnings: Vec<IngestWarning>,
+    /// For tables: which columns were taken for what, one on a line; empty for other formats.
+    pub mapping: String,
+}
+
+/// Is told how far reading has come, by any thread.
+pub trait Progress: Sync {
+    /// So many more bytes of inputs, before decompression, and so many more spans were read.
+    fn advance(&self, bytes: u64, spans: u64);
+}
+
+/// Nobody wants to know.
+impl Progress for () {
+    fn advance(&self, _bytes: u64, _spans: u64) {}
+}
+
+/// Reads all inputs for the analysis, in parallel on the current pool of threads. The builders and the reports are in the
+/// order of `paths`; an input may have any number of builders.
+pub fn read_frames(paths: &[PathBuf], progress: &dyn Progress) -> (Vec<FrameBuilder>, Vec<InputReport>) {
+    let read: Vec<(Vec<FrameBuilder>, InputReport)> = find_inputs(paths)
+        .into_par_iter()
+        .map(|input| match input {
+            Ok(input) => {
+                let mut target = Frames::default();
+                let report = read_input(&input, &mut target, progress);
+                (target.0, report)
+            }
+            Err(not_read) => (Vec::new(), report_not_read(not_read)),
+        })
+        .collect();
+    let (builders, reports): (Vec<_>, Vec<_>) = read.into_iter().unzip();
+    (builders.into_iter().flatten().collect(), reports)
+}
+
+/// Reads all inputs one after the other into `sink`, nothing left out.
+pub fn read_records(paths: &[PathBuf], sink: &mut dyn SpanSink, progress: &dyn Progress) -> Vec<InputReport> {
+    let mut target = Records(sink);
+    find_inputs(paths)
+        .into_iter()
+        .map(|input| match input {
+            Ok(input) => read_input(&input, &mut target, progress),
+            Err(not_read) => report_not_read(not_read),
+        })
+        .collect()
+}
+
+/// Where the spans of an input go.
+trait Target {
+    /// Reads messages.
+    fn messages(&mut self, content: Content, stream: &mut ByteStream, path: &Path, meter: &Meter<'_>) -> Tally;
+
+    /// Reads a Parquet file.
+    fn parquet(&mut self, file: File, report: &mut InputReport, progress: &dyn Progress) -> Result<(), IngestError>;
+}
+
+/// Into builders, for the analysis.
+#[derive(Default)]
+struct Frames(Vec<FrameBuilder>);
+
+impl Target for Frames {
+    fn messages(&mut self, content: Content, stream: &mut ByteStream, path: &Path, meter: &Meter<'_>) -> Tally {
+        let (builders, tally) = parts::read(stream, content, path, meter);
+        self.0.extend(builders);
+        tally
+    }
+
+    fn parquet(&mut self, file: File, report: &mut InputReport, progress: &dyn Progress) -> Result<(), IngestError> {
+        let (builders, read) = parquet::read_columns(file, &report.path, progress)?;
+        for builder in &builders {
+            report.spans += builder.len() as u64;
+            merge_skipped(&mut report.skipped, builder.skipped());
+        }
+        self.0.extend(builders);
+        report_parquet(report, read);
+        Ok(())
+    }
+}
+
+/// Into one sink that takes everything.
+struct Records<'a>(&'a mut dyn SpanSink);
+
+impl Target for Records<'_> {
+    fn messages(&mut self, content: Content, stream: &mut ByteStream, path: &Path, meter: &Meter<'_>) -> Tally {
+        let mut intake = Intake::new(path, self.0, meter);
+        parts::read_as(content, stream, &mut intake);
+        intake.tell_progress();
+        intake.tally
+    }
+
+    fn parquet(&mut self, file: File, report: &mut InputReport, progress: &dyn Progress) -> Result<(), IngestError> {
+        let path = report.path.clone();
+        let meter = Meter::new(&(), &Arc::default());
+        let mut counting = Intake::new(&path, self.0, &meter);
+        let read = parquet::read_records(file, &path, &mut counting, progress)?;
+        report.spans = counting.tally.spans;
+        report.skipped = counting.tally.skipped;
+        report_parquet(report, read);
+        Ok(())
+    }
+}
+
+fn report_parquet(report: &mut InputReport, read: parquet::ParquetRead) {
+    report.format = read.format;
+    report.mapping = read.mapping;
+    report.errors.extend(read.errors);
+    if read.opaque_ids > 0 {
+        report.warnings.push(IngestWarning::OpaqueIds { path: report.path.clone(), count: read.opaque_ids });
+    }
+}
+
+impl InputReport {
+    fn new(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+            format: "unknown",
+            bytes: 0,
+            spans: 0,
+            skipped: Skipped::default(),
+            errors: Vec::new(),
+            warnings: Vec::new(),
+            mapping: String::new(),
+        }
+    }
+
+    /// What turned out to be no traces is an error if it was asked for, and only left out if it was found in a directory.
+    fn not_traces(&mut self, error: IngestError, found: bool) {
+        self.skipped.add(SkipReason::UnknownContent, 0);
+        if found {
+            let reason = error.to_string();
+            self.warnings.push(IngestWarning::LeftOut { path: self.path.clone(), reason });
+        } else {
+            self.errors.push(error);
+        }
+    }
+}
+
+fn report_not_read(not_read: NotRead) -> InputReport {
+    match not_read {
+        NotRead::ByName(path) => {
+            let mut report = InputReport::new(&path);
+            report.skipped.add(SkipReason::UnknownContent, 0);
+            let reason = "its name says that it holds no spans, give it by its own path to read it".to_owned();
+            report.warnings.push(IngestWarning::LeftOut { path, reason });
+            report
+        }
+        NotRead::Failed(error) => {
+            let path = match &error {
+                IngestError::Open { path, .. } => path.clone(),
+                _ => PathBuf::new(),
+            };
+            let mut report = InputReport::new(&path);
+            report.errors.push(error);
+            report
+        }
+    }
+}
+
+/// Counts the bytes that are read.
+struct Counted<R> {
+    reader: R,
+    bytes: Arc<AtomicU64>,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
+        let count = self.reader.read(target)?;
+        self.bytes.fetch_add(count as u64, Ordering::Relaxed);
+        Ok(count)
+    }
+}
+
+fn read_input(input: &Input, target: &mut dyn Target, progress: &dyn Progress) -> InputReport {
+    let mut report = InputReport::new(&input.path);
+    let raw_bytes = Arc::new(AtomicU64::new(0));
+    let path = &input.path;
+    if path.as_os_str() == STANDARD_INPUT {
+        let stream = ByteStream::new(Counted { reader: io::stdin(), bytes: Arc::clone(&raw_bytes) });
+        read_stream(stream, None, &raw_bytes, input, &mut report, target, progress);
+        return report;
+    }
+    let opened = File::open(path).and_then(|file| Ok((file.try_clone()?, file.metadata()?, file)));
+    match opened {
+        Ok((reader, metadata, file)) => {
+            let stream = ByteStream::new(Counted { reader, bytes: Arc::clone(&raw_bytes) });
+            let file = metadata.is_file().then_some(file);
+            read_stream(stream, file, &raw_bytes, input, &mut report, target, progress);
+        }
+        Err(source) => report.errors.push(IngestError::Open { path: path.clone(), source }),
+    }
+    report
+}
+
+/// Reads an input from its first byte. `file` is where it can be read from in any order.
+fn read_stream(
+    stream: ByteStream,
+    file: Option<File>,
+    raw_bytes: &Arc<AtomicU64>,
+    input: &Input,
+    report: &mut InputReport,
+    target: &mut dyn Target,
+    progress: &dyn Progress,
+) {
+    let path = &input.path;
+    let mut plain = stream;
+    let is_compressed = container::Compression::of(plain.fill(4)).is_some();
+    let Ok(mut stream) = container::decompress(plain, raw_bytes) else {
+        report.bytes = raw_bytes.load(Ordering::Relaxed);
+        report.errors.push(IngestError::TooManyLayers { path: path.clone(), limit: MAX_LAYERS });
+        return;
+    };
+    let content = container::recognise(&mut stream);
+    match content {
+        Content::Empty if stream.offset() == 0 => {
+            report.format = "empty";
+            report.warnings.push(IngestWarning::Empty { path: path.clone() });
+        }
+        Content::Parquet => {
+            report.format = "parquet";
+            let file = match file.filter(|_| !is_compressed) {
+                Some(file) => Ok(file),
+                None => copy_to_file(&mut stream),
+            };
+            let read = match file {
+                Ok(file) => {
+                    report.bytes = file.metadata().map_or(0, |metadata| metadata.len());
+                    target.parquet(file, report, progress)
+                }
+                Err(source) => Err(IngestError::Read { path: path.clone(), offset: stream.offset(), source }),
+            };
+            match read {
+                Ok(()) => {}
+                Err(error @ IngestError::NoSpanColumns { .. }) => report.not_traces(error, input.found),
+                Err(error) => report.errors.push(error),
+            }
+            return;
+        }
+        Content::ArrowFile => {
+            let error = IngestError::Unsupported {
+                path: path.clone(),
+                what: "an Arrow IPC file".to_owned(),
+                advice: "write it as Parquet".to_owned(),
+            };
+            report.not_traces(error, input.found);
+        }
+        Content::Unknown => {
+            let first_bytes = describe_bytes(stream.window());
+            report.not_traces(IngestError::UnknownFormat { path: path.clone(), first_bytes }, input.found);
+        }
+        Content::Empty | Content::Json | Content::Proto | Content::Framed(_) => {
+            let tally = target.messages(content, &mut stream, path, &Meter::new(progress, raw_bytes));
+            report_messages(content, tally, input, report);
+        }
+    }
+    if let Some(source) = stream.take_failure() {
+        let is_counted = report.skipped.counts.contains_key(&SkipReason::Truncated);
+        if source.kind() == io::ErrorKind::UnexpectedEof && !is_counted {
+            report.skipped.add(SkipReason::Truncated, stream.offset());
+        }
+        report.errors.push(IngestError::Read { path: path.clone(), offset: stream.offset(), source });
+    }
+    report.bytes = raw_bytes.load(Ordering::Relaxed);
+}
+
+fn report_messages(content: Content, tally: Tally, input: &Input, report: &mut InputReport) {
+    report.format = match content {
+        Content::Json | Content::Empty => framing::OTLP_JSON,
+        _ => tally.format.unwrap_or(framing::OTLP_PROTO),
+    };
+    report.warnings.extend(tally.warnings(&input.path));
+    report.spans = tally.spans;
+    report.skipped = tally.skipped;
+    report.errors.extend(tally.errors);
+    let only_unknown = report.skipped.counts.keys().eq([&SkipReason::UnknownContent]);
+    if report.spans == 0 && only_unknown && report.errors.is_empty() {
+        let keys = tally.unknown_keys.unwrap_or_default();
+        let error = IngestError::Unsupported {
+            path: input.path.clone(),
+            what: format!("JSON or protobuf without spans (its keys: {keys})"),
+            advice: "give OTLP, whose JSON has the key resourceSpans".to_owned(),
+        };
+        report.format = "unknown";
+        report.skipped = Skipped::default();
+        report.not_traces(error, input.found);
+    }
+}
+
+/// Parquet is read from its end, so what comes as a stream is written to a temporary file first.
+fn copy_to_file(stream: &mut ByteStream) -> io::Result<File> {
+    let mut file = tempfile::tempfile()?;
+    io::copy(stream, &mut file)?;
+    file.rewind()?;
+    Ok(file)
+}
+
+/// The first 16 of `bytes` in hexadecimal and, where they are printable, as text.
+fn describe_bytes(bytes: &[u8]) -> String {
+    let first = &bytes[..bytes.len().min(16)];
+    let hex: Vec<String> = first.iter().map(|byte| format!("{byte:02x}")).collect();
+    let text: String =
+        first.iter().map(|&byte| if (0x20..0x7f).contains(&byte) { char::from(byte) } else { '.' }).collect();
+    format!("{} ({text})", hex.join(" "))
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::io::Write as _;
+
+    use opentelemetry_proto::tonic::common::v1 as common;
+    use opentelemetry_proto::tonic::trace::v1 as otlp;
+    use proptest::prelude::*;
+    use prost::Message as _;
+
+    use super::*;
+    use crate::frame::{Origin, SpanRecord};
+
+    /// Keeps spans as text.
+    #[derive(Default)]
+    pub(in super::super) struct Collected {
+        pub(in super::super) spans: Vec<String>,
+        pub(in super::super) offsets: Vec<u64>,
+        pub(in super::super) skipped: Vec<(SkipReason, u64)>,
+    }
+
+    impl SpanSink for Collected {
+        fn span(&mut self, origin: &Origin<'_>, span: &SpanRecord<'_>, offset: u64) {
+            self.spans.push(format!("{}: {span:?}", origin.service_name()));
+            self.offsets.push(offset);
+        }
+
+        fn skip(&mut self, reason: SkipReason, offset: u64) {
+            self.skipped.push((reason, offset));
+        }
+
+        fn wants_everything(&self) -> bool {
+            true
+        }
+    }
+
+    pub(in super::super) fn read_bytes(bytes: &[u8]) -> (Collected, InputReport) {
+        let input = Input { path: "test".into(), found: false };
+        let mut report = InputReport::new(&input.path);
+        let mut collected = Collected::default();
+        let bytes_read = Arc::new(AtomicU64::new(0));
+        let reader = Counted { reader: io::Cursor::new(bytes.to_vec()), bytes: Arc::clone(&bytes_read) };
+        let target = &mut Records(&mut collected);
+        read_stream(ByteStream::new(reader), None, &bytes_read, &input, &mut report, target, &());
+        (collected, report)
+    }
+
+    fn attribute(key: &str, value: &str) -> common::KeyValue {
+        let value = common::any_value::Value::StringValue(value.to_owned());
+        common::KeyValue {
+            key: key.to_owned(),
+            value: Some(common::AnyValue { value: Some(value) }),
+            ..Default::default()
+        }
+    }
+
+    fn message(first_span: u8, spans: u8) -> otlp::TracesData {
+        let spans = (first_span..first_span + spans)
+            .map(|number| otlp::Span {
+                trace_id: vec![number; 16],
+                span_id: vec![number; 8],
+                name: format!("span {number}"),
+                kind: 3,
+                start_time_unix_nano: 1_700_000_000_000_000_000,
+                end_time_unix_nano: 1_700_000_000_000_000_001,
+                attributes: vec![attribute("http.route", "/{x}\n\u{1f600}")],
+                ..Default::default()
+            })
+            .collect();
+        otlp::TracesData {
+            resource_spans: vec![otlp::ResourceSpans {
+                resource: Some(opentelemetry_proto::tonic::resource::v1::Resource {
+                    attributes: vec![attribute("service.name", "shop")],
+                    ..Default::default()
+                }),
+                scope_spans: vec![otlp::ScopeSpans { spans, ..Default::default() }],
+                ..Default::default()
+            }],
+        }
+    }
+
+    fn json(data: &otlp::TracesData) -> String {
+        let resource_spans = &data.resource_spans[0];
+        let spans: Vec<serde_json::Value> = resource_spans.scope_spans[0]
+            .spans
+            .iter()
+            .map(|span| {
+                let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+                serde_json::json!({
+                    "traceId": hex(&span.trace_id), "spanId": hex(&span.span_id), "name": span.name, "kind": span.kind,
+                    "startTimeUnixNano": span.start_time_unix_nano.to_string(),
+                    "endTimeUnixNano": span.end_time_unix_nano,
+                    "attributes": [{"key": "http.route", "value": {"stringValue": "/{x}\n\u{1f600}"}}],
+                })
+            })
+            .collect();
+        let resource = serde_json::json!({"attributes": [{"key": "service.name", "value": {"stringValue": "shop"}}]});
+        serde_json::json!({"resourceSpans": [{"resource": resource, "scopeSpans": [{"spans": spans}]}]}).to_string()
+    }
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(bytes).expect("memory");
+        encoder.finish().expect("memory")
+    }
+
+    fn zstd(bytes: &[u8]) -> Vec<u8> {
+        zstd::stream::encode_all(bytes, 1).expect("memory")
+    }
+
+    fn with_lengths(messages: &[Vec<u8>], header: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        for message in messages {
+            out.extend_from_slice(header);
+            out.extend_from_slice(&(message.len() as u32).to_be_bytes());
+            out.extend_from_slice(message);
+        }
+        out
+    }
+
+    /// Six spans in three messages in every framing: name, bytes, and whether the spans stand in them as they are.
+    fn framings() -> Vec<(&'static str, Vec<u8>, bool)> {
+        let data = [message(1, 2), message(3, 1), message(4, 3)];
+        let protos: Vec<Vec<u8>> = data.iter().map(otlp::TracesData::encode_to_vec).collect();
+        let jsons: Vec<String> = data.iter().map(json).collect();
+        let values: Vec<serde_json::Value> =
+            jsons.iter().map(|json| serde_json::from_str(json).expect("JSON")).collect();
+        let lines = jsons.join("\n");
+        let pretty = |value: &serde_json::Value| serde_json::to_string_pretty(value).expect("JSON");
+        let zstds: Vec<Vec<u8>> = protos.iter().map(|message| zstd(message)).collect();
+        let zstd_jsons: Vec<Vec<u8>> = jsons.iter().map(|message| zstd(message.as_bytes())).collect();
+        let bare: Vec<String> = values.iter().map(|value| value["resourceSpans"][0].to_string()).collect();
+        let mut varints = Vec::new();
+        protos.iter().for_each(|message| {
+            prost::encoding::encode_varint(message.len() as u64, &mut varints);
+            varints.extend_from_slice(message);
+        });
+        vec![
+            ("lines", lines.clone().into_bytes(), true),
+            ("concatenated", jsons.concat().into_bytes(), true),
+            ("pretty", values.iter().map(pretty).collect::<Vec<_>>().join("\n").into_bytes(), true),
+            ("array", format!("[{}]", bare.join(",")).into_bytes(), true),
+            ("bare", bare.join("\n").into_bytes(), true),
+            ("mark", format!("\u{feff}{lines}").into_bytes(), true),
+            ("proto", protos.concat(), true),
+            ("framed", with_lengths(&protos, b""), true),
+            (
+                "framed json",
+                with_lengths(&jsons.iter().map(|json| json.clone().into_bytes()).collect::<Vec<_>>(), b""),
+                true,
+            ),
+            ("grpc", with_lengths(&protos, &[0]), true),
+            ("varints", varints, true),
+            ("framed zstd", with_lengths(&zstds, b""), false),
+            ("framed zstd json", with_lengths(&zstd_jsons, b""), false),
+            ("gzip members", jsons.iter().flat_map(|json| gzip(json.as_bytes())).collect(), false),
+            ("zstd frames", protos.iter().flat_map(|message| zstd(message)).collect(), false),
+            ("gzip of framed", gzip(&with_lengths(&zstds, b"")), false),
+        ]
+    }
+
+    #[test]
+    fn all_framings_give_the_same_spans() {
+        let all = framings();
+        let (first, _) = read_bytes(&all[0].1);
+        assert_eq!(first.spans.len(), 6);
+        for (name, bytes, _) in &all {
+            let (collected, report) = read_bytes(bytes);
+            assert_eq!(collected.spans, first.spans, "{name}");
+            assert!(report.errors.is_empty() && report.warnings.is_empty() && collected.skipped.is_empty(), "{name}");
+        }
+    }
+
+    /// Whatever is cut off, what stood before is read: all spans up to the cut, and no others.
+    #[test]
+    fn a_cut_costs_only_what_follows() {
+        for (name, bytes, verbatim) in framings() {
+            let (whole, _) = read_bytes(&bytes);
+            for length in (32..bytes.len()).step_by(3) {
+                let (cut, report) = read_bytes(&bytes[..length]);
+                assert!(whole.spans.starts_with(&cut.spans), "{name} cut at {length}");
+                if verbatim {
+                    let before = whole.offsets.iter().skip(1).filter(|&&next| next as usize + 2 < length).count();
+                    let at_least = if report.format == "unknown" { 0 } else { before };
+                    assert!(cut.spans.len() >= at_least, "{name} cut at {length}: {} < {before}", cut.spans.len());
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// Damage anywhere neither panics nor hangs, and never makes more spans than there is room for.
+        #[test]
+        fn damage_is_survived(
+            framing in 0usize..16,
+            damages in prop::collection::vec((any::<prop::sample::Index>(), 0u8..5, any::<u8>()), 1..6),
+        ) {
+            let (_, mut bytes, _) = framings().swap_remove(framing);
+            for (place, kind, byte) in damages {
+                if bytes.is_empty() {
+                    break;
+                }
+                let at = place.index(bytes.len());
+                match kind {
+                    0 => bytes[at] = byte,
+                    1 => bytes[at] ^= 1 << (byte % 8),
+                    2 => bytes.truncate(at),
+                    3 => bytes.insert(at, byte),
+                    _ => {
+                        let end = (at + usize::from(byte)).min(bytes.len());
+                        let copy = bytes[at..end].to_vec();
+                        bytes.splice(at..at, copy);
+                    }
+                }
+            }
+            let (collected, report) = read_bytes(&bytes);
+            prop_assert!(report.spans as usize <= collected.spans.len());
+            prop_assert!(collected.spans.len() < 40);
+            for error in &report.errors {
+                prop_assert!(error.to_string().contains("test"));
+            }
+        }
+
+        /// So do bytes that were never a trace.
+        #[test]
+        fn any_bytes_are_survived(bytes in prop::collection::vec(any::<u8>(), 0..300), start in 0usize..6) {
+            let start: &[u8] = [&b""[..], b"{\"resourceSpans\":[", b"\x0a", b"\0\0\0\x20", b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfd"][start];
+            read_bytes(&[start, &bytes].concat());
+        }
+    }
+
+    #[test]
+    fn nothing_is_a_warning() {
+        for bytes in [&b""[..], b" \n", b"\xef\xbb\xbf", &gzip(b"")] {
+            let (_, report) = read_bytes(bytes);
+            assert!(matches!(report.warnings[..], [IngestWarning::Empty { .. }]), "{report:?}");
+            assert!(report.errors.is_empty());
+        }
+    }
+
+    #[test]
+    fn what_is_no_trace_is_an_error() {
+        let (_, report) = read_bytes(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\x01\0\0\0\x01\0");
+        let message = report.errors[0].to_string();
+        assert!(message.contains("89 50 4e 47 0d 0a 1a 0a 00 00 00 0d 49 48 44 52 (.PNG........IHDR)"), "{message}");
+        let (_, report) = read_bytes(b"Dear Sir or Madam,\n");
+        assert!(matches!(report.errors[..], [IngestError::UnknownFormat { .. }]));
+        let (_, report) = read_bytes(br#"{"name":"x","version":[1,2]}"#);
+        assert!(report.errors[0].to_string().contains("name, version"), "{report:?}");
+        assert_eq!(report.format, "unknown");
+    }
+
+    /// A log record has the outer fields of traces.
+    #[test]
+    fn logs_are_told_from_traces() {
+        // LogsData{ResourceLogs{Resource{}, ScopeLogs{LogRecord{time, severity, body}}}}
+        let record =
+            [&[0x09][..], &1_700_000_000_000_000_000u64.to_le_bytes(), &[0x10, 9, 0x2a, 4, 0x0a, 2, b'h', b'i']]
+                .concat();
+        let scope_logs = [&[0x12, record.len() as u8][..], &record].concat();
+        let resource_logs = [&[0x0a, 0, 0x12, scope_logs.len() as u8][..], &scope_logs].concat();
+        let bytes = [&[0x0a, resource_logs.len() as u8][..], &resource_logs].concat();
+        let (collected, report) = read_bytes(&bytes);
+        assert_eq!(report.skipped.counts.into_iter().collect::<Vec<_>>(), [(SkipReason::OtherSignal, 1)]);
+        assert!(matches!(report.warnings[..], [IngestWarning::OtherSignalOnly { .. }]));
+        assert!(collected.spans.is_empty());
+    }
+}

@@ -1,0 +1,162 @@
+//! Ids written as text. Whether a text is hexadecimal or base64 is told value by value, because one file may have both.
+//!
+//! A text of 12 or 24 characters with padding can be no hexadecimal id, and one of 11 or 22 characters is base64 without
+//! padding. Other hexadecimal text has lost its leading zeros. What is neither becomes a hash of the text, so that spans
+//! still find their trace and their parent.
+
+use std::hash::BuildHasher;
+
+use base64::Engine as _;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use foldhash::fast::FixedState;
+
+use crate::frame::{SpanId, TraceId};
+
+/// An id, and whether its text was neither hexadecimal nor base64.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct TextId<T> {
+    /// The id.
+    pub(crate) id: T,
+    /// Whether it is a hash of its text.
+    pub(crate) is_hash: bool,
+}
+
+/// The trace id that `text` spells; all zero if it is empty.
+pub(crate) fn trace_id(text: &str) -> TextId<TraceId> {
+    let (id, is_hash) = bytes_of_text::<16>(text);
+    TextId { id: TraceId(id), is_hash }
+}
+
+/// The span id that `text` spells; [`SpanId::NONE`] if it is empty.
+pub(crate) fn span_id(text: &str) -> TextId<SpanId> {
+    let (id, is_hash) = bytes_of_text::<8>(text);
+    TextId { id: SpanId(u64::from_be_bytes(id)), is_hash }
+}
+
+fn bytes_of_text<const N: usize>(text: &str) -> ([u8; N], bool) {
+    let text = text.trim().as_bytes();
+    if text.len() == 2 * N
+        && let Some(id) = hex(text)
+    {
+        return (id, false);
+    }
+    if text.is_empty() || text.iter().all(|&digit| digit == b'0') {
+        return ([0; N], false);
+    }
+    if let Some(id) = unpadded_base64(text).or_else(|| hex(text)).or_else(|| uuid(text)) {
+        return (id, false);
+    }
+    (hash(text), true)
+}
+
+/// Hexadecimal digits of either case, at most two a byte; the missing ones are zeros on the left.
+fn hex<const N: usize>(digits: &[u8]) -> Option<[u8; N]> {
+    let padding = (2 * N).checked_sub(digits.len())?;
+    let mut id = [0; N];
+    let mut all = 0;
+    for (index, &digit) in digits.iter().enumerate() {
+        let value = DIGITS[digit as usize];
+        all |= value;
+        let place = padding + index;
+        id[place / 2] |= (value & 0xf) << (4 * (1 - place % 2));
+    }
+    (all < NO_DIGIT).then_some(id)
+}
+
+const NO_DIGIT: u8 = 0x10;
+
+static DIGITS: [u8; 256] = {
+    let mut table = [NO_DIGIT; 256];
+    let mut value = 0;
+    while value < 16 {
+        table[b"0123456789abcdef"[value as usize] as usize] = value;
+        table[b"0123456789ABCDEF"[value as usize] as usize] = value;
+        value += 1;
+    }
+    table
+};
+
+fn uuid<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
+    if text.len() != 36 || [8, 13, 18, 23].iter().any(|&dash| text[dash] != b'-') {
+        return None;
+    }
+    let digits: Vec<u8> = text.iter().copied().filter(|&byte| byte != b'-').collect();
+    hex(&digits)
+}
+
+/// Base64 of 8 or of 16 bytes, with the padding it should have or none.
+fn unpadded_base64<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
+    if !matches!(text.len(), 11 | 12 | 22 | 24) {
+        return None;
+    }
+    let bytes = base64_bytes(text)?;
+    let padding = N.checked_sub(bytes.len())?;
+    if !matches!(bytes.len(), 8 | 16) {
+        return None;
+    }
+    let mut id = [0; N];
+    id[padding..].copy_from_slice(&bytes);
+    Some(id)
+}
+
+/// The bytes that `text` is the base64 of: standard or URL-safe alphabet, with padding or without.
+pub(crate) fn base64_bytes(text: &[u8]) -> Option<Vec<u8>> {
+    const CONFIG: GeneralPurposeConfig =
+        GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
+    const ALPHABETS: [GeneralPurpose; 2] =
+        [GeneralPurpose::new(&alphabet::STANDARD, CONFIG), GeneralPurpose::new(&alphabet::URL_SAFE, CONFIG)];
+    ALPHABETS.iter().find_map(|base64| base64.decode(text).ok())
+}
+
+fn hash<const N: usize>(text: &[u8]) -> [u8; N] {
+    let mut id = [0; N];
+    for (seed, part) in (0x7472_6163_6569_6473..).zip(id.chunks_mut(8)) {
+        part.copy_from_slice(&FixedState::with_seed(seed).hash_one(text).to_be_bytes());
+    }
+    id
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_spelling_of_a_span_id_is_read() {
+        let id = SpanId(0xff01_0203_0405_0607);
+        for text in ["ff01020304050607", "FF01020304050607", " ff01020304050607 ", "/wECAwQFBgc=", "_wECAwQFBgc"] {
+            assert_eq!(span_id(text), TextId { id, is_hash: false }, "{text}");
+        }
+        assert_eq!(span_id("f1").id, SpanId(0xf1));
+        for none in ["", "0", "0000000000000000", "00000000000000000000000000000000", "AAAAAAAAAAA="] {
+            assert_eq!(span_id(none), TextId::default(), "{none}");
+        }
+    }
+
+    #[test]
+    fn every_spelling_of_a_trace_id_is_read() {
+        let id = TraceId([0xff, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]);
+        for text in [
+            "ff0102030405060708090a0b0c0d0e0f",
+            "/wECAwQFBgcICQoLDA0ODw==",
+            "_wECAwQFBgcICQoLDA0ODw",
+            "ff010203-0405-0607-0809-0a0b0c0d0e0f",
+        ] {
+            assert_eq!(trace_id(text), TextId { id, is_hash: false }, "{text}");
+        }
+        let short = TraceId([0, 0, 0, 0, 0, 0, 0, 0, 0xff, 1, 2, 3, 4, 5, 6, 7]);
+        assert_eq!(trace_id("ff01020304050607").id, short);
+        assert_eq!(trace_id("/wECAwQFBgc=").id, short);
+    }
+
+    /// Text that is neither still tells one trace from another.
+    #[test]
+    fn other_text_is_hashed() {
+        let ids = ["zzz", "zzy", "!!!INVALID_BASE64!!!", "ff0102030405060708090a0b0c0d0e0f00"].map(trace_id);
+        for (index, id) in ids.iter().enumerate() {
+            assert!(id.is_hash && !id.id.is_invalid());
+            assert!(ids[..index].iter().all(|other| other.id != id.id));
+        }
+        assert_eq!(trace_id("zzz"), trace_id("zzz"));
+    }
+}

@@ -1,0 +1,45 @@
+//! What the writers for standard output get of each detector.
+
+use crate::detectors::{Description, RankedBy};
+use crate::rank::Table;
+
+/// A detector's table with what it takes to introduce it.
+#[derive(Clone, Debug)]
+pub struct DetectorTable<'a> {
+    /// The detector.
+    pub description: &'static Description,
+    /// Names and values of its thresholds, as set.
+    pub thresholds: Vec<(&'static str, u64)>,
+    /// Its table.
+    pub table: &'a Table,
+}
+
+impl DetectorTable<'_> {
+    /// The column that decides the ranking.
+    pub(super) fn impact_column(&self) -> Option<&'static str> {
+        self.description.ranked_by.iter().find_map(|rule| match rule {
+            RankedBy::Largest(column) => Some(*column),
+            _ => None,
+        })
+    }
+
+    /// What is said instead of an empty table.
+    pub(super) fn none_found(&self) -> String {
+        let thresholds: Vec<String> = self.thresholds.iter().map(|(name, value)| format!("{name} = {value}")).collect();
+        if thresholds.is_empty() {
+            "none found".to_owned()
+        } else {
+            format!("none found with {}", thresholds.join(", "))
+        }
+    }
+
+    /// How many rows are shown, of how many, and how to see the rest.
+    pub(super) fn rows_shown(&self, top: usize) -> String {
+        let rows = self.table.row_count();
+        if rows <= top {
+            super::units::counted(rows as u64, "row")
+        } else {
+            format!("{} of {} rows; --top {rows} shows all", super::units::count(top), super::units::count(rows))
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! What a detector looks for, for the person who got its finding: its documentation, thresholds and columns.
+
+use std::io::{self, Write};
+
+use crate::detectors::{Description, Unit};
+
+use super::terminal::TerminalStyle;
+use super::text_width::{text_width, wrapped};
+
+/// Narrowest room for text beside names.
+const MIN_TEXT_WIDTH: usize = 20;
+
+/// Writes the documentation of a detector, as Markdown.
+///
+/// # Errors
+/// If `out` fails.
+pub fn write_explanation(out: &mut impl Write, description: &Description, style: TerminalStyle) -> io::Result<()> {
+    let paint = style.paint();
+    writeln!(out, "{}", paint.bold(&format!("# {}", description.name)))?;
+    writeln!(out)?;
+    for line in wrapped(&format!("Finds {}.", description.summary), style.width) {
+        writeln!(out, "{line}")?;
+    }
+    writeln!(out)?;
+    for line in description.documentation.lines() {
+        if line.starts_with('#') {
+            writeln!(out, "{}", paint.bold(line))?;
+        } else {
+            writeln!(out, "{line}")?;
+        }
+    }
+    if !description.thresholds.is_empty() {
+        writeln!(out, "\n{}\n", paint.bold("## Thresholds"))?;
+        let thresholds = description.thresholds.iter().map(|threshold| {
+            let option = threshold.name.replace('_', "-");
+            let doc = threshold.doc.trim().trim_end_matches('.');
+            let meaning = format!(
+                "{doc}. Default {}; option --{option} N; key {} of [{}] in tracescan.toml",
+                threshold.default, threshold.name, description.name
+            );
+            (threshold.name, meaning)
+        });
+        write_definitions(out, &thresholds.collect::<Vec<_>>(), style)?;
+    }
+    writeln!(out, "\n{}\n", paint.bold(&format!("## Columns of {}", description.table)))?;
+    let columns =
+        description.columns.iter().map(|column| (column.name, format!("{}{}", column.doc, unit(column.unit))));
+    write_definitions(out, &columns.collect::<Vec<_>>(), style)
+}
+
+/// Writes the names and summaries of all detectors.
+///
+/// # Errors
+/// If `out` fails.
+pub fn write_catalog(out: &mut impl Write, catalog: &[&Description], style: TerminalStyle) -> io::Result<()> {
+    let entries: Vec<(&str, String)> =
+        catalog.iter().map(|description| (description.name, description.summary.to_owned())).collect();
+    write_definitions(out, &entries, style)?;
+    writeln!(out, "\ntracescan explain DETECTOR says more.")
+}
+
+/// What the number or text is, where the meaning alone does not say.
+fn unit(unit: Unit) -> &'static str {
+    match unit {
+        Unit::Nanoseconds => " (ns)",
+        Unit::Share => " (0 to 1)",
+        Unit::Flag => " (yes or no)",
+        Unit::Names => " (list)",
+        Unit::Text | Unit::Id | Unit::Count | Unit::Number | Unit::Time => "",
+    }
+}
+
+/// Names in a column of their own, meanings beside them.
+fn write_definitions(out: &mut impl Write, entries: &[(&str, String)], style: TerminalStyle) -> io::Result<()> {
+    let widest = entries.iter().map(|(name, _)| text_width(name)).max().unwrap_or(0);
+    let indent = widest + 4;
+    for (name, meaning) in entries {
+        for (index, line) in wrapped(meaning, style.width.saturating_sub(indent).max(MIN_TEXT_WIDTH)).iter().enumerate()
+        {
+            if index == 0 {
+                writeln!(out, "  {}  {line}", style.paint().bold(&format!("{name:widest$}")))?;
+            } else {
+                writeln!(out, "{:indent$}{line}", "")?;
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detectors::catalog;
+
+    const STYLE: TerminalStyle = TerminalStyle { width: 80, colour: false };
+
+    #[test]
+    fn the_catalog_lists_all_detectors() {
+        let mut out = Vec::new();
+        write_catalog(&mut out, &catalog(), STYLE).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        for description in catalog() {
+            assert!(text.contains(description.name));
+        }
+    }
+
+    /// Everything that a detector declares is explained.
+    #[test]
+    fn explanations_are_complete() {
+        for description in catalog() {
+            let mut out = Vec::new();
+            write_explanation(&mut out, description, STYLE).unwrap();
+            let text = String::from_utf8(out).unwrap();
+            assert!(text.contains(description.documentation));
+            for column in description.columns {
+                assert!(text.contains(&format!("\n  {} ", column.name)), "{}", column.name);
+            }
+            for threshold in description.thresholds {
+                assert!(text.contains(&format!("--{}", threshold.name.replace('_', "-"))), "{}", threshold.name);
+            }
+        }
+    }
+}

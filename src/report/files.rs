@@ -1,0 +1,188 @@
+//! The output directory: a file for each table, and `run.json`.
+//!
+//! A file appears whole or not at all: it is written under another name beside its place, then renamed. Files of an earlier
+//! run in another format stay as they are.
+
+use std::fs;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+use crate::cli::TableFormat;
+use crate::rank::Table;
+
+use super::csv::write_csv_table;
+use super::json_row::write_rows;
+use super::parquet::write_parquet_table;
+use super::run_json::{Run, write_run_json};
+use super::summary::Summary;
+
+/// Why an output file could not be written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OutputError {
+    /// The directory is not there and cannot be made.
+    #[error("cannot create the output directory {}: {source}", path.display())]
+    Directory {
+        /// The directory.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// A file cannot be written.
+    #[error("cannot write {}: {source}; a file of that name from an earlier run was left as it was", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What failed.
+        source: io::Error,
+    },
+}
+
+/// Writes a file for each table, then `run.json`: where that is, the tables are complete. The directory is made if it is not
+/// there.
+///
+/// # Errors
+/// At the first file that cannot be written; those before it stay.
+pub fn write_files(
+    directory: &Path,
+    tables: &[&Table],
+    format: TableFormat,
+    run: &Run,
+    summary: &Summary,
+) -> Result<(), OutputError> {
+    for table in tables {
+        write_table_file(directory, table, format)?;
+    }
+    write_run_file(directory, run, summary)
+}
+
+/// Writes all rows of a table to the directory, which is made if it is not there.
+///
+/// # Errors
+/// If the directory or the file cannot be written.
+pub fn write_table_file(directory: &Path, table: &Table, format: TableFormat) -> Result<(), OutputError> {
+    let name = format!("{}.{}", table.name, extension(format));
+    write_atomically(directory, &name, |out| match format {
+        TableFormat::Parquet => write_parquet_table(out, table).map(drop).map_err(io::Error::other),
+        TableFormat::Csv => write_csv_table(out, table),
+        TableFormat::Json => {
+            write_rows(out, table, usize::MAX)?;
+            out.write_all(b"\n")
+        }
+    })
+}
+
+/// Writes `run.json` to the directory, which is made if it is not there.
+///
+/// # Errors
+/// If the directory or the file cannot be written.
+pub fn write_run_file(directory: &Path, run: &Run, summary: &Summary) -> Result<(), OutputError> {
+    write_atomically(directory, "run.json", |out| write_run_json(out, run, summary))
+}
+
+fn extension(format: TableFormat) -> &'static str {
+    match format {
+        TableFormat::Parquet => "parquet",
+        TableFormat::Csv => "csv",
+        TableFormat::Json => "json",
+    }
+}
+
+fn write_atomically(
+    directory: &Path,
+    name: &str,
+    write: impl FnOnce(&mut BufWriter<&fs::File>) -> io::Result<()>,
+) -> Result<(), OutputError> {
+    fs::create_dir_all(directory).map_err(|source| OutputError::Directory { path: directory.to_owned(), source })?;
+    let path = directory.join(name);
+    let write = || {
+        let unfinished = new_file_in(directory)?;
+        let mut out = BufWriter::new(unfinished.as_file());
+        write(&mut out)?;
+        out.flush()?;
+        drop(out);
+        unfinished.persist(&path).map_err(|error| error.error)?;
+        Ok(())
+    };
+    write().map_err(|source| OutputError::Write { path: path.clone(), source })
+}
+
+/// With the permissions that any new file gets; those of a temporary file would keep others from reading it.
+#[cfg(unix)]
+fn new_file_in(directory: &Path) -> io::Result<NamedTempFile> {
+    use std::os::unix::fs::PermissionsExt as _;
+    tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o666)).tempfile_in(directory)
+}
+
+#[cfg(not(unix))]
+fn new_file_in(directory: &Path) -> io::Result<NamedTempFile> {
+    NamedTempFile::new_in(directory)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::samples;
+
+    /// Every value of every column comes back from Parquet with the type that its unit says, and nothing is left beside the
+    /// files.
+    #[test]
+    fn files_hold_all_rows_with_their_types() {
+        let directory = tempfile::tempdir().unwrap();
+        let directory = directory.path().join("new/out");
+        let (table, empty) = (samples::table(), samples::empty_table());
+        write_files(&directory, &[&table, &empty], TableFormat::Parquet, &Run::default(), &samples::summary()).unwrap();
+        write_table_file(&directory, &table, TableFormat::Json).unwrap();
+        write_table_file(&directory, &table, TableFormat::Csv).unwrap();
+
+        let mut names: Vec<String> = fs::read_dir(&directory)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+            .collect();
+        names.sort_unstable();
+        assert_eq!(names, ["empty.parquet", "run.json", "sample.csv", "sample.json", "sample.parquet"]);
+
+        let read = |name: &str| {
+            let file = fs::File::open(directory.join(name)).unwrap();
+            let reader = parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
+            let schema = reader.schema().clone();
+            (schema, reader.build().unwrap().map(Result::unwrap).collect::<Vec<_>>())
+        };
+        let (schema, batches) = read("sample.parquet");
+        assert_eq!(batches.iter().map(|batch| batch.num_rows()).sum::<usize>(), table.row_count());
+        let types: Vec<String> =
+            schema.fields().iter().map(|field| format!("{}: {}", field.name(), field.data_type())).collect();
+        insta::assert_snapshot!(types.join("\n"), @r#"
+        rank: Int64
+        caller_service: Utf8
+        operation: Utf8
+        chain: List(Utf8)
+        induced: Boolean
+        calls_p50: Int64
+        trace_share: Float64
+        attempts_mean: Float64
+        first_seen: Timestamp(ns, "UTC")
+        saving_ns: Int64
+        example_trace_id: Utf8
+        "#);
+        let (schema, batches) = read("empty.parquet");
+        assert_eq!((schema.fields().len(), batches.len()), (empty.columns.len(), 0));
+
+        let json = fs::read_to_string(directory.join("sample.json")).unwrap();
+        let rows: Vec<serde_json::Value> = serde_json::from_str(&json).unwrap();
+        assert_eq!(rows.len(), table.row_count());
+    }
+
+    #[test]
+    fn a_failure_leaves_nothing_behind() {
+        let directory = tempfile::tempdir().unwrap();
+        let failed = write_atomically(directory.path(), "sample.csv", |out| {
+            out.write_all(b"half")?;
+            Err(io::Error::other("disk full"))
+        });
+        assert!(failed.is_err());
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+    }
+}

@@ -1,0 +1,95 @@
+//! Tables as Parquet, for notebooks and SQL.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use arrow::array::{
+    ArrayRef, BooleanArray, Float64Array, Int64Array, ListBuilder, RecordBatch, StringArray, StringBuilder,
+    TimestampNanosecondArray,
+};
+use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
+use parquet::arrow::ArrowWriter;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::errors::ParquetError;
+use parquet::file::properties::WriterProperties;
+
+use crate::detectors::{Cell, Column, Unit};
+use crate::rank::Table;
+
+/// Rows that are turned into arrays at a time, which bounds the copy.
+const ROWS_OF_BATCH: usize = 1 << 16;
+
+/// Writes all rows of a table. One without rows is written with its columns.
+///
+/// # Errors
+/// If `out` fails.
+pub fn write_parquet_table<W: Write + Send>(out: W, table: &Table) -> Result<W, ParquetError> {
+    let schema = Arc::new(schema(table.columns));
+    let properties = WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())).build();
+    let mut writer = ArrowWriter::try_new(out, Arc::clone(&schema), Some(properties))?;
+    for first in (0..table.row_count()).step_by(ROWS_OF_BATCH) {
+        let rows = first..(first + ROWS_OF_BATCH).min(table.row_count());
+        let arrays = table
+            .columns
+            .iter()
+            .zip(&table.values)
+            .map(|(column, values)| array(column, &values[rows.clone()]))
+            .collect();
+        writer.write(&RecordBatch::try_new(Arc::clone(&schema), arrays)?)?;
+    }
+    writer.into_inner()
+}
+
+fn schema(columns: &[Column]) -> Schema {
+    Schema::new(columns.iter().map(|column| Field::new(column.name, data_type(column.unit), true)).collect::<Vec<_>>())
+}
+
+fn data_type(unit: Unit) -> DataType {
+    match unit {
+        Unit::Text | Unit::Id => DataType::Utf8,
+        Unit::Count | Unit::Nanoseconds => DataType::Int64,
+        Unit::Share | Unit::Number => DataType::Float64,
+        Unit::Flag => DataType::Boolean,
+        Unit::Time => DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into())),
+        Unit::Names => DataType::List(Arc::new(Field::new_list_field(DataType::Utf8, true))),
+    }
+}
+
+/// The values as an array of the column's type. A value of another type than its column declares is none.
+fn array(column: &Column, values: &[Cell]) -> ArrayRef {
+    let texts = || values.iter().map(|cell| if let Cell::Text(text) = cell { Some(text.as_str()) } else { None });
+    let integers = || values.iter().map(|cell| if let Cell::Int(value) = cell { Some(*value) } else { None });
+    let floats = || values.iter().map(|cell| if let Cell::Float(value) = cell { Some(*value) } else { None });
+    let flags = || values.iter().map(|cell| if let Cell::Flag(flag) = cell { Some(*flag) } else { None });
+    debug_assert!(
+        values.iter().all(|cell| matches!(
+            (column.unit, cell),
+            (_, Cell::None)
+                | (Unit::Text | Unit::Id, Cell::Text(_))
+                | (Unit::Count | Unit::Nanoseconds | Unit::Time, Cell::Int(_))
+                | (Unit::Share | Unit::Number, Cell::Float(_))
+                | (Unit::Flag, Cell::Flag(_))
+                | (Unit::Names, Cell::Names(_))
+        )),
+        "{} has a value of another type than it declares",
+        column.name
+    );
+    match column.unit {
+        Unit::Text | Unit::Id => Arc::new(texts().collect::<StringArray>()),
+        Unit::Count | Unit::Nanoseconds => Arc::new(integers().collect::<Int64Array>()),
+        Unit::Share | Unit::Number => Arc::new(floats().collect::<Float64Array>()),
+        Unit::Flag => Arc::new(flags().collect::<BooleanArray>()),
+        Unit::Time => Arc::new(integers().collect::<TimestampNanosecondArray>().with_timezone("UTC")),
+        Unit::Names => {
+            let mut lists = ListBuilder::new(StringBuilder::new());
+            for cell in values {
+                if let Cell::Names(names) = cell {
+                    lists.append_value(names.iter().map(Some));
+                } else {
+                    lists.append_null();
+                }
+            }
+            Arc::new(lists.finish())
+        }
+    }
+}

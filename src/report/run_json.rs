@@ -1,0 +1,163 @@
+//! `run.json`: how the results came about.
+
+use std::io::{self, Write};
+
+use serde::ser::{Serialize, SerializeMap, Serializer};
+
+use super::json_row::write_pretty;
+use super::summary::{InputSummary, QualitySummary, Summary, TotalsSummary};
+
+/// What `run.json` holds beside the summary.
+#[derive(Clone, Debug, Default)]
+pub struct Run {
+    /// The arguments as they were given, without the program's name.
+    pub arguments: Vec<String>,
+    /// The settings as resolved.
+    pub settings: serde_json::Value,
+    /// Seconds by phase, in the order in which they passed.
+    pub phases: Vec<(String, f64)>,
+    /// The most memory that was in use, if the system tells.
+    pub peak_memory_bytes: Option<u64>,
+}
+
+#[derive(serde::Serialize)]
+struct Document<'a> {
+    version: &'static str,
+    arguments: &'a [String],
+    settings: &'a serde_json::Value,
+    inputs: &'a [InputSummary],
+    totals: &'a TotalsSummary,
+    quality: &'a QualitySummary,
+    phases: Phases<'a>,
+    peak_memory_bytes: Option<u64>,
+}
+
+struct Phases<'a>(&'a [(String, f64)]);
+
+impl Serialize for Phases<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (name, seconds) in self.0 {
+            map.serialize_entry(name, seconds)?;
+        }
+        map.end()
+    }
+}
+
+/// Writes the document.
+///
+/// # Errors
+/// If `out` fails.
+pub fn write_run_json(out: &mut impl Write, run: &Run, summary: &Summary) -> io::Result<()> {
+    let document = Document {
+        version: env!("CARGO_PKG_VERSION"),
+        arguments: &run.arguments,
+        settings: &run.settings,
+        inputs: &summary.inputs,
+        totals: &summary.totals,
+        quality: &summary.quality,
+        phases: Phases(&run.phases),
+        peak_memory_bytes: run.peak_memory_bytes,
+    };
+    write_pretty(out, &document)?;
+    out.write_all(b"\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::samples;
+
+    #[test]
+    fn it_says_how_the_results_came_about() {
+        let run = Run {
+            arguments: vec!["analyze".to_owned(), "spans.parquet".to_owned()],
+            settings: serde_json::json!({"top": 10}),
+            phases: vec![("read".to_owned(), 0.5), ("analyse".to_owned(), 0.25)],
+            peak_memory_bytes: Some(1024),
+        };
+        let mut out = Vec::new();
+        write_run_json(&mut out, &run, &samples::summary()).unwrap();
+        let text = String::from_utf8(out).unwrap().replace(env!("CARGO_PKG_VERSION"), "VERSION");
+        insta::assert_snapshot!(text, @r#"
+        {
+          "version": "VERSION",
+          "arguments": [
+            "analyze",
+            "spans.parquet"
+          ],
+          "settings": {
+            "top": 10
+          },
+          "inputs": [
+            {
+              "path": "spans.parquet",
+              "format": "parquet",
+              "bytes": 1234567,
+              "spans": 12000,
+              "skipped": {},
+              "first_offsets": [],
+              "errors": []
+            },
+            {
+              "path": "collector\u001b.jsonl",
+              "format": "otlp-json",
+              "bytes": 999,
+              "spans": 345,
+              "skipped": {
+                "invalid_trace_id": 2,
+                "truncated": 1
+              },
+              "first_offsets": [
+                17,
+                400
+              ],
+              "errors": [
+                "collector.jsonl ends in the middle of a line"
+              ]
+            }
+          ],
+          "totals": {
+            "spans": 12345,
+            "traces": 678,
+            "services": 9,
+            "roots": 670,
+            "calls": {
+              "database": 4000,
+              "service": 5000
+            },
+            "root_duration_ns": 9000000000000,
+            "failed_spans": 0,
+            "first_start": "2024-01-02T03:04:05.000000006Z",
+            "last_end": "2024-01-02T04:04:05.000000006Z"
+          },
+          "quality": {
+            "orphans": 400,
+            "missing_roots": 8,
+            "duplicates": 0,
+            "id_collisions": 0,
+            "shared_ids": 0,
+            "cycles": 0,
+            "clamped": 0,
+            "without_kind": 0,
+            "with_status": 0,
+            "without_target": 0,
+            "end_before_start": 0,
+            "clock_skew": [
+              {
+                "caller": "web",
+                "callee": "cart",
+                "spans": 3,
+                "max_ns": 1500000
+              }
+            ]
+          },
+          "phases": {
+            "read": 0.5,
+            "analyse": 0.25
+          },
+          "peak_memory_bytes": 1024
+        }
+        "#);
+    }
+}

@@ -1,0 +1,163 @@
+//! A table and a summary with one of everything that writers must cope with, for their tests.
+
+use crate::detectors::{Aggregate, Cell, Column, Description, RankedBy, Unit};
+use crate::rank::Table;
+
+use super::detector_table::DetectorTable;
+use super::summary::{ClockSkewSummary, InputSummary, QualitySummary, Summary, TotalsSummary};
+
+pub(super) const EXAMPLE_TRACE_ID: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+
+const fn column(name: &'static str, unit: Unit) -> Column {
+    Column { name, unit, doc: "", aggregate: Aggregate::Own }
+}
+
+static DESCRIPTION: Description = Description {
+    name: "n-plus-one",
+    table: "sample",
+    summary: "more calls to one target in a trace than one request should need",
+    documentation: "",
+    thresholds: &[],
+    columns: &[
+        column("rank", Unit::Count),
+        column("caller_service", Unit::Text),
+        column("operation", Unit::Text),
+        column("chain", Unit::Names),
+        column("induced", Unit::Flag),
+        column("calls_p50", Unit::Count),
+        column("trace_share", Unit::Share),
+        column("attempts_mean", Unit::Number),
+        column("first_seen", Unit::Time),
+        column("saving_ns", Unit::Nanoseconds),
+        column("example_trace_id", Unit::Id),
+    ],
+    terminal_columns: &[
+        "rank",
+        "caller_service",
+        "operation",
+        "chain",
+        "calls_p50",
+        "trace_share",
+        "induced",
+        "first_seen",
+        "saving_ns",
+        "example_trace_id",
+    ],
+    ranked_by: &[RankedBy::LastIf("induced"), RankedBy::Largest("saving_ns")],
+};
+
+pub(super) fn table() -> Table {
+    let text = |text: &str| Cell::Text(text.to_owned());
+    let names = |names: &[&str]| Cell::Names(names.iter().map(|&name| name.to_owned()).collect());
+    let rows = vec![
+        vec![
+            Cell::Int(1),
+            text("checkout"),
+            text("SELECT quantity, price FROM order_items WHERE order_id = ? AND product_id = ?"),
+            names(&["web", "checkout", "inventory"]),
+            Cell::Flag(false),
+            Cell::Int(12_345),
+            Cell::Float(0.34),
+            Cell::Float(3.5),
+            Cell::Int(1_704_164_645_000_000_006),
+            Cell::Int(200_000_000_000),
+            text(EXAMPLE_TRACE_ID),
+        ],
+        vec![
+            Cell::Int(2),
+            text("=HYPERLINK(\"x\")"),
+            text("\u{1b}[31mred | `x` <b>"),
+            names(&[]),
+            Cell::Flag(true),
+            Cell::Int(6),
+            Cell::Float(0.0004),
+            Cell::None,
+            Cell::None,
+            Cell::Int(340_000_000),
+            text("00000000000000000000000000000002"),
+        ],
+        vec![
+            Cell::Int(3),
+            text("cart"),
+            text("GET /cart"),
+            names(&["web", "cart"]),
+            Cell::Flag(true),
+            Cell::Int(7),
+            Cell::Float(1.0),
+            Cell::Float(f64::NAN),
+            Cell::Int(0),
+            Cell::Int(0),
+            text("00000000000000000000000000000003"),
+        ],
+    ];
+    let mut values = vec![Vec::new(); DESCRIPTION.columns.len()];
+    for row in rows {
+        for (column, cell) in values.iter_mut().zip(row) {
+            column.push(cell);
+        }
+    }
+    Table {
+        name: DESCRIPTION.table,
+        columns: DESCRIPTION.columns,
+        terminal_columns: DESCRIPTION.terminal_columns,
+        values,
+    }
+}
+
+pub(super) fn empty_table() -> Table {
+    Table { name: "empty", values: vec![Vec::new(); DESCRIPTION.columns.len()], ..table() }
+}
+
+/// The table, and another that is empty.
+pub(super) fn detector_tables(table: &Table) -> Vec<DetectorTable<'_>> {
+    static EMPTY: std::sync::LazyLock<Table> = std::sync::LazyLock::new(empty_table);
+    vec![
+        DetectorTable { description: &DESCRIPTION, thresholds: vec![("max_calls", 5)], table },
+        DetectorTable { description: &DESCRIPTION, thresholds: vec![("max_calls", 5)], table: &EMPTY },
+    ]
+}
+
+pub(super) fn summary() -> Summary {
+    Summary {
+        inputs: vec![
+            InputSummary {
+                path: "spans.parquet".to_owned(),
+                format: "parquet".to_owned(),
+                bytes: 1_234_567,
+                spans: 12_000,
+                ..Default::default()
+            },
+            InputSummary {
+                path: "collector\u{1b}.jsonl".to_owned(),
+                format: "otlp-json".to_owned(),
+                bytes: 999,
+                spans: 345,
+                skipped: [("truncated".to_owned(), 1), ("invalid_trace_id".to_owned(), 2)].into(),
+                first_offsets: vec![17, 400],
+                errors: vec!["collector.jsonl ends in the middle of a line".to_owned()],
+            },
+        ],
+        totals: TotalsSummary {
+            spans: 12_345,
+            traces: 678,
+            services: 9,
+            roots: 670,
+            calls: [("database".to_owned(), 4_000), ("service".to_owned(), 5_000)].into(),
+            root_duration_ns: 9_000_000_000_000,
+            failed_spans: 0,
+            first_start: Some(1_704_164_645_000_000_006),
+            last_end: Some(1_704_168_245_000_000_006),
+        },
+        quality: QualitySummary {
+            orphans: 400,
+            missing_roots: 8,
+            clock_skew: vec![ClockSkewSummary {
+                caller: "web".to_owned(),
+                callee: "cart".to_owned(),
+                spans: 3,
+                max_ns: 1_500_000,
+            }],
+            ..Default::default()
+        },
+    }
+}

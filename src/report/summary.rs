@@ -1,0 +1,233 @@
+//! What a run read, counted and doubts: the header of every report, and most of `run.json`.
+
+use std::collections::BTreeMap;
+
+use serde::{Serialize, Serializer};
+
+use super::units;
+
+/// What was read and counted.
+#[derive(Clone, Debug, Default)]
+pub struct Summary {
+    /// The inputs, in the order in which they were given.
+    pub inputs: Vec<InputSummary>,
+    /// What was counted.
+    pub totals: TotalsSummary,
+    /// What was odd about the data.
+    pub quality: QualitySummary,
+}
+
+/// What was read of one input.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct InputSummary {
+    /// The path as it was given; `-` for standard input.
+    pub path: String,
+    /// The format, as its bytes say.
+    pub format: String,
+    /// Bytes read, before decompression.
+    pub bytes: u64,
+    /// Spans that can be analysed.
+    pub spans: u64,
+    /// What was left out: how many, by reason.
+    pub skipped: BTreeMap<String, u64>,
+    /// Where the first few of those stood: bytes of the decompressed input, or rows for Parquet.
+    pub first_offsets: Vec<u64>,
+    /// What failed.
+    pub errors: Vec<String>,
+}
+
+/// What was counted.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct TotalsSummary {
+    /// Spans kept after duplicates were dropped.
+    pub spans: u64,
+    /// Traces.
+    pub traces: u64,
+    /// Services.
+    pub services: u64,
+    /// Spans without parent id.
+    pub roots: u64,
+    /// Calls by kind of their target; kinds that do not occur are left out.
+    pub calls: BTreeMap<String, u64>,
+    /// Summed durations of the roots, in ns.
+    pub root_duration_ns: i128,
+    /// Spans that failed, by their status or by an HTTP or RPC code.
+    pub failed_spans: u64,
+    /// Start of the first span, in ns since 1970; written as RFC 3339.
+    #[serde(serialize_with = "as_time")]
+    pub first_start: Option<i64>,
+    /// End of the last span, in ns since 1970; written as RFC 3339.
+    #[serde(serialize_with = "as_time")]
+    pub last_end: Option<i64>,
+}
+
+/// What was odd about the data.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct QualitySummary {
+    /// Spans whose parent id is not in the input.
+    pub orphans: u64,
+    /// Traces without a span that has no parent id.
+    pub missing_roots: u64,
+    /// Exact re-exports that were dropped.
+    pub duplicates: u64,
+    /// Spans that share an id with another span.
+    pub id_collisions: u64,
+    /// SERVER halves that share their CLIENT half's id.
+    pub shared_ids: u64,
+    /// Cycles of parents that were cut.
+    pub cycles: u64,
+    /// Spans cut to their parent's window.
+    pub clamped: u64,
+    /// Spans without kind.
+    pub without_kind: u64,
+    /// Spans with a status, OK or error.
+    pub with_status: u64,
+    /// Calls whose target is known only by the span's name.
+    pub without_target: u64,
+    /// Spans whose end lies before their start.
+    pub end_before_start: u64,
+    /// Server spans that stick out of their client span, by caller and callee.
+    pub clock_skew: Vec<ClockSkewSummary>,
+}
+
+/// How far the server spans of a service stick out of a caller's client spans.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct ClockSkewSummary {
+    /// The service that calls.
+    pub caller: String,
+    /// The service that is called.
+    pub callee: String,
+    /// Number of such spans.
+    pub spans: u64,
+    /// The largest distance in ns.
+    pub max_ns: i64,
+}
+
+/// Share of orphans above which traces are called incomplete.
+const MAX_ORPHAN_SHARE: f64 = 0.01;
+
+impl Summary {
+    /// Sentences on results that are not to be trusted, and why. None for sound data.
+    pub fn doubts(&self) -> Vec<String> {
+        let Self { totals, quality, .. } = self;
+        let mut doubts = Vec::new();
+        if totals.spans == 0 {
+            return doubts;
+        }
+        if quality.with_status == 0 && totals.failed_spans == 0 {
+            doubts.push(
+                "no span has a status and no HTTP or RPC code tells of a failure: failures cannot be seen, so \
+                 retry-storm and failure-amplification may miss everything"
+                    .to_owned(),
+            );
+        }
+        if quality.without_kind == totals.spans {
+            doubts.push(
+                "no span has a kind: calls are inferred from changes of service and from attributes, so calls to what \
+                 was not traced are missing"
+                    .to_owned(),
+            );
+        }
+        if quality.orphans as f64 > MAX_ORPHAN_SHARE * totals.spans as f64 {
+            doubts.push(format!(
+                "{} of all spans have a parent that is not in the input: traces are incomplete, so counts and chains come \
+                 out too small",
+                units::share_of(quality.orphans, totals.spans)
+            ));
+        }
+        doubts
+    }
+
+    /// What was odd about the data, in words; what did not occur is left out.
+    pub(super) fn oddities(&self) -> Vec<String> {
+        let Self { totals, quality, .. } = self;
+        let calls: u64 = totals.calls.values().sum();
+        let with_share =
+            |count: u64, whole: u64, what: &str| (count, format!("{what} ({})", units::share_of(count, whole)));
+        let plain = |count: u64, what: &str| (count, what.to_owned());
+        let counts = [
+            with_share(quality.orphans, totals.spans, "spans whose parent is not in the input"),
+            with_share(quality.missing_roots, totals.traces, "traces without root"),
+            plain(quality.duplicates, "duplicates dropped"),
+            plain(quality.id_collisions, "spans that share another's id"),
+            plain(quality.shared_ids, "server spans with their client's id"),
+            plain(quality.cycles, "cycles of parents cut"),
+            with_share(quality.clamped, totals.spans, "spans cut to their parent's time"),
+            plain(quality.end_before_start, "spans that end before they start"),
+            with_share(quality.without_kind, totals.spans, "spans without kind"),
+            with_share(quality.without_target, calls, "calls whose target is not named"),
+        ];
+        let mut oddities: Vec<String> = counts
+            .into_iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, what)| format!("{} {what}", units::count(count)))
+            .collect();
+        oddities.extend(self.clock_skew());
+        oddities
+    }
+
+    /// The largest distance, and how many pairs of services there are.
+    fn clock_skew(&self) -> Option<String> {
+        let skew = &self.quality.clock_skew;
+        let worst = skew.iter().reduce(|worst, pair| if pair.max_ns > worst.max_ns { pair } else { worst })?;
+        Some(format!(
+            "clock skew between {} of services, up to {} from {} to {}",
+            units::counted(skew.len() as u64, "pair"),
+            units::duration(worst.max_ns),
+            worst.caller,
+            worst.callee
+        ))
+    }
+
+    /// Calls by kind, the most frequent first.
+    pub(super) fn calls_by_kind(&self) -> String {
+        let mut kinds: Vec<(&String, u64)> = self.totals.calls.iter().map(|(kind, &count)| (kind, count)).collect();
+        kinds.sort_by_key(|&(kind, count)| (std::cmp::Reverse(count), kind));
+        let kinds: Vec<String> =
+            kinds.into_iter().map(|(kind, count)| format!("{} {kind}", units::count(count))).collect();
+        if kinds.is_empty() { "none".to_owned() } else { kinds.join(", ") }
+    }
+
+    /// From the first start to the last end.
+    pub(super) fn time_range(&self) -> Option<String> {
+        let (start, end) = (self.totals.first_start?, self.totals.last_end?);
+        Some(format!(
+            "{} to {} ({})",
+            units::time_to_the_second(start),
+            units::time_to_the_second(end),
+            units::duration(i128::from(end) - i128::from(start))
+        ))
+    }
+}
+
+impl InputSummary {
+    /// Format, size, and what was left out, in words.
+    pub(super) fn in_words(&self) -> String {
+        let mut words =
+            format!("{}, {}, {}", self.format, units::bytes(self.bytes), units::counted(self.spans, "span"));
+        if !self.skipped.is_empty() {
+            let reasons: Vec<String> = self
+                .skipped
+                .iter()
+                .map(|(reason, count)| format!("{} {}", units::count(count), reason.replace('_', " ")))
+                .collect();
+            words.push_str(&format!("; left out: {}", reasons.join(", ")));
+        }
+        if !self.errors.is_empty() {
+            words.push_str(&format!("; {}", units::counted(self.errors.len() as u64, "error")));
+        }
+        words
+    }
+
+    /// Whether all of it was read.
+    pub(super) fn is_complete(&self) -> bool {
+        self.skipped.is_empty() && self.errors.is_empty()
+    }
+}
+
+fn as_time<S: Serializer>(time: &Option<i64>, serializer: S) -> Result<S::Ok, S::Error> {
+    match time {
+        Some(ns) => serializer.serialize_str(&units::time(*ns)),
+        None => serializer.serialize_none(),
+    }
+}

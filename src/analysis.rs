@@ -89,10 +89,6 @@ pub struct ClockSkew {
     pub max_ns: i64,
 }
 
-/// Distance in ns by which a server span may stick out of its client span before that is called skew: the coarsest
-/// resolution that common exporters of spans have (Jaeger, Zipkin: microseconds).
-const SKEW_RESOLUTION_NS: i64 = 1_000;
-
 /// Results of a set of traces. Merging the results of disjoint sets gives the results of their union.
 #[derive(Debug, Default)]
 pub struct Partial {
@@ -243,7 +239,9 @@ fn pieces(frame: &Frame) -> Vec<std::ops::Range<u32>> {
     let mut pieces = Vec::new();
     let mut first = 0;
     for trace in 0..frame.trace_count() {
-        if frame.trace_starts[trace + 1] - frame.trace_starts[first] >= SPANS_OF_PIECE || trace + 1 == frame.trace_count() {
+        if frame.trace_starts[trace + 1] - frame.trace_starts[first] >= SPANS_OF_PIECE
+            || trace + 1 == frame.trace_count()
+        {
             pieces.push(first as u32..trace as u32 + 1);
             first = trace + 1;
         }
@@ -339,7 +337,7 @@ fn count(
         let early = trace.start(call.row) - trace.start(call.callee);
         let late = trace.end(call.callee) - trace.end(call.row);
         let distance = early.max(late);
-        if distance > SKEW_RESOLUTION_NS {
+        if distance > trace.facts.clock_tolerance_ns {
             let skew = quality.clock_skew.entry((call.caller_service, trace.service(call.callee))).or_default();
             skew.spans += 1;
             skew.max_ns = skew.max_ns.max(distance);

@@ -15,7 +15,8 @@ pub struct Cli {
     pub command: Command,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 done; 1 --fail-on met; 2 an error, or some input could not be read; 130 interrupted";
+const EXIT_CODES: &str =
+    "Exit codes: 0 done; 1 --fail-on met; 2 an error, or some input could not be read; 130 interrupted";
 
 /// What to do.
 #[derive(Debug, Subcommand)]

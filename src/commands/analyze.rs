@@ -77,10 +77,17 @@ fn run_on_pool(args: &AnalyzeArgs, settings: &Settings) -> anyhow::Result<Outcom
     Ok(if results.fails { Outcome::FailOnMet } else { Outcome::Done })
 }
 
+/// A detector that ran.
+struct Ran {
+    description: &'static Description,
+    /// Names and values of its thresholds.
+    thresholds: Vec<(&'static str, u64)>,
+}
+
 /// Everything that was found, ranked.
 struct Results {
-    /// The detectors that ran, with the values of their thresholds, and their tables.
-    tables: Vec<((&'static Description, Vec<(&'static str, u64)>), Table)>,
+    /// The detectors that ran, and their tables.
+    tables: Vec<(Ran, Table)>,
     /// All findings.
     findings: Table,
     /// Whether `--fail-on` is met.
@@ -112,12 +119,12 @@ impl Results {
             let threshold = |name| detector.threshold(name).map(|value| (name, value));
             let thresholds = description.thresholds.iter().filter_map(|known| threshold(known.name)).collect();
             if settings.enabled.contains(&description.name) {
-                tables.push(((description, thresholds), ranked.table));
+                tables.push((Ran { description, thresholds }, ranked.table));
             }
         }
         if settings.enabled.contains(&LATENCY_ATTRIBUTION.name) {
             let table = attribution_table(partial.attribution.finish(), &facts.symbols, &frame.trace_ids)?;
-            tables.push(((&LATENCY_ATTRIBUTION, Vec::new()), table));
+            tables.push((Ran { description: &LATENCY_ATTRIBUTION, thresholds: Vec::new() }, table));
         }
         Ok(Self { tables, findings, fails })
     }
@@ -127,7 +134,7 @@ fn print(settings: &Settings, summary: &Summary, results: &Results) -> anyhow::R
     let tables: Vec<DetectorTable<'_>> = results
         .tables
         .iter()
-        .map(|((description, thresholds), table)| DetectorTable { description, thresholds: thresholds.clone(), table })
+        .map(|(ran, table)| DetectorTable { description: ran.description, thresholds: ran.thresholds.clone(), table })
         .collect();
     let style = standard_output::style();
     standard_output::write(|out| match settings.format {

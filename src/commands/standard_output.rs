@@ -20,7 +20,9 @@ pub(super) fn style() -> TerminalStyle {
 }
 
 /// Writes to standard output. A reader that has read enough (`| head`) is no error.
-pub(super) fn write(write: impl FnOnce(&mut BufWriter<io::StdoutLock<'static>>) -> io::Result<()>) -> anyhow::Result<()> {
+pub(super) fn write(
+    write: impl FnOnce(&mut BufWriter<io::StdoutLock<'static>>) -> io::Result<()>,
+) -> anyhow::Result<()> {
     let mut out = BufWriter::new(io::stdout().lock());
     match write(&mut out).and_then(|()| out.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {

@@ -171,7 +171,8 @@ impl Detector for FailureAmplification {
             let (all, cancelled) = failures_below[row as usize];
             failures_below[parent as usize].0 += all;
             failures_below[parent as usize].1 += cancelled;
-            let carries = failed[row as usize] || (trace.calls.looked_through[row as usize] && failed_below[row as usize]);
+            let carries =
+                failed[row as usize] || (trace.calls.looked_through[row as usize] && failed_below[row as usize]);
             if !tree.is_async[row as usize] && carries {
                 failed_below[parent as usize] = true;
             }
@@ -210,9 +211,8 @@ fn rows_of_later_attempts(trace: &TraceView<'_>, retries: &RetrySequences) -> Ve
 /// failed otherwise.
 fn is_victim(trace: &TraceView<'_>, origin: Row, failures_below: &[(u32, u32)]) -> bool {
     let tree = trace.tree;
-    let is_cancelled = |row: Row| {
-        trace.calls.failed[row as usize] && trace.facts_of(row).error_class == ErrorClass::Cancelled
-    };
+    let is_cancelled =
+        |row: Row| trace.calls.failed[row as usize] && trace.facts_of(row).error_class == ErrorClass::Cancelled;
     if !is_cancelled(origin) {
         return false;
     }
@@ -259,11 +259,8 @@ impl FailureAmplification {
         let reached_root = !is_absorbed && top == path_root;
 
         let counts_for_service = |&row: &Row| trace.calls.is_entry[row as usize] || row == path_root;
-        let mut services: Vec<i64> = chain
-            .iter()
-            .filter(|row| counts_for_service(row))
-            .map(|&row| i64::from(trace.service(row).0))
-            .collect();
+        let mut services: Vec<i64> =
+            chain.iter().filter(|row| counts_for_service(row)).map(|&row| i64::from(trace.service(row).0)).collect();
         services.sort_unstable();
         services.dedup();
         if services.len() < self.min_failed_services as usize {

@@ -138,8 +138,11 @@ impl Attribution {
         let mut scratch = std::mem::take(&mut self.scratch);
         scratch.clear();
         for (index, root) in trace.tree.path_roots.iter().enumerate() {
-            let entry =
-                Entry { kind: root.reason, service: trace.service(root.row), operation: trace.entry_operation(root.row) };
+            let entry = Entry {
+                kind: root.reason,
+                service: trace.service(root.row),
+                operation: trace.entry_operation(root.row),
+            };
             let next = self.entries.len() as u32;
             let entry = *self.entries.entry(entry).or_insert(next);
             let duration = trace.duration(root.row);
@@ -154,9 +157,11 @@ impl Attribution {
             }
         }
         scratch.sort_unstable();
-        self.row_times.extend(scratch.chunk_by(|left, right| left.0 == right.0).map(|same| {
-            (same[0].0, trace.index, same.iter().map(|&(_, time)| time).sum::<i64>())
-        }));
+        self.row_times.extend(
+            scratch
+                .chunk_by(|left, right| left.0 == right.0)
+                .map(|same| (same[0].0, trace.index, same.iter().map(|&(_, time)| time).sum::<i64>())),
+        );
         self.scratch = scratch;
     }
 

@@ -211,15 +211,16 @@ impl NPlusOne {
     ) {
         let calls = &trace.calls.calls;
         let measured = weight(calls, members);
-        let Some(((_, caller_operation, operation), _)) = largest_group(calls, members, |call| {
-            (call.caller_service, trace.caller_operation(call), call.operation)
-        }) else {
+        let Some(((_, caller_operation, operation), _)) =
+            largest_group(calls, members, |call| (call.caller_service, trace.caller_operation(call), call.operation))
+        else {
             return;
         };
         let target = calls[members[0] as usize].target;
 
-        let by_span: Vec<&[u32]> =
-            members.chunk_by(|&left, &right| calls[left as usize].caller_span == calls[right as usize].caller_span).collect();
+        let by_span: Vec<&[u32]> = members
+            .chunk_by(|&left, &right| calls[left as usize].caller_span == calls[right as usize].caller_span)
+            .collect();
         let span_of = |of_span: &[u32]| calls[of_span[0] as usize].caller_span;
         let Some(deciding) = by_span
             .iter()
@@ -247,9 +248,15 @@ impl NPlusOne {
         for of_span in &by_span {
             let mut of_span = of_span.to_vec();
             of_span.sort_unstable_by_key(|&call| calls[call as usize].operation);
-            for group in of_span.chunk_by(|&left, &right| calls[left as usize].operation == calls[right as usize].operation) {
-                let times = group.iter().map(|&call| trace.path_time(calls[call as usize].row));
-                saving_ns += times.clone().sum::<i64>() - times.max().unwrap_or(0);
+            for group in
+                of_span.chunk_by(|&left, &right| calls[left as usize].operation == calls[right as usize].operation)
+            {
+                let times = group
+                    .iter()
+                    .map(|&call| &calls[call as usize])
+                    .map(|call| (trace.path_time(call.row), call.weight));
+                let largest = times.clone().map(|(time, calls)| time / i64::from(calls)).max().unwrap_or(0);
+                saving_ns += times.map(|(time, _)| time).sum::<i64>() - largest;
                 group_calls = group_calls.max(weight(calls, group));
             }
         }

@@ -55,13 +55,12 @@ impl RetrySequences {
         self.is_retry.clear();
         self.is_retry.resize(calls.len(), false);
         self.order.clear();
-        self.order.extend(
-            (0..calls.len() as u32)
-                .filter(|&call| calls[call as usize].counts && calls[call as usize].target.kind != TargetKind::Unnamed),
-        );
-        let identity = |call: &Call| {
-            (call.caller_span, call.target, call.caller_side_operation, trace.facts_of(call.row).method)
-        };
+        self.order
+            .extend((0..calls.len() as u32).filter(|&call| {
+                calls[call as usize].counts && calls[call as usize].target.kind != TargetKind::Unnamed
+            }));
+        let identity =
+            |call: &Call| (call.caller_span, call.target, call.caller_side_operation, trace.facts_of(call.row).method);
         let argument = |call: &Call| trace.tree.arguments[call.row as usize];
         let mut order = std::mem::take(&mut self.order);
         order.sort_unstable_by(|&left, &right| {
@@ -89,7 +88,9 @@ impl RetrySequences {
                 let (left, right) = (&calls[left as usize], &calls[right as usize]);
                 argument(left).cmp(&argument(right)).then_with(|| by_start(trace, left, right))
             });
-            for same in members.chunk_by(|&left, &right| argument(&calls[left as usize]) == argument(&calls[right as usize])) {
+            for same in
+                members.chunk_by(|&left, &right| argument(&calls[left as usize]) == argument(&calls[right as usize]))
+            {
                 self.add_group(trace, same);
             }
         }
@@ -174,9 +175,8 @@ impl RetrySequences {
         let first_rows: Vec<Row> =
             self.sequences.iter().map(|sequence| calls[self.attempts(sequence)[0] as usize].row).collect();
         let mut inside_out: Vec<u32> = (0..self.sequences.len() as u32).collect();
-        inside_out.sort_unstable_by_key(|&number| {
-            std::cmp::Reverse((depth[first_rows[number as usize] as usize], number))
-        });
+        inside_out
+            .sort_unstable_by_key(|&number| std::cmp::Reverse((depth[first_rows[number as usize] as usize], number)));
         let mut best_below = vec![(0u64, 0u64); calls.len()];
         for number in inside_out {
             let sequence = &self.sequences[number as usize];

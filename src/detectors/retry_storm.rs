@@ -2,7 +2,7 @@
 
 use crate::findings::{Finding, Findings};
 use crate::frame::Symbol;
-use crate::trace::{ErrorClass, NO_ROW, Row, Target, TargetKind, TraceView};
+use crate::trace::{ErrorClass, Row, Target, TargetKind, TraceView};
 
 use super::description::{Aggregate, Cell, Column, Description, Names, Pattern, RankedBy, Unit};
 use super::retry_sequences::RetrySequences;
@@ -221,11 +221,8 @@ impl Detector for RetryStorm {
             }
             let rows: Vec<Row> = attempts.iter().map(|&call| calls[call as usize].row).collect();
             let call = &calls[attempts[0] as usize];
-            let operation = attempts
-                .iter()
-                .map(|&call| &calls[call as usize])
-                .find(|call| call.callee != NO_ROW)
-                .map_or(call.operation, |call| call.operation);
+            let operation = most_frequent(attempts.iter().map(|&call| calls[call as usize].operation).collect());
+            let operation = operation.unwrap_or(call.operation);
             let caller_operation = trace.caller_operation(call);
 
             let failures: Vec<ErrorClass> = attempts
@@ -257,7 +254,7 @@ impl Detector for RetryStorm {
                 details[RETRIES] = attempts.len() as i64 - 1;
                 details[AMPLIFICATION] = sequence.amplification as i64;
                 details[LAYERS] = sequence.layers as i64;
-                details[ERROR_CLASS] = most_frequent(failures) as i64;
+                details[ERROR_CLASS] = most_frequent(failures).unwrap_or_default() as i64;
                 details[RECOVERED] = i64::from(recovered);
                 details[NON_IDEMPOTENT] = i64::from(trace.facts_of(call.row).is_non_idempotent);
                 details[NON_RETRYABLE] = i64::from(non_retryable);
@@ -288,13 +285,11 @@ impl Detector for RetryStorm {
     }
 }
 
-/// The most frequent class, ties by name; `server` if there is none.
-fn most_frequent(mut classes: Vec<ErrorClass>) -> ErrorClass {
-    classes.sort_unstable();
-    classes
-        .chunk_by(|left, right| left == right)
-        .min_by_key(|same| (std::cmp::Reverse(same.len()), same[0]))
-        .map_or(ErrorClass::Server, |same| same[0])
+/// The most frequent value, ties to the smallest: values are in the order of their names.
+fn most_frequent<T: Copy + Ord>(mut values: Vec<T>) -> Option<T> {
+    values.sort_unstable();
+    let groups = values.chunk_by(|left, right| left == right);
+    groups.min_by_key(|same| (std::cmp::Reverse(same.len()), same[0])).map(|same| same[0])
 }
 
 #[cfg(test)]

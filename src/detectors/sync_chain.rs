@@ -148,11 +148,11 @@ impl Detector for SyncChain {
         if possible <= self.max_hops as usize {
             return;
         }
-        // A child that starts strictly after its parent ended is not waited for.
+        // A child that starts strictly after its parent ended, by more than times are rounded, is not waited for.
         let mut segments = vec![NO_ROW; tree.len()];
         for &row in &tree.top_down {
             let parent = tree.waiting_parent(row);
-            let waited_for = parent != NO_ROW && trace.start(row) <= trace.end(parent);
+            let waited_for = parent != NO_ROW && trace.start(row) <= trace.end(parent) + trace.facts.clock_tolerance_ns;
             segments[row as usize] = if waited_for { segments[parent as usize] } else { row };
         }
         let mut call_to = vec![NO_ROW; tree.len()];
@@ -167,7 +167,8 @@ impl Detector for SyncChain {
         let mut hop_at = vec![NO_HOP; tree.len()];
         let mut deepest = 0;
         for &row in &tree.top_down {
-            let before = if segments[row as usize] == row { NO_HOP } else { hop_at[tree.parents[row as usize] as usize] };
+            let before =
+                if segments[row as usize] == row { NO_HOP } else { hop_at[tree.parents[row as usize] as usize] };
             hop_at[row as usize] = before;
             if call_to[row as usize] != NO_ROW {
                 let depth = if before == NO_HOP { 1 } else { hops[before].depth + 1 };
@@ -236,7 +237,8 @@ impl SyncChain {
                 way.iter().rev().map(|hop| i64::from(trace.calls.failed[hop.call as usize])).collect();
             let span_ids: Vec<_> = way.iter().rev().map(|hop| trace.span_id(hop.call)).collect();
             let revisits = (1..chain.len()).any(|index| chain[..index].contains(&chain[index]));
-            let as_numbers = |symbols: &[Symbol]| symbols.iter().map(|symbol| i64::from(symbol.0)).collect::<Vec<i64>>();
+            let as_numbers =
+                |symbols: &[Symbol]| symbols.iter().map(|symbol| i64::from(symbol.0)).collect::<Vec<i64>>();
             let mut key = as_numbers(&[entry_service, entry_operation]);
             key.extend(as_numbers(sequence));
             let details = {

@@ -161,7 +161,9 @@ pub fn attribute_of_key(key: &str) -> Option<(Attribute, u8)> {
         .get_or_init(|| {
             Attribute::ALL
                 .iter()
-                .flat_map(|&attribute| (0u8..).zip(attribute.aliases()).map(move |(rank, &key)| (key, (attribute, rank))))
+                .flat_map(|&attribute| {
+                    (0u8..).zip(attribute.aliases()).map(move |(rank, &key)| (key, (attribute, rank)))
+                })
                 .collect()
         })
         .get(key)

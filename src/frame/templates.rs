@@ -56,7 +56,9 @@ pub fn query_template(text: &str) -> String {
                 let end = end_of_word(bytes, at);
                 let word = &text[at..end];
                 if is_literal(word) {
-                    if out.ends_with('-') && !out[..out.len() - 1].trim_end().ends_with(|c: char| c == '?' || c.is_alphanumeric()) {
+                    if out.ends_with('-')
+                        && !out[..out.len() - 1].trim_end().ends_with(|c: char| c == '?' || c.is_alphanumeric())
+                    {
                         out.pop();
                     }
                     out.push('?');
@@ -98,7 +100,11 @@ pub(super) fn has_placeholder(text: &str) -> bool {
             b'?' => return true,
             b'%' if next == b's' => return true,
             b'$' if next.is_ascii_digit() => return true,
-            b':' if !json && next.is_ascii_alphabetic() && !is_word(before) && !matches!(before, b':' | b'}' | b']') => {
+            b':' if !json
+                && next.is_ascii_alphabetic()
+                && !is_word(before)
+                && !matches!(before, b':' | b'}' | b']') =>
+            {
                 return true;
             }
             b'@' if !json && (next.is_ascii_alphabetic() || next == b'_') && !is_word(before) && before != b'@' => {
@@ -188,7 +194,8 @@ fn end_of_word(bytes: &[u8], at: usize) -> usize {
     let mut end = at;
     while let Some(&byte) = bytes.get(end) {
         let next_is_digit = bytes.get(end + 1).is_some_and(u8::is_ascii_digit);
-        let exponent_sign = number && matches!(byte, b'+' | b'-') && matches!(bytes[end - 1], b'e' | b'E') && next_is_digit;
+        let exponent_sign =
+            number && matches!(byte, b'+' | b'-') && matches!(bytes[end - 1], b'e' | b'E') && next_is_digit;
         if !(is_word(byte) || (number && byte == b'.' && next_is_digit) || exponent_sign) {
             break;
         }

@@ -24,8 +24,7 @@ pub fn attribution_table(
     ];
     let largest_first = SortMultipleOptions::default().with_order_descending_multi([true, false]);
     let ranked = DataFrame::new(rows.len(), columns)?.sort(["critical_ns", "row"], largest_first)?;
-    let order: Vec<usize> =
-        ranked.column("row")?.u64()?.iter().map(|row| row.unwrap_or_default() as usize).collect();
+    let order: Vec<usize> = ranked.column("row")?.u64()?.iter().map(|row| row.unwrap_or_default() as usize).collect();
 
     let name = |symbol: Symbol| Cell::Text(symbols.resolve(symbol).to_owned());
     let mut values: Vec<Vec<Cell>> = vec![Vec::with_capacity(rows.len()); LATENCY_ATTRIBUTION.columns.len()];

@@ -45,11 +45,7 @@ pub fn pattern_table(
     for column in description.columns {
         let numbers = || integers(&aggregated, column.name);
         let by_pattern = |make: &dyn Fn(&Pattern<'_>) -> Cell| -> Vec<Cell> {
-            patterns
-                .rows
-                .iter()
-                .map(|rows| make(&Pattern { findings, rows, shared, symbols }))
-                .collect()
+            patterns.rows.iter().map(|rows| make(&Pattern { findings, rows, shared, symbols })).collect()
         };
         let name_of = |names: Names, number: i64| match names {
             Names::Symbols => symbols.resolve(Symbol(number as u32)).to_owned(),
@@ -86,9 +82,7 @@ pub fn pattern_table(
                     .map(|(part, whole)| Cell::Float(if whole == 0 { 0.0 } else { part as f64 / whole as f64 }))
                     .collect()
             }
-            Aggregate::Grows(detail) => {
-                by_pattern(&|pattern| Cell::Flag(grows(pattern.details(detail).collect())))
-            }
+            Aggregate::Grows(detail) => by_pattern(&|pattern| Cell::Flag(grows(pattern.details(detail).collect()))),
             Aggregate::ExampleTrace => {
                 numbers()?.into_iter().map(|trace| Cell::Text(trace_ids[trace as usize].to_string())).collect()
             }
@@ -183,8 +177,7 @@ fn whole_name(column: &str) -> String {
 
 /// Findings as a Polars frame: numbers only.
 fn frame_of(findings: &Findings, patterns: &Patterns) -> PolarsResult<DataFrame> {
-    let kinds: Vec<i64> =
-        (0..findings.len()).map(|row| findings.target_kind(row).unwrap_or_default() as i64).collect();
+    let kinds: Vec<i64> = (0..findings.len()).map(|row| findings.target_kind(row).unwrap_or_default() as i64).collect();
     let mut columns = vec![
         Column::new(PATTERN.into(), &patterns.of_rows),
         Column::new(TRACE.into(), &findings.traces),
@@ -225,7 +218,13 @@ fn aggregate(description: &Description, frame: &DataFrame) -> PolarsResult<DataF
         };
         expressions.push(expression.cast(DataType::Int64).alias(column.name));
     }
-    frame.clone().lazy().group_by([col(PATTERN)]).agg(expressions).sort([PATTERN], SortMultipleOptions::default()).collect()
+    frame
+        .clone()
+        .lazy()
+        .group_by([col(PATTERN)])
+        .agg(expressions)
+        .sort([PATTERN], SortMultipleOptions::default())
+        .collect()
 }
 
 /// The quantile by nearest rank, ⌈q n⌉. Exact below 2^53.
@@ -277,7 +276,10 @@ fn ranking(description: &Description, columns: &[Vec<Cell>], patterns: usize) ->
             RankedBy::Largest(name) => (cells(name).iter().map(integer).collect(), true),
             RankedBy::LastIf(name) => (cells(name).iter().map(integer).collect(), false),
             RankedBy::LastIfKey(part, text) => {
-                let key = description.columns.iter().position(|column| matches!(column.aggregate, Aggregate::Key(of) if of == part));
+                let key = description
+                    .columns
+                    .iter()
+                    .position(|column| matches!(column.aggregate, Aggregate::Key(of) if of == part));
                 let texts = key.map_or(&[][..], |column| &columns[column]);
                 (texts.iter().map(|cell| i64::from(*cell == Cell::Text(text.to_owned()))).collect(), false)
             }

@@ -180,7 +180,16 @@ impl CriticalPaths {
         });
         self.sibling_starts[first..].sort_unstable();
         let count = self.siblings.len() - first;
-        self.stack.push(Visit { row, window: end - start, start, cursor: end, first, count, next: 0, last: NO_SIBLING });
+        self.stack.push(Visit {
+            row,
+            window: end - start,
+            start,
+            cursor: end,
+            first,
+            count,
+            next: 0,
+            last: NO_SIBLING,
+        });
     }
 
     /// The child that was waited for just before the cursor, and the end of its window.
@@ -242,7 +251,8 @@ impl CriticalPaths {
             return None;
         }
         let starts = &self.sibling_starts[visit.first..visit.first + visit.count];
-        let inside = starts.partition_point(|&start| start <= sibling.end) - starts.partition_point(|&start| start < visit.cursor);
+        let inside = starts.partition_point(|&start| start <= sibling.end)
+            - starts.partition_point(|&start| start < visit.cursor);
         // The child chosen last starts at the cursor; a second start inside is a third sibling's.
         (inside == 1).then_some(index)
     }

@@ -63,10 +63,22 @@ pub fn classify(error_type: &str, http_status: u16, rpc_status: Option<RpcStatus
     }
     if contains(&["cancel", "aborterror"]) {
         ErrorClass::Cancelled
-    } else if contains(&["too many requests", "throttl", "rate limit", "ratelimit", "rate_limit", "resource_exhausted"]) {
+    } else if contains(&["too many requests", "throttl", "rate limit", "ratelimit", "rate_limit", "resource_exhausted"])
+    {
         ErrorClass::Throttled
     } else if contains(&[
-        "connect", "unavailable", "refused", "econn", "unreachable", "unknownhost", "no such host", "enotfound", "broken pipe", "epipe", "reset by peer", "nohttpresponse",
+        "connect",
+        "unavailable",
+        "refused",
+        "econn",
+        "unreachable",
+        "unknownhost",
+        "no such host",
+        "enotfound",
+        "broken pipe",
+        "epipe",
+        "reset by peer",
+        "nohttpresponse",
     ]) {
         ErrorClass::Unavailable
     } else {

@@ -1,6 +1,8 @@
 //! What a span's signature alone tells, worked out once for each signature instead of once for each span.
 
-use crate::frame::{Attribute, Frame, Signature, SpanKind, StatusCode, Symbol, Symbols, UNKNOWN_SERVICE, name_template};
+use crate::frame::{
+    Attribute, Frame, Signature, SpanKind, StatusCode, Symbol, Symbols, UNKNOWN_SERVICE, name_template,
+};
 
 use super::error_class::{ErrorClass, RpcStatus, classify};
 use super::target::{Attributes, Class, Services, Target};
@@ -70,6 +72,8 @@ pub struct Facts {
     pub symbols: Symbols,
     /// Number of distinct services.
     pub service_count: usize,
+    /// How far apart times may lie by rounding alone, in ns: see [`clock_tolerance`].
+    pub clock_tolerance_ns: i64,
     /// The symbol of `unknown_service`.
     pub unknown_service: Symbol,
     /// The symbol of `*`, which stands for several services.
@@ -132,7 +136,16 @@ pub fn derive(frame: &Frame, uncounted: &UncountedCalls) -> Facts {
     }
     let unknown_service = symbols.get(UNKNOWN_SERVICE).unwrap_or_default();
     let any_service = symbols.get(ANY_SERVICE).unwrap_or_default();
-    Facts { by_signature, symbols, service_count, unknown_service, any_service }
+    let clock_tolerance_ns = clock_tolerance(&frame.starts);
+    Facts { by_signature, symbols, service_count, clock_tolerance_ns, unknown_service, any_service }
+}
+
+/// How far apart times may lie by rounding alone, in ns: a millisecond or a microsecond if all start times are whole ones
+/// (Jaeger and Zipkin record microseconds, some stores milliseconds), else nothing.
+fn clock_tolerance(starts: &[i64]) -> i64 {
+    const COARSE: [i64; 2] = [1_000_000, 1_000];
+    let resolution = COARSE.into_iter().find(|resolution| starts.iter().all(|start| start % resolution == 0));
+    resolution.unwrap_or(0)
 }
 
 fn facts_of(
@@ -206,9 +219,7 @@ fn facts_of(
         is_non_idempotent: matches!(method.as_str(), "POST" | "PATCH") || is_insert || is_publish,
         is_heartbeat,
         is_plumbing,
-        follows_from: attributes
-            .get(A::RefType)
-            .is_some_and(|ref_type| ref_type.eq_ignore_ascii_case("follows_from")),
+        follows_from: attributes.get(A::RefType).is_some_and(|ref_type| ref_type.eq_ignore_ascii_case("follows_from")),
         weight: weight.max(1),
         order: 0,
     }
@@ -235,15 +246,41 @@ fn is_method_or_wildcard(name: &str) -> bool {
         ["HTTP", "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "_OTHER"];
     !name.is_empty()
         && name.split_whitespace().all(|word| {
-            METHODS.iter().any(|method| method.eq_ignore_ascii_case(word)) || word.trim_matches(['/', '*']).is_empty() && word.contains('*')
+            METHODS.iter().any(|method| method.eq_ignore_ascii_case(word))
+                || word.trim_matches(['/', '*']).is_empty() && word.contains('*')
         })
 }
 
 fn is_sql_system(system: &str) -> bool {
     const SQL_SYSTEMS: [&str; 28] = [
-        "postgresql", "postgres", "mysql", "mariadb", "microsoft.sql_server", "mssql", "mssqlcompact", "oracle", "oracle.db", "sqlite",
-        "ibm.db2", "db2", "h2", "h2database", "hsqldb", "derby", "cockroachdb", "redshift", "aws.redshift", "snowflake",
-        "clickhouse", "trino", "spanner", "gcp.spanner", "teradata", "vertica", "other_sql", "sql",
+        "postgresql",
+        "postgres",
+        "mysql",
+        "mariadb",
+        "microsoft.sql_server",
+        "mssql",
+        "mssqlcompact",
+        "oracle",
+        "oracle.db",
+        "sqlite",
+        "ibm.db2",
+        "db2",
+        "h2",
+        "h2database",
+        "hsqldb",
+        "derby",
+        "cockroachdb",
+        "redshift",
+        "aws.redshift",
+        "snowflake",
+        "clickhouse",
+        "trino",
+        "spanner",
+        "gcp.spanner",
+        "teradata",
+        "vertica",
+        "other_sql",
+        "sql",
     ];
     SQL_SYSTEMS.iter().any(|sql| sql.eq_ignore_ascii_case(system))
 }

@@ -83,7 +83,8 @@ impl<'a> Attributes<'a> {
 
     pub(super) fn class(&self) -> Class {
         use Attribute as A;
-        let database = [A::DbSystem, A::DbNamespace, A::DbQueryText, A::DbQuerySummary, A::DbOperation, A::DbCollection];
+        let database =
+            [A::DbSystem, A::DbNamespace, A::DbQueryText, A::DbQuerySummary, A::DbOperation, A::DbCollection];
         if self.has(&database) {
             Class::Database
         } else if self.has(&[A::MessagingSystem, A::MessagingDestination, A::MessagingDestinationTemplate]) {
@@ -94,8 +95,15 @@ impl<'a> Attributes<'a> {
             Class::Faas
         } else if self.has(&[A::GenAiProvider]) {
             Class::GenAi
-        } else if self.has(&[A::HttpMethod, A::HttpStatusCode, A::UrlFull, A::UrlHost, A::UrlPath, A::HttpHost, A::HttpRoute])
-        {
+        } else if self.has(&[
+            A::HttpMethod,
+            A::HttpStatusCode,
+            A::UrlFull,
+            A::UrlHost,
+            A::UrlPath,
+            A::HttpHost,
+            A::HttpRoute,
+        ]) {
             Class::Http
         } else {
             Class::Other
@@ -108,7 +116,9 @@ impl<'a> Attributes<'a> {
         let unnamed = || (name_template(self.symbols.resolve(self.signature.name)), TargetKind::Unnamed);
         let named = match class {
             Class::Database => return self.database(caller).map_or_else(unnamed, |name| (name, TargetKind::Database)),
-            Class::Messaging => return self.messaging(caller).map_or_else(unnamed, |name| (name, TargetKind::Messaging)),
+            Class::Messaging => {
+                return self.messaging(caller).map_or_else(unnamed, |name| (name, TargetKind::Messaging));
+            }
             _ => self.peer_service(caller).map(|name| (name.to_owned(), TargetKind::Service)),
         };
         let by_host = || {
@@ -124,13 +134,7 @@ impl<'a> Attributes<'a> {
         let cloud = || self.get(Attribute::CloudRemote).map(|name| external(name.to_owned()));
         let rpc = || (class == Class::Rpc).then(|| self.rpc_service()).flatten().map(|name| external(name.to_owned()));
         let socket = || self.socket_peer().map(|host| external(host.keyed_with(caller)));
-        named
-            .or_else(faas)
-            .or_else(by_host)
-            .or_else(cloud)
-            .or_else(rpc)
-            .or_else(socket)
-            .unwrap_or_else(unnamed)
+        named.or_else(faas).or_else(by_host).or_else(cloud).or_else(rpc).or_else(socket).unwrap_or_else(unnamed)
     }
 
     /// The logical name of the callee that the caller gives, unless it is the caller's own name.
@@ -223,9 +227,12 @@ impl<'a> Attributes<'a> {
                 _ => (by_name(), false),
             },
             Class::Messaging => {
-                let destination = self.get(A::MessagingDestinationTemplate).or_else(|| self.get(A::MessagingDestination));
+                let destination =
+                    self.get(A::MessagingDestinationTemplate).or_else(|| self.get(A::MessagingDestination));
                 match (self.get(A::MessagingOperation), destination) {
-                    (Some(operation), Some(destination)) => (name_template(&format!("{operation} {destination}")), false),
+                    (Some(operation), Some(destination)) => {
+                        (name_template(&format!("{operation} {destination}")), false)
+                    }
                     _ => (by_name(), false),
                 }
             }
@@ -262,11 +269,14 @@ impl<'a> Host<'a> {
 
     fn is_loopback(self) -> bool {
         let name = self.name.trim_matches(['[', ']']).to_ascii_lowercase();
-        name == "localhost" || name.ends_with(".localhost") || name == "::1" || (is_ipv4(&name) && name.starts_with("127."))
+        name == "localhost"
+            || name.ends_with(".localhost")
+            || name == "::1"
+            || (is_ipv4(&name) && name.starts_with("127."))
     }
 
     /// The service that this host is: the one whose name equals it, or equals its first DNS label.
-    fn service<'s>(self, services: &'s Services) -> Option<&'s str> {
+    fn service(self, services: &Services) -> Option<&str> {
         let by_name = |name: &str| {
             let same = services.get(&name.to_ascii_lowercase())?;
             let exact = same.iter().find(|(service, _)| service == name);

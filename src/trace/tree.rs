@@ -148,7 +148,12 @@ impl Tree {
         self.order.extend(0..trace.span_ids.len() as u32);
         self.order.sort_unstable_by(|&left, &right| {
             let preference = |row: u32| {
-                (trace.durations[row as usize], trace.parent_span_ids[row as usize], facts_of(row).order, trace.arguments[row as usize])
+                (
+                    trace.durations[row as usize],
+                    trace.parent_span_ids[row as usize],
+                    facts_of(row).order,
+                    trace.arguments[row as usize],
+                )
             };
             identity(left)
                 .cmp(&identity(right))
@@ -188,12 +193,13 @@ impl Tree {
         self.parents.clear();
         for row in 0..self.span_ids.len() as Row {
             let same_id = with_id(self.span_ids[row as usize]);
-            if same_id.len() > 1 && facts_of(row).kind == SpanKind::Server {
-                if let Some(client) = first_of_kind(same_id, SpanKind::Client) {
-                    self.counts.shared_ids += 1;
-                    self.parents.push(client);
-                    continue;
-                }
+            if same_id.len() > 1
+                && facts_of(row).kind == SpanKind::Server
+                && let Some(client) = first_of_kind(same_id, SpanKind::Client)
+            {
+                self.counts.shared_ids += 1;
+                self.parents.push(client);
+                continue;
             }
             let parent_id = self.parent_ids[row as usize];
             if parent_id.is_none() {
@@ -224,12 +230,16 @@ impl Tree {
                     let client = first_of_kind(several, SpanKind::Client);
                     let shared = client.zip(server);
                     let own_service = |candidate: &Row| facts_of(*candidate).service == service;
-                    let own_server = |candidate: &Row| own_service(candidate) && facts_of(*candidate).kind == SpanKind::Server;
+                    let own_server =
+                        |candidate: &Row| own_service(candidate) && facts_of(*candidate).kind == SpanKind::Server;
                     let all = || several.iter().copied();
                     shared
                         .and_then(|_| holder_or_first(&mut all().filter(own_server)))
                         .or_else(|| holder_or_first(&mut all().filter(own_service)))
-                        .or_else(|| shared.map(|(client, server)| if service == facts.unknown_service { server } else { client }))
+                        .or_else(|| {
+                            shared
+                                .map(|(client, server)| if service == facts.unknown_service { server } else { client })
+                        })
                         .or_else(|| holder_or_first(&mut all()))
                         .unwrap_or(NO_ROW)
                 }
@@ -240,9 +250,12 @@ impl Tree {
             self.parents.push(parent);
         }
 
-        for same_id in self.by_id.chunk_by(|&left, &right| self.span_ids[left as usize] == self.span_ids[right as usize]) {
+        for same_id in
+            self.by_id.chunk_by(|&left, &right| self.span_ids[left as usize] == self.span_ids[right as usize])
+        {
             if same_id.len() > 1 {
-                let halves = first_of_kind(same_id, SpanKind::Client).is_some() && first_of_kind(same_id, SpanKind::Server).is_some();
+                let halves = first_of_kind(same_id, SpanKind::Client).is_some()
+                    && first_of_kind(same_id, SpanKind::Server).is_some();
                 self.counts.id_collisions += same_id.len() as u64 - 1 - u64::from(halves);
             }
         }
@@ -261,20 +274,24 @@ impl Tree {
                 self.state[at as usize] = ON_WAY;
                 at = self.parents[at as usize];
             }
-            if at != NO_ROW && self.state[at as usize] == ON_WAY {
-                let mut earliest = at;
-                let mut member = self.parents[at as usize];
-                while member != at {
-                    earliest = earliest.min(member);
-                    member = self.parents[member as usize];
-                }
-                self.parents[earliest as usize] = NO_ROW;
-                self.counts.cycles += 1;
-            }
+            let closes_at = at;
+            let closes_cycle = at != NO_ROW && self.state[at as usize] == ON_WAY;
             let mut at = row;
             while at != NO_ROW && self.state[at as usize] == ON_WAY {
                 self.state[at as usize] = DONE;
                 at = self.parents[at as usize];
+            }
+            if closes_cycle {
+                let mut earliest = closes_at;
+                let mut member = self.parents[closes_at as usize];
+                while member != closes_at {
+                    earliest = earliest.min(member);
+                    member = self.parents[member as usize];
+                }
+                self.parents[earliest as usize] = NO_ROW;
+                // A shared half may have no parent id of its own: it is no root for all that.
+                self.parent_ids[earliest as usize] = self.span_ids[earliest as usize];
+                self.counts.cycles += 1;
             }
         }
     }

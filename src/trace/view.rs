@@ -216,12 +216,11 @@ impl<'a> TraceView<'a> {
         let facts = self.facts_of(row);
         let owner = self.calls.owners[row as usize];
         if owner == NO_ROW {
-            let operation =
-                if self.tree.parents[row as usize] == NO_ROW || self.calls.is_entry[row as usize] {
-                    self.entry_operation(row)
-                } else {
-                    facts.operation
-                };
+            let operation = if self.tree.parents[row as usize] == NO_ROW || self.calls.is_entry[row as usize] {
+                self.entry_operation(row)
+            } else {
+                facts.operation
+            };
             return Place { service: facts.service, operation, component: Component::SelfTime, target: Symbol::EMPTY };
         }
         let callee = self.calls.callees[owner as usize];

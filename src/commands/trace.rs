@@ -167,7 +167,7 @@ fn waterfall(view: &TraceView<'_>, found: &[Found]) -> Waterfall {
     while let Some((row, depth)) = stack.pop() {
         let facts = view.facts_of(row);
         let span_id = view.span_id(row).to_string();
-        let root = tree.path_roots.iter().find(|root| root.row == row);
+        let root = tree.path_roots.binary_search_by_key(&row, |root| root.row).ok().map(|index| tree.path_roots[index]);
         rows.push(WaterfallRow {
             depth,
             service: name(facts.service),

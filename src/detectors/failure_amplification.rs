@@ -20,6 +20,9 @@ thresholds! {
 /// that are synchronised by NTP differ by less.
 const MIN_OVERTIME_NS: i64 = 3_000_000;
 
+/// Most spans that a finding names as its evidence; a chain of failures that is longer is a chain without end.
+const MAX_EVIDENCE: usize = 1_000;
+
 const ERROR_CLASSES: &[&str] = &["caller", "cancelled", "server", "throttled", "timeout", "unavailable"];
 
 const SERVICES_FAILED: usize = 0;
@@ -313,7 +316,8 @@ impl FailureAmplification {
             details[ENTRY_ROW] = if reached_root { i64::from(top) + 1 } else { 0 };
             details
         };
-        let span_ids: Vec<_> = slow_callee.iter().chain(&chain).map(|&row| trace.span_id(row)).collect();
+        let span_ids: Vec<_> =
+            slow_callee.iter().chain(&chain).take(MAX_EVIDENCE).map(|&row| trace.span_id(row)).collect();
         findings.push(Finding {
             trace: trace.index,
             span_id: trace.span_id(begins_at),

@@ -1,10 +1,11 @@
 //! `n-plus-one`: more calls to one target in a trace than one request should need.
 
 use std::cmp::Reverse;
+use std::ops::Range;
 
 use crate::findings::{Finding, Findings};
 use crate::frame::Symbol;
-use crate::trace::{ANY_SERVICE, Call, Row, Target, TargetKind, TraceView};
+use crate::trace::{ANY_SERVICE, Call, Row, TargetKind, TraceView};
 
 use super::description::{Aggregate, Column, Description, Names, RankedBy, Unit};
 use super::retry_sequences::RetrySequences;
@@ -170,13 +171,8 @@ impl Detector for NPlusOne {
     }
 }
 
-/// One caller span that calls one target again and again.
-struct Loop {
-    caller_span: Row,
-    target: Target,
-    /// Rows of its calls' spans.
-    rows: Vec<Row>,
-}
+/// The calls of one caller span to one target, again and again: the depth-first places below each, ascending and disjoint.
+struct Loop(Vec<Range<u32>>);
 
 impl NPlusOne {
     /// The loops of the trace: caller spans that make more than `max_calls` calls to a target, one operation at least
@@ -187,10 +183,12 @@ impl NPlusOne {
         order
             .chunk_by(|left, right| key(left) == key(right))
             .filter(|of_span| self.is_loop(calls, of_span))
-            .map(|of_span| Loop {
-                caller_span: calls[of_span[0] as usize].caller_span,
-                target: calls[of_span[0] as usize].target,
-                rows: of_span.iter().map(|&call| calls[call as usize].row).collect(),
+            .map(|of_span| {
+                let mut below: Vec<Range<u32>> =
+                    of_span.iter().map(|&call| trace.tree.subtree(calls[call as usize].row)).collect();
+                below.sort_unstable_by_key(|places| places.start);
+                below.dedup_by(|later, earlier| later.start < earlier.end);
+                Loop(below)
             })
             .collect()
     }
@@ -260,7 +258,7 @@ impl NPlusOne {
                 group_calls = group_calls.max(weight(calls, group));
             }
         }
-        let induced = self.is_induced(trace, &by_span, target, loops, calls);
+        let induced = self.is_induced(trace, &by_span, loops);
         let details = {
             let mut details = [0; SAVING + 1];
             details[CALLS] = measured as i64;
@@ -293,23 +291,23 @@ impl NPlusOne {
 
     /// Whether one other loop of the trace is the cause: over half of the caller spans lie below its calls, below at least
     /// two of them, and no caller span is over the limit alone.
-    fn is_induced(
-        &self,
-        trace: &TraceView<'_>,
-        by_span: &[&[u32]],
-        target: Target,
-        loops: &[Loop],
-        calls: &[Call],
-    ) -> bool {
+    fn is_induced(&self, trace: &TraceView<'_>, by_span: &[&[u32]], loops: &[Loop]) -> bool {
+        let calls = &trace.calls.calls;
         if by_span.iter().any(|of_span| weight(calls, of_span) > u64::from(self.max_calls)) {
             return false;
         }
-        let spans: Vec<Row> = by_span.iter().map(|of_span| calls[of_span[0] as usize].caller_span).collect();
-        loops.iter().any(|above| {
-            let is_other = above.target != target || !spans.contains(&above.caller_span);
-            let below = |span: Row| above.rows.iter().position(|&row| trace.tree.is_at_or_below(span, row));
-            let calls_above: Vec<usize> = spans.iter().filter_map(|&span| below(span)).collect();
-            is_other && calls_above.len() * 2 > spans.len() && calls_above.iter().any(|&call| call != calls_above[0])
+        let mut spans: Vec<u32> =
+            by_span.iter().map(|of_span| trace.tree.position(calls[of_span[0] as usize].caller_span)).collect();
+        spans.sort_unstable();
+        let first_from = |place: u32| spans.partition_point(|&span| span < place);
+        loops.iter().any(|Loop(calls)| {
+            let spans_below = |places: &Range<u32>| first_from(places.end) - first_from(places.start);
+            let (mut spans_in_all, mut calls_with_spans) = (0, 0);
+            for count in calls.iter().map(spans_below) {
+                spans_in_all += count;
+                calls_with_spans += usize::from(count > 0);
+            }
+            spans_in_all * 2 > spans.len() && calls_with_spans >= 2
         })
     }
 }

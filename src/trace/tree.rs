@@ -3,6 +3,8 @@
 //! After [`Tree::rebuild`] rows are numbered by start time, and every vector here is indexed by that number. Nothing in
 //! this module recurses: a trace may be one chain of a million spans.
 
+use std::ops::Range;
+
 use crate::frame::{SignatureId, SpanId, SpanKind, TraceRows};
 
 use super::facts::{Facts, SpanFacts};
@@ -121,8 +123,18 @@ impl Tree {
 
     /// Whether `row` is `ancestor` or lies below it, through parents of any kind.
     pub fn is_at_or_below(&self, row: Row, ancestor: Row) -> bool {
-        let first = self.positions[ancestor as usize];
-        (first..first + self.subtree_sizes[ancestor as usize]).contains(&self.positions[row as usize])
+        self.subtree(ancestor).contains(&self.position(row))
+    }
+
+    /// Place of `row` in depth-first order.
+    pub fn position(&self, row: Row) -> u32 {
+        self.positions[row as usize]
+    }
+
+    /// Places of `row` and everything below it.
+    pub fn subtree(&self, row: Row) -> Range<u32> {
+        let first = self.position(row);
+        first..first + self.subtree_sizes[row as usize]
     }
 
     /// Makes this the tree of `trace`.

@@ -1,0 +1,198 @@
+//! What holds for every input: random traces with every oddity that ids, parents and times can have.
+
+use std::sync::atomic::AtomicBool;
+
+use proptest::prelude::*;
+use tracescan::analysis::{AnalysisSettings, Partial, analyse, with_trace};
+use tracescan::detectors::{Detectors, catalog};
+use tracescan::frame::{
+    Frame, FrameBuilder, KeyValue, Origin, SpanId, SpanKind, SpanRecord, SpanSink, StatusCode, TraceId, Value,
+};
+use tracescan::rank::{attribution_table, pattern_table};
+use tracescan::trace::{Facts, OverlapTolerance, UncountedCalls, derive, group};
+
+#[derive(Clone, Debug)]
+struct Span {
+    trace: u8,
+    id: u64,
+    parent: u64,
+    service: u8,
+    kind: i64,
+    status: i64,
+    start: u64,
+    duration: u64,
+    attributes: u8,
+}
+
+/// Few ids and short times, so that collisions, cycles, shared ids and equal times are frequent.
+fn spans() -> impl Strategy<Value = Vec<Span>> {
+    let span = (0..3u8, 1..24u64, 0..24u64, 0..4u8, 0..6i64, 0..3i64, 1..60u64, 0..40u64, 0..6u8).prop_map(
+        |(trace, id, parent, service, kind, status, start, duration, attributes)| Span {
+            trace,
+            id,
+            parent,
+            service,
+            kind,
+            status,
+            start,
+            duration,
+            attributes,
+        },
+    );
+    prop::collection::vec(span, 0..120)
+}
+
+fn attributes(choice: u8) -> &'static [(&'static str, &'static str)] {
+    match choice {
+        1 => &[("db.system", "postgresql"), ("db.name", "orders"), ("db.statement", "SELECT 1")],
+        2 => {
+            &[("http.request.method", "GET"), ("url.full", "http://s1:8080/a/7"), ("http.response.status_code", "503")]
+        }
+        3 => &[("opentracing.ref_type", "follows_from")],
+        4 => &[("peer.service", "s2"), ("error.type", "timeout")],
+        5 => &[("messaging.system", "kafka"), ("messaging.destination.name", "t")],
+        _ => &[],
+    }
+}
+
+fn build<'a>(spans: impl IntoIterator<Item = &'a Span>) -> FrameBuilder {
+    let mut builder = FrameBuilder::default();
+    for span in spans {
+        let text = |key: &'static str, value: String| KeyValue { key: key.into(), value: Value::Str(value.into()) };
+        let origin = Origin {
+            resource_attributes: vec![text("service.name", format!("s{}", span.service))],
+            ..Origin::default()
+        };
+        let record = SpanRecord {
+            trace_id: TraceId([span.trace + 1; 16]),
+            span_id: SpanId(span.id),
+            parent_span_id: SpanId(span.parent),
+            name: format!("op{}", span.id % 3).into(),
+            kind: SpanKind::from_number(span.kind),
+            status: StatusCode::from_number(span.status),
+            start_unix_nano: span.start,
+            end_unix_nano: span.start + span.duration,
+            attributes: attributes(span.attributes).iter().map(|&(key, value)| text(key, value.to_owned())).collect(),
+            ..SpanRecord::default()
+        };
+        builder.span(&origin, &record, 0);
+    }
+    builder
+}
+
+fn settings(detectors: Detectors) -> AnalysisSettings {
+    AnalysisSettings {
+        detectors,
+        enabled: catalog().iter().map(|description| description.name).collect(),
+        overlap_tolerance: OverlapTolerance { millionths: 10_000 },
+    }
+}
+
+fn analysed(builders: Vec<FrameBuilder>, detectors: Detectors) -> (Frame, Facts, Partial) {
+    let frame = group(builders);
+    let facts = derive(&frame, &UncountedCalls::default());
+    let partial = analyse(&frame, &facts, &settings(detectors), &|_| {}, &AtomicBool::new(false));
+    (frame, facts, partial)
+}
+
+/// All tables as text.
+fn tables(builders: Vec<FrameBuilder>) -> String {
+    let (frame, facts, partial) = analysed(builders, Detectors::default());
+    let mut text = format!("{:?}", partial.totals);
+    for (detector, findings) in Detectors::default().all().into_iter().zip(&partial.findings) {
+        let ranked = pattern_table(detector.description(), findings, &partial.shared, &facts.symbols, &frame.trace_ids)
+            .expect("a table");
+        text.push_str(&format!("{:?}\n", ranked.table.values));
+    }
+    let rows = partial.attribution.finish();
+    let table = attribution_table(rows, &facts.symbols, &frame.trace_ids).expect("a table");
+    text.push_str(&format!("{:?}", table.values));
+    text
+}
+
+fn low_thresholds() -> Detectors {
+    let mut detectors = Detectors::default();
+    detectors.n_plus_one.max_calls = 1;
+    detectors.sync_chain.max_hops = 0;
+    detectors.retry_storm.max_attempts = 1;
+    detectors.failure_amplification.min_failed_services = 1;
+    detectors
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Every span is in exactly one trace, and every trace holds only its own.
+    #[test]
+    fn grouping_is_complete_and_disjoint(spans in spans()) {
+        let frame = group(vec![build(&spans)]);
+        prop_assert_eq!(frame.len(), spans.len());
+        prop_assert_eq!(*frame.trace_starts.last().unwrap_or(&0), spans.len());
+        prop_assert!(frame.trace_ids.is_sorted());
+        for index in 0..frame.trace_count() {
+            let trace = frame.trace(index);
+            let mut starts: Vec<i64> = trace.starts.to_vec();
+            let own = spans.iter().filter(|span| TraceId([span.trace + 1; 16]) == trace.trace_id);
+            let mut expected: Vec<i64> = own.map(|span| span.start as i64).collect();
+            starts.sort_unstable();
+            expected.sort_unstable();
+            prop_assert_eq!(starts, expected);
+        }
+    }
+
+    /// The sections of every root, segment and fragment partition its interval exactly, and every span lies on one path.
+    #[test]
+    fn critical_paths_partition_every_root(spans in spans()) {
+        let frame = group(vec![build(&spans)]);
+        let facts = derive(&frame, &UncountedCalls::default());
+        for index in 0..frame.trace_count() as u32 {
+            with_trace(&frame, &facts, &settings(Detectors::default()), index, |view, _| {
+                for (path, root) in view.tree.path_roots.iter().enumerate() {
+                    let mut at = view.start(root.row);
+                    for section in view.paths.sections_of(path) {
+                        assert_eq!(section.start, at, "no gap and no overlap");
+                        assert!(section.end > section.start);
+                        assert_eq!(view.tree.path_roots_of_rows[section.row as usize], root.row);
+                        at = section.end;
+                    }
+                    assert_eq!(at, view.end(root.row));
+                    assert_eq!(view.path_time(root.row), view.duration(root.row));
+                }
+                assert_eq!(view.tree.top_down.len(), view.tree.len());
+            });
+        }
+    }
+
+    /// Attribution adds up to the sum of the durations of all roots, segments and fragments.
+    #[test]
+    fn attribution_adds_up(spans in spans()) {
+        let (_, _, partial) = analysed(vec![build(&spans)], Detectors::default());
+        let roots = partial.totals.root_duration_ns;
+        let rows = partial.attribution.finish();
+        let of_roots = rows.iter().filter(|row| row.entry.kind.as_str() == "root").map(|row| i128::from(row.critical_ns));
+        prop_assert_eq!(of_roots.sum::<i128>(), roots);
+    }
+
+    /// Neither the order of input, nor how it is cut into files, nor the number of threads changes a value.
+    #[test]
+    fn order_and_threads_change_nothing(spans in spans(), cut in 0..120usize) {
+        let straight = tables(vec![build(&spans)]);
+        let cut = cut.min(spans.len());
+        let turned = tables(vec![build(spans[cut..].iter().rev()), build(&spans[..cut])]);
+        prop_assert_eq!(&straight, &turned);
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a pool");
+        prop_assert_eq!(&straight, &pool.install(|| tables(vec![build(&spans)])));
+    }
+
+    /// A higher threshold never adds findings.
+    #[test]
+    fn higher_thresholds_find_less(spans in spans()) {
+        let (_, _, low) = analysed(vec![build(&spans)], low_thresholds());
+        let (_, _, high) = analysed(vec![build(&spans)], Detectors::default());
+        for (detector, (low, high)) in low.findings.iter().zip(&high.findings).enumerate().skip(1) {
+            prop_assert!(high.len() <= low.len(), "detector {}", detector);
+        }
+        let traces = |partial: &Partial| partial.findings[0].traces.clone();
+        prop_assert!(traces(&high).iter().all(|trace| traces(&low).contains(trace)));
+    }
+}

@@ -62,7 +62,7 @@ fn run_on_pool(args: &AnalyzeArgs, settings: &Settings) -> anyhow::Result<Outcom
             peak_memory_bytes: peak_memory_bytes(),
         };
         let files: Vec<&Table> = results.tables.iter().map(|(_, table)| table).chain([&results.findings]).collect();
-        interrupt::while_writing(|| write_files(directory, &files, settings.table_format, &run, &summary))
+        write_files(directory, &files, settings.table_format, &run, &summary)
             .with_context(|| format!("failed to write the results to {}", directory.display()))?;
     }
     print(settings, &summary, &results)?;

@@ -1,6 +1,6 @@
 //! Writes canonical Parquet: everything that is known of a span, in columns that a scan can pick from.
 //!
-//! What detectors ask for stands in plain columns of its own ([`PROMOTED`]), so that a scan reads no map; it stays in the
+//! What detectors ask for stands in plain columns of its own ([`Attribute`]), so that a scan reads no map; it stays in the
 //! maps too, so that nothing is lost. Spans are written in the order given: callers that want row groups of whole
 //! traces sort first.
 
@@ -23,113 +23,25 @@ use parquet::schema::types::ColumnPath;
 use serde_json::{Map, Value as Json};
 
 use super::record::{KeyValue, Origin, SpanRecord};
+use super::schema::Attribute;
 
 /// Key of the format's version in the file's metadata.
-pub(super) const VERSION_KEY: &str = "tracescan.canonical.version";
+pub(crate) const VERSION_KEY: &str = "tracescan.canonical.version";
 /// The version that is written.
-pub(super) const VERSION: &str = "1";
+pub(crate) const VERSION: &str = "1";
 
-/// Span attributes that have a column of their name, which holds the value of exactly that key as text.
+/// Keys that detectors do not read, but people who query the file do.
+const ALSO_PROMOTED: [&str; 4] =
+    ["db.operation.batch.size", "db.response.status_code", "messaging.batch.message_count", "rpc.jsonrpc.error_code"];
+
+/// Span attributes that have a column of their name, which holds the value of exactly that key as text: all spellings of
+/// the attributes that the analysis asks for.
 ///
 /// `exception.type` is also taken from an event named `exception`.
-pub(super) const PROMOTED: &[&str] = &[
-    "service.peer.name",
-    "peer.service",
-    "peer.hostname",
-    "peer.address",
-    "peer.ipv4",
-    "server.address",
-    "server.port",
-    "net.peer.name",
-    "net.peer.port",
-    "net.peer.ip",
-    "net.sock.peer.name",
-    "net.sock.peer.addr",
-    "net.sock.peer.port",
-    "network.peer.address",
-    "network.peer.port",
-    "http.host",
-    "http.server_name",
-    "url.full",
-    "url.path",
-    "url.template",
-    "http.url",
-    "http.target",
-    "http.route",
-    "http.request.method",
-    "http.method",
-    "http.response.status_code",
-    "http.status_code",
-    "http.request.resend_count",
-    "http.resend_count",
-    "http.retry_count",
-    "grpc.previous-rpc-attempts",
-    "rpc.system.name",
-    "rpc.system",
-    "rpc.service",
-    "rpc.method",
-    "rpc.status_code",
-    "rpc.response.status_code",
-    "rpc.grpc.status_code",
-    "rpc.connect_rpc.error_code",
-    "rpc.jsonrpc.error_code",
-    "grpc.code",
-    "grpc.status_code",
-    "db.system.name",
-    "db.system",
-    "db.type",
-    "db.namespace",
-    "db.name",
-    "db.instance",
-    "db.elasticsearch.cluster.name",
-    "db.redis.database_index",
-    "db.mssql.instance_name",
-    "db.collection.name",
-    "db.sql.table",
-    "db.mongodb.collection",
-    "db.cassandra.table",
-    "db.cosmosdb.container",
-    "aws.dynamodb.table_names",
-    "db.operation.name",
-    "db.operation",
-    "db.operation.batch.size",
-    "db.query.summary",
-    "db.query.text",
-    "db.statement",
-    "db.response.status_code",
-    "db.connection_string",
-    "db.hostname",
-    "sql.query",
-    "cassandra.query",
-    "messaging.system",
-    "messaging.destination.template",
-    "messaging.destination.name",
-    "messaging.destination",
-    "messaging.destination.temporary",
-    "messaging.destination.anonymous",
-    "messaging.temp_destination",
-    "message_bus.destination",
-    "kafka.topic",
-    "messaging.operation.type",
-    "messaging.operation.name",
-    "messaging.operation",
-    "messaging.batch.message_count",
-    "faas.invoked_name",
-    "faas.invoked_provider",
-    "faas.invoked_region",
-    "gen_ai.provider.name",
-    "gen_ai.system",
-    "aws.remote.service",
-    "aws.s3.bucket",
-    "aws.sqs.queue.url",
-    "error.type",
-    "error",
-    EXCEPTION_TYPE,
-    "opentracing.ref_type",
-    "aggregation.is_summary",
-    "aggregation.span_count",
-    "composite.count",
-];
+fn promoted() -> impl Iterator<Item = &'static str> {
+    let recorded = Attribute::ALL.iter().filter(|&&attribute| attribute != Attribute::UrlHost);
+    recorded.flat_map(|attribute| attribute.aliases()).copied().chain(ALSO_PROMOTED)
+}
 
 const EXCEPTION_TYPE: &str = "exception.type";
 
@@ -185,7 +97,7 @@ impl<W: Write + Send> CanonicalWriter<W> {
         Ok(Self {
             writer: ArrowWriter::try_new(output, Arc::clone(&schema), Some(properties.build()))?,
             schema,
-            promoted_by_key: PROMOTED.iter().enumerate().map(|(column, &key)| (key, column)).collect(),
+            promoted_by_key: promoted().enumerate().map(|(column, key)| (key, column)).collect(),
             rows: 0,
             trace_id: FixedSizeBinaryBuilder::new(16),
             span_id: FixedSizeBinaryBuilder::new(8),
@@ -205,7 +117,7 @@ impl<W: Write + Send> CanonicalWriter<W> {
             scope_attributes: map_builder(),
             events: StringBuilder::new(),
             links: StringBuilder::new(),
-            promoted: PROMOTED.iter().map(|_| StringBuilder::new()).collect(),
+            promoted: promoted().map(|_| StringBuilder::new()).collect(),
         })
     }
 
@@ -323,7 +235,7 @@ fn schema() -> SchemaRef {
         text("events", true),
         text("links", true),
     ];
-    fields.extend(PROMOTED.iter().map(|key| text(key, true)));
+    fields.extend(promoted().map(|key| text(key, true)));
     Arc::new(Schema::new(fields))
 }
 

@@ -15,6 +15,7 @@ mod templates;
 
 pub use builder::{AttributeSlots, FIRST_OFFSETS, FrameBuilder, Skipped, SpanRow, unusable};
 pub use canonical::CanonicalWriter;
+pub(crate) use canonical::{VERSION as CANONICAL_VERSION, VERSION_KEY as CANONICAL_VERSION_KEY};
 pub use columns::{Frame, TraceRows};
 pub use ids::{SignatureId, SpanId, Symbol, TraceId};
 pub use record::{

@@ -7,8 +7,6 @@ use std::fs;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use tempfile::NamedTempFile;
-
 use crate::cli::TableFormat;
 use crate::rank::Table;
 
@@ -17,6 +15,7 @@ use super::json_row::write_rows;
 use super::parquet::write_parquet_table;
 use super::run_json::{Run, write_run_json};
 use super::summary::Summary;
+use super::whole_file::WholeFile;
 
 /// Why an output file could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -98,27 +97,14 @@ fn write_atomically(
     fs::create_dir_all(directory).map_err(|source| OutputError::Directory { path: directory.to_owned(), source })?;
     let path = directory.join(name);
     let write = || {
-        let unfinished = new_file_in(directory)?;
-        let mut out = BufWriter::new(unfinished.as_file());
+        let file = WholeFile::create(&path)?;
+        let mut out = BufWriter::new(file.file());
         write(&mut out)?;
         out.flush()?;
         drop(out);
-        unfinished.persist(&path).map_err(|error| error.error)?;
-        Ok(())
+        file.finish()
     };
     write().map_err(|source| OutputError::Write { path: path.clone(), source })
-}
-
-/// With the permissions that any new file gets; those of a temporary file would keep others from reading it.
-#[cfg(unix)]
-fn new_file_in(directory: &Path) -> io::Result<NamedTempFile> {
-    use std::os::unix::fs::PermissionsExt as _;
-    tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o666)).tempfile_in(directory)
-}
-
-#[cfg(not(unix))]
-fn new_file_in(directory: &Path) -> io::Result<NamedTempFile> {
-    NamedTempFile::new_in(directory)
 }
 
 #[cfg(test)]

@@ -25,6 +25,7 @@ mod terminal_table;
 mod text_width;
 pub mod units;
 mod waterfall;
+mod whole_file;
 
 pub use csv::{write_csv, write_csv_table};
 pub use detector_table::DetectorTable;
@@ -40,3 +41,4 @@ pub use run_json::{Run, write_run_json};
 pub use summary::{ClockSkewSummary, InputSummary, QualitySummary, Summary, TotalsSummary};
 pub use terminal::{TerminalStyle, write_terminal};
 pub use waterfall::{Waterfall, WaterfallFinding, WaterfallRow, write_waterfall};
+pub use whole_file::{WholeFile, remove_unfinished_files};

@@ -128,9 +128,6 @@ const DIALECTS: &[Dialect] = &[
     },
 ];
 
-/// The key of a file's metadata that names the version of canonical Parquet.
-pub(super) const CANONICAL_VERSION: &str = "tracescan.canonical.version";
-
 const CANONICAL: Dialect =
     Dialect { format: "parquet_canonical", has: &[], columns: &[], duration: Some(Unit::Nanoseconds) };
 

@@ -18,9 +18,10 @@ use parquet::basic::{ConvertedType, Encoding, LogicalType};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, RowGroupMetaData};
 
-use super::dialect::{CANONICAL_VERSION, Field, Mapping, Place};
+use super::dialect::{Field, Mapping, Place};
 use super::source::SharedFile;
 use super::times::{Unit, read_times};
+use crate::frame::{CANONICAL_VERSION, CANONICAL_VERSION_KEY};
 use crate::ingest::IngestError;
 
 /// Rows that are decoded at once: enough to make work by columns pay, few enough to stay in the cache.
@@ -28,9 +29,6 @@ const BATCH_ROWS: usize = 16 * 1024;
 
 /// Rows that the unit of durations is found out from.
 const CALIBRATION_ROWS: usize = 100;
-
-/// The version of canonical Parquet that is read.
-const READABLE_CANONICAL_VERSION: &str = "1";
 
 /// An open Parquet file whose columns are those of spans.
 #[derive(Debug)]
@@ -59,14 +57,14 @@ impl Table {
         let restored = guarded(|| parquet_to_arrow_schema(of_file.schema_descr(), key_values));
         let restored = restored.unwrap_or_else(|_| metadata.schema().as_ref().clone());
         let canonical_version =
-            key_values.into_iter().flatten().find(|entry| entry.key == CANONICAL_VERSION).map(|entry| &entry.value);
+            key_values.into_iter().flatten().find(|entry| entry.key == CANONICAL_VERSION_KEY).map(|entry| &entry.value);
         if let Some(Some(version)) = canonical_version
-            && version != READABLE_CANONICAL_VERSION
+            && version != CANONICAL_VERSION
         {
             return Err(IngestError::Unsupported {
                 path: path.into(),
                 what: format!("canonical Parquet of version {version}"),
-                advice: format!("this program reads version {READABLE_CANONICAL_VERSION}, use a newer one"),
+                advice: format!("this program reads version {CANONICAL_VERSION}, use a newer one"),
             });
         }
         let mapping =

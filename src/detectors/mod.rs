@@ -1,7 +1,7 @@
 //! The detectors: one file each, which states the rule, its reasons, its thresholds and the columns of its table.
 //!
 //! A detector sees one trace at a time ([`TraceView`]), pushes findings, and knows no other detector. What several of them
-//! need is a fact in a file of its name ([`retry_sequences`]). `explain`, `--help`, the configuration keys and the
+//! need is a fact in a file of its name ([`RetrySequences`]). `explain`, `--help`, the configuration keys and the
 //! tables are made from [`Description`]s.
 
 mod call_windows;

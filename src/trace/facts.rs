@@ -72,7 +72,8 @@ pub struct Facts {
     pub symbols: Symbols,
     /// Number of distinct services.
     pub service_count: usize,
-    /// How far apart times may lie by rounding alone, in ns: see [`clock_tolerance`].
+    /// How far apart times may lie by rounding alone, in ns: a millisecond or a microsecond if all start times are whole
+    /// ones, else 0.
     pub clock_tolerance_ns: i64,
     /// The symbol of `unknown_service`.
     pub unknown_service: Symbol,

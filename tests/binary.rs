@@ -1,0 +1,308 @@
+//! The binary: standard output, standard error, files and exit code together.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+const TABLES: [&str; 6] =
+    ["n_plus_one", "sync_chain", "retry_storm", "failure_amplification", "latency_attribution", "findings"];
+
+fn sample(name: &str) -> String {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("samples").join(name).display().to_string()
+}
+
+fn tracescan(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_tracescan")).args(args).output().expect("the binary runs")
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().expect("no signal")
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).expect("UTF-8")
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).expect("UTF-8")
+}
+
+/// All tables of an analysis as JSON text.
+fn tables(args: &[&str]) -> Vec<String> {
+    let directory = tempfile::tempdir().expect("a directory");
+    let out = directory.path().join("out").display().to_string();
+    let all: Vec<&str> = ["analyze", "--table-format", "json", "--output", &out].iter().chain(args).copied().collect();
+    let output = tracescan(&all);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    TABLES
+        .iter()
+        .map(|table| fs::read_to_string(Path::new(&out).join(format!("{table}.json"))).expect("a table"))
+        .collect()
+}
+
+fn write(directory: &Path, name: &str, bytes: &[u8]) -> String {
+    let path: PathBuf = directory.join(name);
+    fs::write(&path, bytes).expect("a file");
+    path.display().to_string()
+}
+
+/// The same spans give the same tables whatever their format, the number of threads and the order of files.
+#[test]
+fn tables_depend_on_the_spans_alone() {
+    let expected = tables(&[&sample("incident.flat.parquet")]);
+    assert_eq!(tables(&[&sample("incident.otlp.jsonl.gz")]), expected);
+    assert_eq!(tables(&[&sample("incident.binpb.gz")]), expected);
+    assert_eq!(tables(&["--threads", "1", &sample("incident.flat.parquet")]), expected);
+
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut text = String::new();
+    let compressed = fs::File::open(sample("incident.otlp.jsonl.gz")).expect("the sample");
+    flate2::read::MultiGzDecoder::new(compressed).read_to_string(&mut text).expect("gzip");
+    let lines: Vec<&str> = text.lines().collect();
+    let (first, second) = lines.split_at(lines.len() / 3);
+    let first = write(directory.path(), "first", first.join("\n").as_bytes());
+    let second = write(directory.path(), "second", second.join("\n").as_bytes());
+    assert_eq!(tables(&[&second, &first]), expected);
+
+    let canonical = directory.path().join("canonical.parquet").display().to_string();
+    assert_eq!(code(&tracescan(&["convert", &sample("incident.binpb.gz"), "-o", &canonical])), 0);
+    assert_eq!(tables(&[&canonical]), expected);
+}
+
+/// Everything that is planted is found, and nothing else is.
+#[test]
+fn findings_are_what_was_planted() {
+    let findings: Vec<Value> =
+        serde_json::from_str(tables(&[&sample("incident.flat.parquet")]).last().expect("findings")).expect("JSON");
+    let key = |row: &Value| {
+        let text = |name: &str| row[name].as_str().unwrap_or_default().to_owned();
+        let target = if row["detector"] == "sync-chain" { String::new() } else { text("target") };
+        (text("trace_id"), text("detector"), text("service"), target)
+    };
+    let found: BTreeSet<_> = findings.iter().map(key).collect();
+    let labels = fs::read_to_string(sample("incident.labels.jsonl")).expect("labels");
+    let labels = labels.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+    let planted: BTreeSet<_> = labels.filter(|label| label["kind"] == "planted").map(|label| key(&label)).collect();
+    assert!(planted.len() > 40);
+    assert_eq!(found, planted);
+
+    let healthy = tables(&[&sample("healthy.flat.parquet")]);
+    assert_eq!(healthy.last().map(|text| text.trim()), Some("[]"));
+}
+
+/// Exit codes say what happened, and what could be read is reported all the same.
+#[test]
+fn exit_codes() {
+    let incident = sample("incident.flat.parquet");
+    let healthy = sample("healthy.flat.parquet");
+    assert_eq!(code(&tracescan(&["analyze", &incident])), 0);
+    assert_eq!(code(&tracescan(&["analyze", &incident, "--fail-on", "any"])), 1);
+    assert_eq!(code(&tracescan(&["analyze", &healthy, "--fail-on", "any"])), 0);
+    assert_eq!(code(&tracescan(&["analyze", &incident, "--fail-on", "sync-chain", "--min-impact", "1h"])), 0);
+    assert_eq!(code(&tracescan(&["analyze", &incident, "--detector", "n-plus-two"])), 2);
+
+    let directory = tempfile::tempdir().expect("a directory");
+    let picture = write(directory.path(), "picture.png", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR");
+    let empty = write(directory.path(), "empty", b"");
+    let logs = write(directory.path(), "logs.json", br#"{"resourceLogs":[{"scopeLogs":[]}]}"#);
+    for (file, said) in [(&picture, "89 50 4e 47"), (&empty, "is empty"), (&logs, "looks like logs")] {
+        let output = tracescan(&["analyze", file]);
+        assert_eq!(code(&output), 2, "{file}");
+        assert!(stderr(&output).contains(said) && stderr(&output).contains(file.as_str()), "{}", stderr(&output));
+    }
+    assert_eq!(code(&tracescan(&["analyze", "--allow-empty", &empty])), 0);
+    let mixed = tracescan(&["analyze", &picture, &incident]);
+    assert_eq!(code(&mixed), 2);
+    assert!(stdout(&mixed).contains("6,001 in 211 traces"), "{}", stdout(&mixed));
+}
+
+/// A file that is cut anywhere never makes the program panic, and if something is lost the message names the file.
+#[test]
+fn cut_files_are_read_as_far_as_they_go() {
+    let directory = tempfile::tempdir().expect("a directory");
+    for name in ["incident.flat.parquet", "incident.otlp.jsonl.gz", "incident.binpb.gz"] {
+        let bytes = fs::read(sample(name)).expect("the sample");
+        for part in 0..12 {
+            let cut = write(directory.path(), "cut", &bytes[..bytes.len() * part / 12 + part]);
+            let output = tracescan(&["analyze", &cut]);
+            assert_eq!(code(&output), 2, "{name} {part}");
+            assert!(stderr(&output).contains(&cut) && !stderr(&output).contains("panicked"), "{}", stderr(&output));
+        }
+    }
+}
+
+/// Results for programs are valid, and a reader that stops early is no error.
+#[test]
+fn formats_for_programs() {
+    let incident = sample("incident.flat.parquet");
+    let json: Value =
+        serde_json::from_str(&stdout(&tracescan(&["analyze", &incident, "--format", "json"]))).expect("JSON");
+    assert_eq!(json["totals"]["spans"], 6001);
+    assert_eq!(json["tables"].as_object().map(|tables| tables.len()), Some(5));
+    let lines = stdout(&tracescan(&["analyze", &incident, "--format", "ndjson", "--top", "2"]));
+    assert_eq!(lines.lines().count(), 10);
+    for line in lines.lines() {
+        assert!(serde_json::from_str::<Value>(line).expect("JSON")["table"].is_string());
+    }
+    assert!(
+        stdout(&tracescan(&["analyze", &incident, "--format", "csv"]))
+            .starts_with("table,rank,pattern_id,caller_service")
+    );
+    assert!(stdout(&tracescan(&["analyze", &incident, "--format", "markdown"])).contains("| rank |"));
+
+    let mut child = Command::new(env!("CARGO_BIN_EXE_tracescan"))
+        .args(["analyze", &incident, "--format", "ndjson", "--top", "100000"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    let mut first = [0; 16];
+    child.stdout.take().expect("a pipe").read_exact(&mut first).expect("output");
+    let output = child.wait_with_output().expect("an end");
+    assert_eq!((code(&output), stderr(&output)), (0, String::new()));
+}
+
+/// The output directory holds a file for each table and run.json, and nothing else.
+#[test]
+fn output_files() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let out = directory.path().join("deep/out");
+    let output = tracescan(&["analyze", &sample("incident.flat.parquet"), "-o", &out.display().to_string()]);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let mut names: Vec<String> = fs::read_dir(&out)
+        .expect("a directory")
+        .map(|file| file.expect("a file").file_name().display().to_string())
+        .collect();
+    names.sort();
+    let mut expected: Vec<String> = TABLES.iter().map(|table| format!("{table}.parquet")).collect();
+    expected.push("run.json".to_owned());
+    expected.sort();
+    assert_eq!(names, expected);
+    let run: Value = serde_json::from_str(&fs::read_to_string(out.join("run.json")).expect("run.json")).expect("JSON");
+    assert_eq!(run["totals"]["spans"], 6001);
+    assert_eq!(run["inputs"][0]["spans"], 6001);
+    assert_eq!(run["settings"]["n-plus-one"]["max_calls"], 5);
+    for key in ["version", "arguments", "settings", "inputs", "totals", "quality", "phases", "peak_memory_bytes"] {
+        assert!(!run[key].is_null(), "{key}");
+    }
+}
+
+/// Detectors and thresholds are chosen by options and by the configuration file; the option wins.
+#[test]
+fn settings() {
+    let incident = sample("incident.flat.parquet");
+    let count = |args: &[&str]| {
+        let all: Vec<&str> = args.iter().copied().chain([incident.as_str()]).collect();
+        serde_json::from_str::<Vec<Value>>(tables_of_detectors(&all).last().expect("findings")).expect("JSON").len()
+    };
+    let all = count(&["--detector", "n-plus-one"]);
+    assert!(all > count(&["--detector", "n-plus-one", "--max-calls", "12"]));
+    let directory = tempfile::tempdir().expect("a directory");
+    let config =
+        write(directory.path(), "tracescan.toml", b"detector = [\"n-plus-one\"]\n[n-plus-one]\nmax_calls = 1000\n");
+    assert_eq!(count(&["--config", &config]), 0);
+    assert_eq!(count(&["--config", &config, "--max-calls", "5"]), all);
+    let wrong = write(directory.path(), "wrong.toml", b"[n-plus-one]\nmax_call = 5\n");
+    let output = tracescan(&["analyze", "--config", &wrong, &incident]);
+    assert_eq!(code(&output), 2);
+    assert!(stderr(&output).contains("max_call"), "{}", stderr(&output));
+}
+
+/// Findings alone: with detectors left out, their tables are not written.
+fn tables_of_detectors(args: &[&str]) -> Vec<String> {
+    let directory = tempfile::tempdir().expect("a directory");
+    let out = directory.path().display().to_string();
+    let all: Vec<&str> = ["analyze", "--table-format", "json", "--output", &out].iter().chain(args).copied().collect();
+    let output = tracescan(&all);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    vec![fs::read_to_string(directory.path().join("findings.json")).expect("findings")]
+}
+
+/// One trace as JSON: the sections of every root follow each other without gap and add up to its duration.
+#[test]
+fn trace_as_json() {
+    let incident = sample("incident.flat.parquet");
+    let labels = fs::read_to_string(sample("incident.labels.jsonl")).expect("labels");
+    let ids: BTreeSet<String> = labels
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).expect("JSON")["trace_id"].as_str().expect("an id").to_owned())
+        .collect();
+    for id in ids.iter().take(12) {
+        let output = tracescan(&["trace", &incident, id, "--format", "json"]);
+        assert_eq!(code(&output), 0, "{}", stderr(&output));
+        let trace: Value = serde_json::from_str(&stdout(&output)).expect("JSON");
+        assert_eq!(trace["trace_id"], id.as_str());
+        for root in trace["roots"].as_array().expect("roots") {
+            let time =
+                |section: &Value, key: &str| section[key].as_str().expect("a string").parse::<i64>().expect("ns");
+            let sections = root["sections"].as_array().expect("sections");
+            for pair in sections.windows(2) {
+                assert_eq!(time(&pair[0], "end_unix_nano"), time(&pair[1], "start_unix_nano"));
+            }
+            let total: i64 =
+                sections.iter().map(|section| time(section, "end_unix_nano") - time(section, "start_unix_nano")).sum();
+            assert_eq!(Some(total), root["duration_ns"].as_i64());
+        }
+    }
+    let unknown = tracescan(&["trace", &incident, "1234"]);
+    assert_eq!(code(&unknown), 2);
+    assert!(stderr(&unknown).contains("is not among the 211 traces"), "{}", stderr(&unknown));
+}
+
+/// Every detector is explained, with its thresholds and columns.
+#[test]
+fn explain() {
+    let list = stdout(&tracescan(&["explain"]));
+    for name in ["n-plus-one", "sync-chain", "retry-storm", "failure-amplification", "latency-attribution"] {
+        assert!(list.contains(name));
+        let text = stdout(&tracescan(&["explain", name]));
+        assert!(text.contains("## When it is wrong") && text.contains("example_trace_id"), "{text}");
+    }
+    assert!(stdout(&tracescan(&["explain", "n-plus-one"])).contains("max_calls"));
+}
+
+/// Names from traces cannot steer the terminal that they are printed on.
+#[test]
+fn names_are_made_harmless() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let line = r#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"0102030405060708090a0b0c0d0e0f10","spanId":"0102030405060708","name":"evil\u001b[31m\nname","startTimeUnixNano":"1700000000000000000","endTimeUnixNano":"1700000001000000000"}]}]}]}"#;
+    let file = write(directory.path(), "evil.jsonl", line.as_bytes());
+    let output = tracescan(&["analyze", &file]);
+    assert_eq!(code(&output), 0);
+    assert!(stdout(&output).contains("evil") && !stdout(&output).contains('\u{1b}'));
+}
+
+/// A dump can come through a pipe.
+#[test]
+fn standard_input() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_tracescan"))
+        .args(["analyze", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    let bytes = fs::read(sample("incident.otlp.jsonl.gz")).expect("the sample");
+    child.stdin.take().expect("a pipe").write_all(&bytes).expect("a reader");
+    let output = child.wait_with_output().expect("an end");
+    assert_eq!(code(&output), 0);
+    assert!(stdout(&output).contains("6,001 in 211 traces"));
+}
+
+/// The same seed gives the same bytes.
+#[test]
+fn generate_is_repeatable() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let make = |name: &str| {
+        let path = directory.path().join(name).display().to_string();
+        let output = tracescan(&["generate", "--spans", "2000", "--seed", "5", "-o", &path]);
+        assert_eq!(code(&output), 0, "{}", stderr(&output));
+        fs::read(path).expect("the dump")
+    };
+    assert_eq!(make("a.otlp.jsonl"), make("b.otlp.jsonl"));
+    assert_eq!(make("a.flat.parquet"), make("b.flat.parquet"));
+    assert_eq!(fs::read_dir(directory.path()).expect("a directory").count(), 4);
+}

@@ -179,6 +179,9 @@ impl SpanSink for FrameBuilder {
     fn span(&mut self, origin: &Origin<'_>, span: &SpanRecord<'_>, offset: u64) {
         let (signature, arguments) =
             self.signature(&origin.service_name(), &span.name, span.kind, span.status, |slots| {
+                if let Some(ref_type) = span.ref_type_of_parent_link() {
+                    slots.put(Attribute::RefType, 0, &ref_type);
+                }
                 for attribute in &span.attributes {
                     if let Some((known, rank)) = attribute_of_key(&attribute.key) {
                         slots.put(known, rank, &attribute.value.to_text());

@@ -22,7 +22,7 @@ use parquet::file::properties::WriterProperties;
 use parquet::schema::types::ColumnPath;
 use serde_json::{Map, Value as Json};
 
-use super::record::{KeyValue, Origin, SpanRecord};
+use super::record::{KeyValue, Origin, REF_TYPE, SpanRecord};
 use super::schema::Attribute;
 
 /// Key of the format's version in the file's metadata.
@@ -37,7 +37,7 @@ const ALSO_PROMOTED: [&str; 4] =
 /// Span attributes that have a column of their name, which holds the value of exactly that key as text: all spellings of
 /// the attributes that the analysis asks for.
 ///
-/// `exception.type` is also taken from an event named `exception`.
+/// `exception.type` is also taken from an event named `exception`, `opentracing.ref_type` from a link to the parent.
 fn promoted() -> impl Iterator<Item = &'static str> {
     let recorded = Attribute::ALL.iter().filter(|&&attribute| attribute != Attribute::UrlHost);
     recorded.flat_map(|attribute| attribute.aliases()).copied().chain(ALSO_PROMOTED)
@@ -150,6 +150,7 @@ impl<W: Write + Send> CanonicalWriter<W> {
             }
         }
         self.promote_exception(span);
+        self.promote_ref_type(span);
         self.events.append_option((!span.events.is_empty()).then(|| events_as_json(span)));
         self.links.append_option((!span.links.is_empty()).then(|| links_as_json(span)));
         self.rows += 1;
@@ -173,6 +174,17 @@ impl<W: Write + Send> CanonicalWriter<W> {
             exceptions.flat_map(|event| &event.attributes).filter(|attribute| attribute.key == EXCEPTION_TYPE);
         if let Some(last) = types.next_back() {
             self.promote(column, &last.value.to_text());
+        }
+    }
+
+    /// How a link says that the span refers to its parent, unless the span has the attribute itself.
+    fn promote_ref_type(&mut self, span: &SpanRecord<'_>) {
+        let column = self.promoted_by_key[REF_TYPE];
+        if !span.links.is_empty()
+            && self.promoted[column].len() <= self.rows
+            && let Some(ref_type) = span.ref_type_of_parent_link()
+        {
+            self.promote(column, &ref_type);
         }
     }
 

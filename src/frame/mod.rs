@@ -19,7 +19,8 @@ pub(crate) use canonical::{VERSION as CANONICAL_VERSION, VERSION_KEY as CANONICA
 pub use columns::{Frame, TraceRows};
 pub use ids::{SignatureId, SpanId, Symbol, TraceId};
 pub use record::{
-    Event, KeyValue, Link, Origin, SkipReason, SpanKind, SpanRecord, SpanSink, StatusCode, UNKNOWN_SERVICE, Value,
+    Event, KeyValue, Link, Origin, REF_TYPE, SkipReason, SpanKind, SpanRecord, SpanSink, StatusCode, UNKNOWN_SERVICE,
+    Value,
 };
 pub use schema::{ATTRIBUTE_COUNT, Attribute, attribute_of_key};
 pub use signatures::{Signature, Signatures};

@@ -252,6 +252,18 @@ pub struct SpanRecord<'a> {
     pub links: Vec<Link<'a>>,
 }
 
+/// The attribute by which OpenTracing says how a span refers to its parent; on the span, or on a link to the parent.
+pub const REF_TYPE: &str = "opentracing.ref_type";
+
+impl SpanRecord<'_> {
+    /// How a link to the parent says that the span refers to it.
+    pub fn ref_type_of_parent_link(&self) -> Option<Cow<'_, str>> {
+        let to_parent = self.links.iter().filter(|link| link.span_id == self.parent_span_id);
+        let mut ref_types = to_parent.flat_map(|link| &link.attributes).filter(|attribute| attribute.key == REF_TYPE);
+        ref_types.next_back().map(|attribute| attribute.value.to_text())
+    }
+}
+
 /// Why a span, a message or a line was left out. The names are keys of `skipped` in `run.json`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum SkipReason {
@@ -297,7 +309,7 @@ pub trait SpanSink {
     /// Takes notice of something that was left out.
     fn skip(&mut self, reason: SkipReason, offset: u64);
 
-    /// Whether everything is wanted. Otherwise decoders may leave out links, events but for those named `exception`, and
+    /// Whether everything is wanted. Otherwise decoders may leave out links without [`REF_TYPE`], events but for those named `exception`, and
     /// attributes that [`attribute_of_key`](super::attribute_of_key) does not know.
     fn wants_everything(&self) -> bool {
         false

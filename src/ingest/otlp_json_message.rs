@@ -217,7 +217,7 @@ impl<'de> Message<'de> for Span<'de> {
                 let wanted = |event: &Event<'_>| self.wanted.everything || event.name == "exception";
                 record.events = events.into_iter().map(|event| event.0).filter(wanted).collect();
             }
-            "links" if self.wanted.everything => {
+            "links" => {
                 let mut links: Vec<ReadLink<'de>> = Vec::new();
                 map.next_value_seed(List { list: &mut links, malformed: &mut 0, wanted: self.wanted })?;
                 self.opaque_ids += links.iter().map(|link| link.opaque_ids).sum::<u64>();

@@ -13,8 +13,8 @@ use opentelemetry_proto::tonic::common::v1 as common;
 use prost::Message as _;
 
 use crate::frame::{
-    Event, KeyValue, Link, Origin, SkipReason, SpanId, SpanKind, SpanRecord, SpanSink as _, StatusCode, TraceId, Value,
-    attribute_of_key, unusable,
+    Event, KeyValue, Link, Origin, REF_TYPE, SkipReason, SpanId, SpanKind, SpanRecord, SpanSink as _, StatusCode,
+    TraceId, Value, attribute_of_key, unusable,
 };
 
 use super::byte_stream::ByteStream;
@@ -289,7 +289,9 @@ fn read_span<'a>(message: &'a [u8], span: &mut SpanRecord<'a>, everything: bool)
                 span.attributes.extend(read_attribute(attribute));
             }
             (11, Field::Bytes(event)) => span.events.extend(read_event(event, everything)),
-            (13, Field::Bytes(link)) if everything => span.links.push(read_link(link)),
+            (13, Field::Bytes(link)) if everything || memchr::memmem::find(link, REF_TYPE.as_bytes()).is_some() => {
+                span.links.push(read_link(link));
+            }
             (15, Field::Bytes(status)) => {
                 for (number, field) in Fields::of(status).flatten() {
                     match (number, field) {

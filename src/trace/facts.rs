@@ -5,7 +5,7 @@ use crate::frame::{
 };
 
 use super::error_class::{ErrorClass, RpcStatus, classify};
-use super::target::{Attributes, Class, Services, Target};
+use super::target::{Attributes, Class, HTTP_METHODS, Services, Target};
 use super::uncounted::UncountedCalls;
 
 /// What a signature tells.
@@ -162,7 +162,7 @@ fn facts_of(
     let class = attributes.class();
     let (target, target_kind) = attributes.target(class, services);
     let (call_operation, is_query) = attributes.operation(class);
-    let method = attributes.get(A::HttpMethod).unwrap_or_default().to_ascii_uppercase();
+    let method = attributes.http_method().unwrap_or_default();
     let operation = name_template(name);
     let (entry_operation, entry_operation_is_bare) = entry_operation(&attributes, &operation, &method);
 
@@ -243,13 +243,12 @@ fn entry_operation(attributes: &Attributes<'_>, operation: &str, method: &str) -
 
 /// Whether a name is only an HTTP method, a wildcard, or both.
 fn is_method_or_wildcard(name: &str) -> bool {
-    const METHODS: [&str; 11] =
-        ["HTTP", "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "_OTHER"];
+    let is_method =
+        |word: &str| HTTP_METHODS.iter().chain(&["HTTP", "_OTHER"]).any(|method| method.eq_ignore_ascii_case(word));
     !name.is_empty()
-        && name.split_whitespace().all(|word| {
-            METHODS.iter().any(|method| method.eq_ignore_ascii_case(word))
-                || word.trim_matches(['/', '*']).is_empty() && word.contains('*')
-        })
+        && name
+            .split_whitespace()
+            .all(|word| is_method(word) || word.trim_matches(['/', '*']).is_empty() && word.contains('*'))
 }
 
 fn is_sql_system(system: &str) -> bool {

@@ -41,6 +41,10 @@ impl TargetKind {
     }
 }
 
+/// The methods that HTTP registers and instrumentations use as span names.
+pub(super) const HTTP_METHODS: [&str; 9] =
+    ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"];
+
 /// What a call reaches: a name and a kind.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct Target {
@@ -166,13 +170,27 @@ impl<'a> Attributes<'a> {
 
     fn messaging(&self, caller: &str) -> Option<String> {
         let system = self.get(Attribute::MessagingSystem);
-        let template = self.get(Attribute::MessagingDestinationTemplate);
-        let temporary = self.get(Attribute::MessagingTemporary).is_some_and(|value| value == "true");
-        let destination = template.or_else(|| self.get(Attribute::MessagingDestination).filter(|_| !temporary));
+        let destination = self.destination();
         if let Some(destination) = destination {
             return Some(system.into_iter().chain([destination]).collect::<Vec<_>>().join("/"));
         }
         self.host().map(|host| host.keyed_with(caller)).or_else(|| system.map(str::to_owned))
+    }
+
+    /// Topic or queue, unless its name is made up for one conversation.
+    fn destination(&self) -> Option<&'a str> {
+        let is_temporary = self.get(Attribute::MessagingTemporary) == Some("true");
+        let named = || self.get(Attribute::MessagingDestination).filter(|_| !is_temporary);
+        self.get(Attribute::MessagingDestinationTemplate).or_else(named)
+    }
+
+    /// The HTTP method, upper case: as recorded, else the span's name if that begins with one.
+    pub(super) fn http_method(&self) -> Option<String> {
+        let recorded = self.get(Attribute::HttpMethod);
+        let name = self.symbols.resolve(self.signature.name);
+        let first_word = || name.split_whitespace().find(|word| !word.eq_ignore_ascii_case("HTTP"));
+        let named = || first_word().filter(|word| HTTP_METHODS.iter().any(|method| method.eq_ignore_ascii_case(word)));
+        recorded.or_else(named).map(str::to_ascii_uppercase)
     }
 
     fn function(&self) -> Option<String> {
@@ -227,18 +245,12 @@ impl<'a> Attributes<'a> {
                 _ => (by_name(), false),
             },
             Class::Messaging => {
-                let destination =
-                    self.get(A::MessagingDestinationTemplate).or_else(|| self.get(A::MessagingDestination));
-                match (self.get(A::MessagingOperation), destination) {
-                    (Some(operation), Some(destination)) => {
-                        (name_template(&format!("{operation} {destination}")), false)
-                    }
-                    _ => (by_name(), false),
-                }
+                let words: Vec<&str> = self.get(A::MessagingOperation).into_iter().chain(self.destination()).collect();
+                (if words.is_empty() { by_name() } else { name_template(&words.join(" ")) }, false)
             }
             Class::Http => {
                 let path = self.get(A::UrlTemplate).or_else(|| self.get(A::HttpRoute)).or_else(|| self.get(A::UrlPath));
-                match (self.get(A::HttpMethod), path) {
+                match (self.http_method(), path) {
                     (Some(method), Some(path)) => (format!("{method} {path}"), false),
                     (None, Some(path)) => (path.to_owned(), false),
                     _ => (by_name(), false),

@@ -107,6 +107,19 @@ fn writers_are_read() {
         ("tempo/pkg_tempopb_trace.json", 1, 1, 0),
         ("tempo/servicegraphs_trace-with-queue-database.json", 19, 1, 0),
         ("tempo/servicegraphs_trace-with-failed-requests.json", 15, 1, 3),
+        ("jaeger/anonymizer_trace_success.json", 2, 1, 1),
+        ("jaeger/es_01.json", 1, 1, 1),
+        ("jaeger/es_01_as_otlp.json", 1, 1, 1),
+        ("jaeger/es_01_string_tags.json", 1, 1, 1),
+        ("jaeger/integration_example_trace.json", 5, 1, 0),
+        ("jaeger/integration_link_attributes_trace.json", 1, 1, 0),
+        ("jaeger/otlp2jaeger-in.json", 2, 1, 0),
+        ("jaeger/otlp2jaeger-out.json", 2, 1, 0),
+        ("zipkin/ascend.json", 8, 1, 0),
+        ("zipkin/messaging-kafka.json", 28, 1, 3),
+        ("zipkin/simple-db-p6.json", 5, 1, 0),
+        ("zipkin/skew.json", 4, 1, 0),
+        ("zipkin/smartthings-oauth-authorization.json", 175, 1, 2),
         ("otlp2parquet/testdata/trace.json", 2, 1, 0),
         ("otlp2parquet/testdata/trace.pb", 2, 1, 0),
         ("otlp2parquet/testdata/traces.jsonl", 19, 19, 0),
@@ -123,6 +136,14 @@ fn writers_are_read() {
 /// JSON and protobuf of the same spans differ in nothing.
 #[test]
 fn encodings_agree() {
+    for pair in [
+        ["jaeger/es_01.json", "jaeger/es_01_as_otlp.json"],
+        ["jaeger/es_01_string_tags.json", "jaeger/es_01_as_otlp.json"],
+        ["jaeger/otlp2jaeger-in.json", "jaeger/otlp2jaeger-out.json"],
+    ] {
+        let [Some(one), Some(other)] = pair.map(|name| shared(&format!("formats/{name}"))) else { return };
+        assert_eq!(read_whole(&one).0.texts, read_whole(&other).0.texts, "{pair:?}");
+    }
     for name in ["trace", "traces"] {
         let Some(json) = shared(&format!(
             "formats/otlp2parquet/testdata/{name}.{}",

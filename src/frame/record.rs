@@ -283,6 +283,10 @@ pub enum SkipReason {
     OtherSignal,
     /// JSON or a message that holds nothing known.
     UnknownContent,
+    /// A span in a format that is known and not read.
+    UnsupportedFormat,
+    /// A record that says the rest of a span of which another record was read: nothing is lost.
+    JoinedRecord,
 }
 
 impl SkipReason {
@@ -297,6 +301,8 @@ impl SkipReason {
             Self::Truncated => "truncated",
             Self::OtherSignal => "other_signal",
             Self::UnknownContent => "unknown_content",
+            Self::UnsupportedFormat => "unsupported_format",
+            Self::JoinedRecord => "joined_record",
         }
     }
 }

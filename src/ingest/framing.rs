@@ -10,7 +10,7 @@ use super::byte_stream::ByteStream;
 use super::container::{Compression, MAX_EXPANSION, decompress_slice, looks_like_json, text_start};
 use super::error::IngestError;
 use super::intake::Intake;
-use super::{otlp_json, otlp_proto};
+use super::{json_stream, otlp_proto};
 
 /// The largest message that is held in memory.
 pub(crate) const MAX_MESSAGE_BYTES: usize = 1 << 30;
@@ -182,7 +182,7 @@ fn read_message(message: &[u8], offset: u64, verbatim: bool, intake: &mut Intake
         otlp_proto::read_slice(message, offset, verbatim, intake);
         OTLP_PROTO
     } else {
-        otlp_json::read_slice(message, offset, verbatim, intake);
+        json_stream::read_slice(message, offset, verbatim, intake);
         OTLP_JSON
     }
 }

@@ -8,6 +8,7 @@ use crate::frame::{FIRST_OFFSETS, Origin, SkipReason, Skipped, SpanRecord, SpanS
 
 use super::Progress;
 use super::error::{IngestError, IngestWarning};
+use super::zipkin_json;
 
 /// How many faults of one input are told one by one.
 const MAX_ERRORS: usize = 10;
@@ -27,6 +28,8 @@ pub(crate) struct Tally {
     pub(crate) unknown_keys: Option<String>,
     /// The format of the first message, where only messages tell it.
     pub(crate) format: Option<&'static str>,
+    /// Zipkin's records, which wait for the end of the input.
+    pub(crate) zipkin: zipkin_json::Held,
 }
 
 impl Tally {
@@ -35,6 +38,13 @@ impl Tally {
         let (path, offset, count) = match &error {
             IngestError::Malformed { path, offset, .. } => (path, *offset, 1),
             IngestError::MoreMalformed { path, offset, count } => (path, *offset, *count),
+            IngestError::Unsupported { what, .. } => {
+                let is_same = |known: &IngestError| matches!(known, IngestError::Unsupported { what: known, .. } if known == what);
+                if !self.errors.iter().any(is_same) {
+                    self.errors.push(error);
+                }
+                return;
+            }
             _ => return self.errors.push(error),
         };
         let is_full = self.errors.len() >= MAX_ERRORS;
@@ -57,6 +67,7 @@ impl Tally {
         later.errors.into_iter().for_each(|error| self.fail(error));
         self.unknown_keys = self.unknown_keys.take().or(later.unknown_keys);
         self.format = self.format.or(later.format);
+        self.zipkin.add(later.zipkin);
     }
 
     /// What the user should know although nothing failed.
@@ -117,6 +128,11 @@ impl<'a> Intake<'a> {
         Self { path, sink, meter, told_spans: 0, tally: Tally::default() }
     }
 
+    /// Goes on where `tally` stopped.
+    pub(crate) fn resume(path: &'a Path, sink: &'a mut dyn SpanSink, meter: &'a Meter<'a>, tally: Tally) -> Self {
+        Self { path, sink, meter, told_spans: tally.spans, tally }
+    }
+
     /// The input.
     pub(crate) fn path(&self) -> &'a Path {
         self.path
@@ -145,6 +161,20 @@ impl<'a> Intake<'a> {
     pub(crate) fn too_large(&mut self, offset: u64, limit: usize) {
         self.skip(SkipReason::MalformedMessage, offset);
         self.fail(IngestError::TooLarge { path: self.path.to_owned(), offset, limit: limit as u64 });
+    }
+
+    /// Counts a part that is of no known kind. `keys` says what it has.
+    pub(crate) fn unknown(&mut self, keys: &str, offset: u64) {
+        self.tally.unknown_keys.get_or_insert_with(|| keys.to_owned());
+        self.skip(SkipReason::UnknownContent, offset);
+    }
+
+    /// Counts a span of a format that is known and not read, and says so once.
+    pub(crate) fn unsupported(&mut self, what: &str, advice: &str, offset: u64) {
+        self.skip(SkipReason::UnsupportedFormat, offset);
+        let error =
+            IngestError::Unsupported { path: self.path.to_owned(), what: what.to_owned(), advice: advice.to_owned() };
+        self.fail(error);
     }
 
     /// Notes a failure.

@@ -23,6 +23,8 @@ pub(super) struct ResourceSpans<'a> {
     pub(super) malformed: u64,
     /// Whether it holds logs, metrics or profiles.
     pub(super) is_other_signal: bool,
+    /// Whether it is one span that has its resource within itself.
+    pub(super) is_span: bool,
     wanted: Wanted,
 }
 
@@ -93,7 +95,14 @@ fn is_scope_spans_key(key: &str) -> bool {
 impl ResourceSpans<'_> {
     /// Nothing yet.
     pub(super) fn new(wanted: Wanted) -> Self {
-        Self { resource_attributes: Vec::new(), scopes: Vec::new(), malformed: 0, is_other_signal: false, wanted }
+        Self {
+            resource_attributes: Vec::new(),
+            scopes: Vec::new(),
+            malformed: 0,
+            is_other_signal: false,
+            is_span: false,
+            wanted,
+        }
     }
 }
 
@@ -108,6 +117,7 @@ impl<'de> Message<'de> for ResourceSpans<'de> {
             Ok(())
         } else {
             self.is_other_signal |= is_other_signal_key(key);
+            self.is_span |= matches!(key, "spanId" | "span_id");
             ignore(map)
         }
     }
@@ -120,7 +130,7 @@ struct Resource<'a> {
 impl<'de> Message<'de> for Resource<'de> {
     fn field<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
         match key {
-            "attributes" => map.next_value_seed(Attributes { list: &mut self.attributes, depth: 0, all: true }),
+            "attributes" => map.next_value_seed(Attributes::all(&mut self.attributes)),
             _ => ignore(map),
         }
     }
@@ -162,7 +172,7 @@ impl<'de> Message<'de> for Scope<'_, 'de> {
             "version" => self.0.version = Scalar::next(map)?.into_text(),
             "attributes" => {
                 self.0.attributes.clear();
-                map.next_value_seed(Attributes { list: &mut self.0.attributes, depth: 0, all: true })?;
+                map.next_value_seed(Attributes::all(&mut self.0.attributes))?;
             }
             _ => ignore(map)?,
         }
@@ -262,7 +272,7 @@ impl<'de> Message<'de> for ReadEvent<'de> {
             "name" => self.0.name = Scalar::next(map)?.into_text(),
             "attributes" => {
                 self.0.attributes.clear();
-                map.next_value_seed(Attributes { list: &mut self.0.attributes, depth: 0, all: true })?;
+                map.next_value_seed(Attributes::all(&mut self.0.attributes))?;
             }
             _ => ignore(map)?,
         }
@@ -289,7 +299,7 @@ impl<'de> Message<'de> for ReadLink<'de> {
             "traceState" | "trace_state" => self.link.trace_state = Scalar::next(map)?.into_text(),
             "attributes" => {
                 self.link.attributes.clear();
-                map.next_value_seed(Attributes { list: &mut self.link.attributes, depth: 0, all: true })?;
+                map.next_value_seed(Attributes::all(&mut self.link.attributes))?;
             }
             _ => ignore(map)?,
         }
@@ -310,11 +320,18 @@ fn next_span_id<'de, A: MapAccess<'de>>(map: &mut A, opaque_ids: &mut u64) -> Re
 }
 
 /// A list of attributes: an array of `{"key":…,"value":…}`, or an object.
-struct Attributes<'l, 'a> {
+pub(super) struct Attributes<'l, 'a> {
     list: &'l mut Vec<KeyValue<'a>>,
     depth: usize,
     /// Whether attributes are wanted that the analysis does not ask for.
     all: bool,
+}
+
+impl<'l, 'a> Attributes<'l, 'a> {
+    /// Appends all attributes to `list`.
+    pub(super) fn all(list: &'l mut Vec<KeyValue<'a>>) -> Self {
+        Self { list, depth: 0, all: true }
+    }
 }
 
 impl<'de> DeserializeSeed<'de> for Attributes<'_, 'de> {
@@ -381,8 +398,15 @@ impl<'de> Message<'de> for ReadAttribute<'de> {
 }
 
 /// An attribute's value: `{"stringValue":…}` and its like, or the value itself.
-struct AnyValue {
+pub(super) struct AnyValue {
     depth: usize,
+}
+
+impl AnyValue {
+    /// A value that is in no other.
+    pub(super) fn top() -> Self {
+        Self { depth: 0 }
+    }
 }
 
 impl<'de> DeserializeSeed<'de> for AnyValue {

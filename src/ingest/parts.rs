@@ -16,7 +16,7 @@ use super::byte_stream::ByteStream;
 use super::container::Content;
 use super::framing;
 use super::intake::{Intake, Meter, Tally};
-use super::{otlp_json, otlp_proto};
+use super::{json_stream, otlp_proto, zipkin_json};
 
 /// How large a part is, unless a message is larger.
 const PART_BYTES: usize = 1 << 20;
@@ -56,21 +56,31 @@ pub(crate) fn read(
         let decode_all = || -> Vec<Tally> { batch.into_par_iter().zip(builders.par_iter_mut()).map(decode).collect() };
         let (tallies, next) = rayon::join(decode_all, || next_batch(stream, content));
         tallies.into_iter().for_each(|part| tally.add(part));
+        if tally.zipkin.is_full() {
+            let mut intake = Intake::resume(path, &mut builders[0], meter, std::mem::take(&mut tally));
+            zipkin_json::release(&mut intake);
+            tally = intake.tally;
+        }
         batch = next;
     }
-    let mut intake = Intake::new(path, &mut builders[0], meter);
-    read_as(content, stream, &mut intake);
-    intake.tell_progress();
-    tally.add(intake.tally);
+    let mut intake = Intake::resume(path, &mut builders[0], meter, tally);
+    read_to_end(content, stream, &mut intake);
+    let tally = intake.tally;
     (builders, tally)
 }
 
-/// Reads all of `stream` as what it holds.
-pub(crate) fn read_as(content: Content, stream: &mut ByteStream, intake: &mut Intake<'_>) {
+/// Reads all of `stream` as what it holds, and hands on what has waited for the end.
+pub(crate) fn read_to_end(content: Content, stream: &mut ByteStream, intake: &mut Intake<'_>) {
+    read_as(content, stream, intake);
+    zipkin_json::release(intake);
+    intake.tell_progress();
+}
+
+fn read_as(content: Content, stream: &mut ByteStream, intake: &mut Intake<'_>) {
     match content {
         Content::Framed(framing) => framing::read_stream(stream, framing, intake),
         Content::Proto => otlp_proto::read_stream(stream, intake),
-        _ => otlp_json::read_stream(stream, intake),
+        _ => json_stream::read_stream(stream, intake),
     }
 }
 

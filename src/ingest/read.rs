@@ -117,8 +117,7 @@ struct Records<'a>(&'a mut dyn SpanSink);
 impl Target for Records<'_> {
     fn messages(&mut self, content: Content, stream: &mut ByteStream, path: &Path, meter: &Meter<'_>) -> Tally {
         let mut intake = Intake::new(path, self.0, meter);
-        parts::read_as(content, stream, &mut intake);
-        intake.tell_progress();
+        parts::read_to_end(content, stream, &mut intake);
         intake.tally
     }
 
@@ -298,7 +297,7 @@ fn read_stream(
 
 fn report_messages(content: Content, tally: Tally, input: &Input, report: &mut InputReport) {
     report.format = match content {
-        Content::Json | Content::Empty => framing::OTLP_JSON,
+        Content::Json | Content::Empty => tally.format.unwrap_or(framing::OTLP_JSON),
         _ => tally.format.unwrap_or(framing::OTLP_PROTO),
     };
     report.warnings.extend(tally.warnings(&input.path));
@@ -311,7 +310,7 @@ fn report_messages(content: Content, tally: Tally, input: &Input, report: &mut I
         let error = IngestError::Unsupported {
             path: input.path.clone(),
             what: format!("JSON or protobuf without spans (its keys: {keys})"),
-            advice: "give OTLP, whose JSON has the key resourceSpans".to_owned(),
+            advice: "give OTLP (whose JSON has the key resourceSpans), Jaeger or Zipkin".to_owned(),
         };
         report.format = "unknown";
         report.skipped = Skipped::default();

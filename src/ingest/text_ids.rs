@@ -34,6 +34,27 @@ pub(crate) fn span_id(text: &str) -> TextId<SpanId> {
     TextId { id: SpanId(u64::from_be_bytes(id)), is_hash }
 }
 
+/// The trace id that `text` spells in hexadecimal, leading zeros missing or not, as Jaeger and Zipkin write it: some
+/// such texts could be taken for base64.
+pub(crate) fn hex_trace_id(text: &str) -> TextId<TraceId> {
+    let (id, is_hash) = bytes_of_hex::<16>(text);
+    TextId { id: TraceId(id), is_hash }
+}
+
+/// The span id that `text` spells in hexadecimal, like [`hex_trace_id`].
+pub(crate) fn hex_span_id(text: &str) -> TextId<SpanId> {
+    let (id, is_hash) = bytes_of_hex::<8>(text);
+    TextId { id: SpanId(u64::from_be_bytes(id)), is_hash }
+}
+
+fn bytes_of_hex<const N: usize>(text: &str) -> ([u8; N], bool) {
+    let text = text.trim().as_bytes();
+    match hex(text) {
+        Some(id) => (id, false),
+        None => (hash(text), true),
+    }
+}
+
 fn bytes_of_text<const N: usize>(text: &str) -> ([u8; N], bool) {
     let text = text.trim().as_bytes();
     if text.len() == 2 * N

@@ -13,8 +13,8 @@ use arrow::datatypes::{
 };
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 
-use super::json::{attributes_of_json, parse_object};
 use crate::frame::{KeyValue, Value};
+use crate::ingest::json_attributes::{attributes_of_json, parse_object};
 
 /// The value at `row`. Bytes that are text come as text.
 pub(super) fn value_at(array: &dyn Array, row: usize) -> Value<'_> {

@@ -9,9 +9,9 @@ use serde_json::Value as Json;
 
 use super::cells::{attributes_at, list_at, text_at};
 use super::ids::{Id, id_at, of_text};
-use super::json::{attributes_of_json, value_of_json};
 use super::times::{Unit, read_times, time_of_text};
 use crate::frame::{Event, KeyValue, Link};
+use crate::ingest::json_attributes::{attributes_of_json, value_of_json};
 
 /// The columns of one batch that hold events, as far as the table has them.
 #[derive(Debug, Default)]

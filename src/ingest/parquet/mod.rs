@@ -11,7 +11,6 @@ mod columnar;
 mod dialect;
 mod events;
 mod ids;
-mod json;
 mod records;
 mod source;
 mod table;

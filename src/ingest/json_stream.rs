@@ -1,10 +1,10 @@
-//! OTLP JSON: a stream of JSON values, one to a line, pretty-printed, or with nothing between them.
+//! A stream of JSON values, one to a line, pretty-printed, or with nothing between them.
 //!
-//! The envelope (`resourceSpans`, `batches`, `trace`, `result`, arrays, or none) is walked here, so that only one
-//! ResourceSpans is held at a time however large the document is; each ResourceSpans is then read by
-//! [`otlp_json_message`](super::otlp_json_message). A ResourceSpans that does not parse costs itself: what can be mended
-//! or read before the fault is used, and reading goes on after it, or, if its end cannot be told, at the next line that
-//! begins a document.
+//! The envelopes (`resourceSpans`, `batches`, `data`, `hits`, arrays, or none) are walked here, so that only one
+//! document (a ResourceSpans of OTLP, a trace or span of Jaeger, a record of Zipkin) is held at a time however large the
+//! stream is. Which of them an object is, is told by its keys. A document that does not parse costs itself: what can be
+//! mended or read before the fault is used, and reading goes on after it, or, if its end cannot be told, at the next line
+//! that begins a document.
 
 use serde::de::{DeserializeSeed, IgnoredAny};
 
@@ -12,17 +12,21 @@ use crate::frame::{Origin, SkipReason, SpanSink as _};
 
 use super::byte_stream::ByteStream;
 use super::damaged_json::{self, Extent};
-use super::framing::MAX_MESSAGE_BYTES;
+use super::framing::{MAX_MESSAGE_BYTES, OTLP_JSON};
 use super::intake::Intake;
 use super::lenient_json::{Fill, Text, Wanted};
 use super::otlp_json_message::{ResourceSpans, ScopeSpans, is_other_signal_key, is_resource_spans_key};
 use super::position::Position;
+use super::{jaeger_json, span_document, zipkin_json};
 
 /// How much text is taken at once.
 const CHUNK_BYTES: usize = 1 << 20;
 
 /// How many arrays and objects may enclose a ResourceSpans.
 const MAX_ENVELOPES: usize = 16;
+
+/// How many keys of an object are remembered to tell what it is.
+const MAX_UNKNOWN_KEYS: usize = 16;
 
 /// How much text may be scanned for the ends of values that do not parse: so much and as much again as the input has.
 const FREE_SCAN_BYTES: usize = 64 << 20;
@@ -88,6 +92,50 @@ enum Container {
         /// The keys that were not.
         unknown_keys: Vec<String>,
     },
+}
+
+/// A kind of object that spans are read from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Shape {
+    /// OTLP.
+    ResourceSpans,
+    /// A trace or a span.
+    Jaeger,
+    /// A record of a span.
+    Zipkin,
+    /// A span with its resource within itself.
+    Span,
+}
+
+impl Shape {
+    /// What an object is that has `key`, or `key` together with one of `others`; `None` if that does not tell.
+    fn of_key(key: &str, others: &[String]) -> Option<Self> {
+        let has = |keys: &[&str]| others.iter().any(|other| keys.contains(&other.as_str()));
+        match key {
+            _ if is_resource_spans_key(key) => Some(Self::ResourceSpans),
+            _ if jaeger_json::is_jaeger_key(key) => Some(Self::Jaeger),
+            "traceId" if has(&["id"]) => Some(Self::Zipkin),
+            "id" if has(&["traceId"]) => Some(Self::Zipkin),
+            "traceId" | "trace_id" if has(&["spanId", "span_id"]) => Some(Self::Span),
+            "spanId" | "span_id" if has(&["traceId", "trace_id"]) => Some(Self::Span),
+            _ => None,
+        }
+    }
+
+    /// What it is called in messages.
+    fn name(self) -> &'static str {
+        match self {
+            Self::ResourceSpans => "a ResourceSpans",
+            Self::Jaeger => "a Jaeger trace or span",
+            Self::Zipkin => "a Zipkin span",
+            Self::Span => "a span",
+        }
+    }
+}
+
+/// Whether what stands under this key may hold documents.
+fn is_envelope_key(key: &str) -> bool {
+    matches!(key, "resourceSpans" | "resource_spans" | "batches" | "trace" | "result" | "data" | "hits" | "_source")
 }
 
 /// How to go on after a value that could not be read.
@@ -221,8 +269,7 @@ impl Walk {
                 if let Some(Container::Object { known: false, unknown_keys, .. }) = self.stack.pop()
                     && !unknown_keys.is_empty()
                 {
-                    chunk.intake.tally.unknown_keys.get_or_insert_with(|| unknown_keys.join(", "));
-                    chunk.intake.skip(SkipReason::UnknownContent, chunk.offset(at));
+                    chunk.intake.unknown(&unknown_keys.join(", "), chunk.offset(at));
                 }
                 Step::To(at + 1)
             }
@@ -290,7 +337,7 @@ impl Walk {
             None => Step::NeedMore,
             Some(b'}') => Step::To(first + 1),
             Some(b'"') => match parse(Text, chunk.text, first) {
-                (Some(key), _) if is_resource_spans_key(&key) => self.resource_spans(chunk, at),
+                (Some(key), _) if is_resource_spans_key(&key) => self.document(Shape::ResourceSpans, chunk, at),
                 (None, Parsed::Unfinished) => Step::NeedMore,
                 _ => {
                     let start = Some(chunk.start + at as u64);
@@ -323,14 +370,17 @@ impl Walk {
         let Some(Container::Object { start, known, unknown_keys }) = self.stack.last_mut() else {
             unreachable!("members are read in objects only");
         };
-        if is_resource_spans_key(&key)
+        if let Some(shape) = Shape::of_key(&key, unknown_keys)
             && let Some(start) = *start
             && let Some(back) = chunk.index_of(start)
         {
             self.stack.pop();
-            return self.resource_spans(chunk, back);
+            return self.document(shape, chunk, back);
         }
-        let is_envelope = matches!(key.as_ref(), "resourceSpans" | "resource_spans" | "batches" | "trace" | "result");
+        if key == "message" && first == b'"' {
+            return self.message(chunk, value);
+        }
+        let is_envelope = is_envelope_key(&key);
         let is_other_signal = is_other_signal_key(&key);
         if is_envelope || is_other_signal {
             *start = None;
@@ -344,7 +394,7 @@ impl Walk {
             Parsed::Value(end) => {
                 if is_other_signal {
                     chunk.intake.skip(SkipReason::OtherSignal, chunk.offset(at));
-                } else if !is_envelope && unknown_keys.len() < 8 {
+                } else if !is_envelope && unknown_keys.len() < MAX_UNKNOWN_KEYS {
                     unknown_keys.push(key.into_owned());
                 }
                 Step::To(end)
@@ -354,35 +404,58 @@ impl Walk {
         }
     }
 
-    /// Reads the ResourceSpans at `at`.
-    fn resource_spans(&mut self, chunk: &mut Chunk<'_, '_, '_>, at: usize) -> Step {
-        let mut message = ResourceSpans::new(chunk.wanted());
-        match parse(Fill(&mut message), chunk.text, at).1 {
-            Parsed::Value(end) => {
-                chunk.emit(message, chunk.position, chunk.offset(at));
+    /// Reads the string at `at`, the message of a log record, which may be a document itself.
+    fn message(&mut self, chunk: &mut Chunk<'_, '_, '_>, at: usize) -> Step {
+        match parse(Text, chunk.text, at) {
+            (Some(text), Parsed::Value(end)) => {
+                if let Some(Container::Object { known, unknown_keys, .. }) = self.stack.last_mut() {
+                    let is_document = text.trim_start().starts_with('{');
+                    *known |= is_document;
+                    if is_document {
+                        read_slice(text.as_bytes(), chunk.offset(at), false, chunk.intake);
+                    } else if unknown_keys.len() < MAX_UNKNOWN_KEYS {
+                        unknown_keys.push("message".to_owned());
+                    }
+                }
                 Step::To(end)
             }
-            Parsed::Unfinished if !chunk.ended => Step::NeedMore,
-            Parsed::Unfinished => {
-                chunk.salvage(at, chunk.text.len());
-                chunk.intake.truncated("a ResourceSpans", chunk.offset(at));
-                self.stack.clear();
-                Step::To(chunk.text.len())
-            }
-            Parsed::Bad { at: fault, reason } => self.bad_resource_spans(chunk, at, fault, &reason),
+            (_, Parsed::Bad { at: fault, reason }) => self.bad(chunk, at, fault, &reason),
+            _ => Step::NeedMore,
         }
     }
 
-    fn bad_resource_spans(&mut self, chunk: &mut Chunk<'_, '_, '_>, at: usize, fault: usize, reason: &str) -> Step {
+    /// Reads the document at `at`.
+    fn document(&mut self, shape: Shape, chunk: &mut Chunk<'_, '_, '_>, at: usize) -> Step {
+        match chunk.read(shape, chunk.text, at, chunk.position, chunk.offset(at)) {
+            Parsed::Value(end) => Step::To(end),
+            Parsed::Unfinished if !chunk.ended => Step::NeedMore,
+            Parsed::Unfinished => {
+                chunk.salvage(shape, at, chunk.text.len());
+                chunk.intake.truncated(shape.name(), chunk.offset(at));
+                self.stack.clear();
+                Step::To(chunk.text.len())
+            }
+            Parsed::Bad { at: fault, reason } => self.bad_document(shape, chunk, at, fault, &reason),
+        }
+    }
+
+    fn bad_document(
+        &mut self,
+        shape: Shape,
+        chunk: &mut Chunk<'_, '_, '_>,
+        at: usize,
+        fault: usize,
+        reason: &str,
+    ) -> Step {
         let extent =
             if self.scan_budget == 0 { Extent::Broken(fault - at) } else { damaged_json::extent(&chunk.text[at..]) };
         match extent {
             Extent::Complete(length) => {
                 self.scan_budget = self.scan_budget.saturating_sub(length);
                 let mended = damaged_json::mend(&chunk.text[at..at + length]);
-                if !chunk.read_copy(&mended, at) {
-                    chunk.salvage(at, at + length);
-                    chunk.intake.malformed("a ResourceSpans", chunk.offset(fault), reason);
+                if !chunk.read_copy(shape, &mended, at) {
+                    chunk.salvage(shape, at, at + length);
+                    chunk.intake.malformed(shape.name(), chunk.offset(fault), reason);
                 }
                 Step::To(at + length)
             }
@@ -393,12 +466,12 @@ impl Walk {
             Extent::Unfinished => {
                 self.scan_budget = self.scan_budget.saturating_sub(chunk.text.len() - at);
                 let line_end = memchr::memchr(b'\n', &chunk.text.as_bytes()[fault..]);
-                chunk.salvage(at, line_end.map_or(chunk.text.len(), |length| fault + length));
+                chunk.salvage(shape, at, line_end.map_or(chunk.text.len(), |length| fault + length));
                 self.bad(chunk, at, fault, reason)
             }
             Extent::Broken(length) => {
                 self.scan_budget = self.scan_budget.saturating_sub(length);
-                chunk.salvage(at, at + length);
+                chunk.salvage(shape, at, at + length);
                 chunk.intake.malformed("JSON", chunk.offset(fault), reason);
                 self.give_up();
                 Step::To(at + length)
@@ -457,22 +530,63 @@ impl Chunk<'_, '_, '_> {
         }
     }
 
-    /// Reads the spans between `start` and `end` that are complete.
-    fn salvage(&mut self, start: usize, end: usize) {
-        if let Some(copy) = damaged_json::up_to_last_span(&damaged_json::mend(&self.text[start..end])) {
-            self.read_copy(&copy, start);
+    /// Reads the document at `at` of `text`, which is this chunk's or a copy, and hands its spans on.
+    fn read(&mut self, shape: Shape, text: &str, at: usize, position: Position, offset: u64) -> Parsed {
+        match shape {
+            Shape::ResourceSpans => {
+                let mut message = ResourceSpans::new(self.wanted());
+                let parsed = parse(Fill(&mut message), text, at).1;
+                if matches!(parsed, Parsed::Value(_)) {
+                    if message.is_span && message.scopes.is_empty() {
+                        return self.read(Shape::Span, text, at, position, offset);
+                    }
+                    self.emit(message, position, offset);
+                }
+                parsed
+            }
+            Shape::Jaeger => {
+                let mut document = jaeger_json::Document::new(self.wanted());
+                let parsed = parse(Fill(&mut document), text, at).1;
+                if matches!(parsed, Parsed::Value(_)) {
+                    // The brace stands before the quote of the first key.
+                    let offset_of = |address: usize| position.offset_of_address(address - 2);
+                    jaeger_json::emit(document, offset, offset_of, self.intake);
+                }
+                parsed
+            }
+            Shape::Zipkin => {
+                let mut record = zipkin_json::Record::default();
+                let parsed = parse(Fill(&mut record), text, at).1;
+                if matches!(parsed, Parsed::Value(_)) {
+                    zipkin_json::hold(record, offset, self.intake);
+                }
+                parsed
+            }
+            Shape::Span => {
+                let (document, parsed) =
+                    parse(std::marker::PhantomData::<serde_json::Map<String, serde_json::Value>>, text, at);
+                if let Some(document) = document {
+                    span_document::emit(document, offset, self.intake);
+                }
+                parsed
+            }
         }
     }
 
-    /// Reads a ResourceSpans from a mended copy of what stands at `start`; whether it could be parsed.
-    fn read_copy(&mut self, copy: &str, start: usize) -> bool {
-        let offset = self.offset(start);
-        let mut message = ResourceSpans::new(self.wanted());
-        let is_valid = matches!(parse(Fill(&mut message), copy, 0).1, Parsed::Value(_));
-        if is_valid {
-            self.emit(message, Position::fixed(offset), offset);
+    /// Reads the spans between `start` and `end` that are complete. Those of a Jaeger trace are of no use without the
+    /// processes that come after them.
+    fn salvage(&mut self, shape: Shape, start: usize, end: usize) {
+        if shape == Shape::ResourceSpans
+            && let Some(copy) = damaged_json::up_to_last_span(&damaged_json::mend(&self.text[start..end]))
+        {
+            self.read_copy(shape, &copy, start);
         }
-        is_valid
+    }
+
+    /// Reads a document from a mended copy of what stands at `start`; whether it could be parsed.
+    fn read_copy(&mut self, shape: Shape, copy: &str, start: usize) -> bool {
+        let offset = self.offset(start);
+        matches!(self.read(shape, copy, 0, Position::fixed(offset), offset), Parsed::Value(_))
     }
 
     fn emit(&mut self, message: ResourceSpans<'_>, position: Position, offset: u64) {
@@ -480,6 +594,7 @@ impl Chunk<'_, '_, '_> {
         if is_other_signal && scopes.is_empty() {
             self.intake.skip(SkipReason::OtherSignal, offset);
         }
+        self.intake.tally.format.get_or_insert(OTLP_JSON);
         let mut origin = Origin { resource_attributes, ..Origin::default() };
         let mut malformed_spans = malformed;
         for scope in scopes {

@@ -1,4 +1,4 @@
-//! Attributes that a table keeps as JSON text: `{"http.method":"GET"}`, or with the dots expanded into nested objects
+//! Attributes as a plain JSON object: `{"http.method":"GET"}`, or with the dots expanded into nested objects
 //! as ClickHouse's JSON type has them, `{"http":{"method":"GET"}}`.
 
 use serde_json::{Map, Value as Json};

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Arg, ArgMatches, Args, Command as ClapCommand, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::detectors::{Detectors, catalog};
+use crate::ingest::InputFormat;
 
 /// Finds what made distributed systems slow and fragile, in a dump of their traces.
 #[derive(Debug, Parser)]
@@ -37,9 +38,9 @@ pub enum Command {
 #[derive(Debug, Args)]
 #[command(after_long_help = table_help())]
 pub struct AnalyzeArgs {
-    /// Files and directories with traces, of any known format; - for standard input
-    #[arg(required = true, value_name = "INPUT")]
-    pub inputs: Vec<PathBuf>,
+    /// What is read.
+    #[command(flatten)]
+    pub input: InputArgs,
 
     /// Write all rows of all tables, the findings and run.json to this directory
     #[arg(short, long, value_name = "DIR")]
@@ -69,9 +70,42 @@ pub struct AnalyzeArgs {
     #[arg(long)]
     pub allow_empty: bool,
 
+    /// Which traces are read.
+    #[command(flatten)]
+    pub selection: SelectionArgs,
+
     /// What both `analyze` and `trace` understand.
     #[command(flatten)]
     pub analysis: AnalysisArgs,
+}
+
+/// Arguments that say what is read.
+#[derive(Debug, Args)]
+pub struct InputArgs {
+    /// Files, directories and globs with traces, of any known format; - for standard input
+    #[arg(required = true, value_name = "INPUT")]
+    pub inputs: Vec<PathBuf>,
+
+    /// What the inputs are, if their bytes do not tell or mislead; compression is always told by them
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub input_format: Option<InputFormat>,
+}
+
+/// Arguments that say which traces are read. Traces are kept whole.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Selection (a trace is kept whole if one of its spans fulfils all)")]
+pub struct SelectionArgs {
+    /// Only traces with a span that starts at this time or later: 2026-03-01T10:00:00Z, 2026-03-01 10:00 (UTC), 2026-03-01
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+
+    /// Only traces with a span that starts before this time
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+
+    /// Only traces with a span of this service, or of one of these
+    #[arg(long, value_delimiter = ',', value_name = "SERVICE")]
+    pub service: Vec<String>,
 }
 
 /// Arguments that say how traces are analysed.
@@ -113,9 +147,9 @@ pub struct AnalysisArgs {
 /// Arguments of `trace`.
 #[derive(Debug, Args)]
 pub struct TraceArgs {
-    /// Files and directories with traces; - for standard input
-    #[arg(required = true, value_name = "INPUT")]
-    pub inputs: Vec<PathBuf>,
+    /// What is read.
+    #[command(flatten)]
+    pub input: InputArgs,
 
     /// Id of the trace, up to 32 hexadecimal digits
     #[arg(required = true, value_name = "TRACE_ID")]
@@ -145,13 +179,17 @@ pub struct ExplainArgs {
 /// Arguments of `convert`.
 #[derive(Debug, Args)]
 pub struct ConvertArgs {
-    /// Files and directories with traces, of any known format; - for standard input
-    #[arg(required = true, value_name = "INPUT")]
-    pub inputs: Vec<PathBuf>,
+    /// What is read.
+    #[command(flatten)]
+    pub input: InputArgs,
 
     /// The Parquet file to write
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
+
+    /// Which traces are read.
+    #[command(flatten)]
+    pub selection: SelectionArgs,
 }
 
 /// Arguments of `generate`.

@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::analysis::AnalysisSettings;
-use crate::cli::{AnalysisArgs, AnalyzeArgs, StdoutFormat, TableFormat};
+use crate::cli::{AnalysisArgs, AnalyzeArgs, SelectionArgs, StdoutFormat, TableFormat};
 use crate::detectors::{Detectors, catalog};
+use crate::ingest::{InputFormat, ReadOptions, Selection};
 use crate::trace::{OverlapTolerance, UncountedCalls};
 
 /// The configuration file that is read if it is there and no other is named.
@@ -53,6 +54,20 @@ pub enum ConfigError {
     Duration {
         /// What was given.
         text: String,
+    },
+    /// A time is not one.
+    #[error("read {text:?} as a time: write it like 2026-03-01T10:00:00Z, 2026-03-01 10:00 (UTC) or 2026-03-01")]
+    Time {
+        /// What was given.
+        text: String,
+    },
+    /// No time lies between the bounds.
+    #[error("find a time between --since {since} and --until {until}: the first must be the earlier one")]
+    NoTimeBetween {
+        /// The earliest time.
+        since: String,
+        /// The time before which to end.
+        until: String,
     },
 }
 
@@ -100,6 +115,10 @@ pub struct Settings {
     pub min_impact_ns: i64,
     /// Whether an input without spans is a success.
     pub allow_empty: bool,
+    /// What the inputs are said to be.
+    pub input_format: Option<InputFormat>,
+    /// Which traces are analysed.
+    pub selection: Selection,
 }
 
 impl Settings {
@@ -120,6 +139,8 @@ impl Settings {
             settings.min_impact_ns = parse_duration_ns(text)?;
         }
         settings.allow_empty = args.allow_empty || file.allow_empty;
+        settings.input_format = args.input.input_format;
+        settings.selection = selection(&args.selection)?;
         Ok(settings)
     }
 
@@ -165,8 +186,15 @@ impl Settings {
             fail_on: Vec::new(),
             min_impact_ns: 1_000_000,
             allow_empty: false,
+            input_format: None,
+            selection: Selection::default(),
         };
         Ok((file, settings))
+    }
+
+    /// How inputs are read.
+    pub fn reading(&self) -> ReadOptions {
+        ReadOptions { format: self.input_format, selection: self.selection.clone() }
     }
 
     /// The part that the pass over the traces needs.
@@ -206,6 +234,34 @@ fn detector_name(name: &str) -> Result<(), ConfigError> {
         return Ok(());
     }
     Err(ConfigError::UnknownDetector { name: name.to_owned(), known: names.join(", ") })
+}
+
+/// Which traces the arguments ask for.
+///
+/// # Errors
+/// If a time is none, or none lies between the bounds.
+pub fn selection(args: &SelectionArgs) -> Result<Selection, ConfigError> {
+    let time = |text: &Option<String>| text.as_deref().map(parse_time_unix_nano).transpose();
+    let selection = Selection {
+        since_unix_nano: time(&args.since)?,
+        until_unix_nano: time(&args.until)?,
+        services: args.service.clone(),
+    };
+    if let (Some(since), Some(until)) = (selection.since_unix_nano, selection.until_unix_nano)
+        && since >= until
+    {
+        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        return Err(ConfigError::NoTimeBetween { since: text(&args.since), until: text(&args.until) });
+    }
+    Ok(selection)
+}
+
+/// A time with its offset from UTC, a date and time of day in UTC, or the beginning of a day in UTC.
+fn parse_time_unix_nano(text: &str) -> Result<i64, ConfigError> {
+    let in_utc = |time: jiff::civil::DateTime| time.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|time| time.timestamp());
+    let time = text.parse::<jiff::Timestamp>().ok().or_else(|| in_utc(text.parse().ok()?));
+    time.and_then(|time| i64::try_from(time.as_nanosecond()).ok())
+        .ok_or_else(|| ConfigError::Time { text: text.to_owned() })
 }
 
 fn parse_duration_ns(text: &str) -> Result<i64, ConfigError> {

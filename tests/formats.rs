@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use tracescan::frame::{Origin, SkipReason, SpanKind, SpanRecord, SpanSink, StatusCode, TraceId};
-use tracescan::ingest::{IngestError, IngestWarning, InputReport, read_frames, read_records};
+use tracescan::ingest::{IngestError, IngestWarning, InputReport, ReadFrames, ReadOptions, read_frames, read_records};
 
 /// The folder of shared data, if there is one.
 #[expect(clippy::print_stdout, reason = "a test that is skipped says so")]
@@ -50,7 +50,7 @@ impl SpanSink for Collected {
 
 fn read(path: &Path) -> (Collected, InputReport) {
     let mut collected = Collected::default();
-    let mut reports = read_records(&[path.to_owned()], &mut collected, &());
+    let mut reports = read_records(&[path.to_owned()], &ReadOptions::default(), &mut collected, &());
     assert_eq!(reports.len(), 1, "{}", path.display());
     (collected, reports.remove(0))
 }
@@ -62,7 +62,7 @@ fn read_whole(path: &Path) -> (Collected, InputReport) {
     assert_eq!(report.skipped.total(), 0, "{}: {:?}", path.display(), report.skipped);
     assert_eq!(report.spans, collected.spans);
     assert_eq!(report.bytes, std::fs::metadata(path).expect("a file").len());
-    let (builders, reports) = read_frames(&[path.to_owned()], &());
+    let ReadFrames { builders, reports, .. } = read_frames(&[path.to_owned()], &ReadOptions::default(), &());
     assert_eq!(builders.iter().map(|builder| builder.len() as u64).sum::<u64>(), collected.spans);
     assert_eq!(reports[0].spans, collected.spans);
     collected.texts.sort();
@@ -206,7 +206,8 @@ fn dumps_are_read_whole() {
     for (name, spans, traces) in [("robot-shop", 14_772, 2_416), ("online-boutique", 463_718, 10_997)] {
         let Some(path) = shared(&format!("real/{name}.otlp.jsonl.gz")) else { return };
         let mut traces_seen = HashSet::new();
-        let (builders, reports) = read_frames(std::slice::from_ref(&path), &());
+        let ReadFrames { builders, reports, .. } =
+            read_frames(std::slice::from_ref(&path), &ReadOptions::default(), &());
         let count = builders.iter().map(|builder| builder.len() as u64).sum::<u64>();
         assert!(reports[0].errors.is_empty(), "{reports:?}");
         assert_eq!((count, reports[0].spans, reports[0].skipped.total()), (spans, spans, 0), "{name}");
@@ -222,7 +223,7 @@ fn dumps_are_read_whole() {
 #[test]
 fn directories_are_searched() {
     let Some(folder) = shared("formats/otlp-proto") else { return };
-    let (builders, reports) = read_frames(&[folder], &());
+    let ReadFrames { builders, reports, .. } = read_frames(&[folder], &ReadOptions::default(), &());
     assert_eq!(builders.iter().map(|builder| builder.len()).sum::<usize>(), 1);
     let told: Vec<(String, u64, usize, usize)> = reports
         .iter()

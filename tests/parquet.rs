@@ -12,7 +12,7 @@ use parquet::file::properties::WriterProperties;
 use tracescan::frame::{
     CanonicalWriter, FrameBuilder, KeyValue, Origin, SkipReason, SpanRecord, SpanSink, Symbol, TraceId,
 };
-use tracescan::ingest::{IngestError, InputReport, read_frames, read_records};
+use tracescan::ingest::{IngestError, InputReport, ReadFrames, ReadOptions, read_frames, read_records};
 use tracescan::trace::group;
 
 /// A file of the data that lies beside the repository, if it is there.
@@ -51,13 +51,13 @@ impl SpanSink for Collected {
 
 fn collect(path: &Path) -> (Collected, InputReport) {
     let mut collected = Collected::default();
-    let mut reports = read_records(&[path.to_owned()], &mut collected, &());
+    let mut reports = read_records(&[path.to_owned()], &ReadOptions::default(), &mut collected, &());
     assert_eq!(reports.len(), 1);
     (collected, reports.remove(0))
 }
 
 fn analysed(path: &Path) -> (Vec<FrameBuilder>, InputReport) {
-    let (builders, mut reports) = read_frames(&[path.to_owned()], &());
+    let ReadFrames { builders, mut reports, .. } = read_frames(&[path.to_owned()], &ReadOptions::default(), &());
     assert_eq!(reports.len(), 1);
     (builders, reports.remove(0))
 }
@@ -104,7 +104,7 @@ fn dumps_hold_as_many_spans_and_traces_as_counted() {
         assert!(report.errors.is_empty() && report.skipped.total() == 0, "{file}: {report:?}");
 
         let mut by_records = FrameBuilder::default();
-        read_records(std::slice::from_ref(&path), &mut by_records, &());
+        read_records(std::slice::from_ref(&path), &ReadOptions::default(), &mut by_records, &());
         assert!(rows(builders) == rows(vec![by_records]), "{file}: the two ways differ");
     }
 }
@@ -116,7 +116,7 @@ fn maps_and_json_give_the_same_spans() {
     let Some(json) = shared("formats/clickhouse/otel_traces.ch-new.json.parquet") else { return };
     let texts_of = |path: PathBuf| {
         let mut texts = Texts::default();
-        read_records(&[path], &mut texts, &());
+        read_records(&[path], &ReadOptions::default(), &mut texts, &());
         texts.0.sort();
         texts.0
     };
@@ -295,10 +295,10 @@ fn canonical_parquet_loses_nothing() {
         let canonical = folder.path().join("spans.parquet");
         let output = fs::File::create(&canonical).expect("a new file");
         let mut converter = Converter { writer: CanonicalWriter::new(output).expect("a writer"), spans: Vec::new() };
-        read_records(std::slice::from_ref(&path), &mut converter, &());
+        read_records(std::slice::from_ref(&path), &ReadOptions::default(), &mut converter, &());
         converter.writer.finish().expect("finished");
         let mut texts = Texts::default();
-        let reports = read_records(std::slice::from_ref(&canonical), &mut texts, &());
+        let reports = read_records(std::slice::from_ref(&canonical), &ReadOptions::default(), &mut texts, &());
         assert_eq!(reports[0].format, "parquet_canonical");
         assert!(reports[0].errors.is_empty(), "{:?}", reports[0].errors);
         assert_eq!(texts.0.len(), converter.spans.len(), "{file}");

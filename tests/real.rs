@@ -8,7 +8,7 @@ use serde_json::Value;
 use tracescan::analysis::{AnalysisSettings, Partial, analyse};
 use tracescan::detectors::{Detectors, catalog};
 use tracescan::frame::Frame;
-use tracescan::ingest::read_frames;
+use tracescan::ingest::{ReadFrames, ReadOptions, read_frames};
 use tracescan::trace::{Facts, OverlapTolerance, TargetKind, UncountedCalls, derive, group};
 
 /// The folder of the dumps; `None`, with a message, where it is absent.
@@ -25,7 +25,7 @@ fn dumps() -> Option<PathBuf> {
 }
 
 fn analysed(file: &Path, detectors: Detectors, uncounted: &UncountedCalls) -> (Frame, Facts, Partial) {
-    let (builders, reports) = read_frames(&[file.to_owned()], &());
+    let ReadFrames { builders, reports, .. } = read_frames(&[file.to_owned()], &ReadOptions::default(), &());
     assert!(reports.iter().all(|report| report.errors.is_empty()), "{}", file.display());
     let frame = group(builders);
     let facts = derive(&frame, uncounted);

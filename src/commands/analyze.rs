@@ -10,11 +10,11 @@ use crate::cli::{AnalyzeArgs, StdoutFormat};
 use crate::config::Settings;
 use crate::detectors::{Description, LATENCY_ATTRIBUTION};
 use crate::frame::{Frame, Symbol};
-use crate::ingest::{self, InputReport};
+use crate::ingest::{self, InputReport, LeftOut, ReadFrames};
 use crate::rank::{PatternTable, Table, attribution_table, findings_table, pattern_table};
 use crate::report::{
-    ClockSkewSummary, DetectorTable, InputSummary, QualitySummary, Run, Summary, TotalsSummary, write_csv, write_files,
-    write_json, write_markdown, write_ndjson, write_terminal,
+    ClockSkewSummary, DetectorTable, InputSummary, QualitySummary, Run, SelectionSummary, Summary, TotalsSummary,
+    write_csv, write_files, write_json, write_markdown, write_ndjson, write_terminal,
 };
 use crate::trace::{self, Facts, TargetKind};
 
@@ -34,8 +34,9 @@ pub fn run(args: &AnalyzeArgs) -> anyhow::Result<Outcome> {
 
 fn run_on_pool(args: &AnalyzeArgs, settings: &Settings) -> anyhow::Result<Outcome> {
     let mut phases = Phases::default();
-    let bar = Bar::for_reading(&args.inputs);
-    let (builders, inputs) = ingest::read_frames(&args.inputs, &bar);
+    let bar = Bar::for_reading(&args.input.inputs);
+    let ReadFrames { builders, reports: inputs, left_out } =
+        ingest::read_frames(&args.input.inputs, &settings.reading(), &bar);
     bar.finish();
     phases.end("read");
     let all_read = say_input_problems(&inputs, args.analysis.verbose);
@@ -50,7 +51,7 @@ fn run_on_pool(args: &AnalyzeArgs, settings: &Settings) -> anyhow::Result<Outcom
     bar.finish();
     phases.end("analyse");
 
-    let summary = summary_of(&partial, &facts, &inputs, end_before_start);
+    let summary = summary_of(&partial, &facts, &inputs, end_before_start, settings, left_out);
     let results = Results::rank(partial, settings, &frame, &facts)?;
     phases.end("rank");
 
@@ -146,7 +147,14 @@ fn print(settings: &Settings, summary: &Summary, results: &Results) -> anyhow::R
     })
 }
 
-fn summary_of(partial: &Partial, facts: &Facts, inputs: &[InputReport], end_before_start: u64) -> Summary {
+fn summary_of(
+    partial: &Partial,
+    facts: &Facts,
+    inputs: &[InputReport],
+    end_before_start: u64,
+    settings: &Settings,
+    left_out: LeftOut,
+) -> Summary {
     let (totals, quality) = (&partial.totals, &partial.quality);
     let calls: BTreeMap<String, u64> = TargetKind::ALL
         .into_iter()
@@ -167,6 +175,14 @@ fn summary_of(partial: &Partial, facts: &Facts, inputs: &[InputReport], end_befo
         .collect();
     Summary {
         inputs: inputs.iter().map(input_summary).collect(),
+        selection: (!settings.selection.is_all()).then(|| SelectionSummary {
+            since: settings.selection.since_unix_nano,
+            until: settings.selection.until_unix_nano,
+            services: settings.selection.services.clone(),
+            spans_left_out: left_out.spans,
+            row_groups_not_read: left_out.row_groups,
+            spans_not_read: left_out.spans_not_read,
+        }),
         totals: TotalsSummary {
             spans: totals.spans,
             traces: totals.traces,

@@ -6,8 +6,9 @@ use std::path::Path;
 use anyhow::{Context, bail};
 
 use crate::cli::ConvertArgs;
+use crate::config::selection;
 use crate::frame::CanonicalWriter;
-use crate::ingest;
+use crate::ingest::{self, ReadOptions};
 use crate::report::WholeFile;
 
 use super::Outcome;
@@ -24,12 +25,24 @@ use span_store::SpanStore;
 /// If there are no spans, or the output cannot be written.
 pub fn run(args: &ConvertArgs) -> anyhow::Result<Outcome> {
     let mut store = SpanStore::default();
-    let bar = Bar::for_reading(&args.inputs);
-    let inputs = ingest::read_records(&args.inputs, &mut store, &bar);
+    let options = ReadOptions { format: args.input.input_format, selection: selection(&args.selection)? };
+    if !options.selection.is_all() {
+        if args.input.inputs.iter().any(|path| path.as_os_str() == "-") {
+            bail!("a selection reads its inputs twice, which standard input cannot be: write it to a file first");
+        }
+        let bar = Bar::for_reading(&args.input.inputs);
+        store.wanted = Some(ingest::find_wanted_traces(&args.input.inputs, &options, &bar));
+        bar.finish();
+    }
+    let bar = Bar::for_reading(&args.input.inputs);
+    let inputs = ingest::read_records(&args.input.inputs, &options, &mut store, &bar);
     bar.finish();
     let all_read = say_input_problems(&inputs, false);
     if store.len() == 0 {
-        bail!("the inputs hold no spans, so nothing was written");
+        bail!(
+            "the inputs hold no spans{}, so nothing was written",
+            if options.selection.is_all() { "" } else { " that are selected" }
+        );
     }
     store.sort();
     write(&args.output, &store).with_context(|| format!("failed to write {}", args.output.display()))?;

@@ -8,7 +8,7 @@ use crate::cli::{TraceArgs, TraceFormat};
 use crate::config::Settings;
 use crate::findings::{Findings, pattern_id};
 use crate::frame::{Symbol, TraceId};
-use crate::ingest;
+use crate::ingest::{self, ReadFrames, ReadOptions};
 use crate::report::{Waterfall, WaterfallFinding, WaterfallRow, write_waterfall};
 use crate::trace::{self, NO_ROW, TraceView};
 
@@ -69,8 +69,9 @@ pub fn run(args: &TraceArgs) -> anyhow::Result<Outcome> {
     };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(settings.threads).build()?;
     let (frame, facts, all_read) = pool.install(|| {
-        let bar = Bar::for_reading(&args.inputs);
-        let (builders, inputs) = ingest::read_frames(&args.inputs, &bar);
+        let bar = Bar::for_reading(&args.input.inputs);
+        let options = ReadOptions { format: args.input.input_format, ..ReadOptions::default() };
+        let ReadFrames { builders, reports: inputs, .. } = ingest::read_frames(&args.input.inputs, &options, &bar);
         bar.finish();
         let all_read = say_input_problems(&inputs, args.analysis.verbose);
         let frame = trace::group(builders);

@@ -89,6 +89,29 @@ impl FrameBuilder {
         self.end_before_start
     }
 
+    /// The services of the signatures, in the order of their numbers.
+    pub(crate) fn services_of_signatures(&self) -> impl Iterator<Item = &str> {
+        self.signatures.services().map(|service| self.symbols.resolve(service))
+    }
+
+    /// Drops the spans whose traces are not wanted; the answer is how many.
+    pub(crate) fn retain_traces(&mut self, is_wanted: impl Fn(TraceId) -> bool) -> u64 {
+        let keep: Vec<bool> = self.trace_ids.iter().map(|&trace_id| is_wanted(trace_id)).collect();
+        fn filter<T: Copy>(column: &mut Vec<T>, keep: &[bool]) {
+            let mut rows = keep.iter();
+            column.retain(|_| rows.next() == Some(&true));
+        }
+        filter(&mut self.trace_ids, &keep);
+        filter(&mut self.span_ids, &keep);
+        filter(&mut self.parent_span_ids, &keep);
+        filter(&mut self.starts, &keep);
+        filter(&mut self.durations, &keep);
+        filter(&mut self.signatures_of_rows, &keep);
+        filter(&mut self.arguments, &keep);
+        self.signatures.keep_only(&mut self.signatures_of_rows);
+        (keep.len() - self.trace_ids.len()) as u64
+    }
+
     /// What was left out so far.
     pub fn skipped(&self) -> &Skipped {
         &self.skipped

@@ -98,6 +98,23 @@ impl Signatures {
         self.ends.is_empty()
     }
 
+    /// The service of each signature, in the order of their numbers.
+    pub(crate) fn services(&self) -> impl Iterator<Item = Symbol> {
+        (0..self.len() as u32).map(|number| Symbol(words_of(&self.words, &self.ends, number)[0]))
+    }
+
+    /// Forgets the signatures that `ids` do not name, and renumbers `ids`.
+    pub(crate) fn keep_only(&mut self, ids: &mut [SignatureId]) {
+        let mut kept = Self::default();
+        let mut renumbered: Vec<Option<SignatureId>> = vec![None; self.len()];
+        for id in ids {
+            let number = id.index();
+            *id = *renumbered[number]
+                .get_or_insert_with(|| kept.intern_words(words_of(&self.words, &self.ends, number as u32)));
+        }
+        *self = kept;
+    }
+
     /// Takes in all signatures of `other`, whose symbols `symbols` maps to this side's; the answer maps `other`'s
     /// signature numbers to this side's.
     pub fn absorb(&mut self, other: &Self, symbols: &[Symbol]) -> Vec<SignatureId> {

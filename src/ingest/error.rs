@@ -19,6 +19,14 @@ pub enum IngestError {
         /// What the operating system said.
         source: io::Error,
     },
+    /// A glob leads to nothing.
+    #[error("cannot read {}: {what}; quote it so that the shell leaves it alone, and check it", path.display())]
+    NoMatch {
+        /// The glob.
+        path: PathBuf,
+        /// Why.
+        what: String,
+    },
     /// Reading or decompressing failed midway.
     #[error(
         "cannot read {} past byte {offset} (after decompression): {source}; what stood before was used, fetch or copy the file again for the rest",

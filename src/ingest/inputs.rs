@@ -24,23 +24,56 @@ pub(super) struct Input {
 /// A file that is not read, and why.
 #[derive(Debug)]
 pub(super) enum NotRead {
-    /// Its name says that it holds no spans.
-    ByName(PathBuf),
+    /// It holds no spans, or none that count.
+    LeftOut {
+        /// The file or directory.
+        path: PathBuf,
+        /// Why, for people.
+        reason: &'static str,
+    },
     /// It cannot be found out what it is.
     Failed(IngestError),
 }
 
-/// The inputs in the order of `paths`; the files of a directory in the order of their names.
+/// The inputs in the order of `paths`; the files of a directory, and those that a glob matches, in the order of their
+/// names. A path that exists is no glob, whatever its name.
 pub(super) fn find_inputs(paths: &[PathBuf]) -> Vec<Result<Input, NotRead>> {
     let mut inputs = Vec::new();
     for path in paths {
-        if path.as_os_str() != STANDARD_INPUT && path.is_dir() {
+        if path.as_os_str() == STANDARD_INPUT {
+            inputs.push(Ok(Input { path: path.clone(), found: false }));
+        } else if path.is_dir() {
             search(path, 0, &mut inputs);
+        } else if let Some(pattern) = path.to_str().filter(|text| text.contains(['*', '?', '[']) && !path.exists()) {
+            inputs.extend(find_matches(path, pattern));
         } else {
             inputs.push(Ok(Input { path: path.clone(), found: false }));
         }
     }
     inputs
+}
+
+fn find_matches(path: &Path, pattern: &str) -> Vec<Result<Input, NotRead>> {
+    let fail = |what: String| vec![Err(NotRead::Failed(IngestError::NoMatch { path: path.to_owned(), what }))];
+    let matches = match glob::glob(pattern) {
+        Ok(matches) => matches,
+        Err(error) => return fail(format!("it is no glob ({error})")),
+    };
+    let mut inputs = Vec::new();
+    for found in matches {
+        match found {
+            Ok(found) if found.is_dir() => search(&found, 0, &mut inputs),
+            Ok(found) => inputs.push(match why_no_spans(&found.file_name().unwrap_or_default().to_string_lossy()) {
+                Some(reason) => Err(NotRead::LeftOut { path: found, reason }),
+                None => Ok(Input { path: found, found: true }),
+            }),
+            Err(error) => {
+                let path = error.path().to_owned();
+                inputs.push(Err(NotRead::Failed(IngestError::Open { path, source: error.into() })));
+            }
+        }
+    }
+    if inputs.is_empty() { fail("no file matches it".to_owned()) } else { inputs }
 }
 
 fn search(directory: &Path, depth: usize, inputs: &mut Vec<Result<Input, NotRead>>) {
@@ -55,8 +88,8 @@ fn search(directory: &Path, depth: usize, inputs: &mut Vec<Result<Input, NotRead
     entries.sort_by_key(fs::DirEntry::file_name);
     for entry in entries {
         let path = entry.path();
-        if says_no_spans(&entry.file_name().to_string_lossy()) {
-            inputs.push(Err(NotRead::ByName(path)));
+        if let Some(reason) = why_no_spans(&entry.file_name().to_string_lossy()) {
+            inputs.push(Err(NotRead::LeftOut { path, reason }));
         } else if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             // Linked directories are not searched: they may lead back here.
             if depth < MAX_DIRECTORY_DEPTH {
@@ -68,15 +101,53 @@ fn search(directory: &Path, depth: usize, inputs: &mut Vec<Result<Input, NotRead
     }
 }
 
-/// Hidden files, the markers and logs of table formats (`_SUCCESS`, `_delta_log`), and the indexes that Honeycomb writes
-/// beside its archive.
-fn says_no_spans(name: &str) -> bool {
-    name.starts_with(['.', '_']) || name.starts_with("index_")
+/// Why a file or directory of this name holds no spans, if its name says so: hidden files, the markers and logs of table
+/// formats, checksums, and the indexes that Honeycomb writes beside its archive. A Hive partition may begin with `_`.
+fn why_no_spans(name: &str) -> Option<&'static str> {
+    if name == "_delta_log" {
+        Some(
+            "it is the log of a Delta table, which is not read: files beside it may have been removed from the table, \
+             so export the table if spans come out twice or too many",
+        )
+    } else if name.starts_with('.') || name.starts_with('_') && !name.contains('=') || name.ends_with(".crc") {
+        Some("its name says that it is hidden, a marker or a checksum; give it by its own path to read it")
+    } else if name.starts_with("index_") {
+        Some("its name says that it is an index beside an archive; give it by its own path to read it")
+    } else {
+        None
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn globs_are_expanded_unless_the_file_is_there() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let path = |name: &str| directory.path().join(name);
+        fs::create_dir_all(path("day=1/part")).expect("directories");
+        fs::create_dir_all(path("_part_id=2")).expect("directories");
+        for name in ["day=1/a.json", "day=1/part/b", "_part_id=2/c", "[x].json", "a.parquet.crc"] {
+            fs::write(path(name), "x").expect("a file");
+        }
+        let found = |pattern: &str| -> Vec<String> {
+            let name = |path: &Path| path.strip_prefix(directory.path()).unwrap_or(path).display().to_string();
+            let inputs = find_inputs(&[path(pattern)]).into_iter();
+            inputs
+                .map(|input| match input {
+                    Ok(input) => name(&input.path),
+                    Err(NotRead::LeftOut { path, .. }) => format!("not {}", name(&path)),
+                    Err(NotRead::Failed(error)) => error.to_string(),
+                })
+                .collect()
+        };
+        assert_eq!(found("day=*"), ["day=1/a.json", "day=1/part/b"]);
+        assert_eq!(found("**/*.json"), ["[x].json", "day=1/a.json"]);
+        assert_eq!(found("[x].json"), ["[x].json"]);
+        assert_eq!(found("*"), ["[x].json", "_part_id=2/c", "not a.parquet.crc", "day=1/a.json", "day=1/part/b"]);
+        assert!(found("none*")[0].contains("no file matches"), "{:?}", found("none*"));
+    }
 
     #[test]
     fn directories_are_read_in_name_order() {
@@ -90,7 +161,7 @@ mod tests {
             .map(|input| {
                 let (mark, path) = match input {
                     Ok(input) => (if input.found { "found" } else { "given" }, input.path),
-                    Err(NotRead::ByName(path)) => ("not read", path),
+                    Err(NotRead::LeftOut { path, .. }) => ("not read", path),
                     Err(NotRead::Failed(error)) => panic!("{error}"),
                 };
                 let path = path.strip_prefix(directory.path()).unwrap_or(&path).display().to_string();

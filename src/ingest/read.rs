@@ -6,15 +6,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
+use rayon::iter::{IntoParallelIterator as _, IntoParallelRefMutIterator as _, ParallelIterator as _};
 
 use crate::frame::{FrameBuilder, SkipReason, Skipped, SpanSink};
 
 use super::byte_stream::ByteStream;
 use super::container::{self, Content, MAX_LAYERS};
 use super::error::{IngestError, IngestWarning};
+use super::input_format::InputFormat;
 use super::inputs::{Input, NotRead, STANDARD_INPUT, find_inputs};
 use super::intake::{Intake, Meter, Tally, merge_skipped};
+use super::selection::{LeftOut, Selection, TraceIds};
 use super::{framing, parquet, parts};
 
 /// What was read of one input.
@@ -49,31 +51,105 @@ impl Progress for () {
     fn advance(&self, _bytes: u64, _spans: u64) {}
 }
 
-/// Reads all inputs for the analysis, in parallel on the current pool of threads. The builders and the reports are in the
-/// order of `paths`; an input may have any number of builders.
-pub fn read_frames(paths: &[PathBuf], progress: &dyn Progress) -> (Vec<FrameBuilder>, Vec<InputReport>) {
-    let read: Vec<(Vec<FrameBuilder>, InputReport)> = find_inputs(paths)
-        .into_par_iter()
-        .map(|input| match input {
-            Ok(input) => {
-                let mut target = Frames::default();
-                let report = read_input(&input, &mut target, progress);
-                (target.0, report)
-            }
-            Err(not_read) => (Vec::new(), report_not_read(not_read)),
-        })
-        .collect();
-    let (builders, reports): (Vec<_>, Vec<_>) = read.into_iter().unzip();
-    (builders.into_iter().flatten().collect(), reports)
+/// How inputs are read.
+#[derive(Clone, Debug, Default)]
+pub struct ReadOptions {
+    /// What the inputs are; told by their bytes if not said.
+    pub format: Option<InputFormat>,
+    /// Which traces are wanted.
+    pub selection: Selection,
 }
 
-/// Reads all inputs one after the other into `sink`, nothing left out.
-pub fn read_records(paths: &[PathBuf], sink: &mut dyn SpanSink, progress: &dyn Progress) -> Vec<InputReport> {
+/// What [`read_frames`] read.
+#[derive(Debug, Default)]
+pub struct ReadFrames {
+    /// The spans of the wanted traces. An input may have any number of builders.
+    pub builders: Vec<FrameBuilder>,
+    /// What was read of each input, in the order of the paths.
+    pub reports: Vec<InputReport>,
+    /// What the selection left out.
+    pub left_out: LeftOut,
+}
+
+/// Reads all inputs for the analysis, in parallel on the current pool of threads.
+pub fn read_frames(paths: &[PathBuf], options: &ReadOptions, progress: &dyn Progress) -> ReadFrames {
+    let read: Vec<(Frames<'_>, InputReport)> = find_inputs(paths)
+        .into_par_iter()
+        .map(|input| {
+            let mut target = Frames { selection: &options.selection, builders: Vec::new(), unread: None };
+            let report = match input {
+                Ok(input) => read_input(&Reading { input: &input, format: options.format, progress }, &mut target),
+                Err(not_read) => report_not_read(not_read),
+            };
+            (target, report)
+        })
+        .collect();
+    if options.selection.is_all() {
+        let (frames, reports): (Vec<_>, Vec<_>) = read.into_iter().unzip();
+        let builders = frames.into_iter().flat_map(|frames| frames.builders).collect();
+        return ReadFrames { builders, reports, left_out: LeftOut::default() };
+    }
+    read_wanted(read, &options.selection, progress)
+}
+
+/// Of what was read keeps the traces that are wanted, and reads the rest of them.
+fn read_wanted(mut read: Vec<(Frames<'_>, InputReport)>, selection: &Selection, progress: &dyn Progress) -> ReadFrames {
+    let mut wanted = TraceIds::default();
+    for builder in read.iter().flat_map(|(frames, _)| &frames.builders) {
+        selection.collect(builder, &mut wanted);
+    }
+    let left_out: Vec<LeftOut> = read
+        .par_iter_mut()
+        .map(|(frames, report)| {
+            let mut left_out = LeftOut::default();
+            for builder in &mut frames.builders {
+                left_out.spans += builder.retain_traces(|trace_id| wanted.contains(&trace_id));
+            }
+            if let Some(unread) = frames.unread.take() {
+                let rest = unread.read(&wanted, progress);
+                left_out.row_groups += rest.row_groups_not_read;
+                left_out.spans_not_read += rest.rows_not_read;
+                report.errors.extend(rest.errors);
+                for mut builder in rest.builders {
+                    report.spans += builder.len() as u64;
+                    merge_skipped(&mut report.skipped, builder.skipped());
+                    left_out.spans += builder.retain_traces(|trace_id| wanted.contains(&trace_id));
+                    frames.builders.push(builder);
+                }
+            }
+            left_out
+        })
+        .collect();
+    let (frames, reports): (Vec<_>, Vec<_>) = read.into_iter().unzip();
+    ReadFrames {
+        builders: frames.into_iter().flat_map(|frames| frames.builders).collect(),
+        reports,
+        left_out: left_out.into_iter().fold(LeftOut::default(), |sum, part| LeftOut {
+            spans: sum.spans + part.spans,
+            row_groups: sum.row_groups + part.row_groups,
+            spans_not_read: sum.spans_not_read + part.spans_not_read,
+        }),
+    }
+}
+
+/// The traces that are wanted of all inputs, to read them with [`read_records`] afterwards.
+pub fn find_wanted_traces(paths: &[PathBuf], options: &ReadOptions, progress: &dyn Progress) -> TraceIds {
+    let read = read_frames(paths, options, progress);
+    read.builders.iter().flat_map(|builder| builder.trace_ids.iter().copied()).collect()
+}
+
+/// Reads all inputs one after the other into `sink`, nothing left out: the selection in `options` says nothing here.
+pub fn read_records(
+    paths: &[PathBuf],
+    options: &ReadOptions,
+    sink: &mut dyn SpanSink,
+    progress: &dyn Progress,
+) -> Vec<InputReport> {
     let mut target = Records(sink);
     find_inputs(paths)
         .into_iter()
         .map(|input| match input {
-            Ok(input) => read_input(&input, &mut target, progress),
+            Ok(input) => read_input(&Reading { input: &input, format: options.format, progress }, &mut target),
             Err(not_read) => report_not_read(not_read),
         })
         .collect()
@@ -89,23 +165,28 @@ trait Target {
 }
 
 /// Into builders, for the analysis.
-#[derive(Default)]
-struct Frames(Vec<FrameBuilder>);
+struct Frames<'a> {
+    selection: &'a Selection,
+    builders: Vec<FrameBuilder>,
+    /// The part of a Parquet file that holds no span that matches.
+    unread: Option<parquet::Unread>,
+}
 
-impl Target for Frames {
+impl Target for Frames<'_> {
     fn messages(&mut self, content: Content, stream: &mut ByteStream, path: &Path, meter: &Meter<'_>) -> Tally {
         let (builders, tally) = parts::read(stream, content, path, meter);
-        self.0.extend(builders);
+        self.builders.extend(builders);
         tally
     }
 
     fn parquet(&mut self, file: File, report: &mut InputReport, progress: &dyn Progress) -> Result<(), IngestError> {
-        let (builders, read) = parquet::read_columns(file, &report.path, progress)?;
+        let (builders, unread, read) = parquet::read_columns(file, &report.path, self.selection, progress)?;
         for builder in &builders {
             report.spans += builder.len() as u64;
             merge_skipped(&mut report.skipped, builder.skipped());
         }
-        self.0.extend(builders);
+        self.builders.extend(builders);
+        self.unread = unread;
         report_parquet(report, read);
         Ok(())
     }
@@ -170,16 +251,15 @@ impl InputReport {
 
 fn report_not_read(not_read: NotRead) -> InputReport {
     match not_read {
-        NotRead::ByName(path) => {
+        NotRead::LeftOut { path, reason } => {
             let mut report = InputReport::new(&path);
             report.skipped.add(SkipReason::UnknownContent, 0);
-            let reason = "its name says that it holds no spans, give it by its own path to read it".to_owned();
-            report.warnings.push(IngestWarning::LeftOut { path, reason });
+            report.warnings.push(IngestWarning::LeftOut { path, reason: reason.to_owned() });
             report
         }
         NotRead::Failed(error) => {
             let path = match &error {
-                IngestError::Open { path, .. } => path.clone(),
+                IngestError::Open { path, .. } | IngestError::NoMatch { path, .. } => path.clone(),
                 _ => PathBuf::new(),
             };
             let mut report = InputReport::new(&path);
@@ -203,13 +283,21 @@ impl<R: Read> Read for Counted<R> {
     }
 }
 
-fn read_input(input: &Input, target: &mut dyn Target, progress: &dyn Progress) -> InputReport {
+/// One input, and how it is read.
+struct Reading<'a> {
+    input: &'a Input,
+    format: Option<InputFormat>,
+    progress: &'a dyn Progress,
+}
+
+fn read_input(reading: &Reading<'_>, target: &mut dyn Target) -> InputReport {
+    let input = reading.input;
     let mut report = InputReport::new(&input.path);
     let raw_bytes = Arc::new(AtomicU64::new(0));
     let path = &input.path;
     if path.as_os_str() == STANDARD_INPUT {
         let stream = ByteStream::new(Counted { reader: io::stdin(), bytes: Arc::clone(&raw_bytes) });
-        read_stream(stream, None, &raw_bytes, input, &mut report, target, progress);
+        read_stream(stream, None, &raw_bytes, reading, &mut report, target);
         return report;
     }
     let opened = File::open(path).and_then(|file| Ok((file.try_clone()?, file.metadata()?, file)));
@@ -217,7 +305,7 @@ fn read_input(input: &Input, target: &mut dyn Target, progress: &dyn Progress) -
         Ok((reader, metadata, file)) => {
             let stream = ByteStream::new(Counted { reader, bytes: Arc::clone(&raw_bytes) });
             let file = metadata.is_file().then_some(file);
-            read_stream(stream, file, &raw_bytes, input, &mut report, target, progress);
+            read_stream(stream, file, &raw_bytes, reading, &mut report, target);
         }
         Err(source) => report.errors.push(IngestError::Open { path: path.clone(), source }),
     }
@@ -229,11 +317,11 @@ fn read_stream(
     stream: ByteStream,
     file: Option<File>,
     raw_bytes: &Arc<AtomicU64>,
-    input: &Input,
+    reading: &Reading<'_>,
     report: &mut InputReport,
     target: &mut dyn Target,
-    progress: &dyn Progress,
 ) {
+    let &Reading { input, format, progress } = reading;
     let path = &input.path;
     let mut plain = stream;
     let is_compressed = container::Compression::of(plain.fill(4)).is_some();
@@ -242,7 +330,8 @@ fn read_stream(
         report.errors.push(IngestError::TooManyLayers { path: path.clone(), limit: MAX_LAYERS });
         return;
     };
-    let content = container::recognise(&mut stream);
+    let recognised = container::recognise(&mut stream);
+    let content = format.filter(|_| recognised != Content::Empty).map_or(recognised, InputFormat::content);
     match content {
         Content::Empty if stream.offset() == 0 => {
             report.format = "empty";
@@ -377,7 +466,8 @@ pub(super) mod tests {
         let bytes_read = Arc::new(AtomicU64::new(0));
         let reader = Counted { reader: io::Cursor::new(bytes.to_vec()), bytes: Arc::clone(&bytes_read) };
         let target = &mut Records(&mut collected);
-        read_stream(ByteStream::new(reader), None, &bytes_read, &input, &mut report, target, &());
+        let reading = Reading { input: &input, format: None, progress: &() };
+        read_stream(ByteStream::new(reader), None, &bytes_read, &reading, &mut report, target);
         (collected, report)
     }
 

@@ -13,6 +13,7 @@ pub(super) const CAUTION: &str = "caution";
 pub(super) fn header_lines(summary: &Summary) -> Vec<(&'static str, String)> {
     let totals = &summary.totals;
     let mut lines: Vec<(&str, String)> = input_lines(&summary.inputs).into_iter().map(|line| ("input", line)).collect();
+    lines.extend(summary.selection.as_ref().map(|selection| ("selected", selection.in_words())));
     lines.push((
         "spans",
         format!(

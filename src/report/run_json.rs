@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::json_row::write_pretty;
-use super::summary::{InputSummary, QualitySummary, Summary, TotalsSummary};
+use super::summary::{InputSummary, QualitySummary, SelectionSummary, Summary, TotalsSummary};
 
 /// What `run.json` holds beside the summary.
 #[derive(Clone, Debug, Default)]
@@ -26,6 +26,8 @@ struct Document<'a> {
     arguments: &'a [String],
     settings: &'a serde_json::Value,
     inputs: &'a [InputSummary],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    selection: Option<&'a SelectionSummary>,
     totals: &'a TotalsSummary,
     quality: &'a QualitySummary,
     phases: Phases<'a>,
@@ -54,6 +56,7 @@ pub fn write_run_json(out: &mut impl Write, run: &Run, summary: &Summary) -> io:
         arguments: &run.arguments,
         settings: &run.settings,
         inputs: &summary.inputs,
+        selection: summary.selection.as_ref(),
         totals: &summary.totals,
         quality: &summary.quality,
         phases: Phases(&run.phases),

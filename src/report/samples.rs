@@ -119,6 +119,7 @@ pub(super) fn detector_tables(table: &Table) -> Vec<DetectorTable<'_>> {
 
 pub(super) fn summary() -> Summary {
     Summary {
+        selection: None,
         inputs: vec![
             InputSummary {
                 path: "spans.parquet".to_owned(),

@@ -11,6 +11,8 @@ use super::units;
 pub struct Summary {
     /// The inputs, in the order in which they were given.
     pub inputs: Vec<InputSummary>,
+    /// Which traces were analysed, if not all.
+    pub selection: Option<SelectionSummary>,
     /// What was counted.
     pub totals: TotalsSummary,
     /// What was odd about the data.
@@ -34,6 +36,54 @@ pub struct InputSummary {
     pub first_offsets: Vec<u64>,
     /// What failed.
     pub errors: Vec<String>,
+}
+
+/// Which traces were analysed: those with a span that fulfils all of it, and those whole.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct SelectionSummary {
+    /// The earliest start, in ns since 1970; written as RFC 3339.
+    #[serde(serialize_with = "as_time")]
+    pub since: Option<i64>,
+    /// The time before which it starts, in ns since 1970; written as RFC 3339.
+    #[serde(serialize_with = "as_time")]
+    pub until: Option<i64>,
+    /// The services, any if there are none.
+    pub services: Vec<String>,
+    /// Spans that were read and belong to other traces.
+    pub spans_left_out: u64,
+    /// Row groups of Parquet files that were proved to hold only other traces, and so were not read.
+    pub row_groups_not_read: u64,
+    /// The spans in them.
+    pub spans_not_read: u64,
+}
+
+impl SelectionSummary {
+    /// What was asked for, and what that left out.
+    pub(super) fn in_words(&self) -> String {
+        let mut conditions = Vec::new();
+        if !self.services.is_empty() {
+            conditions.push(format!("of {}", self.services.join(" or ")));
+        }
+        if let Some(since) = self.since {
+            conditions.push(format!("that starts at {} or later", units::time(since)));
+        }
+        if let Some(until) = self.until {
+            conditions.push(format!("that starts before {}", units::time(until)));
+        }
+        let not_read = match self.row_groups_not_read {
+            0 => String::new(),
+            row_groups => format!(
+                ", {} of them in {} that need not be read",
+                units::count(self.spans_not_read),
+                units::counted(row_groups, "row group")
+            ),
+        };
+        format!(
+            "whole traces with a span {}; {} of other traces left out{not_read}",
+            conditions.join(" and "),
+            units::counted(self.spans_left_out + self.spans_not_read, "span")
+        )
+    }
 }
 
 /// What was counted.

@@ -10,6 +10,7 @@ use crate::frame::{
     Event, KeyValue, Link, Origin, SkipReason, Skipped, SpanId, SpanKind, SpanRecord, SpanSink, StatusCode, TraceId,
     Value, unusable,
 };
+use crate::ingest::TraceIds;
 
 /// See the module.
 #[derive(Default)]
@@ -20,6 +21,8 @@ pub(super) struct SpanStore {
     numbers_of_origins: HashMap<Box<[u8]>, u32>,
     last_origin: Vec<u8>,
     last_origin_number: Option<u32>,
+    /// The traces that are kept, if not all.
+    pub(super) wanted: Option<TraceIds>,
     /// What could not be kept: spans without ids or times, and what no span could be read from.
     pub(super) skipped: Skipped,
 }
@@ -92,6 +95,9 @@ impl SpanSink for SpanStore {
     fn span(&mut self, origin: &Origin<'_>, span: &SpanRecord<'_>, offset: u64) {
         if let Some(reason) = unusable(span.trace_id, span.span_id, span.start_unix_nano) {
             self.skipped.add(reason, offset);
+            return;
+        }
+        if self.wanted.as_ref().is_some_and(|wanted| !wanted.contains(&span.trace_id)) {
             return;
         }
         let mut bytes = Vec::new();

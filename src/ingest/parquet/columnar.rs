@@ -4,7 +4,6 @@
 //! before, so that a signature is worked out once for each combination and a span costs a lookup.
 
 use std::hash::BuildHasher;
-use std::ops::Range;
 
 use arrow::array::{Array, ArrayRef, RecordBatch};
 use arrow::datatypes::DataType;
@@ -22,7 +21,7 @@ use super::times::read_times;
 use crate::frame::{
     Attribute, FrameBuilder, SignatureId, SkipReason, SpanId, SpanKind, SpanRow, SpanSink, StatusCode, TraceId,
 };
-use crate::ingest::IngestError;
+use crate::ingest::{IngestError, TraceIds};
 
 /// So many combinations of codes are remembered.
 const MANY_COMBINATIONS: usize = 1 << 20;
@@ -37,13 +36,13 @@ pub(super) struct Part {
     pub(super) opaque_ids: u64,
 }
 
-/// Reads a range of row groups into a builder of its own.
-pub(super) fn read_range(table: &Table, row_groups: Range<usize>, on_row_group: &(dyn Fn(usize) + Sync)) -> Part {
+/// Reads some row groups into a builder of their own.
+pub(super) fn read_part(table: &Table, row_groups: &[usize], on_row_group: &(dyn Fn(usize) + Sync)) -> Part {
     let mut reader = ColumnReader::new(table);
     let mut builder = FrameBuilder::default();
     let mut failures = Vec::new();
     let mut opaque_ids = 0;
-    for row_group in row_groups {
+    for &row_group in row_groups {
         let mut row = table.first_row_of(row_group);
         // A panic while a batch is taken is as much the fault of hostile bytes as one while it is decoded.
         let read = guarded(|| Ok(reader.read_row_group(row_group, &mut builder, &mut row)));
@@ -59,6 +58,29 @@ pub(super) fn read_range(table: &Table, row_groups: Range<usize>, on_row_group: 
         on_row_group(row_group);
     }
     Part { builder, failures, opaque_ids }
+}
+
+/// Whether a row group has spans of `wanted` traces; also if its trace ids cannot be read, so that this is told once.
+pub(super) fn has_trace(table: &Table, row_group: usize, wanted: &TraceIds) -> bool {
+    let Some(column) = table.mapping.field(Field::TraceId) else {
+        return true;
+    };
+    let find = || {
+        let mut ids = IdColumn::default();
+        let mut trace_ids: Vec<TraceId> = Vec::new();
+        let mut batches = table.batches(row_group, &[column.place.root], true)?;
+        while let Some(batch) = table.next_batch(&mut batches) {
+            let (_, batch) = batch?;
+            if let Some(array) = batches.column(&batch, column.place) {
+                ids.read(array, &mut trace_ids);
+            }
+            if trace_ids.iter().any(|trace_id| wanted.contains(trace_id)) {
+                return Ok(true);
+            }
+        }
+        Ok::<bool, IngestError>(false)
+    };
+    !wanted.is_empty() && guarded(|| Ok(find())).ok().and_then(Result::ok).unwrap_or(true)
 }
 
 /// A text column that is part of a signature.

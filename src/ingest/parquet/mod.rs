@@ -17,12 +17,11 @@ mod table;
 mod times;
 
 use std::fs::File;
-use std::ops::Range;
 use std::path::Path;
 
-use rayon::iter::{IntoParallelIterator, ParallelIterator};
+use rayon::iter::{IntoParallelIterator as _, IntoParallelRefIterator as _, ParallelIterator as _};
 
-use super::{IngestError, Progress};
+use super::{IngestError, Progress, Selection, TraceIds};
 use crate::frame::{FrameBuilder, SpanSink};
 use table::Table;
 
@@ -61,26 +60,83 @@ impl ParquetRead {
     }
 }
 
-/// Reads the columns that the analysis needs, with as many threads as there are: one builder for each range of row
-/// groups, in the order of the file.
+/// Reads the columns that the analysis needs, with as many threads as there are: one builder for each part of the row
+/// groups, in the order of the file. Row groups that hold no span that matches `selection` are left unread.
 pub(crate) fn read_columns(
     file: File,
     path: &Path,
+    selection: &Selection,
     progress: &dyn Progress,
-) -> Result<(Vec<FrameBuilder>, ParquetRead), IngestError> {
+) -> Result<(Vec<FrameBuilder>, Option<Unread>, ParquetRead), IngestError> {
     let table = Table::open(file, path)?;
     let mut read = ParquetRead::new(&table);
+    let (wanted, unread): (Vec<usize>, Vec<usize>) =
+        (0..table.row_groups()).partition(|&row_group| table.may_match(row_group, selection));
+    let (builders, errors, opaque_ids) = read_row_groups(&table, &wanted, progress);
+    errors.into_iter().for_each(|failure| read.fail(failure));
+    read.opaque_ids += opaque_ids;
+    let unread = (!unread.is_empty()).then_some(Unread { table, row_groups: unread });
+    Ok((builders, unread, read))
+}
+
+fn read_row_groups(
+    table: &Table,
+    row_groups: &[usize],
+    progress: &dyn Progress,
+) -> (Vec<FrameBuilder>, Vec<IngestError>, u64) {
     let on_row_group = |row_group| progress.advance(table.bytes_of(row_group), table.rows_of(row_group));
-    let ranges = even_ranges(&table, rayon::current_num_threads());
-    let parts: Vec<columnar::Part> =
-        ranges.into_par_iter().map(|range| columnar::read_range(&table, range, &on_row_group)).collect();
+    let parts: Vec<columnar::Part> = even_parts(table, row_groups, rayon::current_num_threads())
+        .into_par_iter()
+        .map(|part| columnar::read_part(table, part, &on_row_group))
+        .collect();
     let mut builders = Vec::with_capacity(parts.len());
+    let (mut failures, mut opaque_ids) = (Vec::new(), 0);
     for part in parts {
-        part.failures.into_iter().for_each(|failure| read.fail(failure));
-        read.opaque_ids += part.opaque_ids;
+        failures.extend(part.failures);
+        opaque_ids += part.opaque_ids;
         builders.push(part.builder);
     }
-    Ok((builders, read))
+    (builders, failures, opaque_ids)
+}
+
+/// The row groups of a file in which no span matches a selection. They may hold other spans of the traces that do.
+pub(crate) struct Unread {
+    table: Table,
+    row_groups: Vec<usize>,
+}
+
+/// What was read of them after all.
+pub(crate) struct Rest {
+    /// The spans.
+    pub(crate) builders: Vec<FrameBuilder>,
+    /// What failed.
+    pub(crate) errors: Vec<IngestError>,
+    /// How many row groups hold nothing that is wanted.
+    pub(crate) row_groups_not_read: u64,
+    /// The rows in those.
+    pub(crate) rows_not_read: u64,
+}
+
+impl Unread {
+    /// Reads the row groups that hold spans of `wanted` traces. Which ones do, their trace ids alone tell.
+    pub(crate) fn read(&self, wanted: &TraceIds, progress: &dyn Progress) -> Rest {
+        let table = &self.table;
+        let has_wanted: Vec<bool> =
+            self.row_groups.par_iter().map(|&row_group| columnar::has_trace(table, row_group, wanted)).collect();
+        let needed: Vec<usize> =
+            self.row_groups.iter().zip(&has_wanted).filter(|(_, has)| **has).map(|(&row_group, _)| row_group).collect();
+        let left_out = || self.row_groups.iter().zip(&has_wanted).filter(|(_, has)| !**has);
+        for (&row_group, _) in left_out() {
+            progress.advance(table.bytes_of(row_group), 0);
+        }
+        let (builders, errors, _) = read_row_groups(table, &needed, progress);
+        Rest {
+            builders,
+            errors,
+            row_groups_not_read: left_out().count() as u64,
+            rows_not_read: left_out().map(|(&row_group, _)| table.rows_of(row_group)).sum(),
+        }
+    }
 }
 
 /// Hands every span, complete, to `sink`, in the order of the file.
@@ -102,18 +158,19 @@ pub(crate) fn read_records(
     Ok(read)
 }
 
-/// All row groups in at most `parts` ranges of about as many rows each.
-fn even_ranges(table: &Table, parts: usize) -> Vec<Range<usize>> {
-    let rows: Vec<u64> = (0..table.row_groups()).map(|row_group| table.rows_of(row_group)).collect();
-    let rows_of_part = rows.iter().fold(0u64, |sum, &rows| sum.saturating_add(rows)).div_ceil(parts.max(1) as u64);
-    let mut ranges = Vec::new();
+/// `row_groups` in at most `parts` parts of about as many rows each.
+fn even_parts<'a>(table: &Table, row_groups: &'a [usize], parts: usize) -> Vec<&'a [usize]> {
+    let rows_of = |row_group: &usize| table.rows_of(*row_group);
+    let all_rows = row_groups.iter().map(rows_of).fold(0u64, u64::saturating_add);
+    let rows_of_part = all_rows.div_ceil(parts.max(1) as u64);
+    let mut even = Vec::new();
     let (mut start, mut rows_so_far) = (0, 0u64);
-    for (row_group, &rows) in rows.iter().enumerate() {
-        rows_so_far = rows_so_far.saturating_add(rows);
-        if rows_so_far >= rows_of_part || row_group + 1 == table.row_groups() {
-            ranges.push(start..row_group + 1);
-            (start, rows_so_far) = (row_group + 1, 0);
+    for (number, row_group) in row_groups.iter().enumerate() {
+        rows_so_far = rows_so_far.saturating_add(rows_of(row_group));
+        if rows_so_far >= rows_of_part || number + 1 == row_groups.len() {
+            even.push(&row_groups[start..=number]);
+            (start, rows_so_far) = (number + 1, 0);
         }
     }
-    ranges
+    even
 }

@@ -17,12 +17,13 @@ use parquet::arrow::{ProjectionMask, parquet_to_arrow_schema};
 use parquet::basic::{ConvertedType, Encoding, LogicalType};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, RowGroupMetaData};
+use parquet::file::statistics::Statistics;
 
 use super::dialect::{Field, Mapping, Place};
 use super::source::SharedFile;
 use super::times::{Unit, read_times};
 use crate::frame::{CANONICAL_VERSION, CANONICAL_VERSION_KEY};
-use crate::ingest::IngestError;
+use crate::ingest::{IngestError, Selection};
 
 /// Rows that are decoded at once: enough to make work by columns pay, few enough to stay in the cache.
 const BATCH_ROWS: usize = 16 * 1024;
@@ -101,6 +102,39 @@ impl Table {
     /// Number in the file of a row group's first row.
     pub(super) fn first_row_of(&self, row_group: usize) -> u64 {
         (0..row_group).fold(0, |rows, before| rows.saturating_add(self.rows_of(before)))
+    }
+
+    /// Whether a row group may have a span that matches `selection`, as far as its statistics tell.
+    pub(super) fn may_match(&self, row_group: usize, selection: &Selection) -> bool {
+        let starts = || {
+            let unit = self.mapping.field(Field::Start)?.unit?;
+            match self.only_statistics(row_group, Field::Start)? {
+                Statistics::Int64(values) => {
+                    let instant = |value: Option<&i64>| value.and_then(|&value| unit.nanoseconds(value));
+                    instant(values.min_opt()).zip(instant(values.max_opt()))
+                }
+                _ => None,
+            }
+        };
+        let services = || match self.only_statistics(row_group, Field::Service)? {
+            Statistics::ByteArray(values) => {
+                values.min_opt().zip(values.max_opt()).map(|(first, last)| (first.data(), last.data()))
+            }
+            _ => None,
+        };
+        starts().is_none_or(|(first, last)| selection.may_start_within(first, last))
+            && services().is_none_or(|(first, last)| selection.may_be_of_service_within(first, last))
+    }
+
+    /// The statistics of a row group's values in the column of `field`, if that is one plain column that has no nulls.
+    fn only_statistics(&self, row_group: usize, field: Field) -> Option<&Statistics> {
+        let place = self.mapping.field(field)?.place;
+        if place.child.is_some() || self.may_lack(row_group, field) {
+            return None;
+        }
+        let mut chunks = self.chunks_of(row_group, place.root);
+        let chunk = chunks.next()?;
+        chunks.next().is_none().then(|| chunk.statistics())?
     }
 
     /// Whether a row group may have spans without a value in `field`'s column.

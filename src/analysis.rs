@@ -12,7 +12,7 @@ use rayon::prelude::*;
 
 use crate::detectors::{Attribution, Detectors, RetrySequences, Shared};
 use crate::findings::Findings;
-use crate::frame::{Frame, SpanKind, StatusCode, Symbol};
+use crate::frame::{Frame, SpanId, SpanKind, StatusCode, Symbol};
 use crate::trace::{CalleeNames, Facts, NO_ROW, OverlapTolerance, RootReason, TraceModel, TraceView};
 
 /// What the pass does.
@@ -74,6 +74,8 @@ pub struct Quality {
     pub without_kind: u64,
     /// Spans with a status, OK or error.
     pub with_status: u64,
+    /// Spans that say how many they stand for because of sampling, themselves or by their trace's root.
+    pub with_adjusted_count: u64,
     /// Calls whose target is known only by the span's name.
     pub without_target: u64,
     /// Server spans that stick out of their client span, by (caller, callee).
@@ -146,6 +148,7 @@ impl Partial {
         own.clamped += quality.clamped;
         own.without_kind += quality.without_kind;
         own.with_status += quality.with_status;
+        own.with_adjusted_count += quality.with_adjusted_count;
         own.without_target += quality.without_target;
         for (pair, skew) in quality.clock_skew {
             let own = own.clock_skew.entry(pair).or_default();
@@ -154,6 +157,10 @@ impl Partial {
         }
     }
 }
+
+/// Share of spans that must say how many they stand for before any count is multiplied: what says nothing would count
+/// as one beside others that count as hundreds.
+pub const MIN_WEIGHTED_SHARE: f64 = 0.9;
 
 /// Analyses all traces of `frame` on the threads of the current rayon pool. `done` is told after each piece of work how
 /// many spans it held; once `cancelled` is set, the rest is left out.
@@ -201,6 +208,8 @@ pub fn analyse(
         partial.findings.resize_with(settings.detectors.all().len(), Findings::default);
     }
     partial.shared.traces = partial.totals.traces;
+    let weighted = partial.quality.with_adjusted_count;
+    partial.shared.is_weighted = weighted > 0 && weighted as f64 >= MIN_WEIGHTED_SHARE * partial.totals.spans as f64;
     partial
 }
 
@@ -277,13 +286,61 @@ impl Worker {
         count(&trace, &mut self.partial.totals, &mut self.partial.quality, &mut self.partial.shared.failed_entries);
         self.retries.rebuild(&trace);
         self.partial.shared.windows.add(&trace, &self.retries);
+        let adjusted_counts = AdjustedCounts::of(&trace);
+        self.partial.quality.with_adjusted_count += adjusted_counts.spans;
         for (detector, findings) in settings.detectors.all().into_iter().zip(&mut self.partial.findings) {
             if settings.is_enabled(detector.description().name) {
+                let first = findings.len();
                 detector.detect(&trace, &self.retries, findings);
+                adjusted_counts.weigh(&trace, findings, first);
             }
         }
         if settings.is_enabled(crate::detectors::LATENCY_ATTRIBUTION.name) {
-            self.partial.attribution.add(&trace);
+            self.partial.attribution.add(&trace, adjusted_counts.of_trace);
+        }
+    }
+}
+
+/// What sampling says of a trace.
+struct AdjustedCounts {
+    /// How many traces it stands for: what its root says, else the most that any span says, else 1.
+    of_trace: f64,
+    /// Spans that say how many they stand for.
+    spans: u64,
+}
+
+impl AdjustedCounts {
+    fn of(trace: &TraceView<'_>) -> Self {
+        if !trace.facts.has_adjusted_counts {
+            return Self { of_trace: 1.0, spans: 0 };
+        }
+        let rows = || 0..trace.tree.len() as u32;
+        let said = rows().filter(|&row| trace.facts_of(row).adjusted_count.is_some()).count();
+        let by_sampler = rows().find_map(|row| trace.facts_of(row).trace_adjusted_count);
+        let roots = trace.tree.path_roots.iter().filter(|root| root.reason == RootReason::Root);
+        let by_root = roots.filter_map(|root| trace.facts_of(root.row).adjusted_count).reduce(f64::max);
+        let by_any = || rows().filter_map(|row| trace.facts_of(row).adjusted_count).reduce(f64::max);
+        Self {
+            of_trace: by_root.or(by_sampler).or_else(by_any).unwrap_or(1.0),
+            spans: if by_sampler.is_some() { trace.tree.len() as u64 } else { said as u64 },
+        }
+    }
+
+    /// A finding is seen only if all its spans were kept, so it stands for as many as the rarest of them, or its root.
+    fn weigh(&self, trace: &TraceView<'_>, findings: &mut Findings, first: usize) {
+        if self.spans == 0 || first == findings.len() {
+            return;
+        }
+        let mut by_id: HashMap<SpanId, f64, FixedState> = HashMap::default();
+        for row in 0..trace.tree.len() as u32 {
+            if let Some(count) = trace.facts_of(row).adjusted_count {
+                let known = by_id.entry(trace.tree.span_ids[row as usize]).or_insert(count);
+                *known = known.max(count);
+            }
+        }
+        for finding in first..findings.len() {
+            let evidence = findings.evidence.get(finding).iter().filter_map(|id| by_id.get(id).copied());
+            findings.adjusted_counts[finding] = evidence.fold(self.of_trace, f64::max);
         }
     }
 }

@@ -105,7 +105,7 @@ fn tables(builders: Vec<FrameBuilder>) -> String {
         text.push_str(&format!("{:?}\n", ranked.table.values));
     }
     let rows = partial.attribution.finish();
-    let table = attribution_table(rows, &facts.symbols, &frame.trace_ids).expect("a table");
+    let table = attribution_table(rows, &facts.symbols, &frame.trace_ids, false).expect("a table");
     text.push_str(&format!("{:?}", table.values));
     text
 }

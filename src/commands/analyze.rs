@@ -124,7 +124,12 @@ impl Results {
             }
         }
         if settings.enabled.contains(&LATENCY_ATTRIBUTION.name) {
-            let table = attribution_table(partial.attribution.finish(), &facts.symbols, &frame.trace_ids)?;
+            let table = attribution_table(
+                partial.attribution.finish(),
+                &facts.symbols,
+                &frame.trace_ids,
+                partial.shared.is_weighted,
+            )?;
             tables.push((Ran { description: &LATENCY_ATTRIBUTION, thresholds: Vec::new() }, table));
         }
         Ok(Self { tables, findings, fails })
@@ -204,6 +209,8 @@ fn summary_of(
             clamped: quality.clamped,
             without_kind: quality.without_kind,
             with_status: quality.with_status,
+            with_adjusted_count: quality.with_adjusted_count,
+            is_weighted: partial.shared.is_weighted,
             without_target: quality.without_target,
             end_before_start,
             clock_skew,

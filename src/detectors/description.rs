@@ -110,6 +110,8 @@ pub enum Aggregate {
     TargetKind,
     /// Number of traces.
     Traces,
+    /// Number of traces, each counted as often as sampling says; no value where too few spans say it.
+    WeightedTraces,
     /// Their share of all traces.
     TraceShare,
     /// Number of findings.
@@ -174,6 +176,8 @@ pub struct Shared {
     pub failed_entries: HashMap<(Symbol, Symbol), u64, FixedState>,
     /// Number of traces.
     pub traces: u64,
+    /// Whether enough spans say how many they stand for.
+    pub is_weighted: bool,
 }
 
 /// The findings of one pattern.

@@ -68,6 +68,7 @@ Z. Zhang et al., \"CRISP: Critical Path Analysis of Large-Scale Microservice Arc
         Column { name: "component", unit: Unit::Text, doc: "self, network or wait", aggregate: Aggregate::Own },
         Column { name: "target", unit: Unit::Text, doc: "what was waited for; empty for self", aggregate: Aggregate::Own },
         Column { name: "traces", unit: Unit::Count, doc: "traces in which time was spent there", aggregate: Aggregate::Own },
+        Column { name: "weighted_traces", unit: Unit::Number, doc: "the same before sampling; empty unless nearly all spans say how many they stand for", aggregate: Aggregate::Own },
         Column { name: "critical_ns", unit: Unit::Nanoseconds, doc: "critical-path time: the impact", aggregate: Aggregate::Own },
         Column { name: "share", unit: Unit::Share, doc: "share of the entry's time", aggregate: Aggregate::Own },
         Column { name: "p50_ns", unit: Unit::Nanoseconds, doc: "median over all traces of the entry, those without counted as 0", aggregate: Aggregate::Own },
@@ -77,7 +78,7 @@ Z. Zhang et al., \"CRISP: Critical Path Analysis of Large-Scale Microservice Arc
         Column { name: "tail_share", unit: Unit::Share, doc: "share of the time of the slowest 1 % of the entry's traces", aggregate: Aggregate::Own },
         Column { name: "example_trace_id", unit: Unit::Id, doc: "the trace with the largest time", aggregate: Aggregate::Own },
     ],
-    terminal_columns: &["rank", "entry_service", "entry_operation", "service", "operation", "component", "target", "critical_ns", "share", "p50_ns", "p99_ns", "tail_share", "example_trace_id"],
+    terminal_columns: &["rank", "entry_service", "entry_operation", "service", "operation", "component", "target", "weighted_traces", "critical_ns", "share", "p50_ns", "p99_ns", "tail_share", "example_trace_id"],
     ranked_by: &[RankedBy::Largest("critical_ns")],
 };
 
@@ -101,6 +102,8 @@ pub struct Attribution {
     entry_times: Vec<(u32, u32, i64)>,
     /// (row, trace, path time): one for each row that a trace has.
     row_times: Vec<(u32, u32, i64)>,
+    /// How many traces a trace stands for, where that is not one.
+    adjusted_counts: HashMap<u32, f64, FixedState>,
     scratch: Vec<(u32, i64)>,
 }
 
@@ -113,6 +116,8 @@ pub struct AttributionRow {
     pub place: Place,
     /// Traces with time there.
     pub traces: i64,
+    /// The same, each counted as often as sampling says.
+    pub weighted_traces: f64,
     /// Path time in ns.
     pub critical_ns: i64,
     /// Share of the entry's time, 0..1.
@@ -132,8 +137,11 @@ pub struct AttributionRow {
 }
 
 impl Attribution {
-    /// Books the paths of one trace.
-    pub fn add(&mut self, trace: &TraceView<'_>) {
+    /// Books the paths of one trace, which stands for `adjusted_count` traces.
+    pub fn add(&mut self, trace: &TraceView<'_>, adjusted_count: f64) {
+        if adjusted_count != 1.0 {
+            self.adjusted_counts.insert(trace.index, adjusted_count);
+        }
         let first_entry = self.entry_times.len();
         let mut scratch = std::mem::take(&mut self.scratch);
         scratch.clear();
@@ -167,6 +175,7 @@ impl Attribution {
 
     /// Takes in what was booked for other traces.
     pub fn merge(&mut self, other: Self) {
+        self.adjusted_counts.extend(other.adjusted_counts);
         let mut entry_map = vec![0; other.entries.len()];
         for (entry, number) in other.entries {
             let next = self.entries.len() as u32;
@@ -225,6 +234,10 @@ impl Attribution {
                     entry: entries[entry as usize]?,
                     place,
                     traces: times.len() as i64,
+                    weighted_traces: times
+                        .iter()
+                        .map(|(_, trace, _)| self.adjusted_counts.get(trace).unwrap_or(&1.0))
+                        .sum(),
                     critical_ns,
                     share: share(critical_ns, total),
                     p50_ns: percentile_with_zeros(times, traces, 50),

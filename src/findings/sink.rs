@@ -81,6 +81,8 @@ pub struct Findings {
     pub impacts: Vec<i64>,
     /// Whether another finding is the cause.
     pub induced: Vec<bool>,
+    /// How many traces the finding's trace stands for because of sampling; 1 where that is not known.
+    pub adjusted_counts: Vec<f64>,
     /// The spans that prove it.
     pub evidence: Lists<SpanId>,
     /// What makes findings the same pattern.
@@ -115,6 +117,7 @@ impl Findings {
         self.measured.push(finding.measured);
         self.impacts.push(finding.impact_ns);
         self.induced.push(finding.induced);
+        self.adjusted_counts.push(1.0);
         self.evidence.push(finding.span_ids);
         self.keys.push(finding.key);
         for (column, &value) in self.details.iter_mut().zip(finding.details) {
@@ -140,6 +143,7 @@ impl Findings {
         self.measured.append(&mut other.measured);
         self.impacts.append(&mut other.impacts);
         self.induced.append(&mut other.induced);
+        self.adjusted_counts.append(&mut other.adjusted_counts);
         self.evidence.append(&other.evidence);
         self.keys.append(&other.keys);
         for (column, mut values) in self.details.iter_mut().zip(other.details) {

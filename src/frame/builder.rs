@@ -10,6 +10,7 @@ use foldhash::fast::FixedState;
 
 use super::ids::{SignatureId, SpanId, Symbol, TraceId};
 use super::record::{Origin, SkipReason, SpanKind, SpanRecord, SpanSink, StatusCode, UNKNOWN_SERVICE};
+use super::sampling::count_of_attribute;
 use super::schema::{ATTRIBUTE_COUNT, Attribute, attribute_of_key};
 use super::signatures::{Signature, Signatures};
 use super::symbols::Symbols;
@@ -202,6 +203,9 @@ impl SpanSink for FrameBuilder {
     fn span(&mut self, origin: &Origin<'_>, span: &SpanRecord<'_>, offset: u64) {
         let (signature, arguments) =
             self.signature(&origin.service_name(), &span.name, span.kind, span.status, |slots| {
+                if let Some(count) = span.adjusted_count_of_trace_state() {
+                    slots.put_trace_state_count(count);
+                }
                 if let Some(ref_type) = span.ref_type_of_parent_link() {
                     slots.put(Attribute::RefType, 0, &ref_type);
                 }
@@ -249,6 +253,12 @@ impl AttributeSlots<'_> {
         if value.is_empty() || rank > self.ranks[attribute as usize] {
             return;
         }
+        if attribute == Attribute::AdjustedCount {
+            if let Some(count) = count_of_attribute(rank, value) {
+                self.put_adjusted_count(rank, count);
+            }
+            return;
+        }
         self.ranks[attribute as usize] = rank;
         match attribute {
             Attribute::UrlFull => {
@@ -269,6 +279,16 @@ impl AttributeSlots<'_> {
             Attribute::ErrorFlag => self.error = value == "true",
             _ => self.derive(attribute, value),
         }
+    }
+
+    /// Puts how many spans this one stands for, as its trace state says.
+    pub fn put_trace_state_count(&mut self, count: f64) {
+        self.put_adjusted_count(0, count);
+    }
+
+    fn put_adjusted_count(&mut self, rank: u8, count: f64) {
+        self.ranks[Attribute::AdjustedCount as usize] = rank;
+        self.derive(Attribute::AdjustedCount, &count.to_string());
     }
 
     fn derive(&mut self, attribute: Attribute, value: &str) {

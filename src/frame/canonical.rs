@@ -37,13 +37,15 @@ const ALSO_PROMOTED: [&str; 4] =
 /// Span attributes that have a column of their name, which holds the value of exactly that key as text: all spellings of
 /// the attributes that the analysis asks for.
 ///
-/// `exception.type` is also taken from an event named `exception`, `opentracing.ref_type` from a link to the parent.
+/// `exception.type` is also taken from an event named `exception`, `opentracing.ref_type` from a link to the parent, and
+/// `tracescan.adjusted_count` from the trace state.
 fn promoted() -> impl Iterator<Item = &'static str> {
     let recorded = Attribute::ALL.iter().filter(|&&attribute| attribute != Attribute::UrlHost);
     recorded.flat_map(|attribute| attribute.aliases()).copied().chain(ALSO_PROMOTED)
 }
 
 const EXCEPTION_TYPE: &str = "exception.type";
+const ADJUSTED_COUNT: &str = "tracescan.adjusted_count";
 
 /// Rows that are gathered before they are encoded.
 const ROWS_PER_BATCH: usize = 4_096;
@@ -150,6 +152,9 @@ impl<W: Write + Send> CanonicalWriter<W> {
             }
         }
         self.promote_exception(span);
+        if let Some(count) = span.adjusted_count_of_trace_state() {
+            self.promote(self.promoted_by_key[ADJUSTED_COUNT], &count.to_string());
+        }
         self.promote_ref_type(span);
         self.events.append_option((!span.events.is_empty()).then(|| events_as_json(span)));
         self.links.append_option((!span.links.is_empty()).then(|| links_as_json(span)));

@@ -8,6 +8,7 @@ mod canonical;
 mod columns;
 mod ids;
 mod record;
+mod sampling;
 mod schema;
 mod signatures;
 mod symbols;
@@ -22,6 +23,8 @@ pub use record::{
     Event, KeyValue, Link, Origin, REF_TYPE, SkipReason, SpanKind, SpanRecord, SpanSink, StatusCode, UNKNOWN_SERVICE,
     Value,
 };
+pub use sampling::TraceStateSampling;
+pub(crate) use sampling::count_of_jaeger_sampler;
 pub use schema::{ATTRIBUTE_COUNT, Attribute, attribute_of_key};
 pub use signatures::{Signature, Signatures};
 pub use symbols::Symbols;

@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 
 use super::ids::{SpanId, TraceId};
+use super::sampling::TraceStateSampling;
 
 /// A span's kind, with OTLP's numbers.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -256,6 +257,14 @@ pub struct SpanRecord<'a> {
 pub const REF_TYPE: &str = "opentracing.ref_type";
 
 impl SpanRecord<'_> {
+    /// How many spans this one stands for, as its trace state says.
+    pub fn adjusted_count_of_trace_state(&self) -> Option<f64> {
+        if self.trace_state.is_empty() {
+            return None;
+        }
+        TraceStateSampling::of(&self.trace_state)?.adjusted_count(self.trace_id)
+    }
+
     /// How a link to the parent says that the span refers to it.
     pub fn ref_type_of_parent_link(&self) -> Option<Cow<'_, str>> {
         let to_parent = self.links.iter().filter(|link| link.span_id == self.parent_span_id);

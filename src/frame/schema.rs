@@ -149,6 +149,19 @@ attributes! {
     SpanCount = ["aggregation.span_count"],
     /// The same in Elastic's form.
     CompositeCount = ["composite.count"],
+    /// How many spans this one stands for because of sampling: counts for the first two spellings, ratios for the others.
+    AdjustedCount = [
+        "tracescan.adjusted_count",
+        "SampleRate",
+        "X-SampleRatio",
+        "sampling.probability",
+        "_dd.rule_psr",
+        "_dd.agent_psr",
+    ],
+    /// Jaeger's sampler, on roots.
+    SamplerType = ["sampler.type"],
+    /// What the sampler was set to.
+    SamplerParam = ["sampler.param"],
 }
 
 /// Number of attributes.

@@ -7,7 +7,8 @@ use crate::frame::{Symbol, Symbols, TraceId};
 
 use super::table::Table;
 
-/// Ranks the rows by path time, largest first; ties go by entry, then place.
+/// Ranks the rows by path time, largest first; ties go by entry, then place. Weighted counts are given only if
+/// `is_weighted`.
 ///
 /// # Errors
 /// What Polars reports; with rows as the detector makes them there is nothing to report.
@@ -15,6 +16,7 @@ pub fn attribution_table(
     mut rows: Vec<AttributionRow>,
     symbols: &Symbols,
     trace_ids: &[TraceId],
+    is_weighted: bool,
 ) -> PolarsResult<Table> {
     rows.sort_unstable_by_key(|row| (row.entry, row.place));
     let critical: Vec<i64> = rows.iter().map(|row| row.critical_ns).collect();
@@ -39,6 +41,7 @@ pub fn attribution_table(
             Cell::Text(row.place.component.as_str().to_owned()),
             name(row.place.target),
             Cell::Int(row.traces),
+            if is_weighted { Cell::Float(row.weighted_traces) } else { Cell::None },
             Cell::Int(row.critical_ns),
             Cell::Float(row.share),
             Cell::Int(row.p50_ns),

@@ -69,6 +69,10 @@ pub fn pattern_table(
             Aggregate::MostFrequentFlag(detail) => {
                 most_frequent(&frame, &detail_name(detail))?.into_iter().map(|flag| Cell::Flag(flag != 0)).collect()
             }
+            Aggregate::WeightedTraces if shared.is_weighted => {
+                by_pattern(&|pattern| Cell::Float(weighted_traces(findings, pattern.rows)))
+            }
+            Aggregate::WeightedTraces => vec![Cell::None; patterns.rows.len()],
             Aggregate::TraceShare => {
                 let share = |traces: i64| Cell::Float(traces as f64 / shared.traces.max(1) as f64);
                 numbers()?.into_iter().map(share).collect()
@@ -315,6 +319,12 @@ fn grows(mut values: Vec<i64>) -> bool {
     deviations.sort_unstable();
     let mad = rank(&deviations, 50).unwrap_or(0);
     p95 >= MIN_SPREAD * p50 || 1.4826 * mad as f64 >= MIN_ROBUST_CV * p50 as f64
+}
+
+/// The traces of `rows`, which are in the order of their traces, each counted as often as the largest of its findings says.
+fn weighted_traces(findings: &Findings, rows: &[usize]) -> f64 {
+    let of_trace = |rows: &[usize]| rows.iter().map(|&row| findings.adjusted_counts[row]).fold(0.0, f64::max);
+    rows.chunk_by(|&left, &right| findings.traces[left] == findings.traces[right]).map(of_trace).sum()
 }
 
 fn names_cell(symbols: &Symbols, numbers: &[i64]) -> Cell {

@@ -21,6 +21,12 @@ impl Table {
         self.values.first().map_or(0, Vec::len)
     }
 
+    /// The columns that a terminal shows; those without any value are left out.
+    pub fn shown(&self) -> impl Iterator<Item = (&'static Column, &[Cell])> {
+        let columns = self.terminal_columns.iter().filter_map(|name| self.column(name));
+        columns.filter(|(_, cells)| cells.is_empty() || cells.iter().any(|cell| *cell != Cell::None))
+    }
+
     /// The column of that name and its values.
     pub fn column(&self, name: &str) -> Option<(&'static Column, &[Cell])> {
         let index = self.columns.iter().position(|column| column.name == name)?;

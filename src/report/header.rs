@@ -13,6 +13,10 @@ pub(super) const CAUTION: &str = "caution";
 pub(super) fn header_lines(summary: &Summary) -> Vec<(&'static str, String)> {
     let totals = &summary.totals;
     let mut lines: Vec<(&str, String)> = input_lines(&summary.inputs).into_iter().map(|line| ("input", line)).collect();
+    let formats = summary.by_format();
+    if formats.len() > 1 {
+        lines.extend(formats.iter().map(|(format, read)| ("format", read.in_words(format))));
+    }
     lines.extend(summary.selection.as_ref().map(|selection| ("selected", selection.in_words())));
     lines.push((
         "spans",

@@ -41,7 +41,7 @@ fn write_section(out: &mut impl Write, table: &DetectorTable<'_>, top: usize) ->
         return writeln!(out, "{}", harmless_in_markdown(&table.none_found()));
     }
     writeln!(out, "{} ({})\n", harmless_in_markdown(description.summary), table.rows_shown(top))?;
-    let columns: Vec<_> = table.table.terminal_columns.iter().filter_map(|name| table.table.column(name)).collect();
+    let columns: Vec<_> = table.table.shown().collect();
     let titles: Vec<String> = columns.iter().map(|(column, _)| title(column)).collect();
     let rules: Vec<&str> = columns.iter().map(|(column, _)| if is_numeric(column) { "---:" } else { "---" }).collect();
     writeln!(out, "| {} |", titles.join(" | "))?;
@@ -69,6 +69,8 @@ mod tests {
 
         - input: spans.parquet: parquet, 1.2 MB, 12,000 spans
         - input: collector�.jsonl: otlp-json, 999 B, 345 spans; left out: 2 invalid trace id, 1 truncated; 1 error
+        - format: otlp-json: 1 input, 999 B, 345 spans; left out: 2 invalid trace id, 1 truncated
+        - format: parquet: 1 input, 1.2 MB, 12,000 spans
         - spans: 12,345 in 678 traces of 9 services
         - time: 2024-01-02T03:04:05Z to 2024-01-02T04:04:05Z (1.0 h)
         - roots: 670, which took 2.5 h in all
@@ -76,6 +78,7 @@ mod tests {
         - quality: 400 spans whose parent is not in the input (3.2 %)
         - quality: 8 traces without root (1.2 %)
         - quality: clock skew between 1 pair of services, up to 1.5 ms from web to cart
+        - quality: no span says how it was sampled: counts are of recorded spans
         - **caution: no span has a status and no HTTP or RPC code tells of a failure: failures cannot be seen, so retry-storm and failure-amplification may miss everything**
         - **caution: 3.2 % of all spans have a parent that is not in the input: traces are incomplete, so counts and chains come out too small**
 

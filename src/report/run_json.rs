@@ -1,11 +1,12 @@
 //! `run.json`: how the results came about.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::json_row::write_pretty;
-use super::summary::{InputSummary, QualitySummary, SelectionSummary, Summary, TotalsSummary};
+use super::summary::{FormatSummary, InputSummary, QualitySummary, SelectionSummary, Summary, TotalsSummary};
 
 /// What `run.json` holds beside the summary.
 #[derive(Clone, Debug, Default)]
@@ -26,6 +27,7 @@ struct Document<'a> {
     arguments: &'a [String],
     settings: &'a serde_json::Value,
     inputs: &'a [InputSummary],
+    formats: BTreeMap<&'a str, FormatSummary>,
     #[serde(skip_serializing_if = "Option::is_none")]
     selection: Option<&'a SelectionSummary>,
     totals: &'a TotalsSummary,
@@ -56,6 +58,7 @@ pub fn write_run_json(out: &mut impl Write, run: &Run, summary: &Summary) -> io:
         arguments: &run.arguments,
         settings: &run.settings,
         inputs: &summary.inputs,
+        formats: summary.by_format(),
         selection: summary.selection.as_ref(),
         totals: &summary.totals,
         quality: &summary.quality,
@@ -120,6 +123,23 @@ mod tests {
               ]
             }
           ],
+          "formats": {
+            "otlp-json": {
+              "inputs": 1,
+              "bytes": 999,
+              "spans": 345,
+              "skipped": {
+                "invalid_trace_id": 2,
+                "truncated": 1
+              }
+            },
+            "parquet": {
+              "inputs": 1,
+              "bytes": 1234567,
+              "spans": 12000,
+              "skipped": {}
+            }
+          },
           "totals": {
             "spans": 12345,
             "traces": 678,
@@ -144,6 +164,8 @@ mod tests {
             "clamped": 0,
             "without_kind": 0,
             "with_status": 0,
+            "with_adjusted_count": 0,
+            "is_weighted": false,
             "without_target": 0,
             "end_before_start": 0,
             "clock_skew": [

@@ -132,6 +132,10 @@ pub struct QualitySummary {
     pub without_kind: u64,
     /// Spans with a status, OK or error.
     pub with_status: u64,
+    /// Spans that say how many they stand for because of sampling.
+    pub with_adjusted_count: u64,
+    /// Whether those are enough for weighted counts.
+    pub is_weighted: bool,
     /// Calls whose target is known only by the span's name.
     pub without_target: u64,
     /// Spans whose end lies before their start.
@@ -156,7 +160,41 @@ pub struct ClockSkewSummary {
 /// Share of orphans above which traces are called incomplete.
 const MAX_ORPHAN_SHARE: f64 = 0.01;
 
+/// Share of spans without kind above which calls are called partly inferred.
+const MAX_KINDLESS_SHARE: f64 = 0.5;
+
+/// Share of calls without a named target above which the detectors that leave them out are doubted.
+const MAX_UNNAMED_SHARE: f64 = 0.1;
+
+/// What was read of all inputs of one format.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct FormatSummary {
+    /// Number of inputs.
+    pub inputs: u64,
+    /// Bytes read, before decompression.
+    pub bytes: u64,
+    /// Spans that can be analysed.
+    pub spans: u64,
+    /// What was left out: how many, by reason.
+    pub skipped: BTreeMap<String, u64>,
+}
+
 impl Summary {
+    /// What was read, by format.
+    pub fn by_format(&self) -> BTreeMap<&str, FormatSummary> {
+        let mut formats: BTreeMap<&str, FormatSummary> = BTreeMap::new();
+        for input in &self.inputs {
+            let format = formats.entry(&input.format).or_default();
+            format.inputs += 1;
+            format.bytes += input.bytes;
+            format.spans += input.spans;
+            for (reason, count) in &input.skipped {
+                *format.skipped.entry(reason.clone()).or_default() += count;
+            }
+        }
+        formats
+    }
+
     /// Sentences on results that are not to be trusted, and why. None for sound data.
     pub fn doubts(&self) -> Vec<String> {
         let Self { totals, quality, .. } = self;
@@ -177,6 +215,27 @@ impl Summary {
                  was not traced are missing"
                     .to_owned(),
             );
+        }
+        if quality.without_kind < totals.spans && quality.without_kind as f64 > MAX_KINDLESS_SHARE * totals.spans as f64
+        {
+            doubts.push(format!(
+                "{} of all spans have no kind: where calls leave a service is partly inferred",
+                units::share_of(quality.without_kind, totals.spans)
+            ));
+        }
+        if totals.services == 1 && totals.calls.keys().all(|kind| kind != "service") {
+            doubts.push(
+                "all spans are of one service: chains of calls and failures that spread cannot be seen, check that \
+                 service.name is recorded"
+                    .to_owned(),
+            );
+        }
+        let calls: u64 = totals.calls.values().sum();
+        if quality.without_target as f64 > MAX_UNNAMED_SHARE * calls as f64 {
+            doubts.push(format!(
+                "{} of all calls do not name what they reach: n-plus-one and retry-storm leave those out",
+                units::share_of(quality.without_target, calls)
+            ));
         }
         if quality.orphans as f64 > MAX_ORPHAN_SHARE * totals.spans as f64 {
             doubts.push(format!(
@@ -213,7 +272,26 @@ impl Summary {
             .map(|(count, what)| format!("{} {what}", units::count(count)))
             .collect();
         oddities.extend(self.clock_skew());
+        oddities.extend(self.sampling());
         oddities
+    }
+
+    /// What is known of how many spans each stands for.
+    fn sampling(&self) -> Option<String> {
+        let share = || units::share_of(self.quality.with_adjusted_count, self.totals.spans);
+        match self.quality.with_adjusted_count {
+            _ if self.totals.spans == 0 => None,
+            0 => Some("no span says how it was sampled: counts are of recorded spans".to_owned()),
+            _ if self.quality.is_weighted => Some(format!(
+                "{} of all spans say how many they stand for because of sampling: weighted_traces counts those",
+                share()
+            )),
+            _ => Some(format!(
+                "only {} of all spans say how many they stand for because of sampling, so nothing is multiplied: counts \
+                 are of recorded spans",
+                share()
+            )),
+        }
     }
 
     /// The largest distance, and how many pairs of services there are.
@@ -250,19 +328,32 @@ impl Summary {
     }
 }
 
+/// What was left out, to be put behind what was read.
+fn left_out(skipped: &BTreeMap<String, u64>) -> String {
+    if skipped.is_empty() {
+        return String::new();
+    }
+    let reasons: Vec<String> = skipped
+        .iter()
+        .map(|(reason, &count)| format!("{} {}", units::count(count), reason.replace('_', " ")))
+        .collect();
+    format!("; left out: {}", reasons.join(", "))
+}
+
+impl FormatSummary {
+    pub(super) fn in_words(&self, format: &str) -> String {
+        let Self { inputs, bytes, spans, skipped } = self;
+        let (inputs, spans) = (units::counted(*inputs, "input"), units::counted(*spans, "span"));
+        format!("{format}: {inputs}, {}, {spans}{}", units::bytes(*bytes), left_out(skipped))
+    }
+}
+
 impl InputSummary {
     /// Format, size, and what was left out, in words.
     pub(super) fn in_words(&self) -> String {
         let mut words =
             format!("{}, {}, {}", self.format, units::bytes(self.bytes), units::counted(self.spans, "span"));
-        if !self.skipped.is_empty() {
-            let reasons: Vec<String> = self
-                .skipped
-                .iter()
-                .map(|(reason, count)| format!("{} {}", units::count(count), reason.replace('_', " ")))
-                .collect();
-            words.push_str(&format!("; left out: {}", reasons.join(", ")));
-        }
+        words.push_str(&left_out(&self.skipped));
         if !self.errors.is_empty() {
             words.push_str(&format!("; {}", units::counted(self.errors.len() as u64, "error")));
         }

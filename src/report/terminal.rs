@@ -107,6 +107,9 @@ mod tests {
         input    spans.parquet: parquet, 1.2 MB, 12,000 spans
                  collector�.jsonl: otlp-json, 999 B, 345 spans; left out: 2 invalid
                  trace id, 1 truncated; 1 error
+        format   otlp-json: 1 input, 999 B, 345 spans; left out: 2 invalid trace id, 1
+                 truncated
+                 parquet: 1 input, 1.2 MB, 12,000 spans
         spans    12,345 in 678 traces of 9 services
         time     2024-01-02T03:04:05Z to 2024-01-02T04:04:05Z (1.0 h)
         roots    670, which took 2.5 h in all
@@ -114,6 +117,7 @@ mod tests {
         quality  400 spans whose parent is not in the input (3.2 %)
                  8 traces without root (1.2 %)
                  clock skew between 1 pair of services, up to 1.5 ms from web to cart
+                 no span says how it was sampled: counts are of recorded spans
         caution  no span has a status and no HTTP or RPC code tells of a failure:
                  failures cannot be seen, so retry-storm and failure-amplification may
                  miss everything
@@ -142,6 +146,8 @@ mod tests {
         insta::assert_snapshot!(shown(160, false), @r#"
         input    spans.parquet: parquet, 1.2 MB, 12,000 spans
                  collector�.jsonl: otlp-json, 999 B, 345 spans; left out: 2 invalid trace id, 1 truncated; 1 error
+        format   otlp-json: 1 input, 999 B, 345 spans; left out: 2 invalid trace id, 1 truncated
+                 parquet: 1 input, 1.2 MB, 12,000 spans
         spans    12,345 in 678 traces of 9 services
         time     2024-01-02T03:04:05Z to 2024-01-02T04:04:05Z (1.0 h)
         roots    670, which took 2.5 h in all
@@ -149,6 +155,7 @@ mod tests {
         quality  400 spans whose parent is not in the input (3.2 %)
                  8 traces without root (1.2 %)
                  clock skew between 1 pair of services, up to 1.5 ms from web to cart
+                 no span says how it was sampled: counts are of recorded spans
         caution  no span has a status and no HTTP or RPC code tells of a failure: failures cannot be seen, so retry-storm and failure-amplification may miss everything
                  3.2 % of all spans have a parent that is not in the input: traces are incomplete, so counts and chains come out too small
 

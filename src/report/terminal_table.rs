@@ -122,9 +122,7 @@ pub(super) fn write_table(
 fn shown_columns(table: &DetectorTable<'_>, top: usize) -> Vec<ShownColumn> {
     table
         .table
-        .terminal_columns
-        .iter()
-        .filter_map(|name| table.table.column(name))
+        .shown()
         .map(|(column, cells)| ShownColumn {
             column,
             title: title(column),

@@ -1,7 +1,8 @@
 //! What a span's signature alone tells, worked out once for each signature instead of once for each span.
 
 use crate::frame::{
-    Attribute, Frame, Signature, SpanKind, StatusCode, Symbol, Symbols, UNKNOWN_SERVICE, name_template,
+    Attribute, Frame, Signature, SpanKind, StatusCode, Symbol, Symbols, UNKNOWN_SERVICE, count_of_jaeger_sampler,
+    name_template,
 };
 
 use super::error_class::{ErrorClass, RpcStatus, classify};
@@ -59,6 +60,10 @@ pub struct SpanFacts {
     pub follows_from: bool,
     /// How many spans it stands for.
     pub weight: u32,
+    /// How many spans one of these stands for because of sampling, if it says so.
+    pub adjusted_count: Option<f64>,
+    /// How many traces the trace stands for, if the sampler of its root says so.
+    pub trace_adjusted_count: Option<f64>,
     /// Place among all signatures ordered by content.
     pub order: u32,
 }
@@ -75,6 +80,8 @@ pub struct Facts {
     /// How far apart times may lie by rounding alone, in ns: a millisecond or a microsecond if all start times are whole
     /// ones, else 0.
     pub clock_tolerance_ns: i64,
+    /// Whether any signature says how many spans or traces it stands for.
+    pub has_adjusted_counts: bool,
     /// The symbol of `unknown_service`.
     pub unknown_service: Symbol,
     /// The symbol of `*`, which stands for several services.
@@ -138,7 +145,17 @@ pub fn derive(frame: &Frame, uncounted: &UncountedCalls) -> Facts {
     let unknown_service = symbols.get(UNKNOWN_SERVICE).unwrap_or_default();
     let any_service = symbols.get(ANY_SERVICE).unwrap_or_default();
     let clock_tolerance_ns = clock_tolerance(&frame.starts);
-    Facts { by_signature, symbols, service_count, clock_tolerance_ns, unknown_service, any_service }
+    let has_adjusted_counts =
+        by_signature.iter().any(|facts| facts.adjusted_count.or(facts.trace_adjusted_count).is_some());
+    Facts {
+        by_signature,
+        symbols,
+        service_count,
+        clock_tolerance_ns,
+        has_adjusted_counts,
+        unknown_service,
+        any_service,
+    }
 }
 
 /// How far apart times may lie by rounding alone, in ns: a millisecond or a microsecond if all start times are whole ones
@@ -222,6 +239,11 @@ fn facts_of(
         is_plumbing,
         follows_from: attributes.get(A::RefType).is_some_and(|ref_type| ref_type.eq_ignore_ascii_case("follows_from")),
         weight: weight.max(1),
+        adjusted_count: attributes.get(A::AdjustedCount).and_then(|count| count.parse().ok()),
+        trace_adjusted_count: count_of_jaeger_sampler(
+            attributes.get(A::SamplerType).unwrap_or_default(),
+            attributes.get(A::SamplerParam).unwrap_or_default(),
+        ),
         order: 0,
     }
 }

@@ -20,6 +20,7 @@ use super::table::{Batches, Table, guarded};
 use super::times::read_times;
 use crate::frame::{
     Attribute, FrameBuilder, SignatureId, SkipReason, SpanId, SpanKind, SpanRow, SpanSink, StatusCode, TraceId,
+    TraceStateSampling,
 };
 use crate::ingest::{IngestError, TraceIds};
 
@@ -99,6 +100,7 @@ enum Says {
     Kind,
     Status,
     Attribute(Attribute, u8),
+    TraceState,
 }
 
 struct ColumnReader<'a> {
@@ -192,7 +194,7 @@ impl<'a> ColumnReader<'a> {
         self.signatures.begin_batch(batches, batch);
         let offset = first_row;
         for row in 0..batch.num_rows() {
-            let (signature, arguments) = self.signatures.at(row, builder);
+            let (signature, arguments) = self.signatures.at(row, trace_ids[row], builder);
             let start = starts[row].unwrap_or(0);
             let duration = durations.get(row).copied().flatten();
             let duration_ns = duration.or_else(|| ends.get(row)?.map(|end| end.saturating_sub(start))).unwrap_or(0);
@@ -222,8 +224,42 @@ struct SignatureColumns {
     events: EventPlaces,
     exception_types: TextCodes,
     exception_pairs: PairsOfRows,
+    trace_states: Option<TraceStates>,
     known: KnownSignatures,
     words: Vec<u32>,
+}
+
+/// What trace states say of sampling, each looked at once.
+struct TraceStates {
+    column: TextColumn,
+    of_codes: Vec<Option<TraceStateSampling>>,
+    /// The adjusted counts that occurred; a row's is named by its number here plus 1.
+    counts: Vec<f64>,
+}
+
+impl TraceStates {
+    fn new(place: Place) -> Self {
+        Self { column: TextColumn::new(Says::TraceState, place), of_codes: Vec::new(), counts: Vec::new() }
+    }
+
+    fn begin_batch(&mut self) {
+        let texts = &self.column.texts;
+        let looked_at = self.of_codes.len();
+        self.of_codes.extend((looked_at..texts.len()).map(|code| TraceStateSampling::of(texts.text(code as u32))));
+    }
+
+    /// Number of the adjusted count of the span at `row`; 0 for none.
+    fn number_at(&mut self, row: usize, trace_id: TraceId) -> u32 {
+        let Some(&code) = self.column.codes.get(row) else { return 0 };
+        let Some(count) = self.of_codes[code as usize].and_then(|sampling| sampling.adjusted_count(trace_id)) else {
+            return 0;
+        };
+        let number = self.counts.iter().position(|known| *known == count).unwrap_or_else(|| {
+            self.counts.push(count);
+            self.counts.len() - 1
+        });
+        number as u32 + 1
+    }
 }
 
 /// Where events stand.
@@ -272,6 +308,7 @@ impl SignatureColumns {
             events: if all_in_columns { EventPlaces::default() } else { events },
             exception_types: TextCodes::default(),
             exception_pairs: PairsOfRows::default(),
+            trace_states: place(Field::TraceState).filter(|_| !all_in_columns).map(TraceStates::new),
             known: KnownSignatures::default(),
             words: Vec::new(),
         }
@@ -280,12 +317,13 @@ impl SignatureColumns {
     fn places(&self) -> impl Iterator<Item = Place> + '_ {
         let columns = [&self.attributes, &self.resource_attributes].into_iter().flatten().map(|(place, _)| *place);
         let events = [self.events.whole, self.events.names, self.events.attributes].into_iter().flatten();
-        self.texts.iter().map(|text| text.place).chain(columns).chain(events)
+        let trace_states = self.trace_states.iter().map(|states| states.column.place);
+        self.texts.iter().map(|text| text.place).chain(columns).chain(events).chain(trace_states)
     }
 
     fn begin_batch(&mut self, batches: &Batches, batch: &RecordBatch) {
         self.forget_if_large();
-        for text in &mut self.texts {
+        for text in self.texts.iter_mut().chain(self.trace_states.as_mut().map(|states| &mut states.column)) {
             text.codes.clear();
             if let Some(column) = batches.column(batch, text.place) {
                 text.texts.read(column, &mut text.codes);
@@ -308,6 +346,9 @@ impl SignatureColumns {
             {
                 reader.read(column, pairs);
             }
+        }
+        if let Some(states) = &mut self.trace_states {
+            states.begin_batch();
         }
         self.read_exception_types(batches, batch);
     }
@@ -347,6 +388,7 @@ impl SignatureColumns {
             |column: &Option<(Place, AttributeColumn)>| column.as_ref().is_some_and(|(_, column)| column.is_large());
         let is_large = self.known.len() > MANY_COMBINATIONS
             || self.texts.iter().any(|text| text.texts.is_large())
+            || self.trace_states.as_ref().is_some_and(|states| states.column.texts.is_large())
             || is_large_column(&self.attributes)
             || is_large_column(&self.resource_attributes)
             || self.exception_types.is_large();
@@ -357,6 +399,7 @@ impl SignatureColumns {
         for text in &mut self.texts {
             text.texts = TextCodes::default();
         }
+        self.trace_states = self.trace_states.take().map(|states| TraceStates::new(states.column.place));
         if let Some((_, column)) = &mut self.attributes {
             *column = AttributeColumn::of_spans();
         }
@@ -367,9 +410,11 @@ impl SignatureColumns {
     }
 
     /// The signature and the arguments of the span at `row` of the batch.
-    fn at(&mut self, row: usize, builder: &mut FrameBuilder) -> (SignatureId, u64) {
+    fn at(&mut self, row: usize, trace_id: TraceId, builder: &mut FrameBuilder) -> (SignatureId, u64) {
         self.words.clear();
         self.words.push(self.active_set);
+        let count = self.trace_states.as_mut().map_or(0, |states| states.number_at(row, trace_id));
+        self.words.push(count);
         self.words.extend(self.active.iter().map(|&number| self.texts[usize::from(number)].codes[row]));
         for pairs in [&self.attribute_pairs, &self.resource_pairs, &self.exception_pairs] {
             self.words.extend_from_slice(pairs.row(row));
@@ -377,12 +422,12 @@ impl SignatureColumns {
         if let Some(known) = self.known.get(&self.words) {
             return known;
         }
-        let new = self.work_out(row, builder);
+        let new = self.work_out(row, count, builder);
         self.known.insert(&self.words, new);
         new
     }
 
-    fn work_out(&self, row: usize, builder: &mut FrameBuilder) -> (SignatureId, u64) {
+    fn work_out(&self, row: usize, count: u32, builder: &mut FrameBuilder) -> (SignatureId, u64) {
         let text_of = |says| {
             let column = self.texts.iter().find(|text| text.says == says)?;
             Some(column.texts.text(*column.codes.get(row)?))
@@ -395,7 +440,12 @@ impl SignatureColumns {
         let name = text_of(Says::Name).unwrap_or("");
         let kind = text_of(Says::Kind).map_or(SpanKind::Unspecified, SpanKind::from_text);
         let status = text_of(Says::Status).map_or(StatusCode::Unset, StatusCode::from_text);
+        let states = self.trace_states.as_ref();
+        let adjusted_count = count.checked_sub(1).and_then(|number| states?.counts.get(number as usize).copied());
         builder.signature(service, name, kind, status, |slots| {
+            if let Some(count) = adjusted_count {
+                slots.put_trace_state_count(count);
+            }
             if let Some((_, column)) = &self.attributes {
                 for pair in self.attribute_pairs.row(row).chunks_exact(2) {
                     if let Some((attribute, rank)) = Wanted(pair[0]).as_attribute() {

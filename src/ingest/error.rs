@@ -27,6 +27,25 @@ pub enum IngestError {
         /// Why.
         what: String,
     },
+    /// An object, or what is below a prefix, cannot be reached.
+    #[error("cannot open {}: {reason}; {advice}", path.display())]
+    ObjectStore {
+        /// The URL.
+        path: PathBuf,
+        /// What the store said.
+        reason: String,
+        /// What to check.
+        advice: &'static str,
+    },
+    /// A URL was given, and the program was built without what reads it.
+    #[error(
+        "cannot open {}: this program was built without object stores; build it with `--features object-stores`, or fetch the object and give its file",
+        path.display()
+    )]
+    NoObjectStores {
+        /// The URL.
+        path: PathBuf,
+    },
     /// Reading or decompressing failed midway.
     #[error(
         "cannot read {} past byte {offset} (after decompression): {source}; what stood before was used, fetch or copy the file again for the rest",

@@ -1,10 +1,11 @@
-//! The inputs that paths stand for: files, standard input, and the files of directories.
+//! The inputs that paths stand for: files, standard input, the files of directories, and objects in object stores.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::error::IngestError;
+use super::object_stores;
 
 /// Standard input, as a path.
 pub(super) const STANDARD_INPUT: &str = "-";
@@ -42,6 +43,8 @@ pub(super) fn find_inputs(paths: &[PathBuf]) -> Vec<Result<Input, NotRead>> {
     for path in paths {
         if path.as_os_str() == STANDARD_INPUT {
             inputs.push(Ok(Input { path: path.clone(), found: false }));
+        } else if object_stores::is_url(path) {
+            inputs.extend(object_stores::find(path));
         } else if path.is_dir() {
             search(path, 0, &mut inputs);
         } else if let Some(pattern) = path.to_str().filter(|text| text.contains(['*', '?', '[']) && !path.exists()) {
@@ -103,7 +106,7 @@ fn search(directory: &Path, depth: usize, inputs: &mut Vec<Result<Input, NotRead
 
 /// Why a file or directory of this name holds no spans, if its name says so: hidden files, the markers and logs of table
 /// formats, checksums, and the indexes that Honeycomb writes beside its archive. A Hive partition may begin with `_`.
-fn why_no_spans(name: &str) -> Option<&'static str> {
+pub(super) fn why_no_spans(name: &str) -> Option<&'static str> {
     if name == "_delta_log" {
         Some(
             "it is the log of a Delta table, which is not read: files beside it may have been removed from the table, \

@@ -15,6 +15,7 @@ mod jaeger_json;
 mod json_attributes;
 mod json_stream;
 mod lenient_json;
+mod object_stores;
 mod otlp_json_message;
 mod otlp_proto;
 mod otlp_value;

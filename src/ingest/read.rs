@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use ::parquet::file::reader::Length as _;
 use rayon::iter::{IntoParallelIterator as _, IntoParallelRefMutIterator as _, ParallelIterator as _};
 
 use crate::frame::{FrameBuilder, SkipReason, Skipped, SpanSink};
@@ -16,8 +17,9 @@ use super::error::{IngestError, IngestWarning};
 use super::input_format::InputFormat;
 use super::inputs::{Input, NotRead, STANDARD_INPUT, find_inputs};
 use super::intake::{Intake, Meter, Tally, merge_skipped};
+use super::parquet::SharedFile;
 use super::selection::{LeftOut, Selection, TraceIds};
-use super::{framing, parquet, parts};
+use super::{framing, object_stores, parquet, parts};
 
 /// What was read of one input.
 #[derive(Debug)]
@@ -161,7 +163,12 @@ trait Target {
     fn messages(&mut self, content: Content, stream: &mut ByteStream, path: &Path, meter: &Meter<'_>) -> Tally;
 
     /// Reads a Parquet file.
-    fn parquet(&mut self, file: File, report: &mut InputReport, progress: &dyn Progress) -> Result<(), IngestError>;
+    fn parquet(
+        &mut self,
+        file: SharedFile,
+        report: &mut InputReport,
+        progress: &dyn Progress,
+    ) -> Result<(), IngestError>;
 }
 
 /// Into builders, for the analysis.
@@ -179,7 +186,12 @@ impl Target for Frames<'_> {
         tally
     }
 
-    fn parquet(&mut self, file: File, report: &mut InputReport, progress: &dyn Progress) -> Result<(), IngestError> {
+    fn parquet(
+        &mut self,
+        file: SharedFile,
+        report: &mut InputReport,
+        progress: &dyn Progress,
+    ) -> Result<(), IngestError> {
         let (builders, unread, read) = parquet::read_columns(file, &report.path, self.selection, progress)?;
         for builder in &builders {
             report.spans += builder.len() as u64;
@@ -202,7 +214,12 @@ impl Target for Records<'_> {
         intake.tally
     }
 
-    fn parquet(&mut self, file: File, report: &mut InputReport, progress: &dyn Progress) -> Result<(), IngestError> {
+    fn parquet(
+        &mut self,
+        file: SharedFile,
+        report: &mut InputReport,
+        progress: &dyn Progress,
+    ) -> Result<(), IngestError> {
         let path = report.path.clone();
         let meter = Meter::new(&(), &Arc::default());
         let mut counting = Intake::new(&path, self.0, &meter);
@@ -259,7 +276,10 @@ fn report_not_read(not_read: NotRead) -> InputReport {
         }
         NotRead::Failed(error) => {
             let path = match &error {
-                IngestError::Open { path, .. } | IngestError::NoMatch { path, .. } => path.clone(),
+                IngestError::Open { path, .. }
+                | IngestError::NoMatch { path, .. }
+                | IngestError::ObjectStore { path, .. }
+                | IngestError::NoObjectStores { path } => path.clone(),
                 _ => PathBuf::new(),
             };
             let mut report = InputReport::new(&path);
@@ -300,11 +320,21 @@ fn read_input(reading: &Reading<'_>, target: &mut dyn Target) -> InputReport {
         read_stream(stream, None, &raw_bytes, reading, &mut report, target);
         return report;
     }
+    if object_stores::is_url(path) {
+        match object_stores::open(path) {
+            Ok((reader, file)) => {
+                let stream = ByteStream::new(Counted { reader, bytes: Arc::clone(&raw_bytes) });
+                read_stream(stream, Some(file), &raw_bytes, reading, &mut report, target);
+            }
+            Err(error) => report.errors.push(error),
+        }
+        return report;
+    }
     let opened = File::open(path).and_then(|file| Ok((file.try_clone()?, file.metadata()?, file)));
     match opened {
         Ok((reader, metadata, file)) => {
             let stream = ByteStream::new(Counted { reader, bytes: Arc::clone(&raw_bytes) });
-            let file = metadata.is_file().then_some(file);
+            let file = metadata.is_file().then(|| SharedFile::new(file)).and_then(Result::ok);
             read_stream(stream, file, &raw_bytes, reading, &mut report, target);
         }
         Err(source) => report.errors.push(IngestError::Open { path: path.clone(), source }),
@@ -315,7 +345,7 @@ fn read_input(reading: &Reading<'_>, target: &mut dyn Target) -> InputReport {
 /// Reads an input from its first byte. `file` is where it can be read from in any order.
 fn read_stream(
     stream: ByteStream,
-    file: Option<File>,
+    file: Option<SharedFile>,
     raw_bytes: &Arc<AtomicU64>,
     reading: &Reading<'_>,
     report: &mut InputReport,
@@ -341,11 +371,11 @@ fn read_stream(
             report.format = "parquet";
             let file = match file.filter(|_| !is_compressed) {
                 Some(file) => Ok(file),
-                None => copy_to_file(&mut stream),
+                None => copy_to_file(&mut stream).and_then(SharedFile::new),
             };
             let read = match file {
                 Ok(file) => {
-                    report.bytes = file.metadata().map_or(0, |metadata| metadata.len());
+                    report.bytes = file.len();
                     target.parquet(file, report, progress)
                 }
                 Err(source) => Err(IngestError::Read { path: path.clone(), offset: stream.offset(), source }),

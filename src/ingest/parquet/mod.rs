@@ -16,13 +16,15 @@ mod source;
 mod table;
 mod times;
 
-use std::fs::File;
 use std::path::Path;
 
 use rayon::iter::{IntoParallelIterator as _, IntoParallelRefIterator as _, ParallelIterator as _};
 
 use super::{IngestError, Progress, Selection, TraceIds};
 use crate::frame::{FrameBuilder, SpanSink};
+#[cfg(feature = "object-stores")]
+pub(crate) use source::ReadAt;
+pub(crate) use source::SharedFile;
 use table::Table;
 
 /// What Parquet files begin and end with.
@@ -63,7 +65,7 @@ impl ParquetRead {
 /// Reads the columns that the analysis needs, with as many threads as there are: one builder for each part of the row
 /// groups, in the order of the file. Row groups that hold no span that matches `selection` are left unread.
 pub(crate) fn read_columns(
-    file: File,
+    file: SharedFile,
     path: &Path,
     selection: &Selection,
     progress: &dyn Progress,
@@ -141,7 +143,7 @@ impl Unread {
 
 /// Hands every span, complete, to `sink`, in the order of the file.
 pub(crate) fn read_records(
-    file: File,
+    file: SharedFile,
     path: &Path,
     sink: &mut dyn SpanSink,
     progress: &dyn Progress,

@@ -3,7 +3,7 @@
 //! A row group is the unit of damage: what cannot be decoded costs the rest of its row group and nothing else. The
 //! `parquet` crate may panic on hostile bytes, so every call into it is guarded.
 
-use std::fs::File;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,6 +17,7 @@ use parquet::arrow::{ProjectionMask, parquet_to_arrow_schema};
 use parquet::basic::{ConvertedType, Encoding, LogicalType};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, RowGroupMetaData};
+use parquet::file::reader::Length as _;
 use parquet::file::statistics::Statistics;
 
 use super::dialect::{Field, Mapping, Place};
@@ -42,8 +43,7 @@ pub(super) struct Table {
 
 impl Table {
     /// Reads the footer and finds the columns.
-    pub(super) fn open(file: File, path: &Path) -> Result<Self, IngestError> {
-        let file = SharedFile::new(file).map_err(|source| IngestError::Open { path: path.into(), source })?;
+    pub(super) fn open(file: SharedFile, path: &Path) -> Result<Self, IngestError> {
         let fail = |source| IngestError::Parquet { path: path.into(), row: 0, source };
         // Types that a writer's Arrow schema would restore are many and say nothing that is needed here but units.
         let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
@@ -174,12 +174,23 @@ impl Table {
         let first_row = self.first_row_of(row_group);
         let reader = guarded(|| {
             let metadata = if dictionaries { self.with_dictionaries(row_group) } else { self.metadata.clone() };
-            let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(self.file.clone(), metadata);
+            let file = self.file.prepared_for(&self.byte_ranges(row_group, &roots))?;
+            let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata);
             let columns = ProjectionMask::roots(builder.parquet_schema(), roots.iter().copied());
             builder.with_projection(columns).with_row_groups(vec![row_group]).with_batch_size(BATCH_ROWS).build()
         });
         let reader = reader.map_err(|error| self.failure(row_group, first_row, &error))?;
         Ok(Batches { reader, roots, row_group, next_row: first_row })
+    }
+
+    /// Where a row group keeps the columns of some root fields.
+    fn byte_ranges(&self, row_group: usize, roots: &[usize]) -> Vec<Range<u64>> {
+        let chunks = roots.iter().flat_map(|&root| self.chunks_of(row_group, root));
+        let ranges = chunks.map(|chunk| {
+            let (start, length) = chunk.byte_range();
+            start..start.saturating_add(length).min(self.file.len())
+        });
+        ranges.filter(|range| !range.is_empty()).collect()
     }
 
     /// The same metadata with a schema that keeps the dictionaries of a row group.

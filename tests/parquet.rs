@@ -214,7 +214,7 @@ fn a_table_without_spans_is_refused_by_its_columns() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("index.parquet");
     let column = || Arc::new(Int64Array::from(vec![1])) as ArrayRef;
-    let batch = RecordBatch::try_from_iter([("TraceId", column()), ("Start", column()), ("End", column())]);
+    let batch = RecordBatch::try_from_iter([("TraceId", column()), ("Begin", column()), ("End", column())]);
     let batch = batch.expect("columns of one length");
     let file = fs::File::create(&path).expect("a new file");
     let mut writer = ArrowWriter::try_new(file, batch.schema(), None).expect("a writer");
@@ -223,7 +223,7 @@ fn a_table_without_spans_is_refused_by_its_columns() {
 
     let (_, report) = collect(&path);
     let message = report.errors[0].to_string();
-    assert!(message.contains("no column for span id") && message.contains("TraceId, Start, End"), "{message}");
+    assert!(message.contains("no column for span id") && message.contains("TraceId, Begin, End"), "{message}");
 }
 
 /// Spans as canonical Parquet gives them back: every value as text.

@@ -194,6 +194,17 @@ pub enum IngestWarning {
         /// How many.
         count: u64,
     },
+    /// A table keeps attributes in columns of type VARIANT.
+    #[error(
+        "{} keeps attributes as VARIANT in {columns}, which is not read: its spans are without them; write these columns as MAP or JSON text",
+        path.display()
+    )]
+    VariantAttributes {
+        /// The input.
+        path: PathBuf,
+        /// The columns.
+        columns: String,
+    },
     /// A file of a directory was left out.
     #[error("left out {}: {reason}", path.display())]
     LeftOut {

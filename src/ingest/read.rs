@@ -238,6 +238,10 @@ fn report_parquet(report: &mut InputReport, read: parquet::ParquetRead) {
     if read.opaque_ids > 0 {
         report.warnings.push(IngestWarning::OpaqueIds { path: report.path.clone(), count: read.opaque_ids });
     }
+    if !read.variants.is_empty() {
+        let columns = read.variants.join(", ");
+        report.warnings.push(IngestWarning::VariantAttributes { path: report.path.clone(), columns });
+    }
 }
 
 impl InputReport {

@@ -25,6 +25,8 @@ impl Wanted {
     pub(super) const SERVICE: Self = Self(1);
     /// The type of the exception that an event tells of.
     pub(super) const EXCEPTION_TYPE: Self = Self(2);
+    /// How a link says that the span refers to its parent.
+    pub(super) const REF_TYPE: Self = Self(3);
     const FIRST_ATTRIBUTE: u32 = 1 << 16;
 
     /// An attribute under spelling number `rank`.

@@ -13,6 +13,7 @@ use arrow::datatypes::{
 };
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 
+use super::dialect::{is_key_value, is_variant_type};
 use crate::frame::{KeyValue, Value};
 use crate::ingest::json_attributes::{attributes_of_json, parse_object};
 
@@ -105,11 +106,10 @@ fn json_of(value: &Value<'_>) -> serde_json::Value {
     }
 }
 
-/// The text at `row`, empty where there is none.
+/// The text at `row`, empty where there is none: that of [`value_at`].
 pub(super) fn text_at(array: &dyn Array, row: usize) -> Cow<'_, str> {
     match value_at(array, row) {
         Value::Str(text) | Value::Json(text) => text,
-        Value::Bytes(Cow::Borrowed(bytes)) => String::from_utf8_lossy(bytes),
         value => Cow::Owned(value.to_text().into_owned()),
     }
 }
@@ -123,8 +123,8 @@ pub(super) fn list_at(list: &ListArray, row: usize) -> (&ArrayRef, std::ops::Ran
     (list.values(), offsets[row] as usize..offsets[row + 1] as usize)
 }
 
-/// The attributes that the cell at `row` holds: the entries of a map, the members of a JSON text (nested ones with
-/// dotted keys), the fields of a struct.
+/// The attributes that the cell at `row` holds: the entries of a map or of a list of keys and values, the members of a
+/// JSON text (nested ones with dotted keys), the fields of a struct. A VARIANT is not read.
 pub(super) fn attributes_at(array: &dyn Array, row: usize) -> Vec<KeyValue<'_>> {
     if array.is_null(row) {
         return Vec::new();
@@ -137,6 +137,12 @@ pub(super) fn attributes_at(array: &dyn Array, row: usize) -> Vec<KeyValue<'_>> 
                 .map(|entry| KeyValue { key: text_at(map.keys(), entry), value: value_at(map.values(), entry) })
                 .collect()
         }
+        DataType::List(item) if is_key_value(item.data_type()) => {
+            let (pairs, range) = list_at(array.as_list::<i32>(), row);
+            let [keys, values] = [0, 1].map(|part| &pairs.as_struct().columns()[part]);
+            range.map(|at| KeyValue { key: text_at(keys, at), value: value_at(values, at) }).collect()
+        }
+        data_type @ DataType::Struct(_) if is_variant_type(data_type) => Vec::new(),
         DataType::Struct(fields) => fields
             .iter()
             .zip(array.as_struct().columns())

@@ -5,8 +5,7 @@
 
 use std::hash::BuildHasher;
 
-use arrow::array::{Array, ArrayRef, RecordBatch};
-use arrow::datatypes::DataType;
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 use parquet::errors::ParquetError;
@@ -14,13 +13,13 @@ use parquet::errors::ParquetError;
 use super::attributes::{AttributeColumn, PairsOfRows, Wanted};
 use super::codes::{ABSENT, TextCodes};
 use super::dialect::{Field, Place};
-use super::events::EventColumns;
+use super::events::{EventColumns, LinkColumns};
 use super::ids::IdColumn;
 use super::table::{Batches, Table, guarded};
-use super::times::read_times;
+use super::times::{length, read_times};
 use crate::frame::{
     Attribute, FrameBuilder, SignatureId, SkipReason, SpanId, SpanKind, SpanRow, SpanSink, StatusCode, TraceId,
-    TraceStateSampling,
+    TraceStateSampling, UNKNOWN_SERVICE,
 };
 use crate::ingest::{IngestError, TraceIds};
 
@@ -108,6 +107,7 @@ struct ColumnReader<'a> {
     trace_ids: IdColumn<TraceId>,
     span_ids: IdColumn<SpanId>,
     parent_span_ids: IdColumn<SpanId>,
+    record_types: TextCodes,
     signatures: SignatureColumns,
     rows: Rows,
 }
@@ -121,6 +121,7 @@ struct Rows {
     starts: Vec<Option<i64>>,
     ends: Vec<Option<i64>>,
     durations: Vec<Option<i64>>,
+    record_types: Vec<u32>,
 }
 
 impl<'a> ColumnReader<'a> {
@@ -130,6 +131,7 @@ impl<'a> ColumnReader<'a> {
             trace_ids: IdColumn::default(),
             span_ids: IdColumn::default(),
             parent_span_ids: IdColumn::default(),
+            record_types: TextCodes::default(),
             signatures: SignatureColumns::new(table),
             rows: Rows::default(),
         }
@@ -159,21 +161,33 @@ impl<'a> ColumnReader<'a> {
 
     /// The root fields that are needed of a row group.
     fn roots(&self, row_group: usize) -> Vec<usize> {
-        let mut fields = vec![Field::TraceId, Field::SpanId, Field::ParentSpanId, Field::Start, Field::Duration];
-        if self.table.may_lack(row_group, Field::Duration) {
-            fields.push(Field::End);
+        let mapping = &self.table.mapping;
+        let mut fields =
+            vec![Field::TraceId, Field::SpanId, Field::ParentSpanId, Field::Start, Field::Service, Field::RecordType];
+        let (length, other) =
+            if mapping.end_is_finer { (Field::End, Field::Duration) } else { (Field::Duration, Field::End) };
+        fields.push(length);
+        if self.table.may_lack(row_group, length) {
+            fields.push(other);
         }
-        let places = fields.into_iter().filter_map(|field| self.table.mapping.field(field));
+        if self.table.may_lack_text(row_group, Field::Service) {
+            fields.push(Field::ResourceAttributes);
+        }
+        let places = fields.into_iter().filter_map(|field| mapping.field(field));
         let mut roots: Vec<usize> = places.map(|column| column.place.root).collect();
         let says_something = |place: &Place| !self.table.is_empty_column(row_group, place.root);
         roots.extend(self.signatures.places().filter(says_something).map(|place| place.root));
+        let LinkPlaces { span_ids, attributes, .. } = self.signatures.links;
+        if attributes.is_some_and(|place| says_something(&place)) {
+            roots.extend(span_ids.map(|place| place.root));
+        }
         roots
     }
 
     fn take_batch(&mut self, batches: &Batches, batch: &RecordBatch, first_row: u64, builder: &mut FrameBuilder) {
         let mapping = &self.table.mapping;
         let column = |field| mapping.field(field).and_then(|column| batches.column(batch, column.place));
-        let Rows { trace_ids, span_ids, parent_span_ids, starts, ends, durations } = &mut self.rows;
+        let Rows { trace_ids, span_ids, parent_span_ids, starts, ends, durations, record_types } = &mut self.rows;
         if let Some(column) = column(Field::TraceId) {
             self.trace_ids.read(column, trace_ids);
         }
@@ -191,19 +205,30 @@ impl<'a> ColumnReader<'a> {
                 read_times(column, mapping.unit(field), times);
             }
         }
-        self.signatures.begin_batch(batches, batch);
+        record_types.clear();
+        if let Some(column) = column(Field::RecordType) {
+            self.record_types.read(column, record_types);
+        }
+        let is_span = |row: usize| match mapping.only {
+            Some(span) => record_types.get(row).is_some_and(|&code| self.record_types.text(code) == span),
+            None => true,
+        };
+        self.signatures.begin_batch(batches, batch, parent_span_ids);
         let offset = first_row;
         for row in 0..batch.num_rows() {
+            if !is_span(row) {
+                builder.skip(SkipReason::OtherSignal, offset + row as u64);
+                continue;
+            }
             let (signature, arguments) = self.signatures.at(row, trace_ids[row], builder);
             let start = starts[row].unwrap_or(0);
-            let duration = durations.get(row).copied().flatten();
-            let duration_ns = duration.or_else(|| ends.get(row)?.map(|end| end.saturating_sub(start))).unwrap_or(0);
+            let [end, duration] = [&*ends, &*durations].map(|times| times.get(row).copied().flatten());
             let span = SpanRow {
                 trace_id: trace_ids[row],
                 span_id: span_ids[row],
                 parent_span_id: parent_span_ids.get(row).copied().unwrap_or_default(),
                 start_unix_nano: start as u64,
-                duration_ns,
+                duration_ns: length(start, end, duration, mapping.end_is_finer),
             };
             builder.push_row(span, signature, arguments, offset + row as u64);
         }
@@ -217,14 +242,17 @@ struct SignatureColumns {
     active: Vec<u16>,
     active_sets: Vec<Vec<u16>>,
     active_set: u32,
-    attributes: Option<(Place, AttributeColumn)>,
-    attribute_pairs: PairsOfRows,
-    resource_attributes: Option<(Place, AttributeColumn)>,
-    resource_pairs: PairsOfRows,
+    /// The attributes of spans; those of one span may be spread over several columns.
+    attributes: Vec<AttributeSource>,
+    /// Those of resources, for spans whose service has no column or nothing in it.
+    resource_attributes: Option<AttributeSource>,
     events: EventPlaces,
     exception_types: TextCodes,
     exception_pairs: PairsOfRows,
     trace_states: Option<TraceStates>,
+    links: LinkPlaces,
+    ref_types: TextCodes,
+    ref_type_pairs: PairsOfRows,
     known: KnownSignatures,
     words: Vec<u32>,
 }
@@ -262,12 +290,40 @@ impl TraceStates {
     }
 }
 
+/// A column of attributes, and what the current batch has of it.
+struct AttributeSource {
+    place: Place,
+    column: AttributeColumn,
+    pairs: PairsOfRows,
+}
+
+impl AttributeSource {
+    fn new(place: Place, column: AttributeColumn) -> Self {
+        Self { place, column, pairs: PairsOfRows::default() }
+    }
+}
+
 /// Where events stand.
 #[derive(Default)]
 struct EventPlaces {
     whole: Option<Place>,
     names: Option<Place>,
     attributes: Option<Place>,
+}
+
+/// Where links stand.
+#[derive(Default)]
+struct LinkPlaces {
+    whole: Option<Place>,
+    span_ids: Option<Place>,
+    attributes: Option<Place>,
+}
+
+impl LinkPlaces {
+    /// The place without which links say nothing that is wanted.
+    fn attributes(&self) -> Option<Place> {
+        self.attributes.or(self.whole)
+    }
 }
 
 impl SignatureColumns {
@@ -289,39 +345,52 @@ impl SignatureColumns {
             }
         }
         let all_in_columns = mapping.columns_repeat_attributes;
-        let attributes = place(Field::Attributes).filter(|_| !all_in_columns);
-        let resource_attributes = place(Field::ResourceAttributes).filter(|_| place(Field::Service).is_none());
+        let of_spans =
+            [Field::Attributes, Field::NumberAttributes, Field::BoolAttributes].into_iter().filter_map(place);
+        let attributes = of_spans.map(|place| AttributeSource::new(place, AttributeColumn::of_spans()));
+        let resource_attributes = place(Field::ResourceAttributes);
+        let resource_attributes =
+            resource_attributes.map(|place| AttributeSource::new(place, AttributeColumn::of_resources()));
         let events = EventPlaces {
             whole: place(Field::Events),
             names: place(Field::EventNames),
             attributes: place(Field::EventAttributes),
+        };
+        let has_lists = place(Field::LinkTraceIds).or(place(Field::LinkSpanIds)).is_some();
+        let links = LinkPlaces {
+            whole: place(Field::Links).filter(|_| !has_lists),
+            span_ids: place(Field::LinkSpanIds),
+            attributes: place(Field::LinkAttributes).filter(|_| has_lists),
         };
         Self {
             texts,
             active: Vec::new(),
             active_sets: Vec::new(),
             active_set: 0,
-            attributes: attributes.map(|place| (place, AttributeColumn::of_spans())),
-            attribute_pairs: PairsOfRows::default(),
-            resource_attributes: resource_attributes.map(|place| (place, AttributeColumn::of_resources())),
-            resource_pairs: PairsOfRows::default(),
+            attributes: if all_in_columns { Vec::new() } else { attributes.collect() },
+            resource_attributes,
             events: if all_in_columns { EventPlaces::default() } else { events },
             exception_types: TextCodes::default(),
             exception_pairs: PairsOfRows::default(),
             trace_states: place(Field::TraceState).filter(|_| !all_in_columns).map(TraceStates::new),
+            links: if all_in_columns { LinkPlaces::default() } else { links },
+            ref_types: TextCodes::default(),
+            ref_type_pairs: PairsOfRows::default(),
             known: KnownSignatures::default(),
             words: Vec::new(),
         }
     }
 
+    /// The columns that are always needed, if they are not empty. Resource attributes and the ids of links are not.
     fn places(&self) -> impl Iterator<Item = Place> + '_ {
-        let columns = [&self.attributes, &self.resource_attributes].into_iter().flatten().map(|(place, _)| *place);
-        let events = [self.events.whole, self.events.names, self.events.attributes].into_iter().flatten();
+        let columns = self.attributes.iter().map(|source| source.place);
+        let lists = [self.events.whole, self.events.names, self.events.attributes, self.links.attributes()];
         let trace_states = self.trace_states.iter().map(|states| states.column.place);
-        self.texts.iter().map(|text| text.place).chain(columns).chain(events).chain(trace_states)
+        let texts = self.texts.iter().map(|text| text.place);
+        texts.chain(columns).chain(lists.into_iter().flatten()).chain(trace_states)
     }
 
-    fn begin_batch(&mut self, batches: &Batches, batch: &RecordBatch) {
+    fn begin_batch(&mut self, batches: &Batches, batch: &RecordBatch, parents: &[SpanId]) {
         self.forget_if_large();
         for text in self.texts.iter_mut().chain(self.trace_states.as_mut().map(|states| &mut states.column)) {
             text.codes.clear();
@@ -337,20 +406,40 @@ impl SignatureColumns {
             self.active_sets.len() - 1
         });
         self.active_set = set as u32;
-        for (source, pairs) in [
-            (&mut self.attributes, &mut self.attribute_pairs),
-            (&mut self.resource_attributes, &mut self.resource_pairs),
-        ] {
-            if let Some((place, reader)) = source
-                && let Some(column) = batches.column(batch, *place)
-            {
-                reader.read(column, pairs);
+        for AttributeSource { place, column, pairs } in self.attributes.iter_mut().chain(&mut self.resource_attributes)
+        {
+            match batches.column(batch, *place) {
+                Some(values) => column.read(values, pairs),
+                None => pairs.clear(),
             }
         }
         if let Some(states) = &mut self.trace_states {
             states.begin_batch();
         }
         self.read_exception_types(batches, batch);
+        self.read_ref_types(batches, batch, parents);
+    }
+
+    fn read_ref_types(&mut self, batches: &Batches, batch: &RecordBatch, parents: &[SpanId]) {
+        self.ref_type_pairs.clear();
+        let column = |place: Option<Place>| place.and_then(|place| batches.column(batch, place));
+        let links = LinkColumns {
+            whole: column(self.links.whole),
+            trace_ids: None,
+            span_ids: column(self.links.span_ids),
+            trace_states: None,
+            attributes: column(self.links.attributes),
+        };
+        if !links.attributes.or(links.whole).is_some_and(has_items) {
+            return;
+        }
+        for row in 0..batch.num_rows() {
+            let parent = parents.get(row).copied().unwrap_or_default();
+            if let Some(ref_type) = links.ref_type_at(row, parent) {
+                self.ref_type_pairs.push(Wanted::REF_TYPE, self.ref_types.code(&ref_type));
+            }
+            self.ref_type_pairs.end_row();
+        }
     }
 
     fn read_exception_types(&mut self, batches: &Batches, batch: &RecordBatch) {
@@ -362,13 +451,6 @@ impl SignatureColumns {
             attributes: column(self.events.attributes),
         };
         self.exception_pairs.clear();
-        let has_items = |column: &ArrayRef| match column.data_type() {
-            DataType::List(_) => {
-                let list = arrow::array::cast::as_list_array(column);
-                list.value_offsets().first() != list.value_offsets().last()
-            }
-            _ => column.null_count() < column.len(),
-        };
         if !events.names.or(events.whole).is_some_and(has_items) {
             return;
         }
@@ -384,14 +466,12 @@ impl SignatureColumns {
 
     /// Codes are good only together with the combinations that were made of them, so all go at once.
     fn forget_if_large(&mut self) {
-        let is_large_column =
-            |column: &Option<(Place, AttributeColumn)>| column.as_ref().is_some_and(|(_, column)| column.is_large());
         let is_large = self.known.len() > MANY_COMBINATIONS
             || self.texts.iter().any(|text| text.texts.is_large())
             || self.trace_states.as_ref().is_some_and(|states| states.column.texts.is_large())
-            || is_large_column(&self.attributes)
-            || is_large_column(&self.resource_attributes)
-            || self.exception_types.is_large();
+            || self.attributes.iter().chain(&self.resource_attributes).any(|source| source.column.is_large())
+            || self.exception_types.is_large()
+            || self.ref_types.is_large();
         if !is_large {
             return;
         }
@@ -400,13 +480,14 @@ impl SignatureColumns {
             text.texts = TextCodes::default();
         }
         self.trace_states = self.trace_states.take().map(|states| TraceStates::new(states.column.place));
-        if let Some((_, column)) = &mut self.attributes {
-            *column = AttributeColumn::of_spans();
+        for source in &mut self.attributes {
+            source.column = AttributeColumn::of_spans();
         }
-        if let Some((_, column)) = &mut self.resource_attributes {
-            *column = AttributeColumn::of_resources();
+        if let Some(source) = &mut self.resource_attributes {
+            source.column = AttributeColumn::of_resources();
         }
         self.exception_types = TextCodes::default();
+        self.ref_types = TextCodes::default();
     }
 
     /// The signature and the arguments of the span at `row` of the batch.
@@ -416,7 +497,12 @@ impl SignatureColumns {
         let count = self.trace_states.as_mut().map_or(0, |states| states.number_at(row, trace_id));
         self.words.push(count);
         self.words.extend(self.active.iter().map(|&number| self.texts[usize::from(number)].codes[row]));
-        for pairs in [&self.attribute_pairs, &self.resource_pairs, &self.exception_pairs] {
+        for source in &self.attributes {
+            self.words.extend_from_slice(source.pairs.row(row));
+            self.words.push(END_OF_SOURCE);
+        }
+        let of_resource = self.resource_attributes.as_ref().map(|source| &source.pairs);
+        for pairs in of_resource.into_iter().chain([&self.exception_pairs, &self.ref_type_pairs]) {
             self.words.extend_from_slice(pairs.row(row));
         }
         if let Some(known) = self.known.get(&self.words) {
@@ -432,11 +518,12 @@ impl SignatureColumns {
             let column = self.texts.iter().find(|text| text.says == says)?;
             Some(column.texts.text(*column.codes.get(row)?))
         };
-        let of_resource = self.resource_attributes.as_ref().and_then(|(_, column)| {
-            let pair = self.resource_pairs.row(row).chunks_exact(2).next_back()?;
+        let of_resource = self.resource_attributes.as_ref().and_then(|AttributeSource { column, pairs, .. }| {
+            let pair = pairs.row(row).chunks_exact(2).next_back()?;
             Some(column.text(pair[1]))
         });
-        let service = text_of(Says::Service).or(of_resource).unwrap_or("");
+        let of_column = text_of(Says::Service).filter(|service| !matches!(*service, "" | UNKNOWN_SERVICE));
+        let service = of_column.or(of_resource).unwrap_or("");
         let name = text_of(Says::Name).unwrap_or("");
         let kind = text_of(Says::Kind).map_or(SpanKind::Unspecified, SpanKind::from_text);
         let status = text_of(Says::Status).map_or(StatusCode::Unset, StatusCode::from_text);
@@ -446,13 +533,10 @@ impl SignatureColumns {
             if let Some(count) = adjusted_count {
                 slots.put_trace_state_count(count);
             }
-            if let Some((_, column)) = &self.attributes {
-                for pair in self.attribute_pairs.row(row).chunks_exact(2) {
-                    if let Some((attribute, rank)) = Wanted(pair[0]).as_attribute() {
-                        slots.put(attribute, rank, column.text(pair[1]));
-                    }
-                }
+            for pair in self.ref_type_pairs.row(row).chunks_exact(2) {
+                slots.put(Attribute::RefType, 0, self.ref_types.text(pair[1]));
             }
+            // What an attribute column has counts more than a column that repeats it.
             for text in &self.texts {
                 if let Says::Attribute(attribute, rank) = text.says
                     && let Some(&code) = text.codes.get(row)
@@ -460,10 +544,28 @@ impl SignatureColumns {
                     slots.put(attribute, rank, text.texts.text(code));
                 }
             }
+            for AttributeSource { column, pairs, .. } in &self.attributes {
+                for pair in pairs.row(row).chunks_exact(2) {
+                    if let Some((attribute, rank)) = Wanted(pair[0]).as_attribute() {
+                        slots.put(attribute, rank, column.text(pair[1]));
+                    }
+                }
+            }
             for pair in self.exception_pairs.row(row).chunks_exact(2) {
                 slots.put(Attribute::ExceptionType, EVENT_RANK, self.exception_types.text(pair[1]));
             }
         })
+    }
+}
+
+/// Ends the pairs of one column of attributes, whose codes say nothing in another.
+const END_OF_SOURCE: u32 = u32::MAX;
+
+/// Whether any row has a value, or an item if they are lists.
+fn has_items(column: &ArrayRef) -> bool {
+    match column.as_list_opt::<i32>() {
+        Some(list) => list.value_offsets().first() != list.value_offsets().last(),
+        None => column.null_count() < column.len(),
     }
 }
 

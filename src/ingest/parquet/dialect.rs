@@ -8,13 +8,15 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::OnceLock;
 
-use arrow::datatypes::{DataType, Schema};
+use arrow::datatypes::{DataType, FieldRef, Fields, Schema};
 
+use super::derived::Derived;
+use super::stores::{CANONICAL, DIALECTS, Dialect, Others, Owner, UNKNOWN, refused};
 use super::times::Unit;
 use crate::frame::{Attribute, attribute_of_key};
 
 macro_rules! fields {
-    ($($variant:ident, $label:literal, [$($alias:literal),+ $(,)?];)+) => {
+    ($($variant:ident, $label:literal, [$($alias:literal),* $(,)?];)+) => {
         /// A field of a span.
         #[derive(Clone, Copy, PartialEq, Eq, Debug)]
         pub(super) enum Field {
@@ -31,7 +33,7 @@ macro_rules! fields {
 
         /// Every field, what it is called in messages, and its column's names in order of preference: lower-case and
         /// without `_`, `.`, `-` and space. A struct's column goes by its name and the struct's together.
-        const ALIASES: [(Field, &str, &[&str]); FIELD_COUNT] = [$((Field::$variant, $label, &[$($alias),+])),+];
+        const ALIASES: [(Field, &str, &[&str]); FIELD_COUNT] = [$((Field::$variant, $label, &[$($alias),*])),+];
     };
 }
 
@@ -71,6 +73,8 @@ fields! {
     Attributes, "attributes", [
         "spanattributes", "attributes", "traceattributes", "tags", "recordattributes", "attributesstring",
     ];
+    NumberAttributes, "number attributes", ["attributesnumber"];
+    BoolAttributes, "boolean attributes", ["attributesbool"];
     Events, "events", ["events", "eventsjson", "spanevents"];
     EventTimes, "event times", ["eventstimestamp"];
     EventNames, "event names", ["eventsname"];
@@ -80,60 +84,11 @@ fields! {
     LinkSpanIds, "link span ids", ["linksspanid"];
     LinkTraceStates, "link trace states", ["linkstracestate"];
     LinkAttributes, "link attributes", ["linksattributes"];
+    RecordType, "record type", [];
 }
 
-/// A table that is known by name.
-struct Dialect {
-    /// The format, as `run.json` names it.
-    format: &'static str,
-    /// The columns, in exact case, that tell it from others.
-    has: &'static [&'static str],
-    /// Columns that [`ALIASES`] does not lead to, as `struct.field` where one is in a struct.
-    columns: &'static [(Field, &'static str)],
-    /// The unit of its durations, if their column does not say it.
-    duration: Option<Unit>,
-}
-
-/// The first whose columns are all there is it.
-const DIALECTS: &[Dialect] = &[
-    Dialect {
-        format: "parquet_otlp2parquet",
-        has: &["TraceId", "SpanId", "SpanName", "EventsTimestamp"],
-        columns: &[],
-        duration: Some(Unit::Nanoseconds),
-    },
-    Dialect {
-        format: "parquet_clickhouse",
-        has: &["TraceId", "SpanId", "SpanName", "Timestamp"],
-        columns: &[],
-        duration: Some(Unit::Nanoseconds),
-    },
-    Dialect {
-        format: "parquet_otlp2records",
-        has: &["start_time_unix_nano", "duration_time_unix_nano", "trace_id", "span_id", "name"],
-        columns: &[],
-        duration: Some(Unit::Nanoseconds),
-    },
-    Dialect {
-        format: "parquet_openobserve",
-        has: &["_timestamp", "operation_name", "trace_id", "span_id"],
-        columns: &[],
-        duration: Some(Unit::Microseconds),
-    },
-    Dialect {
-        format: "parquet_rotel",
-        has: &["span_name", "span_attributes", "duration", "timestamp", "events_timestamp"],
-        columns: &[],
-        duration: Some(Unit::Nanoseconds),
-    },
-];
-
-const CANONICAL: Dialect =
-    Dialect { format: "parquet_canonical", has: &[], columns: &[], duration: Some(Unit::Nanoseconds) };
-
-const UNKNOWN: Dialect = Dialect { format: "parquet_flat", has: &[], columns: &[], duration: None };
-
-/// Where a column stands: its root, and its place in that if the root is a struct.
+/// Where a column stands: its root, and its place in that if the root is a struct. The roots past the last are columns
+/// that the file does not have ([`Mapping::derived`]).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Place {
     /// Number of the root field.
@@ -160,8 +115,8 @@ pub(super) struct FlatAttribute {
     pub(super) root: usize,
     /// The attribute's key.
     pub(super) key: String,
-    /// Whether the attribute is one of the resource.
-    pub(super) of_resource: bool,
+    /// What the attribute is one of.
+    pub(super) owner: Owner,
     /// The attribute that the analysis keeps it as, and the rank of its spelling.
     pub(super) known: Option<(Attribute, u8)>,
 }
@@ -176,26 +131,46 @@ pub(super) struct Mapping {
     fields: [Option<Mapped>; FIELD_COUNT],
     /// The attributes that have columns of their own.
     pub(super) flat: Vec<FlatAttribute>,
+    /// The columns that are made of the file's.
+    pub(super) derived: Vec<Derived>,
+    /// What the record type of a span is, if there are other rows than spans.
+    pub(super) only: Option<&'static str>,
+    /// Whether a span's length is better known from its end than from its duration.
+    pub(super) end_is_finer: bool,
+    /// The columns of type VARIANT, which are not read.
+    pub(super) variants: Vec<String>,
 }
 
-/// The fields without which a table is no table of spans, and the columns that it has.
+/// Why a table is no table of spans.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Unresolved {
-    /// What was looked for in vain.
-    pub(super) missing: String,
-    /// The columns found.
-    pub(super) found: String,
+pub(super) enum Unresolved {
+    /// Fields that spans must have stand in none of its columns.
+    Missing {
+        /// What was looked for in vain.
+        missing: String,
+        /// The columns found.
+        found: String,
+    },
+    /// It is known to be something else.
+    Refused {
+        /// What it is.
+        what: &'static str,
+        /// What to do instead.
+        advice: &'static str,
+    },
 }
 
 impl Mapping {
     /// Resolves the columns of `schema`. Units are taken from `restored`, which has the types that the writer's Arrow
     /// schema gives to the same columns.
     pub(super) fn resolve(schema: &Schema, restored: &Schema, canonical: bool) -> Result<Self, Unresolved> {
-        let has = |name: &&str| schema.fields().iter().any(|field| field.name() == name);
+        let has = &|name: &&str| schema.fields().iter().any(|field| field.name() == name);
         let dialect = if canonical {
             &CANONICAL
+        } else if let Some(table) = refused(has) {
+            return Err(Unresolved::Refused { what: table.what, advice: table.advice });
         } else {
-            DIALECTS.iter().find(|dialect| dialect.has.iter().all(&has)).unwrap_or(&UNKNOWN)
+            DIALECTS.iter().find(|dialect| dialect.has.iter().all(has)).unwrap_or(&UNKNOWN)
         };
         let columns = Columns::of(schema);
         let mut mapping = Self {
@@ -203,13 +178,19 @@ impl Mapping {
             columns_repeat_attributes: canonical,
             fields: [const { None }; FIELD_COUNT],
             flat: Vec::new(),
+            derived: Vec::new(),
+            only: dialect.only,
+            end_is_finer: false,
+            variants: columns.variants(),
         };
         for (field, _, aliases) in ALIASES {
             let named = dialect.columns.iter().find(|(named, _)| *named == field);
-            let column = match named {
-                Some((_, name)) => columns.0.iter().find(|column| column.name == *name),
-                None => aliases.iter().find_map(|alias| columns.find(alias, field)),
-            };
+            let column = named.and_then(|(_, names)| names.iter().find_map(|name| columns.named(name, field)));
+            if column.is_none() && mapping.derive_member(field, dialect, &columns, schema) {
+                continue;
+            }
+            let by_alias = || aliases.iter().find_map(|alias| columns.find(alias, field));
+            let column = if named.is_some() { column } else { by_alias() };
             mapping.fields[field as usize] = column.map(|column| Mapped {
                 place: column.place,
                 name: column.name.clone(),
@@ -221,8 +202,59 @@ impl Mapping {
             mapping.fields[Field::SpanId as usize] = None;
         }
         mapping.check(&columns)?;
-        mapping.flat = flat_attributes(schema, &mapping);
+        mapping.end_is_finer = mapping.has_finer_end(schema);
+        mapping.add_flat_attributes(schema, dialect);
         Ok(mapping)
+    }
+
+    /// Maps `field` to a member of a JSON object, if it is one in this dialect.
+    fn derive_member(&mut self, field: Field, dialect: &Dialect, columns: &Columns<'_>, schema: &Schema) -> bool {
+        let member = dialect.members.iter().find(|(of, _, _)| *of == field);
+        let Some((&(_, name, path), source)) = member.and_then(|member| Some((member, columns.root(member.1)?))) else {
+            return false;
+        };
+        let place = self.derive(schema, Derived::Member { source, path });
+        self.fields[field as usize] = Some(Mapped { place, name: format!("{name}:{path}"), unit: None });
+        true
+    }
+
+    fn derive(&mut self, schema: &Schema, derived: Derived) -> Place {
+        self.derived.push(derived);
+        Place { root: schema.fields().len() + self.derived.len() - 1, child: None }
+    }
+
+    /// Whether start and end count nanoseconds and the duration counts whole steps of something coarser.
+    fn has_finer_end(&self, schema: &Schema) -> bool {
+        let unit = |field| self.field(field).and_then(|column| column.unit);
+        let is_coarse = |unit| matches!(unit, Unit::Microseconds | Unit::Milliseconds | Unit::Seconds);
+        let is_whole = |place: Place| {
+            schema.fields().get(place.root).is_some_and(|field| place.child.is_none() && field.data_type().is_integer())
+        };
+        let duration = self.field(Field::Duration);
+        [Field::Start, Field::End].into_iter().all(|field| unit(field) == Some(Unit::Nanoseconds))
+            && duration.is_some_and(|column| column.unit.is_some_and(is_coarse) && is_whole(column.place))
+    }
+
+    /// Finds the columns that hold an attribute each.
+    fn add_flat_attributes(&mut self, schema: &Schema, dialect: &Dialect) {
+        let has_all_elsewhere = matches!(dialect.others, Others::Copies) && self.field(Field::Attributes).is_some();
+        for (root, field) in schema.fields().iter().enumerate() {
+            let is_field = self.fields.iter().flatten().any(|column| column.place == Place { root, child: None });
+            let is_source = self.derived.iter().any(|derived| derived.source() == root);
+            if is_field || is_source || has_all_elsewhere {
+                continue;
+            }
+            let Some((owner, key)) = attribute_in(field.name(), field.data_type(), dialect) else {
+                continue;
+            };
+            let root = if dialect.binary_is_json && *field.data_type() == DataType::Binary {
+                self.derive(schema, Derived::JsonText { source: root }).root
+            } else {
+                root
+            };
+            let known = if owner == Owner::Span { attribute_of_key(&key) } else { None };
+            self.flat.push(FlatAttribute { root, key, owner, known });
+        }
     }
 
     fn check(&self, columns: &Columns<'_>) -> Result<(), Unresolved> {
@@ -239,7 +271,7 @@ impl Mapping {
             return Ok(());
         }
         let found: Vec<&str> = columns.0.iter().map(|column| column.name.as_str()).collect();
-        Err(Unresolved { missing: missing.join(", "), found: found.join(", ") })
+        Err(Unresolved::Missing { missing: missing.join(", "), found: found.join(", ") })
     }
 
     /// The column of `field`, if the table has it.
@@ -311,6 +343,33 @@ impl<'a> Columns<'a> {
         Self(columns)
     }
 
+    fn named(&self, name: &str, field: Field) -> Option<&Column<'a>> {
+        self.0.iter().find(|column| column.name == name && can_hold(column.data_type, field))
+    }
+
+    /// Number of the root field of this name.
+    fn root(&self, name: &str) -> Option<usize> {
+        let mut roots = self.0.iter().filter(|column| column.place.child.is_none());
+        roots.find(|column| column.name == name).map(|column| column.place.root)
+    }
+
+    fn variants(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        for column in &self.0 {
+            match column.data_type {
+                DataType::Struct(fields) if is_variant(fields) => names.push(column.name.clone()),
+                DataType::List(item) => {
+                    if let DataType::Struct(fields) = item.data_type() {
+                        let members = fields.iter().filter(|field| is_variant_type(field.data_type()));
+                        names.extend(members.map(|field| format!("{}.{}", column.name, field.name())));
+                    }
+                }
+                _ => {}
+            }
+        }
+        names
+    }
+
     fn find(&self, alias: &str, field: Field) -> Option<&Column<'a>> {
         self.0.iter().find(|column| column.normal_name == alias && can_hold(column.data_type, field))
     }
@@ -320,6 +379,23 @@ impl<'a> Column<'a> {
     fn new(place: Place, name: String, data_type: &'a DataType) -> Self {
         Self { place, normal_name: normalised(&name), name, data_type }
     }
+}
+
+/// Whether this is the group that Parquet keeps a VARIANT in.
+pub(super) fn is_variant_type(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Struct(fields) if is_variant(fields))
+}
+
+fn is_variant(fields: &Fields) -> bool {
+    let is_part = |field: &FieldRef| matches!(field.name().as_str(), "metadata" | "value" | "typed_value");
+    let has_metadata = fields.iter().any(|field| field.name() == "metadata" && *field.data_type() == DataType::Binary);
+    has_metadata && fields.len() > 1 && fields.iter().all(is_part)
+}
+
+/// Whether this is a struct of a key and a value.
+pub(super) fn is_key_value(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Struct(fields)
+        if fields.len() == 2 && fields[0].name() == "key" && fields[1].name() == "value")
 }
 
 fn normalised(name: &str) -> String {
@@ -345,22 +421,36 @@ fn can_hold(data_type: &DataType, field: Field) -> bool {
                 || data_type.is_integer()
                 || matches!(data_type, DataType::Timestamp(_, _) | DataType::Duration(_) | DataType::Float64)
         }
-        Field::Name | Field::Service | Field::StatusMessage | Field::TraceState => is_text,
+        Field::Name
+        | Field::Service
+        | Field::StatusMessage
+        | Field::TraceState
+        | Field::ScopeName
+        | Field::ScopeVersion
+        | Field::RecordType => is_text,
         Field::Kind | Field::Status => is_text || data_type.is_integer() || *data_type == DataType::Boolean,
-        Field::ScopeName | Field::ScopeVersion => is_text,
-        Field::ScopeAttributes | Field::ResourceAttributes | Field::Attributes => {
-            is_text || matches!(data_type, DataType::Map(_, _) | DataType::Struct(_))
+        Field::ScopeAttributes
+        | Field::ResourceAttributes
+        | Field::Attributes
+        | Field::NumberAttributes
+        | Field::BoolAttributes => match data_type {
+            DataType::Struct(_) => !is_variant_type(data_type),
+            DataType::List(item) => is_key_value(item.data_type()),
+            _ => is_text || matches!(data_type, DataType::Map(_, _)),
+        },
+        Field::Events | Field::Links => match data_type {
+            DataType::List(item) => {
+                matches!(item.data_type(), DataType::Struct(_) | DataType::Utf8 | DataType::Binary)
+            }
+            _ => is_text,
+        },
+        Field::EventTimes | Field::LinkTraceIds | Field::LinkSpanIds => {
+            is_text
+                || data_type.is_integer()
+                || matches!(data_type, DataType::List(_) | DataType::Timestamp(_, _) | DataType::FixedSizeBinary(_))
         }
-        Field::Events | Field::Links => {
-            is_text || matches!(data_type, DataType::List(item) if matches!(item.data_type(), DataType::Struct(_)))
-        }
-        Field::EventTimes
-        | Field::EventNames
-        | Field::EventAttributes
-        | Field::LinkTraceIds
-        | Field::LinkSpanIds
-        | Field::LinkTraceStates
-        | Field::LinkAttributes => matches!(data_type, DataType::List(_)),
+        Field::EventNames | Field::LinkTraceStates => is_text || matches!(data_type, DataType::List(_)),
+        Field::EventAttributes | Field::LinkAttributes => matches!(data_type, DataType::List(_)),
     }
 }
 
@@ -378,48 +468,55 @@ fn unit_of(field: Field, column: &Column<'_>, restored: &Schema, dialect: &Diale
     let said = said.or_else(|| Unit::of_name(&column.name));
     match field {
         Field::Duration => said.or(dialect.duration),
-        _ => said.or(Some(Unit::ByMagnitude)),
+        _ => said.or(dialect.instants).or(Some(Unit::ByMagnitude)),
     }
 }
 
-/// The columns that hold no field but an attribute each.
-fn flat_attributes(schema: &Schema, mapping: &Mapping) -> Vec<FlatAttribute> {
-    let is_field =
-        |root: usize| mapping.fields.iter().flatten().any(|column| column.place == Place { root, child: None });
-    schema
-        .fields()
-        .iter()
-        .enumerate()
-        .filter(|(root, field)| !is_field(*root) && !field.data_type().is_nested())
-        .filter_map(|(root, field)| {
-            let (key, of_resource) = key_of_column(field.name())?;
-            let known = if of_resource { None } else { attribute_of_key(&key) };
-            Some(FlatAttribute { root, key, of_resource, known })
-        })
-        .collect()
+/// The attribute that a column holds in which no field stands, if it holds one.
+fn attribute_in(name: &str, data_type: &DataType, dialect: &Dialect) -> Option<(Owner, String)> {
+    if let Some((_, key, owner)) = dialect.attributes.iter().find(|(column, _, _)| *column == name) {
+        return Some((*owner, (*key).into()));
+    }
+    match dialect.others {
+        Others::Attributes { but, but_affixed, key } => {
+            let is_affixed = |affix: &&str| name.starts_with(affix) || name.ends_with(affix);
+            (!but.contains(&name) && !but_affixed.iter().any(is_affixed)).then(|| key(name))
+        }
+        _ if data_type.is_nested() || name.starts_with(MATERIALISED) => None,
+        _ => key_of_column(name),
+    }
 }
 
-/// The attribute that a column of this name holds, and whether it is one of the resource.
-fn key_of_column(name: &str) -> Option<(String, bool)> {
-    for (prefix, of_resource) in [
-        ("span_attributes.", false),
-        ("spanattributes.", false),
-        ("attributes.", false),
-        ("resource_attributes.", true),
-        ("resourceattributes.", true),
-        ("resource.", true),
+/// What HyperDX puts before the names of columns that repeat an attribute.
+const MATERIALISED: &str = "__hdx_materialized_";
+
+/// The attribute that a column of this name holds, as far as the name tells.
+fn key_of_column(name: &str) -> Option<(Owner, String)> {
+    for (prefix, owner) in [
+        ("span_attributes.", Owner::Span),
+        ("spanattributes.", Owner::Span),
+        ("attributes.", Owner::Span),
+        ("resource_attributes.", Owner::Resource),
+        ("resourceattributes.", Owner::Resource),
+        ("resource.", Owner::Resource),
+        ("scope_attributes.", Owner::Scope),
+        ("scopeattributes.", Owner::Scope),
+        ("scope.", Owner::Scope),
     ] {
         if let Some(start) = name.get(..prefix.len()).filter(|start| start.eq_ignore_ascii_case(prefix)) {
-            return Some((name[start.len()..].into(), of_resource));
+            return Some((owner, name[start.len()..].into()));
         }
     }
+    let key = known_key(name);
+    (attribute_of_key(key).is_some() || name.contains('.')).then(|| (Owner::Span, key.into()))
+}
+
+/// `name`, or the known key that is `name` but for dots.
+pub(super) fn known_key(name: &str) -> &str {
     if attribute_of_key(name).is_some() {
-        return Some((name.into(), false));
+        return name;
     }
-    if let Some(&key) = keys_by_underscored_form().get(name) {
-        return Some((key.into(), false));
-    }
-    name.contains('.').then(|| (name.into(), false))
+    keys_by_underscored_form().get(name).copied().unwrap_or(name)
 }
 
 /// Known keys by what is left of them where dots are not allowed in column names.
@@ -485,8 +582,10 @@ mod tests {
         assert_eq!(mapping.unit(Field::Start), Unit::Microseconds);
         assert_eq!(mapping.unit(Field::Duration), Unit::Milliseconds);
         assert_eq!(name(&mapping, Field::Status), Some("has_error"));
-        let flat: Vec<(&str, bool)> = mapping.flat.iter().map(|flat| (flat.key.as_str(), flat.of_resource)).collect();
-        assert_eq!(flat, [("db.system", false), ("http.request.method", false), ("host.name", true)]);
+        let flat: Vec<(&str, Owner)> = mapping.flat.iter().map(|flat| (flat.key.as_str(), flat.owner)).collect();
+        let expected =
+            [("db.system", Owner::Span), ("http.request.method", Owner::Span), ("host.name", Owner::Resource)];
+        assert_eq!(flat, expected);
     }
 
     #[test]
@@ -506,9 +605,10 @@ mod tests {
 
     #[test]
     fn a_table_without_spans_is_refused_by_name() {
-        let unresolved = resolve(&[("TraceId", DataType::Utf8), ("Start", DataType::Int64), ("End", DataType::Int64)])
+        let unresolved = resolve(&[("TraceId", DataType::Utf8), ("Begin", DataType::Int64), ("End", DataType::Int64)])
             .expect_err("has no span ids");
-        assert_eq!(unresolved.found, "TraceId, Start, End");
-        assert!(unresolved.missing.starts_with("span id (spanid"), "{}", unresolved.missing);
+        let Unresolved::Missing { missing, found } = unresolved else { panic!("{unresolved:?}") };
+        assert_eq!(found, "TraceId, Begin, End");
+        assert!(missing.starts_with("span id (spanid"), "{missing}");
     }
 }

@@ -10,17 +10,17 @@ use serde_json::Value as Json;
 use super::cells::{attributes_at, list_at, text_at};
 use super::ids::{Id, id_at, of_text};
 use super::times::{Unit, read_times, time_of_text};
-use crate::frame::{Event, KeyValue, Link};
-use crate::ingest::json_attributes::{attributes_of_json, value_of_json};
+use crate::frame::{Event, KeyValue, Link, REF_TYPE, SpanId};
+use crate::ingest::json_attributes::{attributes_of_json, parse_object, value_of_json};
 
 /// The columns of one batch that hold events, as far as the table has them.
 #[derive(Debug, Default)]
 pub(super) struct EventColumns<'a> {
-    /// Lists of structs or JSON text.
+    /// Lists of structs or JSON texts, or one JSON text.
     pub(super) whole: Option<&'a ArrayRef>,
-    /// Lists of times.
+    /// Lists of times, or the time of the only event.
     pub(super) times: Option<&'a ArrayRef>,
-    /// Lists of names.
+    /// Lists of names, or the name of the only event.
     pub(super) names: Option<&'a ArrayRef>,
     /// Lists of attributes, each a map or JSON text.
     pub(super) attributes: Option<&'a ArrayRef>,
@@ -43,8 +43,8 @@ impl<'a> EventColumns<'a> {
         items_at(self.whole, row)
             .into_iter()
             .map(|item| Event {
-                time_unix_nano: item.instant(&["timeunixnano", "timestamp", "time"]),
-                name: item.text(&["name", "eventname"]),
+                time_unix_nano: item.instant(&EVENT_TIME),
+                name: item.text(&EVENT_NAME),
                 attributes: item.attributes(),
             })
             .collect()
@@ -82,13 +82,13 @@ impl<'a> EventColumns<'a> {
 /// The columns of one batch that hold links, as far as the table has them.
 #[derive(Debug, Default)]
 pub(super) struct LinkColumns<'a> {
-    /// Lists of structs or JSON text.
+    /// Lists of structs or JSON texts, or one JSON text.
     pub(super) whole: Option<&'a ArrayRef>,
-    /// Lists of trace ids.
+    /// Lists of trace ids, or the trace id of the only link.
     pub(super) trace_ids: Option<&'a ArrayRef>,
-    /// Lists of span ids.
+    /// Lists of span ids, or the span id of the only link.
     pub(super) span_ids: Option<&'a ArrayRef>,
-    /// Lists of trace states.
+    /// Lists of trace states, or the trace state of the only link.
     pub(super) trace_states: Option<&'a ArrayRef>,
     /// Lists of attributes, each a map or JSON text.
     pub(super) attributes: Option<&'a ArrayRef>,
@@ -97,8 +97,8 @@ pub(super) struct LinkColumns<'a> {
 impl<'a> LinkColumns<'a> {
     /// The links of the span at `row`.
     pub(super) fn at(&self, row: usize) -> Vec<Link<'a>> {
-        if let Some(trace_ids) = self.trace_ids {
-            return (0..length_at(trace_ids, row))
+        if let Some(ids) = self.trace_ids.or(self.span_ids) {
+            return (0..length_at(ids, row))
                 .map(|item| Link {
                     trace_id: item_of(self.trace_ids, row, item).map(|(ids, at)| id_at(ids, at)).unwrap_or_default(),
                     span_id: item_of(self.span_ids, row, item).map(|(ids, at)| id_at(ids, at)).unwrap_or_default(),
@@ -112,6 +112,7 @@ impl<'a> LinkColumns<'a> {
         }
         items_at(self.whole, row)
             .into_iter()
+            .filter(|item| item.text(&[REFERENCE]) != "CHILD_OF")
             .map(|item| Link {
                 trace_id: item.id(&["traceid"]),
                 span_id: item.id(&["spanid"]),
@@ -120,16 +121,61 @@ impl<'a> LinkColumns<'a> {
             })
             .collect()
     }
+
+    /// How a link of the span at `row` to its parent says that the span refers to it.
+    pub(super) fn ref_type_at(&self, row: usize, parent: SpanId) -> Option<String> {
+        if !self.may_have_ref_type(row) {
+            return None;
+        }
+        let links = self.at(row);
+        let to_parent = links.iter().filter(|link| link.span_id == parent);
+        let mut ref_types = to_parent.flat_map(|link| &link.attributes).filter(|attribute| attribute.key == REF_TYPE);
+        ref_types.next_back().map(|attribute| attribute.value.to_text().into_owned())
+    }
+
+    /// Whether a link of the span at `row` may have an attribute [`REF_TYPE`]: false only if none has it.
+    pub(super) fn may_have_ref_type(&self, row: usize) -> bool {
+        if self.trace_ids.or(self.span_ids).is_some() {
+            return self.attributes.is_some_and(|attributes| length_at(attributes, row) > 0);
+        }
+        self.whole.is_some_and(|whole| match whole.data_type() {
+            DataType::List(_) => length_at(whole, row) > 0,
+            // The JSON may have the key's parts as objects within each other.
+            _ => text_at(whole, row).contains("ref_type"),
+        })
+    }
 }
 
+/// The names of members, lower-case and without `_`.
+const EVENT_TIME: [&str; 4] = ["timeunixnano", "timestamp", "time", "eventtimestampnanos"];
+const EVENT_NAME: [&str; 2] = ["name", "eventname"];
+const ATTRIBUTES: [&str; 6] =
+    ["attributes", "attrs", "attributemap", "eventattributes", "spanlinkattributes", "linkattributes"];
+
+/// Where SigNoz says what a link is; it has one for the parent too.
+const REFERENCE: &str = "reftype";
+
+/// Members that are no attributes where attributes stand among them.
+const NO_ATTRIBUTES: [&str; 8] =
+    ["traceid", "spanid", "tracestate", "context", "flags", "iserror", "droppedattributescount", REFERENCE];
+
+/// How many items the list at `row` has. A single value counts as a list of itself.
 fn length_at(list: &ArrayRef, row: usize) -> usize {
-    list.as_list_opt::<i32>().map_or(0, |list| list_at(list, row).1.len())
+    match list.as_list_opt::<i32>() {
+        Some(list) => list_at(list, row).1.len(),
+        None => usize::from(!text_at(list, row).is_empty()),
+    }
 }
 
 /// Item number `item` of the list at `row`: the array that holds it and its place there.
 fn item_of(list: Option<&ArrayRef>, row: usize, item: usize) -> Option<(&ArrayRef, usize)> {
-    let (values, mut range) = list_at(list?.as_list_opt::<i32>()?, row);
-    Some((values, range.nth(item)?))
+    match list?.as_list_opt::<i32>() {
+        Some(list) => {
+            let (values, mut range) = list_at(list, row);
+            Some((values, range.nth(item)?))
+        }
+        None => (item == 0).then_some((list?, row)),
+    }
 }
 
 fn instant_at(times: &ArrayRef, at: usize) -> u64 {
@@ -150,18 +196,26 @@ fn items_at(whole: Option<&ArrayRef>, row: usize) -> Vec<Item<'_>> {
     };
     if let Some(list) = whole.as_list_opt::<i32>() {
         let (values, range) = list_at(list, row);
-        return range.map(|at| Item::Struct(values, at)).collect();
+        return match values.data_type() {
+            DataType::Struct(_) => range.map(|at| Item::Struct(values, at)).collect(),
+            _ => range.filter_map(|at| item_of_text(&text_at(values, at))).collect(),
+        };
     }
     match serde_json::from_str(&text_at(whole, row)) {
         Ok(Json::Array(items)) => items
             .into_iter()
             .filter_map(|item| match item {
                 Json::Object(members) => Some(Item::Json(members)),
+                Json::String(text) => item_of_text(&text),
                 _ => None,
             })
             .collect(),
         _ => Vec::new(),
     }
+}
+
+fn item_of_text<'a>(text: &str) -> Option<Item<'a>> {
+    parse_object(text).map(Item::Json)
 }
 
 fn is_named(name: &str, names: &[&str]) -> bool {
@@ -179,7 +233,10 @@ impl<'a> Item<'a> {
                 Some(Member::Cell(&members.columns()[number], *at))
             }
             Self::Json(members) => {
-                members.iter().find(|(name, _)| is_named(name, names)).map(|(_, member)| Member::Json(member))
+                // OpenObserve keeps the ids of a link in an object of their own.
+                let context = members.get("context").and_then(Json::as_object).into_iter().flatten();
+                let mut all = members.iter().chain(context);
+                all.find(|(name, _)| is_named(name, names)).map(|(_, member)| Member::Json(member))
             }
         }
     }
@@ -212,9 +269,19 @@ impl<'a> Item<'a> {
     }
 
     fn attributes(&self) -> Vec<KeyValue<'a>> {
-        match self.member(&["attributes", "attrs"]) {
-            Some(Member::Cell(column, at)) => attributes_at(column, at),
-            Some(Member::Json(Json::Object(members))) => attributes_of_json(members.clone()),
+        match (self.member(&ATTRIBUTES), self) {
+            (Some(Member::Cell(column, at)), _) => attributes_at(column, at),
+            (Some(Member::Json(Json::Object(members))), _) => attributes_of_json(members.clone()),
+            (Some(Member::Json(Json::String(text))), _) => {
+                parse_object(text).map(attributes_of_json).unwrap_or_default()
+            }
+            (None, Self::Json(members)) => {
+                let is_attribute = |name: &str| {
+                    ![&EVENT_TIME[..], &EVENT_NAME, &NO_ATTRIBUTES].iter().any(|names| is_named(name, names))
+                };
+                let attributes = members.iter().filter(|(name, _)| is_attribute(name));
+                attributes_of_json(attributes.map(|(name, member)| (name.clone(), member.clone())).collect())
+            }
             _ => Vec::new(),
         }
     }

@@ -8,11 +8,13 @@ mod attributes;
 mod cells;
 mod codes;
 mod columnar;
+mod derived;
 mod dialect;
 mod events;
 mod ids;
 mod records;
 mod source;
+mod stores;
 mod table;
 mod times;
 
@@ -40,6 +42,8 @@ pub(crate) struct ParquetRead {
     pub(crate) format: &'static str,
     /// Which columns were taken for what, one on a line.
     pub(crate) mapping: String,
+    /// Columns of type VARIANT, which were not read.
+    pub(crate) variants: Vec<String>,
     /// What failed. The rest was read.
     pub(crate) errors: Vec<IngestError>,
     /// Ids that are neither hexadecimal nor base64 and were replaced by a hash.
@@ -48,7 +52,13 @@ pub(crate) struct ParquetRead {
 
 impl ParquetRead {
     fn new(table: &Table) -> Self {
-        Self { format: table.mapping.format, mapping: table.mapping.to_string(), errors: Vec::new(), opaque_ids: 0 }
+        Self {
+            format: table.mapping.format,
+            mapping: table.mapping.to_string(),
+            variants: table.mapping.variants.clone(),
+            errors: Vec::new(),
+            opaque_ids: 0,
+        }
     }
 
     fn fail(&mut self, failure: IngestError) {

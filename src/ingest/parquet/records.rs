@@ -9,8 +9,9 @@ use super::cells::{attributes_at, text_at, value_at};
 use super::dialect::{Field, FlatAttribute, Place};
 use super::events::{EventColumns, LinkColumns};
 use super::ids::IdColumn;
+use super::stores::Owner;
 use super::table::{Batches, Table, guarded};
-use super::times::read_times;
+use super::times::{length, read_times};
 use crate::frame::{KeyValue, Origin, SkipReason, SpanKind, SpanRecord, SpanSink, StatusCode, UNKNOWN_SERVICE, Value};
 use crate::ingest::IngestError;
 
@@ -75,7 +76,7 @@ fn read_batch(
         scope_version: column(Field::ScopeVersion),
         scope_attributes: column(Field::ScopeAttributes),
         resource_attributes: column(Field::ResourceAttributes),
-        attributes: column(Field::Attributes),
+        attributes: [Field::Attributes, Field::NumberAttributes, Field::BoolAttributes].map(column),
         flat: mapping
             .flat
             .iter()
@@ -98,12 +99,16 @@ fn read_batch(
         attributes: column(Field::LinkAttributes),
     };
     let wants_everything = sink.wants_everything();
+    let record_type = column(Field::RecordType);
     for row in 0..batch.num_rows() {
+        if mapping.only.is_some_and(|span| text_of(record_type, row) != span) {
+            sink.skip(SkipReason::OtherSignal, *row_of_file);
+            *row_of_file += 1;
+            continue;
+        }
         let start = starts[row].unwrap_or(0);
-        let end = match durations.get(row).copied().flatten() {
-            Some(duration) => start.wrapping_add(duration),
-            None => ends.get(row).copied().flatten().unwrap_or(start),
-        };
+        let [end, duration] = [&ends, &durations].map(|times| times.get(row).copied().flatten());
+        let end = start.wrapping_add(length(start, end, duration, mapping.end_is_finer));
         let span = SpanRecord {
             trace_id: trace_ids[row],
             span_id: span_ids[row],
@@ -117,7 +122,7 @@ fn read_batch(
             end_unix_nano: end as u64,
             attributes: columns.span_attributes(row),
             events: if wants_everything || events.may_have_exception(row) { events.at(row) } else { Vec::new() },
-            links: if wants_everything { links.at(row) } else { Vec::new() },
+            links: if wants_everything || links.may_have_ref_type(row) { links.at(row) } else { Vec::new() },
         };
         sink.span(&columns.origin(row), &span, *row_of_file);
         *row_of_file += 1;
@@ -136,22 +141,27 @@ struct RecordColumns<'a> {
     scope_version: Option<&'a ArrayRef>,
     scope_attributes: Option<&'a ArrayRef>,
     resource_attributes: Option<&'a ArrayRef>,
-    attributes: Option<&'a ArrayRef>,
+    attributes: [Option<&'a ArrayRef>; 3],
     flat: Vec<(&'a FlatAttribute, &'a ArrayRef)>,
 }
 
 impl<'a> RecordColumns<'a> {
     fn span_attributes(&self, row: usize) -> Vec<KeyValue<'a>> {
-        self.with_flat(self.attributes, false, row)
+        self.with_flat(&self.attributes, Owner::Span, row)
     }
 
     /// The attributes of a map or of JSON, and after them those of columns of their own that it does not repeat.
-    fn with_flat(&self, column: Option<&'a ArrayRef>, of_resource: bool, row: usize) -> Vec<KeyValue<'a>> {
-        let mut attributes = column.map(|column| attributes_at(column, row)).unwrap_or_default();
+    fn with_flat(&self, columns: &[Option<&'a ArrayRef>], owner: Owner, row: usize) -> Vec<KeyValue<'a>> {
+        let columns = columns.iter().copied().flatten();
+        let mut attributes: Vec<KeyValue<'a>> = columns.flat_map(|column| attributes_at(column, row)).collect();
         let in_map = attributes.len();
-        for &(flat, column) in self.flat.iter().filter(|(flat, _)| flat.of_resource == of_resource) {
+        for &(flat, column) in self.flat.iter().filter(|(flat, _)| flat.owner == owner) {
             let value = value_at(column, row);
-            let is_repeated = || attributes[..in_map].iter().any(|attribute| attribute.key == flat.key);
+            let is_repeated = || {
+                let same =
+                    |attribute: &KeyValue<'_>| attribute.key == flat.key && !attribute.value.to_text().is_empty();
+                attributes[..in_map].iter().any(same)
+            };
             if value != Value::Empty && !is_repeated() {
                 attributes.push(KeyValue { key: flat.key.as_str().into(), value });
             }
@@ -160,7 +170,7 @@ impl<'a> RecordColumns<'a> {
     }
 
     fn origin(&self, row: usize) -> Origin<'a> {
-        let mut resource_attributes = self.with_flat(self.resource_attributes, true, row);
+        let mut resource_attributes = self.with_flat(&[self.resource_attributes], Owner::Resource, row);
         let service = text_of(self.service, row);
         // The service's own column is what the fast way reads, so it decides here too.
         let said = resource_attributes.iter().rev().find(|attribute| attribute.key == "service.name");
@@ -173,7 +183,7 @@ impl<'a> RecordColumns<'a> {
             resource_attributes,
             scope_name: text_of(self.scope_name, row),
             scope_version: text_of(self.scope_version, row),
-            scope_attributes: self.scope_attributes.map(|column| attributes_at(column, row)).unwrap_or_default(),
+            scope_attributes: self.with_flat(&[self.scope_attributes], Owner::Scope, row),
         }
     }
 }

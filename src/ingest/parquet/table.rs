@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, RecordBatch};
-use arrow::datatypes::{DataType, FieldRef, Fields, Schema};
+use arrow::datatypes::{DataType, Field as ArrowField, FieldRef, Fields, Schema};
+use arrow::error::ArrowError;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
 };
@@ -20,7 +21,8 @@ use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, RowGroupMeta
 use parquet::file::reader::Length as _;
 use parquet::file::statistics::Statistics;
 
-use super::dialect::{Field, Mapping, Place};
+use super::derived::{Derived, derive};
+use super::dialect::{Field, Mapping, Place, Unresolved};
 use super::source::SharedFile;
 use super::times::{Unit, read_times};
 use crate::frame::{CANONICAL_VERSION, CANONICAL_VERSION_KEY};
@@ -70,7 +72,15 @@ impl Table {
         }
         let mapping =
             Mapping::resolve(metadata.schema(), &restored, canonical_version.is_some()).map_err(|unresolved| {
-                IngestError::NoSpanColumns { path: path.into(), missing: unresolved.missing, columns: unresolved.found }
+                let path = path.into();
+                match unresolved {
+                    Unresolved::Missing { missing, found } => {
+                        IngestError::NoSpanColumns { path, missing, columns: found }
+                    }
+                    Unresolved::Refused { what, advice } => {
+                        IngestError::Unsupported { path, what: what.into(), advice: advice.into() }
+                    }
+                }
             })?;
         let mut table = Self { file, path: path.into(), metadata, mapping };
         table.find_unit_of_durations();
@@ -142,15 +152,38 @@ impl Table {
         let Some(column) = self.mapping.field(field) else {
             return true;
         };
-        self.chunks_of(row_group, column.place.root)
-            .any(|chunk| chunk.column_descr().max_def_level() > 0 && nulls_of(chunk) != Some(0))
+        self.is_derived(column.place.root)
+            || self
+                .chunks_of(row_group, column.place.root)
+                .any(|chunk| chunk.column_descr().max_def_level() > 0 && nulls_of(chunk) != Some(0))
     }
 
-    /// Whether a root field is known to have no value in a row group.
+    /// Whether a row group may have spans for which `field`'s column has no text, or an empty one.
+    pub(super) fn may_lack_text(&self, row_group: usize, field: Field) -> bool {
+        let may_be_empty = |root| {
+            let least = |chunk: &ColumnChunkMetaData| chunk.statistics()?.min_bytes_opt().map(<[u8]>::is_empty);
+            self.chunks_of(row_group, root).any(|chunk| least(chunk) == Some(true))
+        };
+        self.may_lack(row_group, field)
+            || self.mapping.field(field).is_some_and(|column| may_be_empty(column.place.root))
+    }
+
+    /// Whether a root field is known to have no value in a row group: not even, if it is a list or a map, an item.
     pub(super) fn is_empty_column(&self, row_group: usize, root: usize) -> bool {
-        let rows = self.rows_of(row_group);
-        self.chunks_of(row_group, root)
-            .all(|chunk| chunk.column_descr().max_rep_level() == 0 && nulls_of(chunk) == Some(rows))
+        let nothing = |chunk: &ColumnChunkMetaData| {
+            nulls_of(chunk).is_some_and(|nulls| u64::try_from(chunk.num_values()) == Ok(nulls))
+        };
+        self.chunks_of(row_group, self.source_of(root)).all(nothing)
+    }
+
+    fn is_derived(&self, root: usize) -> bool {
+        root >= self.metadata.schema().fields().len()
+    }
+
+    /// The root field that is read for `root`, which may be one that is made of another.
+    fn source_of(&self, root: usize) -> usize {
+        let derived = root.checked_sub(self.metadata.schema().fields().len());
+        derived.and_then(|number| self.mapping.derived.get(number)).map_or(root, |derived| derived.source())
     }
 
     /// The columns of a row group that a root field is spread over.
@@ -168,9 +201,14 @@ impl Table {
         roots: &[usize],
         dictionaries: bool,
     ) -> Result<Batches, IngestError> {
-        let mut roots: Vec<usize> = roots.to_vec();
-        roots.sort_unstable();
-        roots.dedup();
+        let mut derived_roots: Vec<usize> = roots.iter().copied().filter(|&root| self.is_derived(root)).collect();
+        let mut roots: Vec<usize> = roots.iter().map(|&root| self.source_of(root)).collect();
+        for roots in [&mut roots, &mut derived_roots] {
+            roots.sort_unstable();
+            roots.dedup();
+        }
+        let first_derived = self.metadata.schema().fields().len();
+        let derived = derived_roots.iter().map(|&root| self.mapping.derived[root - first_derived]).collect();
         let first_row = self.first_row_of(row_group);
         let reader = guarded(|| {
             let metadata = if dictionaries { self.with_dictionaries(row_group) } else { self.metadata.clone() };
@@ -180,7 +218,7 @@ impl Table {
             builder.with_projection(columns).with_row_groups(vec![row_group]).with_batch_size(BATCH_ROWS).build()
         });
         let reader = reader.map_err(|error| self.failure(row_group, first_row, &error))?;
-        Ok(Batches { reader, roots, row_group, next_row: first_row })
+        Ok(Batches { reader, roots, derived, derived_roots, row_group, next_row: first_row })
     }
 
     /// Where a row group keeps the columns of some root fields.
@@ -206,7 +244,11 @@ impl Table {
 
     /// The next batch and the number of its first row.
     pub(super) fn next_batch(&self, batches: &mut Batches) -> Option<Result<(u64, RecordBatch), IngestError>> {
-        let decoded = guarded(|| batches.reader.next().transpose().map_err(ParquetError::from)).transpose()?;
+        let decoded = guarded(|| {
+            let batch = batches.reader.next().transpose()?;
+            Ok(batch.map(|batch| batches.with_derived(batch)).transpose()?)
+        });
+        let decoded = decoded.transpose()?;
         let first_row = batches.next_row;
         Some(match decoded {
             Ok(batch) => {
@@ -277,7 +319,11 @@ impl Table {
 /// Decoded batches of one row group.
 pub(super) struct Batches {
     reader: ParquetRecordBatchReader,
+    /// The file's columns of a batch, in order.
     roots: Vec<usize>,
+    /// The columns that are made of them and stand behind them, in order.
+    derived: Vec<Derived>,
+    derived_roots: Vec<usize>,
     row_group: usize,
     next_row: u64,
 }
@@ -285,11 +331,26 @@ pub(super) struct Batches {
 impl Batches {
     /// The column of `batch` at `place`, if it was asked for.
     pub(super) fn column<'a>(&self, batch: &'a RecordBatch, place: Place) -> Option<&'a ArrayRef> {
-        let column = batch.columns().get(self.roots.binary_search(&place.root).ok()?)?;
+        let of_file = self.roots.binary_search(&place.root).ok();
+        let number = of_file.or_else(|| Some(self.roots.len() + self.derived_roots.binary_search(&place.root).ok()?));
+        let column = batch.columns().get(number?)?;
         match place.child {
             None => Some(column),
             Some(child) => column.as_struct_opt()?.columns().get(child),
         }
+    }
+
+    fn with_derived(&self, batch: RecordBatch) -> Result<RecordBatch, ArrowError> {
+        if self.derived.is_empty() {
+            return Ok(batch);
+        }
+        let column = |root: usize| batch.columns().get(self.roots.binary_search(&root).ok()?);
+        let made = derive(&self.derived, column);
+        let names =
+            self.derived_roots.iter().map(|root| ArrowField::new(format!("derived {root}"), DataType::Utf8, true));
+        let fields: Vec<FieldRef> = batch.schema().fields().iter().cloned().chain(names.map(Arc::new)).collect();
+        let columns = batch.columns().iter().cloned().chain(made).collect();
+        RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
     }
 }
 

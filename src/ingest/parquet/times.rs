@@ -125,6 +125,10 @@ pub(super) fn read_times(column: &ArrayRef, unit: Unit, times: &mut Vec<Option<i
         DataType::Utf8 | DataType::Binary | DataType::Dictionary(_, _) => {
             times.extend((0..column.len()).map(|row| time_of_text(&text_at(column, row), unit)));
         }
+        // Small integers, decimals, dates.
+        data_type if !data_type.is_nested() => {
+            times.extend((0..column.len()).map(|row| time_of_text(&text_at(column, row), unit)));
+        }
         _ => times.resize(column.len(), None),
     }
 }
@@ -143,6 +147,13 @@ fn fractional_nanoseconds(unit: Unit, number: f64) -> Option<i64> {
     let step = Unit::FIXED.iter().find(|fixed| fixed.nanoseconds(number.trunc() as i64) == Some(whole))?;
     let rest = number.fract() * step.nanoseconds(1)? as f64;
     whole.checked_add(rest.round() as i64)
+}
+
+/// The length of a span from its start, its end and its duration, of which the more exact one counts.
+pub(super) fn length(start: i64, end: Option<i64>, duration: Option<i64>, end_is_finer: bool) -> i64 {
+    let to_end = end.map(|end| end.saturating_sub(start));
+    let length = if end_is_finer { to_end.or(duration) } else { duration.or(to_end) };
+    length.unwrap_or(0)
 }
 
 /// A number in text, or a date and time, which is taken as UTC where it does not say its zone.

@@ -615,3 +615,82 @@ fn words_of<'a>(words: &'a [u32], ends: &[usize], number: u32) -> &'a [u32] {
     let start = number.checked_sub(1).map_or(0, |before| ends[before]);
     &words[start..ends[number]]
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{Int64Array, ListBuilder, StringArray, StringBuilder};
+    use parquet::arrow::ArrowWriter;
+
+    use super::*;
+
+    /// The names of the columns that are read of a table's first row group.
+    fn columns_read(columns: Vec<(&str, ArrayRef)>) -> Vec<String> {
+        let columns = columns.into_iter().map(|(name, column)| (name, column, true));
+        let batch = RecordBatch::try_from_iter_with_nullable(columns).expect("columns of one length");
+        let mut file = tempfile::tempfile().expect("a file");
+        let mut writer = ArrowWriter::try_new(&mut file, batch.schema(), None).expect("a writer");
+        writer.write(&batch).expect("written");
+        writer.close().expect("closed");
+        let table = Table::open(file, "spans.parquet".as_ref()).expect("a table of spans");
+        let mut roots = ColumnReader::new(&table).roots(0);
+        roots.sort_unstable();
+        roots.dedup();
+        roots.into_iter().map(|root| batch.schema().field(root).name().clone()).collect()
+    }
+
+    fn lists(item: Option<&str>) -> ArrayRef {
+        let mut lists = ListBuilder::new(StringBuilder::new());
+        lists.append_value(item.map(Some));
+        Arc::new(lists.finish())
+    }
+
+    fn table(service: Option<&str>, item: Option<&str>) -> Vec<(&'static str, ArrayRef)> {
+        let text = |text: &str| Arc::new(StringArray::from(vec![text])) as ArrayRef;
+        let number = || Arc::new(Int64Array::from(vec![1_700_000_000_000_000_000])) as ArrayRef;
+        vec![
+            ("trace_id", text("1")),
+            ("span_id", text("1")),
+            ("trace_state", text("a=b")),
+            ("name", text("a")),
+            ("start_time_unix_nano", number()),
+            ("end_time_unix_nano", number()),
+            ("duration_nano", number()),
+            ("service_name", Arc::new(StringArray::from(vec![service]))),
+            ("resource_attributes", text("{}")),
+            ("scope_name", text("lib")),
+            ("attributes", text("{}")),
+            ("http.route", text("/")),
+            ("custom.key", text("v")),
+            ("events_timestamp", lists(item)),
+            ("events_name", lists(item)),
+            ("events_attributes", lists(item)),
+            ("links_trace_id", lists(item)),
+            ("links_span_id", lists(item)),
+            ("links_attributes", lists(item)),
+        ]
+    }
+
+    /// Whatever no finding needs is not even decoded.
+    #[test]
+    fn only_needed_columns_are_read() {
+        const ALWAYS: [&str; 8] = [
+            "trace_id",
+            "span_id",
+            "name",
+            "start_time_unix_nano",
+            "duration_nano",
+            "service_name",
+            "attributes",
+            "http.route",
+        ];
+        assert_eq!(columns_read(table(Some("cart"), None)), ALWAYS);
+        let of_lists = ["events_name", "events_attributes", "links_span_id", "links_attributes"];
+        assert_eq!(columns_read(table(Some("cart"), Some("{}"))), [&ALWAYS[..], &of_lists].concat());
+        for no_service in [None, Some("")] {
+            let columns = columns_read(table(no_service, None));
+            assert!(columns.iter().any(|name| name == "resource_attributes"), "{columns:?}");
+        }
+    }
+}

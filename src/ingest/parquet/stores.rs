@@ -91,6 +91,7 @@ const SIGNOZ: Dialect = Dialect {
     columns: &[
         (Field::Service, &["resource_string_service$$name", "service_name", "serviceName"]),
         (Field::ResourceAttributes, &["resources_string", "resource"]),
+        (Field::ScopeAttributes, &["scope_string", "scope_attributes"]),
         (Field::Kind, &["kind_string", "kind"]),
         (Field::Name, &["name"]),
     ],
@@ -156,7 +157,15 @@ pub(super) const DIALECTS: &[Dialect] = &[
             (Field::ResourceAttributes, &[]),
         ],
         others: Others::Attributes {
-            but: &["_timestamp", "flags", "reference_parent_trace_id", "reference_ref_type", "_o2_id", "_original"],
+            but: &[
+                "_timestamp",
+                "status_code",
+                "flags",
+                "reference_parent_trace_id",
+                "reference_ref_type",
+                "_o2_id",
+                "_original",
+            ],
             but_affixed: &["infer_service_"],
             key: key_of_openobserve,
         },
@@ -184,9 +193,18 @@ pub(super) const DIALECTS: &[Dialect] = &[
             (Field::ResourceAttributes, &[]),
         ],
         others: Others::Attributes {
-            but: &["flags", "span_flags", "link_flags", "span_kind_description", "span_status_description"],
+            but: &[
+                "p_timestamp",
+                "p_user_agent",
+                "p_src_ip",
+                "p_format",
+                "flags",
+                "span_flags",
+                "link_flags",
+                "span_kind_description",
+                "span_status_description",
+            ],
             but_affixed: &[
-                "p_",
                 "_epoch",
                 "_schema_url",
                 "_dropped_attributes_count",

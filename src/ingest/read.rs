@@ -386,7 +386,9 @@ fn read_stream(
             };
             match read {
                 Ok(()) => {}
-                Err(error @ IngestError::NoSpanColumns { .. }) => report.not_traces(error, input.found),
+                Err(error @ (IngestError::NoSpanColumns { .. } | IngestError::Unsupported { .. })) => {
+                    report.not_traces(error, input.found);
+                }
                 Err(error) => report.errors.push(error),
             }
             return;

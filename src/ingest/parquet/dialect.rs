@@ -419,7 +419,10 @@ fn can_hold(data_type: &DataType, field: Field) -> bool {
         Field::Start | Field::End | Field::Duration => {
             is_text
                 || data_type.is_integer()
-                || matches!(data_type, DataType::Timestamp(_, _) | DataType::Duration(_) | DataType::Float64)
+                || matches!(
+                    data_type,
+                    DataType::Timestamp(_, _) | DataType::Duration(_) | DataType::Float64 | DataType::Decimal128(_, 0)
+                )
         }
         Field::Name
         | Field::Service

@@ -421,7 +421,7 @@ fn can_hold(data_type: &DataType, field: Field) -> bool {
                 || data_type.is_integer()
                 || matches!(
                     data_type,
-                    DataType::Timestamp(_, _) | DataType::Duration(_) | DataType::Float64 | DataType::Decimal128(_, 0)
+                    DataType::Timestamp(_, _) | DataType::Duration(_) | DataType::Float64 | DataType::Decimal128(_, _)
                 )
         }
         Field::Name

@@ -68,7 +68,12 @@ impl Unit {
 
     /// `number` of this unit in nanoseconds; `None` if that is more than 64 bits hold.
     pub(super) fn nanoseconds(self, number: i64) -> Option<i64> {
-        let factor = match self {
+        number.checked_mul(self.step(number))
+    }
+
+    /// Nanoseconds from `number` of this unit to the next.
+    fn step(self, number: i64) -> i64 {
+        match self {
             Self::Nanoseconds => 1,
             Self::Microseconds => 1_000,
             Self::Milliseconds => 1_000_000,
@@ -81,8 +86,7 @@ impl Unit {
                 100_000_000_000.. => 1_000_000,
                 _ => 1_000_000_000,
             },
-        };
-        number.checked_mul(factor)
+        }
     }
 }
 
@@ -143,11 +147,28 @@ fn numbers<T: ArrowPrimitiveType<Native = i64>>(column: &ArrayRef, unit: Unit, t
 }
 
 fn fractional_nanoseconds(unit: Unit, number: f64) -> Option<i64> {
-    let whole = unit.nanoseconds(number.trunc() as i64)?;
-    let step = Unit::FIXED.iter().find(|fixed| fixed.nanoseconds(number.trunc() as i64) == Some(whole))?;
-    let rest = number.fract() * step.nanoseconds(1)? as f64;
-    whole.checked_add(rest.round() as i64)
+    let whole = number.trunc() as i64;
+    let rest = number.fract() * unit.step(whole) as f64;
+    unit.nanoseconds(whole)?.checked_add(rest.round() as i64)
 }
+
+/// A decimal number in text, to the last digit.
+fn decimal_nanoseconds(unit: Unit, text: &str) -> Option<i64> {
+    let (whole_text, fraction) = text.split_once('.')?;
+    let whole = whole_text.parse().ok()?;
+    let digits = &fraction[..fraction.bytes().take(MOST_DIGITS).take_while(u8::is_ascii_digit).count()];
+    if digits.is_empty() || digits.len() < fraction.len().min(MOST_DIGITS) {
+        return None;
+    }
+    let step = i128::from(unit.step(whole));
+    let rest = digits.parse::<i128>().ok()? * step / 10i128.pow(digits.len() as u32);
+    let rest = i64::try_from(rest).ok()?;
+    let whole = unit.nanoseconds(whole)?;
+    if whole_text.starts_with('-') { whole.checked_sub(rest) } else { whole.checked_add(rest) }
+}
+
+/// Digits behind the point that are looked at; more are less than a nanosecond.
+const MOST_DIGITS: usize = 18;
 
 /// The length of a span from its start, its end and its duration, of which the more exact one counts.
 pub(super) fn length(start: i64, end: Option<i64>, duration: Option<i64>, end_is_finer: bool) -> i64 {
@@ -162,6 +183,15 @@ pub(super) fn time_of_text(text: &str, unit: Unit) -> Option<i64> {
     if let Ok(number) = text.parse() {
         return unit.nanoseconds(number);
     }
+    if let Some(nanoseconds) = decimal_nanoseconds(unit, text) {
+        return Some(nanoseconds);
+    }
+    let without_space = match text.rsplit_once(' ') {
+        Some((instant, "UTC" | "GMT" | "Z")) => Some(format!("{instant}Z")),
+        Some((instant, zone)) if zone.starts_with(['+', '-']) => Some(format!("{instant}{zone}")),
+        _ => None,
+    };
+    let text = without_space.as_deref().unwrap_or(text);
     let timestamp = text.parse::<jiff::Timestamp>().ok().or_else(|| {
         let local = text.parse::<jiff::civil::DateTime>().ok()?;
         local.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
@@ -190,6 +220,13 @@ mod tests {
         assert_eq!(read(TimestampMillisecondArray::from(vec![1_661_273_967_000]), Unit::Nanoseconds), [Some(INSTANT)]);
         let texts = ["2022-08-23T16:59:27Z", "2022-08-23 16:59:27", "2022-08-23T18:59:27+02:00", "1661273967"];
         assert_eq!(read(StringArray::from(texts.to_vec()), Unit::ByMagnitude), [Some(INSTANT); 4]);
+        let zones = ["2022-08-23 16:59:27.000 UTC", "2022-08-23 18:59:27 +0200", "2022-08-23T16:59:27.0000000Z"];
+        assert_eq!(read(StringArray::from(zones.to_vec()), Unit::ByMagnitude), [Some(INSTANT); 3]);
+        let decimals = ["1661273967.000000001", "1661273967000.000001", "none", "1.", "2022.08.23"];
+        let exact = Some(INSTANT + 1);
+        assert_eq!(read(StringArray::from(decimals.to_vec()), Unit::ByMagnitude), [exact, exact, None, None, None]);
+        assert_eq!(read(Float64Array::from(vec![0.25, 1.5]), Unit::Milliseconds), [Some(250_000), Some(1_500_000)]);
+        assert_eq!(read(StringArray::from(vec!["-0.5", "-1.5"]), Unit::Microseconds), [Some(-500), Some(-1_500)]);
         assert_eq!(read(Float64Array::from(vec![1_661_273_967.5]), Unit::ByMagnitude), [Some(INSTANT + 500_000_000)]);
     }
 

@@ -23,7 +23,7 @@ use parquet::schema::parser::parse_message_type;
 use tracescan::frame::{
     Attribute, FrameBuilder, KeyValue, Origin, SkipReason, SpanKind, SpanRecord, SpanSink, StatusCode, Symbol,
 };
-use tracescan::ingest::{IngestError, IngestWarning, InputReport, read_frames, read_records};
+use tracescan::ingest::{IngestError, IngestWarning, InputReport, ReadFrames, ReadOptions, read_frames, read_records};
 use tracescan::trace::{Tree, UncountedCalls, derive, group};
 
 const TRACE: &str = "0102030405060708090a0b0c0d0e0f10";
@@ -186,10 +186,10 @@ fn rows(builders: Vec<FrameBuilder>) -> Vec<String> {
 fn read(path: &Path) -> (Collected, InputReport, Vec<String>) {
     let paths = [path.to_owned()];
     let mut collected = Collected::default();
-    let mut reports = read_records(&paths, &mut collected, &());
+    let mut reports = read_records(&paths, &ReadOptions::default(), &mut collected, &());
     let mut by_records = FrameBuilder::default();
-    read_records(&paths, &mut by_records, &());
-    let (builders, of_columns) = read_frames(&paths, &());
+    read_records(&paths, &ReadOptions::default(), &mut by_records, &());
+    let ReadFrames { builders, reports: of_columns, .. } = read_frames(&paths, &ReadOptions::default(), &());
     assert!(of_columns[0].errors.is_empty(), "{:?}", of_columns[0].errors);
     assert_eq!(of_columns[0].skipped.counts, reports[0].skipped.counts);
     assert_eq!(of_columns[0].warnings, reports[0].warnings);
@@ -842,7 +842,7 @@ fn parseable() {
     let of_link = Span { links: vec![(0xa1, Texts::new())], events: Vec::new(), ..child };
     assert_eq!(collected.spans, [root, of_event, of_link]);
     assert_eq!(rows.len(), 3, "{rows:?}");
-    let frame = group(read_frames(&[path], &()).0);
+    let frame = group(read_frames(&[path], &ReadOptions::default(), &()).builders);
     let facts = derive(&frame, &UncountedCalls::default());
     let mut tree = Tree::default();
     tree.rebuild(frame.trace(0), &facts);

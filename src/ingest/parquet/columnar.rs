@@ -624,6 +624,7 @@ mod tests {
     use parquet::arrow::ArrowWriter;
 
     use super::*;
+    use crate::ingest::parquet::source::SharedFile;
 
     /// The names of the columns that are read of a table's first row group.
     fn columns_read(columns: Vec<(&str, ArrayRef)>) -> Vec<String> {
@@ -633,7 +634,8 @@ mod tests {
         let mut writer = ArrowWriter::try_new(&mut file, batch.schema(), None).expect("a writer");
         writer.write(&batch).expect("written");
         writer.close().expect("closed");
-        let table = Table::open(file, "spans.parquet".as_ref()).expect("a table of spans");
+        let table =
+            Table::open(SharedFile::new(file).expect("a file"), "spans.parquet".as_ref()).expect("a table of spans");
         let mut roots = ColumnReader::new(&table).roots(0);
         roots.sort_unstable();
         roots.dedup();
@@ -652,7 +654,7 @@ mod tests {
         vec![
             ("trace_id", text("1")),
             ("span_id", text("1")),
-            ("trace_state", text("a=b")),
+            ("status_message", text("oh")),
             ("name", text("a")),
             ("start_time_unix_nano", number()),
             ("end_time_unix_nano", number()),

@@ -1091,9 +1091,9 @@ fn attributes_do_not_leak_into_the_next_row_group() {
     writer.close().expect("closed");
 
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("one thread");
-    let rows = pool.install(|| rows(read_frames(std::slice::from_ref(&path), &()).0));
+    let rows = pool.install(|| rows(read_frames(std::slice::from_ref(&path), &ReadOptions::default(), &()).builders));
     let mut by_records = FrameBuilder::default();
-    read_records(std::slice::from_ref(&path), &mut by_records, &());
+    read_records(std::slice::from_ref(&path), &ReadOptions::default(), &mut by_records, &());
     assert_eq!(rows, self::rows(vec![by_records]));
     assert!(rows[0].contains("redis") && rows[0].contains("follows_from"), "{rows:?}");
     assert!(!rows[1].contains("redis") && rows[1].contains("unknown_service"), "{rows:?}");
@@ -1138,15 +1138,15 @@ fn other_tables_of_a_store_are_refused_by_name() {
         let path = folder.path().join("other.parquet");
         write(&path, columns, Compression::SNAPPY);
         let paths: [PathBuf; 1] = [path];
-        let (_, of_columns) = read_frames(&paths, &());
-        let of_records = read_records(&paths, &mut Collected::default(), &());
+        let of_columns = read_frames(&paths, &ReadOptions::default(), &()).reports;
+        let of_records = read_records(&paths, &ReadOptions::default(), &mut Collected::default(), &());
         for report in [&of_columns[0], &of_records[0]] {
             assert!(matches!(report.errors[..], [IngestError::Unsupported { .. }]), "{:?}", report.errors);
             let message = report.errors[0].to_string();
             assert!(message.contains(what) && message.contains(advice), "{message}");
         }
         // Found beside the spans in a directory it is no fault.
-        let (_, of_folder) = read_frames(&[folder.path().to_owned()], &());
+        let of_folder = read_frames(&[folder.path().to_owned()], &ReadOptions::default(), &()).reports;
         assert!(of_folder.iter().all(|report| report.errors.is_empty()), "{of_folder:?}");
         let is_left_out = |warning: &IngestWarning| matches!(warning, IngestWarning::LeftOut { .. });
         assert!(of_folder.iter().any(|report| report.warnings.iter().any(is_left_out)), "{of_folder:?}");

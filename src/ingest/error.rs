@@ -205,6 +205,19 @@ pub enum IngestWarning {
         /// The columns.
         columns: String,
     },
+    /// A Tempo block keeps attributes in columns that nothing names.
+    #[error(
+        "{} has attributes in columns that only its meta.json names, but {reason}; they were taken for {taken}, put the meta.json beside it to be sure",
+        path.display()
+    )]
+    UnnamedColumns {
+        /// The input.
+        path: PathBuf,
+        /// Why the names are not known.
+        reason: String,
+        /// Which names were taken instead.
+        taken: &'static str,
+    },
     /// A file of a directory was left out.
     #[error("left out {}: {reason}", path.display())]
     LeftOut {

@@ -1,5 +1,6 @@
 //! The inputs that paths stand for: files, standard input, the files of directories, and objects in object stores.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -66,10 +67,12 @@ fn find_matches(path: &Path, pattern: &str) -> Vec<Result<Input, NotRead>> {
     for found in matches {
         match found {
             Ok(found) if found.is_dir() => search(&found, 0, &mut inputs),
-            Ok(found) => inputs.push(match why_no_spans(&found.file_name().unwrap_or_default().to_string_lossy()) {
-                Some(reason) => Err(NotRead::LeftOut { path: found, reason }),
-                None => Ok(Input { path: found, found: true }),
-            }),
+            Ok(found) => {
+                inputs.push(match why_no_spans(&name_of(&found), |name| found.with_file_name(name).exists()) {
+                    Some(reason) => Err(NotRead::LeftOut { path: found, reason }),
+                    None => Ok(Input { path: found, found: true }),
+                })
+            }
             Err(error) => {
                 let path = error.path().to_owned();
                 inputs.push(Err(NotRead::Failed(IngestError::Open { path, source: error.into() })));
@@ -89,9 +92,10 @@ fn search(directory: &Path, depth: usize, inputs: &mut Vec<Result<Input, NotRead
         }
     };
     entries.sort_by_key(fs::DirEntry::file_name);
+    let names: HashSet<String> = entries.iter().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
     for entry in entries {
         let path = entry.path();
-        if let Some(reason) = why_no_spans(&entry.file_name().to_string_lossy()) {
+        if let Some(reason) = why_no_spans(&name_of(&path), |name| names.contains(name)) {
             inputs.push(Err(NotRead::LeftOut { path, reason }));
         } else if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             // Linked directories are not searched: they may lead back here.
@@ -104,9 +108,24 @@ fn search(directory: &Path, depth: usize, inputs: &mut Vec<Result<Input, NotRead
     }
 }
 
-/// Why a file or directory of this name holds no spans, if its name says so: hidden files, the markers and logs of table
-/// formats, checksums, and the indexes that Honeycomb writes beside its archive. A Hive partition may begin with `_`.
-pub(super) fn why_no_spans(name: &str) -> Option<&'static str> {
+fn name_of(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// Where Tempo keeps the spans of a block.
+const TEMPO_BLOCK: &str = "data.parquet";
+
+/// What Tempo writes beside the spans of a block: descriptions and indexes.
+fn describes_tempo_block(name: &str) -> bool {
+    matches!(name, "meta.json" | "meta.compacted.json" | "index")
+        || name.starts_with("bloom-")
+        || name.starts_with("nodes")
+}
+
+/// Why a file or directory of this name holds no spans that count, if its name and those beside it say so: hidden files, the
+/// markers and logs of table formats, checksums, the indexes that Honeycomb writes beside its archive, and what stands
+/// beside Tempo's blocks. A Hive partition may begin with `_`.
+pub(super) fn why_no_spans(name: &str, is_beside: impl Fn(&str) -> bool) -> Option<&'static str> {
     if name == "_delta_log" {
         Some(
             "it is the log of a Delta table, which is not read: files beside it may have been removed from the table, \
@@ -114,6 +133,13 @@ pub(super) fn why_no_spans(name: &str) -> Option<&'static str> {
         )
     } else if name.starts_with('.') || name.starts_with('_') && !name.contains('=') || name.ends_with(".crc") {
         Some("its name says that it is hidden, a marker or a checksum; give it by its own path to read it")
+    } else if name == TEMPO_BLOCK && is_beside("meta.compacted.json") {
+        Some(
+            "meta.compacted.json beside it says that its spans were merged into another block; give it by its own path \
+             to read it",
+        )
+    } else if describes_tempo_block(name) && is_beside(TEMPO_BLOCK) {
+        Some("it describes the Tempo block beside it")
     } else if name.starts_with("index_") {
         Some("its name says that it is an index beside an archive; give it by its own path to read it")
     } else {
@@ -150,6 +176,30 @@ mod tests {
         assert_eq!(found("[x].json"), ["[x].json"]);
         assert_eq!(found("*"), ["[x].json", "_part_id=2/c", "not a.parquet.crc", "day=1/a.json", "day=1/part/b"]);
         assert!(found("none*")[0].contains("no file matches"), "{:?}", found("none*"));
+    }
+
+    /// A block is one file; once it was merged into another it is none.
+    #[test]
+    fn tempo_blocks_are_told_from_their_descriptions() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        for (folder, names) in [
+            ("new", &["data.parquet", "meta.json", "bloom-0", "index", "nodes-flat", "other.json"][..]),
+            ("old", &["data.parquet", "meta.compacted.json"]),
+            ("plain", &["index", "meta.json"]),
+        ] {
+            fs::create_dir(directory.path().join(folder)).expect("a directory");
+            for name in names {
+                fs::write(directory.path().join(folder).join(name), "x").expect("a file");
+            }
+        }
+        let read = |paths: &[PathBuf]| -> Vec<String> {
+            let inputs = find_inputs(paths).into_iter().filter_map(Result::ok);
+            inputs.map(|input| input.path.strip_prefix(directory.path()).unwrap().display().to_string()).collect()
+        };
+        let expected = ["new/data.parquet", "new/other.json", "plain/index", "plain/meta.json"];
+        assert_eq!(read(&[directory.path().to_owned()]), expected);
+        assert_eq!(read(&[directory.path().join("*/data.parquet")]), ["new/data.parquet"]);
+        assert_eq!(read(&[directory.path().join("old/data.parquet")]), ["old/data.parquet"]);
     }
 
     #[test]

@@ -397,6 +397,11 @@ impl<'de> Message<'de> for ReadAttribute<'de> {
     }
 }
 
+/// The value that `json` is, alone.
+pub(super) fn read_value(json: &str) -> Option<Value<'_>> {
+    AnyValue { depth: 0 }.deserialize(&mut serde_json::Deserializer::from_str(json)).ok()
+}
+
 /// An attribute's value: `{"stringValue":…}` and its like, or the value itself.
 pub(super) struct AnyValue {
     depth: usize,

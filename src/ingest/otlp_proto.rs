@@ -327,6 +327,14 @@ fn read_event(message: &[u8], everything: bool) -> Option<Event<'_>> {
     Some(event)
 }
 
+/// The links of a message that has nothing but links, in its field 1.
+pub(super) fn links_of_message(message: &[u8]) -> impl Iterator<Item = Link<'_>> {
+    Fields::of(message).flatten().filter_map(|(number, field)| match (number, field) {
+        (1, Field::Bytes(link)) => Some(read_link(link)),
+        _ => None,
+    })
+}
+
 fn read_link(message: &[u8]) -> Link<'_> {
     let mut link = Link::default();
     for (number, field) in Fields::of(message).flatten() {
@@ -374,7 +382,8 @@ fn read_attribute(message: &[u8]) -> Option<KeyValue<'_>> {
     key.map(|key| KeyValue { key, value })
 }
 
-fn read_value(message: &[u8]) -> Value<'_> {
+/// The value that an `AnyValue` holds.
+pub(super) fn read_value(message: &[u8]) -> Value<'_> {
     let mut value = Value::Empty;
     for (number, field) in Fields::of(message).flatten() {
         value = match (number, field) {

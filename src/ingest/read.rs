@@ -235,12 +235,9 @@ fn report_parquet(report: &mut InputReport, read: parquet::ParquetRead) {
     report.format = read.format;
     report.mapping = read.mapping;
     report.errors.extend(read.errors);
+    report.warnings.extend(read.warnings);
     if read.opaque_ids > 0 {
         report.warnings.push(IngestWarning::OpaqueIds { path: report.path.clone(), count: read.opaque_ids });
-    }
-    if !read.variants.is_empty() {
-        let columns = read.variants.join(", ");
-        report.warnings.push(IngestWarning::VariantAttributes { path: report.path.clone(), columns });
     }
 }
 

@@ -15,6 +15,10 @@ pub(in crate::ingest) fn open(url: &Path) -> Result<(Box<dyn Read + Send>, Share
     Err(not_built(url))
 }
 
+pub(in crate::ingest) fn read_beside(_url: &Path, _name: &str) -> Option<Vec<u8>> {
+    None
+}
+
 fn not_built(url: &Path) -> IngestError {
     IngestError::NoObjectStores { path: url.to_owned() }
 }

@@ -1,5 +1,6 @@
 //! Which objects a URL stands for: one, all below a prefix, or those whose keys match a pattern.
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -83,8 +84,9 @@ fn list(location: &Location, directory: &str) -> Result<Vec<String>, IngestError
 fn inputs(location: &Location, directory: &str, keys: &[String]) -> Vec<Result<Input, NotRead>> {
     let mut inputs = Vec::new();
     let mut last_left_out = None;
+    let all: HashSet<&str> = keys.iter().map(String::as_str).collect();
     for key in keys {
-        let Some((left_out, reason)) = named_as_no_spans(directory, key) else {
+        let Some((left_out, reason)) = named_as_no_spans(directory, key, &all) else {
             inputs.push(Ok(Input { path: location.url_of(key), found: true }));
             continue;
         };
@@ -97,12 +99,13 @@ fn inputs(location: &Location, directory: &str, keys: &[String]) -> Vec<Result<I
 }
 
 /// The key of the object, or of what would be the directory above it, whose name says that it holds no spans, and why.
-fn named_as_no_spans<'a>(directory: &str, key: &'a str) -> Option<(&'a str, &'static str)> {
+fn named_as_no_spans<'a>(directory: &str, key: &'a str, keys: &HashSet<&str>) -> Option<(&'a str, &'static str)> {
     let below = key.strip_prefix(directory).unwrap_or(key);
     let mut start = key.len() - below.len();
     for name in below.split('/') {
         let end = start + name.len();
-        if let Some(reason) = why_no_spans(name) {
+        let is_beside = |beside: &str| keys.contains(format!("{}{beside}", &key[..start]).as_str());
+        if let Some(reason) = why_no_spans(name, is_beside) {
             return Some((&key[..end], reason));
         }
         start = end + 1;
@@ -116,9 +119,12 @@ mod tests {
 
     #[test]
     fn names_below_the_prefix_count() {
-        assert_eq!(named_as_no_spans("", "a/_delta_log/0.json").map(|(key, _)| key), Some("a/_delta_log"));
-        assert_eq!(named_as_no_spans("a", "a/_SUCCESS").map(|(key, _)| key), Some("a/_SUCCESS"));
-        assert_eq!(named_as_no_spans("_a", "_a/b").map(|(key, _)| key), None);
-        assert_eq!(named_as_no_spans("a", "a/b/c.parquet").map(|(key, _)| key), None);
+        assert_eq!(
+            named_as_no_spans("", "a/_delta_log/0.json", &HashSet::new()).map(|(key, _)| key),
+            Some("a/_delta_log")
+        );
+        assert_eq!(named_as_no_spans("a", "a/_SUCCESS", &HashSet::new()).map(|(key, _)| key), Some("a/_SUCCESS"));
+        assert_eq!(named_as_no_spans("_a", "_a/b", &HashSet::new()).map(|(key, _)| key), None);
+        assert_eq!(named_as_no_spans("a", "a/b/c.parquet", &HashSet::new()).map(|(key, _)| key), None);
     }
 }

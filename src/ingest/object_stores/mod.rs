@@ -20,11 +20,11 @@ mod absent;
 use std::path::Path;
 
 #[cfg(not(feature = "object-stores"))]
-pub(super) use absent::{find, open};
+pub(super) use absent::{find, open, read_beside};
 #[cfg(feature = "object-stores")]
 pub(super) use listing::find;
 #[cfg(feature = "object-stores")]
-pub(super) use object::open;
+pub(super) use object::{open, read_beside};
 
 const SCHEMES: [&str; 8] = ["s3", "s3a", "gs", "az", "abfs", "abfss", "https", "http"];
 

@@ -45,7 +45,6 @@ pub(in crate::ingest) fn open(url: &Path) -> Result<(Box<dyn Read + Send>, Share
 }
 
 /// The content of the object called `name` beside the one at `url`, if there is one.
-#[cfg_attr(not(test), expect(dead_code, reason = "formats of several files will ask for theirs"))]
 pub(in crate::ingest) fn read_beside(url: &Path, name: &str) -> Option<Vec<u8>> {
     let location = Location::of(url).ok()?;
     let directory = location.key.rsplit_once('/').map_or("", |(directory, _)| directory);

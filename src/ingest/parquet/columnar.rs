@@ -43,12 +43,12 @@ pub(super) fn read_part(table: &Table, row_groups: &[usize], on_row_group: &(dyn
     let mut failures = Vec::new();
     let mut opaque_ids = 0;
     for &row_group in row_groups {
-        let mut row = table.first_row_of(row_group);
+        let mut row = table.footer.first_row_of(row_group);
         // A panic while a batch is taken is as much the fault of hostile bytes as one while it is decoded.
         let read = guarded(|| Ok(reader.read_row_group(row_group, &mut builder, &mut row)));
         let read = read.unwrap_or_else(|error: ParquetError| {
             reader = ColumnReader::new(table);
-            Err(table.failure(row_group, row, &error))
+            Err(table.footer.failure(row_group, row, &error))
         });
         if let Err(failure) = read {
             builder.skip(SkipReason::MalformedMessage, row);
@@ -624,6 +624,7 @@ mod tests {
     use parquet::arrow::ArrowWriter;
 
     use super::*;
+    use crate::ingest::parquet::footer::Footer;
     use crate::ingest::parquet::source::SharedFile;
 
     /// The names of the columns that are read of a table's first row group.
@@ -634,8 +635,9 @@ mod tests {
         let mut writer = ArrowWriter::try_new(&mut file, batch.schema(), None).expect("a writer");
         writer.write(&batch).expect("written");
         writer.close().expect("closed");
-        let table =
-            Table::open(SharedFile::new(file).expect("a file"), "spans.parquet".as_ref()).expect("a table of spans");
+        let table = Footer::open(SharedFile::new(file).expect("a file"), "spans.parquet".as_ref())
+            .and_then(Table::of)
+            .expect("a table of spans");
         let mut roots = ColumnReader::new(&table).roots(0);
         roots.sort_unstable();
         roots.dedup();

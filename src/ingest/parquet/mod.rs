@@ -1,5 +1,5 @@
-//! Spans from Parquet files: canonical ones, ClickHouse's `otel_traces`, and any flat table whose columns can be told by
-//! their names.
+//! Spans from Parquet files: canonical ones, the tables of many stores, any flat table whose columns can be told by their
+//! names, and the blocks of Grafana Tempo.
 //!
 //! [`read_columns`] brings what the analysis needs by the shortest way, [`read_records`] everything that the table has.
 //! Both read whatever part of a damaged file can be read, and say what could not.
@@ -11,19 +11,27 @@ mod columnar;
 mod derived;
 mod dialect;
 mod events;
+mod footer;
 mod ids;
 mod records;
 mod source;
 mod stores;
 mod table;
+mod tempo;
+mod tempo_attributes;
+mod tempo_dedicated;
+mod tempo_items;
+mod tempo_spans;
 mod times;
 
+use std::ops::Range;
 use std::path::Path;
 
 use rayon::iter::{IntoParallelIterator as _, IntoParallelRefIterator as _, ParallelIterator as _};
 
-use super::{IngestError, Progress, Selection, TraceIds};
+use super::{IngestError, IngestWarning, Progress, Selection, TraceIds};
 use crate::frame::{FrameBuilder, SpanSink};
+use footer::Footer;
 #[cfg(feature = "object-stores")]
 pub(crate) use source::ReadAt;
 pub(crate) use source::SharedFile;
@@ -42,23 +50,26 @@ pub(crate) struct ParquetRead {
     pub(crate) format: &'static str,
     /// Which columns were taken for what, one on a line.
     pub(crate) mapping: String,
-    /// Columns of type VARIANT, which were not read.
-    pub(crate) variants: Vec<String>,
     /// What failed. The rest was read.
     pub(crate) errors: Vec<IngestError>,
+    /// What the user should know although nothing failed.
+    pub(crate) warnings: Vec<IngestWarning>,
     /// Ids that are neither hexadecimal nor base64 and were replaced by a hash.
     pub(crate) opaque_ids: u64,
 }
 
 impl ParquetRead {
-    fn new(table: &Table) -> Self {
-        Self {
-            format: table.mapping.format,
-            mapping: table.mapping.to_string(),
-            variants: table.mapping.variants.clone(),
-            errors: Vec::new(),
-            opaque_ids: 0,
+    fn new(format: &'static str, mapping: String) -> Self {
+        Self { format, mapping, errors: Vec::new(), warnings: Vec::new(), opaque_ids: 0 }
+    }
+
+    fn of_table(table: &Table) -> Self {
+        let mut read = Self::new(table.mapping.format, table.mapping.to_string());
+        if !table.mapping.variants.is_empty() {
+            let columns = table.mapping.variants.join(", ");
+            read.warnings.push(IngestWarning::VariantAttributes { path: table.footer.path.clone(), columns });
         }
+        read
     }
 
     fn fail(&mut self, failure: IngestError) {
@@ -80,10 +91,15 @@ pub(crate) fn read_columns(
     selection: &Selection,
     progress: &dyn Progress,
 ) -> Result<(Vec<FrameBuilder>, Option<Unread>, ParquetRead), IngestError> {
-    let table = Table::open(file, path)?;
-    let mut read = ParquetRead::new(&table);
+    let footer = Footer::open(file, path)?;
+    if tempo::is_block(&footer) {
+        let (builders, read) = tempo::read_columns(footer, progress)?;
+        return Ok((builders, None, read));
+    }
+    let table = Table::of(footer)?;
+    let mut read = ParquetRead::of_table(&table);
     let (wanted, unread): (Vec<usize>, Vec<usize>) =
-        (0..table.row_groups()).partition(|&row_group| table.may_match(row_group, selection));
+        (0..table.footer.row_groups()).partition(|&row_group| table.may_match(row_group, selection));
     let (builders, errors, opaque_ids) = read_row_groups(&table, &wanted, progress);
     errors.into_iter().for_each(|failure| read.fail(failure));
     read.opaque_ids += opaque_ids;
@@ -96,10 +112,11 @@ fn read_row_groups(
     row_groups: &[usize],
     progress: &dyn Progress,
 ) -> (Vec<FrameBuilder>, Vec<IngestError>, u64) {
-    let on_row_group = |row_group| progress.advance(table.bytes_of(row_group), table.rows_of(row_group));
-    let parts: Vec<columnar::Part> = even_parts(table, row_groups, rayon::current_num_threads())
+    let on_row_group = |row_group| progress.advance(table.footer.bytes_of(row_group), table.footer.rows_of(row_group));
+    let rows: Vec<u64> = row_groups.iter().map(|&row_group| table.footer.rows_of(row_group)).collect();
+    let parts: Vec<columnar::Part> = even_ranges(&rows, rayon::current_num_threads())
         .into_par_iter()
-        .map(|part| columnar::read_part(table, part, &on_row_group))
+        .map(|range| columnar::read_part(table, &row_groups[range], &on_row_group))
         .collect();
     let mut builders = Vec::with_capacity(parts.len());
     let (mut failures, mut opaque_ids) = (Vec::new(), 0);
@@ -139,14 +156,14 @@ impl Unread {
             self.row_groups.iter().zip(&has_wanted).filter(|(_, has)| **has).map(|(&row_group, _)| row_group).collect();
         let left_out = || self.row_groups.iter().zip(&has_wanted).filter(|(_, has)| !**has);
         for (&row_group, _) in left_out() {
-            progress.advance(table.bytes_of(row_group), 0);
+            progress.advance(table.footer.bytes_of(row_group), 0);
         }
         let (builders, errors, _) = read_row_groups(table, &needed, progress);
         Rest {
             builders,
             errors,
             row_groups_not_read: left_out().count() as u64,
-            rows_not_read: left_out().map(|(&row_group, _)| table.rows_of(row_group)).sum(),
+            rows_not_read: left_out().map(|(&row_group, _)| table.footer.rows_of(row_group)).sum(),
         }
     }
 }
@@ -158,31 +175,33 @@ pub(crate) fn read_records(
     sink: &mut dyn SpanSink,
     progress: &dyn Progress,
 ) -> Result<ParquetRead, IngestError> {
-    let table = Table::open(file, path)?;
-    let mut read = ParquetRead::new(&table);
-    for row_group in 0..table.row_groups() {
+    let footer = Footer::open(file, path)?;
+    if tempo::is_block(&footer) {
+        return tempo::read_records(footer, sink, progress);
+    }
+    let table = Table::of(footer)?;
+    let mut read = ParquetRead::of_table(&table);
+    for row_group in 0..table.footer.row_groups() {
         match records::read_row_group(&table, row_group, sink) {
             Ok(opaque_ids) => read.opaque_ids += opaque_ids,
             Err(failure) => read.fail(failure),
         }
-        progress.advance(table.bytes_of(row_group), table.rows_of(row_group));
+        progress.advance(table.footer.bytes_of(row_group), table.footer.rows_of(row_group));
     }
     Ok(read)
 }
 
-/// `row_groups` in at most `parts` parts of about as many rows each.
-fn even_parts<'a>(table: &Table, row_groups: &'a [usize], parts: usize) -> Vec<&'a [usize]> {
-    let rows_of = |row_group: &usize| table.rows_of(*row_group);
-    let all_rows = row_groups.iter().map(rows_of).fold(0u64, u64::saturating_add);
-    let rows_of_part = all_rows.div_ceil(parts.max(1) as u64);
-    let mut even = Vec::new();
+/// Row groups, whose numbers of rows are `rows`, in at most `parts` ranges of about as many rows each.
+fn even_ranges(rows: &[u64], parts: usize) -> Vec<Range<usize>> {
+    let rows_of_part = rows.iter().fold(0u64, |sum, &rows| sum.saturating_add(rows)).div_ceil(parts.max(1) as u64);
+    let mut ranges = Vec::new();
     let (mut start, mut rows_so_far) = (0, 0u64);
-    for (number, row_group) in row_groups.iter().enumerate() {
-        rows_so_far = rows_so_far.saturating_add(rows_of(row_group));
-        if rows_so_far >= rows_of_part || number + 1 == row_groups.len() {
-            even.push(&row_groups[start..=number]);
+    for (number, &rows_of_group) in rows.iter().enumerate() {
+        rows_so_far = rows_so_far.saturating_add(rows_of_group);
+        if rows_so_far >= rows_of_part || number + 1 == rows.len() {
+            ranges.push(start..number + 1);
             (start, rows_so_far) = (number + 1, 0);
         }
     }
-    even
+    ranges
 }

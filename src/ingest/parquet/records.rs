@@ -17,10 +17,10 @@ use crate::ingest::IngestError;
 
 /// Hands every span of a row group to `sink`; the answer is the number of ids that were replaced by a hash.
 pub(super) fn read_row_group(table: &Table, row_group: usize, sink: &mut dyn SpanSink) -> Result<u64, IngestError> {
-    let mut row = table.first_row_of(row_group);
+    let mut row = table.footer.first_row_of(row_group);
     // A panic while a batch is taken is as much the fault of hostile bytes as one while it is decoded.
     let read = guarded(|| Ok(read_batches(table, row_group, sink, &mut row)));
-    let read = read.unwrap_or_else(|error: ParquetError| Err(table.failure(row_group, row, &error)));
+    let read = read.unwrap_or_else(|error: ParquetError| Err(table.footer.failure(row_group, row, &error)));
     if read.is_err() {
         sink.skip(SkipReason::MalformedMessage, row);
     }

@@ -5,7 +5,6 @@
 
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, RecordBatch};
@@ -17,13 +16,13 @@ use parquet::arrow::arrow_reader::{
 use parquet::arrow::{ProjectionMask, parquet_to_arrow_schema};
 use parquet::basic::{ConvertedType, Encoding, LogicalType};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, RowGroupMetaData};
+use parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
 use parquet::file::reader::Length as _;
 use parquet::file::statistics::Statistics;
 
 use super::derived::{Derived, derive};
 use super::dialect::{Field, Mapping, Place, Unresolved};
-use super::source::SharedFile;
+use super::footer::Footer;
 use super::times::{Unit, read_times};
 use crate::frame::{CANONICAL_VERSION, CANONICAL_VERSION_KEY};
 use crate::ingest::{IngestError, Selection};
@@ -37,24 +36,14 @@ const CALIBRATION_ROWS: usize = 100;
 /// An open Parquet file whose columns are those of spans.
 #[derive(Debug)]
 pub(super) struct Table {
-    file: SharedFile,
-    path: PathBuf,
-    metadata: ArrowReaderMetadata,
+    pub(super) footer: Footer,
     pub(super) mapping: Mapping,
 }
 
 impl Table {
-    /// Reads the footer and finds the columns.
-    pub(super) fn open(file: SharedFile, path: &Path) -> Result<Self, IngestError> {
-        let fail = |source| IngestError::Parquet { path: path.into(), row: 0, source };
-        // Types that a writer's Arrow schema would restore are many and say nothing that is needed here but units.
-        let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
-        let metadata = guarded(|| ArrowReaderMetadata::load(&file, options)).map_err(|error| {
-            fail(ParquetError::General(format!(
-                "{error}; the description of the columns at the end of the file is damaged or missing, and without it \
-                 nothing can be read"
-            )))
-        })?;
+    /// Finds the columns.
+    pub(super) fn of(footer: Footer) -> Result<Self, IngestError> {
+        let Footer { path, metadata, .. } = &footer;
         let of_file = metadata.metadata().file_metadata();
         let key_values = of_file.key_value_metadata();
         let restored = guarded(|| parquet_to_arrow_schema(of_file.schema_descr(), key_values));
@@ -65,14 +54,14 @@ impl Table {
             && version != CANONICAL_VERSION
         {
             return Err(IngestError::Unsupported {
-                path: path.into(),
+                path: path.clone(),
                 what: format!("canonical Parquet of version {version}"),
                 advice: format!("this program reads version {CANONICAL_VERSION}, use a newer one"),
             });
         }
         let mapping =
             Mapping::resolve(metadata.schema(), &restored, canonical_version.is_some()).map_err(|unresolved| {
-                let path = path.into();
+                let path = path.clone();
                 match unresolved {
                     Unresolved::Missing { missing, found } => {
                         IngestError::NoSpanColumns { path, missing, columns: found }
@@ -82,36 +71,9 @@ impl Table {
                     }
                 }
             })?;
-        let mut table = Self { file, path: path.into(), metadata, mapping };
+        let mut table = Self { footer, mapping };
         table.find_unit_of_durations();
         Ok(table)
-    }
-
-    fn parquet(&self) -> &Arc<ParquetMetaData> {
-        self.metadata.metadata()
-    }
-
-    /// Number of row groups.
-    pub(super) fn row_groups(&self) -> usize {
-        self.parquet().num_row_groups()
-    }
-
-    /// Number of rows of a row group.
-    pub(super) fn rows_of(&self, row_group: usize) -> u64 {
-        u64::try_from(self.parquet().row_group(row_group).num_rows()).unwrap_or(0)
-    }
-
-    /// Number of compressed bytes of a row group.
-    pub(super) fn bytes_of(&self, row_group: usize) -> u64 {
-        let columns = self.parquet().row_group(row_group).columns();
-        columns
-            .iter()
-            .fold(0, |bytes, column| bytes.saturating_add(u64::try_from(column.compressed_size()).unwrap_or(0)))
-    }
-
-    /// Number in the file of a row group's first row.
-    pub(super) fn first_row_of(&self, row_group: usize) -> u64 {
-        (0..row_group).fold(0, |rows, before| rows.saturating_add(self.rows_of(before)))
     }
 
     /// Whether a row group may have a span that matches `selection`, as far as its statistics tell.
@@ -177,19 +139,19 @@ impl Table {
     }
 
     fn is_derived(&self, root: usize) -> bool {
-        root >= self.metadata.schema().fields().len()
+        root >= self.footer.metadata.schema().fields().len()
     }
 
     /// The root field that is read for `root`, which may be one that is made of another.
     fn source_of(&self, root: usize) -> usize {
-        let derived = root.checked_sub(self.metadata.schema().fields().len());
+        let derived = root.checked_sub(self.footer.metadata.schema().fields().len());
         derived.and_then(|number| self.mapping.derived.get(number)).map_or(root, |derived| derived.source())
     }
 
     /// The columns of a row group that a root field is spread over.
     fn chunks_of(&self, row_group: usize, root: usize) -> impl Iterator<Item = &ColumnChunkMetaData> {
-        let columns = self.parquet().file_metadata().schema_descr();
-        let chunks = self.parquet().row_group(row_group).columns().iter().enumerate();
+        let columns = self.footer.parquet().file_metadata().schema_descr();
+        let chunks = self.footer.parquet().row_group(row_group).columns().iter().enumerate();
         chunks.filter(move |(leaf, _)| columns.get_column_root_idx(*leaf) == root).map(|(_, chunk)| chunk)
     }
 
@@ -207,17 +169,17 @@ impl Table {
             roots.sort_unstable();
             roots.dedup();
         }
-        let first_derived = self.metadata.schema().fields().len();
+        let first_derived = self.footer.metadata.schema().fields().len();
         let derived = derived_roots.iter().map(|&root| self.mapping.derived[root - first_derived]).collect();
-        let first_row = self.first_row_of(row_group);
+        let first_row = self.footer.first_row_of(row_group);
         let reader = guarded(|| {
-            let metadata = if dictionaries { self.with_dictionaries(row_group) } else { self.metadata.clone() };
-            let file = self.file.prepared_for(&self.byte_ranges(row_group, &roots))?;
+            let metadata = if dictionaries { self.with_dictionaries(row_group) } else { self.footer.metadata.clone() };
+            let file = self.footer.file.prepared_for(&self.byte_ranges(row_group, &roots))?;
             let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata);
             let columns = ProjectionMask::roots(builder.parquet_schema(), roots.iter().copied());
             builder.with_projection(columns).with_row_groups(vec![row_group]).with_batch_size(BATCH_ROWS).build()
         });
-        let reader = reader.map_err(|error| self.failure(row_group, first_row, &error))?;
+        let reader = reader.map_err(|error| self.footer.failure(row_group, first_row, &error))?;
         Ok(Batches { reader, roots, derived, derived_roots, row_group, next_row: first_row })
     }
 
@@ -226,20 +188,27 @@ impl Table {
         let chunks = roots.iter().flat_map(|&root| self.chunks_of(row_group, root));
         let ranges = chunks.map(|chunk| {
             let (start, length) = chunk.byte_range();
-            start..start.saturating_add(length).min(self.file.len())
+            start..start.saturating_add(length).min(self.footer.file.len())
         });
         ranges.filter(|range| !range.is_empty()).collect()
     }
 
     /// The same metadata with a schema that keeps the dictionaries of a row group.
     fn with_dictionaries(&self, row_group: usize) -> ArrowReaderMetadata {
-        let chunks = self.parquet().row_group(row_group);
+        let chunks = self.footer.parquet().row_group(row_group);
         let mut leaf = 0;
-        let fields: Vec<FieldRef> =
-            self.metadata.schema().fields().iter().map(|field| keep_dictionaries(field, chunks, &mut leaf)).collect();
-        let schema = Schema::new_with_metadata(fields, self.metadata.schema().metadata().clone());
+        let fields: Vec<FieldRef> = self
+            .footer
+            .metadata
+            .schema()
+            .fields()
+            .iter()
+            .map(|field| keep_dictionaries(field, chunks, &mut leaf))
+            .collect();
+        let schema = Schema::new_with_metadata(fields, self.footer.metadata.schema().metadata().clone());
         let options = ArrowReaderOptions::new().with_schema(Arc::new(schema));
-        ArrowReaderMetadata::try_new(Arc::clone(self.parquet()), options).unwrap_or_else(|_| self.metadata.clone())
+        ArrowReaderMetadata::try_new(Arc::clone(self.footer.parquet()), options)
+            .unwrap_or_else(|_| self.footer.metadata.clone())
     }
 
     /// The next batch and the number of its first row.
@@ -255,21 +224,8 @@ impl Table {
                 batches.next_row += batch.num_rows() as u64;
                 Ok((first_row, batch))
             }
-            Err(error) => Err(self.failure(batches.row_group, first_row, &error)),
+            Err(error) => Err(self.footer.failure(batches.row_group, first_row, &error)),
         })
-    }
-
-    pub(super) fn failure(&self, row_group: usize, row: u64, error: &ParquetError) -> IngestError {
-        let offset = guarded(|| {
-            let columns = self.parquet().row_group(row_group).columns();
-            Ok(columns.iter().map(|column| column.byte_range().0).min())
-        });
-        let place = match offset {
-            Ok(Some(offset)) => format!("row group {row_group}, which begins at byte {offset}"),
-            _ => format!("row group {row_group}"),
-        };
-        let source = ParquetError::General(format!("{error}, in {place}"));
-        IngestError::Parquet { path: self.path.clone(), row, source }
     }
 
     /// Durations whose unit nothing tells are compared with end − start in the first rows.
@@ -287,7 +243,7 @@ impl Table {
         let [Some(start), Some(end), Some(duration)] = places else {
             return None;
         };
-        if self.row_groups() == 0 {
+        if self.footer.row_groups() == 0 {
             return None;
         }
         let mut batches = self.batches(0, &[start.0.root, end.0.root, duration.0.root], false).ok()?;

@@ -10,6 +10,7 @@ use tracescan::commands::{self, Outcome};
 fn main() -> ExitCode {
     let cli = Cli::parse();
     commands::interrupt::listen();
+    tracescan::ingest::keep_caught_panics_quiet();
     let outcome = commands::run(&cli).unwrap_or_else(|error| {
         let _ = writeln!(std::io::stderr(), "error: {error:#}");
         Outcome::Incomplete

@@ -61,7 +61,7 @@ pub enum IngestError {
     },
     /// The bytes are of no format that is known.
     #[error(
-        "{} is in no known format: it begins with {first_bytes}; give OTLP JSON, OTLP protobuf or Parquet, plain, gzip or zstd",
+        "{} is in no known format: it begins with {first_bytes}; give OTLP, Jaeger or Zipkin JSON, OTLP protobuf or Parquet, plain, gzip or zstd, or say what it is with --input-format",
         path.display()
     )]
     UnknownFormat {

@@ -157,6 +157,17 @@ pub fn read_records(
         .collect()
 }
 
+/// Reads `bytes` as an input called `name` into `sink`, nothing left out.
+pub fn read_bytes(name: &Path, bytes: Vec<u8>, options: &ReadOptions, sink: &mut dyn SpanSink) -> InputReport {
+    let input = Input { path: name.to_owned(), found: false };
+    let mut report = InputReport::new(&input.path);
+    let raw_bytes = Arc::new(AtomicU64::new(0));
+    let stream = ByteStream::new(Counted { reader: io::Cursor::new(bytes), bytes: Arc::clone(&raw_bytes) });
+    let reading = Reading { input: &input, format: options.format, progress: &() };
+    read_stream(stream, None, &raw_bytes, &reading, &mut report, &mut Records(sink));
+    report
+}
+
 /// Where the spans of an input go.
 trait Target {
     /// Reads messages.
@@ -259,7 +270,7 @@ impl InputReport {
     fn not_traces(&mut self, error: IngestError, found: bool) {
         self.skipped.add(SkipReason::UnknownContent, 0);
         if found {
-            let reason = error.to_string();
+            let reason = error.to_string().replacen(&format!("{} is ", self.path.display()), "it is ", 1);
             self.warnings.push(IngestWarning::LeftOut { path: self.path.clone(), reason });
         } else {
             self.errors.push(error);
@@ -493,14 +504,9 @@ pub(super) mod tests {
     }
 
     pub(in super::super) fn read_bytes(bytes: &[u8]) -> (Collected, InputReport) {
-        let input = Input { path: "test".into(), found: false };
-        let mut report = InputReport::new(&input.path);
         let mut collected = Collected::default();
-        let bytes_read = Arc::new(AtomicU64::new(0));
-        let reader = Counted { reader: io::Cursor::new(bytes.to_vec()), bytes: Arc::clone(&bytes_read) };
-        let target = &mut Records(&mut collected);
-        let reading = Reading { input: &input, format: None, progress: &() };
-        read_stream(ByteStream::new(reader), None, &bytes_read, &reading, &mut report, target);
+        let options = ReadOptions::default();
+        let report = super::read_bytes(Path::new("test"), bytes.to_vec(), &options, &mut collected);
         (collected, report)
     }
 

@@ -14,8 +14,9 @@ use super::attributes::{AttributeColumn, PairsOfRows, Wanted};
 use super::codes::{ABSENT, TextCodes};
 use super::dialect::{Field, Place};
 use super::events::{EventColumns, LinkColumns};
+use super::guard::guarded;
 use super::ids::IdColumn;
-use super::table::{Batches, Table, guarded};
+use super::table::{Batches, Table};
 use super::times::{length, read_times};
 use crate::frame::{
     Attribute, FrameBuilder, SignatureId, SkipReason, SpanId, SpanKind, SpanRow, SpanSink, StatusCode, TraceId,

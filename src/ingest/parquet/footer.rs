@@ -7,8 +7,8 @@ use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaData;
 
+use super::guard::guarded;
 use super::source::SharedFile;
-use super::table::guarded;
 use crate::ingest::IngestError;
 
 /// An open Parquet file of any columns.

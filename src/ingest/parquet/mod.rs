@@ -12,6 +12,7 @@ mod derived;
 mod dialect;
 mod events;
 mod footer;
+mod guard;
 mod ids;
 mod records;
 mod source;
@@ -32,6 +33,7 @@ use rayon::iter::{IntoParallelIterator as _, IntoParallelRefIterator as _, Paral
 use super::{IngestError, IngestWarning, Progress, Selection, TraceIds};
 use crate::frame::{FrameBuilder, SpanSink};
 use footer::Footer;
+pub use guard::keep_caught_panics_quiet;
 #[cfg(feature = "object-stores")]
 pub(crate) use source::ReadAt;
 pub(crate) use source::SharedFile;

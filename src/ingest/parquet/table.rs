@@ -4,7 +4,6 @@
 //! `parquet` crate may panic on hostile bytes, so every call into it is guarded.
 
 use std::ops::Range;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, RecordBatch};
@@ -15,7 +14,6 @@ use parquet::arrow::arrow_reader::{
 };
 use parquet::arrow::{ProjectionMask, parquet_to_arrow_schema};
 use parquet::basic::{ConvertedType, Encoding, LogicalType};
-use parquet::errors::ParquetError;
 use parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
 use parquet::file::reader::Length as _;
 use parquet::file::statistics::Statistics;
@@ -23,6 +21,7 @@ use parquet::file::statistics::Statistics;
 use super::derived::{Derived, derive};
 use super::dialect::{Field, Mapping, Place, Unresolved};
 use super::footer::Footer;
+use super::guard::guarded;
 use super::times::{Unit, read_times};
 use crate::frame::{CANONICAL_VERSION, CANONICAL_VERSION_KEY};
 use crate::ingest::{IngestError, Selection};
@@ -308,18 +307,6 @@ impl Batches {
         let columns = batch.columns().iter().cloned().chain(made).collect();
         RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
     }
-}
-
-/// Runs a call into the Parquet decoder; its panics become errors.
-pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, ParquetError> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|payload| {
-        let reason = payload
-            .downcast_ref::<String>()
-            .map(String::as_str)
-            .or_else(|| payload.downcast_ref::<&str>().copied())
-            .unwrap_or("no reason given");
-        Err(ParquetError::General(format!("the decoder gave up: {reason}")))
-    })
 }
 
 /// `field` with the text columns that are dictionaries in the file as dictionaries. `leaf` counts the file's leaf

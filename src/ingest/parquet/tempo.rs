@@ -14,7 +14,7 @@ use parquet::schema::types::ColumnDescriptor;
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 use super::footer::Footer;
-use super::table::guarded;
+use super::guard::guarded;
 use super::tempo_attributes::Wanted;
 use super::tempo_dedicated::{self, Dedicated, Scope};
 use super::tempo_spans::{SPAN_COLUMNS, read_batch};

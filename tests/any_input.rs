@@ -1,0 +1,181 @@
+//! Whatever the input is, the tables say the same: converted or not, in folders among other files, sampled or not.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+const TABLES: [&str; 6] =
+    ["n_plus_one", "sync_chain", "retry_storm", "failure_amplification", "latency_attribution", "findings"];
+
+fn tracescan(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_tracescan")).args(args).output().expect("the binary runs")
+}
+
+/// The exit code, all tables and `run.json` of an analysis.
+fn analyse(args: &[&str]) -> (i32, Vec<String>, Value) {
+    let directory = tempfile::tempdir().expect("a directory");
+    let out = directory.path().join("out").display().to_string();
+    let fixed = ["analyze", "--table-format", "json", "--allow-empty", "--output", &out];
+    let all: Vec<&str> = fixed.iter().chain(args).copied().collect();
+    let output = tracescan(&all);
+    let read = |name: &str| fs::read_to_string(Path::new(&out).join(name)).expect("a table");
+    let tables = TABLES.iter().map(|table| read(&format!("{table}.json"))).collect();
+    let code = output.status.code().expect("no signal");
+    (code, tables, serde_json::from_str(&read("run.json")).expect("JSON"))
+}
+
+/// The folder of other projects' files, if it is there.
+#[expect(clippy::print_stdout, reason = "a test that is skipped says so")]
+fn shared_formats() -> Option<PathBuf> {
+    let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data/formats"));
+    if !path.exists() {
+        println!("skipped: {} is absent", path.display());
+        return None;
+    }
+    Some(path.to_owned())
+}
+
+fn files_below(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in folder.read_dir().expect("a folder").filter_map(Result::ok) {
+        if entry.path().is_dir() { files_below(&entry.path(), files) } else { files.push(entry.path()) }
+    }
+}
+
+/// Converting loses nothing that an analysis sees.
+#[test]
+fn converted_files_give_the_same_tables() {
+    let samples = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/samples"));
+    let mut files = Vec::new();
+    files_below(samples, &mut files);
+    if let Some(formats) = shared_formats() {
+        files_below(&formats, &mut files);
+    }
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut converted = 0;
+    for file in files {
+        let canonical = directory.path().join("canonical.parquet").display().to_string();
+        let file = file.display().to_string();
+        if !matches!(tracescan(&["convert", &file, "-o", &canonical]).status.code(), Some(0)) {
+            continue;
+        }
+        let (_, of_file, run_of_file) = analyse(&[&file]);
+        let (_, of_canonical, run_of_canonical) = analyse(&[&canonical]);
+        for (name, (one, other)) in TABLES.iter().zip(of_file.iter().zip(&of_canonical)) {
+            assert_eq!(one, other, "{name} of {file}");
+        }
+        assert_eq!(run_of_file["totals"], run_of_canonical["totals"], "{file}");
+        converted += 1;
+    }
+    assert!(converted >= 3, "{converted}");
+}
+
+/// One report for a folder of everything, and every part of it accounted for.
+#[test]
+fn a_folder_of_everything_is_one_report() {
+    let Some(formats) = shared_formats() else { return };
+    let folder = tempfile::tempdir().expect("a directory");
+    let mut files = Vec::new();
+    files_below(&formats, &mut files);
+    let mut expected_spans = 0;
+    for file in &files {
+        let (_, _, run) = analyse(&[&file.display().to_string()]);
+        expected_spans += run["inputs"][0]["spans"].as_u64().expect("a number");
+        let name = file.strip_prefix(&formats).expect("below").display().to_string();
+        let copy = folder.path().join(name);
+        fs::create_dir_all(copy.parent().expect("a folder")).expect("folders");
+        fs::copy(file, copy).expect("a copy");
+    }
+    for (name, content) in [
+        ("_SUCCESS", &b""[..]),
+        ("part=1/.a.parquet.crc", b"crc"),
+        ("_delta_log/0.json", b"{}"),
+        ("index_service_1.binpb.gz", b"x"),
+        ("broken.parquet", b"PAR1xxxxxxxxPAR1"),
+        ("broken.json", b"{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{\"traceId\":\"1\""),
+        ("empty.jsonl", b""),
+        ("notes.txt", b"these are no spans"),
+    ] {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("folders");
+        fs::write(path, content).expect("a file");
+    }
+    let (code, _, run) = analyse(&[&folder.path().display().to_string()]);
+    assert_eq!(code, 2, "some inputs are broken");
+    let inputs = run["inputs"].as_array().expect("a list");
+    let spans: u64 = inputs.iter().map(|input| input["spans"].as_u64().expect("a number")).sum();
+    assert_eq!(spans, expected_spans);
+    let kept = run["totals"]["spans"].as_u64().expect("a number");
+    assert_eq!(kept + run["quality"]["duplicates"].as_u64().expect("a number"), spans);
+    for name in ["_SUCCESS", "_delta_log", "index_service_1.binpb.gz", "broken.parquet", "broken.json", "notes.txt"] {
+        let input = inputs.iter().find(|input| input["path"].as_str().is_some_and(|path| path.ends_with(name)));
+        let input = input.unwrap_or_else(|| panic!("{name} is not listed"));
+        let told = input["skipped"].as_object().is_some_and(|skipped| !skipped.is_empty())
+            || input["errors"].as_array().is_some_and(|errors| !errors.is_empty());
+        assert!(told, "{name}: {input}");
+    }
+}
+
+/// `count` traces of a loop of eight queries; of the spans, all but `without_state` say that they stand for two.
+fn loops(count: usize, without_state: usize) -> String {
+    let mut lines = Vec::new();
+    let mut left = without_state;
+    let mut state = || {
+        if left > 0 {
+            left -= 1;
+            return "";
+        }
+        r#","traceState":"ot=th:8""#
+    };
+    for trace in 1..=count {
+        // The end of a trace id is its randomness, which must not be below the threshold.
+        let trace_id = format!("{trace:018x}ffffffffffffff");
+        let times = |start: u64| {
+            format!(
+                r#""startTimeUnixNano":"{}","endTimeUnixNano":"{}""#,
+                start * 1_000_000 + 1_700_000_000_000_000_000,
+                start * 1_000_000 + 1_700_000_000_000_900_000
+            )
+        };
+        let mut spans = vec![format!(
+            r#"{{"traceId":"{trace_id}","spanId":"0000000000000001","name":"GET /","kind":2,"startTimeUnixNano":"1700000000000000000","endTimeUnixNano":"1700000000020000000"{}}}"#,
+            state()
+        )];
+        for number in 2..10 {
+            spans.push(format!(
+                r#"{{"traceId":"{trace_id}","spanId":"{number:016x}","parentSpanId":"0000000000000001","name":"query","kind":3,"attributes":[{{"key":"db.system","value":{{"stringValue":"redis"}}}}],{}{}}}"#,
+                times(number),
+                state()
+            ));
+        }
+        lines.push(format!(
+            r#"{{"resourceSpans":[{{"resource":{{"attributes":[{{"key":"service.name","value":{{"stringValue":"web"}}}}]}},"scopeSpans":[{{"spans":[{}]}}]}}]}}"#,
+            spans.join(",")
+        ));
+    }
+    lines.join("\n")
+}
+
+/// Counts are multiplied by what sampling says, but only if nearly all spans say it.
+#[test]
+fn counts_are_weighted_if_nearly_all_spans_say_how() {
+    let directory = tempfile::tempdir().expect("a directory");
+    for (without_state, weighted) in [(0, Some(20.0)), (8, Some(20.0)), (10, None), (90, None)] {
+        let json = directory.path().join("loops.json").display().to_string();
+        let canonical = directory.path().join("loops.parquet").display().to_string();
+        fs::write(&json, loops(10, without_state)).expect("a file");
+        assert!(tracescan(&["convert", &json, "-o", &canonical]).status.success());
+        for input in [json, canonical] {
+            let (_, tables, run) = analyse(&[&input]);
+            let rows: Value = serde_json::from_str(&tables[0]).expect("JSON");
+            assert_eq!((rows[0]["traces"].as_u64(), rows[0]["calls_p50"].as_u64()), (Some(10), Some(8)));
+            let attribution: Value = serde_json::from_str(&tables[4]).expect("JSON");
+            for row in [&rows[0], &attribution[0]] {
+                // A trace of which the root says nothing is still weighed by its other spans.
+                assert_eq!(row["weighted_traces"].as_f64(), weighted, "{without_state} of {input}");
+            }
+            assert_eq!(run["quality"]["with_adjusted_count"].as_u64(), Some(90 - without_state as u64));
+        }
+    }
+}

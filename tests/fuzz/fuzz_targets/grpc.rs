@@ -1,0 +1,5 @@
+//! Captured gRPC streams.
+#![no_main]
+
+use tracescan::ingest::InputFormat;
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| tracescan_fuzz::read(bytes, Some(InputFormat::Grpc)));

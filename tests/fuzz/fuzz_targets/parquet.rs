@@ -1,0 +1,5 @@
+//! Parquet of any table.
+#![no_main]
+
+use tracescan::ingest::InputFormat;
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| tracescan_fuzz::read(bytes, Some(InputFormat::Parquet)));

@@ -12,8 +12,10 @@ use rayon::prelude::*;
 
 use crate::detectors::{Attribution, Detectors, RetrySequences, Shared};
 use crate::findings::Findings;
-use crate::frame::{Frame, SpanId, SpanKind, StatusCode, Symbol};
-use crate::trace::{CalleeNames, Facts, NO_ROW, OverlapTolerance, RootReason, TraceModel, TraceView};
+use crate::frame::{Frame, PARTITIONS, SpanId, SpanKind, StatusCode, Symbol, TraceId};
+use crate::trace::{
+    CalleeNames, Collection, Facts, Grouping, NO_ROW, OverlapTolerance, RootReason, TraceModel, TraceView,
+};
 
 /// What the pass does.
 #[derive(Clone, Debug)]
@@ -105,7 +107,16 @@ pub struct Partial {
     /// Data quality.
     pub quality: Quality,
     callee_names: CalleeNames,
-    waiting: Vec<u32>,
+    waiting: Waiting,
+    /// The traces and their numbers.
+    traces: Vec<(TraceId, u32)>,
+}
+
+/// Traces whose operations depend on what other traces say.
+#[derive(Debug, Default)]
+struct Waiting {
+    numbers: Vec<u32>,
+    traces: Frame,
 }
 
 impl Partial {
@@ -124,7 +135,11 @@ impl Partial {
             *self.shared.failed_entries.entry(entry).or_default() += count;
         }
         self.callee_names.merge(other.callee_names);
-        self.waiting.extend(other.waiting);
+        self.waiting.numbers.extend(other.waiting.numbers);
+        for index in 0..other.waiting.traces.trace_count() {
+            self.waiting.traces.push_trace(other.waiting.traces.trace(index));
+        }
+        self.traces.extend(other.traces);
 
         let (own, totals) = (&mut self.totals, other.totals);
         own.spans += totals.spans;
@@ -162,44 +177,54 @@ impl Partial {
 /// as one beside others that count as hundreds.
 pub const MIN_WEIGHTED_SHARE: f64 = 0.9;
 
-/// Analyses all traces of `frame` on the threads of the current rayon pool. `done` is told after each piece of work how
-/// many spans it held; once `cancelled` is set, the rest is left out.
+/// The results of all traces of an input.
+#[derive(Debug, Default)]
+pub struct Analysis {
+    /// The results. Traces are numbered in the order of their ids.
+    pub results: Partial,
+    /// The ids of the traces, ascending.
+    pub trace_ids: Vec<TraceId>,
+}
+
+/// Analyses all traces of `collection` on the threads of the current rayon pool. `done` is told after each piece of work
+/// how many spans it held; once `cancelled` is set, the rest is left out.
 pub fn analyse(
-    frame: &Frame,
+    collection: &Collection,
     facts: &Facts,
     settings: &AnalysisSettings,
     done: &(dyn Fn(u64) + Sync),
     cancelled: &AtomicBool,
-) -> Partial {
-    let pieces = pieces(frame);
-    let mut partial = pieces
-        .par_iter()
-        .map(|traces| {
-            let mut worker = Worker::new(settings);
-            if !cancelled.load(Ordering::Relaxed) {
-                for index in traces.clone() {
-                    worker.first_visit(frame, facts, settings, index);
+) -> Analysis {
+    let pass = Pass { facts, settings };
+    let partial = (0..collection.part_count())
+        .into_par_iter()
+        .fold(
+            || Worker::new(settings),
+            |mut worker, part| {
+                if !cancelled.load(Ordering::Relaxed) {
+                    done(worker.visit_part(pass, collection, part));
                 }
-                done((frame.trace_starts[traces.end as usize] - frame.trace_starts[traces.start as usize]) as u64);
-            }
-            worker.partial
-        })
-        .reduce_with(merged)
-        .unwrap_or_default();
+                worker
+            },
+        )
+        .map(|worker| worker.partial)
+        .reduce_with(merged);
+    let mut partial = partial.unwrap_or_default();
 
     let waiting = std::mem::take(&mut partial.waiting);
     let callee_names = std::mem::take(&mut partial.callee_names);
-    let late = waiting
-        .par_chunks(1024)
-        .map(|traces| {
-            let mut worker = Worker::new(settings);
-            for &index in traces {
-                worker.model.rebuild(frame.trace(index as usize), facts);
+    let late = (0..waiting.numbers.len())
+        .into_par_iter()
+        .fold(
+            || Worker::new(settings),
+            |mut worker, index| {
+                worker.model.rebuild(waiting.traces.trace(index), facts);
                 worker.model.name_operations(&callee_names);
-                worker.analyse_trace(frame, facts, settings, index);
-            }
-            worker.partial
-        })
+                worker.analyse_trace(pass, waiting.traces.trace_ids[index], waiting.numbers[index]);
+                worker
+            },
+        )
+        .map(|worker| worker.partial)
         .reduce_with(merged);
     if let Some(late) = late {
         partial.merge(late);
@@ -210,7 +235,39 @@ pub fn analyse(
     partial.shared.traces = partial.totals.traces;
     let weighted = partial.quality.with_adjusted_count;
     partial.shared.is_weighted = weighted > 0 && weighted as f64 >= MIN_WEIGHTED_SHARE * partial.totals.spans as f64;
-    partial
+    number_by_id(partial)
+}
+
+/// What a pass over traces reads.
+#[derive(Clone, Copy)]
+struct Pass<'a> {
+    facts: &'a Facts,
+    settings: &'a AnalysisSettings,
+}
+
+/// Bits of a trace's number that say which of its partition it is; the others name the partition.
+const BITS_OF_INDEX: u32 = 24;
+
+/// Numbers traces in the order of their ids, so that "ties go to the smaller id" is a comparison of numbers.
+fn number_by_id(mut results: Partial) -> Analysis {
+    let mut traces = std::mem::take(&mut results.traces);
+    traces.par_sort_unstable();
+    let mut ranks: Vec<Vec<u32>> = vec![Vec::new(); PARTITIONS];
+    for (rank, (_, number)) in (0u32..).zip(&traces) {
+        let (part, index) = (number >> BITS_OF_INDEX, (number & ((1 << BITS_OF_INDEX) - 1)) as usize);
+        let ranks = &mut ranks[part as usize];
+        if ranks.len() <= index {
+            ranks.resize(index + 1, 0);
+        }
+        ranks[index] = rank;
+    }
+    let rank_of =
+        |number: u32| ranks[(number >> BITS_OF_INDEX) as usize][(number & ((1 << BITS_OF_INDEX) - 1)) as usize];
+    for findings in &mut results.findings {
+        findings.traces.iter_mut().for_each(|trace| *trace = rank_of(*trace));
+    }
+    results.attribution.renumber_traces(rank_of);
+    Analysis { results, trace_ids: traces.into_iter().map(|(trace_id, _)| trace_id).collect() }
 }
 
 /// The view of one trace as [`analyse`] would see it, with the operations that other traces name, and its findings.
@@ -221,6 +278,7 @@ pub fn with_trace<T>(
     index: u32,
     look: impl FnOnce(&TraceView<'_>, &[Findings]) -> T,
 ) -> T {
+    let pass = Pass { facts, settings };
     let mut callee_names = CalleeNames::default();
     let mut worker = Worker::new(settings);
     if worker.model.rebuild(frame.trace(index as usize), facts) {
@@ -231,8 +289,8 @@ pub fn with_trace<T>(
         worker.model.rebuild(frame.trace(index as usize), facts);
     }
     worker.model.name_operations(&callee_names);
-    worker.analyse_trace(frame, facts, settings, index);
     let trace_id = frame.trace_ids[index as usize];
+    worker.analyse_trace(pass, trace_id, index);
     let view = worker.model.view(index, trace_id, facts, settings.overlap_tolerance);
     look(&view, &worker.partial.findings)
 }
@@ -242,23 +300,8 @@ fn merged(mut left: Partial, right: Partial) -> Partial {
     left
 }
 
-/// Ranges of traces of about equal numbers of spans, many more than threads, so that none of them waits long.
-fn pieces(frame: &Frame) -> Vec<std::ops::Range<u32>> {
-    const SPANS_OF_PIECE: usize = 1 << 16;
-    let mut pieces = Vec::new();
-    let mut first = 0;
-    for trace in 0..frame.trace_count() {
-        if frame.trace_starts[trace + 1] - frame.trace_starts[first] >= SPANS_OF_PIECE
-            || trace + 1 == frame.trace_count()
-        {
-            pieces.push(first as u32..trace as u32 + 1);
-            first = trace + 1;
-        }
-    }
-    pieces
-}
-
 struct Worker {
+    grouping: Grouping,
     model: TraceModel,
     retries: RetrySequences,
     partial: Partial,
@@ -268,21 +311,38 @@ impl Worker {
     fn new(settings: &AnalysisSettings) -> Self {
         let mut partial = Partial::default();
         partial.findings.resize_with(settings.detectors.all().len(), Findings::default);
-        Self { model: TraceModel::default(), retries: RetrySequences::default(), partial }
-    }
-
-    fn first_visit(&mut self, frame: &Frame, facts: &Facts, settings: &AnalysisSettings, index: u32) {
-        let must_wait = self.model.rebuild(frame.trace(index as usize), facts);
-        self.partial.callee_names.learn(self.model.calls());
-        if must_wait {
-            self.partial.waiting.push(index);
-        } else {
-            self.analyse_trace(frame, facts, settings, index);
+        Self {
+            grouping: Grouping::default(),
+            model: TraceModel::default(),
+            retries: RetrySequences::default(),
+            partial,
         }
     }
 
-    fn analyse_trace(&mut self, frame: &Frame, facts: &Facts, settings: &AnalysisSettings, index: u32) {
-        let trace = self.model.view(index, frame.trace_ids[index as usize], facts, settings.overlap_tolerance);
+    /// Groups a partition and analyses its traces; the answer is how many spans there are.
+    fn visit_part(&mut self, pass: Pass<'_>, collection: &Collection, part: usize) -> u64 {
+        collection.group(part, &mut self.grouping);
+        let traces = std::mem::take(&mut self.grouping.traces);
+        for index in 0..traces.trace_count() {
+            let number = (part << BITS_OF_INDEX) as u32 | index as u32;
+            let trace_id = traces.trace_ids[index];
+            self.partial.traces.push((trace_id, number));
+            let must_wait = self.model.rebuild(traces.trace(index), pass.facts);
+            self.partial.callee_names.learn(self.model.calls());
+            if must_wait {
+                self.partial.waiting.numbers.push(number);
+                self.partial.waiting.traces.push_trace(traces.trace(index));
+            } else {
+                self.analyse_trace(pass, trace_id, number);
+            }
+        }
+        self.grouping.traces = traces;
+        self.grouping.traces.len() as u64
+    }
+
+    fn analyse_trace(&mut self, pass: Pass<'_>, trace_id: TraceId, number: u32) {
+        let Pass { facts, settings } = pass;
+        let trace = self.model.view(number, trace_id, facts, settings.overlap_tolerance);
         count(&trace, &mut self.partial.totals, &mut self.partial.quality, &mut self.partial.shared.failed_entries);
         self.retries.rebuild(&trace);
         self.partial.shared.windows.add(&trace, &self.retries);

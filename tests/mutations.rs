@@ -19,7 +19,7 @@ use tracescan::detectors::{Detectors, catalog};
 use tracescan::frame::{FrameBuilder, Origin, SkipReason, SpanRecord, SpanSink};
 use tracescan::generate::{Compression, GenerateOptions, OutputFormat, generate};
 use tracescan::ingest::{ReadOptions, read_bytes, read_frames};
-use tracescan::trace::{OverlapTolerance, UncountedCalls, derive, group};
+use tracescan::trace::{Collection, OverlapTolerance, UncountedCalls, derive};
 
 /// How many are tried if nothing else is said.
 const FEW: usize = 400;
@@ -159,14 +159,14 @@ fn read_and_analyse(bytes: &[u8], file: &Path) {
     std::fs::write(file, bytes).expect("a temporary file");
     let read = read_frames(&[file.to_owned()], &options, &());
     let spans: usize = read.builders.iter().map(FrameBuilder::len).sum();
-    let frame = group(read.builders);
-    let facts = derive(&frame, &UncountedCalls::default());
+    let collection = Collection::of(read.builders);
+    let facts = derive(&collection.vocabulary, &UncountedCalls::default());
     let settings = AnalysisSettings {
         detectors: Detectors::default(),
         enabled: catalog().iter().map(|description| description.name).collect(),
         overlap_tolerance: OverlapTolerance { millionths: 10_000 },
     };
-    let partial = analysis::analyse(&frame, &facts, &settings, &|_| {}, &AtomicBool::new(false));
+    let partial = analysis::analyse(&collection, &facts, &settings, &|_| {}, &AtomicBool::new(false)).results;
     assert_eq!(partial.totals.spans + partial.quality.duplicates, spans as u64, "every span is accounted for");
 }
 

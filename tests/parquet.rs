@@ -64,11 +64,11 @@ fn analysed(path: &Path) -> (Vec<FrameBuilder>, InputReport) {
 
 /// All that the analysis knows of each span, as text, in an order that does not depend on how it was read.
 fn rows(builders: Vec<FrameBuilder>) -> Vec<String> {
-    let frame = group(builders);
+    let (vocabulary, frame) = group(builders);
     let mut rows: Vec<String> = (0..frame.len())
         .map(|row| {
-            let signature = frame.signatures.resolve(frame.signatures_of_rows[row]);
-            let text = |symbol: Symbol| frame.symbols.resolve(symbol);
+            let signature = vocabulary.signatures.resolve(frame.signatures_of_rows[row]);
+            let text = |symbol: Symbol| vocabulary.symbols.resolve(symbol);
             let ids = (frame.span_ids[row], frame.parent_span_ids[row], frame.starts[row], frame.durations[row]);
             let (service, name) = (text(signature.service), text(signature.name));
             let attributes = signature.attributes.map(text);

@@ -162,11 +162,11 @@ fn write(path: &Path, columns: Vec<Column>, compression: Compression) {
 
 /// All that the analysis knows of each span, in an order that does not depend on how it was read.
 fn rows(builders: Vec<FrameBuilder>) -> Vec<String> {
-    let frame = group(builders);
+    let (vocabulary, frame) = group(builders);
     let mut rows: Vec<String> = (0..frame.len())
         .map(|row| {
-            let signature = frame.signatures.resolve(frame.signatures_of_rows[row]);
-            let text = |symbol: Symbol| frame.symbols.resolve(symbol);
+            let signature = vocabulary.signatures.resolve(frame.signatures_of_rows[row]);
+            let text = |symbol: Symbol| vocabulary.symbols.resolve(symbol);
             let ids = (frame.span_ids[row], frame.parent_span_ids[row], frame.starts[row], frame.durations[row]);
             let (service, name) = (text(signature.service), text(signature.name));
             let attributes: Vec<(&Attribute, &str)> = Attribute::ALL
@@ -842,8 +842,8 @@ fn parseable() {
     let of_link = Span { links: vec![(0xa1, Texts::new())], events: Vec::new(), ..child };
     assert_eq!(collected.spans, [root, of_event, of_link]);
     assert_eq!(rows.len(), 3, "{rows:?}");
-    let frame = group(read_frames(&[path], &ReadOptions::default(), &()).builders);
-    let facts = derive(&frame, &UncountedCalls::default());
+    let (vocabulary, frame) = group(read_frames(&[path], &ReadOptions::default(), &()).builders);
+    let facts = derive(&vocabulary, &UncountedCalls::default());
     let mut tree = Tree::default();
     tree.rebuild(frame.trace(0), &facts);
     assert_eq!((tree.len(), tree.counts.duplicates), (2, 1));

@@ -6,10 +6,10 @@ use proptest::prelude::*;
 use tracescan::analysis::{AnalysisSettings, Partial, analyse, with_trace};
 use tracescan::detectors::{Detectors, catalog};
 use tracescan::frame::{
-    Frame, FrameBuilder, KeyValue, Origin, SpanId, SpanKind, SpanRecord, SpanSink, StatusCode, TraceId, Value,
+    FrameBuilder, KeyValue, Origin, SpanId, SpanKind, SpanRecord, SpanSink, StatusCode, TraceId, Value,
 };
 use tracescan::rank::{attribution_table, pattern_table};
-use tracescan::trace::{Facts, OverlapTolerance, UncountedCalls, derive, group};
+use tracescan::trace::{Collection, Facts, OverlapTolerance, UncountedCalls, derive, group};
 
 #[derive(Clone, Debug)]
 struct Span {
@@ -88,24 +88,24 @@ fn settings(detectors: Detectors) -> AnalysisSettings {
     }
 }
 
-fn analysed(builders: Vec<FrameBuilder>, detectors: Detectors) -> (Frame, Facts, Partial) {
-    let frame = group(builders);
-    let facts = derive(&frame, &UncountedCalls::default());
-    let partial = analyse(&frame, &facts, &settings(detectors), &|_| {}, &AtomicBool::new(false));
-    (frame, facts, partial)
+fn analysed(builders: Vec<FrameBuilder>, detectors: Detectors) -> (Vec<TraceId>, Facts, Partial) {
+    let collection = Collection::of(builders);
+    let facts = derive(&collection.vocabulary, &UncountedCalls::default());
+    let analysis = analyse(&collection, &facts, &settings(detectors), &|_| {}, &AtomicBool::new(false));
+    (analysis.trace_ids, facts, analysis.results)
 }
 
 /// All tables as text.
 fn tables(builders: Vec<FrameBuilder>) -> String {
-    let (frame, facts, partial) = analysed(builders, Detectors::default());
+    let (trace_ids, facts, partial) = analysed(builders, Detectors::default());
     let mut text = format!("{:?}", partial.totals);
     for (detector, findings) in Detectors::default().all().into_iter().zip(&partial.findings) {
-        let ranked = pattern_table(detector.description(), findings, &partial.shared, &facts.symbols, &frame.trace_ids)
+        let ranked = pattern_table(detector.description(), findings, &partial.shared, &facts.symbols, &trace_ids)
             .expect("a table");
         text.push_str(&format!("{:?}\n", ranked.table.values));
     }
     let rows = partial.attribution.finish();
-    let table = attribution_table(rows, &facts.symbols, &frame.trace_ids, false).expect("a table");
+    let table = attribution_table(rows, &facts.symbols, &trace_ids, false).expect("a table");
     text.push_str(&format!("{:?}", table.values));
     text
 }
@@ -125,7 +125,7 @@ proptest! {
     /// Every span is in exactly one trace, and every trace holds only its own.
     #[test]
     fn grouping_is_complete_and_disjoint(spans in spans()) {
-        let frame = group(vec![build(&spans)]);
+        let (_, frame) = group(vec![build(&spans)]);
         prop_assert_eq!(frame.len(), spans.len());
         prop_assert_eq!(*frame.trace_starts.last().unwrap_or(&0), spans.len());
         prop_assert!(frame.trace_ids.is_sorted());
@@ -143,8 +143,8 @@ proptest! {
     /// The sections of every root, segment and fragment partition its interval exactly, and every span lies on one path.
     #[test]
     fn critical_paths_partition_every_root(spans in spans()) {
-        let frame = group(vec![build(&spans)]);
-        let facts = derive(&frame, &UncountedCalls::default());
+        let (vocabulary, frame) = group(vec![build(&spans)]);
+        let facts = derive(&vocabulary, &UncountedCalls::default());
         for index in 0..frame.trace_count() as u32 {
             with_trace(&frame, &facts, &settings(Detectors::default()), index, |view, _| {
                 for (path, root) in view.tree.path_roots.iter().enumerate() {

@@ -7,9 +7,9 @@ use std::sync::atomic::AtomicBool;
 use serde_json::Value;
 use tracescan::analysis::{AnalysisSettings, Partial, analyse};
 use tracescan::detectors::{Detectors, catalog};
-use tracescan::frame::Frame;
+use tracescan::frame::TraceId;
 use tracescan::ingest::{ReadFrames, ReadOptions, read_frames};
-use tracescan::trace::{Facts, OverlapTolerance, TargetKind, UncountedCalls, derive, group};
+use tracescan::trace::{Collection, Facts, OverlapTolerance, TargetKind, UncountedCalls, derive};
 
 /// The folder of the dumps; `None`, with a message, where it is absent.
 fn dumps() -> Option<PathBuf> {
@@ -24,18 +24,18 @@ fn dumps() -> Option<PathBuf> {
     None
 }
 
-fn analysed(file: &Path, detectors: Detectors, uncounted: &UncountedCalls) -> (Frame, Facts, Partial) {
+fn analysed(file: &Path, detectors: Detectors, uncounted: &UncountedCalls) -> (Vec<TraceId>, Facts, Partial) {
     let ReadFrames { builders, reports, .. } = read_frames(&[file.to_owned()], &ReadOptions::default(), &());
     assert!(reports.iter().all(|report| report.errors.is_empty()), "{}", file.display());
-    let frame = group(builders);
-    let facts = derive(&frame, uncounted);
+    let collection = Collection::of(builders);
+    let facts = derive(&collection.vocabulary, uncounted);
     let settings = AnalysisSettings {
         detectors,
         enabled: catalog().iter().map(|description| description.name).collect(),
         overlap_tolerance: OverlapTolerance { millionths: 10_000 },
     };
-    let partial = analyse(&frame, &facts, &settings, &|_| {}, &AtomicBool::new(false));
-    (frame, facts, partial)
+    let analysis = analyse(&collection, &facts, &settings, &|_| {}, &AtomicBool::new(false));
+    (analysis.trace_ids, facts, analysis.results)
 }
 
 /// Traces with more than `hops` synchronous hops in a row.
@@ -54,7 +54,7 @@ fn check(name: &str, file: &str) {
     let expected = std::fs::read_to_string(folder.join(format!("{name}.expected.json"))).expect("expected results");
     let expected: Value = serde_json::from_str(&expected).expect("JSON");
     let file = folder.join(file);
-    let (frame, facts, partial) = analysed(&file, Detectors::default(), &UncountedCalls::none());
+    let (trace_ids, facts, partial) = analysed(&file, Detectors::default(), &UncountedCalls::none());
     let number = |key: &str| expected[key].as_i64().expect("a number");
 
     assert_eq!(partial.totals.spans as i64, number("spans"));
@@ -71,7 +71,7 @@ fn check(name: &str, file: &str) {
             kind.as_str()
         );
     }
-    assert_eq!(frame.trace_count() as u64, partial.totals.traces);
+    assert_eq!(trace_ids.len() as u64, partial.totals.traces);
 
     // (trace, target) pairs over the limit, by target: a pair with several callers has several findings.
     let findings = &partial.findings[0];

@@ -107,7 +107,7 @@ fn read(paths: &[PathBuf], selection: &Selection) -> (BTreeMap<TraceId, usize>, 
     let options = ReadOptions { selection: selection.clone(), ..ReadOptions::default() };
     let mut read = read_frames(paths, &options, &());
     assert!(read.reports.iter().all(|report| report.errors.is_empty()));
-    let frame = group(std::mem::take(&mut read.builders));
+    let (_, frame) = group(std::mem::take(&mut read.builders));
     let traces = frame.trace_ids.iter().zip(frame.trace_starts.windows(2));
     (traces.map(|(&trace_id, rows)| (trace_id, rows[1] - rows[0])).collect(), read)
 }

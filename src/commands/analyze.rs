@@ -5,18 +5,18 @@ use std::time::Instant;
 
 use anyhow::Context;
 
-use crate::analysis::{self, Partial};
+use crate::analysis::{self, Analysis, Partial};
 use crate::cli::{AnalyzeArgs, StdoutFormat};
 use crate::config::Settings;
 use crate::detectors::{Description, LATENCY_ATTRIBUTION};
-use crate::frame::{Frame, Symbol};
+use crate::frame::{Symbol, TraceId};
 use crate::ingest::{self, InputReport, LeftOut, ReadFrames};
 use crate::rank::{PatternTable, Table, attribution_table, findings_table, pattern_table};
 use crate::report::{
     ClockSkewSummary, DetectorTable, InputSummary, QualitySummary, Run, SelectionSummary, Summary, TotalsSummary,
     write_csv, write_files, write_json, write_markdown, write_ndjson, write_terminal,
 };
-use crate::trace::{self, Facts, TargetKind};
+use crate::trace::{self, Collection, Facts, TargetKind};
 
 use super::diagnostics::{say, say_input_problems};
 use super::progress::Bar;
@@ -42,17 +42,19 @@ fn run_on_pool(args: &AnalyzeArgs, settings: &Settings) -> anyhow::Result<Outcom
     let all_read = say_input_problems(&inputs, args.analysis.verbose);
 
     let end_before_start = builders.iter().map(|builder| builder.end_before_start()).sum();
-    let frame = trace::group(builders);
-    phases.end("group");
-    let facts = trace::derive(&frame, &settings.uncounted_calls);
-    let bar = Bar::for_analysis(frame.len() as u64);
+    let collection = Collection::of(builders);
+    let facts = trace::derive(&collection.vocabulary, &settings.uncounted_calls);
+    phases.end("derive");
+    let bar = Bar::for_analysis(collection.len() as u64);
     let done = |spans| bar.add(spans);
-    let partial = analysis::analyse(&frame, &facts, &settings.analysis(), &done, interrupt::flag());
+    let Analysis { results: partial, trace_ids } =
+        analysis::analyse(&collection, &facts, &settings.analysis(), &done, interrupt::flag());
+    drop(collection);
     bar.finish();
     phases.end("analyse");
 
     let summary = summary_of(&partial, &facts, &inputs, end_before_start, settings, left_out);
-    let results = Results::rank(partial, settings, &frame, &facts)?;
+    let results = Results::rank(partial, settings, &trace_ids, &facts)?;
     phases.end("rank");
 
     if let Some(directory) = &args.output {
@@ -96,14 +98,14 @@ struct Results {
 }
 
 impl Results {
-    fn rank(partial: Partial, settings: &Settings, frame: &Frame, facts: &Facts) -> anyhow::Result<Self> {
+    fn rank(partial: Partial, settings: &Settings, trace_ids: &[TraceId], facts: &Facts) -> anyhow::Result<Self> {
         let mut tables = Vec::new();
         let mut fails = false;
         let mut ranked: Vec<PatternTable> = Vec::new();
         let detectors = settings.detectors.all();
         for (detector, findings) in detectors.iter().zip(&partial.findings) {
             let description = detector.description();
-            ranked.push(pattern_table(description, findings, &partial.shared, &facts.symbols, &frame.trace_ids)?);
+            ranked.push(pattern_table(description, findings, &partial.shared, &facts.symbols, trace_ids)?);
             let is_watched = settings.fail_on.iter().any(|name| name == "any" || name == description.name);
             let counts = |row: usize| findings.impacts[row] >= settings.min_impact_ns && !findings.induced[row];
             fails |= is_watched && (0..findings.len()).any(counts);
@@ -114,7 +116,7 @@ impl Results {
             .zip(&ranked)
             .map(|((&detector, findings), ranked)| (detector, findings, ranked.pattern_ids.as_slice()))
             .collect();
-        let findings = findings_table(&with_ids, &facts.symbols, &frame.trace_ids);
+        let findings = findings_table(&with_ids, &facts.symbols, trace_ids);
         for (detector, ranked) in detectors.iter().zip(ranked) {
             let description = detector.description();
             let threshold = |name| detector.threshold(name).map(|value| (name, value));
@@ -124,12 +126,8 @@ impl Results {
             }
         }
         if settings.enabled.contains(&LATENCY_ATTRIBUTION.name) {
-            let table = attribution_table(
-                partial.attribution.finish(),
-                &facts.symbols,
-                &frame.trace_ids,
-                partial.shared.is_weighted,
-            )?;
+            let table =
+                attribution_table(partial.attribution.finish(), &facts.symbols, trace_ids, partial.shared.is_weighted)?;
             tables.push((Ran { description: &LATENCY_ATTRIBUTION, thresholds: Vec::new() }, table));
         }
         Ok(Self { tables, findings, fails })

@@ -74,8 +74,8 @@ pub fn run(args: &TraceArgs) -> anyhow::Result<Outcome> {
         let ReadFrames { builders, reports: inputs, .. } = ingest::read_frames(&args.input.inputs, &options, &bar);
         bar.finish();
         let all_read = say_input_problems(&inputs, args.analysis.verbose);
-        let frame = trace::group(builders);
-        let facts = trace::derive(&frame, &settings.uncounted_calls);
+        let (vocabulary, frame) = trace::group(builders);
+        let facts = trace::derive(&vocabulary, &settings.uncounted_calls);
         (frame, facts, all_read)
     });
     let Ok(index) = frame.trace_ids.binary_search(&trace_id) else {

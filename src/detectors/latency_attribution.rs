@@ -173,6 +173,14 @@ impl Attribution {
         self.scratch = scratch;
     }
 
+    /// Gives every trace the number that `renumber` says.
+    pub fn renumber_traces(&mut self, renumber: impl Fn(u32) -> u32) {
+        for (_, trace, _) in self.entry_times.iter_mut().chain(&mut self.row_times) {
+            *trace = renumber(*trace);
+        }
+        self.adjusted_counts = self.adjusted_counts.drain().map(|(trace, count)| (renumber(trace), count)).collect();
+    }
+
     /// Takes in what was booked for other traces.
     pub fn merge(&mut self, other: Self) {
         self.adjusted_counts.extend(other.adjusted_counts);

@@ -9,6 +9,7 @@ use std::hash::BuildHasher;
 use foldhash::fast::FixedState;
 
 use super::ids::{SignatureId, SpanId, Symbol, TraceId};
+use super::partitions::{CollectedSpan, Partitions};
 use super::record::{Origin, SkipReason, SpanKind, SpanRecord, SpanSink, StatusCode, UNKNOWN_SERVICE};
 use super::sampling::count_of_attribute;
 use super::schema::{ATTRIBUTE_COUNT, Attribute, attribute_of_key};
@@ -43,20 +44,47 @@ impl Skipped {
     }
 }
 
-/// Span columns under construction. A row is one span.
+/// Collects spans, and the strings and signatures that they are made of.
 #[derive(Debug, Default)]
 pub struct FrameBuilder {
-    pub(crate) trace_ids: Vec<TraceId>,
-    pub(crate) span_ids: Vec<SpanId>,
-    pub(crate) parent_span_ids: Vec<SpanId>,
-    pub(crate) starts: Vec<i64>,
-    pub(crate) durations: Vec<i64>,
-    pub(crate) signatures_of_rows: Vec<SignatureId>,
-    pub(crate) arguments: Vec<u64>,
+    pub(crate) spans: Partitions,
     pub(crate) symbols: Symbols,
     pub(crate) signatures: Signatures,
     pub(crate) skipped: Skipped,
     pub(crate) end_before_start: u64,
+    pub(crate) resolution: Resolution,
+}
+
+/// How fine the start times are.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Resolution {
+    has_parts_of_ms: bool,
+    has_parts_of_us: bool,
+}
+
+impl Resolution {
+    fn see(&mut self, start: i64) {
+        if !self.has_parts_of_us {
+            self.has_parts_of_us = start % 1_000 != 0;
+            self.has_parts_of_ms |= start % 1_000_000 != 0;
+        }
+    }
+
+    /// The finer of the two.
+    pub(crate) fn merge(&mut self, other: Self) {
+        self.has_parts_of_ms |= other.has_parts_of_ms;
+        self.has_parts_of_us |= other.has_parts_of_us;
+    }
+
+    /// How far apart times may lie by rounding alone, in ns: a millisecond or a microsecond if all start times are whole
+    /// ones (Jaeger and Zipkin record microseconds, some stores milliseconds), else nothing.
+    pub(crate) fn tolerance_ns(self) -> i64 {
+        match (self.has_parts_of_ms, self.has_parts_of_us) {
+            (_, true) => 0,
+            (true, false) => 1_000,
+            (false, false) => 1_000_000,
+        }
+    }
 }
 
 /// Ids, times and the rest of a span that is not in its signature.
@@ -77,12 +105,12 @@ pub struct SpanRow {
 impl FrameBuilder {
     /// Number of spans taken.
     pub fn len(&self) -> usize {
-        self.span_ids.len()
+        self.spans.len()
     }
 
     /// Whether no span was taken.
     pub fn is_empty(&self) -> bool {
-        self.span_ids.is_empty()
+        self.spans.is_empty()
     }
 
     /// Number of spans whose end lies before their start; they count as having no length.
@@ -97,20 +125,12 @@ impl FrameBuilder {
 
     /// Drops the spans whose traces are not wanted; the answer is how many.
     pub(crate) fn retain_traces(&mut self, is_wanted: impl Fn(TraceId) -> bool) -> u64 {
-        let keep: Vec<bool> = self.trace_ids.iter().map(|&trace_id| is_wanted(trace_id)).collect();
-        fn filter<T: Copy>(column: &mut Vec<T>, keep: &[bool]) {
-            let mut rows = keep.iter();
-            column.retain(|_| rows.next() == Some(&true));
-        }
-        filter(&mut self.trace_ids, &keep);
-        filter(&mut self.span_ids, &keep);
-        filter(&mut self.parent_span_ids, &keep);
-        filter(&mut self.starts, &keep);
-        filter(&mut self.durations, &keep);
-        filter(&mut self.signatures_of_rows, &keep);
-        filter(&mut self.arguments, &keep);
-        self.signatures.keep_only(&mut self.signatures_of_rows);
-        (keep.len() - self.trace_ids.len()) as u64
+        let before = self.spans.len();
+        self.spans.retain(|span| is_wanted(span.trace_id));
+        self.signatures.keep_only(self.spans.iter_mut().map(|span| &mut span.signature));
+        self.resolution = Resolution::default();
+        self.spans.iter().for_each(|span| self.resolution.see(span.start));
+        (before - self.spans.len()) as u64
     }
 
     /// What was left out so far.
@@ -175,14 +195,17 @@ impl FrameBuilder {
         if row.duration_ns < 0 {
             self.end_before_start += 1;
         }
-        self.trace_ids.push(row.trace_id);
-        self.span_ids.push(row.span_id);
-        let own = row.parent_span_id == row.span_id;
-        self.parent_span_ids.push(if own { SpanId::NONE } else { row.parent_span_id });
-        self.starts.push(start);
-        self.durations.push(row.duration_ns.clamp(0, i64::MAX - start));
-        self.signatures_of_rows.push(signature);
-        self.arguments.push(arguments);
+        self.resolution.see(start);
+        let is_own_parent = row.parent_span_id == row.span_id;
+        self.spans.push(CollectedSpan {
+            trace_id: row.trace_id,
+            span_id: row.span_id,
+            parent_span_id: if is_own_parent { SpanId::NONE } else { row.parent_span_id },
+            start,
+            duration: row.duration_ns.clamp(0, i64::MAX - start),
+            arguments,
+            signature,
+        });
     }
 }
 

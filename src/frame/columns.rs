@@ -1,17 +1,25 @@
-//! The span columns of the whole input, in trace order.
+//! Span columns in trace order, and the vocabulary that they are written in.
 
 use super::ids::{SignatureId, SpanId, TraceId};
 use super::signatures::Signatures;
 use super::symbols::Symbols;
 
-/// Span columns, one row a span. The rows of a trace are contiguous (in no particular order), and traces stand in the
-/// order of their ids, so that nothing depends on the order of input.
-#[derive(Debug, Default)]
-pub struct Frame {
+/// What spans are made of: strings, and signatures made of those.
+#[derive(Clone, Debug, Default)]
+pub struct Vocabulary {
     /// The strings of the input.
     pub symbols: Symbols,
     /// The distinct signatures.
     pub signatures: Signatures,
+    /// How far apart times may lie by rounding alone, in ns: a millisecond or a microsecond if all start times of the input
+    /// are whole ones, else 0.
+    pub clock_tolerance_ns: i64,
+}
+
+/// Span columns, one row a span. The rows of a trace are contiguous (in no particular order), and traces stand in the
+/// order of their ids, so that nothing depends on the order of input.
+#[derive(Debug, Default)]
+pub struct Frame {
     /// Ids of the traces, ascending.
     pub trace_ids: Vec<TraceId>,
     /// Row where each trace begins; one more for the end of all.
@@ -58,6 +66,21 @@ impl Frame {
     /// Whether there is no span.
     pub fn is_empty(&self) -> bool {
         self.span_ids.is_empty()
+    }
+
+    /// Adds a trace after all others.
+    pub fn push_trace(&mut self, trace: TraceRows<'_>) {
+        if self.trace_starts.is_empty() {
+            self.trace_starts.push(0);
+        }
+        self.trace_ids.push(trace.trace_id);
+        self.span_ids.extend_from_slice(trace.span_ids);
+        self.parent_span_ids.extend_from_slice(trace.parent_span_ids);
+        self.starts.extend_from_slice(trace.starts);
+        self.durations.extend_from_slice(trace.durations);
+        self.signatures_of_rows.extend_from_slice(trace.signatures);
+        self.arguments.extend_from_slice(trace.arguments);
+        self.trace_starts.push(self.span_ids.len());
     }
 
     /// Number of traces.

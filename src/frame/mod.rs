@@ -7,6 +7,7 @@ mod builder;
 mod canonical;
 mod columns;
 mod ids;
+mod partitions;
 mod record;
 mod sampling;
 mod schema;
@@ -14,11 +15,13 @@ mod signatures;
 mod symbols;
 mod templates;
 
+pub(crate) use builder::Resolution;
 pub use builder::{AttributeSlots, FIRST_OFFSETS, FrameBuilder, Skipped, SpanRow, unusable};
 pub use canonical::CanonicalWriter;
 pub(crate) use canonical::{VERSION as CANONICAL_VERSION, VERSION_KEY as CANONICAL_VERSION_KEY};
-pub use columns::{Frame, TraceRows};
+pub use columns::{Frame, TraceRows, Vocabulary};
 pub use ids::{SignatureId, SpanId, Symbol, TraceId};
+pub use partitions::{CollectedSpan, PARTITIONS, Partition, Partitions, partition_of};
 pub use record::{
     Event, KeyValue, Link, Origin, REF_TYPE, SkipReason, SpanKind, SpanRecord, SpanSink, StatusCode, UNKNOWN_SERVICE,
     Value,

@@ -104,7 +104,7 @@ impl Signatures {
     }
 
     /// Forgets the signatures that `ids` do not name, and renumbers `ids`.
-    pub(crate) fn keep_only(&mut self, ids: &mut [SignatureId]) {
+    pub(crate) fn keep_only<'a>(&mut self, ids: impl Iterator<Item = &'a mut SignatureId>) {
         let mut kept = Self::default();
         let mut renumbered: Vec<Option<SignatureId>> = vec![None; self.len()];
         for id in ids {

@@ -137,7 +137,7 @@ fn read_wanted(mut read: Vec<(Frames<'_>, InputReport)>, selection: &Selection, 
 /// The traces that are wanted of all inputs, to read them with [`read_records`] afterwards.
 pub fn find_wanted_traces(paths: &[PathBuf], options: &ReadOptions, progress: &dyn Progress) -> TraceIds {
     let read = read_frames(paths, options, progress);
-    read.builders.iter().flat_map(|builder| builder.trace_ids.iter().copied()).collect()
+    read.builders.iter().flat_map(|builder| builder.spans.iter()).map(|span| span.trace_id).collect()
 }
 
 /// Reads all inputs one after the other into `sink`, nothing left out: the selection in `options` says nothing here.

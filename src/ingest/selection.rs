@@ -54,11 +54,9 @@ impl Selection {
     /// Adds the traces of the spans in `builder` that match to `wanted`.
     pub(super) fn collect(&self, builder: &FrameBuilder, wanted: &mut TraceIds) {
         let matching: Vec<bool> = builder.services_of_signatures().map(|service| self.has_service(service)).collect();
-        for (signature, (&start, &trace_id)) in
-            builder.signatures_of_rows.iter().zip(builder.starts.iter().zip(&builder.trace_ids))
-        {
-            if matching[signature.index()] && self.has_start(start) {
-                wanted.insert(trace_id);
+        for span in builder.spans.iter() {
+            if matching[span.signature.index()] && self.has_start(span.start) {
+                wanted.insert(span.trace_id);
             }
         }
     }

@@ -1,7 +1,7 @@
 //! What a span's signature alone tells, worked out once for each signature instead of once for each span.
 
 use crate::frame::{
-    Attribute, Frame, Signature, SpanKind, StatusCode, Symbol, Symbols, UNKNOWN_SERVICE, count_of_jaeger_sampler,
+    Attribute, Signature, SpanKind, StatusCode, Symbol, Symbols, UNKNOWN_SERVICE, Vocabulary, count_of_jaeger_sampler,
     name_template,
 };
 
@@ -91,14 +91,15 @@ pub struct Facts {
 /// What stands for several services in one row.
 pub const ANY_SERVICE: &str = "*";
 
-/// Works out the facts of all signatures of `frame`.
-pub fn derive(frame: &Frame, uncounted: &UncountedCalls) -> Facts {
-    let mut symbols = frame.symbols.clone();
-    let signatures: Vec<Signature> =
-        (0..frame.signatures.len() as u32).map(|id| frame.signatures.resolve(crate::frame::SignatureId(id))).collect();
+/// Works out the facts of all signatures.
+pub fn derive(vocabulary: &Vocabulary, uncounted: &UncountedCalls) -> Facts {
+    let mut symbols = vocabulary.symbols.clone();
+    let signatures: Vec<Signature> = (0..vocabulary.signatures.len() as u32)
+        .map(|id| vocabulary.signatures.resolve(crate::frame::SignatureId(id)))
+        .collect();
     let mut services = Services::new();
     for signature in &signatures {
-        let name = frame.symbols.resolve(signature.service);
+        let name = vocabulary.symbols.resolve(signature.service);
         let same = services.entry(name.to_ascii_lowercase()).or_default();
         if same.iter().all(|(known, _)| known != name) {
             same.push((name.to_owned(), signature.service));
@@ -108,7 +109,7 @@ pub fn derive(frame: &Frame, uncounted: &UncountedCalls) -> Facts {
     let service_count = services.values().map(Vec::len).sum();
     let mut by_signature: Vec<SpanFacts> = signatures
         .iter()
-        .map(|signature| facts_of(signature, &frame.symbols, &mut symbols, &services, uncounted))
+        .map(|signature| facts_of(signature, &vocabulary.symbols, &mut symbols, &services, uncounted))
         .collect();
     symbols.intern(UNKNOWN_SERVICE);
     symbols.intern(ANY_SERVICE);
@@ -144,26 +145,17 @@ pub fn derive(frame: &Frame, uncounted: &UncountedCalls) -> Facts {
     }
     let unknown_service = symbols.get(UNKNOWN_SERVICE).unwrap_or_default();
     let any_service = symbols.get(ANY_SERVICE).unwrap_or_default();
-    let clock_tolerance_ns = clock_tolerance(&frame.starts);
     let has_adjusted_counts =
         by_signature.iter().any(|facts| facts.adjusted_count.or(facts.trace_adjusted_count).is_some());
     Facts {
         by_signature,
         symbols,
         service_count,
-        clock_tolerance_ns,
+        clock_tolerance_ns: vocabulary.clock_tolerance_ns,
         has_adjusted_counts,
         unknown_service,
         any_service,
     }
-}
-
-/// How far apart times may lie by rounding alone, in ns: a millisecond or a microsecond if all start times are whole ones
-/// (Jaeger and Zipkin record microseconds, some stores milliseconds), else nothing.
-fn clock_tolerance(starts: &[i64]) -> i64 {
-    const COARSE: [i64; 2] = [1_000_000, 1_000];
-    let resolution = COARSE.into_iter().find(|resolution| starts.iter().all(|start| start % resolution == 0));
-    resolution.unwrap_or(0)
 }
 
 fn facts_of(

@@ -1,96 +1,180 @@
-//! Grouping by trace: columns in order of arrival become columns in trace order.
+//! Grouping by trace: spans in order of arrival become columns in trace order.
 //!
-//! Trace ids are hashed to dense numbers once, the numbers are put in the order of the ids, and every column is moved by
-//! a counting sort: linear in the spans, and no trace is ever looked up again.
+//! Spans were parted by a hash of their trace id when they were read. Within a partition, which fits the processor's
+//! cache, trace ids are hashed to dense numbers once, the numbers are put in the order of the ids, and every column is
+//! filled by a counting sort: linear in the spans, and no trace is ever looked up again.
+
+use std::sync::Arc;
 
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
-use crate::frame::{Frame, FrameBuilder, SignatureId, Signatures, Symbols, TraceId};
+use crate::frame::{
+    CollectedSpan, Frame, FrameBuilder, PARTITIONS, Partition, Resolution, SignatureId, SpanId, TraceId, Vocabulary,
+};
 
-/// Joins what several decoders read.
-pub fn group(builders: Vec<FrameBuilder>) -> Frame {
-    let mut symbols = Symbols::default();
-    let mut signatures = Signatures::default();
-    let renumbered: Vec<Vec<SignatureId>> = builders
-        .iter()
-        .map(|builder| {
-            let symbol_map = symbols.absorb(&builder.symbols);
-            signatures.absorb(&builder.signatures, &symbol_map)
-        })
-        .collect();
+/// What several decoders collected, with one vocabulary, still in partitions.
+#[derive(Debug, Default)]
+pub struct Collection {
+    /// What the spans are made of.
+    pub vocabulary: Vocabulary,
+    parts: Vec<Vec<Piece>>,
+    len: usize,
+}
 
-    let (trace_ids, trace_of_row) = number_traces(&builders);
-    let mut trace_starts = vec![0usize; trace_ids.len() + 1];
-    for &trace in &trace_of_row {
-        trace_starts[trace as usize + 1] += 1;
+/// The spans of a partition that one decoder collected.
+#[derive(Debug)]
+struct Piece {
+    spans: Partition,
+    /// The signatures by their numbers in the decoder's own count.
+    signatures: Arc<Vec<SignatureId>>,
+}
+
+impl Collection {
+    /// Joins what several decoders collected. Only vocabularies are looked at; spans stay where they are.
+    pub fn of(builders: Vec<FrameBuilder>) -> Self {
+        let mut vocabulary = Vocabulary::default();
+        let mut resolution = Resolution::default();
+        let mut parts: Vec<Vec<Piece>> = Vec::new();
+        parts.resize_with(PARTITIONS, Vec::new);
+        let mut len = 0;
+        for mut builder in builders {
+            let symbols = vocabulary.symbols.absorb(&builder.symbols);
+            let signatures = Arc::new(vocabulary.signatures.absorb(&builder.signatures, &symbols));
+            resolution.merge(builder.resolution);
+            len += builder.len();
+            for (part, spans) in parts.iter_mut().zip(builder.spans.take()) {
+                if !spans.is_empty() {
+                    part.push(Piece { spans, signatures: Arc::clone(&signatures) });
+                }
+            }
+        }
+        vocabulary.clock_tolerance_ns = resolution.tolerance_ns();
+        Self { vocabulary, parts, len }
     }
-    for index in 1..trace_starts.len() {
-        trace_starts[index] += trace_starts[index - 1];
-    }
-    let mut next = trace_starts.clone();
-    let destinations: Vec<u32> = trace_of_row
-        .iter()
-        .map(|&trace| {
-            let destination = next[trace as usize];
-            next[trace as usize] += 1;
-            u32::try_from(destination).expect("fewer than 2^32 spans in memory")
-        })
-        .collect();
-    drop((trace_of_row, next));
 
-    let columns = |column: fn(&FrameBuilder) -> usize| builders.iter().map(column).sum::<usize>();
-    debug_assert_eq!(columns(|builder| builder.span_ids.len()), destinations.len());
-    Frame {
-        trace_ids,
-        trace_starts,
-        span_ids: scatter(&destinations, builders.iter().flat_map(|builder| builder.span_ids.iter().copied())),
-        parent_span_ids: scatter(
-            &destinations,
-            builders.iter().flat_map(|builder| builder.parent_span_ids.iter().copied()),
-        ),
-        starts: scatter(&destinations, builders.iter().flat_map(|builder| builder.starts.iter().copied())),
-        durations: scatter(&destinations, builders.iter().flat_map(|builder| builder.durations.iter().copied())),
-        signatures_of_rows: scatter(
-            &destinations,
-            builders.iter().zip(&renumbered).flat_map(|(builder, renumbered)| {
-                builder.signatures_of_rows.iter().map(|signature| renumbered[signature.index()])
-            }),
-        ),
-        arguments: scatter(&destinations, builders.iter().flat_map(|builder| builder.arguments.iter().copied())),
-        symbols,
-        signatures,
+    /// Number of spans.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there is no span.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Number of partitions.
+    pub fn part_count(&self) -> usize {
+        self.parts.len()
+    }
+
+    /// Fills `grouping` with the traces of partition number `part`.
+    pub fn group(&self, part: usize, grouping: &mut Grouping) {
+        let spans = || {
+            self.parts[part].iter().flat_map(|piece| {
+                let signature = |span: &CollectedSpan| piece.signatures[span.signature.index()];
+                piece.spans.pieces().flatten().map(move |span| (span, signature(span)))
+            })
+        };
+        grouping.number_traces(spans().map(|(span, _)| span.trace_id));
+        grouping.fill(spans());
     }
 }
 
-/// The distinct trace ids, ascending, and for each row in order of arrival the place of its trace among them.
-fn number_traces(builders: &[FrameBuilder]) -> (Vec<TraceId>, Vec<u32>) {
-    let mut numbers: HashMap<TraceId, u32, FixedState> = HashMap::default();
-    let mut arrived: Vec<TraceId> = Vec::new();
-    let mut trace_of_row: Vec<u32> = Vec::with_capacity(builders.iter().map(FrameBuilder::len).sum());
-    for &trace_id in builders.iter().flat_map(|builder| &builder.trace_ids) {
-        let number = *numbers.entry(trace_id).or_insert_with(|| {
-            arrived.push(trace_id);
-            arrived.len() as u32 - 1
-        });
-        trace_of_row.push(number);
+/// Joins what several decoders collected into columns of all traces.
+pub fn group(builders: Vec<FrameBuilder>) -> (Vocabulary, Frame) {
+    let collection = Collection::of(builders);
+    let parts: Vec<Frame> = (0..collection.part_count())
+        .map(|part| {
+            let mut grouping = Grouping::default();
+            collection.group(part, &mut grouping);
+            grouping.traces
+        })
+        .collect();
+    let mut order: Vec<(TraceId, usize, usize)> = Vec::new();
+    for (part, traces) in parts.iter().enumerate() {
+        order.extend(traces.trace_ids.iter().enumerate().map(|(index, &trace_id)| (trace_id, part, index)));
     }
-    let mut order: Vec<u32> = (0..arrived.len() as u32).collect();
-    order.sort_unstable_by_key(|&number| arrived[number as usize]);
-    let mut rank = vec![0u32; arrived.len()];
-    for (place, &number) in (0u32..).zip(&order) {
-        rank[number as usize] = place;
+    order.sort_unstable();
+    let mut all = Frame { trace_starts: vec![0], ..Frame::default() };
+    for (_, part, index) in order {
+        all.push_trace(parts[part].trace(index));
     }
-    for number in &mut trace_of_row {
-        *number = rank[*number as usize];
-    }
-    (order.iter().map(|&number| arrived[number as usize]).collect(), trace_of_row)
+    (collection.vocabulary, all)
 }
 
-fn scatter<T: Copy + Default>(destinations: &[u32], values: impl Iterator<Item = T>) -> Vec<T> {
-    let mut column = vec![T::default(); destinations.len()];
-    for (&destination, value) in destinations.iter().zip(values) {
-        column[destination as usize] = value;
+/// The traces of one partition. Reused from partition to partition, so that its buffers are allocated once.
+#[derive(Debug, Default)]
+pub struct Grouping {
+    /// The traces.
+    pub traces: Frame,
+    numbers: HashMap<TraceId, u32, FixedState>,
+    arrived: Vec<TraceId>,
+    trace_of_row: Vec<u32>,
+    order: Vec<u32>,
+    next: Vec<usize>,
+}
+
+impl Grouping {
+    /// Numbers traces in the order of their arrival, and puts those numbers in the order of the ids.
+    fn number_traces(&mut self, trace_ids: impl Iterator<Item = TraceId>) {
+        self.numbers.clear();
+        self.arrived.clear();
+        self.trace_of_row.clear();
+        for trace_id in trace_ids {
+            let number = *self.numbers.entry(trace_id).or_insert_with(|| {
+                self.arrived.push(trace_id);
+                self.arrived.len() as u32 - 1
+            });
+            self.trace_of_row.push(number);
+        }
+        self.order.clear();
+        self.order.extend(0..self.arrived.len() as u32);
+        self.order.sort_unstable_by_key(|&number| self.arrived[number as usize]);
     }
-    column
+
+    fn fill<'a>(&mut self, spans: impl Iterator<Item = (&'a CollectedSpan, SignatureId)>) {
+        let Frame {
+            trace_ids,
+            trace_starts,
+            span_ids,
+            parent_span_ids,
+            starts,
+            durations,
+            signatures_of_rows,
+            arguments,
+        } = &mut self.traces;
+        let mut counts = vec![0usize; self.arrived.len()];
+        for &trace in &self.trace_of_row {
+            counts[trace as usize] += 1;
+        }
+        trace_ids.clear();
+        trace_starts.clear();
+        self.next.clear();
+        self.next.resize(self.arrived.len(), 0);
+        let mut start = 0;
+        for &number in &self.order {
+            trace_ids.push(self.arrived[number as usize]);
+            trace_starts.push(start);
+            self.next[number as usize] = start;
+            start += counts[number as usize];
+        }
+        trace_starts.push(start);
+        span_ids.resize(start, SpanId::NONE);
+        parent_span_ids.resize(start, SpanId::NONE);
+        starts.resize(start, 0);
+        durations.resize(start, 0);
+        signatures_of_rows.resize(start, SignatureId(0));
+        arguments.resize(start, 0);
+        for (&trace, (span, signature)) in self.trace_of_row.iter().zip(spans) {
+            let row = self.next[trace as usize];
+            self.next[trace as usize] += 1;
+            span_ids[row] = span.span_id;
+            parent_span_ids[row] = span.parent_span_id;
+            starts[row] = span.start;
+            durations[row] = span.duration;
+            signatures_of_rows[row] = signature;
+            arguments[row] = span.arguments;
+        }
+    }
 }

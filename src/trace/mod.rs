@@ -21,7 +21,7 @@ pub use calls::{Call, Calls, NO_CALL};
 pub use critical_path::{CriticalPaths, OverlapTolerance, Section};
 pub use error_class::{ErrorClass, RpcStatus, classify};
 pub use facts::{ANY_SERVICE, Facts, SpanFacts, derive};
-pub use group::group;
+pub use group::{Collection, Grouping, group};
 pub use target::{Target, TargetKind};
 pub use tree::{NO_ROW, PathRoot, RootReason, Row, Tree, TreeCounts};
 pub use uncounted::UncountedCalls;

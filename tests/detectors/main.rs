@@ -18,7 +18,7 @@ use tracescan::detectors::{Detectors, catalog};
 use tracescan::frame::{
     FrameBuilder, KeyValue, Origin, SpanId, SpanKind, SpanRecord, SpanSink, StatusCode, TraceId, Value,
 };
-use tracescan::trace::{Facts, OverlapTolerance, UncountedCalls, derive, group};
+use tracescan::trace::{Collection, Facts, OverlapTolerance, UncountedCalls, derive};
 
 struct Line {
     depth: usize,
@@ -135,14 +135,14 @@ fn analysed(text: &str) -> (Partial, Facts) {
     for root in parse(text) {
         emit(&root, SpanId::NONE, 0.0, &mut 0, &mut builder);
     }
-    let frame = group(vec![builder]);
-    let facts = derive(&frame, &UncountedCalls::default());
+    let collection = Collection::of(vec![builder]);
+    let facts = derive(&collection.vocabulary, &UncountedCalls::default());
     let settings = AnalysisSettings {
         detectors: Detectors::default(),
         enabled: catalog().iter().map(|description| description.name).collect(),
         overlap_tolerance: OverlapTolerance { millionths: 10_000 },
     };
-    (analyse(&frame, &facts, &settings, &|_| {}, &AtomicBool::new(false)), facts)
+    (analyse(&collection, &facts, &settings, &|_| {}, &AtomicBool::new(false)).results, facts)
 }
 
 /// The findings of a detector as lines of the same form as expectations.

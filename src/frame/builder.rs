@@ -138,7 +138,7 @@ impl FrameBuilder {
         &self.skipped
     }
 
-    /// Works out the signature and arguments of a span from its parts. `fill` puts the attributes.
+    /// Works out the signature of a span from its parts, and what its arguments are. `fill` puts the attributes.
     pub fn signature(
         &mut self,
         service: &str,
@@ -146,7 +146,7 @@ impl FrameBuilder {
         kind: SpanKind,
         status: StatusCode,
         fill: impl FnOnce(&mut AttributeSlots<'_>),
-    ) -> (SignatureId, u64) {
+    ) -> WorkedOut {
         let service = self.symbols.intern(if service.is_empty() { UNKNOWN_SERVICE } else { service });
         let name = self.symbols.intern(name);
         let mut slots = AttributeSlots {
@@ -176,13 +176,14 @@ impl FrameBuilder {
         let has_query = !attributes[Attribute::DbQueryText as usize].is_empty();
         let method = self.symbols.resolve(attributes[Attribute::HttpMethod as usize]);
         let arguments = if has_query {
-            query_hash
+            ArgumentsIn::Query
         } else if method.eq_ignore_ascii_case("GET") || method.eq_ignore_ascii_case("HEAD") {
-            url_hash
+            ArgumentsIn::Url
         } else {
-            0
+            ArgumentsIn::Nothing
         };
-        (self.signatures.intern(&Signature { service, name, kind, status, attributes }), arguments)
+        let signature = self.signatures.intern(&Signature { service, name, kind, status, attributes });
+        WorkedOut { signature, arguments, url_hash, query_hash }
     }
 
     /// Adds a span, or counts why it cannot be taken. `offset` is where it stands in its input.
@@ -224,25 +225,24 @@ pub fn unusable(trace_id: TraceId, span_id: SpanId, start_unix_nano: u64) -> Opt
 
 impl SpanSink for FrameBuilder {
     fn span(&mut self, origin: &Origin<'_>, span: &SpanRecord<'_>, offset: u64) {
-        let (signature, arguments) =
-            self.signature(&origin.service_name(), &span.name, span.kind, span.status, |slots| {
-                if let Some(count) = span.adjusted_count_of_trace_state() {
-                    slots.put_trace_state_count(count);
+        let worked_out = self.signature(&origin.service_name(), &span.name, span.kind, span.status, |slots| {
+            if let Some(count) = span.adjusted_count_of_trace_state() {
+                slots.put_trace_state_count(count);
+            }
+            if let Some(ref_type) = span.ref_type_of_parent_link() {
+                slots.put(Attribute::RefType, 0, &ref_type);
+            }
+            for attribute in &span.attributes {
+                if let Some((known, rank)) = attribute_of_key(&attribute.key) {
+                    slots.put(known, rank, &attribute.value.to_text());
                 }
-                if let Some(ref_type) = span.ref_type_of_parent_link() {
-                    slots.put(Attribute::RefType, 0, &ref_type);
+            }
+            for event in span.events.iter().filter(|event| event.name == "exception") {
+                for attribute in event.attributes.iter().filter(|attribute| attribute.key == "exception.type") {
+                    slots.put(Attribute::ExceptionType, 1, &attribute.value.to_text());
                 }
-                for attribute in &span.attributes {
-                    if let Some((known, rank)) = attribute_of_key(&attribute.key) {
-                        slots.put(known, rank, &attribute.value.to_text());
-                    }
-                }
-                for event in span.events.iter().filter(|event| event.name == "exception") {
-                    for attribute in event.attributes.iter().filter(|attribute| attribute.key == "exception.type") {
-                        slots.put(Attribute::ExceptionType, 1, &attribute.value.to_text());
-                    }
-                }
-            });
+            }
+        });
         let duration_ns = span.end_unix_nano.wrapping_sub(span.start_unix_nano) as i64;
         let row = SpanRow {
             trace_id: span.trace_id,
@@ -251,12 +251,71 @@ impl SpanSink for FrameBuilder {
             start_unix_nano: span.start_unix_nano,
             duration_ns,
         };
-        self.push_row(row, signature, arguments, offset);
+        let arguments = worked_out.arguments.pick(worked_out.url_hash, worked_out.query_hash);
+        self.push_row(row, worked_out.signature, arguments, offset);
     }
 
     fn skip(&mut self, reason: SkipReason, offset: u64) {
         self.skipped.add(reason, offset);
     }
+}
+
+/// A signature, and what else was said of the span.
+#[derive(Clone, Copy, Debug)]
+pub struct WorkedOut {
+    /// The signature.
+    pub signature: SignatureId,
+    /// What its arguments are.
+    pub arguments: ArgumentsIn,
+    url_hash: u64,
+    query_hash: u64,
+}
+
+/// What the arguments of a span are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ArgumentsIn {
+    /// They are not recorded.
+    Nothing,
+    /// The full URL.
+    Url,
+    /// The query text.
+    Query,
+}
+
+impl ArgumentsIn {
+    /// The hash that stands for them; 0 where they are not known.
+    pub fn pick(self, url_hash: u64, query_hash: u64) -> u64 {
+        match self {
+            Self::Nothing => 0,
+            Self::Url => url_hash,
+            Self::Query => query_hash,
+        }
+    }
+}
+
+/// Parts the host of a normalised URL from its path. No host has one.
+const END_OF_HOST: char = '\n';
+
+/// Fills `normal` with what is kept of an attribute's value: of URLs, paths and query texts, which are too many to be kept,
+/// host and template. The answer is the hash of a URL, or of a query text that says its arguments, and 0 for others.
+pub fn normalise(attribute: Attribute, value: &str, normal: &mut String) -> u64 {
+    normal.clear();
+    match attribute {
+        Attribute::UrlFull => {
+            normal.push_str(url_host(value).unwrap_or_default());
+            normal.push(END_OF_HOST);
+            normal.push_str(&path_template(value));
+            return nonzero_hash(value);
+        }
+        Attribute::UrlPath => normal.push_str(&path_template(value)),
+        Attribute::DbQueryText => {
+            normal.push_str(&query_template(value));
+            return if has_placeholder(value) { 0 } else { nonzero_hash(value) };
+        }
+        Attribute::DbConnectionString => normal.push_str(url_host(value).unwrap_or_default()),
+        _ => normal.push_str(value),
+    }
+    0
 }
 
 /// Where the attributes of one span are put before they become a signature.
@@ -276,8 +335,23 @@ impl AttributeSlots<'_> {
         if value.is_empty() || rank > self.ranks[attribute as usize] {
             return;
         }
+        let mut normal = String::new();
+        let hash = normalise(attribute, value, &mut normal);
+        self.put_normal(attribute, rank, &normal);
+        match attribute {
+            Attribute::UrlFull => self.url_hash = hash,
+            Attribute::DbQueryText => self.query_hash = hash,
+            _ => {}
+        }
+    }
+
+    /// Puts a value that was made by [`normalise`], without its hash.
+    pub fn put_normal(&mut self, attribute: Attribute, rank: u8, normal: &str) {
+        if normal.is_empty() || rank > self.ranks[attribute as usize] {
+            return;
+        }
         if attribute == Attribute::AdjustedCount {
-            if let Some(count) = count_of_attribute(rank, value) {
+            if let Some(count) = count_of_attribute(rank, normal) {
                 self.put_adjusted_count(rank, count);
             }
             return;
@@ -285,22 +359,14 @@ impl AttributeSlots<'_> {
         self.ranks[attribute as usize] = rank;
         match attribute {
             Attribute::UrlFull => {
-                self.url_hash = nonzero_hash(value);
-                self.derive(Attribute::UrlHost, url_host(value).unwrap_or_default());
+                let (host, path) = normal.split_once(END_OF_HOST).unwrap_or(("", normal));
+                self.derive(Attribute::UrlHost, host);
                 if self.ranks[Attribute::UrlPath as usize] == u8::MAX {
-                    self.derive(Attribute::UrlPath, &path_template(value));
+                    self.derive(Attribute::UrlPath, path);
                 }
             }
-            Attribute::UrlPath => self.derive(Attribute::UrlPath, &path_template(value)),
-            Attribute::DbQueryText => {
-                self.query_hash = if has_placeholder(value) { 0 } else { nonzero_hash(value) };
-                self.derive(Attribute::DbQueryText, &query_template(value));
-            }
-            Attribute::DbConnectionString => {
-                self.derive(Attribute::DbConnectionString, url_host(value).unwrap_or_default());
-            }
-            Attribute::ErrorFlag => self.error = value == "true",
-            _ => self.derive(attribute, value),
+            Attribute::ErrorFlag => self.error = normal == "true",
+            _ => self.derive(attribute, normal),
         }
     }
 

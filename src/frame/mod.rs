@@ -16,7 +16,9 @@ mod symbols;
 mod templates;
 
 pub(crate) use builder::Resolution;
-pub use builder::{AttributeSlots, FIRST_OFFSETS, FrameBuilder, Skipped, SpanRow, unusable};
+pub use builder::{
+    ArgumentsIn, AttributeSlots, FIRST_OFFSETS, FrameBuilder, Skipped, SpanRow, WorkedOut, normalise, unusable,
+};
 pub use canonical::CanonicalWriter;
 pub(crate) use canonical::{VERSION as CANONICAL_VERSION, VERSION_KEY as CANONICAL_VERSION_KEY};
 pub use columns::{Frame, TraceRows, Vocabulary};

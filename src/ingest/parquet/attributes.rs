@@ -8,11 +8,16 @@ use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{DataType, Int32Type};
 
 use super::cells::{attributes_at, text_at};
-use super::codes::{ABSENT, TextCodes};
+use super::codes::{ABSENT, NormalCodes, TextCodes};
+use super::fingerprint::Fingerprint;
 use crate::frame::{Attribute, attribute_of_key};
 
 /// JSON texts hold all attributes of a span at once, so fewer are kept than of other texts.
 const MANY_JSON_TEXTS: usize = 1 << 14;
+
+/// The attributes of which only a normalised form is kept.
+pub(super) const NORMALISED: [Attribute; 4] =
+    [Attribute::UrlFull, Attribute::UrlPath, Attribute::DbQueryText, Attribute::DbConnectionString];
 
 /// What a key is wanted as, packed into the words of a row.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -41,6 +46,16 @@ impl Wanted {
         }
         let attribute = Attribute::ALL.get((self.0 & 0xff) as usize)?;
         Some((*attribute, (self.0 >> 8) as u8))
+    }
+
+    /// Whether it is `attribute` under any spelling.
+    fn is_attribute(self, attribute: Attribute) -> bool {
+        self.0 >= Self::FIRST_ATTRIBUTE && self.0 & 0xff == attribute as u32
+    }
+
+    /// Whether only a normalised form of its values is kept.
+    fn is_normalised(self) -> bool {
+        NORMALISED.iter().any(|&attribute| self.is_attribute(attribute))
     }
 
     fn of_span_key(key: &str) -> Self {
@@ -78,6 +93,18 @@ impl PairsOfRows {
         self.ends.push(self.pairs.len());
     }
 
+    /// Adds all pairs to the fingerprints of their rows, as those of source number `source`.
+    pub(super) fn add_to(&self, fingerprints: &mut [Fingerprint], source: u32) {
+        let mut start = 0;
+        for (fingerprint, &end) in fingerprints.iter_mut().zip(&self.ends) {
+            // Of a key that comes twice the last value counts, so the order is part of what is said.
+            for (place, pair) in (0u32..).zip(self.pairs[start..end].chunks_exact(2)) {
+                fingerprint.add(source, pair[0] ^ place << 20, pair[1]);
+            }
+            start = end;
+        }
+    }
+
     /// The pairs of row `row`, one after the other; none if the rows were not read.
     pub(super) fn row(&self, row: usize) -> &[u32] {
         if self.ends.is_empty() {
@@ -94,10 +121,12 @@ pub(super) struct AttributeColumn {
     want: fn(&str) -> Wanted,
     keys: Option<ArrayRef>,
     wanted_of_keys: Vec<Wanted>,
-    pairs_of_texts: Vec<Option<Vec<(Wanted, u32)>>>,
+    pairs_of_texts: Vec<Option<Vec<(Wanted, u32, u64)>>>,
     texts: TextCodes,
     codes: Vec<u32>,
     values: TextCodes,
+    /// The values of the attributes that are too many to be kept.
+    normal_values: Vec<(Attribute, NormalCodes)>,
 }
 
 impl AttributeColumn {
@@ -120,26 +149,45 @@ impl AttributeColumn {
             texts: TextCodes::default(),
             codes: Vec::new(),
             values: TextCodes::default(),
+            normal_values: NORMALISED.map(|attribute| (attribute, NormalCodes::new(attribute))).into(),
         }
     }
 
-    /// The text of a value with the code `code`.
-    pub(super) fn text(&self, code: u32) -> &str {
-        self.values.text(code)
+    /// What is kept of the value of `wanted` with the code `code`.
+    pub(super) fn text(&self, wanted: Wanted, code: u32) -> &str {
+        match self.normal_values.iter().find(|(attribute, _)| wanted.is_attribute(*attribute)) {
+            Some((_, normal)) => normal.text(code),
+            None => self.values.text(code),
+        }
     }
 
-    /// Fills `pairs` with the rows of `column`.
-    pub(super) fn read(&mut self, column: &ArrayRef, pairs: &mut PairsOfRows) {
+    /// The code of the value `text` of `wanted`, and the hash of its arguments.
+    fn code_of(&mut self, wanted: Wanted, text: &str) -> (u32, u64) {
+        match self.normal_values.iter_mut().find(|(attribute, _)| wanted.is_attribute(*attribute)) {
+            Some((_, normal)) => normal.code(text),
+            None => (self.values.code(text), 0),
+        }
+    }
+
+    /// Fills `pairs` with the rows of `column`, and tells each row that has arguments, whose they are, and their hash.
+    pub(super) fn read(
+        &mut self,
+        column: &ArrayRef,
+        pairs: &mut PairsOfRows,
+        tell: &mut dyn FnMut(usize, Wanted, u64),
+    ) {
         pairs.clear();
         match column.data_type() {
-            DataType::Map(_, _) => self.read_map(column, pairs),
-            DataType::Utf8 | DataType::Binary | DataType::Dictionary(_, _) => self.read_json(column, pairs),
+            DataType::Map(_, _) => self.read_map(column, pairs, tell),
+            DataType::Utf8 | DataType::Binary | DataType::Dictionary(_, _) => self.read_json(column, pairs, tell),
             _ => {
                 for row in 0..column.len() {
                     for attribute in attributes_at(column, row) {
                         let wanted = (self.want)(&attribute.key);
                         if wanted != Wanted::NOT {
-                            pairs.push(wanted, self.values.code(&attribute.value.to_text()));
+                            let (code, hash) = self.code_of(wanted, &attribute.value.to_text());
+                            pairs.push(wanted, code);
+                            tell(row, wanted, hash);
                         }
                     }
                     pairs.end_row();
@@ -148,7 +196,7 @@ impl AttributeColumn {
         }
     }
 
-    fn read_map(&mut self, column: &ArrayRef, pairs: &mut PairsOfRows) {
+    fn read_map(&mut self, column: &ArrayRef, pairs: &mut PairsOfRows, tell: &mut dyn FnMut(usize, Wanted, u64)) {
         let map = column.as_map();
         let (keys, entries) = (map.keys(), map.values());
         self.begin_keys(keys);
@@ -158,7 +206,14 @@ impl AttributeColumn {
             if map.is_valid(row) {
                 for entry in offsets[row] as usize..offsets[row + 1] as usize {
                     let wanted = self.wanted_at(keys, entry);
-                    if wanted != Wanted::NOT {
+                    if wanted == Wanted::NOT {
+                        continue;
+                    }
+                    if wanted.is_normalised() {
+                        let (code, hash) = self.code_of(wanted, &text_at(entries, entry));
+                        pairs.push(wanted, code);
+                        tell(row, wanted, hash);
+                    } else {
                         pairs.push(wanted, self.values.code_at(entries, entry));
                     }
                 }
@@ -190,22 +245,25 @@ impl AttributeColumn {
         }
     }
 
-    fn read_json(&mut self, column: &ArrayRef, pairs: &mut PairsOfRows) {
+    fn read_json(&mut self, column: &ArrayRef, pairs: &mut PairsOfRows, tell: &mut dyn FnMut(usize, Wanted, u64)) {
         let mut codes = std::mem::take(&mut self.codes);
         self.texts.read(column, &mut codes);
         self.pairs_of_texts.resize(self.texts.len(), None);
-        let (want, values) = (self.want, &mut self.values);
         for (row, &code) in codes.iter().enumerate() {
-            let of_text = self.pairs_of_texts[code as usize].get_or_insert_with(|| {
-                attributes_at(column, row)
-                    .iter()
-                    .map(|attribute| (attribute, want(&attribute.key)))
-                    .filter(|(_, wanted)| *wanted != Wanted::NOT)
-                    .map(|(attribute, wanted)| (wanted, values.code(&attribute.value.to_text())))
-                    .collect()
-            });
-            for &(wanted, value) in of_text.iter() {
+            if self.pairs_of_texts[code as usize].is_none() {
+                let mut of_text = Vec::new();
+                for attribute in attributes_at(column, row) {
+                    let wanted = (self.want)(&attribute.key);
+                    if wanted != Wanted::NOT {
+                        let (code, hash) = self.code_of(wanted, &attribute.value.to_text());
+                        of_text.push((wanted, code, hash));
+                    }
+                }
+                self.pairs_of_texts[code as usize] = Some(of_text);
+            }
+            for &(wanted, value, hash) in self.pairs_of_texts[code as usize].iter().flatten() {
                 pairs.push(wanted, value);
+                tell(row, wanted, hash);
             }
             pairs.end_row();
         }
@@ -214,6 +272,8 @@ impl AttributeColumn {
 
     /// Whether so many texts are kept that it is time to begin anew.
     pub(super) fn is_large(&self) -> bool {
-        self.texts.len() > MANY_JSON_TEXTS || self.values.is_large()
+        self.texts.len() > MANY_JSON_TEXTS
+            || self.values.is_large()
+            || self.normal_values.iter().any(|(_, normal)| normal.is_large())
     }
 }

@@ -4,13 +4,16 @@
 
 use std::sync::Arc;
 
+use std::hash::BuildHasher as _;
+
 use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Int32Type};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
 use super::cells::text_at;
-use crate::frame::{Symbol, Symbols};
+use crate::frame::{Attribute, Symbol, Symbols, normalise};
 
 /// The code of "no text": null and the empty text alike.
 pub(super) const ABSENT: u32 = 0;
@@ -53,12 +56,38 @@ impl TextCodes {
 
     /// Fills `codes` with one code a row.
     pub(super) fn read(&mut self, column: &ArrayRef, codes: &mut Vec<u32>) {
+        self.read_each(column, codes, |_, _| {});
+    }
+
+    /// The same, and tells each row that has a text, and its code.
+    pub(super) fn read_each(&mut self, column: &ArrayRef, codes: &mut Vec<u32>, mut tell: impl FnMut(usize, u32)) {
         codes.clear();
+        codes.resize(column.len(), ABSENT);
         self.begin(column);
-        if column.null_count() == column.len() {
-            codes.resize(column.len(), ABSENT);
+        let mut take = |row: usize, code: u32| {
+            codes[row] = code;
+            if code != ABSENT {
+                tell(row, code);
+            }
+        };
+        let valid = ValidRows::of(column);
+        if let Some(dictionary) = column.as_dictionary_opt::<Int32Type>() {
+            let (keys, texts) = (dictionary.keys().values(), dictionary.values());
+            valid.for_each(|row| take(row, self.code_of_key(keys[row], texts)));
         } else {
-            codes.extend((0..column.len()).map(|row| self.code_at(column, row)));
+            valid.for_each(|row| take(row, self.code_at(column, row)));
+        }
+    }
+
+    fn code_of_key(&mut self, key: i32, texts: &ArrayRef) -> u32 {
+        match self.codes_of_dictionary.get(key as usize) {
+            None => ABSENT,
+            Some(&UNSEEN) => {
+                let code = self.code(&text_at(texts, key as usize));
+                self.codes_of_dictionary[key as usize] = code;
+                code
+            }
+            Some(&code) => code,
         }
     }
 
@@ -90,18 +119,9 @@ impl TextCodes {
     }
 
     fn code_in_dictionary(&mut self, column: &ArrayRef, row: usize) -> u32 {
-        let Some(column) = column.as_dictionary_opt::<Int32Type>() else {
-            return ABSENT;
-        };
-        let key = column.keys().value(row) as usize;
-        match self.codes_of_dictionary.get(key) {
+        match column.as_dictionary_opt::<Int32Type>() {
+            Some(column) => self.code_of_key(column.keys().value(row), column.values()),
             None => ABSENT,
-            Some(&UNSEEN) => {
-                let code = self.code(&text_at(column.values(), key));
-                self.codes_of_dictionary[key] = code;
-                code
-            }
-            Some(&code) => code,
         }
     }
 
@@ -112,6 +132,116 @@ impl TextCodes {
         let code = self.code(&number.to_string());
         self.codes_of_numbers.insert(number, code);
         code
+    }
+}
+
+/// The rows of a column that have a value.
+pub(super) struct ValidRows<'a> {
+    nulls: Option<&'a NullBuffer>,
+    rows: usize,
+}
+
+impl<'a> ValidRows<'a> {
+    pub(super) fn of(column: &'a ArrayRef) -> Self {
+        Self { nulls: column.nulls(), rows: column.len() }
+    }
+
+    pub(super) fn for_each(self, take: impl FnMut(usize)) {
+        match self.nulls {
+            Some(nulls) => nulls.valid_indices().for_each(take),
+            None => (0..self.rows).for_each(take),
+        }
+    }
+}
+
+/// The same for a column whose values are too many to be kept: its codes are those of what is kept of them
+/// ([`normalise`]), and arguments are hashed.
+#[derive(Debug)]
+pub(super) struct NormalCodes {
+    attribute: Attribute,
+    codes: TextCodes,
+    dictionary: Option<ArrayRef>,
+    of_dictionary: Vec<Option<(u32, u64)>>,
+    /// Of query texts, which take long to normalise and often come again.
+    of_texts: HashMap<u64, (u32, u64), FixedState>,
+    normal: String,
+}
+
+impl NormalCodes {
+    pub(super) fn new(attribute: Attribute) -> Self {
+        Self {
+            attribute,
+            codes: TextCodes::default(),
+            dictionary: None,
+            of_dictionary: Vec::new(),
+            of_texts: HashMap::default(),
+            normal: String::new(),
+        }
+    }
+
+    /// The normalised text with the code `code`.
+    pub(super) fn text(&self, code: u32) -> &str {
+        self.codes.text(code)
+    }
+
+    /// Whether so many texts are kept that it is time to begin anew.
+    pub(super) fn is_large(&self) -> bool {
+        self.codes.is_large()
+    }
+
+    /// The code of what is kept of `text`, and the hash of its arguments.
+    pub(super) fn code(&mut self, text: &str) -> (u32, u64) {
+        if text.is_empty() {
+            return (ABSENT, 0);
+        }
+        if self.attribute != Attribute::DbQueryText {
+            let hash = normalise(self.attribute, text, &mut self.normal);
+            return (self.codes.code(&self.normal), hash);
+        }
+        let key = self.of_texts.hasher().hash_one(text);
+        if let Some(&known) = self.of_texts.get(&key) {
+            return known;
+        }
+        let hash = normalise(self.attribute, text, &mut self.normal);
+        let new = (self.codes.code(&self.normal), hash);
+        if self.of_texts.len() >= MANY_TEXTS {
+            self.of_texts.clear();
+        }
+        self.of_texts.insert(key, new);
+        new
+    }
+
+    /// Fills `codes` with one code a row, and tells each row that has a text, its code, and the hash of the arguments.
+    pub(super) fn read_each(&mut self, column: &ArrayRef, codes: &mut Vec<u32>, mut tell: impl FnMut(usize, u32, u64)) {
+        codes.clear();
+        codes.resize(column.len(), ABSENT);
+        let mut take = |row: usize, (code, hash): (u32, u64)| {
+            codes[row] = code;
+            if code != ABSENT {
+                tell(row, code, hash);
+            }
+        };
+        let valid = ValidRows::of(column);
+        if let Some(dictionary) = column.as_dictionary_opt::<Int32Type>() {
+            let (keys, texts) = (dictionary.keys().values(), dictionary.values());
+            if !self.dictionary.as_ref().is_some_and(|known| Arc::ptr_eq(known, texts)) {
+                self.of_dictionary.clear();
+                self.of_dictionary.resize(texts.len(), None);
+                self.dictionary = Some(Arc::clone(texts));
+            }
+            valid.for_each(|row| {
+                let key = keys[row] as usize;
+                let known = self.of_dictionary.get(key).copied().unwrap_or(Some((ABSENT, 0)));
+                let known = known.unwrap_or_else(|| {
+                    let new = self.code(&text_at(texts, key));
+                    self.of_dictionary[key] = Some(new);
+                    new
+                });
+                take(row, known);
+            });
+        } else {
+            valid.for_each(|row| take(row, self.code(&text_at(column, row))));
+        }
     }
 }
 

@@ -3,24 +3,23 @@
 //! Of each text column a batch brings codes; the codes of a row together are looked up in a table of those that came
 //! before, so that a signature is worked out once for each combination and a span costs a lookup.
 
-use std::hash::BuildHasher;
-
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use foldhash::fast::FixedState;
-use hashbrown::HashTable;
+use hashbrown::HashMap;
 use parquet::errors::ParquetError;
 
-use super::attributes::{AttributeColumn, PairsOfRows, Wanted};
-use super::codes::{ABSENT, TextCodes};
+use super::attributes::{AttributeColumn, NORMALISED, PairsOfRows, Wanted};
+use super::codes::{NormalCodes, TextCodes};
 use super::dialect::{Field, Place};
 use super::events::{EventColumns, LinkColumns};
+use super::fingerprint::Fingerprint;
 use super::guard::guarded;
 use super::ids::IdColumn;
 use super::table::{Batches, Table};
 use super::times::{length, read_times};
 use crate::frame::{
-    Attribute, FrameBuilder, SignatureId, SkipReason, SpanId, SpanKind, SpanRow, SpanSink, StatusCode, TraceId,
-    TraceStateSampling, UNKNOWN_SERVICE,
+    ArgumentsIn, Attribute, FrameBuilder, SignatureId, SkipReason, SpanId, SpanKind, SpanRow, SpanSink, StatusCode,
+    TraceId, TraceStateSampling, UNKNOWN_SERVICE,
 };
 use crate::ingest::{IngestError, TraceIds};
 
@@ -88,7 +87,7 @@ pub(super) fn has_trace(table: &Table, row_group: usize, wanted: &TraceIds) -> b
 struct TextColumn {
     says: Says,
     place: Place,
-    texts: TextCodes,
+    texts: Texts,
     codes: Vec<u32>,
 }
 
@@ -100,7 +99,6 @@ enum Says {
     Kind,
     Status,
     Attribute(Attribute, u8),
-    TraceState,
 }
 
 struct ColumnReader<'a> {
@@ -239,10 +237,6 @@ impl<'a> ColumnReader<'a> {
 /// The columns that make up a signature, and the signatures that came before.
 struct SignatureColumns {
     texts: Vec<TextColumn>,
-    /// The columns of the current batch that are not empty throughout.
-    active: Vec<u16>,
-    active_sets: Vec<Vec<u16>>,
-    active_set: u32,
     /// The attributes of spans; those of one span may be spread over several columns.
     attributes: Vec<AttributeSource>,
     /// Those of resources, for spans whose service has no column or nothing in it.
@@ -254,13 +248,24 @@ struct SignatureColumns {
     links: LinkPlaces,
     ref_types: TextCodes,
     ref_type_pairs: PairsOfRows,
-    known: KnownSignatures,
-    words: Vec<u32>,
+    /// Signatures by the fingerprints of the rows that they were worked out from.
+    known: HashMap<Fingerprint, (SignatureId, ArgumentsIn), FixedState>,
+    /// What the rows of the batch say, as far as signatures go.
+    fingerprints: Vec<Fingerprint>,
+    urls: Arguments,
+    queries: Arguments,
+}
+
+/// A column and the codes of its rows.
+struct CodedColumn {
+    place: Place,
+    codes: Vec<u32>,
 }
 
 /// What trace states say of sampling, each looked at once.
 struct TraceStates {
-    column: TextColumn,
+    column: CodedColumn,
+    texts: TextCodes,
     of_codes: Vec<Option<TraceStateSampling>>,
     /// The adjusted counts that occurred; a row's is named by its number here plus 1.
     counts: Vec<f64>,
@@ -268,11 +273,12 @@ struct TraceStates {
 
 impl TraceStates {
     fn new(place: Place) -> Self {
-        Self { column: TextColumn::new(Says::TraceState, place), of_codes: Vec::new(), counts: Vec::new() }
+        let column = CodedColumn { place, codes: Vec::new() };
+        Self { column, texts: TextCodes::default(), of_codes: Vec::new(), counts: Vec::new() }
     }
 
     fn begin_batch(&mut self) {
-        let texts = &self.column.texts;
+        let texts = &self.texts;
         let looked_at = self.of_codes.len();
         self.of_codes.extend((looked_at..texts.len()).map(|code| TraceStateSampling::of(texts.text(code as u32))));
     }
@@ -365,9 +371,6 @@ impl SignatureColumns {
         };
         Self {
             texts,
-            active: Vec::new(),
-            active_sets: Vec::new(),
-            active_set: 0,
             attributes: if all_in_columns { Vec::new() } else { attributes.collect() },
             resource_attributes,
             events: if all_in_columns { EventPlaces::default() } else { events },
@@ -377,8 +380,10 @@ impl SignatureColumns {
             links: if all_in_columns { LinkPlaces::default() } else { links },
             ref_types: TextCodes::default(),
             ref_type_pairs: PairsOfRows::default(),
-            known: KnownSignatures::default(),
-            words: Vec::new(),
+            known: HashMap::default(),
+            fingerprints: Vec::new(),
+            urls: Arguments::default(),
+            queries: Arguments::default(),
         }
     }
 
@@ -393,32 +398,54 @@ impl SignatureColumns {
 
     fn begin_batch(&mut self, batches: &Batches, batch: &RecordBatch, parents: &[SpanId]) {
         self.forget_if_large();
-        for text in self.texts.iter_mut().chain(self.trace_states.as_mut().map(|states| &mut states.column)) {
+        let rows = batch.num_rows();
+        self.fingerprints.clear();
+        self.fingerprints.resize(rows, Fingerprint::default());
+        self.urls.begin(rows);
+        self.queries.begin(rows);
+        let Self { fingerprints, urls, queries, .. } = self;
+        for (source, text) in (0u32..).zip(&mut self.texts) {
             text.codes.clear();
-            if let Some(column) = batches.column(batch, text.place) {
-                text.texts.read(column, &mut text.codes);
+            let Some(column) = batches.column(batch, text.place) else { continue };
+            let mut add = |row: usize, code: u32| fingerprints[row].add(source, 0, code);
+            match &mut text.texts {
+                Texts::Whole(texts) => texts.read_each(column, &mut text.codes, add),
+                Texts::Normal(texts) => texts.read_each(column, &mut text.codes, |row, code, hash| {
+                    add(row, code);
+                    match text.says {
+                        Says::Attribute(Attribute::UrlFull, rank) => urls.put(row, rank, hash),
+                        Says::Attribute(Attribute::DbQueryText, rank) => queries.put(row, rank, hash),
+                        _ => {}
+                    }
+                }),
             }
         }
-        let is_active = |text: &TextColumn| text.codes.iter().any(|&code| code != ABSENT);
-        self.active.clear();
-        self.active.extend((0u16..).zip(&self.texts).filter(|(_, text)| is_active(text)).map(|(number, _)| number));
-        let set = self.active_sets.iter().position(|set| *set == self.active).unwrap_or_else(|| {
-            self.active_sets.push(self.active.clone());
-            self.active_sets.len() - 1
-        });
-        self.active_set = set as u32;
-        for AttributeSource { place, column, pairs } in self.attributes.iter_mut().chain(&mut self.resource_attributes)
-        {
-            match batches.column(batch, *place) {
-                Some(values) => column.read(values, pairs),
-                None => pairs.clear(),
+        if let Some(TraceStates { column: text, texts, .. }) = &mut self.trace_states {
+            text.codes.clear();
+            if let Some(column) = batches.column(batch, text.place) {
+                texts.read(column, &mut text.codes);
             }
+        }
+        let sources = self.attributes.iter_mut().chain(&mut self.resource_attributes);
+        for (source, AttributeSource { place, column, pairs }) in (FIRST_ATTRIBUTE_SOURCE..).zip(sources) {
+            let Some(values) = batches.column(batch, *place) else {
+                pairs.clear();
+                continue;
+            };
+            column.read(values, pairs, &mut |row, wanted, hash| match wanted.as_attribute() {
+                Some((Attribute::UrlFull, rank)) => urls.put(row, rank, hash),
+                Some((Attribute::DbQueryText, rank)) => queries.put(row, rank, hash),
+                _ => {}
+            });
+            pairs.add_to(fingerprints, source);
         }
         if let Some(states) = &mut self.trace_states {
             states.begin_batch();
         }
         self.read_exception_types(batches, batch);
         self.read_ref_types(batches, batch, parents);
+        self.exception_pairs.add_to(&mut self.fingerprints, EXCEPTION_SOURCE);
+        self.ref_type_pairs.add_to(&mut self.fingerprints, REF_TYPE_SOURCE);
     }
 
     fn read_ref_types(&mut self, batches: &Batches, batch: &RecordBatch, parents: &[SpanId]) {
@@ -469,16 +496,16 @@ impl SignatureColumns {
     fn forget_if_large(&mut self) {
         let is_large = self.known.len() > MANY_COMBINATIONS
             || self.texts.iter().any(|text| text.texts.is_large())
-            || self.trace_states.as_ref().is_some_and(|states| states.column.texts.is_large())
+            || self.trace_states.as_ref().is_some_and(|states| states.texts.is_large())
             || self.attributes.iter().chain(&self.resource_attributes).any(|source| source.column.is_large())
             || self.exception_types.is_large()
             || self.ref_types.is_large();
         if !is_large {
             return;
         }
-        self.known = KnownSignatures::default();
+        self.known = HashMap::default();
         for text in &mut self.texts {
-            text.texts = TextCodes::default();
+            text.texts = Texts::of(text.says);
         }
         self.trace_states = self.trace_states.take().map(|states| TraceStates::new(states.column.place));
         for source in &mut self.attributes {
@@ -493,35 +520,30 @@ impl SignatureColumns {
 
     /// The signature and the arguments of the span at `row` of the batch.
     fn at(&mut self, row: usize, trace_id: TraceId, builder: &mut FrameBuilder) -> (SignatureId, u64) {
-        self.words.clear();
-        self.words.push(self.active_set);
         let count = self.trace_states.as_mut().map_or(0, |states| states.number_at(row, trace_id));
-        self.words.push(count);
-        self.words.extend(self.active.iter().map(|&number| self.texts[usize::from(number)].codes[row]));
-        for source in &self.attributes {
-            self.words.extend_from_slice(source.pairs.row(row));
-            self.words.push(END_OF_SOURCE);
+        let mut fingerprint = self.fingerprints[row];
+        if count > 0 {
+            fingerprint.add(TRACE_STATE_SOURCE, 0, count);
         }
-        let of_resource = self.resource_attributes.as_ref().map(|source| &source.pairs);
-        for pairs in of_resource.into_iter().chain([&self.exception_pairs, &self.ref_type_pairs]) {
-            self.words.extend_from_slice(pairs.row(row));
-        }
-        if let Some(known) = self.known.get(&self.words) {
-            return known;
-        }
-        let new = self.work_out(row, count, builder);
-        self.known.insert(&self.words, new);
-        new
+        let (signature, arguments) = match self.known.get(&fingerprint) {
+            Some(&known) => known,
+            None => {
+                let new = self.work_out(row, count, builder);
+                self.known.insert(fingerprint, new);
+                new
+            }
+        };
+        (signature, arguments.pick(self.urls.hashes[row], self.queries.hashes[row]))
     }
 
-    fn work_out(&self, row: usize, count: u32, builder: &mut FrameBuilder) -> (SignatureId, u64) {
+    fn work_out(&self, row: usize, count: u32, builder: &mut FrameBuilder) -> (SignatureId, ArgumentsIn) {
         let text_of = |says| {
             let column = self.texts.iter().find(|text| text.says == says)?;
             Some(column.texts.text(*column.codes.get(row)?))
         };
         let of_resource = self.resource_attributes.as_ref().and_then(|AttributeSource { column, pairs, .. }| {
             let pair = pairs.row(row).chunks_exact(2).next_back()?;
-            Some(column.text(pair[1]))
+            Some(column.text(Wanted(pair[0]), pair[1]))
         });
         let of_column = text_of(Says::Service).filter(|service| !matches!(*service, "" | UNKNOWN_SERVICE));
         let service = of_column.or(of_resource).unwrap_or("");
@@ -530,7 +552,7 @@ impl SignatureColumns {
         let status = text_of(Says::Status).map_or(StatusCode::Unset, StatusCode::from_text);
         let states = self.trace_states.as_ref();
         let adjusted_count = count.checked_sub(1).and_then(|number| states?.counts.get(number as usize).copied());
-        builder.signature(service, name, kind, status, |slots| {
+        let worked_out = builder.signature(service, name, kind, status, |slots| {
             if let Some(count) = adjusted_count {
                 slots.put_trace_state_count(count);
             }
@@ -542,25 +564,53 @@ impl SignatureColumns {
                 if let Says::Attribute(attribute, rank) = text.says
                     && let Some(&code) = text.codes.get(row)
                 {
-                    slots.put(attribute, rank, text.texts.text(code));
+                    slots.put_normal(attribute, rank, text.texts.text(code));
                 }
             }
             for AttributeSource { column, pairs, .. } in &self.attributes {
                 for pair in pairs.row(row).chunks_exact(2) {
                     if let Some((attribute, rank)) = Wanted(pair[0]).as_attribute() {
-                        slots.put(attribute, rank, column.text(pair[1]));
+                        slots.put_normal(attribute, rank, column.text(Wanted(pair[0]), pair[1]));
                     }
                 }
             }
             for pair in self.exception_pairs.row(row).chunks_exact(2) {
                 slots.put(Attribute::ExceptionType, EVENT_RANK, self.exception_types.text(pair[1]));
             }
-        })
+        });
+        (worked_out.signature, worked_out.arguments)
     }
 }
 
-/// Ends the pairs of one column of attributes, whose codes say nothing in another.
-const END_OF_SOURCE: u32 = u32::MAX;
+/// What tells the sources of codes apart in fingerprints. Columns of text are numbered from 0.
+const FIRST_ATTRIBUTE_SOURCE: u32 = 1 << 16;
+const EXCEPTION_SOURCE: u32 = 1 << 17;
+const REF_TYPE_SOURCE: u32 = EXCEPTION_SOURCE + 1;
+const TRACE_STATE_SOURCE: u32 = EXCEPTION_SOURCE + 2;
+
+/// Hashes of one kind of arguments, by row. Of several spellings the first in the list counts, of one spelling the last
+/// value, as in [`AttributeSlots::put`](crate::frame::AttributeSlots::put).
+#[derive(Default)]
+struct Arguments {
+    hashes: Vec<u64>,
+    ranks: Vec<u8>,
+}
+
+impl Arguments {
+    fn begin(&mut self, rows: usize) {
+        self.hashes.clear();
+        self.hashes.resize(rows, 0);
+        self.ranks.clear();
+        self.ranks.resize(rows, u8::MAX);
+    }
+
+    fn put(&mut self, row: usize, rank: u8, hash: u64) {
+        if rank <= self.ranks[row] {
+            self.ranks[row] = rank;
+            self.hashes[row] = hash;
+        }
+    }
+}
 
 /// Whether any row has a value, or an item if they are lists.
 fn has_items(column: &ArrayRef) -> bool {
@@ -573,48 +623,41 @@ fn has_items(column: &ArrayRef) -> bool {
 /// An exception that an event tells of counts less than one that the span's attributes name.
 const EVENT_RANK: u8 = 1;
 
+/// The texts of a column, whole or normalised.
+enum Texts {
+    Whole(TextCodes),
+    Normal(NormalCodes),
+}
+
+impl Texts {
+    fn of(says: Says) -> Self {
+        match says {
+            Says::Attribute(attribute, _) if NORMALISED.contains(&attribute) => {
+                Self::Normal(NormalCodes::new(attribute))
+            }
+            _ => Self::Whole(TextCodes::default()),
+        }
+    }
+
+    fn text(&self, code: u32) -> &str {
+        match self {
+            Self::Whole(texts) => texts.text(code),
+            Self::Normal(texts) => texts.text(code),
+        }
+    }
+
+    fn is_large(&self) -> bool {
+        match self {
+            Self::Whole(texts) => texts.is_large(),
+            Self::Normal(texts) => texts.is_large(),
+        }
+    }
+}
+
 impl TextColumn {
     fn new(says: Says, place: Place) -> Self {
-        Self { says, place, texts: TextCodes::default(), codes: Vec::new() }
+        Self { says, place, texts: Texts::of(says), codes: Vec::new() }
     }
-}
-
-/// Signatures by the words that they were worked out from.
-#[derive(Default)]
-struct KnownSignatures {
-    words: Vec<u32>,
-    ends: Vec<usize>,
-    signatures: Vec<(SignatureId, u64)>,
-    table: HashTable<u32>,
-    hasher: FixedState,
-}
-
-impl KnownSignatures {
-    fn len(&self) -> usize {
-        self.ends.len()
-    }
-
-    fn get(&self, words: &[u32]) -> Option<(SignatureId, u64)> {
-        let hash = self.hasher.hash_one(words);
-        let number = self.table.find(hash, |&number| words_of(&self.words, &self.ends, number) == words)?;
-        Some(self.signatures[*number as usize])
-    }
-
-    fn insert(&mut self, words: &[u32], signature: (SignatureId, u64)) {
-        let hash = self.hasher.hash_one(words);
-        let number = self.ends.len() as u32;
-        self.words.extend_from_slice(words);
-        self.ends.push(self.words.len());
-        self.signatures.push(signature);
-        let Self { words, ends, table, hasher, .. } = self;
-        table.insert_unique(hash, number, |&number| hasher.hash_one(words_of(words, ends, number)));
-    }
-}
-
-fn words_of<'a>(words: &'a [u32], ends: &[usize], number: u32) -> &'a [u32] {
-    let number = number as usize;
-    let start = number.checked_sub(1).map_or(0, |before| ends[before]);
-    &words[start..ends[number]]
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ mod columnar;
 mod derived;
 mod dialect;
 mod events;
+mod fingerprint;
 mod footer;
 mod guard;
 mod ids;

@@ -179,3 +179,18 @@ fn counts_are_weighted_if_nearly_all_spans_say_how() {
         }
     }
 }
+
+/// Clocks that were never set make spans of decades, whose sums do not go around.
+#[test]
+fn sums_of_absurd_times_stay_at_the_largest() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let input = directory.path().join("loops.json").display().to_string();
+    let unset = r#""startTimeUnixNano":"1","endTimeUnixNano":"1700000000020000000""#;
+    let set = r#""startTimeUnixNano":"1700000000000000000","endTimeUnixNano":"1700000000020000000""#;
+    fs::write(&input, loops(12, 0).replace(set, unset)).expect("a file");
+    let (code, tables, run) = analyse(&[&input]);
+    assert_eq!(code, 0);
+    assert_eq!(run["totals"]["root_duration_ns"].to_string(), (12 * 1_700_000_000_019_999_999i128).to_string());
+    let attribution: Value = serde_json::from_str(&tables[4]).expect("JSON");
+    assert_eq!(attribution[0]["critical_ns"].as_i64(), Some(i64::MAX));
+}

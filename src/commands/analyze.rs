@@ -41,6 +41,7 @@ fn run_on_pool(args: &AnalyzeArgs, settings: &Settings) -> anyhow::Result<Outcom
     phases.end("read");
     let all_read = say_input_problems(&inputs, args.analysis.verbose);
 
+    let inconsistent_sampling = builders.iter().map(|builder| builder.inconsistent_sampling()).sum();
     let end_before_start = builders.iter().map(|builder| builder.end_before_start()).sum();
     let collection = Collection::of(builders);
     let facts = trace::derive(&collection.vocabulary, &settings.uncounted_calls);
@@ -53,7 +54,7 @@ fn run_on_pool(args: &AnalyzeArgs, settings: &Settings) -> anyhow::Result<Outcom
     bar.finish();
     phases.end("analyse");
 
-    let summary = summary_of(&partial, &facts, &inputs, end_before_start, settings, left_out);
+    let summary = summary_of(&partial, &facts, &inputs, [end_before_start, inconsistent_sampling], settings, left_out);
     let results = Results::rank(partial, settings, &trace_ids, &facts)?;
     phases.end("rank");
 
@@ -154,7 +155,7 @@ fn summary_of(
     partial: &Partial,
     facts: &Facts,
     inputs: &[InputReport],
-    end_before_start: u64,
+    [end_before_start, inconsistent_sampling]: [u64; 2],
     settings: &Settings,
     left_out: LeftOut,
 ) -> Summary {
@@ -208,6 +209,7 @@ fn summary_of(
             without_kind: quality.without_kind,
             with_status: quality.with_status,
             with_adjusted_count: quality.with_adjusted_count,
+            inconsistent_sampling,
             is_weighted: partial.shared.is_weighted,
             without_target: quality.without_target,
             end_before_start,

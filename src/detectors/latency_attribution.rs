@@ -7,7 +7,7 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
 use crate::frame::Symbol;
-use crate::trace::{Place, RootReason, TraceView};
+use crate::trace::{Place, RootReason, TraceView, total_ns};
 
 use super::description::{Aggregate, Column, Description, RankedBy, Unit};
 
@@ -155,7 +155,7 @@ impl Attribution {
             let entry = *self.entries.entry(entry).or_insert(next);
             let duration = trace.duration(root.row);
             match self.entry_times[first_entry..].iter_mut().find(|(known, ..)| *known == entry) {
-                Some((_, _, time)) => *time += duration,
+                Some((_, _, time)) => *time = time.saturating_add(duration),
                 None => self.entry_times.push((entry, trace.index, duration)),
             }
             for section in trace.paths.sections_of(index) {
@@ -168,7 +168,7 @@ impl Attribution {
         self.row_times.extend(
             scratch
                 .chunk_by(|left, right| left.0 == right.0)
-                .map(|same| (same[0].0, trace.index, same.iter().map(|&(_, time)| time).sum::<i64>())),
+                .map(|same| (same[0].0, trace.index, total_ns(same.iter().map(|&(_, time)| time)))),
         );
         self.scratch = scratch;
     }
@@ -213,11 +213,11 @@ impl Attribution {
         let mut tail_times = vec![0i64; entries.len()];
         for of_entry in self.entry_times.chunk_by(|left, right| left.0 == right.0) {
             let entry = of_entry[0].0 as usize;
-            totals[entry] = (of_entry.len(), of_entry.iter().map(|&(_, _, time)| time).sum());
+            totals[entry] = (of_entry.len(), total_ns(of_entry.iter().map(|&(_, _, time)| time)));
             let tail = &of_entry[..(of_entry.len() / TAIL_ONE_IN).max(1)];
             tails[entry] = tail.iter().map(|&(_, trace, _)| trace).collect();
             tails[entry].sort_unstable();
-            tail_times[entry] = tail.iter().map(|&(_, _, time)| time).sum();
+            tail_times[entry] = total_ns(tail.iter().map(|&(_, _, time)| time));
         }
 
         let mut keys: Vec<Option<(u32, Place)>> = vec![None; self.rows.len()];
@@ -230,13 +230,10 @@ impl Attribution {
             .filter_map(|times| {
                 let (entry, place) = keys[times[0].0 as usize]?;
                 let (traces, total) = totals[entry as usize];
-                let critical_ns: i64 = times.iter().map(|&(_, _, time)| time).sum();
+                let critical_ns = total_ns(times.iter().map(|&(_, _, time)| time));
                 let tail = &tails[entry as usize];
-                let tail_ns: i64 = times
-                    .iter()
-                    .filter(|(_, trace, _)| tail.binary_search(trace).is_ok())
-                    .map(|&(_, _, time)| time)
-                    .sum();
+                let in_tail = times.iter().filter(|(_, trace, _)| tail.binary_search(trace).is_ok());
+                let tail_ns = total_ns(in_tail.map(|&(_, _, time)| time));
                 let &(_, example_trace, max_ns) = times.last()?;
                 Some(AttributionRow {
                     entry: entries[entry as usize]?,

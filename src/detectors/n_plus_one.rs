@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use crate::findings::{Finding, Findings};
 use crate::frame::Symbol;
-use crate::trace::{ANY_SERVICE, Call, Row, TargetKind, TraceView};
+use crate::trace::{ANY_SERVICE, Call, Row, TargetKind, TraceView, total_ns};
 
 use super::description::{Aggregate, Column, Description, Names, RankedBy, Unit};
 use super::retry_sequences::RetrySequences;
@@ -241,7 +241,7 @@ impl NPlusOne {
         };
 
         let rows: Vec<Row> = members.iter().map(|&call| calls[call as usize].row).collect();
-        let critical_ns: i64 = rows.iter().map(|&row| trace.path_time(row)).sum();
+        let critical_ns = total_ns(rows.iter().map(|&row| trace.path_time(row)));
         let mut saving_ns = 0;
         let mut group_calls = 0;
         for of_span in &by_span {
@@ -255,7 +255,7 @@ impl NPlusOne {
                     .map(|&call| &calls[call as usize])
                     .map(|call| (trace.path_time(call.row), call.weight));
                 let largest = times.clone().map(|(time, calls)| time / i64::from(calls)).max().unwrap_or(0);
-                saving_ns += times.map(|(time, _)| time).sum::<i64>() - largest;
+                saving_ns = total_ns([saving_ns, total_ns(times.map(|(time, _)| time)) - largest]);
                 group_calls = group_calls.max(weight(calls, group));
             }
         }
@@ -267,7 +267,7 @@ impl NPlusOne {
             details[EXECUTION] = execution(trace, &rows);
             details[INDUCED] = i64::from(induced);
             details[GROUP_CALLS] = group_calls as i64;
-            details[TIME_TOTAL] = rows.iter().map(|&row| trace.duration(row)).sum();
+            details[TIME_TOTAL] = total_ns(rows.iter().map(|&row| trace.duration(row)));
             details[CRITICAL] = critical_ns;
             details[SAVING] = saving_ns;
             details

@@ -2,7 +2,7 @@
 
 use crate::findings::{Finding, Findings};
 use crate::frame::Symbol;
-use crate::trace::{ErrorClass, Row, Target, TargetKind, TraceView};
+use crate::trace::{ErrorClass, Row, Target, TargetKind, TraceView, total_ns};
 
 use super::description::{Aggregate, Cell, Column, Description, Names, Pattern, RankedBy, Unit};
 use super::retry_sequences::RetrySequences;
@@ -243,9 +243,9 @@ impl Detector for RetryStorm {
                 let (end, start) = (trace.end(pair[0]), trace.start(pair[1]));
                 gaps.push((start - end).max(0));
                 if start > end {
-                    critical_ns += trace.path_time_within(call.caller_span, end, start);
+                    critical_ns = total_ns([critical_ns, trace.path_time_within(call.caller_span, end, start)]);
                 }
-                critical_ns += trace.path_time(pair[1]);
+                critical_ns = total_ns([critical_ns, trace.path_time(pair[1])]);
             }
             let durations: Vec<i64> = rows.iter().map(|&row| trace.duration(row)).collect();
             let recovered = rows.last().is_some_and(|&row| !trace.calls.failed[row as usize]);
@@ -259,7 +259,7 @@ impl Detector for RetryStorm {
                 details[RECOVERED] = i64::from(recovered);
                 details[NON_IDEMPOTENT] = i64::from(trace.facts_of(call.row).is_non_idempotent);
                 details[NON_RETRYABLE] = i64::from(non_retryable);
-                details[TIME_TOTAL] = durations.iter().sum();
+                details[TIME_TOTAL] = total_ns(durations.iter().copied());
                 details[CRITICAL] = critical_ns;
                 details[ONE] = 1;
                 details[TARGET_KIND] = call.target.kind as i64;

@@ -6,7 +6,7 @@ use hashbrown::HashMap;
 
 use crate::findings::{Finding, Findings};
 use crate::frame::Symbol;
-use crate::trace::{NO_ROW, Row, Target, TargetKind, TraceView};
+use crate::trace::{NO_ROW, Row, Target, TargetKind, TraceView, total_ns};
 
 use super::description::{Aggregate, Cell, Column, Description, Pattern, RankedBy, Unit};
 use super::retry_sequences::RetrySequences;
@@ -153,7 +153,8 @@ impl Detector for SyncChain {
         let mut segments = vec![NO_ROW; tree.len()];
         for &row in &tree.top_down {
             let parent = tree.waiting_parent(row);
-            let waited_for = parent != NO_ROW && trace.start(row) <= trace.end(parent) + trace.facts.clock_tolerance_ns;
+            let waited_for = parent != NO_ROW
+                && trace.start(row) <= trace.end(parent).saturating_add(trace.facts.clock_tolerance_ns);
             segments[row as usize] = if waited_for { segments[parent as usize] } else { row };
         }
         let mut call_to = vec![NO_ROW; tree.len()];
@@ -211,7 +212,8 @@ impl SyncChain {
                     continuations.len() - 1
                 });
                 continuation_of[index] = number;
-                continuations[number].deep_critical_ns += trace.path_time(hop.call);
+                let deep = &mut continuations[number].deep_critical_ns;
+                *deep = total_ns([*deep, trace.path_time(hop.call)]);
             }
             let continuation = &mut continuations[continuation_of[index]];
             let longest = continuation.longest;

@@ -52,6 +52,7 @@ pub struct FrameBuilder {
     pub(crate) signatures: Signatures,
     pub(crate) skipped: Skipped,
     pub(crate) end_before_start: u64,
+    pub(crate) inconsistent_sampling: u64,
     pub(crate) resolution: Resolution,
 }
 
@@ -118,6 +119,16 @@ impl FrameBuilder {
         self.end_before_start
     }
 
+    /// Number of spans whose sampling threshold says that they were not kept; what it says is not used.
+    pub fn inconsistent_sampling(&self) -> u64 {
+        self.inconsistent_sampling
+    }
+
+    /// Forgets the signatures that no span has: those of spans that were not taken.
+    pub(crate) fn forget_unused_signatures(&mut self) {
+        self.signatures.keep_only(self.spans.iter_mut().map(|span| &mut span.signature));
+    }
+
     /// The services of the signatures, in the order of their numbers.
     pub(crate) fn services_of_signatures(&self) -> impl Iterator<Item = &str> {
         self.signatures.services().map(|service| self.symbols.resolve(service))
@@ -127,7 +138,7 @@ impl FrameBuilder {
     pub(crate) fn retain_traces(&mut self, is_wanted: impl Fn(TraceId) -> bool) -> u64 {
         let before = self.spans.len();
         self.spans.retain(|span| is_wanted(span.trace_id));
-        self.signatures.keep_only(self.spans.iter_mut().map(|span| &mut span.signature));
+        self.forget_unused_signatures();
         self.resolution = Resolution::default();
         self.spans.iter().for_each(|span| self.resolution.see(span.start));
         (before - self.spans.len()) as u64
@@ -216,8 +227,10 @@ pub fn unusable(trace_id: TraceId, span_id: SpanId, start_unix_nano: u64) -> Opt
         Some(SkipReason::InvalidTraceId)
     } else if span_id.is_none() {
         Some(SkipReason::InvalidSpanId)
-    } else if start_unix_nano == 0 || i64::try_from(start_unix_nano).is_err() {
+    } else if start_unix_nano == 0 {
         Some(SkipReason::MissingStartTime)
+    } else if i64::try_from(start_unix_nano).is_err() {
+        Some(SkipReason::TimeOutOfRange)
     } else {
         None
     }

@@ -259,10 +259,12 @@ pub const REF_TYPE: &str = "opentracing.ref_type";
 impl SpanRecord<'_> {
     /// How many spans this one stands for, as its trace state says.
     pub fn adjusted_count_of_trace_state(&self) -> Option<f64> {
-        if self.trace_state.is_empty() {
-            return None;
-        }
-        TraceStateSampling::of(&self.trace_state)?.adjusted_count(self.trace_id)
+        self.trace_state_sampling()?.adjusted_count(self.trace_id)
+    }
+
+    /// What the trace state says of sampling.
+    pub fn trace_state_sampling(&self) -> Option<TraceStateSampling> {
+        if self.trace_state.is_empty() { None } else { TraceStateSampling::of(&self.trace_state) }
     }
 
     /// How a link to the parent says that the span refers to it.
@@ -282,6 +284,8 @@ pub enum SkipReason {
     InvalidSpanId,
     /// The start time is absent or 0.
     MissingStartTime,
+    /// The start time is beyond the year 2262, which 64 bits of nanoseconds do not hold.
+    TimeOutOfRange,
     /// The span is not shaped like one.
     MalformedSpan,
     /// A JSON value, a line or a protobuf message that cannot be decoded.
@@ -305,6 +309,7 @@ impl SkipReason {
             Self::InvalidTraceId => "invalid_trace_id",
             Self::InvalidSpanId => "invalid_span_id",
             Self::MissingStartTime => "missing_start_time",
+            Self::TimeOutOfRange => "time_out_of_range",
             Self::MalformedSpan => "malformed_span",
             Self::MalformedMessage => "malformed_message",
             Self::Truncated => "truncated",

@@ -23,7 +23,10 @@ pub(super) fn extent(text: &str) -> Extent {
     while at < bytes.len() {
         let byte = bytes[at];
         match byte {
-            b'\n' if bytes[at..].starts_with(b"\n{\"") && (in_string || !matches!(before, b',' | b'[' | b':')) => {
+            b'\n'
+                if bytes[at..].starts_with(b"\n{\"")
+                    && (in_string || !matches!(before, b',' | b'[') || begins_document(&bytes[at + 1..])) =>
+            {
                 return Extent::Broken(at);
             }
             b'\\' if in_string => at += 1,
@@ -46,6 +49,11 @@ pub(super) fn extent(text: &str) -> Extent {
         at += 1;
     }
     Extent::Unfinished
+}
+
+/// Whether a line begins with an object that is in no other.
+fn begins_document(line: &[u8]) -> bool {
+    [&b"{\"resourceSpans\""[..], b"{\"resource_spans\"", b"{\"batches\""].iter().any(|start| line.starts_with(start))
 }
 
 /// `text` with what writers are known to get wrong put right: `NaN`, `Infinity` and numbers that are none become `null`;

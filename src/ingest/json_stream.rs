@@ -367,6 +367,12 @@ impl Walk {
         let Some(&first) = bytes.get(value) else {
             return Step::NeedMore;
         };
+        if bytes[..value].ends_with(b"\n") && bytes[value..].starts_with(b"{\"") {
+            // No writer begins a member's value at the start of a line: the line before was cut.
+            chunk.intake.malformed("JSON", chunk.offset(at), "the line ends where a value should stand");
+            self.stack.clear();
+            return Step::To(value);
+        }
         let Some(Container::Object { start, known, unknown_keys }) = self.stack.last_mut() else {
             unreachable!("members are read in objects only");
         };
@@ -374,8 +380,12 @@ impl Walk {
             && let Some(start) = *start
             && let Some(back) = chunk.index_of(start)
         {
-            self.stack.pop();
-            return self.document(shape, chunk, back);
+            let step = self.document(shape, chunk, back);
+            // Until all of it is there, the object is walked again from its start.
+            if matches!(step, Step::To(_)) {
+                self.stack.pop();
+            }
+            return step;
         }
         if key == "message" && first == b'"' {
             return self.message(chunk, value);
@@ -758,5 +768,55 @@ mod tests {
         let (collected, report) = read_bytes(text.as_bytes());
         assert_eq!(collected.spans.len(), 1);
         assert_eq!(report.skipped.counts.into_iter().collect::<Vec<_>>(), [(SkipReason::OtherSignal, 2)]);
+    }
+
+    /// Documents of any kind and size are read wherever the pieces of text that are taken at once end.
+    #[test]
+    fn documents_cross_the_ends_of_pieces() {
+        let zipkin = |number: u64| {
+            let tags = "x".repeat(900);
+            format!(r#"{{"traceId":"{number:016x}","id":"1","timestamp":1700000000000000,"tags":{{"t":"{tags}"}}}}"#)
+        };
+        let jaeger = |number: u64| {
+            let name = "x".repeat(900);
+            format!(
+                r#"{{"traceID":"{number:x}","spanID":"1","operationName":"{name}","startTime":1700000000000000,"processID":"p"}}"#
+            )
+        };
+        let join = |document: &dyn Fn(u64) -> String, separator: &str| {
+            (1..=3_000).map(document).collect::<Vec<String>>().join(separator)
+        };
+        let one_trace = format!(r#"{{"traceID":"1","spans":[{}],"processes":{{}}}}"#, join(&jaeger, ","));
+        for text in [
+            format!("[{}]", join(&zipkin, ",\n")),
+            join(&zipkin, "\n"),
+            join(&jaeger, ""),
+            format!(r#"{{"data":[{}]}}"#, join(&jaeger, ", ")),
+            format!(r#"{{"data":[{one_trace}]}}"#),
+            one_trace,
+        ] {
+            let (collected, report) = read_bytes(text.as_bytes());
+            let errors = &report.errors;
+            assert_eq!((collected.spans.len(), errors.len()), (3_000, 0), "{} {errors:?}", &text[..60]);
+        }
+    }
+
+    /// Wherever a line is cut, the next one is read.
+    #[test]
+    fn a_cut_line_costs_itself() {
+        let line = |number: u8| {
+            format!(
+                r#"{{"resourceSpans":[{{"resource":{{"attributes":[]}},"scopeSpans":[{{"spans":[{}]}}]}}]}}"#,
+                span(number, "")
+            )
+        };
+        let whole = line(2);
+        for length in 2..whole.len() - 4 {
+            let text = [line(1), whole[..length].to_owned(), line(3), line(4)].join("\n");
+            let (collected, report) = read_bytes(text.as_bytes());
+            let found = |number: u8| collected.spans.iter().any(|span| span.contains(&format!("{number:032x}")));
+            assert!(found(1) && found(3) && found(4), "{length}: {:?} {:?}", &whole[..length], report.errors);
+            assert!(!report.errors.is_empty(), "{length}");
+        }
     }
 }

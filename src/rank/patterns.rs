@@ -1,14 +1,14 @@
 //! Patterns: the findings of one detector with the same key, aggregated to one ranked row each.
 //!
 //! Which columns there are and how each is made is declared by the detector; here is how each rule becomes a Polars
-//! expression. Patterns are numbered by key before anything else, so that "ties go by key" is a sort by number.
+//! expression; sums, which must not go around, are made without it. Patterns are numbered by key before anything else, so that "ties go by key" is a sort by number.
 
 use polars::prelude::*;
 
 use crate::detectors::{Aggregate, Cell, Description, Names, Pattern, RankedBy, Shared};
 use crate::findings::{Findings, pattern_id};
 use crate::frame::{Symbol, Symbols, TraceId};
-use crate::trace::TargetKind;
+use crate::trace::{TargetKind, total_ns};
 
 use super::table::Table;
 
@@ -77,14 +77,13 @@ pub fn pattern_table(
                 let share = |traces: i64| Cell::Float(traces as f64 / shared.traces.max(1) as f64);
                 numbers()?.into_iter().map(share).collect()
             }
-            Aggregate::Ratio(_, of) => {
-                let whole = integers(&aggregated, &whole_name(column.name))?;
-                debug_assert!(of < findings.details.len() || findings.is_empty());
-                numbers()?
-                    .into_iter()
-                    .zip(whole)
-                    .map(|(part, whole)| Cell::Float(if whole == 0 { 0.0 } else { part as f64 / whole as f64 }))
-                    .collect()
+            Aggregate::Ratio(part, whole) => by_pattern(&|pattern| {
+                let [part, whole] = [part, whole].map(|detail| total_ns(pattern.details(detail)));
+                Cell::Float(if whole == 0 { 0.0 } else { part as f64 / whole as f64 })
+            }),
+            Aggregate::Sum(detail) => by_pattern(&|pattern| Cell::Int(total_ns(pattern.details(detail)))),
+            Aggregate::Impact => {
+                by_pattern(&|pattern| Cell::Int(total_ns(pattern.rows.iter().map(|&row| findings.impacts[row]))))
             }
             Aggregate::Grows(detail) => by_pattern(&|pattern| Cell::Flag(grows(pattern.details(detail).collect()))),
             Aggregate::ExampleTrace => {
@@ -108,10 +107,8 @@ pub fn pattern_table(
             Aggregate::Derived(rule) => by_pattern(&|pattern| rule(pattern)),
             Aggregate::Traces
             | Aggregate::Findings
-            | Aggregate::Sum(_)
             | Aggregate::Max(_)
             | Aggregate::Quantile(..)
-            | Aggregate::Impact
             | Aggregate::ImpactQuantile(_)
             | Aggregate::FirstSeen
             | Aggregate::LastSeen => numbers()?.into_iter().map(Cell::Int).collect(),
@@ -174,11 +171,6 @@ fn detail_name(detail: usize) -> String {
     format!("detail_{detail}")
 }
 
-/// Name of the column with the divisor of a ratio.
-fn whole_name(column: &str) -> String {
-    format!("{column} of")
-}
-
 /// Findings as a Polars frame: numbers only.
 fn frame_of(findings: &Findings, patterns: &Patterns) -> PolarsResult<DataFrame> {
     let kinds: Vec<i64> = (0..findings.len()).map(|row| findings.target_kind(row).unwrap_or_default() as i64).collect();
@@ -206,14 +198,8 @@ fn aggregate(description: &Description, frame: &DataFrame) -> PolarsResult<DataF
         let expression = match column.aggregate {
             Aggregate::Traces | Aggregate::TraceShare => col(TRACE).n_unique(),
             Aggregate::Findings => len(),
-            Aggregate::Sum(of) => detail(of).sum(),
             Aggregate::Max(of) => detail(of).max(),
             Aggregate::Quantile(of, q) => nearest_rank(detail(of), q),
-            Aggregate::Ratio(part, whole) => {
-                expressions.push(detail(whole).sum().cast(DataType::Int64).alias(whole_name(column.name)));
-                detail(part).sum()
-            }
-            Aggregate::Impact => col(IMPACT).sum(),
             Aggregate::ImpactQuantile(q) => nearest_rank(col(IMPACT), q),
             Aggregate::FirstSeen => col(START).min(),
             Aggregate::LastSeen => col(START).max(),

@@ -134,6 +134,8 @@ pub struct QualitySummary {
     pub with_status: u64,
     /// Spans that say how many they stand for because of sampling.
     pub with_adjusted_count: u64,
+    /// Spans whose sampling threshold says that they were not kept; what it says is not used.
+    pub inconsistent_sampling: u64,
     /// Whether those are enough for weighted counts.
     pub is_weighted: bool,
     /// Calls whose target is known only by the span's name.
@@ -263,6 +265,10 @@ impl Summary {
             plain(quality.cycles, "cycles of parents cut"),
             with_share(quality.clamped, totals.spans, "spans cut to their parent's time"),
             plain(quality.end_before_start, "spans that end before they start"),
+            plain(
+                quality.inconsistent_sampling,
+                "spans with a sampling threshold by which they were not kept, left unused",
+            ),
             with_share(quality.without_kind, totals.spans, "spans without kind"),
             with_share(quality.without_target, calls, "calls whose target is not named"),
         ];
@@ -281,6 +287,7 @@ impl Summary {
         let share = || units::share_of(self.quality.with_adjusted_count, self.totals.spans);
         match self.quality.with_adjusted_count {
             _ if self.totals.spans == 0 => None,
+            0 if self.quality.inconsistent_sampling > 0 => None,
             0 => Some("no span says how it was sampled: counts are of recorded spans".to_owned()),
             _ if self.quality.is_weighted => Some(format!(
                 "{} of all spans say how many they stand for because of sampling: weighted_traces counts those",

@@ -102,7 +102,9 @@ impl CriticalPaths {
         for &row in tree.top_down.iter().rev() {
             let parent = tree.waiting_parent(row);
             if parent != NO_ROW {
-                self.inclusive[parent as usize] += self.inclusive[row as usize];
+                let below = self.inclusive[row as usize];
+                let inclusive = &mut self.inclusive[parent as usize];
+                *inclusive = inclusive.saturating_add(below);
             }
         }
     }

@@ -39,6 +39,9 @@ impl Collection {
         parts.resize_with(PARTITIONS, Vec::new);
         let mut len = 0;
         for mut builder in builders {
+            if builder.skipped().total() > 0 {
+                builder.forget_unused_signatures();
+            }
             let symbols = vocabulary.symbols.absorb(&builder.symbols);
             let signatures = Arc::new(vocabulary.signatures.absorb(&builder.signatures, &symbols));
             resolution.merge(builder.resolution);

@@ -9,6 +9,7 @@ use super::calls::{Call, Calls, NO_CALL};
 use super::critical_path::{CriticalPaths, OverlapTolerance, Section};
 use super::facts::{Facts, SpanFacts};
 use super::target::Target;
+use super::total_ns::total_ns;
 use super::tree::{NO_ROW, Row, Tree};
 
 /// What a section of a critical path was spent on. The variants are in the order of their names.
@@ -251,11 +252,10 @@ impl<'a> TraceView<'a> {
         let path = self.tree.path_roots.partition_point(|path| path.row < root);
         let sections = self.paths.sections_of(path);
         let first = sections.partition_point(|section| section.end <= start);
-        sections[first..]
+        let below = sections[first..]
             .iter()
             .take_while(|section| section.start < end)
-            .filter(|section| self.tree.is_at_or_below(section.row, ancestor))
-            .map(|section: &Section| section.end.min(end) - section.start.max(start))
-            .sum()
+            .filter(|section| self.tree.is_at_or_below(section.row, ancestor));
+        total_ns(below.map(|section: &Section| section.end.min(end) - section.start.max(start)))
     }
 }

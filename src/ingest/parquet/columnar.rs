@@ -284,9 +284,11 @@ impl TraceStates {
     }
 
     /// Number of the adjusted count of the span at `row`; 0 for none.
-    fn number_at(&mut self, row: usize, trace_id: TraceId) -> u32 {
+    fn number_at(&mut self, row: usize, trace_id: TraceId, inconsistent: &mut u64) -> u32 {
         let Some(&code) = self.column.codes.get(row) else { return 0 };
-        let Some(count) = self.of_codes[code as usize].and_then(|sampling| sampling.adjusted_count(trace_id)) else {
+        let Some(sampling) = self.of_codes[code as usize] else { return 0 };
+        let Some(count) = sampling.adjusted_count(trace_id) else {
+            *inconsistent += 1;
             return 0;
         };
         let number = self.counts.iter().position(|known| *known == count).unwrap_or_else(|| {
@@ -520,7 +522,10 @@ impl SignatureColumns {
 
     /// The signature and the arguments of the span at `row` of the batch.
     fn at(&mut self, row: usize, trace_id: TraceId, builder: &mut FrameBuilder) -> (SignatureId, u64) {
-        let count = self.trace_states.as_mut().map_or(0, |states| states.number_at(row, trace_id));
+        let count = self
+            .trace_states
+            .as_mut()
+            .map_or(0, |states| states.number_at(row, trace_id, &mut builder.inconsistent_sampling));
         let mut fingerprint = self.fingerprints[row];
         if count > 0 {
             fingerprint.add(TRACE_STATE_SOURCE, 0, count);

@@ -46,15 +46,15 @@ fields! {
     Name, "name", ["spanname", "name", "operationname", "operation", "resourcename", "recordname"];
     Kind, "kind", ["spankind", "kind", "kindstring", "spankinddescription", "recordkind"];
     Start, "start", [
-        "starttimeunixnano", "spanstarttimestampnanos", "spanstarttimeunixnano", "starttime", "starttimestamp",
+        "starttimeunixnano", "starttimens", "starttimeus", "starttimems", "starttimeseconds", "spanstarttimestampnanos", "spanstarttimeunixnano", "starttime", "starttimestamp",
         "timestamp", "time", "start",
     ];
     End, "end", [
-        "endtimeunixnano", "spanendtimestampnanos", "spanendtimeunixnano", "endtime", "endtimestamp", "timestampend", "end",
+        "endtimeunixnano", "endtimens", "endtimeus", "endtimems", "endtimeseconds", "spanendtimestampnanos", "spanendtimeunixnano", "endtime", "endtimestamp", "timestampend", "end",
     ];
     Duration, "duration", [
         "durationnano", "durationns", "durationtimeunixnano", "spandurationns", "durationus", "durationmicros",
-        "durationms", "spandurationmillis", "duration",
+        "durationms", "durationmillis", "spandurationmillis", "durationseconds", "durationsec", "durations", "duration",
     ];
     Status, "status", [
         "statuscode", "spanstatuscode", "status", "statuscodestring", "spanstatus", "recordstatuscode", "haserror", "error",

@@ -46,7 +46,7 @@ impl Unit {
             (Unit::Nanoseconds, &["nano", "nanos", "nanoseconds", "ns"]),
             (Unit::Microseconds, &["micro", "micros", "microseconds", "us"]),
             (Unit::Milliseconds, &["milli", "millis", "milliseconds", "ms"]),
-            (Unit::Seconds, &["sec", "secs", "seconds"]),
+            (Unit::Seconds, &["sec", "secs", "seconds", "_s"]),
         ];
         let name = name.to_ascii_lowercase();
         SUFFIXES

@@ -165,6 +165,7 @@ mod tests {
             "without_kind": 0,
             "with_status": 0,
             "with_adjusted_count": 0,
+            "inconsistent_sampling": 0,
             "is_weighted": false,
             "without_target": 0,
             "end_before_start": 0,

@@ -12,7 +12,7 @@ use rayon::prelude::*;
 
 use crate::detectors::{Attribution, Detectors, RetrySequences, Shared};
 use crate::findings::Findings;
-use crate::frame::{Frame, PARTITIONS, SpanId, SpanKind, StatusCode, Symbol, TraceId};
+use crate::frame::{Frame, PARTITIONS, SpanId, SpanKind, SpillError, StatusCode, Symbol, TraceId};
 use crate::trace::{
     CalleeNames, Collection, Facts, Grouping, NO_ROW, OverlapTolerance, RootReason, TraceModel, TraceView,
 };
@@ -110,6 +110,8 @@ pub struct Partial {
     waiting: Waiting,
     /// The traces and their numbers.
     traces: Vec<(TraceId, u32)>,
+    /// Why spans that were put aside are missing, if they are.
+    pub failure: Option<SpillError>,
 }
 
 /// Traces whose operations depend on what other traces say.
@@ -140,6 +142,7 @@ impl Partial {
             self.waiting.traces.push_trace(other.waiting.traces.trace(index));
         }
         self.traces.extend(other.traces);
+        self.failure = self.failure.take().or(other.failure);
 
         let (own, totals) = (&mut self.totals, other.totals);
         own.spans += totals.spans;
@@ -321,7 +324,9 @@ impl Worker {
 
     /// Groups a partition and analyses its traces; the answer is how many spans there are.
     fn visit_part(&mut self, pass: Pass<'_>, collection: &Collection, part: usize) -> u64 {
-        collection.group(part, &mut self.grouping);
+        if let Err(failure) = collection.group(part, &mut self.grouping) {
+            self.partial.failure.get_or_insert(failure);
+        }
         let traces = std::mem::take(&mut self.grouping.traces);
         for index in 0..traces.trace_count() {
             let number = (part << BITS_OF_INDEX) as u32 | index as u32;

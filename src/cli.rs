@@ -74,6 +74,15 @@ pub struct AnalyzeArgs {
     #[command(flatten)]
     pub selection: SelectionArgs,
 
+    /// About how much memory to use, like 2GiB; more spans than that are put aside in files [default: three quarters of what
+    /// the machine or its control group has]
+    #[arg(long, value_name = "SIZE")]
+    pub memory_limit: Option<String>,
+
+    /// Where to put spans aside [default: the system's directory for temporary files]
+    #[arg(long, value_name = "DIR")]
+    pub temp_dir: Option<PathBuf>,
+
     /// What both `analyze` and `trace` understand.
     #[command(flatten)]
     pub analysis: AnalysisArgs,

@@ -1,6 +1,7 @@
 //! What the arguments and `tracescan.toml` mean together: arguments first, then the file, then the defaults.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -8,6 +9,7 @@ use thiserror::Error;
 use crate::analysis::AnalysisSettings;
 use crate::cli::{AnalysisArgs, AnalyzeArgs, SelectionArgs, StdoutFormat, TableFormat};
 use crate::detectors::{Detectors, catalog};
+use crate::frame::SpillStore;
 use crate::ingest::{InputFormat, ReadOptions, Selection};
 use crate::trace::{OverlapTolerance, UncountedCalls};
 
@@ -55,6 +57,12 @@ pub enum ConfigError {
         /// What was given.
         text: String,
     },
+    /// A size of memory is not one.
+    #[error("use {text:?} as a size of memory: write it like 512MiB or 2GiB, at least 64MiB")]
+    Memory {
+        /// What was given.
+        text: String,
+    },
     /// A time is not one.
     #[error("read {text:?} as a time: write it like 2026-03-01T10:00:00Z, 2026-03-01 10:00 (UTC) or 2026-03-01")]
     Time {
@@ -87,6 +95,8 @@ struct ConfigFile {
     fail_on: Vec<String>,
     min_impact: Option<String>,
     allow_empty: bool,
+    memory_limit: Option<String>,
+    temp_dir: Option<PathBuf>,
 }
 
 /// Everything that was set, resolved. This is `settings` in `run.json`.
@@ -119,7 +129,18 @@ pub struct Settings {
     pub input_format: Option<InputFormat>,
     /// Which traces are analysed.
     pub selection: Selection,
+    /// About how many bytes of memory may be used.
+    pub memory_limit_bytes: u64,
+    /// Where spans are put aside beyond that.
+    pub temp_dir: PathBuf,
 }
+
+/// Share of the memory that may be used for spans at most. The rest is for decoding, for the partitions that are being
+/// analysed, and for results.
+const SHARE_FOR_SPANS: f64 = 0.45;
+
+/// The least memory that anything can be done in.
+const MIN_MEMORY_BYTES: u64 = 64 << 20;
 
 impl Settings {
     /// Settings of `analyze`.
@@ -141,6 +162,12 @@ impl Settings {
         settings.allow_empty = args.allow_empty || file.allow_empty;
         settings.input_format = args.input.input_format;
         settings.selection = selection(&args.selection)?;
+        if let Some(text) = args.memory_limit.as_ref().or(file.memory_limit.as_ref()) {
+            settings.memory_limit_bytes = parse_memory_bytes(text)?;
+        }
+        if let Some(directory) = args.temp_dir.as_ref().or(file.temp_dir.as_ref()) {
+            settings.temp_dir.clone_from(directory);
+        }
         Ok(settings)
     }
 
@@ -188,13 +215,20 @@ impl Settings {
             allow_empty: false,
             input_format: None,
             selection: Selection::default(),
+            memory_limit_bytes: usable_memory_bytes(),
+            temp_dir: std::env::temp_dir(),
         };
         Ok((file, settings))
     }
 
     /// How inputs are read.
     pub fn reading(&self) -> ReadOptions {
-        ReadOptions { format: self.input_format, selection: self.selection.clone() }
+        let spans_bytes = (self.memory_limit_bytes as f64 * SHARE_FOR_SPANS) as u64;
+        ReadOptions {
+            format: self.input_format,
+            selection: self.selection.clone(),
+            spill: Some(Arc::new(SpillStore::new(&self.temp_dir, spans_bytes))),
+        }
     }
 
     /// The part that the pass over the traces needs.
@@ -262,6 +296,30 @@ fn parse_time_unix_nano(text: &str) -> Result<i64, ConfigError> {
     let time = text.parse::<jiff::Timestamp>().ok().or_else(|| in_utc(text.parse().ok()?));
     time.and_then(|time| i64::try_from(time.as_nanosecond()).ok())
         .ok_or_else(|| ConfigError::Time { text: text.to_owned() })
+}
+
+fn parse_memory_bytes(text: &str) -> Result<u64, ConfigError> {
+    let bytes: Option<bytesize::ByteSize> = text.parse().ok();
+    bytes
+        .map(|bytes| bytes.as_u64())
+        .filter(|&bytes| bytes >= MIN_MEMORY_BYTES)
+        .ok_or_else(|| ConfigError::Memory { text: text.to_owned() })
+}
+
+/// Three quarters of the memory that the machine has, or that this process's group may use if that is less.
+fn usable_memory_bytes() -> u64 {
+    let read = |path: &str| std::fs::read_to_string(path).ok();
+    let of_machine = read("/proc/meminfo").and_then(|text| {
+        let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+        line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kilobytes| kilobytes * 1024)
+    });
+    let of_group = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"]
+        .into_iter()
+        .find_map(|path| read(path)?.trim().parse::<u64>().ok());
+    // Where neither is told, as on other systems than Linux, this much is there on any machine that runs such jobs.
+    const UNTOLD: u64 = 8 << 30;
+    let all = of_machine.into_iter().chain(of_group).min().unwrap_or(UNTOLD);
+    (all / 4 * 3).max(MIN_MEMORY_BYTES)
 }
 
 fn parse_duration_ns(text: &str) -> Result<i64, ConfigError> {

@@ -1,12 +1,13 @@
 //! What holds for every input: random traces with every oddity that ids, parents and times can have.
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use proptest::prelude::*;
 use tracescan::analysis::{AnalysisSettings, Partial, analyse, with_trace};
 use tracescan::detectors::{Detectors, catalog};
 use tracescan::frame::{
-    FrameBuilder, KeyValue, Origin, SpanId, SpanKind, SpanRecord, SpanSink, StatusCode, TraceId, Value,
+    FrameBuilder, KeyValue, Origin, SpanId, SpanKind, SpanRecord, SpanSink, SpillStore, StatusCode, TraceId, Value,
 };
 use tracescan::rank::{attribution_table, pattern_table};
 use tracescan::trace::{Collection, Facts, OverlapTolerance, UncountedCalls, derive, group};
@@ -56,7 +57,10 @@ fn attributes(choice: u8) -> &'static [(&'static str, &'static str)] {
 }
 
 fn build<'a>(spans: impl IntoIterator<Item = &'a Span>) -> FrameBuilder {
-    let mut builder = FrameBuilder::default();
+    build_in(FrameBuilder::default(), spans)
+}
+
+fn build_in<'a>(mut builder: FrameBuilder, spans: impl IntoIterator<Item = &'a Span>) -> FrameBuilder {
     for span in spans {
         let text = |key: &'static str, value: String| KeyValue { key: key.into(), value: Value::Str(value.into()) };
         let origin = Origin {
@@ -89,7 +93,10 @@ fn settings(detectors: Detectors) -> AnalysisSettings {
 }
 
 fn analysed(builders: Vec<FrameBuilder>, detectors: Detectors) -> (Vec<TraceId>, Facts, Partial) {
-    let collection = Collection::of(builders);
+    analysed_collection(Collection::of(builders), detectors)
+}
+
+fn analysed_collection(collection: Collection, detectors: Detectors) -> (Vec<TraceId>, Facts, Partial) {
     let facts = derive(&collection.vocabulary, &UncountedCalls::default());
     let analysis = analyse(&collection, &facts, &settings(detectors), &|_| {}, &AtomicBool::new(false));
     (analysis.trace_ids, facts, analysis.results)
@@ -97,7 +104,11 @@ fn analysed(builders: Vec<FrameBuilder>, detectors: Detectors) -> (Vec<TraceId>,
 
 /// All tables as text.
 fn tables(builders: Vec<FrameBuilder>) -> String {
-    let (trace_ids, facts, partial) = analysed(builders, Detectors::default());
+    tables_of(Collection::of(builders))
+}
+
+fn tables_of(collection: Collection) -> String {
+    let (trace_ids, facts, partial) = analysed_collection(collection, Detectors::default());
     let mut text = format!("{:?}", partial.totals);
     for (detector, findings) in Detectors::default().all().into_iter().zip(&partial.findings) {
         let ranked = pattern_table(detector.description(), findings, &partial.shared, &facts.symbols, &trace_ids)
@@ -182,6 +193,23 @@ proptest! {
         prop_assert_eq!(&straight, &turned);
         let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a pool");
         prop_assert_eq!(&straight, &pool.install(|| tables(vec![build(&spans)])));
+    }
+
+    /// Spans that were put aside for want of memory change nothing.
+    #[test]
+    fn memory_changes_nothing(spans in spans(), cut in 0..120usize) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Arc::new(SpillStore::new(folder.path(), 0));
+        let (first, second) = spans.split_at(cut.min(spans.len()));
+        let builders = vec![
+            build_in(FrameBuilder::spilling(Some(&store)), second),
+            build(&first[..first.len() / 2]),
+            build_in(FrameBuilder::spilling(Some(&store)), &first[first.len() / 2..]),
+        ];
+        prop_assert_eq!(builders.iter().map(FrameBuilder::len).sum::<usize>(), spans.len());
+        let spilled = tables_of(Collection::with_spilled(builders, Some(Arc::clone(&store))));
+        prop_assert_eq!(store.spilled_bytes() > 0, first.len() / 2 < spans.len());
+        prop_assert_eq!(spilled, tables(vec![build(&spans)]));
     }
 
     /// A higher threshold never adds findings.

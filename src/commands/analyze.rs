@@ -34,23 +34,30 @@ pub fn run(args: &AnalyzeArgs) -> anyhow::Result<Outcome> {
 
 fn run_on_pool(args: &AnalyzeArgs, settings: &Settings) -> anyhow::Result<Outcome> {
     let mut phases = Phases::default();
+    let reading = settings.reading();
     let bar = Bar::for_reading(&args.input.inputs);
-    let ReadFrames { builders, reports: inputs, left_out } =
-        ingest::read_frames(&args.input.inputs, &settings.reading(), &bar);
+    let ReadFrames { builders, reports: inputs, left_out } = ingest::read_frames(&args.input.inputs, &reading, &bar);
     bar.finish();
     phases.end("read");
     let all_read = say_input_problems(&inputs, args.analysis.verbose);
 
     let inconsistent_sampling = builders.iter().map(|builder| builder.inconsistent_sampling()).sum();
     let end_before_start = builders.iter().map(|builder| builder.end_before_start()).sum();
-    let collection = Collection::of(builders);
+    if let Some(failure) = reading.spill.as_ref().and_then(|spill| spill.take_failure()) {
+        return Err(failure.into());
+    }
+    let spilled_bytes = reading.spill.as_ref().map_or(0, |spill| spill.spilled_bytes());
+    let collection = Collection::with_spilled(builders, reading.spill);
     let facts = trace::derive(&collection.vocabulary, &settings.uncounted_calls);
     phases.end("derive");
     let bar = Bar::for_analysis(collection.len() as u64);
     let done = |spans| bar.add(spans);
-    let Analysis { results: partial, trace_ids } =
+    let Analysis { results: mut partial, trace_ids } =
         analysis::analyse(&collection, &facts, &settings.analysis(), &done, interrupt::flag());
     drop(collection);
+    if let Some(failure) = partial.failure.take() {
+        return Err(failure.into());
+    }
     bar.finish();
     phases.end("analyse");
 
@@ -64,6 +71,7 @@ fn run_on_pool(args: &AnalyzeArgs, settings: &Settings) -> anyhow::Result<Outcom
             settings: serde_json::to_value(settings)?,
             phases: phases.seconds,
             peak_memory_bytes: peak_memory_bytes(),
+            spilled_bytes,
         };
         let files: Vec<&Table> = results.tables.iter().map(|(_, table)| table).chain([&results.findings]).collect();
         write_files(directory, &files, settings.table_format, &run, &summary)

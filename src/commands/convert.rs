@@ -25,7 +25,7 @@ use span_store::SpanStore;
 /// If there are no spans, or the output cannot be written.
 pub fn run(args: &ConvertArgs) -> anyhow::Result<Outcome> {
     let mut store = SpanStore::default();
-    let options = ReadOptions { format: args.input.input_format, selection: selection(&args.selection)? };
+    let options = ReadOptions { format: args.input.input_format, selection: selection(&args.selection)?, spill: None };
     if !options.selection.is_all() {
         if args.input.inputs.iter().any(|path| path.as_os_str() == "-") {
             bail!("a selection reads its inputs twice, which standard input cannot be: write it to a file first");

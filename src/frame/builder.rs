@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::hash::BuildHasher;
+use std::sync::Arc;
 
 use foldhash::fast::FixedState;
 
@@ -14,6 +15,7 @@ use super::record::{Origin, SkipReason, SpanKind, SpanRecord, SpanSink, StatusCo
 use super::sampling::count_of_attribute;
 use super::schema::{ATTRIBUTE_COUNT, Attribute, attribute_of_key};
 use super::signatures::{Signature, Signatures};
+use super::spill::SpillStore;
 use super::symbols::Symbols;
 use super::templates::{has_placeholder, path_template, query_template, url_host};
 
@@ -54,6 +56,16 @@ pub struct FrameBuilder {
     pub(crate) end_before_start: u64,
     pub(crate) inconsistent_sampling: u64,
     pub(crate) resolution: Resolution,
+    spilling: Option<Spilling>,
+}
+
+/// Where spans go that are too many for memory.
+#[derive(Clone, Debug)]
+struct Spilling {
+    store: Arc<SpillStore>,
+    collector: u32,
+    bytes_in_memory: u64,
+    spilled: usize,
 }
 
 /// How fine the start times are.
@@ -104,14 +116,30 @@ pub struct SpanRow {
 }
 
 impl FrameBuilder {
+    /// One that puts spans aside when there are too many in memory.
+    pub fn spilling(store: Option<&Arc<SpillStore>>) -> Self {
+        let spilling = store.map(|store| Spilling {
+            store: Arc::clone(store),
+            collector: store.new_collector(),
+            bytes_in_memory: 0,
+            spilled: 0,
+        });
+        Self { spilling, ..Self::default() }
+    }
+
     /// Number of spans taken.
     pub fn len(&self) -> usize {
-        self.spans.len()
+        self.spans.len() + self.spilling.as_ref().map_or(0, |spilling| spilling.spilled)
     }
 
     /// Whether no span was taken.
     pub fn is_empty(&self) -> bool {
-        self.spans.is_empty()
+        self.len() == 0
+    }
+
+    /// The number by which the spans that were put aside are told, if there may be any.
+    pub(crate) fn collector(&self) -> Option<u32> {
+        self.spilling.as_ref().map(|spilling| spilling.collector)
     }
 
     /// Number of spans whose end lies before their start; they count as having no length.
@@ -209,7 +237,7 @@ impl FrameBuilder {
         }
         self.resolution.see(start);
         let is_own_parent = row.parent_span_id == row.span_id;
-        self.spans.push(CollectedSpan {
+        let new_bytes = self.spans.push(CollectedSpan {
             trace_id: row.trace_id,
             span_id: row.span_id,
             parent_span_id: if is_own_parent { SpanId::NONE } else { row.parent_span_id },
@@ -218,6 +246,16 @@ impl FrameBuilder {
             arguments,
             signature,
         });
+        if new_bytes > 0
+            && let Some(spilling) = &mut self.spilling
+        {
+            spilling.bytes_in_memory += new_bytes as u64;
+            if spilling.store.grow(new_bytes as u64) && spilling.bytes_in_memory >= spilling.store.least_bytes() {
+                spilling.spilled += self.spans.len();
+                spilling.store.spill(spilling.collector, self.spans.take(), spilling.bytes_in_memory);
+                spilling.bytes_in_memory = 0;
+            }
+        }
     }
 }
 

@@ -12,6 +12,7 @@ mod record;
 mod sampling;
 mod schema;
 mod signatures;
+mod spill;
 mod symbols;
 mod templates;
 
@@ -32,5 +33,6 @@ pub use sampling::TraceStateSampling;
 pub(crate) use sampling::count_of_jaeger_sampler;
 pub use schema::{ATTRIBUTE_COUNT, Attribute, attribute_of_key};
 pub use signatures::{Signature, Signatures};
+pub use spill::{SpillError, SpillStore};
 pub use symbols::Symbols;
 pub use templates::{name_template, path_template, query_template, url_host};

@@ -5,12 +5,13 @@
 //! threads. What cannot be cut, such as one large pretty-printed document, is left for whoever reads it as a stream.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use rayon::iter::{
     IndexedParallelIterator as _, IntoParallelIterator as _, IntoParallelRefMutIterator as _, ParallelIterator as _,
 };
 
-use crate::frame::FrameBuilder;
+use crate::frame::{FrameBuilder, SpillStore};
 
 use super::byte_stream::ByteStream;
 use super::container::Content;
@@ -39,13 +40,14 @@ pub(crate) fn read(
     content: Content,
     path: &Path,
     meter: &Meter<'_>,
+    spill: Option<&Arc<SpillStore>>,
 ) -> (Vec<FrameBuilder>, Tally) {
-    let mut builders = vec![FrameBuilder::default()];
+    let mut builders = vec![FrameBuilder::spilling(spill)];
     let mut tally = Tally::default();
     let mut batch = next_batch(stream, content);
     while !batch.is_empty() {
         if builders.len() < batch.len() {
-            builders.resize_with(batch.len(), FrameBuilder::default);
+            builders.resize_with(batch.len(), || FrameBuilder::spilling(spill));
         }
         let decode = |(part, builder): (Part, &mut FrameBuilder)| {
             let mut intake = Intake::new(path, builder, meter);
@@ -160,8 +162,6 @@ fn whole_documents(stream: &mut ByteStream) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::ingest::container;
 
@@ -171,7 +171,7 @@ mod tests {
         let content = container::recognise(&mut stream);
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
         let meter = Meter::new(&(), &Arc::default());
-        let (builders, tally) = pool.install(|| read(&mut stream, content, Path::new("test"), &meter));
+        let (builders, tally) = pool.install(|| read(&mut stream, content, Path::new("test"), &meter, None));
         let sizes = builders.iter().map(FrameBuilder::len).collect();
         (tally.spans, sizes, tally.skipped.first_offsets, tally.errors.len())
     }

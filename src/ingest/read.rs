@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use ::parquet::file::reader::Length as _;
 use rayon::iter::{IntoParallelIterator as _, IntoParallelRefMutIterator as _, ParallelIterator as _};
 
-use crate::frame::{FrameBuilder, SkipReason, Skipped, SpanSink};
+use crate::frame::{FrameBuilder, SkipReason, Skipped, SpanSink, SpillStore};
 
 use super::byte_stream::ByteStream;
 use super::container::{self, Content, MAX_LAYERS};
@@ -60,6 +60,8 @@ pub struct ReadOptions {
     pub format: Option<InputFormat>,
     /// Which traces are wanted.
     pub selection: Selection,
+    /// Where spans are put aside that are too many for memory. Spans of a selection are not: it is applied in memory.
+    pub spill: Option<Arc<SpillStore>>,
 }
 
 /// What [`read_frames`] read.
@@ -78,7 +80,8 @@ pub fn read_frames(paths: &[PathBuf], options: &ReadOptions, progress: &dyn Prog
     let read: Vec<(Frames<'_>, InputReport)> = find_inputs(paths)
         .into_par_iter()
         .map(|input| {
-            let mut target = Frames { selection: &options.selection, builders: Vec::new(), unread: None };
+            let spill = options.spill.as_ref().filter(|_| options.selection.is_all());
+            let mut target = Frames { selection: &options.selection, spill, builders: Vec::new(), unread: None };
             let report = match input {
                 Ok(input) => read_input(&Reading { input: &input, format: options.format, progress }, &mut target),
                 Err(not_read) => report_not_read(not_read),
@@ -185,6 +188,7 @@ trait Target {
 /// Into builders, for the analysis.
 struct Frames<'a> {
     selection: &'a Selection,
+    spill: Option<&'a Arc<SpillStore>>,
     builders: Vec<FrameBuilder>,
     /// The part of a Parquet file that holds no span that matches.
     unread: Option<parquet::Unread>,
@@ -192,7 +196,7 @@ struct Frames<'a> {
 
 impl Target for Frames<'_> {
     fn messages(&mut self, content: Content, stream: &mut ByteStream, path: &Path, meter: &Meter<'_>) -> Tally {
-        let (builders, tally) = parts::read(stream, content, path, meter);
+        let (builders, tally) = parts::read(stream, content, path, meter, self.spill);
         self.builders.extend(builders);
         tally
     }
@@ -203,7 +207,7 @@ impl Target for Frames<'_> {
         report: &mut InputReport,
         progress: &dyn Progress,
     ) -> Result<(), IngestError> {
-        let (builders, unread, read) = parquet::read_columns(file, &report.path, self.selection, progress)?;
+        let (builders, unread, read) = parquet::read_columns(file, &report.path, self.selection, self.spill, progress)?;
         for builder in &builders {
             report.spans += builder.len() as u64;
             merge_skipped(&mut report.skipped, builder.skipped());

@@ -19,6 +19,8 @@ pub struct Run {
     pub phases: Vec<(String, f64)>,
     /// The most memory that was in use, if the system tells.
     pub peak_memory_bytes: Option<u64>,
+    /// Bytes of spans that were put aside in files because they were too many for memory.
+    pub spilled_bytes: u64,
 }
 
 #[derive(serde::Serialize)]
@@ -34,6 +36,7 @@ struct Document<'a> {
     quality: &'a QualitySummary,
     phases: Phases<'a>,
     peak_memory_bytes: Option<u64>,
+    spilled_bytes: u64,
 }
 
 struct Phases<'a>(&'a [(String, f64)]);
@@ -64,6 +67,7 @@ pub fn write_run_json(out: &mut impl Write, run: &Run, summary: &Summary) -> io:
         quality: &summary.quality,
         phases: Phases(&run.phases),
         peak_memory_bytes: run.peak_memory_bytes,
+        spilled_bytes: run.spilled_bytes,
     };
     write_pretty(out, &document)?;
     out.write_all(b"\n")
@@ -81,6 +85,7 @@ mod tests {
             settings: serde_json::json!({"top": 10}),
             phases: vec![("read".to_owned(), 0.5), ("analyse".to_owned(), 0.25)],
             peak_memory_bytes: Some(1024),
+            spilled_bytes: 0,
         };
         let mut out = Vec::new();
         write_run_json(&mut out, &run, &samples::summary()).unwrap();
@@ -182,7 +187,8 @@ mod tests {
             "read": 0.5,
             "analyse": 0.25
           },
-          "peak_memory_bytes": 1024
+          "peak_memory_bytes": 1024,
+          "spilled_bytes": 0
         }
         "#);
     }

@@ -10,7 +10,8 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
 use crate::frame::{
-    CollectedSpan, Frame, FrameBuilder, PARTITIONS, Partition, Resolution, SignatureId, SpanId, TraceId, Vocabulary,
+    CollectedSpan, Frame, FrameBuilder, PARTITIONS, Partition, Resolution, SignatureId, SpanId, SpillError, SpillStore,
+    TraceId, Vocabulary,
 };
 
 /// What several decoders collected, with one vocabulary, still in partitions.
@@ -20,6 +21,9 @@ pub struct Collection {
     pub vocabulary: Vocabulary,
     parts: Vec<Vec<Piece>>,
     len: usize,
+    /// Spans that were put aside, and the signatures by their numbers in each collector's own count.
+    spilled: Option<Arc<SpillStore>>,
+    signatures_of_collectors: HashMap<u32, Arc<Vec<SignatureId>>, FixedState>,
 }
 
 /// The spans of a partition that one decoder collected.
@@ -33,17 +37,26 @@ struct Piece {
 impl Collection {
     /// Joins what several decoders collected. Only vocabularies are looked at; spans stay where they are.
     pub fn of(builders: Vec<FrameBuilder>) -> Self {
+        Self::with_spilled(builders, None)
+    }
+
+    /// The same, with what the decoders put aside.
+    pub fn with_spilled(builders: Vec<FrameBuilder>, spilled: Option<Arc<SpillStore>>) -> Self {
+        let mut signatures_of_collectors = HashMap::default();
         let mut vocabulary = Vocabulary::default();
         let mut resolution = Resolution::default();
         let mut parts: Vec<Vec<Piece>> = Vec::new();
         parts.resize_with(PARTITIONS, Vec::new);
         let mut len = 0;
         for mut builder in builders {
-            if builder.skipped().total() > 0 {
+            if builder.skipped().total() > 0 && builder.len() == builder.spans.len() {
                 builder.forget_unused_signatures();
             }
             let symbols = vocabulary.symbols.absorb(&builder.symbols);
             let signatures = Arc::new(vocabulary.signatures.absorb(&builder.signatures, &symbols));
+            if let Some(collector) = builder.collector() {
+                signatures_of_collectors.insert(collector, Arc::clone(&signatures));
+            }
             resolution.merge(builder.resolution);
             len += builder.len();
             for (part, spans) in parts.iter_mut().zip(builder.spans.take()) {
@@ -53,7 +66,8 @@ impl Collection {
             }
         }
         vocabulary.clock_tolerance_ns = resolution.tolerance_ns();
-        Self { vocabulary, parts, len }
+        let spilled = spilled.filter(|store| store.spilled_bytes() > 0);
+        Self { vocabulary, parts, len, spilled, signatures_of_collectors }
     }
 
     /// Number of spans.
@@ -72,15 +86,31 @@ impl Collection {
     }
 
     /// Fills `grouping` with the traces of partition number `part`.
-    pub fn group(&self, part: usize, grouping: &mut Grouping) {
+    ///
+    /// # Errors
+    /// If spans that were put aside cannot be brought back; those in memory are there.
+    pub fn group(&self, part: usize, grouping: &mut Grouping) -> Result<(), SpillError> {
+        let mut returned = std::mem::take(&mut grouping.returned);
+        returned.clear();
+        let read = self.spilled.as_ref().map_or(Ok(()), |store| {
+            store.read(part, |collector, mut span| {
+                if let Some(signatures) = self.signatures_of_collectors.get(&collector) {
+                    span.signature = signatures[span.signature.index()];
+                    returned.push(span);
+                }
+            })
+        });
         let spans = || {
-            self.parts[part].iter().flat_map(|piece| {
+            let in_memory = self.parts[part].iter().flat_map(|piece| {
                 let signature = |span: &CollectedSpan| piece.signatures[span.signature.index()];
                 piece.spans.pieces().flatten().map(move |span| (span, signature(span)))
-            })
+            });
+            in_memory.chain(returned.iter().map(|span| (span, span.signature)))
         };
         grouping.number_traces(spans().map(|(span, _)| span.trace_id));
         grouping.fill(spans());
+        grouping.returned = returned;
+        read
     }
 }
 
@@ -90,7 +120,8 @@ pub fn group(builders: Vec<FrameBuilder>) -> (Vocabulary, Frame) {
     let parts: Vec<Frame> = (0..collection.part_count())
         .map(|part| {
             let mut grouping = Grouping::default();
-            collection.group(part, &mut grouping);
+            // Nothing was put aside, so nothing can fail.
+            let _ = collection.group(part, &mut grouping);
             grouping.traces
         })
         .collect();
@@ -116,6 +147,7 @@ pub struct Grouping {
     trace_of_row: Vec<u32>,
     order: Vec<u32>,
     next: Vec<usize>,
+    returned: Vec<CollectedSpan>,
 }
 
 impl Grouping {

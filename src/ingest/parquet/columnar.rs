@@ -36,10 +36,14 @@ pub(super) struct Part {
     pub(super) opaque_ids: u64,
 }
 
-/// Reads some row groups into a builder of their own.
-pub(super) fn read_part(table: &Table, row_groups: &[usize], on_row_group: &(dyn Fn(usize) + Sync)) -> Part {
+/// Reads some row groups into `builder`.
+pub(super) fn read_part(
+    table: &Table,
+    row_groups: &[usize],
+    mut builder: FrameBuilder,
+    on_row_group: &(dyn Fn(usize) + Sync),
+) -> Part {
     let mut reader = ColumnReader::new(table);
-    let mut builder = FrameBuilder::default();
     let mut failures = Vec::new();
     let mut opaque_ids = 0;
     for &row_group in row_groups {

@@ -28,11 +28,12 @@ mod times;
 
 use std::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
 
 use rayon::iter::{IntoParallelIterator as _, IntoParallelRefIterator as _, ParallelIterator as _};
 
 use super::{IngestError, IngestWarning, Progress, Selection, TraceIds};
-use crate::frame::{FrameBuilder, SpanSink};
+use crate::frame::{FrameBuilder, SpanSink, SpillStore};
 use footer::Footer;
 pub use guard::keep_caught_panics_quiet;
 #[cfg(feature = "object-stores")]
@@ -92,18 +93,19 @@ pub(crate) fn read_columns(
     file: SharedFile,
     path: &Path,
     selection: &Selection,
+    spill: Option<&Arc<SpillStore>>,
     progress: &dyn Progress,
 ) -> Result<(Vec<FrameBuilder>, Option<Unread>, ParquetRead), IngestError> {
     let footer = Footer::open(file, path)?;
     if tempo::is_block(&footer) {
-        let (builders, read) = tempo::read_columns(footer, progress)?;
+        let (builders, read) = tempo::read_columns(footer, spill, progress)?;
         return Ok((builders, None, read));
     }
     let table = Table::of(footer)?;
     let mut read = ParquetRead::of_table(&table);
     let (wanted, unread): (Vec<usize>, Vec<usize>) =
         (0..table.footer.row_groups()).partition(|&row_group| table.may_match(row_group, selection));
-    let (builders, errors, opaque_ids) = read_row_groups(&table, &wanted, progress);
+    let (builders, errors, opaque_ids) = read_row_groups(&table, &wanted, spill, progress);
     errors.into_iter().for_each(|failure| read.fail(failure));
     read.opaque_ids += opaque_ids;
     let unread = (!unread.is_empty()).then_some(Unread { table, row_groups: unread });
@@ -113,13 +115,14 @@ pub(crate) fn read_columns(
 fn read_row_groups(
     table: &Table,
     row_groups: &[usize],
+    spill: Option<&Arc<SpillStore>>,
     progress: &dyn Progress,
 ) -> (Vec<FrameBuilder>, Vec<IngestError>, u64) {
     let on_row_group = |row_group| progress.advance(table.footer.bytes_of(row_group), table.footer.rows_of(row_group));
     let rows: Vec<u64> = row_groups.iter().map(|&row_group| table.footer.rows_of(row_group)).collect();
     let parts: Vec<columnar::Part> = even_ranges(&rows, rayon::current_num_threads())
         .into_par_iter()
-        .map(|range| columnar::read_part(table, &row_groups[range], &on_row_group))
+        .map(|range| columnar::read_part(table, &row_groups[range], FrameBuilder::spilling(spill), &on_row_group))
         .collect();
     let mut builders = Vec::with_capacity(parts.len());
     let (mut failures, mut opaque_ids) = (Vec::new(), 0);
@@ -161,7 +164,7 @@ impl Unread {
         for (&row_group, _) in left_out() {
             progress.advance(table.footer.bytes_of(row_group), 0);
         }
-        let (builders, errors, _) = read_row_groups(table, &needed, progress);
+        let (builders, errors, _) = read_row_groups(table, &needed, None, progress);
         Rest {
             builders,
             errors,

@@ -5,6 +5,7 @@
 //! at once. A row group is the unit of damage: what cannot be decoded costs the rest of it and nothing else.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use arrow::datatypes::DataType;
 use parquet::arrow::ProjectionMask;
@@ -19,7 +20,7 @@ use super::tempo_attributes::Wanted;
 use super::tempo_dedicated::{self, Dedicated, Scope};
 use super::tempo_spans::{SPAN_COLUMNS, read_batch};
 use super::{ParquetRead, even_ranges};
-use crate::frame::{FrameBuilder, Origin, SkipReason, SpanRecord, SpanSink};
+use crate::frame::{FrameBuilder, Origin, SkipReason, SpanRecord, SpanSink, SpillStore};
 use crate::ingest::{IngestError, IngestWarning, Progress};
 
 /// About so many spans are decoded at once.
@@ -274,12 +275,13 @@ struct Part {
 /// Reads what the analysis needs, with as many threads as there are.
 pub(super) fn read_columns(
     footer: Footer,
+    spill: Option<&Arc<SpillStore>>,
     progress: &dyn Progress,
 ) -> Result<(Vec<FrameBuilder>, ParquetRead), IngestError> {
     let mut block = Block::of(footer)?;
     let mut read = block.report();
     let read_part = |pieces: Vec<Piece>| {
-        let mut part = Part { builder: FrameBuilder::default(), failures: Vec::new() };
+        let mut part = Part { builder: FrameBuilder::spilling(spill), failures: Vec::new() };
         let is_continued = !pieces[0].is_whole && pieces[0].rows.start > 0;
         let continues = is_continued.then_some(pieces[0].row_group);
         for piece in pieces {

@@ -3,19 +3,22 @@
 //! Not a detector of something bad, so there is no threshold and there are no findings: every nanosecond of every critical
 //! path is booked, and the rows of an entry add up to the sum of its roots' durations.
 
+use std::cmp::Reverse;
+
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
-use crate::frame::Symbol;
+use crate::frame::{Symbol, TraceId};
 use crate::trace::{Place, RootReason, TraceView, total_ns};
 
 use super::description::{Aggregate, Column, Description, RankedBy, Unit};
+use super::time_buckets::TimeBuckets;
 
 /// Names of the kinds of entries.
 pub const ENTRY_KINDS: &[&str] = &["fragment", "root", "segment"];
 
 /// The slowest traces of an entry, one in this many, are its tail.
-const TAIL_ONE_IN: usize = 100;
+const TAIL_ONE_IN: u64 = 100;
 
 /// What the analysis of latency is and what its table holds.
 pub static LATENCY_ATTRIBUTION: Description = Description {
@@ -93,18 +96,173 @@ pub struct Entry {
     pub operation: Symbol,
 }
 
+/// So many traces of an entry, or of a row, are kept one by one, and percentiles are exact; of more only [`TimeBuckets`] are
+/// kept. The number of traces alone decides, never memory or threads.
+const MAX_EXACT: usize = 1 << 16;
+
 /// Path time of many traces, booked.
 #[derive(Clone, Debug, Default)]
 pub struct Attribution {
     entries: HashMap<Entry, u32, FixedState>,
     rows: HashMap<(u32, Place), u32, FixedState>,
-    /// (entry, trace, path time): one for each entry that a trace has.
-    entry_times: Vec<(u32, u32, i64)>,
-    /// (row, trace, path time): one for each row that a trace has.
-    row_times: Vec<(u32, u32, i64)>,
-    /// How many traces a trace stands for, where that is not one.
-    adjusted_counts: HashMap<u32, f64, FixedState>,
+    /// Times of the traces of each entry.
+    entry_times: Vec<Times>,
+    /// Times of the traces of each row.
+    row_times: Vec<Times>,
     scratch: Vec<(u32, i64)>,
+    entries_of_trace: Vec<(u32, i64)>,
+}
+
+/// The time of one trace in a row or an entry.
+#[derive(Clone, Copy, Debug)]
+struct TraceTime {
+    /// Number of the trace.
+    trace: u32,
+    /// Its time there, in ns.
+    time: i64,
+    /// Its time in the entry, in ns.
+    of_entry: i64,
+}
+
+/// The times of many traces in a row or an entry.
+#[derive(Clone, Debug, Default)]
+struct Times {
+    /// Number of the entry of a row.
+    entry: u32,
+    /// Number of traces.
+    count: u64,
+    /// The same, each as often as sampling says, in 2^-32: integers add up to the same in any order.
+    weighted: u128,
+    total_ns: i64,
+    /// The largest time, of those the smallest trace id, and that trace's number.
+    largest: Option<(i64, Reverse<TraceId>, u32)>,
+    /// The traces one by one; empty once there are too many.
+    exact: Vec<TraceTime>,
+    buckets: Option<Box<Buckets>>,
+}
+
+/// What is kept of many traces.
+#[derive(Clone, Debug, Default)]
+struct Buckets {
+    /// Number of traces by their time.
+    counts: TimeBuckets,
+    /// Their summed times by their time in the entry.
+    by_entry_time: TimeBuckets,
+}
+
+impl Buckets {
+    fn add(&mut self, time: TraceTime) {
+        self.counts.add(time.time, 1);
+        self.by_entry_time.add(time.of_entry, time.time);
+    }
+}
+
+impl Times {
+    fn add(&mut self, time: TraceTime, trace_id: TraceId, adjusted_count: f64) {
+        self.count += 1;
+        self.weighted += (adjusted_count * UNITS_OF_WEIGHT).round() as u128;
+        self.total_ns = total_ns([self.total_ns, time.time]);
+        self.largest = self.largest.max(Some((time.time, Reverse(trace_id), time.trace)));
+        match &mut self.buckets {
+            Some(buckets) => buckets.add(time),
+            None => self.exact.push(time),
+        }
+        self.keep_few();
+    }
+
+    fn merge(&mut self, other: Self) {
+        self.count += other.count;
+        self.weighted += other.weighted;
+        self.total_ns = total_ns([self.total_ns, other.total_ns]);
+        self.largest = self.largest.max(other.largest);
+        if let Some(theirs) = other.buckets {
+            let own = self.buckets.get_or_insert_default();
+            own.counts.merge(&theirs.counts);
+            own.by_entry_time.merge(&theirs.by_entry_time);
+        }
+        self.exact.extend(other.exact);
+        self.keep_few();
+    }
+
+    fn keep_few(&mut self) {
+        if self.buckets.is_some() || self.exact.len() > MAX_EXACT {
+            let buckets = self.buckets.get_or_insert_default();
+            self.exact.drain(..).for_each(|time| buckets.add(time));
+            self.exact.shrink_to_fit();
+        }
+    }
+
+    /// Nearest rank among `traces` times, of which those that are not kept here are zero. What is kept must be in order.
+    fn percentile(&self, traces: u64, percent: u64) -> i64 {
+        let rank = (traces * percent).div_ceil(100);
+        match (rank.checked_sub(traces - self.count), &self.buckets) {
+            (None | Some(0), _) => 0,
+            (Some(rank), Some(buckets)) => {
+                buckets.counts.nearest_rank(rank as i64).min(self.largest.map_or(0, |(time, ..)| time))
+            }
+            (Some(rank), None) => self.exact[rank as usize - 1].time,
+        }
+    }
+}
+
+/// What a weight of 1 is in [`Times::weighted`].
+const UNITS_OF_WEIGHT: f64 = 4_294_967_296.0;
+
+/// The slowest traces of an entry.
+enum Tail {
+    /// These, in order, and their summed times.
+    Traces(Vec<u32>, i64),
+    /// Those in the buckets from this one on, of the first of them only a share, and about their summed times.
+    Buckets { first: usize, share_of_first: f64, time: f64 },
+}
+
+impl Tail {
+    /// The slowest 1 % of an entry's traces, at least one. What is kept one by one must be in order of time, the slowest and
+    /// of those the smallest trace number last.
+    fn of(entry: &Times) -> Self {
+        let size = (entry.count / TAIL_ONE_IN).max(1);
+        let Some(buckets) = &entry.buckets else {
+            let tail = &entry.exact[entry.exact.len() - size as usize..];
+            let mut traces: Vec<u32> = tail.iter().map(|time| time.trace).collect();
+            traces.sort_unstable();
+            return Self::Traces(traces, total_ns(tail.iter().map(|time| time.time)));
+        };
+        let (mut left, mut time) = (size as i64, 0.0);
+        for bucket in (0..buckets.counts.len()).rev() {
+            let count = buckets.counts.get(bucket);
+            let sum = buckets.by_entry_time.get(bucket) as f64;
+            if count >= left {
+                let share_of_first = left as f64 / count as f64;
+                return Self::Buckets { first: bucket, share_of_first, time: time + share_of_first * sum };
+            }
+            left -= count;
+            time += sum;
+        }
+        Self::Buckets { first: 0, share_of_first: 1.0, time }
+    }
+
+    /// The share of the tail's time that was spent in a row.
+    fn share_in(&self, row: &Times) -> f64 {
+        match self {
+            Self::Traces(traces, time) => {
+                let in_tail = row.exact.iter().filter(|time| traces.binary_search(&time.trace).is_ok());
+                share(total_ns(in_tail.map(|time| time.time)), *time)
+            }
+            Self::Buckets { first, share_of_first, time } => {
+                let mut kept = TimeBuckets::default();
+                let sums = match &row.buckets {
+                    Some(buckets) => &buckets.by_entry_time,
+                    None => {
+                        row.exact.iter().for_each(|time| kept.add(time.of_entry, time.time));
+                        &kept
+                    }
+                };
+                let whole: f64 = (first + 1..sums.len()).map(|bucket| sums.get(bucket) as f64).sum();
+                let in_tail = whole + share_of_first * sums.get(*first) as f64;
+                if *time == 0.0 { 0.0 } else { in_tail / time }
+            }
+        }
+    }
 }
 
 /// A row of the table before it is ranked.
@@ -139,12 +297,9 @@ pub struct AttributionRow {
 impl Attribution {
     /// Books the paths of one trace, which stands for `adjusted_count` traces.
     pub fn add(&mut self, trace: &TraceView<'_>, adjusted_count: f64) {
-        if adjusted_count != 1.0 {
-            self.adjusted_counts.insert(trace.index, adjusted_count);
-        }
-        let first_entry = self.entry_times.len();
         let mut scratch = std::mem::take(&mut self.scratch);
         scratch.clear();
+        self.entries_of_trace.clear();
         for (index, root) in trace.tree.path_roots.iter().enumerate() {
             let entry = Entry {
                 kind: root.reason,
@@ -154,118 +309,112 @@ impl Attribution {
             let next = self.entries.len() as u32;
             let entry = *self.entries.entry(entry).or_insert(next);
             let duration = trace.duration(root.row);
-            match self.entry_times[first_entry..].iter_mut().find(|(known, ..)| *known == entry) {
-                Some((_, _, time)) => *time = time.saturating_add(duration),
-                None => self.entry_times.push((entry, trace.index, duration)),
+            match self.entries_of_trace.iter_mut().find(|(known, _)| *known == entry) {
+                Some((_, time)) => *time = time.saturating_add(duration),
+                None => self.entries_of_trace.push((entry, duration)),
             }
             for section in trace.paths.sections_of(index) {
                 let next = self.rows.len() as u32;
                 let row = *self.rows.entry((entry, trace.place(section.row))).or_insert(next);
+                if row == next {
+                    self.row_times.push(Times { entry, ..Times::default() });
+                }
                 scratch.push((row, section.end - section.start));
             }
         }
+        self.entry_times.resize_with(self.entries.len(), Times::default);
+        for &(entry, time) in &self.entries_of_trace {
+            let time = TraceTime { trace: trace.index, time, of_entry: time };
+            self.entry_times[entry as usize].add(time, trace.trace_id, adjusted_count);
+        }
         scratch.sort_unstable();
-        self.row_times.extend(
-            scratch
-                .chunk_by(|left, right| left.0 == right.0)
-                .map(|same| (same[0].0, trace.index, total_ns(same.iter().map(|&(_, time)| time)))),
-        );
+        for same in scratch.chunk_by(|left, right| left.0 == right.0) {
+            let times = &mut self.row_times[same[0].0 as usize];
+            let time = total_ns(same.iter().map(|&(_, time)| time));
+            let of_entry = self.entries_of_trace.iter().find(|(entry, _)| *entry == times.entry);
+            let of_entry = of_entry.map_or(time, |&(_, time)| time);
+            times.add(TraceTime { trace: trace.index, time, of_entry }, trace.trace_id, adjusted_count);
+        }
         self.scratch = scratch;
     }
 
     /// Gives every trace the number that `renumber` says.
     pub fn renumber_traces(&mut self, renumber: impl Fn(u32) -> u32) {
-        for (_, trace, _) in self.entry_times.iter_mut().chain(&mut self.row_times) {
-            *trace = renumber(*trace);
+        for times in self.entry_times.iter_mut().chain(&mut self.row_times) {
+            times.exact.iter_mut().for_each(|time| time.trace = renumber(time.trace));
+            if let Some((_, _, trace)) = &mut times.largest {
+                *trace = renumber(*trace);
+            }
         }
-        self.adjusted_counts = self.adjusted_counts.drain().map(|(trace, count)| (renumber(trace), count)).collect();
     }
 
     /// Takes in what was booked for other traces.
     pub fn merge(&mut self, other: Self) {
-        self.adjusted_counts.extend(other.adjusted_counts);
         let mut entry_map = vec![0; other.entries.len()];
         for (entry, number) in other.entries {
             let next = self.entries.len() as u32;
             entry_map[number as usize] = *self.entries.entry(entry).or_insert(next);
         }
+        self.entry_times.resize_with(self.entries.len(), Times::default);
+        for (&entry, times) in entry_map.iter().zip(other.entry_times) {
+            self.entry_times[entry as usize].merge(times);
+        }
         let mut row_map = vec![0; other.rows.len()];
         for ((entry, place), number) in other.rows {
+            let entry = entry_map[entry as usize];
             let next = self.rows.len() as u32;
-            row_map[number as usize] = *self.rows.entry((entry_map[entry as usize], place)).or_insert(next);
+            let row = *self.rows.entry((entry, place)).or_insert(next);
+            if row == next {
+                self.row_times.push(Times { entry, ..Times::default() });
+            }
+            row_map[number as usize] = row;
         }
-        self.entry_times
-            .extend(other.entry_times.into_iter().map(|(entry, trace, time)| (entry_map[entry as usize], trace, time)));
-        self.row_times
-            .extend(other.row_times.into_iter().map(|(row, trace, time)| (row_map[row as usize], trace, time)));
+        for (&row, times) in row_map.iter().zip(other.row_times) {
+            self.row_times[row as usize].merge(times);
+        }
     }
 
-    /// The rows, in no particular order. All percentiles are exact.
+    /// The rows, in no particular order. Percentiles are exact for entries of up to 65,536 traces, and off by at most 0.4 %
+    /// for others.
     pub fn finish(mut self) -> Vec<AttributionRow> {
         let mut entries: Vec<Option<Entry>> = vec![None; self.entries.len()];
         for (&entry, &number) in &self.entries {
             entries[number as usize] = Some(entry);
         }
-        // The tail of each entry: its slowest traces, ties to the lower trace number.
-        self.entry_times.sort_unstable_by_key(|&(entry, trace, time)| (entry, std::cmp::Reverse(time), trace));
-        let mut totals = vec![(0usize, 0i64); entries.len()];
-        let mut tails: Vec<Vec<u32>> = vec![Vec::new(); entries.len()];
-        let mut tail_times = vec![0i64; entries.len()];
-        for of_entry in self.entry_times.chunk_by(|left, right| left.0 == right.0) {
-            let entry = of_entry[0].0 as usize;
-            totals[entry] = (of_entry.len(), total_ns(of_entry.iter().map(|&(_, _, time)| time)));
-            let tail = &of_entry[..(of_entry.len() / TAIL_ONE_IN).max(1)];
-            tails[entry] = tail.iter().map(|&(_, trace, _)| trace).collect();
-            tails[entry].sort_unstable();
-            tail_times[entry] = total_ns(tail.iter().map(|&(_, _, time)| time));
+        for times in self.entry_times.iter_mut().chain(&mut self.row_times) {
+            times.exact.sort_unstable_by_key(|time| (time.time, Reverse(time.trace)));
         }
-
-        let mut keys: Vec<Option<(u32, Place)>> = vec![None; self.rows.len()];
-        for (&key, &number) in &self.rows {
-            keys[number as usize] = Some(key);
+        let tails: Vec<Tail> = self.entry_times.iter().map(Tail::of).collect();
+        let mut places: Vec<Option<Place>> = vec![None; self.rows.len()];
+        for (&(_, place), &number) in &self.rows {
+            places[number as usize] = Some(place);
         }
-        self.row_times.sort_unstable_by_key(|&(row, trace, time)| (row, time, std::cmp::Reverse(trace)));
-        self.row_times
-            .chunk_by(|left, right| left.0 == right.0)
-            .filter_map(|times| {
-                let (entry, place) = keys[times[0].0 as usize]?;
-                let (traces, total) = totals[entry as usize];
-                let critical_ns = total_ns(times.iter().map(|&(_, _, time)| time));
-                let tail = &tails[entry as usize];
-                let in_tail = times.iter().filter(|(_, trace, _)| tail.binary_search(trace).is_ok());
-                let tail_ns = total_ns(in_tail.map(|&(_, _, time)| time));
-                let &(_, example_trace, max_ns) = times.last()?;
-                Some(AttributionRow {
-                    entry: entries[entry as usize]?,
-                    place,
-                    traces: times.len() as i64,
-                    weighted_traces: times
-                        .iter()
-                        .map(|(_, trace, _)| self.adjusted_counts.get(trace).unwrap_or(&1.0))
-                        .sum(),
-                    critical_ns,
-                    share: share(critical_ns, total),
-                    p50_ns: percentile_with_zeros(times, traces, 50),
-                    p95_ns: percentile_with_zeros(times, traces, 95),
-                    p99_ns: percentile_with_zeros(times, traces, 99),
-                    max_ns,
-                    tail_share: share(tail_ns, tail_times[entry as usize]),
-                    example_trace,
-                })
+        let rows = self.row_times.iter().zip(places);
+        rows.filter_map(|(times, place)| {
+            let entry = times.entry as usize;
+            let Times { count: traces, total_ns: total, .. } = self.entry_times[entry];
+            let (max_ns, _, example_trace) = times.largest?;
+            Some(AttributionRow {
+                entry: entries[entry]?,
+                place: place?,
+                traces: times.count as i64,
+                weighted_traces: times.weighted as f64 / UNITS_OF_WEIGHT,
+                critical_ns: times.total_ns,
+                share: share(times.total_ns, total),
+                p50_ns: times.percentile(traces, 50),
+                p95_ns: times.percentile(traces, 95),
+                p99_ns: times.percentile(traces, 99),
+                max_ns,
+                tail_share: tails[entry].share_in(times),
+                example_trace,
             })
-            .collect()
+        })
+        .collect()
     }
 }
 
 fn share(part: i64, whole: i64) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
-}
-
-/// Nearest rank among `count` values, of which the ascending `times` are those that are not zero.
-fn percentile_with_zeros(times: &[(u32, u32, i64)], count: usize, percent: usize) -> i64 {
-    let rank = (count * percent).div_ceil(100);
-    let zeros = count - times.len();
-    rank.checked_sub(zeros + 1).map_or(0, |index| times[index].2)
 }
 
 #[cfg(test)]
@@ -279,11 +428,39 @@ mod tests {
         assert!(Component::ALL.is_sorted_by_key(|component| component.as_str()));
     }
 
+    fn times(values: impl Iterator<Item = i64>) -> Times {
+        let mut times = Times::default();
+        for (trace, time) in (0u32..).zip(values) {
+            let trace_id = TraceId(u128::from(trace + 1).to_be_bytes());
+            times.add(TraceTime { trace, time, of_entry: 2 * time }, trace_id, 1.0);
+        }
+        times.exact.sort_unstable_by_key(|time| (time.time, Reverse(time.trace)));
+        times
+    }
+
     #[test]
     fn percentiles_count_traces_without_time() {
-        let times = [(0, 0, 5), (0, 1, 7)];
-        assert_eq!(percentile_with_zeros(&times, 4, 50), 0);
-        assert_eq!(percentile_with_zeros(&times, 4, 75), 5);
-        assert_eq!(percentile_with_zeros(&times, 4, 99), 7);
+        let times = times([7, 5].into_iter());
+        assert_eq!([50, 75, 99].map(|percent| times.percentile(4, percent)), [0, 5, 7]);
+    }
+
+    /// Many times give nearly what few give exactly, whatever the order and the parts they come in.
+    #[test]
+    fn many_times_are_told_by_buckets() {
+        const COUNT: i64 = 100_000;
+        let value = |number: i64| 1_000 + number * 7_919 % COUNT * 1_000;
+        let all = times((0..COUNT).map(value));
+        assert!(all.buckets.is_some() && all.exact.is_empty());
+        for percent in [1, 50, 95, 99] {
+            let exact = 1_000 + (COUNT as u64 * percent / 100 - 1) as i64 * 1_000;
+            let told = all.percentile(COUNT as u64, percent);
+            assert!((told - exact).abs() as f64 <= 0.005 * exact as f64, "{percent}: {told} {exact}");
+        }
+        let mut merged = times((0..30_000).map(value));
+        merged.merge(times((30_000..COUNT).map(value)));
+        assert_eq!(format!("{:?}", merged.buckets), format!("{:?}", all.buckets));
+        assert_eq!((merged.count, merged.total_ns), (all.count, all.total_ns));
+        let (whole, half) = (Tail::of(&all).share_in(&all), Tail::of(&merged).share_in(&merged));
+        assert_eq!(whole, half);
     }
 }

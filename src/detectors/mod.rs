@@ -12,6 +12,7 @@ mod n_plus_one;
 mod retry_sequences;
 mod retry_storm;
 mod sync_chain;
+mod time_buckets;
 
 pub use call_windows::{CallWindows, Peak};
 pub use description::{Aggregate, Cell, Column, Description, Names, Pattern, RankedBy, Shared, Threshold, Unit};

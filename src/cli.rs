@@ -212,7 +212,8 @@ pub struct GenerateArgs {
     #[arg(long, value_name = "S", default_value_t = 1)]
     pub seed: u64,
 
-    /// The file to write; its extension says the format: .flat.parquet, .parquet, .jsonl, .binpb, the last two also with
+    /// The file to write; its extension says the format: .flat.parquet, .hex.parquet, .otel_traces.parquet,
+    /// .parquet, .jsonl, .binpb, the last two also with
     /// .gz or .zst
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,

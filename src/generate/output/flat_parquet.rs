@@ -90,9 +90,9 @@ pub(in crate::generate) struct FlatParquetWriter<W: Write + Send> {
     schema: SchemaRef,
     columns: HashMap<&'static str, Column, FixedState>,
     rows: usize,
-    trace_id: FixedSizeBinaryBuilder,
-    span_id: FixedSizeBinaryBuilder,
-    parent_span_id: FixedSizeBinaryBuilder,
+    trace_id: Ids,
+    span_id: Ids,
+    parent_span_id: Ids,
     service_name: StringBuilder,
     name: StringBuilder,
     kind: StringBuilder,
@@ -103,15 +103,67 @@ pub(in crate::generate) struct FlatParquetWriter<W: Write + Send> {
     numbers: Vec<Int64Builder>,
 }
 
+/// How ids are written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in crate::generate) enum IdStyle {
+    /// As bytes.
+    Binary,
+    /// As hexadecimal text.
+    Hex,
+}
+
+enum Ids {
+    Binary(FixedSizeBinaryBuilder),
+    Hex(StringBuilder),
+}
+
+impl Ids {
+    fn new(style: IdStyle, bytes: i32) -> Self {
+        match style {
+            IdStyle::Binary => Self::Binary(FixedSizeBinaryBuilder::new(bytes)),
+            IdStyle::Hex => Self::Hex(StringBuilder::new()),
+        }
+    }
+
+    fn data_type(style: IdStyle, bytes: i32) -> DataType {
+        match style {
+            IdStyle::Binary => DataType::FixedSizeBinary(bytes),
+            IdStyle::Hex => DataType::Utf8,
+        }
+    }
+
+    fn append(&mut self, bytes: &[u8], text: impl std::fmt::Display) -> Result<()> {
+        match self {
+            Self::Binary(column) => column.append_value(bytes)?,
+            Self::Hex(column) => column.append_value(text.to_string()),
+        }
+        Ok(())
+    }
+
+    fn append_null(&mut self) {
+        match self {
+            Self::Binary(column) => column.append_null(),
+            Self::Hex(column) => column.append_null(),
+        }
+    }
+
+    fn finish(&mut self) -> ArrayRef {
+        match self {
+            Self::Binary(column) => Arc::new(column.finish()),
+            Self::Hex(column) => Arc::new(column.finish()),
+        }
+    }
+}
+
 /// A text column that is null but where it is set.
 struct SparseText(StringBuilder);
 
 impl<W: Write + Send> FlatParquetWriter<W> {
-    pub(super) fn new(output: W) -> Result<Self> {
+    pub(super) fn new(output: W, ids: IdStyle) -> Result<Self> {
         let mut fields = vec![
-            Field::new("trace_id", DataType::FixedSizeBinary(16), false),
-            Field::new("span_id", DataType::FixedSizeBinary(8), false),
-            Field::new("parent_span_id", DataType::FixedSizeBinary(8), true),
+            Field::new("trace_id", Ids::data_type(ids, 16), false),
+            Field::new("span_id", Ids::data_type(ids, 8), false),
+            Field::new("parent_span_id", Ids::data_type(ids, 8), true),
             Field::new("service_name", DataType::Utf8, false),
             Field::new("name", DataType::Utf8, false),
             Field::new("kind", DataType::Utf8, false),
@@ -139,9 +191,9 @@ impl<W: Write + Send> FlatParquetWriter<W> {
             schema,
             columns: texts.chain(numbers).collect(),
             rows: 0,
-            trace_id: FixedSizeBinaryBuilder::new(16),
-            span_id: FixedSizeBinaryBuilder::new(8),
-            parent_span_id: FixedSizeBinaryBuilder::new(8),
+            trace_id: Ids::new(ids, 16),
+            span_id: Ids::new(ids, 8),
+            parent_span_id: Ids::new(ids, 8),
             service_name: StringBuilder::new(),
             name: StringBuilder::new(),
             kind: StringBuilder::new(),
@@ -156,12 +208,12 @@ impl<W: Write + Send> FlatParquetWriter<W> {
     pub(super) fn write(&mut self, batch: &Batch) -> Result<()> {
         for span in &batch.spans {
             let record = &span.record;
-            self.trace_id.append_value(record.trace_id.0)?;
-            self.span_id.append_value(record.span_id.to_bytes())?;
+            self.trace_id.append(&record.trace_id.0, record.trace_id)?;
+            self.span_id.append(&record.span_id.to_bytes(), record.span_id)?;
             if record.parent_span_id == SpanId::NONE {
                 self.parent_span_id.append_null();
             } else {
-                self.parent_span_id.append_value(record.parent_span_id.to_bytes())?;
+                self.parent_span_id.append(&record.parent_span_id.to_bytes(), record.parent_span_id)?;
             }
             self.service_name.append_value(span.service.name());
             self.name.append_value(&record.name);
@@ -193,9 +245,9 @@ impl<W: Write + Send> FlatParquetWriter<W> {
     fn encode(&mut self) -> Result<()> {
         let rows = std::mem::take(&mut self.rows);
         let mut arrays: Vec<ArrayRef> = vec![
-            Arc::new(self.trace_id.finish()),
-            Arc::new(self.span_id.finish()),
-            Arc::new(self.parent_span_id.finish()),
+            self.trace_id.finish(),
+            self.span_id.finish(),
+            self.parent_span_id.finish(),
             Arc::new(self.service_name.finish()),
             Arc::new(self.name.finish()),
             Arc::new(self.kind.finish()),

@@ -19,6 +19,10 @@ pub enum Compression {
 pub enum OutputFormat {
     /// Parquet with ids as bytes and one column for each attribute.
     FlatParquet,
+    /// The same with ids as hexadecimal text.
+    FlatParquetHexIds,
+    /// Parquet as ClickHouse exports the table `otel_traces`, attributes as maps; without events.
+    ClickHouseParquet,
     /// Canonical Parquet, in the order of collection.
     CanonicalParquet,
     /// OTLP JSON, one request a line.
@@ -31,6 +35,12 @@ impl OutputFormat {
     /// The format that the end of a file's name asks for; `None` if it asks for none that is known.
     pub fn from_path(path: &Path) -> Option<Self> {
         let name = path.file_name()?.to_str()?.to_ascii_lowercase();
+        if name.ends_with(".hex.parquet") {
+            return Some(Self::FlatParquetHexIds);
+        }
+        if name.ends_with(".otel_traces.parquet") {
+            return Some(Self::ClickHouseParquet);
+        }
         if name.ends_with(".flat.parquet") {
             return Some(Self::FlatParquet);
         }
@@ -54,7 +64,7 @@ impl OutputFormat {
     }
 
     /// The endings that [`OutputFormat::from_path`] knows, for messages.
-    pub const ENDINGS: &str = ".flat.parquet, .parquet, .jsonl and .binpb, the last two with .gz or .zst after them";
+    pub const ENDINGS: &str = ".flat.parquet, .hex.parquet, .otel_traces.parquet, .parquet, .jsonl and .binpb, the last two with .gz or .zst after them";
 }
 
 #[cfg(test)]
@@ -65,6 +75,8 @@ mod tests {
     fn names_say_the_format() {
         for (name, format) in [
             ("a.flat.parquet", Some(OutputFormat::FlatParquet)),
+            ("a.hex.parquet", Some(OutputFormat::FlatParquetHexIds)),
+            ("a.otel_traces.parquet", Some(OutputFormat::ClickHouseParquet)),
             ("a.parquet", Some(OutputFormat::CanonicalParquet)),
             ("a.canonical.parquet", Some(OutputFormat::CanonicalParquet)),
             ("a.jsonl", Some(OutputFormat::OtlpJsonLines(Compression::None))),

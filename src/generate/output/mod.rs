@@ -1,5 +1,6 @@
 //! The formats that synthetic traces are written in.
 
+mod clickhouse;
 mod compressor;
 mod flat_parquet;
 mod format;
@@ -12,13 +13,15 @@ use super::GenerateError;
 use super::collector::Batch;
 use super::origins::Origins;
 use crate::frame::CanonicalWriter;
+use clickhouse::ClickHouseWriter;
 use compressor::Compressor;
-use flat_parquet::FlatParquetWriter;
+use flat_parquet::{FlatParquetWriter, IdStyle};
 pub use format::{Compression, OutputFormat};
 
 /// Writes batches in one of the formats.
 pub(super) enum BatchWriter<W: Write + Send> {
     Flat(Box<FlatParquetWriter<W>>),
+    ClickHouse(Box<ClickHouseWriter<W>>),
     Canonical(Box<CanonicalWriter<W>>),
     OtlpJson(Compressor<W>),
     OtlpProto(Compressor<W>),
@@ -27,7 +30,9 @@ pub(super) enum BatchWriter<W: Write + Send> {
 impl<W: Write + Send> BatchWriter<W> {
     pub(super) fn new(format: OutputFormat, output: W) -> Result<Self, GenerateError> {
         Ok(match format {
-            OutputFormat::FlatParquet => Self::Flat(Box::new(FlatParquetWriter::new(output)?)),
+            OutputFormat::FlatParquet => Self::Flat(Box::new(FlatParquetWriter::new(output, IdStyle::Binary)?)),
+            OutputFormat::FlatParquetHexIds => Self::Flat(Box::new(FlatParquetWriter::new(output, IdStyle::Hex)?)),
+            OutputFormat::ClickHouseParquet => Self::ClickHouse(Box::new(ClickHouseWriter::new(output)?)),
             OutputFormat::CanonicalParquet => Self::Canonical(Box::new(CanonicalWriter::new(output)?)),
             OutputFormat::OtlpJsonLines(compression) => Self::OtlpJson(Compressor::new(output, compression)?),
             OutputFormat::OtlpProto(compression) => Self::OtlpProto(Compressor::new(output, compression)?),
@@ -37,6 +42,7 @@ impl<W: Write + Send> BatchWriter<W> {
     pub(super) fn write(&mut self, origins: &Origins, batch: &Batch) -> Result<(), GenerateError> {
         match self {
             Self::Flat(writer) => writer.write(batch)?,
+            Self::ClickHouse(writer) => writer.write(origins, batch)?,
             Self::Canonical(writer) => {
                 for span in &batch.spans {
                     writer.write(origins.get(span.service, span.scope), &span.record)?;
@@ -51,6 +57,7 @@ impl<W: Write + Send> BatchWriter<W> {
     pub(super) fn finish(self) -> Result<W, GenerateError> {
         Ok(match self {
             Self::Flat(writer) => writer.finish()?,
+            Self::ClickHouse(writer) => writer.finish()?,
             Self::Canonical(writer) => writer.finish()?,
             Self::OtlpJson(output) | Self::OtlpProto(output) => output.finish()?,
         })

@@ -137,7 +137,7 @@ pub struct Settings {
 
 /// Share of the memory that may be used for spans at most. The rest is for decoding, for the partitions that are being
 /// analysed, and for results.
-const SHARE_FOR_SPANS: f64 = 0.45;
+const SHARE_FOR_SPANS: f64 = 0.35;
 
 /// The least memory that anything can be done in.
 const MIN_MEMORY_BYTES: u64 = 64 << 20;

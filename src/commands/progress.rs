@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::ingest::Progress;
+use crate::ingest::{self, Progress};
 
 /// Nobody wants a bar for less.
 const QUIET_FOR: Duration = Duration::from_secs(1);
@@ -21,7 +21,7 @@ pub(super) struct Bar {
 impl Bar {
     /// A bar for reading `inputs`.
     pub(super) fn for_reading(inputs: &[PathBuf]) -> Self {
-        let bytes: u64 = inputs.iter().filter_map(|path| std::fs::metadata(path).ok()).map(|file| file.len()).sum();
+        let bytes = ingest::input_bytes(inputs);
         let template = "{msg} {wide_bar} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left";
         Self::new(bytes, "reading", template)
     }

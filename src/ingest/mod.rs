@@ -33,6 +33,7 @@ pub use error::{IngestError, IngestWarning};
 pub use input_format::InputFormat;
 pub use parquet::keep_caught_panics_quiet;
 pub use read::{
-    InputReport, Progress, ReadFrames, ReadOptions, find_wanted_traces, read_bytes, read_frames, read_records,
+    InputReport, Progress, ReadFrames, ReadOptions, find_wanted_traces, input_bytes, read_bytes, read_frames,
+    read_records,
 };
 pub use selection::{LeftOut, Selection, TraceIds};

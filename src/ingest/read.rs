@@ -171,6 +171,12 @@ pub fn read_bytes(name: &Path, bytes: Vec<u8>, options: &ReadOptions, sink: &mut
     report
 }
 
+/// How many bytes the inputs have, as far as files tell before they are read.
+pub fn input_bytes(paths: &[PathBuf]) -> u64 {
+    let found = find_inputs(paths).into_iter().filter_map(Result::ok);
+    found.filter_map(|input| std::fs::metadata(input.path).ok()).map(|file| file.len()).sum()
+}
+
 /// Where the spans of an input go.
 trait Target {
     /// Reads messages.

@@ -5,7 +5,7 @@ use polars::prelude::*;
 use crate::detectors::{AttributionRow, Cell, LATENCY_ATTRIBUTION};
 use crate::frame::{Symbol, Symbols, TraceId};
 
-use super::table::Table;
+use super::table::{MAX_ROWS, Table};
 
 /// Ranks the rows by path time, largest first; ties go by entry, then place. Weighted counts are given only if
 /// `is_weighted`.
@@ -60,5 +60,7 @@ pub fn attribution_table(
         columns: LATENCY_ATTRIBUTION.columns,
         terminal_columns: LATENCY_ATTRIBUTION.terminal_columns,
         values,
-    })
+        summed_up: 0,
+    }
+    .capped(MAX_ROWS))
 }

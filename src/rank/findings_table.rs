@@ -59,5 +59,5 @@ pub fn findings_table(
             }
         }
     }
-    Table { name: "findings", columns: FINDING_COLUMNS, terminal_columns: &[], values }
+    Table { name: "findings", columns: FINDING_COLUMNS, terminal_columns: &[], values, summed_up: 0 }
 }

@@ -10,7 +10,7 @@ use crate::findings::{Findings, pattern_id};
 use crate::frame::{Symbol, Symbols, TraceId};
 use crate::trace::{TargetKind, total_ns};
 
-use super::table::Table;
+use super::table::{MAX_ROWS, Table};
 
 const PATTERN: &str = "pattern";
 const TRACE: &str = "trace";
@@ -137,7 +137,9 @@ pub fn pattern_table(
         columns: description.columns,
         terminal_columns: description.terminal_columns,
         values,
-    };
+        summed_up: 0,
+    }
+    .capped(MAX_ROWS);
     Ok(PatternTable { table, pattern_ids })
 }
 

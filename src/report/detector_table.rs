@@ -36,10 +36,14 @@ impl DetectorTable<'_> {
     /// How many rows are shown, of how many, and how to see the rest.
     pub(super) fn rows_shown(&self, top: usize) -> String {
         let rows = self.table.row_count();
-        if rows <= top {
+        let shown = if rows <= top {
             super::units::counted(rows as u64, "row")
         } else {
             format!("{} of {} rows; --top {rows} shows all", super::units::count(top), super::units::count(rows))
+        };
+        match self.table.summed_up {
+            0 => shown,
+            more => format!("{shown}; the last row sums up {} more", super::units::count(more)),
         }
     }
 }

@@ -101,6 +101,7 @@ pub(super) fn table() -> Table {
         columns: DESCRIPTION.columns,
         terminal_columns: DESCRIPTION.terminal_columns,
         values,
+        summed_up: 0,
     }
 }
 

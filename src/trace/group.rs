@@ -4,7 +4,7 @@
 //! cache, trace ids are hashed to dense numbers once, the numbers are put in the order of the ids, and every column is
 //! filled by a counting sort: linear in the spans, and no trace is ever looked up again.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
@@ -19,7 +19,8 @@ use crate::frame::{
 pub struct Collection {
     /// What the spans are made of.
     pub vocabulary: Vocabulary,
-    parts: Vec<Vec<Piece>>,
+    /// Those of a partition are taken out when it is grouped.
+    parts: Vec<Mutex<Vec<Piece>>>,
     len: usize,
     /// Spans that were put aside, and the signatures by their numbers in each collector's own count.
     spilled: Option<Arc<SpillStore>>,
@@ -67,6 +68,7 @@ impl Collection {
         }
         vocabulary.clock_tolerance_ns = resolution.tolerance_ns();
         let spilled = spilled.filter(|store| store.spilled_bytes() > 0);
+        let parts = parts.into_iter().map(Mutex::new).collect();
         Self { vocabulary, parts, len, spilled, signatures_of_collectors }
     }
 
@@ -85,7 +87,7 @@ impl Collection {
         self.parts.len()
     }
 
-    /// Fills `grouping` with the traces of partition number `part`.
+    /// Moves the traces of partition number `part` to `grouping`: there are none the next time.
     ///
     /// # Errors
     /// If spans that were put aside cannot be brought back; those in memory are there.
@@ -100,8 +102,9 @@ impl Collection {
                 }
             })
         });
+        let in_memory = std::mem::take(&mut *self.parts[part].lock().unwrap_or_else(PoisonError::into_inner));
         let spans = || {
-            let in_memory = self.parts[part].iter().flat_map(|piece| {
+            let in_memory = in_memory.iter().flat_map(|piece| {
                 let signature = |span: &CollectedSpan| piece.signatures[span.signature.index()];
                 piece.spans.pieces().flatten().map(move |span| (span, signature(span)))
             });

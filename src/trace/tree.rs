@@ -3,7 +3,7 @@
 //! After [`Tree::rebuild`] rows are numbered by start time, and every vector here is indexed by that number. Nothing in
 //! this module recurses: a trace may be one chain of a million spans.
 
-use std::ops::Range;
+use std::ops::{Not as _, Range};
 
 use crate::frame::{SignatureId, SpanId, SpanKind, TraceRows};
 
@@ -95,7 +95,7 @@ pub struct Tree {
     positions: Vec<u32>,
     subtree_sizes: Vec<u32>,
     order: Vec<u32>,
-    by_id: Vec<Row>,
+    by_id: Vec<(SpanId, Row)>,
     parent_ids: Vec<SpanId>,
     state: Vec<u8>,
 }
@@ -153,8 +153,8 @@ impl Tree {
     fn take_rows(&mut self, trace: TraceRows<'_>, facts: &Facts) {
         let facts_of = |row: u32| &facts.by_signature[trace.signatures[row as usize].index()];
         let identity = |row: u32| {
-            let SpanFacts { kind, service, .. } = *facts_of(row);
-            (trace.starts[row as usize], trace.span_ids[row as usize], kind, service)
+            let SpanFacts { kind, service, name, .. } = *facts_of(row);
+            (trace.span_ids[row as usize], kind, service, name)
         };
         self.order.clear();
         self.order.extend(0..trace.span_ids.len() as u32);
@@ -167,14 +167,18 @@ impl Tree {
                     trace.arguments[row as usize],
                 )
             };
-            identity(left)
-                .cmp(&identity(right))
-                .then_with(|| facts_of(left).name.cmp(&facts_of(right).name))
+            // Nearly always the start decides.
+            trace.starts[left as usize]
+                .cmp(&trace.starts[right as usize])
+                .then_with(|| trace.span_ids[left as usize].cmp(&trace.span_ids[right as usize]))
+                .then_with(|| identity(left).cmp(&identity(right)))
                 .then_with(|| preference(right).cmp(&preference(left)))
         });
         let before = self.order.len();
         self.order.dedup_by(|later, first| {
-            identity(*later) == identity(*first) && facts_of(*later).name == facts_of(*first).name
+            trace.starts[*later as usize] == trace.starts[*first as usize]
+                && trace.span_ids[*later as usize] == trace.span_ids[*first as usize]
+                && identity(*later) == identity(*first)
         });
         self.counts.duplicates = (before - self.order.len()) as u64;
 
@@ -192,21 +196,24 @@ impl Tree {
 
     fn resolve_parents(&mut self, facts: &Facts) {
         self.by_id.clear();
-        self.by_id.extend(0..self.span_ids.len() as Row);
-        self.by_id.sort_unstable_by_key(|&row| (self.span_ids[row as usize], row));
+        self.by_id.extend(self.span_ids.iter().copied().zip(0..));
+        self.by_id.sort_unstable();
+        let some_share_ids = self.by_id.is_sorted_by(|left, right| left.0 < right.0).not();
         let facts_of = |row: Row| &facts.by_signature[self.signatures[row as usize].index()];
         let with_id = |id: SpanId| {
-            let start = self.by_id.partition_point(|&row| self.span_ids[row as usize] < id);
-            let length = self.by_id[start..].iter().take_while(|&&row| self.span_ids[row as usize] == id).count();
+            let start = self.by_id.partition_point(|&(known, _)| known < id);
+            let length = self.by_id[start..].iter().take_while(|&&(known, _)| known == id).count();
             &self.by_id[start..start + length]
         };
-        let first_of_kind = |rows: &[Row], kind| rows.iter().copied().find(|&row| facts_of(row).kind == kind);
+        let first_of_kind =
+            |rows: &[(SpanId, Row)], kind| rows.iter().map(|&(_, row)| row).find(|&row| facts_of(row).kind == kind);
 
         self.parents.clear();
         for row in 0..self.span_ids.len() as Row {
-            let same_id = with_id(self.span_ids[row as usize]);
-            if same_id.len() > 1
+            if some_share_ids
                 && facts_of(row).kind == SpanKind::Server
+                && let same_id = with_id(self.span_ids[row as usize])
+                && same_id.len() > 1
                 && let Some(client) = first_of_kind(same_id, SpanKind::Client)
             {
                 self.counts.shared_ids += 1;
@@ -221,7 +228,7 @@ impl Tree {
             let candidates = with_id(parent_id);
             let parent = match candidates {
                 [] => NO_ROW,
-                [only] => *only,
+                [(_, only)] => *only,
                 several => {
                     let service = facts_of(row).service;
                     let holds = |candidate: Row| {
@@ -244,7 +251,7 @@ impl Tree {
                     let own_service = |candidate: &Row| facts_of(*candidate).service == service;
                     let own_server =
                         |candidate: &Row| own_service(candidate) && facts_of(*candidate).kind == SpanKind::Server;
-                    let all = || several.iter().copied();
+                    let all = || several.iter().map(|&(_, row)| row);
                     shared
                         .and_then(|_| holder_or_first(&mut all().filter(own_server)))
                         .or_else(|| holder_or_first(&mut all().filter(own_service)))
@@ -262,9 +269,10 @@ impl Tree {
             self.parents.push(parent);
         }
 
-        for same_id in
-            self.by_id.chunk_by(|&left, &right| self.span_ids[left as usize] == self.span_ids[right as usize])
-        {
+        if !some_share_ids {
+            return;
+        }
+        for same_id in self.by_id.chunk_by(|left, right| left.0 == right.0) {
             if same_id.len() > 1 {
                 let halves = first_of_kind(same_id, SpanKind::Client).is_some()
                     && first_of_kind(same_id, SpanKind::Server).is_some();

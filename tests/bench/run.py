@@ -1,0 +1,203 @@
+#!/usr/bin/env python3
+"""Measures tracescan beside its floor and its peers, on generated data, and writes RESULTS.md next to this file.
+
+    python3 tests/bench/run.py [--spans 1,10] [--runs 3] [--formats flat,hex,…] [--no-peers]
+
+Sizes are millions of spans. Builds what it needs, generates data once into target/bench, installs the peers with pinned
+versions into a venv there. Every figure is the median of several runs of the whole process, files in the page cache.
+"""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+WORK = ROOT / "target" / "bench"
+TRACESCAN = ROOT / "target" / "release" / "tracescan"
+FLOOR = ROOT / "target" / "release" / "examples" / "floor"
+PEERS = ["duckdb==1.5.4", "polars==1.38.1", "pyarrow==22.0.0"]
+
+FORMATS = {
+    "flat": ("spans.flat.parquet", "flat Parquet, binary ids"),
+    "hex": ("spans.hex.parquet", "flat Parquet, hex ids"),
+    "clickhouse": ("spans.otel_traces.parquet", "ClickHouse otel_traces, attribute maps"),
+    "canonical": ("spans.canonical.parquet", "canonical Parquet"),
+    "proto": ("spans.binpb", "OTLP protobuf"),
+    "proto.zst": ("spans.binpb.zst", "OTLP protobuf, zstd"),
+    "json": ("spans.jsonl", "OTLP JSON lines"),
+    "json.gz": ("spans.jsonl.gz", "OTLP JSON lines, gzip"),
+}
+
+# Questions that people ask of a warehouse instead, on the flat file with binary ids.
+DUCKDB = {
+    "N+1 count and parent-child join": """
+        SELECT count(*) FROM (SELECT trace_id, service_name, "server.address", count(*) AS calls FROM spans
+            WHERE kind = 'client' GROUP BY ALL HAVING calls > 5);
+        SELECT count(*) FROM (SELECT p.service_name AS caller, c.service_name AS callee, count(*) FROM spans c
+            JOIN spans p ON c.trace_id = p.trace_id AND c.parent_span_id = p.span_id
+            WHERE p.service_name <> c.service_name GROUP BY ALL);""",
+    "recursive chain depth": """
+        WITH RECURSIVE below AS (
+            SELECT trace_id, span_id, 0 AS depth FROM spans WHERE parent_span_id IS NULL
+            UNION ALL
+            SELECT c.trace_id, c.span_id, b.depth + 1 FROM spans c
+            JOIN below b ON c.trace_id = b.trace_id AND c.parent_span_id = b.span_id)
+        SELECT max(depth), count(*) FROM below;""",
+}
+
+POLARS = """
+import sys, polars as pl
+spans = pl.scan_parquet(sys.argv[1]).select("trace_id", "span_id", "parent_span_id", "service_name", "kind", "server.address")
+print(spans.filter(pl.col("kind") == "client").group_by("trace_id", "service_name", "server.address").len()
+      .filter(pl.col("len") > 5).select(pl.len()).collect(engine="streaming").item())
+parents = spans.select("trace_id", pl.col("span_id").alias("parent_span_id"), pl.col("service_name").alias("caller"))
+print(spans.join(parents, on=["trace_id", "parent_span_id"]).group_by("caller", "service_name").len()
+      .select(pl.len()).collect(engine="streaming").item())
+"""
+
+
+def seconds_of(command, **options):
+    """Wall seconds and peak bytes of a process that must succeed."""
+    since = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, **options)
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - since
+    if os.waitstatus_to_exitcode(status) != 0:
+        raise RuntimeError(f"{command}: {process.stderr.read().decode()[-2000:]}")
+    return seconds, usage.ru_maxrss * 1024
+
+
+def median_of(command, runs, **options):
+    measured = [seconds_of(command, **options) for _ in range(runs)]
+    return statistics.median(seconds for seconds, _ in measured), max(peak for _, peak in measured)
+
+
+def generated(name, millions):
+    path = WORK / f"{millions}m" / name
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        print(f"generating {path}", file=sys.stderr)
+        spans = str(int(millions * 1_000_000))
+        subprocess.run([TRACESCAN, "generate", "--spans", spans, "--seed", "1", "-o", path], check=True)
+    path.read_bytes() if path.stat().st_size < 4 << 30 else None
+    return path
+
+
+def phases_of(path, runs, more=()):
+    """Median seconds by phase, of the whole process, and peak bytes."""
+    out = WORK / "out"
+    command = [TRACESCAN, "analyze", path, "--output", out, *more]
+    seconds, peak, phases = [], 0, {}
+    for _ in range(runs):
+        wall, used = seconds_of(command)
+        seconds.append(wall)
+        peak = max(peak, used)
+        for phase, value in json.loads((out / "run.json").read_text())["phases"].items():
+            phases.setdefault(phase, []).append(value)
+    spans = json.loads((out / "run.json").read_text())["totals"]["spans"]
+    return statistics.median(seconds), peak, {name: statistics.median(values) for name, values in phases.items()}, spans
+
+
+def peer_python():
+    venv = WORK / "venv"
+    if not (venv / "bin" / "python").exists():
+        subprocess.run([sys.executable, "-m", "venv", venv], check=True)
+        subprocess.run([venv / "bin" / "pip", "install", "--quiet", *PEERS], check=True)
+    return venv / "bin" / "python"
+
+
+def peers_of(path, runs, threads):
+    """Name and median seconds of each peer's work on the flat file."""
+    python = peer_python()
+    found = []
+    for name, queries in DUCKDB.items():
+        script = (
+            "import duckdb, sys\n"
+            f"db = duckdb.connect(); db.execute('SET threads = {threads}')\n"
+            "db.execute(f\"CREATE VIEW spans AS SELECT * FROM read_parquet('{sys.argv[1]}')\")\n"
+            f"for query in {queries!r}.split(';'):\n    print(db.execute(query).fetchall()) if query.strip() else None\n"
+        )
+        found.append((f"DuckDB: {name}", *median_of([python, "-c", script, path], runs)))
+    environment = {**os.environ, "POLARS_MAX_THREADS": str(threads)}
+    found.append(("Polars (Python): N+1 count and join", *median_of([python, "-c", POLARS, path], runs, env=environment)))
+    return found
+
+
+def machine():
+    model = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "unknown")
+    memory = int(next(line for line in open("/proc/meminfo") if line.startswith("MemTotal")).split()[1]) // (1 << 20)
+    return f"{os.cpu_count()} × {model}, {memory} GiB, {platform.system()} {platform.release()}"
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("--spans", default="1,10", help="millions of spans, with commas between [1,10]")
+    arguments.add_argument("--runs", type=int, default=3)
+    arguments.add_argument("--formats", default=",".join(FORMATS))
+    arguments.add_argument("--no-peers", action="store_true")
+    arguments = arguments.parse_args()
+    sizes = [float(size) if "." in size else int(size) for size in arguments.spans.split(",")]
+    wanted = arguments.formats.split(",")
+    subprocess.run(["cargo", "build", "--release", "--bin", "tracescan", "--example", "floor"], cwd=ROOT, check=True)
+    version = subprocess.run([TRACESCAN, "--version"], capture_output=True, text=True, check=True).stdout.strip()
+
+    lines = [
+        "# Measured",
+        "",
+        "Written by `tests/bench/run.py`; not to be edited.",
+        "",
+        f"{version}, {arguments.runs} runs each, medians of whole processes, files in the page cache. {machine()}.",
+        "",
+        "The floor is arrow-rs decoding the columns that are needed and doing nothing else, or reading the bytes once.",
+        "",
+        "| input | million spans | s | M spans/s | MB/s | read s | analyse s | rank s | peak MB | bytes a span | floor s | times the floor |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    whole = {}
+    for millions in sizes:
+        for key in wanted:
+            name, title = FORMATS[key]
+            path = generated(name, millions)
+            seconds, peak, phases, spans = phases_of(path, arguments.runs)
+            floor = statistics.median(
+                float(subprocess.run([FLOOR, path], capture_output=True, text=True, check=True).stdout.split()[0])
+                for _ in range(arguments.runs)
+            )
+            whole[key, millions] = seconds
+            lines.append(
+                f"| {title} | {spans / 1e6:.1f} | {seconds:.2f} | {spans / seconds / 1e6:.2f} "
+                f"| {path.stat().st_size / seconds / 1e6:.0f} | {phases['read']:.2f} | {phases['analyse']:.2f} "
+                f"| {phases['rank']:.2f} | {peak / 1e6:.0f} | {peak / spans:.0f} | {floor:.2f} | {seconds / floor:.1f} |"
+            )
+            print(lines[-1], file=sys.stderr)
+    if "flat" in wanted:
+        largest = sizes[-1]
+        flat = generated(FORMATS["flat"][0], largest)
+        one, _, _, _ = phases_of(flat, arguments.runs, ["--threads", "1"])
+        two = whole["flat", largest]
+        limited, limited_peak, _, _ = phases_of(flat, arguments.runs, ["--memory-limit", "512MiB"])
+        lines += [
+            "",
+            f"Flat Parquet, {largest} million spans: one thread {one:.2f} s, all threads {two:.2f} s ({one / two:.2f} times as "
+            f"fast); with `--memory-limit 512MiB` {limited:.2f} s and {limited_peak / 1e6:.0f} MB.",
+        ]
+        if len(sizes) > 1:
+            growth = whole["flat", sizes[-1]] / whole["flat", sizes[-2]]
+            lines.append(f"{sizes[-1] / sizes[-2]:.0f} times the spans take {growth:.1f} times as long.")
+        if not arguments.no_peers:
+            lines += ["", f"## Peers, flat Parquet with binary ids, {largest} million spans", ""]
+            lines += ["| what | s | peak MB | tracescan, all detectors, takes |", "|---|---:|---:|---:|"]
+            for name, seconds, peak in peers_of(flat, arguments.runs, os.cpu_count()):
+                lines.append(f"| {name} | {seconds:.2f} | {peak / 1e6:.0f} | {two / seconds:.2f} times that |")
+                print(lines[-1], file=sys.stderr)
+    (Path(__file__).parent / "RESULTS.md").write_text("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    main()

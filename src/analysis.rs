@@ -10,7 +10,7 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use rayon::prelude::*;
 
-use crate::detectors::{Attribution, Detectors, RetrySequences, Shared};
+use crate::detectors::{Attribution, Detectors, LATENCY_ATTRIBUTION, RetrySequences, Shared};
 use crate::findings::Findings;
 use crate::frame::{Frame, PARTITIONS, SpanId, SpanKind, SpillError, StatusCode, Symbol, TraceId};
 use crate::trace::{
@@ -236,6 +236,7 @@ pub fn analyse(
         partial.findings.resize_with(settings.detectors.all().len(), Findings::default);
     }
     partial.shared.traces = partial.totals.traces;
+    partial.shared.peaks = partial.shared.windows.peaks();
     let weighted = partial.quality.with_adjusted_count;
     partial.shared.is_weighted = weighted > 0 && weighted as f64 >= MIN_WEIGHTED_SHARE * partial.totals.spans as f64;
     number_by_id(partial)
@@ -287,7 +288,7 @@ pub fn with_trace<T>(
     if worker.model.rebuild(frame.trace(index as usize), facts) {
         for other in 0..frame.trace_count() {
             worker.model.rebuild(frame.trace(other), facts);
-            callee_names.learn(worker.model.calls());
+            callee_names.learn(&worker.model);
         }
         worker.model.rebuild(frame.trace(index as usize), facts);
     }
@@ -307,14 +308,20 @@ struct Worker {
     grouping: Grouping,
     model: TraceModel,
     retries: RetrySequences,
+    /// Whether each detector runs.
+    enabled: Vec<bool>,
+    attributes: bool,
     partial: Partial,
 }
 
 impl Worker {
     fn new(settings: &AnalysisSettings) -> Self {
         let mut partial = Partial::default();
-        partial.findings.resize_with(settings.detectors.all().len(), Findings::default);
+        let detectors = settings.detectors.all();
+        partial.findings.resize_with(detectors.len(), Findings::default);
         Self {
+            enabled: detectors.iter().map(|detector| settings.is_enabled(detector.description().name)).collect(),
+            attributes: settings.is_enabled(LATENCY_ATTRIBUTION.name),
             grouping: Grouping::default(),
             model: TraceModel::default(),
             retries: RetrySequences::default(),
@@ -333,7 +340,7 @@ impl Worker {
             let trace_id = traces.trace_ids[index];
             self.partial.traces.push((trace_id, number));
             let must_wait = self.model.rebuild(traces.trace(index), pass.facts);
-            self.partial.callee_names.learn(self.model.calls());
+            self.partial.callee_names.learn(&self.model);
             if must_wait {
                 self.partial.waiting.numbers.push(number);
                 self.partial.waiting.traces.push_trace(traces.trace(index));
@@ -353,14 +360,15 @@ impl Worker {
         self.partial.shared.windows.add(&trace, &self.retries);
         let adjusted_counts = AdjustedCounts::of(&trace);
         self.partial.quality.with_adjusted_count += adjusted_counts.spans;
-        for (detector, findings) in settings.detectors.all().into_iter().zip(&mut self.partial.findings) {
-            if settings.is_enabled(detector.description().name) {
+        let detectors = settings.detectors.all().into_iter().zip(&self.enabled);
+        for ((detector, &is_enabled), findings) in detectors.zip(&mut self.partial.findings) {
+            if is_enabled {
                 let first = findings.len();
                 detector.detect(&trace, &self.retries, findings);
                 adjusted_counts.weigh(&trace, findings, first);
             }
         }
-        if settings.is_enabled(crate::detectors::LATENCY_ATTRIBUTION.name) {
+        if self.attributes {
             self.partial.attribution.add(&trace, adjusted_counts.of_trace);
         }
     }

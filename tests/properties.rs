@@ -163,7 +163,7 @@ proptest! {
                     for section in view.paths.sections_of(path) {
                         assert_eq!(section.start, at, "no gap and no overlap");
                         assert!(section.end > section.start);
-                        assert_eq!(view.tree.path_roots_of_rows[section.row as usize], root.row);
+                        assert_eq!(view.tree.path_root_of(section.row), root.row);
                         at = section.end;
                     }
                     assert_eq!(at, view.end(root.row));

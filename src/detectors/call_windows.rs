@@ -16,7 +16,8 @@ const MIN_CALLS: u64 = 20;
 /// Counts of calls by target and window.
 #[derive(Clone, Debug, Default)]
 pub struct CallWindows {
-    counts: HashMap<Target, HashMap<i64, (u64, u64), FixedState>, FixedState>,
+    /// Calls and retries.
+    counts: HashMap<(Target, i64), (u64, u64), FixedState>,
 }
 
 /// The window of a target with the highest share of retries.
@@ -36,7 +37,7 @@ impl CallWindows {
                 continue;
             }
             let window = trace.start(call.row).div_euclid(WINDOW_NS);
-            let (calls, retried) = self.counts.entry(call.target).or_default().entry(window).or_default();
+            let (calls, retried) = self.counts.entry((call.target, window)).or_default();
             *calls += u64::from(call.weight);
             *retried += u64::from(is_retry);
         }
@@ -48,25 +49,22 @@ impl CallWindows {
             *self = other;
             return;
         }
-        for (target, windows) in other.counts {
-            let own = self.counts.entry(target).or_default();
-            for (window, (calls, retried)) in windows {
-                let count = own.entry(window).or_default();
-                *count = (count.0 + calls, count.1 + retried);
-            }
+        for (key, (calls, retried)) in other.counts {
+            let count = self.counts.entry(key).or_default();
+            *count = (count.0 + calls, count.1 + retried);
         }
     }
 
-    /// The worst window of a target, the earliest of equals; `None` if no window has enough calls.
-    pub fn peak(&self, target: Target) -> Option<Peak> {
-        self.counts
-            .get(&target)?
-            .iter()
-            .filter(|(_, (calls, _))| *calls >= MIN_CALLS)
-            .map(|(&window, &(calls, retried))| Peak {
-                retry_share: retried as f64 / calls as f64,
-                start: window * WINDOW_NS,
-            })
-            .max_by(|left, right| left.retry_share.total_cmp(&right.retry_share).then(right.start.cmp(&left.start)))
+    /// The worst window of each target that has a window with enough calls, the earliest of equals.
+    pub fn peaks(&self) -> HashMap<Target, Peak, FixedState> {
+        let mut peaks: HashMap<Target, Peak, FixedState> = HashMap::default();
+        for (&(target, window), &(calls, retried)) in self.counts.iter().filter(|(_, (calls, _))| *calls >= MIN_CALLS) {
+            let new = Peak { retry_share: retried as f64 / calls as f64, start: window * WINDOW_NS };
+            let peak = peaks.entry(target).or_insert(new);
+            if new.retry_share.total_cmp(&peak.retry_share).then(peak.start.cmp(&new.start)).is_gt() {
+                *peak = new;
+            }
+        }
+        peaks
     }
 }

@@ -6,8 +6,9 @@ use hashbrown::HashMap;
 
 use crate::findings::Findings;
 use crate::frame::{Symbol, Symbols};
+use crate::trace::Target;
 
-use super::call_windows::CallWindows;
+use super::call_windows::{CallWindows, Peak};
 
 /// A detector's description. Help, `explain`, configuration and tables are made from it.
 #[derive(Debug)]
@@ -172,6 +173,8 @@ pub enum Cell {
 pub struct Shared {
     /// Calls and retries by target and time.
     pub windows: CallWindows,
+    /// The worst of those windows by target, once all traces were seen.
+    pub peaks: HashMap<Target, Peak, FixedState>,
     /// Failed roots, segment roots and fragment roots by (service, operation).
     pub failed_entries: HashMap<(Symbol, Symbol), u64, FixedState>,
     /// Number of traces.

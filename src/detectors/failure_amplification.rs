@@ -259,7 +259,7 @@ impl FailureAmplification {
             }
             at = parent;
         };
-        let path_root = tree.path_roots_of_rows[origin as usize];
+        let path_root = tree.path_root_of(origin);
         let reached_root = !is_absorbed && top == path_root;
 
         let counts_for_service = |&row: &Row| trace.calls.is_entry[row as usize] || row == path_root;

@@ -109,7 +109,11 @@ pub struct Attribution {
     entry_times: Vec<Times>,
     /// Times of the traces of each row.
     row_times: Vec<Times>,
-    scratch: Vec<(u32, i64)>,
+    /// The row of each span of the trace that is booked, once it is known.
+    rows_of_spans: Vec<u32>,
+    rows_of_trace: Vec<u32>,
+    /// Times of the trace that is booked, by row; 0 for all others.
+    times_of_rows: Vec<i64>,
     entries_of_trace: Vec<(u32, i64)>,
 }
 
@@ -158,9 +162,9 @@ impl Buckets {
 }
 
 impl Times {
-    fn add(&mut self, time: TraceTime, trace_id: TraceId, adjusted_count: f64) {
+    fn add(&mut self, time: TraceTime, trace_id: TraceId, weight: u128) {
         self.count += 1;
-        self.weighted += (adjusted_count * UNITS_OF_WEIGHT).round() as u128;
+        self.weighted += weight;
         self.total_ns = total_ns([self.total_ns, time.time]);
         self.largest = self.largest.max(Some((time.time, Reverse(trace_id), time.trace)));
         match &mut self.buckets {
@@ -204,6 +208,9 @@ impl Times {
         }
     }
 }
+
+/// The row of a span that was not looked up yet.
+const NOT_KNOWN: u32 = u32::MAX;
 
 /// What a weight of 1 is in [`Times::weighted`].
 const UNITS_OF_WEIGHT: f64 = 4_294_967_296.0;
@@ -297,9 +304,9 @@ pub struct AttributionRow {
 impl Attribution {
     /// Books the paths of one trace, which stands for `adjusted_count` traces.
     pub fn add(&mut self, trace: &TraceView<'_>, adjusted_count: f64) {
-        let mut scratch = std::mem::take(&mut self.scratch);
-        scratch.clear();
         self.entries_of_trace.clear();
+        self.rows_of_spans.clear();
+        self.rows_of_spans.resize(trace.tree.len(), NOT_KNOWN);
         for (index, root) in trace.tree.path_roots.iter().enumerate() {
             let entry = Entry {
                 kind: root.reason,
@@ -314,28 +321,41 @@ impl Attribution {
                 None => self.entries_of_trace.push((entry, duration)),
             }
             for section in trace.paths.sections_of(index) {
-                let next = self.rows.len() as u32;
-                let row = *self.rows.entry((entry, trace.place(section.row))).or_insert(next);
-                if row == next {
-                    self.row_times.push(Times { entry, ..Times::default() });
+                let mut row = self.rows_of_spans[section.row as usize];
+                if row == NOT_KNOWN {
+                    row = self.row_of(entry, trace.place(section.row));
+                    self.rows_of_spans[section.row as usize] = row;
                 }
-                scratch.push((row, section.end - section.start));
+                let time = &mut self.times_of_rows[row as usize];
+                if *time == 0 {
+                    self.rows_of_trace.push(row);
+                }
+                *time = time.saturating_add(section.end - section.start);
             }
         }
+        let weight = (adjusted_count * UNITS_OF_WEIGHT).round() as u128;
         self.entry_times.resize_with(self.entries.len(), Times::default);
         for &(entry, time) in &self.entries_of_trace {
             let time = TraceTime { trace: trace.index, time, of_entry: time };
-            self.entry_times[entry as usize].add(time, trace.trace_id, adjusted_count);
+            self.entry_times[entry as usize].add(time, trace.trace_id, weight);
         }
-        scratch.sort_unstable();
-        for same in scratch.chunk_by(|left, right| left.0 == right.0) {
-            let times = &mut self.row_times[same[0].0 as usize];
-            let time = total_ns(same.iter().map(|&(_, time)| time));
+        for row in self.rows_of_trace.drain(..) {
+            let times = &mut self.row_times[row as usize];
+            let time = std::mem::take(&mut self.times_of_rows[row as usize]);
             let of_entry = self.entries_of_trace.iter().find(|(entry, _)| *entry == times.entry);
             let of_entry = of_entry.map_or(time, |&(_, time)| time);
-            times.add(TraceTime { trace: trace.index, time, of_entry }, trace.trace_id, adjusted_count);
+            times.add(TraceTime { trace: trace.index, time, of_entry }, trace.trace_id, weight);
         }
-        self.scratch = scratch;
+    }
+
+    fn row_of(&mut self, entry: u32, place: Place) -> u32 {
+        let next = self.rows.len() as u32;
+        let row = *self.rows.entry((entry, place)).or_insert(next);
+        if row == next {
+            self.row_times.push(Times { entry, ..Times::default() });
+            self.times_of_rows.push(0);
+        }
+        row
     }
 
     /// Gives every trace the number that `renumber` says.
@@ -361,13 +381,7 @@ impl Attribution {
         }
         let mut row_map = vec![0; other.rows.len()];
         for ((entry, place), number) in other.rows {
-            let entry = entry_map[entry as usize];
-            let next = self.rows.len() as u32;
-            let row = *self.rows.entry((entry, place)).or_insert(next);
-            if row == next {
-                self.row_times.push(Times { entry, ..Times::default() });
-            }
-            row_map[number as usize] = row;
+            row_map[number as usize] = self.row_of(entry_map[entry as usize], place);
         }
         for (&row, times) in row_map.iter().zip(other.row_times) {
             self.row_times[row as usize].merge(times);
@@ -432,7 +446,7 @@ mod tests {
         let mut times = Times::default();
         for (trace, time) in (0u32..).zip(values) {
             let trace_id = TraceId(u128::from(trace + 1).to_be_bytes());
-            times.add(TraceTime { trace, time, of_entry: 2 * time }, trace_id, 1.0);
+            times.add(TraceTime { trace, time, of_entry: 2 * time }, trace_id, 1);
         }
         times.exact.sort_unstable_by_key(|time| (time.time, Reverse(time.trace)));
         times

@@ -55,8 +55,8 @@ macro_rules! detectors {
 
         impl Detectors {
             /// All of them, in the order of the tables.
-            pub fn all(&self) -> Vec<&dyn Detector> {
-                vec![$(&self.$field),+]
+            pub fn all(&self) -> [&dyn Detector; [$($key),+].len()] {
+                [$(&self.$field),+]
             }
 
             /// Sets a threshold; false if there is no such detector or threshold.

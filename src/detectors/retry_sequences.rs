@@ -54,6 +54,10 @@ impl RetrySequences {
         self.attempts.clear();
         self.is_retry.clear();
         self.is_retry.resize(calls.len(), false);
+        let may_repeat = |call: &Call| trace.calls.failed[call.row as usize] || trace.facts_of(call.row).is_resend;
+        if !calls.iter().any(may_repeat) {
+            return;
+        }
         self.order.clear();
         self.order
             .extend((0..calls.len() as u32).filter(|&call| {

@@ -188,7 +188,7 @@ fn gap_p50(pattern: &Pattern<'_>) -> Cell {
 fn peak(pattern: &Pattern<'_>) -> Option<super::Peak> {
     let kind = pattern.details(TARGET_KIND).next()?;
     let kind = TargetKind::ALL.into_iter().find(|&known| known as i64 == kind)?;
-    pattern.shared.windows.peak(Target { name: pattern.key(2), kind })
+    pattern.shared.peaks.get(&Target { name: pattern.key(2), kind }).copied()
 }
 
 fn peak_retry_share(pattern: &Pattern<'_>) -> Cell {

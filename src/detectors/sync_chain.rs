@@ -216,13 +216,15 @@ impl SyncChain {
                 *deep = total_ns([*deep, trace.path_time(hop.call)]);
             }
             let continuation = &mut continuations[continuation_of[index]];
+            if hop.depth == self.max_hops + 1 {
+                continuation.first_call = continuation.first_call.min(hop.call);
+            }
             let longest = continuation.longest;
             let path_time = |index: usize| trace.path_time(hops[index].call);
             let order = (hops[index].depth, path_time(index)).cmp(&(hops[longest].depth, path_time(longest)));
+            let services_and_row = |index: usize| (services_down_to(trace, hops, index), hops[index].row);
             let is_better = order.is_gt()
-                || (order.is_eq()
-                    && index != longest
-                    && services_down_to(trace, hops, index) < services_down_to(trace, hops, longest));
+                || (order.is_eq() && index != longest && services_and_row(index) < services_and_row(longest));
             if is_better {
                 continuation.longest = index;
             }

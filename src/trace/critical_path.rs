@@ -53,6 +53,7 @@ pub struct CriticalPaths {
     window_starts: Vec<i64>,
     window_ends: Vec<i64>,
     siblings: Vec<Sibling>,
+    /// Starts of the same siblings, the latest first.
     sibling_starts: Vec<i64>,
     stack: Vec<Visit>,
 }
@@ -165,7 +166,8 @@ impl CriticalPaths {
     fn enter(&mut self, tree: &Tree, row: Row, end: i64) {
         let start = self.window_starts[row as usize];
         let first = self.siblings.len();
-        for &child in tree.children(row) {
+        // Those that start last first: that is nearly the order wanted.
+        for &child in tree.children(row).iter().rev() {
             if tree.is_async[child as usize] {
                 continue;
             }
@@ -176,12 +178,18 @@ impl CriticalPaths {
                 self.sibling_starts.push(child_start);
             }
         }
+        let count = self.siblings.len() - first;
+        if count == 0 {
+            if start < end {
+                self.sections.push(Section { row, start, end });
+            }
+            return;
+        }
         self.siblings[first..].sort_unstable_by(|left, right| {
             let id = |sibling: &Sibling| (tree.span_ids[sibling.row as usize], sibling.row);
             right.end.cmp(&left.end).then(left.start.cmp(&right.start)).then_with(|| id(left).cmp(&id(right)))
         });
-        self.sibling_starts[first..].sort_unstable();
-        let count = self.siblings.len() - first;
+        debug_assert!(self.sibling_starts[first..].is_sorted_by(|left, right| left >= right), "rows are by start");
         self.stack.push(Visit {
             row,
             window: end - start,
@@ -253,8 +261,8 @@ impl CriticalPaths {
             return None;
         }
         let starts = &self.sibling_starts[visit.first..visit.first + visit.count];
-        let inside = starts.partition_point(|&start| start <= sibling.end)
-            - starts.partition_point(|&start| start < visit.cursor);
+        let inside = starts.partition_point(|&start| start >= visit.cursor)
+            - starts.partition_point(|&start| start > sibling.end);
         // The child chosen last starts at the cursor; a second start inside is a third sibling's.
         (inside == 1).then_some(index)
     }

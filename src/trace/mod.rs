@@ -12,6 +12,7 @@ mod critical_path;
 mod error_class;
 mod facts;
 mod group;
+mod rows_by_id;
 mod target;
 mod total_ns;
 mod tree;

@@ -3,11 +3,13 @@
 //! After [`Tree::rebuild`] rows are numbered by start time, and every vector here is indexed by that number. Nothing in
 //! this module recurses: a trace may be one chain of a million spans.
 
+use std::cell::OnceCell;
 use std::ops::{Not as _, Range};
 
 use crate::frame::{SignatureId, SpanId, SpanKind, TraceRows};
 
 use super::facts::{Facts, SpanFacts};
+use super::rows_by_id::RowsById;
 
 /// Row number within a trace.
 pub type Row = u32;
@@ -84,20 +86,27 @@ pub struct Tree {
     pub is_async: Vec<bool>,
     /// Rows with every parent before its children.
     pub top_down: Vec<Row>,
-    /// The path root at or above each row.
-    pub path_roots_of_rows: Vec<Row>,
     /// Where paths begin, by row number.
     pub path_roots: Vec<PathRoot>,
     /// What was odd.
     pub counts: TreeCounts,
     child_starts: Vec<u32>,
     children: Vec<Row>,
-    positions: Vec<u32>,
-    subtree_sizes: Vec<u32>,
+    depth_first: OnceCell<DepthFirst>,
     order: Vec<u32>,
+    keys: Vec<u128>,
+    rows_by_id: RowsById,
     by_id: Vec<(SpanId, Row)>,
     parent_ids: Vec<SpanId>,
     state: Vec<u8>,
+}
+
+/// What only findings ask for.
+#[derive(Debug)]
+struct DepthFirst {
+    positions: Vec<u32>,
+    subtree_sizes: Vec<u32>,
+    path_roots: Vec<Row>,
 }
 
 impl Tree {
@@ -128,13 +137,18 @@ impl Tree {
 
     /// Place of `row` in depth-first order.
     pub fn position(&self, row: Row) -> u32 {
-        self.positions[row as usize]
+        self.depth_first().positions[row as usize]
     }
 
     /// Places of `row` and everything below it.
     pub fn subtree(&self, row: Row) -> Range<u32> {
         let first = self.position(row);
-        first..first + self.subtree_sizes[row as usize]
+        first..first + self.depth_first().subtree_sizes[row as usize]
+    }
+
+    /// The path root at or above `row`.
+    pub fn path_root_of(&self, row: Row) -> Row {
+        self.depth_first().path_roots[row as usize]
     }
 
     /// Makes this the tree of `trace`.
@@ -146,6 +160,7 @@ impl Tree {
         self.split_off_async(facts);
         self.list_children();
         self.order_top_down();
+        self.depth_first.take();
     }
 
     /// Copies the rows in order of start, re-exports dropped: of those the record with the later end stays, then the one
@@ -156,30 +171,29 @@ impl Tree {
             let SpanFacts { kind, service, name, .. } = *facts_of(row);
             (trace.span_ids[row as usize], kind, service, name)
         };
+        // Nearly always the start alone decides.
+        self.keys.clear();
+        self.keys.extend((0u32..).zip(trace.starts).map(|(row, &start)| (start as u128) << 32 | u128::from(row)));
+        self.keys.sort_unstable();
         self.order.clear();
-        self.order.extend(0..trace.span_ids.len() as u32);
-        self.order.sort_unstable_by(|&left, &right| {
-            let preference = |row: u32| {
-                (
-                    trace.durations[row as usize],
-                    trace.parent_span_ids[row as usize],
-                    facts_of(row).order,
-                    trace.arguments[row as usize],
-                )
-            };
-            // Nearly always the start decides.
-            trace.starts[left as usize]
-                .cmp(&trace.starts[right as usize])
-                .then_with(|| trace.span_ids[left as usize].cmp(&trace.span_ids[right as usize]))
-                .then_with(|| identity(left).cmp(&identity(right)))
-                .then_with(|| preference(right).cmp(&preference(left)))
-        });
+        self.order.extend(self.keys.iter().map(|&key| key as u32));
+        let start_of = |row: u32| trace.starts[row as usize];
+        let same_start = |left: &u32, right: &u32| start_of(*left) == start_of(*right);
+        for together in self.order.chunk_by_mut(same_start).filter(|rows| rows.len() > 1) {
+            together.sort_unstable_by(|&left, &right| {
+                let preference = |row: u32| {
+                    (
+                        trace.durations[row as usize],
+                        trace.parent_span_ids[row as usize],
+                        facts_of(row).order,
+                        trace.arguments[row as usize],
+                    )
+                };
+                identity(left).cmp(&identity(right)).then_with(|| preference(right).cmp(&preference(left)))
+            });
+        }
         let before = self.order.len();
-        self.order.dedup_by(|later, first| {
-            trace.starts[*later as usize] == trace.starts[*first as usize]
-                && trace.span_ids[*later as usize] == trace.span_ids[*first as usize]
-                && identity(*later) == identity(*first)
-        });
+        self.order.dedup_by(|later, first| same_start(later, first) && identity(*later) == identity(*first));
         self.counts.duplicates = (before - self.order.len()) as u64;
 
         fn fill<T>(column: &mut Vec<T>, order: &[u32], value: impl Fn(usize) -> T) {
@@ -195,6 +209,19 @@ impl Tree {
     }
 
     fn resolve_parents(&mut self, facts: &Facts) {
+        if !self.rows_by_id.fill(&self.span_ids) {
+            return self.resolve_parents_of_shared_ids(facts);
+        }
+        self.parents.clear();
+        for &parent_id in &self.parent_ids {
+            let parent = if parent_id.is_none() { NO_ROW } else { self.rows_by_id.row_of(parent_id, &self.span_ids) };
+            self.counts.orphans += u64::from(parent == NO_ROW && !parent_id.is_none());
+            self.parents.push(parent);
+        }
+    }
+
+    /// The same where several rows may have one id.
+    fn resolve_parents_of_shared_ids(&mut self, facts: &Facts) {
         self.by_id.clear();
         self.by_id.extend(self.span_ids.iter().copied().zip(0..));
         self.by_id.sort_unstable();
@@ -281,8 +308,16 @@ impl Tree {
         }
     }
 
+    /// Whether every parent has a smaller row number than its children, as where no clock is off.
+    fn is_numbered_top_down(&self) -> bool {
+        (0..).zip(&self.parents).all(|(row, &parent)| parent < row || parent == NO_ROW)
+    }
+
     /// Cuts every cycle of parents at its earliest span, which then roots a fragment.
     fn cut_cycles(&mut self) {
+        if self.is_numbered_top_down() {
+            return;
+        }
         const UNSEEN: u8 = 0;
         const ON_WAY: u8 = 1;
         const DONE: u8 = 2;
@@ -365,48 +400,54 @@ impl Tree {
     fn order_top_down(&mut self) {
         let mut top_down = std::mem::take(&mut self.top_down);
         top_down.clear();
-        top_down.extend((0..self.parents.len() as Row).filter(|&row| self.parents[row as usize] == NO_ROW));
-        let mut next = 0;
-        while let Some(&row) = top_down.get(next) {
-            top_down.extend_from_slice(self.children(row));
-            next += 1;
+        if self.is_numbered_top_down() {
+            top_down.extend(0..self.parents.len() as Row);
+        } else {
+            top_down.extend((0..self.parents.len() as Row).filter(|&row| self.parents[row as usize] == NO_ROW));
+            let mut next = 0;
+            while let Some(&row) = top_down.get(next) {
+                top_down.extend_from_slice(self.children(row));
+                next += 1;
+            }
         }
         debug_assert_eq!(top_down.len(), self.len(), "every span lies below a root once cycles are cut");
         self.top_down = top_down;
+    }
 
-        self.path_roots_of_rows.clear();
-        self.path_roots_of_rows.resize(self.parents.len(), NO_ROW);
-        for index in 0..self.top_down.len() {
-            let row = self.top_down[index];
-            let parent = self.waiting_parent(row);
-            self.path_roots_of_rows[row as usize] =
-                if parent == NO_ROW { row } else { self.path_roots_of_rows[parent as usize] };
+    fn depth_first(&self) -> &DepthFirst {
+        self.depth_first.get_or_init(|| DepthFirst::of(self))
+    }
+}
+
+impl DepthFirst {
+    fn of(tree: &Tree) -> Self {
+        let count = tree.len();
+        let mut path_roots = vec![NO_ROW; count];
+        for &row in &tree.top_down {
+            let parent = tree.waiting_parent(row);
+            path_roots[row as usize] = if parent == NO_ROW { row } else { path_roots[parent as usize] };
         }
-
-        self.subtree_sizes.clear();
-        self.subtree_sizes.resize(self.parents.len(), 1);
-        for &row in self.top_down.iter().rev() {
-            let parent = self.parents[row as usize];
+        let mut subtree_sizes = vec![1; count];
+        for &row in tree.top_down.iter().rev() {
+            let parent = tree.parents[row as usize];
             if parent != NO_ROW {
-                self.subtree_sizes[parent as usize] += self.subtree_sizes[row as usize];
+                subtree_sizes[parent as usize] += subtree_sizes[row as usize];
             }
         }
-        // Numbers in depth-first order: the rows below a row are those numbered directly after it.
-        let mut positions = std::mem::take(&mut self.positions);
-        positions.clear();
-        positions.resize(self.parents.len(), 0);
+        // The rows below a row are those numbered directly after it.
+        let mut positions = vec![0; count];
         let mut next_root = 0;
-        for &row in &self.top_down {
-            if self.parents[row as usize] == NO_ROW {
+        for &row in &tree.top_down {
+            if tree.parents[row as usize] == NO_ROW {
                 positions[row as usize] = next_root;
-                next_root += self.subtree_sizes[row as usize];
+                next_root += subtree_sizes[row as usize];
             }
             let mut next_child = positions[row as usize] + 1;
-            for &child in self.children(row) {
+            for &child in tree.children(row) {
                 positions[child as usize] = next_child;
-                next_child += self.subtree_sizes[child as usize];
+                next_child += subtree_sizes[child as usize];
             }
         }
-        self.positions = positions;
+        Self { positions, subtree_sizes, path_roots }
     }
 }

@@ -1,9 +1,11 @@
 //! What a detector sees of a trace.
 
+use std::hash::{Hash, Hasher};
+
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
-use crate::frame::{SpanId, Symbol, TraceId, TraceRows};
+use crate::frame::{SignatureId, SpanId, Symbol, TraceId, TraceRows};
 
 use super::calls::{Call, Calls, NO_CALL};
 use super::critical_path::{CriticalPaths, OverlapTolerance, Section};
@@ -39,7 +41,7 @@ impl Component {
 }
 
 /// Where path time is booked: service, operation, component and, unless it is the service's own work, target.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Place {
     /// The service that spends the time.
     pub service: Symbol,
@@ -51,17 +53,40 @@ pub struct Place {
     pub target: Symbol,
 }
 
+/// Two words instead of five, because every span of a path is looked up by its place.
+impl Hash for Place {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let Self { service, operation, component, target } = *self;
+        state.write_u64(u64::from(service.0) << 32 | u64::from(operation.0));
+        state.write_u64(u64::from(target.0) << 32 | component as u64);
+    }
+}
+
 /// The callee names that calls with a recorded callee show, by (caller, target, caller-side operation); `None` where there
 /// are several. Calls that recorded no callee take their operation from here.
 #[derive(Clone, Debug, Default)]
 pub struct CalleeNames {
     names: HashMap<(Symbol, Symbol, Symbol), Option<Symbol>, FixedState>,
+    /// Signatures of exit spans and callees of which notice was taken: what a call says follows from them. Each pair has one
+    /// place, where the next one replaces it.
+    known: Vec<(SignatureId, SignatureId)>,
 }
+
+const KNOWN_PAIRS: usize = 1 << 12;
 
 impl CalleeNames {
     /// Takes notice of the calls of one trace.
-    pub fn learn(&mut self, calls: &[Call]) {
-        for call in calls.iter().filter(|call| call.callee != NO_ROW && call.callee != call.row) {
+    pub fn learn(&mut self, trace: &TraceModel) {
+        const NONE: SignatureId = SignatureId(u32::MAX);
+        self.known.resize(KNOWN_PAIRS, (NONE, NONE));
+        let signature = |row: Row| trace.tree.signatures[row as usize];
+        for call in trace.calls.calls.iter().filter(|call| call.callee != NO_ROW && call.callee != call.row) {
+            let pair = (signature(call.row), signature(call.callee));
+            let place = pair.0.index().wrapping_mul(31).wrapping_add(pair.1.index()) % KNOWN_PAIRS;
+            if self.known[place] == pair {
+                continue;
+            }
+            self.known[place] = pair;
             self.add((call.caller_service, call.target.name, call.caller_side_operation), Some(call.operation));
         }
     }
@@ -104,11 +129,6 @@ impl TraceModel {
         self.tree.rebuild(trace, facts);
         self.calls.rebuild(&self.tree, facts);
         self.calls.has_open_operations
-    }
-
-    /// The calls of the trace.
-    pub fn calls(&self) -> &[Call] {
-        &self.calls.calls
     }
 
     /// Names the operations of calls to services that recorded no callee.
@@ -248,7 +268,7 @@ impl<'a> TraceView<'a> {
     /// Path time in ns between `start` and `end` (ns since 1970) of spans at or below `ancestor`, on the path that
     /// `ancestor` lies on.
     pub fn path_time_within(&self, ancestor: Row, start: i64, end: i64) -> i64 {
-        let root = self.tree.path_roots_of_rows[ancestor as usize];
+        let root = self.tree.path_root_of(ancestor);
         let path = self.tree.path_roots.partition_point(|path| path.row < root);
         let sections = self.paths.sections_of(path);
         let first = sections.partition_point(|section| section.end <= start);

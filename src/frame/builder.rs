@@ -17,7 +17,7 @@ use super::schema::{ATTRIBUTE_COUNT, Attribute, attribute_of_key};
 use super::signatures::{Signature, Signatures};
 use super::spill::SpillStore;
 use super::symbols::Symbols;
-use super::templates::{has_placeholder, path_template, query_template, url_host};
+use super::templates::{has_placeholder, push_path_template, query_template, url_host};
 
 /// How many offsets of skipped parts are kept for each input.
 pub const FIRST_OFFSETS: usize = 5;
@@ -355,10 +355,10 @@ pub fn normalise(attribute: Attribute, value: &str, normal: &mut String) -> u64 
         Attribute::UrlFull => {
             normal.push_str(url_host(value).unwrap_or_default());
             normal.push(END_OF_HOST);
-            normal.push_str(&path_template(value));
+            push_path_template(value, normal);
             return nonzero_hash(value);
         }
-        Attribute::UrlPath => normal.push_str(&path_template(value)),
+        Attribute::UrlPath => push_path_template(value, normal),
         Attribute::DbQueryText => {
             normal.push_str(&query_template(value));
             return if has_placeholder(value) { 0 } else { nonzero_hash(value) };

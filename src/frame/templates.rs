@@ -75,7 +75,7 @@ pub fn query_template(text: &str) -> String {
         }
     }
     let mut out = fold_lists(out.trim());
-    truncate(&mut out);
+    truncate(&mut out, 0);
     out
 }
 
@@ -119,30 +119,51 @@ pub(super) fn has_placeholder(text: &str) -> bool {
 
 /// A URL's path, or a request target, with identifiers as `{}`; query string and fragment are dropped.
 pub fn path_template(path: &str) -> String {
+    let mut template = String::new();
+    push_path_template(path, &mut template);
+    template
+}
+
+/// Appends [`path_template`] of `path` to `out`.
+pub(super) fn push_path_template(path: &str, out: &mut String) {
     let path = path.split(['?', '#']).next().unwrap_or_default();
     let path = match path.find("://") {
         Some(scheme) => path[scheme + 3..].find('/').map_or("/", |start| &path[scheme + 3 + start..]),
         None => path,
     };
-    name_template(path)
+    push_name_template(path, out);
 }
 
 /// A span name with the parts that are identifiers (between `/` or white space) as `{}`, and white space folded.
 pub fn name_template(name: &str) -> String {
-    let mut out = String::with_capacity(name.len());
-    for (index, word) in name.split_whitespace().enumerate() {
-        if index > 0 {
-            out.push(' ');
-        }
-        for (index, segment) in word.split('/').enumerate() {
+    let mut template = String::with_capacity(name.len());
+    push_name_template(name, &mut template);
+    template
+}
+
+fn push_name_template(name: &str, out: &mut String) {
+    let start = out.len();
+    // Splitting at any white space of Unicode takes ten times as long as seeing that there is none.
+    if name.bytes().all(|byte| byte.is_ascii_graphic()) {
+        push_segments(name, out);
+    } else {
+        for (index, word) in name.split_whitespace().enumerate() {
             if index > 0 {
-                out.push('/');
+                out.push(' ');
             }
-            out.push_str(if is_identifier(segment) { "{}" } else { segment });
+            push_segments(word, out);
         }
     }
-    truncate(&mut out);
-    out
+    truncate(out, start);
+}
+
+fn push_segments(word: &str, out: &mut String) {
+    for (index, segment) in word.split('/').enumerate() {
+        if index > 0 {
+            out.push('/');
+        }
+        out.push_str(if is_identifier(segment) { "{}" } else { segment });
+    }
 }
 
 /// The host and port in a URL or connection string; `None` if it has none.
@@ -157,7 +178,7 @@ pub fn url_host(url: &str) -> Option<&str> {
 /// which one is a digit.
 fn is_identifier(segment: &str) -> bool {
     let bytes = segment.as_bytes();
-    if bytes.is_empty() {
+    if !bytes.first().is_some_and(u8::is_ascii_hexdigit) {
         return false;
     }
     is_uuid(bytes)
@@ -254,8 +275,9 @@ fn fold_lists(text: &str) -> String {
     out
 }
 
-fn truncate(text: &mut String) {
-    let mut end = text.len().min(MAX_TEMPLATE_BYTES);
+/// Cuts the template that begins at `start`.
+fn truncate(text: &mut String, start: usize) {
+    let mut end = text.len().min(start + MAX_TEMPLATE_BYTES);
     while !text.is_char_boundary(end) {
         end -= 1;
     }

@@ -8,7 +8,7 @@ use std::hash::BuildHasher as _;
 
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::buffer::NullBuffer;
-use arrow::datatypes::{DataType, Int32Type};
+use arrow::datatypes::{DataType, Int32Type, Int64Type};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
@@ -30,8 +30,12 @@ pub(super) struct TextCodes {
     texts: Symbols,
     dictionary: Option<ArrayRef>,
     codes_of_dictionary: Vec<u32>,
+    /// Of numbers below [`SMALL_NUMBERS`], as status codes and ports are.
+    codes_of_small_numbers: Vec<u32>,
     codes_of_numbers: HashMap<i64, u32, FixedState>,
 }
+
+const SMALL_NUMBERS: usize = 1 << 10;
 
 impl TextCodes {
     /// The code of `text`.
@@ -74,6 +78,8 @@ impl TextCodes {
         if let Some(dictionary) = column.as_dictionary_opt::<Int32Type>() {
             let (keys, texts) = (dictionary.keys().values(), dictionary.values());
             valid.for_each(|row| take(row, self.code_of_key(keys[row], texts)));
+        } else if let Some(numbers) = column.as_primitive_opt::<Int64Type>() {
+            valid.for_each(|row| take(row, self.code_of_number(numbers.values()[row])));
         } else {
             valid.for_each(|row| take(row, self.code_at(column, row)));
         }
@@ -112,7 +118,7 @@ impl TextCodes {
         match column.data_type() {
             DataType::Dictionary(_, _) => self.code_in_dictionary(column, row),
             DataType::Utf8 => self.code(column.as_string::<i32>().value(row)),
-            DataType::Int64 => self.code_of_number(column.as_primitive::<arrow::datatypes::Int64Type>().value(row)),
+            DataType::Int64 => self.code_of_number(column.as_primitive::<Int64Type>().value(row)),
             DataType::Int32 => self.code_of_number(column.as_primitive::<Int32Type>().value(row).into()),
             _ => self.code(&text_at(column, row)),
         }
@@ -126,6 +132,13 @@ impl TextCodes {
     }
 
     fn code_of_number(&mut self, number: i64) -> u32 {
+        if (0..SMALL_NUMBERS as i64).contains(&number) {
+            self.codes_of_small_numbers.resize(SMALL_NUMBERS, UNSEEN);
+            if self.codes_of_small_numbers[number as usize] == UNSEEN {
+                self.codes_of_small_numbers[number as usize] = self.code(&number.to_string());
+            }
+            return self.codes_of_small_numbers[number as usize];
+        }
         if let Some(&code) = self.codes_of_numbers.get(&number) {
             return code;
         }

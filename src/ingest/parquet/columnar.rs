@@ -12,7 +12,7 @@ use super::attributes::{AttributeColumn, NORMALISED, PairsOfRows, Wanted};
 use super::codes::{NormalCodes, TextCodes};
 use super::dialect::{Field, Place};
 use super::events::{EventColumns, LinkColumns};
-use super::fingerprint::Fingerprint;
+use super::fingerprint::{Contributions, Fingerprint};
 use super::guard::guarded;
 use super::ids::IdColumn;
 use super::table::{Batches, Table};
@@ -93,6 +93,7 @@ struct TextColumn {
     place: Place,
     texts: Texts,
     codes: Vec<u32>,
+    contributions: Contributions,
 }
 
 /// What a text column says of a span.
@@ -349,14 +350,13 @@ impl SignatureColumns {
             (Says::Kind, Field::Kind),
             (Says::Status, Field::Status),
         ];
-        let mut texts: Vec<TextColumn> =
-            of_fields.into_iter().filter_map(|(says, field)| Some(TextColumn::new(says, place(field)?))).collect();
-        for flat in &mapping.flat {
-            if let Some((attribute, rank)) = flat.known {
-                let place = Place { root: flat.root, child: None };
-                texts.push(TextColumn::new(Says::Attribute(attribute, rank), place));
-            }
-        }
+        let of_fields = of_fields.into_iter().filter_map(|(says, field)| Some((says, place(field)?)));
+        let of_flat_columns = mapping.flat.iter().filter_map(|flat| {
+            let (attribute, rank) = flat.known?;
+            Some((Says::Attribute(attribute, rank), Place { root: flat.root, child: None }))
+        });
+        let texts = of_fields.chain(of_flat_columns).zip(0..);
+        let texts = texts.map(|((says, place), source)| TextColumn::new(says, place, source)).collect();
         let all_in_columns = mapping.columns_repeat_attributes;
         let of_spans =
             [Field::Attributes, Field::NumberAttributes, Field::BoolAttributes].into_iter().filter_map(place);
@@ -410,10 +410,11 @@ impl SignatureColumns {
         self.urls.begin(rows);
         self.queries.begin(rows);
         let Self { fingerprints, urls, queries, .. } = self;
-        for (source, text) in (0u32..).zip(&mut self.texts) {
+        for text in &mut self.texts {
             text.codes.clear();
             let Some(column) = batches.column(batch, text.place) else { continue };
-            let mut add = |row: usize, code: u32| fingerprints[row].add(source, 0, code);
+            let contributions = &mut text.contributions;
+            let mut add = |row: usize, code: u32| contributions.add(&mut fingerprints[row], code);
             match &mut text.texts {
                 Texts::Whole(texts) => texts.read_each(column, &mut text.codes, add),
                 Texts::Normal(texts) => texts.read_each(column, &mut text.codes, |row, code, hash| {
@@ -664,8 +665,8 @@ impl Texts {
 }
 
 impl TextColumn {
-    fn new(says: Says, place: Place) -> Self {
-        Self { says, place, texts: Texts::of(says), codes: Vec::new() }
+    fn new(says: Says, place: Place, source: u32) -> Self {
+        Self { says, place, texts: Texts::of(says), codes: Vec::new(), contributions: Contributions::new(source) }
     }
 }
 

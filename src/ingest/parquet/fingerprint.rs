@@ -16,6 +16,33 @@ impl Fingerprint {
     }
 }
 
+/// What each code of one source adds to fingerprints, worked out once.
+#[derive(Debug)]
+pub(super) struct Contributions {
+    source: u32,
+    of_codes: Vec<Fingerprint>,
+}
+
+impl Contributions {
+    /// Of the source number `source`.
+    pub(super) fn new(source: u32) -> Self {
+        Self { source, of_codes: Vec::new() }
+    }
+
+    /// Adds that the source has the value with the code `code`. Codes are counted up from 0.
+    pub(super) fn add(&mut self, fingerprint: &mut Fingerprint, code: u32) {
+        let known = self.of_codes.len() as u32;
+        self.of_codes.extend((known..=code).map(|code| {
+            let mut contribution = Fingerprint::default();
+            contribution.add(self.source, 0, code);
+            contribution
+        }));
+        let Fingerprint(contribution) = self.of_codes[code as usize];
+        fingerprint.0[0] = fingerprint.0[0].wrapping_add(contribution[0]);
+        fingerprint.0[1] = fingerprint.0[1].wrapping_add(contribution[1]);
+    }
+}
+
 /// Both halves of the product, folded: every bit of `a` moves about half the bits of the answer.
 fn folded(a: u64, b: u64) -> u64 {
     let product = u128::from(a) * u128::from(b);
@@ -29,6 +56,16 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
+
+    #[test]
+    fn contributions_add_the_same() {
+        let mut contributions = Contributions::new(3);
+        for code in [5, 0, 7, 5] {
+            let mut fingerprint = of(&[(1, 0, 1)]);
+            contributions.add(&mut fingerprint, code);
+            assert_eq!(fingerprint, of(&[(3, 0, code), (1, 0, 1)]));
+        }
+    }
 
     fn of(values: &[(u32, u32, u32)]) -> Fingerprint {
         let mut fingerprint = Fingerprint::default();

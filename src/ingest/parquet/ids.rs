@@ -101,6 +101,9 @@ fn decode<T: Id>(column: &ArrayRef, mut take: impl FnMut(T, bool)) {
         DataType::FixedSizeBinary(width) if usize::try_from(*width) == Ok(T::BYTES) => {
             let column = column.as_fixed_size_binary();
             let ids = column.value_data().chunks_exact(T::BYTES).take(column.len());
+            if column.null_count() == 0 {
+                return ids.for_each(|bytes| take_pair((T::of_bytes(bytes), false)));
+            }
             for (row, bytes) in ids.enumerate() {
                 take_pair(if column.is_valid(row) { (T::of_bytes(bytes), false) } else { none });
             }

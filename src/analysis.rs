@@ -440,7 +440,7 @@ fn count(
             totals.roots += 1;
             totals.root_duration_ns += i128::from(trace.duration(root.row));
         }
-        if trace.calls.failed[root.row as usize] {
+        if trace.calls.roles[root.row as usize].failed {
             let entry = (trace.service(root.row), trace.entry_operation(root.row));
             *failed_entries.entry(entry).or_default() += 1;
         }
@@ -458,7 +458,7 @@ fn count(
         let facts = trace.facts_of(row);
         quality.without_kind += u64::from(facts.kind == SpanKind::Unspecified);
         quality.with_status += u64::from(facts.status != StatusCode::Unset);
-        totals.failed_spans += u64::from(trace.calls.failed[row as usize]);
+        totals.failed_spans += u64::from(trace.calls.roles[row as usize].failed);
     }
     for call in trace.calls.calls.iter().filter(|call| call.callee != NO_ROW && call.callee != call.row) {
         if tree.is_async[call.callee as usize] {

@@ -177,7 +177,7 @@ fn waterfall(view: &TraceView<'_>, found: &[Found]) -> Waterfall {
             start_ns: view.start(row) - begin,
             duration_ns: view.duration(row),
             on_path: std::mem::take(&mut on_path[row as usize]),
-            failed: view.calls.failed[row as usize],
+            failed: view.calls.roles[row as usize].failed,
             markers: (0..found.len()).filter(|&index| found[index].span_id == span_id).map(label).collect(),
             root_reason: root.map(|root| root.reason.as_str()),
         });

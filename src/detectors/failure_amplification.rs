@@ -156,8 +156,8 @@ impl Detector for FailureAmplification {
     }
 
     fn detect(&self, trace: &TraceView<'_>, retries: &RetrySequences, findings: &mut Findings) {
-        let failed = &trace.calls.failed;
-        if !failed.contains(&true) {
+        let roles = &trace.calls.roles;
+        if !roles.iter().any(|role| role.failed) {
             return;
         }
         let tree = trace.tree;
@@ -165,8 +165,8 @@ impl Detector for FailureAmplification {
         // Failed spans at and below each row, all of them and those that were cancelled.
         let mut failures_below = vec![(0u32, 0u32); tree.len()];
         for &row in tree.top_down.iter().rev() {
-            let cancelled = failed[row as usize] && trace.facts_of(row).error_class == ErrorClass::Cancelled;
-            failures_below[row as usize].0 += u32::from(failed[row as usize]);
+            let cancelled = roles[row as usize].failed && trace.facts_of(row).error_class == ErrorClass::Cancelled;
+            failures_below[row as usize].0 += u32::from(roles[row as usize].failed);
             failures_below[row as usize].1 += u32::from(cancelled);
             let parent = tree.parents[row as usize];
             if parent == NO_ROW {
@@ -175,15 +175,15 @@ impl Detector for FailureAmplification {
             let (all, cancelled) = failures_below[row as usize];
             failures_below[parent as usize].0 += all;
             failures_below[parent as usize].1 += cancelled;
-            let carries =
-                failed[row as usize] || (trace.calls.looked_through[row as usize] && failed_below[row as usize]);
+            let carries = roles[row as usize].failed
+                || (trace.calls.roles[row as usize].looked_through && failed_below[row as usize]);
             if !tree.is_async[row as usize] && carries {
                 failed_below[parent as usize] = true;
             }
         }
         let dropped = rows_of_later_attempts(trace, retries);
         for origin in 0..tree.len() as Row {
-            let is_origin = failed[origin as usize] && !failed_below[origin as usize];
+            let is_origin = roles[origin as usize].failed && !failed_below[origin as usize];
             if is_origin && !dropped[origin as usize] && !is_victim(trace, origin, &failures_below) {
                 self.report(trace, origin, findings);
             }
@@ -197,7 +197,7 @@ fn rows_of_later_attempts(trace: &TraceView<'_>, retries: &RetrySequences) -> Ve
     let calls = &trace.calls.calls;
     for sequence in &retries.sequences {
         let rows = retries.attempts(sequence).iter().map(|&call| calls[call as usize].row);
-        let failed = |row: &Row| trace.calls.failed[*row as usize];
+        let failed = |row: &Row| trace.calls.roles[*row as usize].failed;
         for row in rows.skip_while(|row| !failed(row)).skip(1) {
             dropped[row as usize] = true;
         }
@@ -216,7 +216,7 @@ fn rows_of_later_attempts(trace: &TraceView<'_>, retries: &RetrySequences) -> Ve
 fn is_victim(trace: &TraceView<'_>, origin: Row, failures_below: &[(u32, u32)]) -> bool {
     let tree = trace.tree;
     let is_cancelled =
-        |row: Row| trace.calls.failed[row as usize] && trace.facts_of(row).error_class == ErrorClass::Cancelled;
+        |row: Row| trace.calls.roles[row as usize].failed && trace.facts_of(row).error_class == ErrorClass::Cancelled;
     if !is_cancelled(origin) {
         return false;
     }
@@ -227,11 +227,11 @@ fn is_victim(trace: &TraceView<'_>, origin: Row, failures_below: &[(u32, u32)]) 
         if parent == NO_ROW {
             return false;
         }
-        let own = u32::from(trace.calls.failed[parent as usize] && !is_cancelled(parent));
+        let own = u32::from(trace.calls.roles[parent as usize].failed && !is_cancelled(parent));
         if otherwise(parent) - own > otherwise(row) {
             return true;
         }
-        if !is_cancelled(parent) && !trace.calls.looked_through[parent as usize] {
+        if !is_cancelled(parent) && !trace.calls.roles[parent as usize].looked_through {
             return false;
         }
         row = parent;
@@ -241,7 +241,7 @@ fn is_victim(trace: &TraceView<'_>, origin: Row, failures_below: &[(u32, u32)]) 
 impl FailureAmplification {
     fn report(&self, trace: &TraceView<'_>, origin: Row, findings: &mut Findings) {
         let tree = trace.tree;
-        let failed = &trace.calls.failed;
+        let roles = &trace.calls.roles;
         // Failed spans from the origin up to where the failure ends.
         let mut chain = vec![origin];
         let mut top = origin;
@@ -251,10 +251,10 @@ impl FailureAmplification {
             if parent == NO_ROW {
                 break false;
             }
-            if failed[parent as usize] {
+            if roles[parent as usize].failed {
                 chain.push(parent);
                 top = parent;
-            } else if !trace.calls.looked_through[parent as usize] {
+            } else if !trace.calls.roles[parent as usize].looked_through {
                 break true;
             }
             at = parent;
@@ -262,7 +262,7 @@ impl FailureAmplification {
         let path_root = tree.path_root_of(origin);
         let reached_root = !is_absorbed && top == path_root;
 
-        let counts_for_service = |&row: &Row| trace.calls.is_entry[row as usize] || row == path_root;
+        let counts_for_service = |&row: &Row| trace.calls.roles[row as usize].is_entry || row == path_root;
         let mut services: Vec<i64> =
             chain.iter().filter(|row| counts_for_service(row)).map(|&row| i64::from(trace.service(row).0)).collect();
         services.sort_unstable();
@@ -272,13 +272,13 @@ impl FailureAmplification {
         }
 
         let facts = trace.facts_of(origin);
-        let call = match trace.calls.call_of_exit[origin as usize] {
+        let call = match trace.calls.roles[origin as usize].call_of_exit {
             NO_CALL => None,
             call => Some(&trace.calls.calls[call as usize]),
         };
         let slow_callee = call.map(|call| call.callee).filter(|&callee| {
             callee != NO_ROW
-                && !failed[callee as usize]
+                && !roles[callee as usize].failed
                 && facts.error_class == ErrorClass::Timeout
                 && trace.end(callee) > trace.end(origin) + MIN_OVERTIME_NS
         });
@@ -286,7 +286,7 @@ impl FailureAmplification {
         let (operation, target) = match (slow_callee, call) {
             (Some(callee), _) => (trace.entry_operation(callee), None),
             (None, Some(call)) => (call.operation, Some(call.target)),
-            (None, None) if trace.calls.is_exit[origin as usize] => (facts.call_operation, Some(facts.target)),
+            (None, None) if trace.calls.roles[origin as usize].is_exit => (facts.call_operation, Some(facts.target)),
             (None, None) if counts_for_service(&origin) => (trace.entry_operation(origin), None),
             (None, None) => (facts.operation, None),
         };

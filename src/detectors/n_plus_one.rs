@@ -137,18 +137,22 @@ impl Detector for NPlusOne {
 
     fn detect(&self, trace: &TraceView<'_>, retries: &RetrySequences, findings: &mut Findings) {
         let calls = &trace.calls.calls;
-        let counted = calls.iter().filter(|call| call.counts && call.target.kind != TargetKind::Unnamed);
-        if counted.clone().map(|call| u64::from(call.weight)).sum::<u64>() <= u64::from(self.max_calls) {
+        let counts = |call: &Call| call.counts && call.target.kind != TargetKind::Unnamed;
+        if calls.iter().filter(|call| counts(call)).map(|call| u64::from(call.weight)).sum::<u64>()
+            <= u64::from(self.max_calls)
+        {
             return;
         }
-        let mut order: Vec<u32> = (0..calls.len() as u32)
-            .filter(|&call| calls[call as usize].counts && calls[call as usize].target.kind != TargetKind::Unnamed)
-            .collect();
+        let mut order: Vec<u32> = (0..).zip(calls).filter(|(_, call)| counts(call)).map(|(index, _)| index).collect();
+        order.sort_unstable_by_key(|&call| calls[call as usize].target);
+        let same_target = |&left: &u32, &right: &u32| calls[left as usize].target == calls[right as usize].target;
+        if order.chunk_by(same_target).all(|of_target| weight(calls, of_target) <= u64::from(self.max_calls)) {
+            return;
+        }
         order.sort_unstable_by_key(|&call| {
             let call = &calls[call as usize];
             (call.target, call.caller_service, call.caller_span, trace.start(call.row), call.row)
         });
-        let same_target = |&left: &u32, &right: &u32| calls[left as usize].target == calls[right as usize].target;
         let same_caller =
             |&left: &u32, &right: &u32| calls[left as usize].caller_service == calls[right as usize].caller_service;
         let mut loops: Option<Vec<Loop>> = None;

@@ -54,7 +54,8 @@ impl RetrySequences {
         self.attempts.clear();
         self.is_retry.clear();
         self.is_retry.resize(calls.len(), false);
-        let may_repeat = |call: &Call| trace.calls.failed[call.row as usize] || trace.facts_of(call.row).is_resend;
+        let may_repeat =
+            |call: &Call| trace.calls.roles[call.row as usize].failed || trace.facts_of(call.row).is_resend;
         if !calls.iter().any(may_repeat) {
             return;
         }
@@ -105,7 +106,7 @@ impl RetrySequences {
     fn add_group(&mut self, trace: &TraceView<'_>, group: &[u32]) {
         let calls = &trace.calls.calls;
         let row = |index: usize| calls[group[index] as usize].row;
-        let failed = |index: usize| trace.calls.failed[row(index) as usize];
+        let failed = |index: usize| trace.calls.roles[row(index) as usize].failed;
         let unknown = group.iter().any(|&call| trace.tree.arguments[calls[call as usize].row as usize] == 0);
         let mut first_success = i64::MAX;
         let goes_on_after_success = (0..group.len()).any(|index| {

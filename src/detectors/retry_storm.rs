@@ -229,12 +229,12 @@ impl Detector for RetryStorm {
             let failures: Vec<ErrorClass> = attempts
                 .iter()
                 .map(|&call| &calls[call as usize])
-                .filter(|call| trace.calls.failed[call.row as usize])
+                .filter(|call| trace.calls.roles[call.row as usize].failed)
                 .map(|call| trace.calls.error_class(call, trace.tree, trace.facts))
                 .collect();
             let retried = attempts[..attempts.len() - 1].iter().map(|&call| &calls[call as usize]);
             let non_retryable = retried
-                .filter(|call| trace.calls.failed[call.row as usize])
+                .filter(|call| trace.calls.roles[call.row as usize].failed)
                 .any(|call| trace.calls.error_class(call, trace.tree, trace.facts) == ErrorClass::Caller);
 
             let mut gaps: Vec<i64> = Vec::new();
@@ -248,7 +248,7 @@ impl Detector for RetryStorm {
                 critical_ns = total_ns([critical_ns, trace.path_time(pair[1])]);
             }
             let durations: Vec<i64> = rows.iter().map(|&row| trace.duration(row)).collect();
-            let recovered = rows.last().is_some_and(|&row| !trace.calls.failed[row as usize]);
+            let recovered = rows.last().is_some_and(|&row| !trace.calls.roles[row as usize].failed);
             let details = {
                 let mut details = [0; TARGET_KIND + 1];
                 details[ATTEMPTS] = attempts.len() as i64;

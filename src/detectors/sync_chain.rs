@@ -115,6 +115,17 @@ fn success_rate(pattern: &Pattern<'_>) -> Cell {
     Cell::Float(by_hop.iter().map(|&(succeeded, all)| succeeded as f64 / all as f64).product())
 }
 
+/// Where a span lies on the way down.
+#[derive(Clone, Copy)]
+struct Step {
+    /// The topmost span that waits for it.
+    segment: Row,
+    /// Row of the span of the call that it is the callee of, or [`NO_ROW`].
+    call: Row,
+    /// Index of the last hop at or above it, or [`NO_HOP`].
+    hop: usize,
+}
+
 /// The hop that a span is the callee of.
 #[derive(Clone, Copy)]
 struct Hop {
@@ -145,44 +156,41 @@ impl Detector for SyncChain {
 
     fn detect(&self, trace: &TraceView<'_>, _retries: &RetrySequences, findings: &mut Findings) {
         let tree = trace.tree;
-        let possible = trace.calls.calls.iter().filter(|call| call.callee != NO_ROW).count();
-        if possible <= self.max_hops as usize {
+        let hop_calls = || trace.calls.calls.iter().filter(|call| call.counts && call.callee != NO_ROW);
+        if hop_calls().count() <= self.max_hops as usize {
             return;
         }
-        // A child that starts strictly after its parent ended, by more than times are rounded, is not waited for.
-        let mut segments = vec![NO_ROW; tree.len()];
+        let mut steps = vec![Step { segment: NO_ROW, call: NO_ROW, hop: NO_HOP }; tree.len()];
+        for call in hop_calls().filter(|call| trace.service(call.callee) != call.caller_service) {
+            steps[call.callee as usize].call = call.row;
+        }
+        let mut hops: Vec<Hop> = Vec::new();
+        let mut deepest = 0;
         for &row in &tree.top_down {
+            // A child that starts strictly after its parent ended, by more than times are rounded, is not waited for.
             let parent = tree.waiting_parent(row);
             let waited_for = parent != NO_ROW
                 && trace.start(row) <= trace.end(parent).saturating_add(trace.facts.clock_tolerance_ns);
-            segments[row as usize] = if waited_for { segments[parent as usize] } else { row };
-        }
-        let mut call_to = vec![NO_ROW; tree.len()];
-        for call in trace.calls.calls.iter().filter(|call| call.counts && call.callee != NO_ROW) {
-            let caller_row = if call.callee == call.row { tree.parents[call.row as usize] } else { call.row };
-            let leaves = trace.service(call.callee) != call.caller_service;
-            if leaves && segments[caller_row as usize] == segments[call.callee as usize] {
-                call_to[call.callee as usize] = call.row;
+            let above = if waited_for { Some(steps[parent as usize]) } else { None };
+            let segment = above.map_or(row, |above| above.segment);
+            let mut hop = above.map_or(NO_HOP, |above| above.hop);
+            let call = steps[row as usize].call;
+            if call != NO_ROW {
+                let caller_row = if call == row { parent } else { call };
+                let within = steps.get(caller_row as usize).is_some_and(|caller| caller.segment == segment);
+                if within {
+                    let depth = hops.get(hop).map_or(1, |before| before.depth + 1);
+                    deepest = deepest.max(depth);
+                    hops.push(Hop { row, call, before: hop, depth });
+                    hop = hops.len() - 1;
+                }
             }
-        }
-        let mut hops: Vec<Hop> = Vec::new();
-        let mut hop_at = vec![NO_HOP; tree.len()];
-        let mut deepest = 0;
-        for &row in &tree.top_down {
-            let before =
-                if segments[row as usize] == row { NO_HOP } else { hop_at[tree.parents[row as usize] as usize] };
-            hop_at[row as usize] = before;
-            if call_to[row as usize] != NO_ROW {
-                let depth = if before == NO_HOP { 1 } else { hops[before].depth + 1 };
-                hop_at[row as usize] = hops.len();
-                deepest = deepest.max(depth);
-                hops.push(Hop { row, call: call_to[row as usize], before, depth });
-            }
+            steps[row as usize] = Step { segment, call, hop };
         }
         if deepest <= self.max_hops {
             return;
         }
-        self.report(trace, &segments, &hops, findings);
+        self.report(trace, &steps, &hops, findings);
     }
 }
 
@@ -194,7 +202,7 @@ struct Continuation {
 }
 
 impl SyncChain {
-    fn report(&self, trace: &TraceView<'_>, segments: &[Row], hops: &[Hop], findings: &mut Findings) {
+    fn report(&self, trace: &TraceView<'_>, steps: &[Step], hops: &[Hop], findings: &mut Findings) {
         // For each hop too many, the sequence of services above it; every deeper hop belongs to the one above it.
         let mut continuations: Vec<Continuation> = Vec::new();
         let mut by_sequence: HashMap<(Row, Vec<Symbol>), usize> = HashMap::new();
@@ -207,7 +215,7 @@ impl SyncChain {
                 continuation_of[index] = continuation_of[hop.before];
             } else {
                 let sequence: Vec<Symbol> = services_down_to(trace, hops, hop.before);
-                let number = *by_sequence.entry((segments[hop.row as usize], sequence)).or_insert_with(|| {
+                let number = *by_sequence.entry((steps[hop.row as usize].segment, sequence)).or_insert_with(|| {
                     continuations.push(Continuation { deep_critical_ns: 0, first_call: hop.call, longest: index });
                     continuations.len() - 1
                 });
@@ -239,7 +247,7 @@ impl SyncChain {
             chain.extend(services_down_to(trace, hops, continuation.longest));
             let way: Vec<&Hop> = way_down_to(hops, continuation.longest).collect();
             let outcomes: Vec<i64> =
-                way.iter().rev().map(|hop| i64::from(trace.calls.failed[hop.call as usize])).collect();
+                way.iter().rev().map(|hop| i64::from(trace.calls.roles[hop.call as usize].failed)).collect();
             let span_ids: Vec<_> = way.iter().rev().map(|hop| trace.span_id(hop.call)).collect();
             let revisits = (1..chain.len()).any(|index| chain[..index].contains(&chain[index]));
             let as_numbers =

@@ -45,32 +45,63 @@ pub struct Call {
     pub counts: bool,
 }
 
+/// What one span has to do with calls.
+#[derive(Clone, Copy, Debug)]
+pub struct CallRole {
+    /// The span that gives the caller operation for calls made here.
+    pub caller_span: Row,
+    /// The recorded callee, [`NO_ROW`] for none.
+    pub callee: Row,
+    /// The exit span (or poll) that the span's own time is spent in, [`NO_ROW`] for the service's own work.
+    pub owner: Row,
+    /// Index of the call whose exit span this is, [`NO_CALL`] for none.
+    pub call_of_exit: u32,
+    /// Whether it is an entry span.
+    pub is_entry: bool,
+    /// Whether it is an exit span.
+    pub is_exit: bool,
+    /// Whether it failed.
+    pub failed: bool,
+    /// Whether failure analysis looks through it: it neither fails nor absorbs.
+    pub looked_through: bool,
+    exit_below: bool,
+    is_poll: bool,
+    is_plumbing: bool,
+    kind: SpanKind,
+    service: Symbol,
+    exit_above: Row,
+    call_above: Row,
+}
+
+impl CallRole {
+    const UNKNOWN: Self = Self {
+        caller_span: NO_ROW,
+        callee: NO_ROW,
+        owner: NO_ROW,
+        call_of_exit: NO_CALL,
+        is_entry: false,
+        is_exit: false,
+        failed: false,
+        looked_through: false,
+        exit_below: false,
+        is_poll: false,
+        is_plumbing: false,
+        kind: SpanKind::Unspecified,
+        service: Symbol::EMPTY,
+        exit_above: NO_ROW,
+        call_above: NO_ROW,
+    };
+}
+
 /// The calls of one trace and what goes with them. Reused from trace to trace.
 #[derive(Debug, Default)]
 pub struct Calls {
     /// The calls, by row of their span; of two calls of one span the one without client comes first.
     pub calls: Vec<Call>,
-    /// Whether each row is an entry span.
-    pub is_entry: Vec<bool>,
-    /// Whether each row is an exit span.
-    pub is_exit: Vec<bool>,
-    /// The span that gives the caller operation for calls made at each row.
-    pub caller_spans: Vec<Row>,
-    /// The recorded callee of each row, [`NO_ROW`] for none.
-    pub callees: Vec<Row>,
-    /// The exit span (or poll) that each row's own time is spent in, [`NO_ROW`] for the service's own work.
-    pub owners: Vec<Row>,
-    /// Index of the call whose exit span a row is, [`NO_CALL`] for none.
-    pub call_of_exit: Vec<u32>,
-    /// Whether each row failed.
-    pub failed: Vec<bool>,
-    /// Whether failure analysis looks through each row: it neither fails nor absorbs.
-    pub looked_through: Vec<bool>,
+    /// What each row has to do with them: side by side, because every step asks for several of these.
+    pub roles: Vec<CallRole>,
     /// Whether a call's operation waits for what other traces say (a service is the target, but recorded no callee).
     pub has_open_operations: bool,
-    exit_below: Vec<bool>,
-    exits_above: Vec<Row>,
-    calls_above: Vec<Row>,
 }
 
 /// No call.
@@ -80,114 +111,110 @@ impl Calls {
     /// Works out the calls of `tree`.
     pub fn rebuild(&mut self, tree: &Tree, facts: &Facts) {
         let facts_of = |row: Row| &facts.by_signature[tree.signatures[row as usize].index()];
+        self.roles.clear();
+        self.roles.resize(tree.len(), CallRole::UNKNOWN);
         self.mark_entries(tree, &facts_of);
         self.mark_exits(tree, &facts_of);
-        self.find_callees(tree, &facts_of);
-        self.find_owners(tree, &facts_of);
+        self.find_callees(tree);
+        self.find_owners(tree);
         self.list_calls(tree, &facts_of);
         self.mark_failed(tree, &facts_of);
     }
 
     fn mark_entries<'f>(&mut self, tree: &Tree, facts_of: &impl Fn(Row) -> &'f SpanFacts) {
-        reset(&mut self.is_entry, tree.len(), false);
-        reset(&mut self.caller_spans, tree.len(), NO_ROW);
         for &row in &tree.top_down {
-            let own = facts_of(row);
-            let parent = tree.parents[row as usize];
-            let is_entry = matches!(own.kind, SpanKind::Server | SpanKind::Consumer)
-                || (parent != NO_ROW && facts_of(parent).service != own.service);
-            self.is_entry[row as usize] = is_entry;
-            self.caller_spans[row as usize] =
-                if is_entry || parent == NO_ROW { row } else { self.caller_spans[parent as usize] };
+            let &SpanFacts { service, kind, is_poll, is_plumbing, .. } = facts_of(row);
+            let above = self.roles.get(tree.parents[row as usize] as usize);
+            let is_entry = matches!(kind, SpanKind::Server | SpanKind::Consumer)
+                || above.is_some_and(|above| above.service != service);
+            let caller_span = above.filter(|_| !is_entry).map_or(row, |above| above.caller_span);
+            self.roles[row as usize] =
+                CallRole { service, kind, is_poll, is_plumbing, is_entry, caller_span, ..CallRole::UNKNOWN };
         }
     }
 
     /// Bottom-up, because a database span of kind INTERNAL is an exit span only if none lies below it. Plumbing below does
     /// not count: a query that opens its connection is still the call.
     fn mark_exits<'f>(&mut self, tree: &Tree, facts_of: &impl Fn(Row) -> &'f SpanFacts) {
-        reset(&mut self.is_exit, tree.len(), false);
-        reset(&mut self.exit_below, tree.len(), false);
         for &row in tree.top_down.iter().rev() {
-            let own = facts_of(row);
-            let is_exit = match own.kind {
+            let own = &mut self.roles[row as usize];
+            own.is_exit = match own.kind {
                 SpanKind::Client => !own.is_poll,
                 SpanKind::Producer => true,
-                SpanKind::Internal | SpanKind::Unspecified => own.has_database_system && !self.exit_below[row as usize],
+                SpanKind::Internal | SpanKind::Unspecified => !own.exit_below && facts_of(row).has_database_system,
                 SpanKind::Server | SpanKind::Consumer => false,
             };
-            self.is_exit[row as usize] = is_exit;
-            let parent = tree.parents[row as usize];
-            if parent != NO_ROW && !self.is_entry[row as usize] {
-                self.exit_below[parent as usize] |= self.exit_below[row as usize] || (is_exit && !own.is_plumbing);
+            let own = *own;
+            if !own.is_entry
+                && (own.exit_below || (own.is_exit && !own.is_plumbing))
+                && let Some(above) = self.roles.get_mut(tree.parents[row as usize] as usize)
+            {
+                above.exit_below = true;
             }
         }
     }
 
-    fn find_callees<'f>(&mut self, tree: &Tree, facts_of: &impl Fn(Row) -> &'f SpanFacts) {
-        reset(&mut self.callees, tree.len(), NO_ROW);
-        reset(&mut self.exits_above, tree.len(), NO_ROW);
+    fn find_callees(&mut self, tree: &Tree) {
         for &row in &tree.top_down {
             let parent = tree.parents[row as usize];
-            if parent != NO_ROW {
-                let reaching = if self.is_exit[parent as usize] {
-                    parent
-                } else if self.is_entry[parent as usize] {
-                    NO_ROW
-                } else {
-                    self.exits_above[parent as usize]
-                };
-                self.exits_above[row as usize] = reaching;
-                if reaching != NO_ROW && self.is_entry[row as usize] && facts_of(reaching).kind == SpanKind::Client {
-                    let own = facts_of(row);
-                    let leaves = facts_of(reaching).service != own.service || own.kind == SpanKind::Server;
-                    let callee = &mut self.callees[reaching as usize];
-                    if leaves && (*callee == NO_ROW || row < *callee) {
-                        *callee = row;
-                    }
+            let Some(above) = self.roles.get(parent as usize) else { continue };
+            let reaching = match above {
+                CallRole { is_exit: true, .. } => parent,
+                CallRole { is_entry: true, .. } => NO_ROW,
+                _ => above.exit_above,
+            };
+            let own = &mut self.roles[row as usize];
+            own.exit_above = reaching;
+            let own = *own;
+            if own.is_entry
+                && let Some(exit) = self.roles.get_mut(reaching as usize)
+            {
+                let leaves = exit.service != own.service || own.kind == SpanKind::Server;
+                if leaves && exit.kind == SpanKind::Client && (exit.callee == NO_ROW || row < exit.callee) {
+                    exit.callee = row;
                 }
             }
         }
     }
 
     /// Top-down: whose time a row's own time is, and which call with a callee lies above it in its service.
-    fn find_owners<'f>(&mut self, tree: &Tree, facts_of: &impl Fn(Row) -> &'f SpanFacts) {
-        reset(&mut self.owners, tree.len(), NO_ROW);
-        reset(&mut self.calls_above, tree.len(), NO_ROW);
+    fn find_owners(&mut self, tree: &Tree) {
         for &row in &tree.top_down {
             let parent = tree.parents[row as usize];
-            let mut owner = NO_ROW;
-            let mut call_above = NO_ROW;
-            if parent != NO_ROW && !self.is_entry[row as usize] {
-                owner = self.owners[parent as usize];
-                call_above =
-                    if self.callees[parent as usize] != NO_ROW { parent } else { self.calls_above[parent as usize] };
-            }
-            self.calls_above[row as usize] = call_above;
-            let own = facts_of(row);
-            let takes_over = if self.callees[row as usize] != NO_ROW {
-                true
-            } else {
-                let part_of_another = call_above != NO_ROW || (own.is_plumbing && owner != NO_ROW);
-                (self.is_exit[row as usize] || own.is_poll) && !part_of_another
+            let own = self.roles[row as usize];
+            let above = self.roles.get(parent as usize).filter(|_| !own.is_entry);
+            let owner = above.map_or(NO_ROW, |above| above.owner);
+            let call_above = match above {
+                None => NO_ROW,
+                Some(above) if above.callee != NO_ROW => parent,
+                Some(above) => above.call_above,
             };
-            self.owners[row as usize] = if takes_over { row } else { owner };
+            let takes_over = own.callee != NO_ROW || {
+                let part_of_another = call_above != NO_ROW || (own.is_plumbing && owner != NO_ROW);
+                (own.is_exit || own.is_poll) && !part_of_another
+            };
+            let own = &mut self.roles[row as usize];
+            own.call_above = call_above;
+            own.owner = if takes_over { row } else { owner };
         }
     }
 
     fn list_calls<'f>(&mut self, tree: &Tree, facts_of: &impl Fn(Row) -> &'f SpanFacts) {
         self.calls.clear();
         self.has_open_operations = false;
-        reset(&mut self.call_of_exit, tree.len(), NO_CALL);
         for row in 0..tree.len() as Row {
-            let own = facts_of(row);
-            let parent = tree.parents[row as usize];
-            let from_another = parent != NO_ROW && facts_of(parent).service != own.service;
-            if from_another && self.exits_above[row as usize] == NO_ROW {
+            let role = self.roles[row as usize];
+            if role.is_entry
+                && role.exit_above == NO_ROW
+                && let Some(above) = self.roles.get(tree.parents[row as usize] as usize)
+                && above.service != role.service
+            {
+                let own = facts_of(row);
                 self.calls.push(Call {
                     row,
                     callee: row,
-                    caller_span: self.caller_spans[parent as usize],
-                    caller_service: facts_of(parent).service,
+                    caller_span: above.caller_span,
+                    caller_service: above.service,
                     target: Target { name: own.service, kind: TargetKind::Service },
                     operation: own.entry_operation,
                     caller_side_operation: own.call_operation,
@@ -195,58 +222,54 @@ impl Calls {
                     counts: !own.is_heartbeat,
                 });
             }
-            if !self.is_exit[row as usize] {
-                continue;
-            }
-            let callee = self.callees[row as usize];
-            let is_call = callee != NO_ROW || (self.owners[row as usize] == row && !self.exit_below[row as usize]);
+            let is_call = role.is_exit && (role.callee != NO_ROW || (role.owner == row && !role.exit_below));
             if !is_call {
                 continue;
             }
-            let (target, operation) = if callee == NO_ROW {
+            let own = facts_of(row);
+            let (target, operation) = if role.callee == NO_ROW {
                 self.has_open_operations |= own.target.kind == TargetKind::Service;
                 (own.target, own.call_operation)
             } else {
-                let callee = facts_of(callee);
+                let callee = facts_of(role.callee);
                 (Target { name: callee.service, kind: TargetKind::Service }, callee.entry_operation)
             };
-            self.call_of_exit[row as usize] = self.calls.len() as u32;
+            self.roles[row as usize].call_of_exit = self.calls.len() as u32;
             self.calls.push(Call {
                 row,
-                callee,
-                caller_span: self.caller_spans[row as usize],
+                callee: role.callee,
+                caller_span: role.caller_span,
                 caller_service: own.service,
                 target,
                 operation,
                 caller_side_operation: own.call_operation,
                 weight: own.weight,
-                counts: !own.is_heartbeat && (callee != NO_ROW || !own.is_plumbing),
+                counts: !own.is_heartbeat && (role.callee != NO_ROW || !own.is_plumbing),
             });
         }
     }
 
     fn mark_failed<'f>(&mut self, tree: &Tree, facts_of: &impl Fn(Row) -> &'f SpanFacts) {
-        reset(&mut self.failed, tree.len(), false);
-        reset(&mut self.looked_through, tree.len(), false);
         for &row in tree.top_down.iter().rev() {
             let own = facts_of(row);
-            let is_entry = self.is_entry[row as usize];
-            let is_inner = matches!(own.kind, SpanKind::Internal | SpanKind::Unspecified) && !is_entry;
-            self.failed[row as usize] = match own.status {
-                StatusCode::Error => true,
-                StatusCode::Ok => false,
-                StatusCode::Unset if is_inner => {
-                    self.looked_through[row as usize] = true;
-                    false
-                }
+            let role = self.roles[row as usize];
+            let is_inner = matches!(own.kind, SpanKind::Internal | SpanKind::Unspecified) && !role.is_entry;
+            let callee_failed = || {
+                role.callee != NO_ROW && !tree.is_async[role.callee as usize] && self.roles[role.callee as usize].failed
+            };
+            let (failed, looked_through) = match own.status {
+                StatusCode::Error => (true, false),
+                StatusCode::Ok => (false, false),
+                StatusCode::Unset if is_inner => (false, true),
                 StatusCode::Unset => {
-                    let callee = self.callees[row as usize];
-                    let callee_failed =
-                        callee != NO_ROW && !tree.is_async[callee as usize] && self.failed[callee as usize];
                     let is_client = matches!(own.kind, SpanKind::Client | SpanKind::Producer);
-                    callee_failed || if is_client { own.failed_as_client } else { own.failed_as_server }
+                    let by_code = if is_client { own.failed_as_client } else { own.failed_as_server };
+                    (by_code || callee_failed(), false)
                 }
             };
+            let role = &mut self.roles[row as usize];
+            role.failed = failed;
+            role.looked_through = looked_through;
         }
     }
 
@@ -254,12 +277,7 @@ impl Calls {
     pub fn error_class(&self, call: &Call, tree: &Tree, facts: &Facts) -> ErrorClass {
         let class = |row: Row| facts.by_signature[tree.signatures[row as usize].index()].error_class;
         let own = class(call.row);
-        let callee_failed = call.callee != NO_ROW && self.failed[call.callee as usize];
+        let callee_failed = call.callee != NO_ROW && self.roles[call.callee as usize].failed;
         if own == ErrorClass::Server && callee_failed { class(call.callee) } else { own }
     }
-}
-
-fn reset<T: Clone>(column: &mut Vec<T>, length: usize, value: T) {
-    column.clear();
-    column.resize(length, value);
 }

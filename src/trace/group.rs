@@ -103,15 +103,22 @@ impl Collection {
             })
         });
         let in_memory = std::mem::take(&mut *self.parts[part].lock().unwrap_or_else(PoisonError::into_inner));
-        let spans = || {
-            let in_memory = in_memory.iter().flat_map(|piece| {
-                let signature = |span: &CollectedSpan| piece.signatures[span.signature.index()];
-                piece.spans.pieces().flatten().map(move |span| (span, signature(span)))
-            });
-            in_memory.chain(returned.iter().map(|span| (span, span.signature)))
-        };
-        grouping.number_traces(spans().map(|(span, _)| span.trace_id));
-        grouping.fill(spans());
+        // Slice by slice, because chained iterators cost as much as the work itself.
+        let slices: Vec<(&[CollectedSpan], Option<&[SignatureId]>)> = in_memory
+            .iter()
+            .flat_map(|piece| piece.spans.pieces().map(|spans| (spans, Some(&**piece.signatures))))
+            .chain([(&*returned, None)])
+            .collect();
+        grouping.begin();
+        for (spans, _) in &slices {
+            grouping.number_traces(spans);
+        }
+        grouping.lay_out();
+        let mut row = 0;
+        for (spans, signatures) in slices {
+            grouping.fill(row, spans, signatures);
+            row += spans.len();
+        }
         grouping.returned = returned;
         read
     }
@@ -149,69 +156,74 @@ pub struct Grouping {
     arrived: Vec<TraceId>,
     trace_of_row: Vec<u32>,
     order: Vec<u32>,
+    counts: Vec<usize>,
     next: Vec<usize>,
     returned: Vec<CollectedSpan>,
 }
 
 impl Grouping {
-    /// Numbers traces in the order of their arrival, and puts those numbers in the order of the ids.
-    fn number_traces(&mut self, trace_ids: impl Iterator<Item = TraceId>) {
+    fn begin(&mut self) {
         self.numbers.clear();
         self.arrived.clear();
         self.trace_of_row.clear();
-        for trace_id in trace_ids {
-            let number = *self.numbers.entry(trace_id).or_insert_with(|| {
-                self.arrived.push(trace_id);
-                self.arrived.len() as u32 - 1
-            });
-            self.trace_of_row.push(number);
-        }
+    }
+
+    /// Numbers traces in the order of their arrival.
+    fn number_traces(&mut self, spans: &[CollectedSpan]) {
+        let Self { numbers, arrived, trace_of_row, .. } = self;
+        trace_of_row.extend(spans.iter().map(|span| {
+            *numbers.entry(span.trace_id).or_insert_with(|| {
+                arrived.push(span.trace_id);
+                arrived.len() as u32 - 1
+            })
+        }));
+    }
+
+    /// Puts the numbers in the order of the ids, and makes room for each trace.
+    fn lay_out(&mut self) {
         self.order.clear();
         self.order.extend(0..self.arrived.len() as u32);
         self.order.sort_unstable_by_key(|&number| self.arrived[number as usize]);
-    }
-
-    fn fill<'a>(&mut self, spans: impl Iterator<Item = (&'a CollectedSpan, SignatureId)>) {
-        let Frame {
-            trace_ids,
-            trace_starts,
-            span_ids,
-            parent_span_ids,
-            starts,
-            durations,
-            signatures_of_rows,
-            arguments,
-        } = &mut self.traces;
-        let mut counts = vec![0usize; self.arrived.len()];
+        self.counts.clear();
+        self.counts.resize(self.arrived.len(), 0);
         for &trace in &self.trace_of_row {
-            counts[trace as usize] += 1;
+            self.counts[trace as usize] += 1;
         }
-        trace_ids.clear();
-        trace_starts.clear();
+        let traces = &mut self.traces;
+        traces.trace_ids.clear();
+        traces.trace_starts.clear();
         self.next.clear();
         self.next.resize(self.arrived.len(), 0);
         let mut start = 0;
         for &number in &self.order {
-            trace_ids.push(self.arrived[number as usize]);
-            trace_starts.push(start);
+            traces.trace_ids.push(self.arrived[number as usize]);
+            traces.trace_starts.push(start);
             self.next[number as usize] = start;
-            start += counts[number as usize];
+            start += self.counts[number as usize];
         }
-        trace_starts.push(start);
-        span_ids.resize(start, SpanId::NONE);
-        parent_span_ids.resize(start, SpanId::NONE);
-        starts.resize(start, 0);
-        durations.resize(start, 0);
-        signatures_of_rows.resize(start, SignatureId(0));
-        arguments.resize(start, 0);
-        for (&trace, (span, signature)) in self.trace_of_row.iter().zip(spans) {
+        traces.trace_starts.push(start);
+        traces.span_ids.resize(start, SpanId::NONE);
+        traces.parent_span_ids.resize(start, SpanId::NONE);
+        traces.starts.resize(start, 0);
+        traces.durations.resize(start, 0);
+        traces.signatures_of_rows.resize(start, SignatureId(0));
+        traces.arguments.resize(start, 0);
+    }
+
+    /// Puts spans, of which the first was number `first` to be numbered, where their traces lie. `signatures` are those of
+    /// their numbers, if these are a decoder's own.
+    fn fill(&mut self, first: usize, spans: &[CollectedSpan], signatures: Option<&[SignatureId]>) {
+        let Frame { span_ids, parent_span_ids, starts, durations, signatures_of_rows, arguments, .. } =
+            &mut self.traces;
+        for (&trace, span) in self.trace_of_row[first..].iter().zip(spans) {
             let row = self.next[trace as usize];
             self.next[trace as usize] += 1;
             span_ids[row] = span.span_id;
             parent_span_ids[row] = span.parent_span_id;
             starts[row] = span.start;
             durations[row] = span.duration;
-            signatures_of_rows[row] = signature;
+            signatures_of_rows[row] =
+                signatures.map_or(span.signature, |signatures| signatures[span.signature.index()]);
             arguments[row] = span.arguments;
         }
     }

@@ -19,7 +19,7 @@ mod tree;
 mod uncounted;
 mod view;
 
-pub use calls::{Call, Calls, NO_CALL};
+pub use calls::{Call, CallRole, Calls, NO_CALL};
 pub use critical_path::{CriticalPaths, OverlapTolerance, Section};
 pub use error_class::{ErrorClass, RpcStatus, classify};
 pub use facts::{ANY_SERVICE, Facts, SpanFacts, derive};

@@ -235,16 +235,16 @@ impl<'a> TraceView<'a> {
     /// Where the own path time of `row` is booked.
     pub fn place(&self, row: Row) -> Place {
         let facts = self.facts_of(row);
-        let owner = self.calls.owners[row as usize];
+        let owner = self.calls.roles[row as usize].owner;
         if owner == NO_ROW {
-            let operation = if self.tree.parents[row as usize] == NO_ROW || self.calls.is_entry[row as usize] {
+            let operation = if self.tree.parents[row as usize] == NO_ROW || self.calls.roles[row as usize].is_entry {
                 self.entry_operation(row)
             } else {
                 facts.operation
             };
             return Place { service: facts.service, operation, component: Component::SelfTime, target: Symbol::EMPTY };
         }
-        let callee = self.calls.callees[owner as usize];
+        let callee = self.calls.roles[owner as usize].callee;
         let waits_for_callee = callee != NO_ROW && !self.tree.is_async[callee as usize];
         let component = if waits_for_callee { Component::Network } else { Component::Wait };
         let (operation, target) = self.reached_by(owner);
@@ -253,7 +253,7 @@ impl<'a> TraceView<'a> {
 
     /// Operation and target of an exit span: its call's, or its own if it is no call.
     fn reached_by(&self, exit: Row) -> (Symbol, Target) {
-        match self.calls.call_of_exit[exit as usize] {
+        match self.calls.roles[exit as usize].call_of_exit {
             NO_CALL => {
                 let facts = self.facts_of(exit);
                 (facts.call_operation, facts.target)

@@ -7,6 +7,7 @@ use std::cmp::Reverse;
 
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
+use rayon::prelude::*;
 
 use crate::frame::{Symbol, TraceId};
 use crate::trace::{Place, RootReason, TraceView, total_ns};
@@ -395,9 +396,9 @@ impl Attribution {
         for (&entry, &number) in &self.entries {
             entries[number as usize] = Some(entry);
         }
-        for times in self.entry_times.iter_mut().chain(&mut self.row_times) {
+        self.entry_times.par_iter_mut().chain(&mut self.row_times).for_each(|times| {
             times.exact.sort_unstable_by_key(|time| (time.time, Reverse(time.trace)));
-        }
+        });
         let tails: Vec<Tail> = self.entry_times.iter().map(Tail::of).collect();
         let mut places: Vec<Option<Place>> = vec![None; self.rows.len()];
         for (&(_, place), &number) in &self.rows {

@@ -94,7 +94,7 @@ pub struct Tree {
     children: Vec<Row>,
     depth_first: OnceCell<DepthFirst>,
     order: Vec<u32>,
-    keys: Vec<u128>,
+    keys: Vec<u64>,
     rows_by_id: RowsById,
     by_id: Vec<(SpanId, Row)>,
     parent_ids: Vec<SpanId>,
@@ -171,13 +171,23 @@ impl Tree {
             let SpanFacts { kind, service, name, .. } = *facts_of(row);
             (trace.span_ids[row as usize], kind, service, name)
         };
-        // Nearly always the start alone decides.
-        self.keys.clear();
-        self.keys.extend((0u32..).zip(trace.starts).map(|(row, &start)| (start as u128) << 32 | u128::from(row)));
-        self.keys.sort_unstable();
-        self.order.clear();
-        self.order.extend(self.keys.iter().map(|&key| key as u32));
+        // Nearly always the start alone decides, and start and row together fit one word.
+        const ROW_BITS: u32 = 24;
+        const ROW_MASK: u64 = (1 << ROW_BITS) - 1;
         let start_of = |row: u32| trace.starts[row as usize];
+        let rows = 0..trace.starts.len() as u32;
+        let first = trace.starts.iter().copied().min().unwrap_or(0);
+        let last = trace.starts.iter().copied().max().unwrap_or(0);
+        self.order.clear();
+        if last.abs_diff(first) >> (u64::BITS - ROW_BITS) == 0 && u64::from(rows.end) <= ROW_MASK {
+            self.keys.clear();
+            self.keys.extend(rows.map(|row| start_of(row).abs_diff(first) << ROW_BITS | u64::from(row)));
+            self.keys.sort_unstable();
+            self.order.extend(self.keys.iter().map(|&key| (key & ROW_MASK) as u32));
+        } else {
+            self.order.extend(rows);
+            self.order.sort_unstable_by_key(|&row| (start_of(row), row));
+        }
         let same_start = |left: &u32, right: &u32| start_of(*left) == start_of(*right);
         for together in self.order.chunk_by_mut(same_start).filter(|rows| rows.len() > 1) {
             together.sort_unstable_by(|&left, &right| {

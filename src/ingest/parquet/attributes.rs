@@ -149,7 +149,7 @@ impl AttributeColumn {
             texts: TextCodes::default(),
             codes: Vec::new(),
             values: TextCodes::default(),
-            normal_values: NORMALISED.map(|attribute| (attribute, NormalCodes::new(attribute))).into(),
+            normal_values: NORMALISED.map(|attribute| (attribute, NormalCodes::new(attribute, 0))).into(),
         }
     }
 

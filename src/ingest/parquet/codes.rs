@@ -13,12 +13,13 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
 use super::cells::text_at;
+use super::fingerprint::Fingerprint;
 use crate::frame::{Attribute, Symbol, Symbols, normalise};
 
 /// The code of "no text": null and the empty text alike.
 pub(super) const ABSENT: u32 = 0;
 
-/// A dictionary value whose code has not been asked for.
+/// The code of a value that has not been asked for.
 const UNSEEN: u32 = u32::MAX;
 
 /// So many distinct texts of a column are kept; more are not worth their memory.
@@ -28,16 +29,40 @@ const MANY_TEXTS: usize = 1 << 18;
 #[derive(Debug, Default)]
 pub(super) struct TextCodes {
     texts: Symbols,
+    /// What tells the column's codes from those of others in fingerprints.
+    source: u32,
     dictionary: Option<ArrayRef>,
-    codes_of_dictionary: Vec<u32>,
+    of_dictionary: Vec<Coded>,
     /// Of numbers below [`SMALL_NUMBERS`], as status codes and ports are.
-    codes_of_small_numbers: Vec<u32>,
+    of_small_numbers: Vec<Coded>,
     codes_of_numbers: HashMap<i64, u32, FixedState>,
+}
+
+/// A code, and what it adds to fingerprints.
+#[derive(Clone, Copy, Debug)]
+struct Coded {
+    code: u32,
+    contribution: Fingerprint,
+}
+
+impl Coded {
+    const UNSEEN: Self = Self { code: UNSEEN, contribution: Fingerprint::NOTHING };
+    const ABSENT: Self = Self { code: ABSENT, contribution: Fingerprint::NOTHING };
+
+    /// The code `code` of the source number `source`.
+    fn of(source: u32, code: u32) -> Self {
+        Self { code, contribution: Fingerprint::of(source, 0, code) }
+    }
 }
 
 const SMALL_NUMBERS: usize = 1 << 10;
 
 impl TextCodes {
+    /// Of the column that fingerprints know as source number `source`.
+    pub(super) fn of_source(source: u32) -> Self {
+        Self { source, ..Self::default() }
+    }
+
     /// The code of `text`.
     pub(super) fn code(&mut self, text: &str) -> u32 {
         self.texts.intern(text).0
@@ -63,37 +88,44 @@ impl TextCodes {
         self.read_each(column, codes, |_, _| {});
     }
 
-    /// The same, and tells each row that has a text, and its code.
-    pub(super) fn read_each(&mut self, column: &ArrayRef, codes: &mut Vec<u32>, mut tell: impl FnMut(usize, u32)) {
+    /// The same, and tells each row that has a text, and what that adds to its fingerprint.
+    pub(super) fn read_each(
+        &mut self,
+        column: &ArrayRef,
+        codes: &mut Vec<u32>,
+        mut tell: impl FnMut(usize, Fingerprint),
+    ) {
         codes.clear();
         codes.resize(column.len(), ABSENT);
         self.begin(column);
-        let mut take = |row: usize, code: u32| {
-            codes[row] = code;
-            if code != ABSENT {
-                tell(row, code);
+        let mut take = |row: usize, coded: Coded| {
+            codes[row] = coded.code;
+            if coded.code != ABSENT {
+                tell(row, coded.contribution);
             }
         };
         let valid = ValidRows::of(column);
         if let Some(dictionary) = column.as_dictionary_opt::<Int32Type>() {
             let (keys, texts) = (dictionary.keys().values(), dictionary.values());
-            valid.for_each(|row| take(row, self.code_of_key(keys[row], texts)));
+            valid.for_each(|row| take(row, self.coded_key(keys[row], texts)));
         } else if let Some(numbers) = column.as_primitive_opt::<Int64Type>() {
-            valid.for_each(|row| take(row, self.code_of_number(numbers.values()[row])));
+            valid.for_each(|row| take(row, self.coded_number(numbers.values()[row])));
         } else {
-            valid.for_each(|row| take(row, self.code_at(column, row)));
+            let source = self.source;
+            valid.for_each(|row| take(row, Coded::of(source, self.code_at(column, row))));
         }
     }
 
-    fn code_of_key(&mut self, key: i32, texts: &ArrayRef) -> u32 {
-        match self.codes_of_dictionary.get(key as usize) {
-            None => ABSENT,
-            Some(&UNSEEN) => {
-                let code = self.code(&text_at(texts, key as usize));
-                self.codes_of_dictionary[key as usize] = code;
-                code
+    #[inline]
+    fn coded_key(&mut self, key: i32, texts: &ArrayRef) -> Coded {
+        match self.of_dictionary.get(key as usize) {
+            None => Coded::ABSENT,
+            Some(&Coded { code: UNSEEN, .. }) => {
+                let new = Coded::of(self.source, self.code(&text_at(texts, key as usize)));
+                self.of_dictionary[key as usize] = new;
+                new
             }
-            Some(&code) => code,
+            Some(&known) => known,
         }
     }
 
@@ -104,8 +136,8 @@ impl TextCodes {
         };
         let values = column.values();
         if !self.dictionary.as_ref().is_some_and(|known| Arc::ptr_eq(known, values)) {
-            self.codes_of_dictionary.clear();
-            self.codes_of_dictionary.resize(values.len(), UNSEEN);
+            self.of_dictionary.clear();
+            self.of_dictionary.resize(values.len(), Coded::UNSEEN);
             self.dictionary = Some(Arc::clone(values));
         }
     }
@@ -118,27 +150,31 @@ impl TextCodes {
         match column.data_type() {
             DataType::Dictionary(_, _) => self.code_in_dictionary(column, row),
             DataType::Utf8 => self.code(column.as_string::<i32>().value(row)),
-            DataType::Int64 => self.code_of_number(column.as_primitive::<Int64Type>().value(row)),
-            DataType::Int32 => self.code_of_number(column.as_primitive::<Int32Type>().value(row).into()),
+            DataType::Int64 => self.coded_number(column.as_primitive::<Int64Type>().value(row)).code,
+            DataType::Int32 => self.coded_number(column.as_primitive::<Int32Type>().value(row).into()).code,
             _ => self.code(&text_at(column, row)),
         }
     }
 
     fn code_in_dictionary(&mut self, column: &ArrayRef, row: usize) -> u32 {
         match column.as_dictionary_opt::<Int32Type>() {
-            Some(column) => self.code_of_key(column.keys().value(row), column.values()),
+            Some(column) => self.coded_key(column.keys().value(row), column.values()).code,
             None => ABSENT,
         }
     }
 
-    fn code_of_number(&mut self, number: i64) -> u32 {
-        if (0..SMALL_NUMBERS as i64).contains(&number) {
-            self.codes_of_small_numbers.resize(SMALL_NUMBERS, UNSEEN);
-            if self.codes_of_small_numbers[number as usize] == UNSEEN {
-                self.codes_of_small_numbers[number as usize] = self.code(&number.to_string());
-            }
-            return self.codes_of_small_numbers[number as usize];
+    fn coded_number(&mut self, number: i64) -> Coded {
+        if !(0..SMALL_NUMBERS as i64).contains(&number) {
+            return Coded::of(self.source, self.code_of_number(number));
         }
+        self.of_small_numbers.resize(SMALL_NUMBERS, Coded::UNSEEN);
+        if self.of_small_numbers[number as usize].code == UNSEEN {
+            self.of_small_numbers[number as usize] = Coded::of(self.source, self.code(&number.to_string()));
+        }
+        self.of_small_numbers[number as usize]
+    }
+
+    fn code_of_number(&mut self, number: i64) -> u32 {
         if let Some(&code) = self.codes_of_numbers.get(&number) {
             return code;
         }
@@ -181,10 +217,10 @@ pub(super) struct NormalCodes {
 }
 
 impl NormalCodes {
-    pub(super) fn new(attribute: Attribute) -> Self {
+    pub(super) fn new(attribute: Attribute, source: u32) -> Self {
         Self {
             attribute,
-            codes: TextCodes::default(),
+            codes: TextCodes::of_source(source),
             dictionary: None,
             of_dictionary: Vec::new(),
             of_texts: HashMap::default(),
@@ -224,14 +260,21 @@ impl NormalCodes {
         new
     }
 
-    /// Fills `codes` with one code a row, and tells each row that has a text, its code, and the hash of the arguments.
-    pub(super) fn read_each(&mut self, column: &ArrayRef, codes: &mut Vec<u32>, mut tell: impl FnMut(usize, u32, u64)) {
+    /// Fills `codes` with one code a row, and tells each row that has a text, what that adds to its fingerprint, and the hash
+    /// of the arguments.
+    pub(super) fn read_each(
+        &mut self,
+        column: &ArrayRef,
+        codes: &mut Vec<u32>,
+        mut tell: impl FnMut(usize, Fingerprint, u64),
+    ) {
+        let source = self.codes.source;
         codes.clear();
         codes.resize(column.len(), ABSENT);
         let mut take = |row: usize, (code, hash): (u32, u64)| {
             codes[row] = code;
             if code != ABSENT {
-                tell(row, code, hash);
+                tell(row, Fingerprint::of(source, 0, code), hash);
             }
         };
         let valid = ValidRows::of(column);

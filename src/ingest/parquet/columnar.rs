@@ -12,7 +12,7 @@ use super::attributes::{AttributeColumn, NORMALISED, PairsOfRows, Wanted};
 use super::codes::{NormalCodes, TextCodes};
 use super::dialect::{Field, Place};
 use super::events::{EventColumns, LinkColumns};
-use super::fingerprint::{Contributions, Fingerprint};
+use super::fingerprint::Fingerprint;
 use super::guard::guarded;
 use super::ids::IdColumn;
 use super::table::{Batches, Table};
@@ -93,7 +93,7 @@ struct TextColumn {
     place: Place,
     texts: Texts,
     codes: Vec<u32>,
-    contributions: Contributions,
+    source: u32,
 }
 
 /// What a text column says of a span.
@@ -413,12 +413,11 @@ impl SignatureColumns {
         for text in &mut self.texts {
             text.codes.clear();
             let Some(column) = batches.column(batch, text.place) else { continue };
-            let contributions = &mut text.contributions;
-            let mut add = |row: usize, code: u32| contributions.add(&mut fingerprints[row], code);
+            let mut add = |row: usize, contribution| fingerprints[row].merge(contribution);
             match &mut text.texts {
                 Texts::Whole(texts) => texts.read_each(column, &mut text.codes, add),
-                Texts::Normal(texts) => texts.read_each(column, &mut text.codes, |row, code, hash| {
-                    add(row, code);
+                Texts::Normal(texts) => texts.read_each(column, &mut text.codes, |row, contribution, hash| {
+                    add(row, contribution);
                     match text.says {
                         Says::Attribute(Attribute::UrlFull, rank) => urls.put(row, rank, hash),
                         Says::Attribute(Attribute::DbQueryText, rank) => queries.put(row, rank, hash),
@@ -512,7 +511,7 @@ impl SignatureColumns {
         }
         self.known = HashMap::default();
         for text in &mut self.texts {
-            text.texts = Texts::of(text.says);
+            text.texts = Texts::of(text.says, text.source);
         }
         self.trace_states = self.trace_states.take().map(|states| TraceStates::new(states.column.place));
         for source in &mut self.attributes {
@@ -640,12 +639,12 @@ enum Texts {
 }
 
 impl Texts {
-    fn of(says: Says) -> Self {
+    fn of(says: Says, source: u32) -> Self {
         match says {
             Says::Attribute(attribute, _) if NORMALISED.contains(&attribute) => {
-                Self::Normal(NormalCodes::new(attribute))
+                Self::Normal(NormalCodes::new(attribute, source))
             }
-            _ => Self::Whole(TextCodes::default()),
+            _ => Self::Whole(TextCodes::of_source(source)),
         }
     }
 
@@ -666,7 +665,7 @@ impl Texts {
 
 impl TextColumn {
     fn new(says: Says, place: Place, source: u32) -> Self {
-        Self { says, place, texts: Texts::of(says), codes: Vec::new(), contributions: Contributions::new(source) }
+        Self { says, place, texts: Texts::of(says, source), codes: Vec::new(), source }
     }
 }
 

@@ -6,6 +6,23 @@
 pub(super) struct Fingerprint([u64; 2]);
 
 impl Fingerprint {
+    /// What nothing was added to.
+    pub(super) const NOTHING: Self = Self([0; 2]);
+
+    /// What [`Self::add`] adds.
+    pub(super) fn of(source: u32, key: u32, code: u32) -> Self {
+        let mut fingerprint = Self::default();
+        fingerprint.add(source, key, code);
+        fingerprint
+    }
+
+    /// Adds all that was added to `other`.
+    #[inline]
+    pub(super) fn merge(&mut self, other: Self) {
+        self.0[0] = self.0[0].wrapping_add(other.0[0]);
+        self.0[1] = self.0[1].wrapping_add(other.0[1]);
+    }
+
     /// Adds that the source number `source` has the value with the code `code` under `key`.
     pub(super) fn add(&mut self, source: u32, key: u32, code: u32) {
         // Four odd constants without pattern: the first digits of the golden ratio and of the roots of 2, 3 and 5.
@@ -13,33 +30,6 @@ impl Fingerprint {
         let value = u64::from(code).wrapping_add(which.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         self.0[0] = self.0[0].wrapping_add(folded(value ^ 0xb504_f333_f9de_6485, 0xddb3_d742_c265_539d));
         self.0[1] = self.0[1].wrapping_add(folded(value ^ 0x3c6e_f372_fe94_f82b, 0x9e37_79b9_7f4a_7c15));
-    }
-}
-
-/// What each code of one source adds to fingerprints, worked out once.
-#[derive(Debug)]
-pub(super) struct Contributions {
-    source: u32,
-    of_codes: Vec<Fingerprint>,
-}
-
-impl Contributions {
-    /// Of the source number `source`.
-    pub(super) fn new(source: u32) -> Self {
-        Self { source, of_codes: Vec::new() }
-    }
-
-    /// Adds that the source has the value with the code `code`. Codes are counted up from 0.
-    pub(super) fn add(&mut self, fingerprint: &mut Fingerprint, code: u32) {
-        let known = self.of_codes.len() as u32;
-        self.of_codes.extend((known..=code).map(|code| {
-            let mut contribution = Fingerprint::default();
-            contribution.add(self.source, 0, code);
-            contribution
-        }));
-        let Fingerprint(contribution) = self.of_codes[code as usize];
-        fingerprint.0[0] = fingerprint.0[0].wrapping_add(contribution[0]);
-        fingerprint.0[1] = fingerprint.0[1].wrapping_add(contribution[1]);
     }
 }
 
@@ -57,19 +47,9 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn contributions_add_the_same() {
-        let mut contributions = Contributions::new(3);
-        for code in [5, 0, 7, 5] {
-            let mut fingerprint = of(&[(1, 0, 1)]);
-            contributions.add(&mut fingerprint, code);
-            assert_eq!(fingerprint, of(&[(3, 0, code), (1, 0, 1)]));
-        }
-    }
-
     fn of(values: &[(u32, u32, u32)]) -> Fingerprint {
         let mut fingerprint = Fingerprint::default();
-        values.iter().for_each(|&(source, key, code)| fingerprint.add(source, key, code));
+        values.iter().for_each(|&(source, key, code)| fingerprint.merge(Fingerprint::of(source, key, code)));
         fingerprint
     }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use foldhash::fast::FixedState;
 
 use super::ids::{SignatureId, SpanId, Symbol, TraceId};
-use super::partitions::{CollectedSpan, Partitions};
+use super::partitions::{CollectedRow, CollectedSpan, Partitions};
 use super::record::{Origin, SkipReason, SpanKind, SpanRecord, SpanSink, StatusCode, UNKNOWN_SERVICE};
 use super::sampling::count_of_attribute;
 use super::schema::{ATTRIBUTE_COUNT, Attribute, attribute_of_key};
@@ -154,7 +154,7 @@ impl FrameBuilder {
 
     /// Forgets the signatures that no span has: those of spans that were not taken.
     pub(crate) fn forget_unused_signatures(&mut self) {
-        self.signatures.keep_only(self.spans.iter_mut().map(|span| &mut span.signature));
+        self.signatures.keep_only(self.spans.rows_mut().map(|row| &mut row.signature));
     }
 
     /// The services of the signatures, in the order of their numbers.
@@ -165,10 +165,10 @@ impl FrameBuilder {
     /// Drops the spans whose traces are not wanted; the answer is how many.
     pub(crate) fn retain_traces(&mut self, is_wanted: impl Fn(TraceId) -> bool) -> u64 {
         let before = self.spans.len();
-        self.spans.retain(|span| is_wanted(span.trace_id));
+        self.spans.retain_traces(is_wanted);
         self.forget_unused_signatures();
         self.resolution = Resolution::default();
-        self.spans.iter().for_each(|span| self.resolution.see(span.start));
+        self.spans.iter().for_each(|span| self.resolution.see(span.row.start));
         (before - self.spans.len()) as u64
     }
 
@@ -237,15 +237,15 @@ impl FrameBuilder {
         }
         self.resolution.see(start);
         let is_own_parent = row.parent_span_id == row.span_id;
-        let new_bytes = self.spans.push(CollectedSpan {
-            trace_id: row.trace_id,
+        let collected = CollectedRow {
             span_id: row.span_id,
             parent_span_id: if is_own_parent { SpanId::NONE } else { row.parent_span_id },
             start,
             duration: row.duration_ns.clamp(0, i64::MAX - start),
             arguments,
             signature,
-        });
+        };
+        let new_bytes = self.spans.push(CollectedSpan { trace_id: row.trace_id, row: collected });
         if new_bytes > 0
             && let Some(spilling) = &mut self.spilling
         {

@@ -24,7 +24,7 @@ pub use canonical::CanonicalWriter;
 pub(crate) use canonical::{VERSION as CANONICAL_VERSION, VERSION_KEY as CANONICAL_VERSION_KEY};
 pub use columns::{Frame, TraceRows, Vocabulary};
 pub use ids::{SignatureId, SpanId, Symbol, TraceId};
-pub use partitions::{CollectedSpan, PARTITIONS, Partition, Partitions, partition_of};
+pub use partitions::{CollectedRow, CollectedSpan, PARTITIONS, Partition, Partitions, Run, partition_of};
 pub use record::{
     Event, KeyValue, Link, Origin, REF_TYPE, SkipReason, SpanKind, SpanRecord, SpanSink, StatusCode, UNKNOWN_SERVICE,
     Value,

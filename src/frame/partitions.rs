@@ -11,11 +11,18 @@ pub const PARTITIONS: usize = 256;
 /// Rows of the first piece of a partition, and of the largest.
 const PIECE_ROWS: std::ops::RangeInclusive<usize> = 16..=2048;
 
-/// One collected span: a cache line.
+/// One collected span.
 #[derive(Clone, Copy, Debug)]
 pub struct CollectedSpan {
     /// Id of the trace.
     pub trace_id: TraceId,
+    /// The rest.
+    pub row: CollectedRow,
+}
+
+/// A collected span without its trace id, which spans that arrive together share.
+#[derive(Clone, Copy, Debug)]
+pub struct CollectedRow {
     /// Id of the span.
     pub span_id: SpanId,
     /// Id of the parent, [`SpanId::NONE`] for none.
@@ -30,6 +37,15 @@ pub struct CollectedSpan {
     pub signature: SignatureId,
 }
 
+/// Spans of one trace that arrived one after the other.
+#[derive(Clone, Copy, Debug)]
+pub struct Run {
+    /// Id of the trace.
+    pub trace_id: TraceId,
+    /// Number of spans.
+    pub len: u32,
+}
+
 /// The partition of a trace. Ids may be random, counted up, or only 64 bits long.
 pub fn partition_of(trace_id: TraceId) -> usize {
     const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -41,28 +57,55 @@ pub fn partition_of(trace_id: TraceId) -> usize {
 /// The spans of one partition in order of arrival. They lie in pieces, so that none is moved when more arrive.
 #[derive(Clone, Debug, Default)]
 pub struct Partition {
-    pieces: Vec<Vec<CollectedSpan>>,
+    pieces: Vec<Vec<CollectedRow>>,
+    runs: Vec<Run>,
 }
 
 impl Partition {
     /// Adds a span; the answer is how many bytes that took anew.
-    fn push(&mut self, span: CollectedSpan) -> usize {
+    pub fn push(&mut self, span: CollectedSpan) -> usize {
+        let mut new_bytes = 0;
+        match self.runs.last_mut() {
+            Some(last) if last.trace_id == span.trace_id && last.len < u32::MAX => last.len += 1,
+            _ => {
+                let before = self.runs.capacity();
+                self.runs.push(Run { trace_id: span.trace_id, len: 1 });
+                new_bytes += (self.runs.capacity() - before) * size_of::<Run>();
+            }
+        }
         if let Some(last) = self.pieces.last_mut()
             && last.len() < last.capacity()
         {
-            last.push(span);
-            return 0;
+            last.push(span.row);
+            return new_bytes;
         }
         let rows = self.pieces.last().map_or(*PIECE_ROWS.start(), |last| (2 * last.len()).min(*PIECE_ROWS.end()));
         let mut piece = Vec::with_capacity(rows);
-        piece.push(span);
+        piece.push(span.row);
         self.pieces.push(piece);
-        rows * size_of::<CollectedSpan>()
+        new_bytes + rows * size_of::<CollectedRow>()
     }
 
-    /// The spans, piece by piece.
-    pub fn pieces(&self) -> impl Iterator<Item = &[CollectedSpan]> {
+    /// Forgets all spans.
+    pub fn clear(&mut self) {
+        self.pieces.clear();
+        self.runs.clear();
+    }
+
+    /// The spans without their trace ids, piece by piece.
+    pub fn pieces(&self) -> impl Iterator<Item = &[CollectedRow]> {
         self.pieces.iter().map(Vec::as_slice)
+    }
+
+    /// The trace ids of the spans: run after run, of which none is empty.
+    pub fn runs(&self) -> &[Run] {
+        &self.runs
+    }
+
+    /// The spans.
+    pub fn spans(&self) -> impl Iterator<Item = CollectedSpan> {
+        let trace_ids = self.runs.iter().flat_map(|run| std::iter::repeat_n(run.trace_id, run.len as usize));
+        trace_ids.zip(self.pieces.iter().flatten()).map(|(trace_id, &row)| CollectedSpan { trace_id, row })
     }
 
     /// Number of spans.
@@ -72,7 +115,7 @@ impl Partition {
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.pieces.is_empty()
+        self.runs.is_empty()
     }
 }
 
@@ -115,19 +158,24 @@ impl Partitions {
     }
 
     /// All spans.
-    pub fn iter(&self) -> impl Iterator<Item = &CollectedSpan> {
-        self.partitions.iter().flat_map(Partition::pieces).flatten()
+    pub fn iter(&self) -> impl Iterator<Item = CollectedSpan> {
+        self.partitions.iter().flat_map(Partition::spans)
     }
 
-    /// All spans, to be changed but for their trace ids.
-    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut CollectedSpan> {
+    /// All spans without their trace ids, to be changed.
+    pub fn rows_mut(&mut self) -> impl Iterator<Item = &mut CollectedRow> {
         self.partitions.iter_mut().flat_map(|partition| &mut partition.pieces).flatten()
     }
 
-    /// Drops the spans that are not wanted.
-    pub fn retain(&mut self, is_wanted: impl Fn(&CollectedSpan) -> bool) {
-        for piece in self.partitions.iter_mut().flat_map(|partition| &mut partition.pieces) {
-            piece.retain(&is_wanted);
+    /// Drops the spans whose traces are not wanted.
+    pub fn retain_traces(&mut self, is_wanted: impl Fn(TraceId) -> bool) {
+        for partition in std::mem::take(&mut self.partitions) {
+            let wanted = partition.runs.iter().filter(|run| is_wanted(run.trace_id)).map(|run| run.len as usize).sum();
+            let mut kept = Partition { pieces: vec![Vec::with_capacity(wanted)], runs: Vec::new() };
+            partition.spans().filter(|span| is_wanted(span.trace_id)).for_each(|span| {
+                kept.push(span);
+            });
+            self.partitions.push(if wanted == 0 { Partition::default() } else { kept });
         }
         self.len = self.partitions.iter().map(Partition::len).sum();
     }
@@ -159,22 +207,27 @@ mod tests {
 
     #[test]
     fn nothing_is_lost() {
+        // Every trace comes in several runs of three.
+        let trace_of = |number: u64| TraceId(u128::from(number / 3 % 50 + 1).to_be_bytes());
         let mut partitions = Partitions::default();
         for number in 1..=5_000u64 {
-            partitions.push(CollectedSpan {
-                trace_id: TraceId(u128::from(number % 50 + 1).to_be_bytes()),
+            let row = CollectedRow {
                 span_id: SpanId(number),
                 parent_span_id: SpanId::NONE,
                 start: 0,
                 duration: 0,
                 arguments: 0,
                 signature: SignatureId(0),
-            });
+            };
+            partitions.push(CollectedSpan { trace_id: trace_of(number), row });
         }
-        let mut ids: Vec<u64> = partitions.iter().map(|span| span.span_id.0).collect();
+        let is_right = |span: &CollectedSpan| span.trace_id == trace_of(span.row.span_id.0);
+        assert!(partitions.iter().all(|span| is_right(&span)));
+        let mut ids: Vec<u64> = partitions.iter().map(|span| span.row.span_id.0).collect();
         ids.sort_unstable();
         assert!(ids.into_iter().eq(1..=5_000));
-        partitions.retain(|span| span.span_id.0 % 2 == 0);
+        partitions.retain_traces(|trace_id| trace_id.0[15] % 2 == 0);
+        assert!(partitions.iter().all(|span| is_right(&span) && span.trace_id.0[15] % 2 == 0));
         assert_eq!((partitions.len(), partitions.iter().count()), (2_500, 2_500));
     }
 }

@@ -19,7 +19,7 @@ use arrow::ipc::reader::StreamReader;
 use arrow::ipc::writer::{IpcWriteOptions, StreamWriter};
 
 use super::ids::{SignatureId, SpanId, TraceId};
-use super::partitions::{CollectedSpan, PARTITIONS, Partition};
+use super::partitions::{CollectedRow, CollectedSpan, PARTITIONS, Partition};
 
 /// Why spans cannot be put aside or brought back.
 #[derive(Debug, thiserror::Error)]
@@ -117,7 +117,7 @@ impl SpillStore {
             if partition.is_empty() {
                 continue;
             }
-            let spans: Vec<CollectedSpan> = partition.pieces().flatten().copied().collect();
+            let spans: Vec<CollectedSpan> = partition.spans().collect();
             drop(partition);
             if let Err(source) = batch_of(collector, &spans).and_then(|batch| self.write(&mut lock(file), &batch)) {
                 let directory = self.directory.clone();
@@ -189,12 +189,12 @@ fn batch_of(collector: u32, spans: &[CollectedSpan]) -> Result<RecordBatch, Arro
     let trace_ids: Vec<u8> = spans.iter().flat_map(|span| span.trace_id.0).collect();
     let columns: Vec<ArrayRef> = vec![
         Arc::new(FixedSizeBinaryArray::try_new(16, trace_ids.into(), None)?),
-        Arc::new(UInt64Array::from_iter_values(spans.iter().map(|span| span.span_id.0))),
-        Arc::new(UInt64Array::from_iter_values(spans.iter().map(|span| span.parent_span_id.0))),
-        Arc::new(Int64Array::from_iter_values(spans.iter().map(|span| span.start))),
-        Arc::new(Int64Array::from_iter_values(spans.iter().map(|span| span.duration))),
-        Arc::new(UInt64Array::from_iter_values(spans.iter().map(|span| span.arguments))),
-        Arc::new(UInt32Array::from_iter_values(spans.iter().map(|span| span.signature.0))),
+        Arc::new(UInt64Array::from_iter_values(spans.iter().map(|span| span.row.span_id.0))),
+        Arc::new(UInt64Array::from_iter_values(spans.iter().map(|span| span.row.parent_span_id.0))),
+        Arc::new(Int64Array::from_iter_values(spans.iter().map(|span| span.row.start))),
+        Arc::new(Int64Array::from_iter_values(spans.iter().map(|span| span.row.duration))),
+        Arc::new(UInt64Array::from_iter_values(spans.iter().map(|span| span.row.arguments))),
+        Arc::new(UInt32Array::from_iter_values(spans.iter().map(|span| span.row.signature.0))),
         Arc::new(UInt32Array::from_value(collector, spans.len())),
     ];
     RecordBatch::try_new(schema(), columns)
@@ -208,12 +208,14 @@ fn take_batch(batch: &RecordBatch, take: &mut impl FnMut(u32, CollectedSpan)) {
     for row in 0..batch.num_rows() {
         let span = CollectedSpan {
             trace_id: TraceId::from_bytes(trace_ids.value(row)).unwrap_or_default(),
-            span_id: SpanId(numbers(1)[row]),
-            parent_span_id: SpanId(numbers(2)[row]),
-            start: times(3)[row],
-            duration: times(4)[row],
-            arguments: numbers(5)[row],
-            signature: SignatureId(small(6)[row]),
+            row: CollectedRow {
+                span_id: SpanId(numbers(1)[row]),
+                parent_span_id: SpanId(numbers(2)[row]),
+                start: times(3)[row],
+                duration: times(4)[row],
+                arguments: numbers(5)[row],
+                signature: SignatureId(small(6)[row]),
+            },
         };
         take(small(7)[row], span);
     }
@@ -230,12 +232,14 @@ mod tests {
         let store = SpillStore::new(folder.path(), 0);
         let span = |number: u64| CollectedSpan {
             trace_id: TraceId(u128::from(number % 50 + 1).to_be_bytes()),
-            span_id: SpanId(number),
-            parent_span_id: SpanId(number / 2),
-            start: number as i64,
-            duration: 7,
-            arguments: u64::MAX - number,
-            signature: SignatureId(number as u32 % 3),
+            row: CollectedRow {
+                span_id: SpanId(number),
+                parent_span_id: SpanId(number / 2),
+                start: number as i64,
+                duration: 7,
+                arguments: u64::MAX - number,
+                signature: SignatureId(number as u32 % 3),
+            },
         };
         for collector in 0..2 {
             let mut partitions = Partitions::default();
@@ -266,8 +270,7 @@ mod tests {
     fn a_directory_that_takes_nothing_is_told() {
         let store = SpillStore::new(Path::new("/nowhere/at/all"), 0);
         let mut partitions = Partitions::default();
-        let span = CollectedSpan {
-            trace_id: TraceId([1; 16]),
+        let row = CollectedRow {
             span_id: SpanId(1),
             parent_span_id: SpanId::NONE,
             start: 1,
@@ -275,7 +278,7 @@ mod tests {
             arguments: 0,
             signature: SignatureId(0),
         };
-        partitions.push(span);
+        partitions.push(CollectedSpan { trace_id: TraceId([1; 16]), row });
         store.spill(0, partitions.take(), 64);
         let failure = store.take_failure().unwrap().to_string();
         assert!(failure.contains("/nowhere/at/all") && failure.contains("--temp-dir"), "{failure}");

@@ -55,7 +55,7 @@ impl Selection {
     pub(super) fn collect(&self, builder: &FrameBuilder, wanted: &mut TraceIds) {
         let matching: Vec<bool> = builder.services_of_signatures().map(|service| self.has_service(service)).collect();
         for span in builder.spans.iter() {
-            if matching[span.signature.index()] && self.has_start(span.start) {
+            if matching[span.row.signature.index()] && self.has_start(span.row.start) {
                 wanted.insert(span.trace_id);
             }
         }

@@ -10,8 +10,8 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
 use crate::frame::{
-    CollectedSpan, Frame, FrameBuilder, PARTITIONS, Partition, Resolution, SignatureId, SpanId, SpillError, SpillStore,
-    TraceId, Vocabulary,
+    Frame, FrameBuilder, PARTITIONS, Partition, Resolution, SignatureId, SpanId, SpillError, SpillStore, TraceId,
+    Vocabulary,
 };
 
 /// What several decoders collected, with one vocabulary, still in partitions.
@@ -97,27 +97,19 @@ impl Collection {
         let read = self.spilled.as_ref().map_or(Ok(()), |store| {
             store.read(part, |collector, mut span| {
                 if let Some(signatures) = self.signatures_of_collectors.get(&collector) {
-                    span.signature = signatures[span.signature.index()];
+                    span.row.signature = signatures[span.row.signature.index()];
                     returned.push(span);
                 }
             })
         });
         let in_memory = std::mem::take(&mut *self.parts[part].lock().unwrap_or_else(PoisonError::into_inner));
-        // Slice by slice, because chained iterators cost as much as the work itself.
-        let slices: Vec<(&[CollectedSpan], Option<&[SignatureId]>)> = in_memory
-            .iter()
-            .flat_map(|piece| piece.spans.pieces().map(|spans| (spans, Some(&**piece.signatures))))
-            .chain([(&*returned, None)])
-            .collect();
-        grouping.begin();
-        for (spans, _) in &slices {
-            grouping.number_traces(spans);
-        }
-        grouping.lay_out();
-        let mut row = 0;
-        for (spans, signatures) in slices {
-            grouping.fill(row, spans, signatures);
-            row += spans.len();
+        let in_memory = || in_memory.iter().map(|piece| (&piece.spans, Some(&**piece.signatures)));
+        let all = || in_memory().chain([(&returned, None)]);
+        grouping.number_traces(all().map(|(spans, _)| spans));
+        let mut first_run = 0;
+        for (spans, signatures) in all() {
+            grouping.fill(first_run, spans, signatures);
+            first_run += spans.runs().len();
         }
         grouping.returned = returned;
         read
@@ -154,41 +146,34 @@ pub struct Grouping {
     pub traces: Frame,
     numbers: HashMap<TraceId, u32, FixedState>,
     arrived: Vec<TraceId>,
-    trace_of_row: Vec<u32>,
+    trace_of_run: Vec<u32>,
     order: Vec<u32>,
     counts: Vec<usize>,
     next: Vec<usize>,
-    returned: Vec<CollectedSpan>,
+    returned: Partition,
 }
 
 impl Grouping {
-    fn begin(&mut self) {
-        self.numbers.clear();
-        self.arrived.clear();
-        self.trace_of_row.clear();
-    }
-
-    /// Numbers traces in the order of their arrival.
-    fn number_traces(&mut self, spans: &[CollectedSpan]) {
-        let Self { numbers, arrived, trace_of_row, .. } = self;
-        trace_of_row.extend(spans.iter().map(|span| {
-            *numbers.entry(span.trace_id).or_insert_with(|| {
-                arrived.push(span.trace_id);
+    /// Numbers traces in the order of their arrival, puts those numbers in the order of the ids, and makes room for each
+    /// trace.
+    fn number_traces<'a>(&mut self, partitions: impl Iterator<Item = &'a Partition>) {
+        let Self { numbers, arrived, counts, trace_of_run, .. } = self;
+        numbers.clear();
+        arrived.clear();
+        counts.clear();
+        trace_of_run.clear();
+        for run in partitions.flat_map(Partition::runs) {
+            let number = *numbers.entry(run.trace_id).or_insert_with(|| {
+                arrived.push(run.trace_id);
+                counts.push(0);
                 arrived.len() as u32 - 1
-            })
-        }));
-    }
-
-    /// Puts the numbers in the order of the ids, and makes room for each trace.
-    fn lay_out(&mut self) {
+            });
+            counts[number as usize] += run.len as usize;
+            trace_of_run.push(number);
+        }
         self.order.clear();
         self.order.extend(0..self.arrived.len() as u32);
         self.order.sort_unstable_by_key(|&number| self.arrived[number as usize]);
-        self.counts.clear();
-        self.counts.resize(self.arrived.len(), 0);
-        for &trace in &self.trace_of_row {
-            self.counts[trace as usize] += 1;
-        }
         let traces = &mut self.traces;
         traces.trace_ids.clear();
         traces.trace_starts.clear();
@@ -210,14 +195,21 @@ impl Grouping {
         traces.arguments.resize(start, 0);
     }
 
-    /// Puts spans, of which the first was number `first` to be numbered, where their traces lie. `signatures` are those of
-    /// their numbers, if these are a decoder's own.
-    fn fill(&mut self, first: usize, spans: &[CollectedSpan], signatures: Option<&[SignatureId]>) {
+    /// Puts the spans of `partition`, whose first run was number `first_run`, where their traces lie. `signatures` are those
+    /// of their numbers, if these are a decoder's own.
+    fn fill(&mut self, first_run: usize, partition: &Partition, signatures: Option<&[SignatureId]>) {
         let Frame { span_ids, parent_span_ids, starts, durations, signatures_of_rows, arguments, .. } =
             &mut self.traces;
-        for (&trace, span) in self.trace_of_row[first..].iter().zip(spans) {
-            let row = self.next[trace as usize];
-            self.next[trace as usize] += 1;
+        let mut runs = self.trace_of_run[first_run..].iter().zip(partition.runs());
+        let (mut row, mut left) = (0, 0);
+        for span in partition.pieces().flatten() {
+            if left == 0
+                && let Some((&trace, run)) = runs.next()
+            {
+                left = run.len;
+                row = self.next[trace as usize];
+                self.next[trace as usize] += run.len as usize;
+            }
             span_ids[row] = span.span_id;
             parent_span_ids[row] = span.parent_span_id;
             starts[row] = span.start;
@@ -225,6 +217,8 @@ impl Grouping {
             signatures_of_rows[row] =
                 signatures.map_or(span.signature, |signatures| signatures[span.signature.index()]);
             arguments[row] = span.arguments;
+            row += 1;
+            left -= 1;
         }
     }
 }

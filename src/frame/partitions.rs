@@ -226,7 +226,7 @@ mod tests {
         let mut ids: Vec<u64> = partitions.iter().map(|span| span.row.span_id.0).collect();
         ids.sort_unstable();
         assert!(ids.into_iter().eq(1..=5_000));
-        let is_wanted = |trace_id: TraceId| trace_id.0[15] % 2 == 0;
+        let is_wanted = |trace_id: TraceId| trace_id.0[15].is_multiple_of(2);
         let wanted = partitions.iter().filter(|span| is_wanted(span.trace_id)).count();
         assert!((2_000..3_000).contains(&wanted), "{wanted}");
         partitions.retain_traces(is_wanted);

@@ -26,12 +26,12 @@ use crate::ingest::{IngestError, TraceIds};
 /// So many combinations of codes are remembered.
 const MANY_COMBINATIONS: usize = 1 << 20;
 
-/// What a range of row groups gave.
+/// What some row groups gave.
 pub(super) struct Part {
     /// The spans.
     pub(super) builder: FrameBuilder,
-    /// Why some row groups are not complete.
-    pub(super) failures: Vec<IngestError>,
+    /// Row groups that are not complete, and why.
+    pub(super) failures: Vec<(usize, IngestError)>,
     /// Ids that were replaced by a hash of their text.
     pub(super) opaque_ids: u64,
 }
@@ -39,14 +39,14 @@ pub(super) struct Part {
 /// Reads some row groups into `builder`.
 pub(super) fn read_part(
     table: &Table,
-    row_groups: &[usize],
+    row_groups: impl Iterator<Item = usize>,
     mut builder: FrameBuilder,
     on_row_group: &(dyn Fn(usize) + Sync),
 ) -> Part {
     let mut reader = ColumnReader::new(table);
     let mut failures = Vec::new();
     let mut opaque_ids = 0;
-    for &row_group in row_groups {
+    for row_group in row_groups {
         let mut row = table.footer.first_row_of(row_group);
         // A panic while a batch is taken is as much the fault of hostile bytes as one while it is decoded.
         let read = guarded(|| Ok(reader.read_row_group(row_group, &mut builder, &mut row)));
@@ -56,7 +56,7 @@ pub(super) fn read_part(
         });
         if let Err(failure) = read {
             builder.skip(SkipReason::MalformedMessage, row);
-            failures.push(failure);
+            failures.push((row_group, failure));
         }
         opaque_ids += reader.take_opaque_ids();
         on_row_group(row_group);

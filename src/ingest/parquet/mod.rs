@@ -29,8 +29,11 @@ mod times;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use rayon::iter::{IntoParallelIterator as _, IntoParallelRefIterator as _, ParallelIterator as _};
+use rayon::iter::{
+    IndexedParallelIterator as _, IntoParallelIterator as _, IntoParallelRefIterator as _, ParallelIterator as _,
+};
 
 use super::{IngestError, IngestWarning, Progress, Selection, TraceIds};
 use crate::frame::{FrameBuilder, SpanSink, SpillStore};
@@ -87,8 +90,7 @@ impl ParquetRead {
     }
 }
 
-/// Reads the columns that the analysis needs, with as many threads as there are: one builder for each part of the row
-/// groups, in the order of the file. Row groups that hold no span that matches `selection` are left unread.
+/// Reads the columns that the analysis needs, with as many threads as there are: one builder for each. Row groups that hold no span that matches `selection` are left unread.
 pub(crate) fn read_columns(
     file: SharedFile,
     path: &Path,
@@ -119,10 +121,15 @@ fn read_row_groups(
     progress: &dyn Progress,
 ) -> (Vec<FrameBuilder>, Vec<IngestError>, u64) {
     let on_row_group = |row_group| progress.advance(table.footer.bytes_of(row_group), table.footer.rows_of(row_group));
-    let rows: Vec<u64> = row_groups.iter().map(|&row_group| table.footer.rows_of(row_group)).collect();
-    let parts: Vec<columnar::Part> = even_ranges(&rows, rayon::current_num_threads())
+    // Whoever is done takes the next one: row groups differ in size, and the last is often small.
+    let next = AtomicUsize::new(0);
+    let parts: Vec<columnar::Part> = (0..rayon::current_num_threads().min(row_groups.len()))
         .into_par_iter()
-        .map(|range| columnar::read_part(table, &row_groups[range], FrameBuilder::spilling(spill), &on_row_group))
+        .with_max_len(1)
+        .map(|_| {
+            let taken = std::iter::from_fn(|| row_groups.get(next.fetch_add(1, Ordering::Relaxed)).copied());
+            columnar::read_part(table, taken, FrameBuilder::spilling(spill), &on_row_group)
+        })
         .collect();
     let mut builders = Vec::with_capacity(parts.len());
     let (mut failures, mut opaque_ids) = (Vec::new(), 0);
@@ -131,7 +138,8 @@ fn read_row_groups(
         opaque_ids += part.opaque_ids;
         builders.push(part.builder);
     }
-    (builders, failures, opaque_ids)
+    failures.sort_by_key(|&(row_group, _)| row_group);
+    (builders, failures.into_iter().map(|(_, failure)| failure).collect(), opaque_ids)
 }
 
 /// The row groups of a file in which no span matches a selection. They may hold other spans of the traces that do.

@@ -9,7 +9,7 @@ use crate::cli::ConvertArgs;
 use crate::config::selection;
 use crate::frame::CanonicalWriter;
 use crate::ingest::{self, ReadOptions};
-use crate::report::WholeFile;
+use crate::report::{WholeFile, finish_files};
 
 use super::Outcome;
 use super::diagnostics::{say, say_input_problems};
@@ -60,6 +60,6 @@ fn write(output: &Path, store: &SpanStore) -> anyhow::Result<()> {
     let mut writer = CanonicalWriter::new(BufWriter::new(file.file()))?;
     store.for_each(|origin, span| writer.write(origin, span))?;
     writer.finish()?.flush()?;
-    file.finish()?;
+    finish_files(vec![file]).map_err(|(_, source)| source)?;
     Ok(())
 }

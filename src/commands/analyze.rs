@@ -28,6 +28,8 @@ use super::{Outcome, interrupt, standard_output};
 /// If the settings make no sense or results cannot be written.
 pub fn run(args: &AnalyzeArgs) -> anyhow::Result<Outcome> {
     let settings = Settings::for_analyze(args)?;
+    // For inputs that must be copied before they can be read, too. A program around this one may have said otherwise.
+    let _ = tempfile::env::override_temp_dir(&settings.temp_dir);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(settings.threads).build()?;
     pool.install(|| run_on_pool(args, &settings))
 }

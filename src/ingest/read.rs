@@ -401,7 +401,9 @@ fn read_stream(
                     report.bytes = file.len();
                     target.parquet(file, report, progress)
                 }
-                Err(source) => Err(IngestError::Read { path: path.clone(), offset: stream.offset(), source }),
+                Err(source) => {
+                    Err(IngestError::Copy { path: path.clone(), directory: tempfile::env::temp_dir(), source })
+                }
             };
             match read {
                 Ok(()) => {}

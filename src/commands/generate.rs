@@ -11,6 +11,7 @@ use crate::report::{WholeFile, finish_files};
 
 use super::Outcome;
 use super::diagnostics::say;
+use super::progress::Bar;
 
 /// Generates what `args` ask for.
 ///
@@ -43,8 +44,10 @@ fn write(args: &GenerateArgs) -> anyhow::Result<Summary> {
     let output = create(&args.output)?;
     let labels = args.labels.as_deref().map(create).transpose()?;
     let labels_out = labels.as_ref().map(|labels| BufWriter::new(labels.file()));
-    let summary = generate(options, format, BufWriter::new(output.file()), labels_out)
+    let bar = Bar::for_spans("generating", args.spans);
+    let summary = generate(options, format, BufWriter::new(output.file()), labels_out, &|spans| bar.add(spans))
         .with_context(|| format!("failed to generate {}", args.output.display()))?;
+    bar.finish();
     let files = [Some(output), labels].into_iter().flatten().collect();
     finish_files(files).map_err(|(path, source)| anyhow!("failed to write {}: {source}", path.display()))?;
     Ok(summary)

@@ -40,7 +40,7 @@ pub enum OutputError {
 }
 
 /// Writes a file for each table, and `run.json`, which is the last to appear: where that is, the tables are complete. The
-/// directory is made if it is not there.
+/// directory is made if it is not there. `done` is called after each table.
 ///
 /// # Errors
 /// If the directory or a file cannot be written: then none is.
@@ -50,11 +50,13 @@ pub fn write_files(
     format: TableFormat,
     run: &Run,
     summary: &Summary,
+    done: &dyn Fn(),
 ) -> Result<(), OutputError> {
     fs::create_dir_all(directory).map_err(|source| OutputError::Directory { path: directory.to_owned(), source })?;
     let mut files = Vec::new();
     for table in tables {
         files.push(write_table(directory, table, format)?);
+        done();
     }
     files.push(write_unfinished(directory, "run.json", |out| write_run_json(out, run, summary))?);
     finish_files(files).map_err(|(path, source)| OutputError::Write { path, source })
@@ -110,7 +112,7 @@ mod tests {
         let directory = directory.path().join("new/out");
         let (table, empty) = (samples::table(), samples::empty_table());
         let write = |tables: &[&Table], format| {
-            write_files(&directory, tables, format, &Run::default(), &samples::summary()).unwrap();
+            write_files(&directory, tables, format, &Run::default(), &samples::summary(), &|| ()).unwrap();
         };
         write(&[&table, &empty], TableFormat::Parquet);
         write(&[&table], TableFormat::Json);
@@ -161,8 +163,9 @@ mod tests {
         let taken = directory.path().join("run.json");
         fs::create_dir(&taken).unwrap();
         let table = samples::table();
-        let failed = write_files(directory.path(), &[&table], TableFormat::Csv, &Run::default(), &samples::summary())
-            .unwrap_err();
+        let failed =
+            write_files(directory.path(), &[&table], TableFormat::Csv, &Run::default(), &samples::summary(), &|| ())
+                .unwrap_err();
         assert!(failed.to_string().contains("run.json"), "{failed}");
         let full = write_unfinished(directory.path(), "sample.csv", |out| {
             out.write_all(b"half")?;

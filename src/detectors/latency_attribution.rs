@@ -309,10 +309,7 @@ impl Attribution {
             let next = self.entries.len() as u32;
             let entry = *self.entries.entry(entry).or_insert(next);
             let duration = trace.duration(root.row);
-            match self.entries_of_trace.iter_mut().find(|(known, _)| *known == entry) {
-                Some((_, time)) => *time = time.saturating_add(duration),
-                None => self.entries_of_trace.push((entry, duration)),
-            }
+            self.entries_of_trace.push((entry, duration));
             for section in trace.paths.sections_of(index) {
                 let next = self.rows.len() as u32;
                 let row = *self.rows.entry((entry, trace.place(section.row))).or_insert(next);
@@ -322,6 +319,15 @@ impl Attribution {
                 scratch.push((row, section.end - section.start));
             }
         }
+        // A trace may have as many segments as spans, so they are put in order rather than looked through.
+        self.entries_of_trace.sort_unstable();
+        self.entries_of_trace.dedup_by(|later, first| {
+            let is_same = later.0 == first.0;
+            if is_same {
+                first.1 = first.1.saturating_add(later.1);
+            }
+            is_same
+        });
         self.entry_times.resize_with(self.entries.len(), Times::default);
         for &(entry, time) in &self.entries_of_trace {
             let time = TraceTime { trace: trace.index, time, of_entry: time };
@@ -331,8 +337,8 @@ impl Attribution {
         for same in scratch.chunk_by(|left, right| left.0 == right.0) {
             let times = &mut self.row_times[same[0].0 as usize];
             let time = total_ns(same.iter().map(|&(_, time)| time));
-            let of_entry = self.entries_of_trace.iter().find(|(entry, _)| *entry == times.entry);
-            let of_entry = of_entry.map_or(time, |&(_, time)| time);
+            let of_entry = self.entries_of_trace.binary_search_by_key(&times.entry, |&(entry, _)| entry);
+            let of_entry = of_entry.map_or(time, |index| self.entries_of_trace[index].1);
             times.add(TraceTime { trace: trace.index, time, of_entry }, trace.trace_id, adjusted_count);
         }
         self.scratch = scratch;

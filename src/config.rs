@@ -308,18 +308,36 @@ fn parse_memory_bytes(text: &str) -> Result<u64, ConfigError> {
 
 /// Three quarters of the memory that the machine has, or that this process's group may use if that is less.
 fn usable_memory_bytes() -> u64 {
-    let read = |path: &str| std::fs::read_to_string(path).ok();
-    let of_machine = read("/proc/meminfo").and_then(|text| {
+    let read = |path: &Path| std::fs::read_to_string(path).ok();
+    let of_machine = read(Path::new("/proc/meminfo")).and_then(|text| {
         let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
         line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kilobytes| kilobytes * 1024)
     });
-    let of_group = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"]
-        .into_iter()
-        .find_map(|path| read(path)?.trim().parse::<u64>().ok());
+    let groups = read(Path::new("/proc/self/cgroup")).unwrap_or_default();
+    let of_groups = memory_limit_files(&groups).into_iter().filter_map(|path| read(&path)?.trim().parse::<u64>().ok());
     // Where neither is told, as on other systems than Linux, this much is there on any machine that runs such jobs.
     const UNTOLD: u64 = 8 << 30;
-    let all = of_machine.into_iter().chain(of_group).min().unwrap_or(UNTOLD);
+    let all = of_machine.into_iter().chain(of_groups).min().unwrap_or(UNTOLD);
     (all / 4 * 3).max(MIN_MEMORY_BYTES)
+}
+
+/// The files that may limit the memory of a process, given what its `/proc/self/cgroup` says: one for its group and each
+/// group around that. In a container the outermost is all that is there.
+fn memory_limit_files(groups: &str) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for line in groups.lines() {
+        let mut parts = line.splitn(3, ':');
+        let (Some(_), Some(controllers), Some(path)) = (parts.next(), parts.next(), parts.next()) else { continue };
+        // Version 2 has one hierarchy, which names no controllers; version 1 has one for each.
+        let (root, name) = match controllers {
+            "" => ("/sys/fs/cgroup", "memory.max"),
+            "memory" => ("/sys/fs/cgroup/memory", "memory.limit_in_bytes"),
+            _ => continue,
+        };
+        let groups = Path::new(path.trim_start_matches('/')).ancestors();
+        files.extend(groups.map(|group| Path::new(root).join(group).join(name)));
+    }
+    files
 }
 
 fn parse_duration_ns(text: &str) -> Result<i64, ConfigError> {
@@ -339,5 +357,25 @@ mod tests {
         assert_eq!(parse_duration_ns("1ms").ok(), Some(1_000_000));
         assert_eq!(parse_duration_ns("2.5s").ok(), Some(2_500_000_000));
         assert!(parse_duration_ns("soon").is_err() && parse_duration_ns("-1ms").is_err());
+    }
+
+    #[test]
+    fn memory_is_limited_by_all_groups_around_a_process() {
+        let files = |groups| -> Vec<String> {
+            memory_limit_files(groups).into_iter().map(|path| path.display().to_string()).collect()
+        };
+        assert_eq!(
+            files("0::/system.slice/night.service\n"),
+            [
+                "/sys/fs/cgroup/system.slice/night.service/memory.max",
+                "/sys/fs/cgroup/system.slice/memory.max",
+                "/sys/fs/cgroup/memory.max"
+            ]
+        );
+        assert_eq!(
+            files("4:memory:/job\n3:cpuset:/\n1:name=systemd:/\n"),
+            ["/sys/fs/cgroup/memory/job/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.limit_in_bytes"]
+        );
+        assert!(files("").is_empty());
     }
 }

@@ -12,8 +12,20 @@ fn main() -> ExitCode {
     commands::interrupt::listen();
     tracescan::ingest::keep_caught_panics_quiet();
     let outcome = commands::run(&cli).unwrap_or_else(|error| {
-        let _ = writeln!(std::io::stderr(), "error: {error:#}");
+        let _ = writeln!(std::io::stderr(), "error: {}", told_once(&error));
         Outcome::Incomplete
     });
     ExitCode::from(outcome.exit_code())
+}
+
+/// The error and its causes, but for those that the error above them tells already.
+fn told_once(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text.push_str(": ");
+            text.push_str(&cause);
+        }
+    }
+    text
 }

@@ -53,7 +53,7 @@ fn seeds() -> Vec<(String, Vec<u8>)> {
     ] {
         let mut bytes = Vec::new();
         let options = GenerateOptions { spans: 60, anti_patterns: 0.5, ..GenerateOptions::default() };
-        generate(options, format, &mut bytes, None::<Vec<u8>>).expect("memory takes everything");
+        generate(options, format, &mut bytes, None::<Vec<u8>>, &|_| ()).expect("memory takes everything");
         seeds.push((name.to_owned(), bytes));
     }
     let length_prefixed = |seeds: &[(String, Vec<u8>)]| {

@@ -28,6 +28,8 @@ use super::{Outcome, interrupt, standard_output};
 /// If the settings make no sense or results cannot be written.
 pub fn run(args: &AnalyzeArgs) -> anyhow::Result<Outcome> {
     let settings = Settings::for_analyze(args)?;
+    // For inputs that must be copied before they can be read, too. A program around this one may have said otherwise.
+    let _ = tempfile::env::override_temp_dir(&settings.temp_dir);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(settings.threads).build()?;
     pool.install(|| run_on_pool(args, &settings))
 }
@@ -50,7 +52,7 @@ fn run_on_pool(args: &AnalyzeArgs, settings: &Settings) -> anyhow::Result<Outcom
     let collection = Collection::with_spilled(builders, reading.spill);
     let facts = trace::derive(&collection.vocabulary, &settings.uncounted_calls);
     phases.end("derive");
-    let bar = Bar::for_analysis(collection.len() as u64);
+    let bar = Bar::for_spans("analysing", collection.len() as u64);
     let done = |spans| bar.add(spans);
     let Analysis { results: mut partial, trace_ids } =
         analysis::analyse(&collection, &facts, &settings.analysis(), &done, interrupt::flag());
@@ -74,8 +76,10 @@ fn run_on_pool(args: &AnalyzeArgs, settings: &Settings) -> anyhow::Result<Outcom
             spilled_bytes,
         };
         let files: Vec<&Table> = results.tables.iter().map(|(_, table)| table).chain([&results.findings]).collect();
-        write_files(directory, &files, settings.table_format, &run, &summary)
+        let bar = Bar::for_tables("writing", files.len());
+        write_files(directory, &files, settings.table_format, &run, &summary, &|| bar.add(1))
             .with_context(|| format!("failed to write the results to {}", directory.display()))?;
+        bar.finish();
     }
     print(settings, &summary, &results)?;
 
@@ -112,12 +116,14 @@ impl Results {
         let mut fails = false;
         let mut ranked: Vec<PatternTable> = Vec::new();
         let detectors = settings.detectors.all();
+        let bar = Bar::for_tables("ranking", detectors.len() + 2);
         for (detector, findings) in detectors.iter().zip(&partial.findings) {
             let description = detector.description();
             ranked.push(pattern_table(description, findings, &partial.shared, &facts.symbols, trace_ids)?);
             let is_watched = settings.fail_on.iter().any(|name| name == "any" || name == description.name);
             let counts = |row: usize| findings.impacts[row] >= settings.min_impact_ns && !findings.induced[row];
             fails |= is_watched && (0..findings.len()).any(counts);
+            bar.add(1);
         }
         let with_ids: Vec<_> = detectors
             .iter()
@@ -126,6 +132,7 @@ impl Results {
             .map(|((&detector, findings), ranked)| (detector, findings, ranked.pattern_ids.as_slice()))
             .collect();
         let findings = findings_table(&with_ids, &facts.symbols, trace_ids);
+        bar.add(1);
         for (detector, ranked) in detectors.iter().zip(ranked) {
             let description = detector.description();
             let threshold = |name| detector.threshold(name).map(|value| (name, value));
@@ -139,6 +146,7 @@ impl Results {
                 attribution_table(partial.attribution.finish(), &facts.symbols, trace_ids, partial.shared.is_weighted)?;
             tables.push((Ran { description: &LATENCY_ATTRIBUTION, thresholds: Vec::new() }, table));
         }
+        bar.finish();
         Ok(Self { tables, findings, fails })
     }
 }

@@ -9,7 +9,7 @@ use crate::cli::ConvertArgs;
 use crate::config::selection;
 use crate::frame::CanonicalWriter;
 use crate::ingest::{self, ReadOptions};
-use crate::report::WholeFile;
+use crate::report::{WholeFile, finish_files};
 
 use super::Outcome;
 use super::diagnostics::{say, say_input_problems};
@@ -58,8 +58,13 @@ pub fn run(args: &ConvertArgs) -> anyhow::Result<Outcome> {
 fn write(output: &Path, store: &SpanStore) -> anyhow::Result<()> {
     let file = WholeFile::create(output)?;
     let mut writer = CanonicalWriter::new(BufWriter::new(file.file()))?;
-    store.for_each(|origin, span| writer.write(origin, span))?;
+    let bar = Bar::for_spans("writing", store.len() as u64);
+    store.for_each(|origin, span| {
+        bar.add(1);
+        writer.write(origin, span)
+    })?;
+    bar.finish();
     writer.finish()?.flush()?;
-    file.finish()?;
+    finish_files(vec![file]).map_err(|(_, source)| source)?;
     Ok(())
 }

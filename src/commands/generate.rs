@@ -3,14 +3,15 @@
 use std::io::BufWriter;
 use std::path::Path;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 
 use crate::cli::GenerateArgs;
 use crate::generate::{GenerateOptions, OutputFormat, Summary, generate};
-use crate::report::WholeFile;
+use crate::report::{WholeFile, finish_files};
 
 use super::Outcome;
 use super::diagnostics::say;
+use super::progress::Bar;
 
 /// Generates what `args` ask for.
 ///
@@ -39,17 +40,15 @@ fn write(args: &GenerateArgs) -> anyhow::Result<Summary> {
         anti_patterns: args.anti_patterns,
         ..GenerateOptions::default()
     };
-    let create = |path: &Path| {
-        WholeFile::create(path)
-            .with_context(|| format!("failed to create {}: does its directory exist?", path.display()))
-    };
+    let create = |path: &Path| WholeFile::create(path).with_context(|| format!("failed to create {}", path.display()));
     let output = create(&args.output)?;
     let labels = args.labels.as_deref().map(create).transpose()?;
     let labels_out = labels.as_ref().map(|labels| BufWriter::new(labels.file()));
-    let summary = generate(options, format, BufWriter::new(output.file()), labels_out)
+    let bar = Bar::for_spans("generating", args.spans);
+    let summary = generate(options, format, BufWriter::new(output.file()), labels_out, &|spans| bar.add(spans))
         .with_context(|| format!("failed to generate {}", args.output.display()))?;
-    for file in [Some(output), labels].into_iter().flatten() {
-        file.finish().with_context(|| format!("failed to write {}", args.output.display()))?;
-    }
+    bar.finish();
+    let files = [Some(output), labels].into_iter().flatten().collect();
+    finish_files(files).map_err(|(path, source)| anyhow!("failed to write {}: {source}", path.display()))?;
     Ok(summary)
 }

@@ -2,6 +2,8 @@
 
 use std::io::{self, BufWriter, IsTerminal, Write};
 
+use anyhow::Context as _;
+
 use crate::report::TerminalStyle;
 
 /// Columns of an output that is no terminal.
@@ -30,6 +32,6 @@ pub(super) fn write(
             let _ = out.into_parts();
             Ok(())
         }
-        result => Ok(result?),
+        result => result.context("failed to write to standard output"),
     }
 }

@@ -5,6 +5,7 @@ use crate::frame::Symbol;
 use crate::trace::{ErrorClass, NO_CALL, NO_ROW, Row, TargetKind, TraceView};
 
 use super::description::{Aggregate, Cell, Column, Description, Names, Pattern, RankedBy, Unit};
+use super::failure_chains::{FailureChains, counts_for_service};
 use super::retry_sequences::RetrySequences;
 use super::{Detector, thresholds};
 
@@ -21,7 +22,7 @@ thresholds! {
 const MIN_OVERTIME_NS: i64 = 3_000_000;
 
 /// Most spans that a finding names as its evidence; a chain of failures that is longer is a chain without end.
-const MAX_EVIDENCE: usize = 1_000;
+const MAX_EVIDENCE: usize = 64;
 
 const ERROR_CLASSES: &[&str] = &["caller", "cancelled", "server", "throttled", "timeout", "unavailable"];
 
@@ -182,10 +183,12 @@ impl Detector for FailureAmplification {
             }
         }
         let dropped = rows_of_later_attempts(trace, retries);
+        let victims = victims(trace, &failures_below);
+        let chains = FailureChains::of(trace);
         for origin in 0..tree.len() as Row {
             let is_origin = roles[origin as usize].failed && !failed_below[origin as usize];
-            if is_origin && !dropped[origin as usize] && !is_victim(trace, origin, &failures_below) {
-                self.report(trace, origin, findings);
+            if is_origin && !dropped[origin as usize] && !victims[origin as usize] {
+                self.report(trace, &chains, origin, findings);
             }
         }
     }
@@ -211,65 +214,44 @@ fn rows_of_later_attempts(trace: &TraceView<'_>, retries: &RetrySequences) -> Ve
     dropped
 }
 
-/// Whether a cancelled span is a victim: beside it, or beside the cancelled callers that it was cancelled with, something
-/// failed otherwise.
-fn is_victim(trace: &TraceView<'_>, origin: Row, failures_below: &[(u32, u32)]) -> bool {
+/// Marks cancelled spans that are victims: beside them, or beside the cancelled callers that they were cancelled with,
+/// something failed otherwise.
+fn victims(trace: &TraceView<'_>, failures_below: &[(u32, u32)]) -> Vec<bool> {
     let tree = trace.tree;
-    let is_cancelled =
-        |row: Row| trace.calls.roles[row as usize].failed && trace.facts_of(row).error_class == ErrorClass::Cancelled;
-    if !is_cancelled(origin) {
-        return false;
-    }
+    let is_failed = |row: Row| trace.calls.roles[row as usize].failed;
+    let is_cancelled = |row: Row| is_failed(row) && trace.facts_of(row).error_class == ErrorClass::Cancelled;
     let otherwise = |row: Row| failures_below[row as usize].0 - failures_below[row as usize].1;
-    let mut row = origin;
-    loop {
+    // Of spans that were not cancelled, whether what was cancelled below them is.
+    let mut victims = vec![false; tree.len()];
+    for &row in &tree.top_down {
         let parent = tree.parents[row as usize];
         if parent == NO_ROW {
-            return false;
+            continue;
         }
-        let own = u32::from(trace.calls.roles[parent as usize].failed && !is_cancelled(parent));
-        if otherwise(parent) - own > otherwise(row) {
-            return true;
-        }
-        if !is_cancelled(parent) && !trace.calls.roles[parent as usize].looked_through {
-            return false;
-        }
-        row = parent;
+        let own = u32::from(is_failed(parent) && !is_cancelled(parent));
+        let passes_on = is_cancelled(parent) || trace.calls.roles[parent as usize].looked_through;
+        let is_beside = otherwise(parent) - own > otherwise(row);
+        victims[row as usize] = is_beside || passes_on && victims[parent as usize];
     }
+    for row in 0..tree.len() as Row {
+        victims[row as usize] &= is_cancelled(row);
+    }
+    victims
 }
 
 impl FailureAmplification {
-    fn report(&self, trace: &TraceView<'_>, origin: Row, findings: &mut Findings) {
+    fn report(&self, trace: &TraceView<'_>, chains: &FailureChains, origin: Row, findings: &mut Findings) {
         let tree = trace.tree;
         let roles = &trace.calls.roles;
-        // Failed spans from the origin up to where the failure ends.
-        let mut chain = vec![origin];
-        let mut top = origin;
-        let mut at = origin;
-        let is_absorbed = loop {
-            let parent = tree.waiting_parent(at);
-            if parent == NO_ROW {
-                break false;
-            }
-            if roles[parent as usize].failed {
-                chain.push(parent);
-                top = parent;
-            } else if !trace.calls.roles[parent as usize].looked_through {
-                break true;
-            }
-            at = parent;
-        };
-        let path_root = tree.path_root_of(origin);
-        let reached_root = !is_absorbed && top == path_root;
-
-        let counts_for_service = |&row: &Row| trace.calls.roles[row as usize].is_entry || row == path_root;
-        let mut services: Vec<i64> =
-            chain.iter().filter(|row| counts_for_service(row)).map(|&row| i64::from(trace.service(row).0)).collect();
-        services.sort_unstable();
-        services.dedup();
-        if services.len() < self.min_failed_services as usize {
+        let chain = chains.get(origin);
+        if chains.service_count(chain) < self.min_failed_services as usize {
             return;
         }
+        let as_number = |symbol: Symbol| i64::from(symbol.0);
+        let mut services: Vec<i64> = chains.listed(chain).map(as_number).collect();
+        services.sort_unstable();
+        let top = chain.top;
+        let reached_root = !chain.is_absorbed && top == tree.path_root_of(origin);
 
         let facts = trace.facts_of(origin);
         let call = match trace.calls.roles[origin as usize].call_of_exit {
@@ -287,7 +269,7 @@ impl FailureAmplification {
             (Some(callee), _) => (trace.entry_operation(callee), None),
             (None, Some(call)) => (call.operation, Some(call.target)),
             (None, None) if trace.calls.roles[origin as usize].is_exit => (facts.call_operation, Some(facts.target)),
-            (None, None) if counts_for_service(&origin) => (trace.entry_operation(origin), None),
+            (None, None) if counts_for_service(trace, origin) => (trace.entry_operation(origin), None),
             (None, None) => (facts.operation, None),
         };
         let unreached: Vec<i64> = call
@@ -295,30 +277,32 @@ impl FailureAmplification {
             .map(|call| i64::from(call.target.name.0))
             .into_iter()
             .collect();
-        let as_number = |symbol: Symbol| i64::from(symbol.0);
         let entry: Vec<i64> = if reached_root {
             vec![as_number(trace.service(top)), as_number(trace.entry_operation(top))]
         } else {
             Vec::new()
         };
         let entry_operation: &[i64] = entry.get(1..).unwrap_or_default();
-        let misclassified = chain.windows(2).any(|pair| is_misclassified(trace, pair[0], pair[1]));
         let key_target = target.map_or(Symbol::EMPTY, |target| target.name);
         let service = trace.service(begins_at);
         let details = {
             let mut details = [0; ENTRY_ROW + 1];
             details[SERVICES_FAILED] = services.len() as i64;
-            details[SPANS_FAILED] = chain.len() as i64;
-            details[ABSORBED] = i64::from(is_absorbed);
-            details[MISCLASSIFIED] = i64::from(misclassified);
+            details[SPANS_FAILED] = i64::from(chain.len);
+            details[ABSORBED] = i64::from(chain.is_absorbed);
+            details[MISCLASSIFIED] = i64::from(chain.is_misclassified);
             details[ERROR_CLASS] = facts.error_class as i64;
             details[SLOW] = i64::from(slow_callee.is_some());
             details[ONE] = 1;
             details[ENTRY_ROW] = if reached_root { i64::from(top) + 1 } else { 0 };
             details
         };
-        let span_ids: Vec<_> =
-            slow_callee.iter().chain(&chain).take(MAX_EVIDENCE).map(|&row| trace.span_id(row)).collect();
+        let span_ids: Vec<_> = slow_callee
+            .into_iter()
+            .chain(chains.rows(chain))
+            .take(MAX_EVIDENCE)
+            .map(|row| trace.span_id(row))
+            .collect();
         findings.push(Finding {
             trace: trace.index,
             span_id: trace.span_id(begins_at),
@@ -335,19 +319,6 @@ impl FailureAmplification {
             lists: &[&services, &unreached, entry_operation, &entry],
         });
     }
-}
-
-/// Whether the upper span says something else than the lower one: it blames the caller where the callee did not, or the
-/// other way round, or hides that waiting or coming back later would help.
-fn is_misclassified(trace: &TraceView<'_>, lower: Row, upper: Row) -> bool {
-    use ErrorClass::{Caller, Server, Throttled, Timeout, Unavailable};
-    let (lower, upper) = (trace.facts_of(lower), trace.facts_of(upper));
-    if !upper.has_protocol_code {
-        return false;
-    }
-    let blames_someone_else = (lower.error_class == Caller) != (upper.error_class == Caller);
-    let hides_cause = matches!(lower.error_class, Timeout | Throttled | Unavailable) && upper.error_class == Server;
-    blames_someone_else || hides_cause
 }
 
 #[cfg(test)]

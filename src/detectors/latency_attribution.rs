@@ -317,10 +317,7 @@ impl Attribution {
             let next = self.entries.len() as u32;
             let entry = *self.entries.entry(entry).or_insert(next);
             let duration = trace.duration(root.row);
-            match self.entries_of_trace.iter_mut().find(|(known, _)| *known == entry) {
-                Some((_, time)) => *time = time.saturating_add(duration),
-                None => self.entries_of_trace.push((entry, duration)),
-            }
+            self.entries_of_trace.push((entry, duration));
             for section in trace.paths.sections_of(index) {
                 let mut row = self.rows_of_spans[section.row as usize];
                 if row == NOT_KNOWN {
@@ -335,6 +332,15 @@ impl Attribution {
             }
         }
         let weight = (adjusted_count * UNITS_OF_WEIGHT).round() as u128;
+        // A trace may have as many segments as spans, so they are put in order rather than looked through.
+        self.entries_of_trace.sort_unstable();
+        self.entries_of_trace.dedup_by(|later, first| {
+            let is_same = later.0 == first.0;
+            if is_same {
+                first.1 = first.1.saturating_add(later.1);
+            }
+            is_same
+        });
         self.entry_times.resize_with(self.entries.len(), Times::default);
         for &(entry, time) in &self.entries_of_trace {
             let time = TraceTime { trace: trace.index, time, of_entry: time };
@@ -343,8 +349,8 @@ impl Attribution {
         for row in self.rows_of_trace.drain(..) {
             let times = &mut self.row_times[row as usize];
             let time = std::mem::take(&mut self.times_of_rows[row as usize]);
-            let of_entry = self.entries_of_trace.iter().find(|(entry, _)| *entry == times.entry);
-            let of_entry = of_entry.map_or(time, |&(_, time)| time);
+            let of_entry = self.entries_of_trace.binary_search_by_key(&times.entry, |&(entry, _)| entry);
+            let of_entry = of_entry.map_or(time, |index| self.entries_of_trace[index].1);
             times.add(TraceTime { trace: trace.index, time, of_entry }, trace.trace_id, weight);
         }
     }

@@ -7,6 +7,7 @@
 mod call_windows;
 mod description;
 mod failure_amplification;
+mod failure_chains;
 mod latency_attribution;
 mod n_plus_one;
 mod retry_sequences;

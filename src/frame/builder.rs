@@ -68,6 +68,13 @@ struct Spilling {
     spilled: usize,
 }
 
+impl Spilling {
+    fn put_aside(&mut self, spans: &mut Partitions) {
+        self.spilled += spans.len();
+        self.store.spill(self.collector, spans.take(), std::mem::take(&mut self.bytes_in_memory));
+    }
+}
+
 /// How fine the start times are.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Resolution {
@@ -251,10 +258,17 @@ impl FrameBuilder {
         {
             spilling.bytes_in_memory += new_bytes as u64;
             if spilling.store.grow(new_bytes as u64) && spilling.bytes_in_memory >= spilling.store.least_bytes() {
-                spilling.spilled += self.spans.len();
-                spilling.store.spill(spilling.collector, self.spans.take(), spilling.bytes_in_memory);
-                spilling.bytes_in_memory = 0;
+                spilling.put_aside(&mut self.spans);
             }
+        }
+    }
+
+    /// Says that no more spans come. Where memory is short they are put aside, however few there are: inputs may be many.
+    pub(crate) fn end(&mut self) {
+        if let Some(spilling) = &mut self.spilling
+            && spilling.store.is_full()
+        {
+            spilling.put_aside(&mut self.spans);
         }
     }
 }

@@ -93,7 +93,13 @@ impl SpillStore {
 
     /// Takes notice of so many more bytes in memory; the answer is whether that is too much.
     pub(crate) fn grow(&self, bytes: u64) -> bool {
-        self.bytes_in_memory.fetch_add(bytes, Ordering::Relaxed) + bytes > self.limit_bytes
+        self.bytes_in_memory.fetch_add(bytes, Ordering::Relaxed);
+        self.is_full()
+    }
+
+    /// Whether too much is in memory.
+    pub(crate) fn is_full(&self) -> bool {
+        self.bytes_in_memory.load(Ordering::Relaxed) > self.limit_bytes
     }
 
     /// How many bytes of one collector are worth putting aside: where it has fewer, others have more.

@@ -5,6 +5,7 @@
 
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
+use rayon::slice::ParallelSliceMut as _;
 use std::hash::BuildHasher;
 
 use super::ids::Symbol;
@@ -74,7 +75,7 @@ impl Symbols {
     /// The same strings numbered by their bytes, and the map from old symbols to new.
     pub fn sorted(&self) -> (Self, Vec<Symbol>) {
         let mut order: Vec<Symbol> = (0..self.len() as u32).map(Symbol).collect();
-        order.sort_unstable_by_key(|&symbol| self.resolve(symbol));
+        order.par_sort_unstable_by_key(|&symbol| self.resolve(symbol));
         let mut sorted = Self::default();
         let mut renumbered = vec![Symbol::EMPTY; self.len()];
         for symbol in order {

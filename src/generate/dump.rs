@@ -80,12 +80,13 @@ pub enum GenerateError {
 /// line.
 ///
 /// Traces are made on the calling thread and written on another. Memory does not grow with the number of spans, but for
-/// the footer of a Parquet file.
+/// the footer of a Parquet file. `done` is told after each trace how many spans it has.
 pub fn generate(
     options: GenerateOptions,
     format: OutputFormat,
     output: impl Write + Send,
     labels: Option<impl Write>,
+    done: &dyn Fn(u64),
 ) -> Result<Summary, GenerateError> {
     if !(0.0..=1.0).contains(&options.anti_patterns) {
         return Err(GenerateError::Share(options.anti_patterns));
@@ -104,7 +105,7 @@ pub fn generate(
             writer.finish()?.flush()?;
             Ok(())
         });
-        let played = play(options, labels, sender);
+        let played = play(options, labels, sender, done);
         match writing.join() {
             Ok(written) => written?,
             Err(panic) => std::panic::resume_unwind(panic),
@@ -127,6 +128,7 @@ fn play(
     options: GenerateOptions,
     mut labels: Option<impl Write>,
     sender: mpsc::SyncSender<Batch>,
+    done: &dyn Fn(u64),
 ) -> Result<Summary, Stopped> {
     let mut send = |batch| sender.send(batch).map_err(|_| Stopped::WriterGone);
     let expected_traces = options.spans / SPANS_PER_TRACE + 1;
@@ -148,7 +150,8 @@ fn play(
             None => healthy::play(&mut builder, now),
         }
         summary.traces += 1;
-        summary.spans += builder.spans.len() as u64;
+        let spans = builder.spans.len() as u64;
+        summary.spans += spans;
         for label in &builder.labels {
             match label.kind {
                 LabelKind::Planted => summary.planted += 1,
@@ -159,6 +162,7 @@ fn play(
             }
         }
         collector.add(&mut builder.spans);
+        done(spans);
         now += arrivals.between(mean_gap / 2, mean_gap * 3 / 2);
     }
     collector.finish(&mut send)?;
@@ -188,7 +192,7 @@ mod tests {
     fn generated(options: GenerateOptions, format: OutputFormat) -> (Vec<u8>, String, Summary) {
         let mut output = Vec::new();
         let mut labels = Vec::new();
-        let summary = generate(options, format, &mut output, Some(&mut labels)).expect("vectors take all");
+        let summary = generate(options, format, &mut output, Some(&mut labels), &|_| ()).expect("vectors take all");
         (output, String::from_utf8(labels).expect("labels are text"), summary)
     }
 
@@ -351,7 +355,7 @@ mod tests {
     fn impossible_shares_are_refused() {
         for anti_patterns in [-0.1, 1.1, f64::NAN] {
             let options = GenerateOptions { anti_patterns, ..OPTIONS };
-            let refused = generate(options, OutputFormat::FlatParquet, Vec::new(), None::<Vec<u8>>);
+            let refused = generate(options, OutputFormat::FlatParquet, Vec::new(), None::<Vec<u8>>, &|_| ());
             assert!(matches!(refused, Err(GenerateError::Share(_))));
         }
     }

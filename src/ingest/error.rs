@@ -59,6 +59,20 @@ pub enum IngestError {
         /// What failed.
         source: io::Error,
     },
+    /// What has to be read in any order, and comes in one only, cannot be copied to a file.
+    #[error(
+        "cannot copy {} to a temporary file in {}: {source}; free some space there or name another directory with --temp-dir",
+        path.display(),
+        directory.display()
+    )]
+    Copy {
+        /// The input.
+        path: PathBuf,
+        /// The directory for temporary files.
+        directory: PathBuf,
+        /// What failed.
+        source: io::Error,
+    },
     /// The bytes are of no format that is known.
     #[error(
         "{} is in no known format: it begins with {first_bytes}; give OTLP, Jaeger or Zipkin JSON, OTLP protobuf or Parquet, plain, gzip or zstd, or say what it is with --input-format",

@@ -86,6 +86,7 @@ pub fn read_frames(paths: &[PathBuf], options: &ReadOptions, progress: &dyn Prog
                 Ok(input) => read_input(&Reading { input: &input, format: options.format, progress }, &mut target),
                 Err(not_read) => report_not_read(not_read),
             };
+            target.builders.iter_mut().for_each(FrameBuilder::end);
             (target, report)
         })
         .collect();
@@ -400,7 +401,9 @@ fn read_stream(
                     report.bytes = file.len();
                     target.parquet(file, report, progress)
                 }
-                Err(source) => Err(IngestError::Read { path: path.clone(), offset: stream.offset(), source }),
+                Err(source) => {
+                    Err(IngestError::Copy { path: path.clone(), directory: tempfile::env::temp_dir(), source })
+                }
             };
             match read {
                 Ok(()) => {}

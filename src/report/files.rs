@@ -1,7 +1,7 @@
 //! The output directory: a file for each table, and `run.json`.
 //!
-//! A file appears whole or not at all: it is written under another name beside its place, then renamed. Files of an earlier
-//! run in another format stay as they are.
+//! All appear or none: they are written under other names beside their places, then renamed. Files of an earlier run in
+//! another format stay as they are.
 
 use std::fs;
 use std::io::{self, BufWriter, Write};
@@ -15,7 +15,7 @@ use super::json_row::write_rows;
 use super::parquet::write_parquet_table;
 use super::run_json::{Run, write_run_json};
 use super::summary::Summary;
-use super::whole_file::WholeFile;
+use super::whole_file::{WholeFile, finish_files};
 
 /// Why an output file could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -39,31 +39,32 @@ pub enum OutputError {
     },
 }
 
-/// Writes a file for each table, then `run.json`: where that is, the tables are complete. The directory is made if it is not
-/// there.
+/// Writes a file for each table, and `run.json`, which is the last to appear: where that is, the tables are complete. The
+/// directory is made if it is not there. `done` is called after each table.
 ///
 /// # Errors
-/// At the first file that cannot be written; those before it stay.
+/// If the directory or a file cannot be written: then none is.
 pub fn write_files(
     directory: &Path,
     tables: &[&Table],
     format: TableFormat,
     run: &Run,
     summary: &Summary,
+    done: &dyn Fn(),
 ) -> Result<(), OutputError> {
+    fs::create_dir_all(directory).map_err(|source| OutputError::Directory { path: directory.to_owned(), source })?;
+    let mut files = Vec::new();
     for table in tables {
-        write_table_file(directory, table, format)?;
+        files.push(write_table(directory, table, format)?);
+        done();
     }
-    write_run_file(directory, run, summary)
+    files.push(write_unfinished(directory, "run.json", |out| write_run_json(out, run, summary))?);
+    finish_files(files).map_err(|(path, source)| OutputError::Write { path, source })
 }
 
-/// Writes all rows of a table to the directory, which is made if it is not there.
-///
-/// # Errors
-/// If the directory or the file cannot be written.
-pub fn write_table_file(directory: &Path, table: &Table, format: TableFormat) -> Result<(), OutputError> {
+fn write_table(directory: &Path, table: &Table, format: TableFormat) -> Result<WholeFile, OutputError> {
     let name = format!("{}.{}", table.name, extension(format));
-    write_atomically(directory, &name, |out| match format {
+    write_unfinished(directory, &name, |out| match format {
         TableFormat::Parquet => write_parquet_table(out, table).map(drop).map_err(io::Error::other),
         TableFormat::Csv => write_csv_table(out, table),
         TableFormat::Json => {
@@ -71,14 +72,6 @@ pub fn write_table_file(directory: &Path, table: &Table, format: TableFormat) ->
             out.write_all(b"\n")
         }
     })
-}
-
-/// Writes `run.json` to the directory, which is made if it is not there.
-///
-/// # Errors
-/// If the directory or the file cannot be written.
-pub fn write_run_file(directory: &Path, run: &Run, summary: &Summary) -> Result<(), OutputError> {
-    write_atomically(directory, "run.json", |out| write_run_json(out, run, summary))
 }
 
 fn extension(format: TableFormat) -> &'static str {
@@ -89,12 +82,11 @@ fn extension(format: TableFormat) -> &'static str {
     }
 }
 
-fn write_atomically(
+fn write_unfinished(
     directory: &Path,
     name: &str,
     write: impl FnOnce(&mut BufWriter<&fs::File>) -> io::Result<()>,
-) -> Result<(), OutputError> {
-    fs::create_dir_all(directory).map_err(|source| OutputError::Directory { path: directory.to_owned(), source })?;
+) -> Result<WholeFile, OutputError> {
     let path = directory.join(name);
     let write = || {
         let file = WholeFile::create(&path)?;
@@ -102,7 +94,7 @@ fn write_atomically(
         write(&mut out)?;
         out.flush()?;
         drop(out);
-        file.finish()
+        Ok(file)
     };
     write().map_err(|source| OutputError::Write { path: path.clone(), source })
 }
@@ -119,9 +111,12 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let directory = directory.path().join("new/out");
         let (table, empty) = (samples::table(), samples::empty_table());
-        write_files(&directory, &[&table, &empty], TableFormat::Parquet, &Run::default(), &samples::summary()).unwrap();
-        write_table_file(&directory, &table, TableFormat::Json).unwrap();
-        write_table_file(&directory, &table, TableFormat::Csv).unwrap();
+        let write = |tables: &[&Table], format| {
+            write_files(&directory, tables, format, &Run::default(), &samples::summary(), &|| ()).unwrap();
+        };
+        write(&[&table, &empty], TableFormat::Parquet);
+        write(&[&table], TableFormat::Json);
+        write(&[&table], TableFormat::Csv);
 
         let mut names: Vec<String> = fs::read_dir(&directory)
             .unwrap()
@@ -161,14 +156,23 @@ mod tests {
         assert_eq!(rows.len(), table.row_count());
     }
 
+    /// What was written before the failure does not appear either.
     #[test]
     fn a_failure_leaves_nothing_behind() {
         let directory = tempfile::tempdir().unwrap();
-        let failed = write_atomically(directory.path(), "sample.csv", |out| {
+        let taken = directory.path().join("run.json");
+        fs::create_dir(&taken).unwrap();
+        let table = samples::table();
+        let failed =
+            write_files(directory.path(), &[&table], TableFormat::Csv, &Run::default(), &samples::summary(), &|| ())
+                .unwrap_err();
+        assert!(failed.to_string().contains("run.json"), "{failed}");
+        let full = write_unfinished(directory.path(), "sample.csv", |out| {
             out.write_all(b"half")?;
             Err(io::Error::other("disk full"))
         });
-        assert!(failed.is_err());
-        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+        assert!(full.is_err());
+        let left: Vec<PathBuf> = fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+        assert_eq!(left, [taken]);
     }
 }

@@ -110,6 +110,11 @@ const RPC_STATUS_NAMES: [&str; 17] = [
     "UNAUTHENTICATED",
 ];
 
+/// The letters of a name, in capitals.
+fn bare(name: &str) -> impl Iterator<Item = u8> {
+    name.bytes().filter(|&byte| byte != b'_').map(|byte| byte.to_ascii_uppercase())
+}
+
 impl RpcStatus {
     /// The code written as a number or as a name in any case; `None` for anything else.
     pub fn parse(text: &str) -> Option<Self> {
@@ -122,10 +127,9 @@ impl RpcStatus {
 
     /// The code named `text` (`DeadlineExceeded` and `DEADLINE_EXCEEDED` alike).
     pub fn from_name(text: &str) -> Option<Self> {
-        let bare = |name: &str| name.replace('_', "").to_ascii_uppercase();
-        let wanted = bare(text.trim());
-        let wanted = if wanted == "CANCELED" { "CANCELLED".into() } else { wanted };
-        RPC_STATUS_NAMES.iter().position(|name| bare(name) == wanted).map(|number| Self(number as u8))
+        let wanted = text.trim();
+        let wanted = if wanted.eq_ignore_ascii_case("CANCELED") { "CANCELLED" } else { wanted };
+        RPC_STATUS_NAMES.iter().position(|name| bare(name).eq(bare(wanted))).map(|number| Self(number as u8))
     }
 
     /// Whether the call succeeded.

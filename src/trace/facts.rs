@@ -1,5 +1,7 @@
 //! What a span's signature alone tells, worked out once for each signature instead of once for each span.
 
+use rayon::slice::ParallelSliceMut as _;
+
 use crate::frame::{
     Attribute, Signature, SpanKind, StatusCode, Symbol, Symbols, UNKNOWN_SERVICE, Vocabulary, count_of_jaeger_sampler,
     name_template,
@@ -94,7 +96,7 @@ pub const ANY_SERVICE: &str = "*";
 /// Works out the facts of all signatures.
 pub fn derive(vocabulary: &Vocabulary, uncounted: &UncountedCalls) -> Facts {
     let mut symbols = vocabulary.symbols.clone();
-    let signatures: Vec<Signature> = (0..vocabulary.signatures.len() as u32)
+    let mut signatures: Vec<Signature> = (0..vocabulary.signatures.len() as u32)
         .map(|id| vocabulary.signatures.resolve(crate::frame::SignatureId(id)))
         .collect();
     let mut services = Services::new();
@@ -129,18 +131,14 @@ pub fn derive(vocabulary: &Vocabulary, uncounted: &UncountedCalls) -> Facts {
             *symbol = renumbered[symbol.index()];
         }
     }
-    let mut order: Vec<(Signature, usize)> = signatures
-        .into_iter()
-        .map(|mut signature| {
-            signature.service = renumbered[signature.service.index()];
-            signature.name = renumbered[signature.name.index()];
-            signature.attributes = signature.attributes.map(|symbol| renumbered[symbol.index()]);
-            signature
-        })
-        .zip(0..)
-        .collect();
-    order.sort_unstable();
-    for (place, (_, index)) in (0u32..).zip(order) {
+    for signature in &mut signatures {
+        signature.service = renumbered[signature.service.index()];
+        signature.name = renumbered[signature.name.index()];
+        signature.attributes = signature.attributes.map(|symbol| renumbered[symbol.index()]);
+    }
+    let mut order: Vec<usize> = (0..signatures.len()).collect();
+    order.par_sort_unstable_by_key(|&index| &signatures[index]);
+    for (place, index) in (0u32..).zip(order) {
         by_signature[index].order = place;
     }
     let unknown_service = symbols.get(UNKNOWN_SERVICE).unwrap_or_default();

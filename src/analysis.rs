@@ -12,7 +12,9 @@ use rayon::prelude::*;
 
 use crate::detectors::{Attribution, Detectors, LATENCY_ATTRIBUTION, RetrySequences, Shared};
 use crate::findings::Findings;
-use crate::frame::{Frame, PARTITIONS, SpanId, SpanKind, SpillError, StatusCode, Symbol, TraceId};
+use crate::frame::{
+    Frame, PARTITIONS, Partition, SpanId, SpanKind, SpillError, StatusCode, Symbol, TraceId, TraceRows,
+};
 use crate::trace::{
     CalleeNames, Collection, Facts, Grouping, NO_ROW, OverlapTolerance, RootReason, TraceModel, TraceView,
 };
@@ -119,6 +121,8 @@ pub struct Partial {
 struct Waiting {
     numbers: Vec<u32>,
     traces: Frame,
+    /// Numbers of those that were put aside, by partition, in the order of their ids.
+    deferred: BTreeMap<usize, Vec<u32>>,
 }
 
 impl Partial {
@@ -138,6 +142,7 @@ impl Partial {
         }
         self.callee_names.merge(other.callee_names);
         self.waiting.numbers.extend(other.waiting.numbers);
+        self.waiting.deferred.extend(other.waiting.deferred);
         for index in 0..other.waiting.traces.trace_count() {
             self.waiting.traces.push_trace(other.waiting.traces.trace(index));
         }
@@ -221,17 +226,27 @@ pub fn analyse(
         .fold(
             || Worker::new(settings),
             |mut worker, index| {
-                worker.model.rebuild(waiting.traces.trace(index), facts);
-                worker.model.name_operations(&callee_names);
-                worker.analyse_trace(pass, waiting.traces.trace_ids[index], waiting.numbers[index]);
+                worker.analyse_late(pass, waiting.traces.trace(index), waiting.numbers[index], &callee_names);
                 worker
             },
         )
         .map(|worker| worker.partial)
         .reduce_with(merged);
-    if let Some(late) = late {
-        partial.merge(late);
-    }
+    let deferred: Vec<(usize, Vec<u32>)> = waiting.deferred.into_iter().collect();
+    let deferred = deferred
+        .into_par_iter()
+        .fold(
+            || Worker::new(settings),
+            |mut worker, (part, numbers)| {
+                if !cancelled.load(Ordering::Relaxed) {
+                    worker.visit_deferred(pass, collection, part, &numbers, &callee_names);
+                }
+                worker
+            },
+        )
+        .map(|worker| worker.partial)
+        .reduce_with(merged);
+    late.into_iter().chain(deferred).for_each(|late| partial.merge(late));
     if partial.findings.is_empty() {
         partial.findings.resize_with(settings.detectors.all().len(), Findings::default);
     }
@@ -335,21 +350,55 @@ impl Worker {
             self.partial.failure.get_or_insert(failure);
         }
         let traces = std::mem::take(&mut self.grouping.traces);
+        let (mut deferred, mut deferred_numbers) = (Partition::default(), Vec::new());
         for index in 0..traces.trace_count() {
             let number = (part << BITS_OF_INDEX) as u32 | index as u32;
             let trace_id = traces.trace_ids[index];
             self.partial.traces.push((trace_id, number));
             let must_wait = self.model.rebuild(traces.trace(index), pass.facts);
             self.partial.callee_names.learn(&self.model);
-            if must_wait {
+            if !must_wait {
+                self.analyse_trace(pass, trace_id, number);
+            } else if collection.defers() {
+                deferred_numbers.push(number);
+                deferred.push_trace(traces.trace(index));
+            } else {
                 self.partial.waiting.numbers.push(number);
                 self.partial.waiting.traces.push_trace(traces.trace(index));
-            } else {
-                self.analyse_trace(pass, trace_id, number);
             }
+        }
+        if !deferred_numbers.is_empty() {
+            collection.defer(part, deferred);
+            self.partial.waiting.deferred.insert(part, deferred_numbers);
         }
         self.grouping.traces = traces;
         self.grouping.traces.len() as u64
+    }
+
+    /// Analyses the traces of a partition that were deferred, whose numbers in the order of their ids are `numbers`.
+    fn visit_deferred(
+        &mut self,
+        pass: Pass<'_>,
+        collection: &Collection,
+        part: usize,
+        numbers: &[u32],
+        names: &CalleeNames,
+    ) {
+        if let Err(failure) = collection.group_deferred(part, &mut self.grouping) {
+            self.partial.failure.get_or_insert(failure);
+        }
+        let traces = std::mem::take(&mut self.grouping.traces);
+        for (index, &number) in (0..traces.trace_count()).zip(numbers) {
+            self.analyse_late(pass, traces.trace(index), number, names);
+        }
+        self.grouping.traces = traces;
+    }
+
+    /// Analyses a trace once all others were seen.
+    fn analyse_late(&mut self, pass: Pass<'_>, trace: TraceRows<'_>, number: u32, names: &CalleeNames) {
+        self.model.rebuild(trace, pass.facts);
+        self.model.name_operations(names);
+        self.analyse_trace(pass, trace.trace_id, number);
     }
 
     fn analyse_trace(&mut self, pass: Pass<'_>, trace_id: TraceId, number: u32) {

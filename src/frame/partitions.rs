@@ -3,6 +3,7 @@
 //! A trace lies in one partition whole, and a partition is small enough to be grouped by trace in the processor's cache. So
 //! nothing ever has to be moved that is larger than a partition, and partitions are worked on, or put aside, one by one.
 
+use super::columns::TraceRows;
 use super::ids::{SignatureId, SpanId, TraceId};
 
 /// Number of partitions.
@@ -84,6 +85,21 @@ impl Partition {
         piece.push(span.row);
         self.pieces.push(piece);
         new_bytes + rows * size_of::<CollectedRow>()
+    }
+
+    /// Adds the spans of a trace.
+    pub fn push_trace(&mut self, trace: TraceRows<'_>) {
+        for row in 0..trace.span_ids.len() {
+            let row = CollectedRow {
+                span_id: trace.span_ids[row],
+                parent_span_id: trace.parent_span_ids[row],
+                start: trace.starts[row],
+                duration: trace.durations[row],
+                arguments: trace.arguments[row],
+                signature: trace.signatures[row],
+            };
+            self.push(CollectedSpan { trace_id: trace.trace_id, row });
+        }
     }
 
     /// Forgets all spans.

@@ -119,19 +119,29 @@ impl SpillStore {
 
     /// Puts all spans of a collector, `bytes` in memory, aside.
     pub(crate) fn spill(&self, collector: u32, partitions: Vec<Partition>, bytes: u64) {
-        for (file, partition) in self.files.iter().zip(partitions) {
-            if partition.is_empty() {
-                continue;
-            }
-            let spans: Vec<CollectedSpan> = partition.spans().collect();
-            drop(partition);
-            if let Err(source) = batch_of(collector, &spans).and_then(|batch| self.write(&mut lock(file), &batch)) {
-                let directory = self.directory.clone();
-                lock(&self.failure).get_or_insert(SpillError::Write { directory, source });
+        for (part, partition) in partitions.into_iter().enumerate() {
+            if !partition.is_empty() {
+                self.put(part, collector, partition);
             }
         }
         self.bytes_in_memory.fetch_sub(bytes, Ordering::Relaxed);
         self.spilled_bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Puts some spans of partition number `part` aside.
+    pub(crate) fn put(&self, part: usize, collector: u32, partition: Partition) {
+        let spans: Vec<CollectedSpan> = partition.spans().collect();
+        drop(partition);
+        let mut file = lock(&self.files[part]);
+        if let Err(source) = batch_of(collector, &spans).and_then(|batch| self.write(&mut file, &batch)) {
+            let directory = self.directory.clone();
+            lock(&self.failure).get_or_insert(SpillError::Write { directory, source });
+        }
+    }
+
+    /// Another store in the same directory.
+    pub(crate) fn beside(&self) -> Self {
+        Self::new(&self.directory, self.limit_bytes)
     }
 
     fn write(&self, file: &mut PartitionFile, batch: &RecordBatch) -> Result<(), ArrowError> {

@@ -25,6 +25,8 @@ pub struct Collection {
     /// Spans that were put aside, and the signatures by their numbers in each collector's own count.
     spilled: Option<Arc<SpillStore>>,
     signatures_of_collectors: HashMap<u32, Arc<Vec<SignatureId>>, FixedState>,
+    /// Traces that are looked at again once all others were, if there are too many spans for memory.
+    deferred: Option<SpillStore>,
 }
 
 /// The spans of a partition that one decoder collected.
@@ -69,7 +71,8 @@ impl Collection {
         vocabulary.clock_tolerance_ns = resolution.tolerance_ns();
         let spilled = spilled.filter(|store| store.spilled_bytes() > 0);
         let parts = parts.into_iter().map(Mutex::new).collect();
-        Self { vocabulary, parts, len, spilled, signatures_of_collectors }
+        let deferred = spilled.as_ref().map(|store| store.beside());
+        Self { vocabulary, parts, len, spilled, signatures_of_collectors, deferred }
     }
 
     /// Number of spans.
@@ -103,14 +106,39 @@ impl Collection {
             })
         });
         let in_memory = std::mem::take(&mut *self.parts[part].lock().unwrap_or_else(PoisonError::into_inner));
-        let in_memory = || in_memory.iter().map(|piece| (&piece.spans, Some(&**piece.signatures)));
-        let all = || in_memory().chain([(&returned, None)]);
-        grouping.number_traces(all().map(|(spans, _)| spans));
-        let mut first_run = 0;
-        for (spans, signatures) in all() {
-            grouping.fill(first_run, spans, signatures);
-            first_run += spans.runs().len();
+        let in_memory = in_memory.iter().map(|piece| (&piece.spans, Some(&**piece.signatures)));
+        let all: Vec<_> = in_memory.chain([(&returned, None)]).collect();
+        grouping.arrange(&all);
+        grouping.returned = returned;
+        read
+    }
+
+    /// Whether traces that must wait are to be deferred rather than kept.
+    pub fn defers(&self) -> bool {
+        self.deferred.is_some()
+    }
+
+    /// Puts traces of partition number `part`, which were grouped, aside until [`Self::group_deferred`].
+    pub fn defer(&self, part: usize, traces: Partition) {
+        if let Some(store) = self.deferred.as_ref().filter(|_| !traces.is_empty()) {
+            store.put(part, 0, traces);
         }
+    }
+
+    /// Moves the traces of partition number `part` that were deferred to `grouping`.
+    ///
+    /// # Errors
+    /// If they could not be put aside, or cannot be brought back.
+    pub fn group_deferred(&self, part: usize, grouping: &mut Grouping) -> Result<(), SpillError> {
+        let mut returned = std::mem::take(&mut grouping.returned);
+        returned.clear();
+        let read = self.deferred.as_ref().map_or(Ok(()), |store| {
+            let read = store.read(part, |_, span| {
+                returned.push(span);
+            });
+            store.take_failure().map_or(read, Err)
+        });
+        grouping.arrange(&[(&returned, None)]);
         grouping.returned = returned;
         read
     }
@@ -154,6 +182,16 @@ pub struct Grouping {
 }
 
 impl Grouping {
+    /// Fills in the traces of all `spans`, with the signatures by their numbers if these are a decoder's own.
+    fn arrange(&mut self, spans: &[(&Partition, Option<&[SignatureId]>)]) {
+        self.number_traces(spans.iter().map(|(spans, _)| *spans));
+        let mut first_run = 0;
+        for (spans, signatures) in spans {
+            self.fill(first_run, spans, *signatures);
+            first_run += spans.runs().len();
+        }
+    }
+
     /// Numbers traces in the order of their arrival, puts those numbers in the order of the ids, and makes room for each
     /// trace.
     fn number_traces<'a>(&mut self, partitions: impl Iterator<Item = &'a Partition>) {

@@ -22,6 +22,9 @@ WORK = ROOT / "target" / "bench"
 TRACESCAN = ROOT / "target" / "release" / "tracescan"
 FLOOR = ROOT / "target" / "release" / "examples" / "floor"
 PEERS = ["duckdb==1.5.4", "polars==1.38.1", "pyarrow==22.0.0"]
+# The newest version that Rust 1.95 builds. It reads no Parquet and no OTLP files, and nothing above 100 MB.
+SENTINEL = "0.7.8"
+SENTINEL_SPANS = 100_000
 
 FORMATS = {
     "flat": ("spans.flat.parquet", "flat Parquet, binary ids"),
@@ -129,6 +132,58 @@ def peers_of(path, runs, threads):
     return found
 
 
+def jaeger_document(path, spans):
+    """The form of Jaeger's API with the traces of the first `spans` spans of OTLP JSON lines."""
+    kinds = ["unspecified", "internal", "server", "client", "producer", "consumer"]
+    traces = {}
+
+    def tag(attribute):
+        (kind, value), = attribute["value"].items()
+        names = {"stringValue": "string", "intValue": "int64", "doubleValue": "float64", "boolValue": "bool"}
+        return {"key": attribute["key"], "type": names[kind], "value": int(value) if kind == "intValue" else value}
+
+    taken = 0
+    for line in path.open():
+        if taken >= spans:
+            break
+        for resource in json.loads(line)["resourceSpans"]:
+            service = next(a["value"]["stringValue"] for a in resource["resource"]["attributes"] if a["key"] == "service.name")
+            for span in (span for scope in resource["scopeSpans"] for span in scope["spans"]):
+                taken += 1
+                trace = traces.setdefault(span["traceId"], {"traceID": span["traceId"], "spans": [], "processes": {}})
+                trace["processes"][service] = {"serviceName": service, "tags": []}
+                tags = [tag(attribute) for attribute in span.get("attributes", [])]
+                tags.append({"key": "span.kind", "type": "string", "value": kinds[span.get("kind", 0)]})
+                if span.get("status", {}).get("code") == 2:
+                    tags.append({"key": "error", "type": "bool", "value": True})
+                start, end = int(span["startTimeUnixNano"]), int(span["endTimeUnixNano"])
+                parent = span.get("parentSpanId")
+                reference = {"refType": "CHILD_OF", "traceID": span["traceId"], "spanID": parent}
+                trace["spans"].append({
+                    "traceID": span["traceId"], "spanID": span["spanId"], "operationName": span["name"],
+                    "references": [reference] if parent else [], "startTime": start // 1000,
+                    "duration": (end - start) // 1000, "tags": tags, "logs": [], "processID": service,
+                })
+    return {"data": list(traces.values())}, taken
+
+
+def beside_sentinel(runs, threads):
+    """Seconds and peak of perf-sentinel and of tracescan on one file in Jaeger's form, and its number of spans."""
+    peers = WORK / "peers"
+    sentinel = peers / "bin" / "perf-sentinel"
+    if not sentinel.exists():
+        install = ["cargo", "install", "--quiet", "perf-sentinel", "--version", SENTINEL, "--no-default-features"]
+        subprocess.run([*install, "--root", peers], check=True)
+    file = WORK / "jaeger.json"
+    document, spans = jaeger_document(generated(FORMATS["json"][0], 1), SENTINEL_SPANS)
+    file.write_text(json.dumps(document, separators=(",", ":")))
+    config = WORK / "sentinel.toml"
+    config.write_text("[daemon]\nmax_payload_size = 104857600\n")
+    theirs = median_of([sentinel, "analyze", "--input", file, "--config", config, "--format", "json"], runs)
+    ours = median_of([TRACESCAN, "analyze", file, "--output", WORK / "out", "--threads", str(threads)], runs)
+    return theirs, ours, spans
+
+
 def machine():
     model = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "unknown")
     memory = int(next(line for line in open("/proc/meminfo") if line.startswith("MemTotal")).split()[1]) // (1 << 20)
@@ -159,7 +214,7 @@ def main():
         "| input | million spans | s | M spans/s | MB/s | read s | analyse s | rank s | peak MB | bytes a span | floor s | times the floor |",
         "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
-    whole = {}
+    whole, floors, peaks = {}, {}, {}
     for millions in sizes:
         for key in wanted:
             name, title = FORMATS[key]
@@ -169,7 +224,8 @@ def main():
                 float(subprocess.run([FLOOR, path], capture_output=True, text=True, check=True).stdout.split()[0])
                 for _ in range(arguments.runs)
             )
-            whole[key, millions] = seconds
+            whole[key, millions], floors[key, millions] = seconds, floor
+            peaks[key, millions] = peak
             lines.append(
                 f"| {title} | {spans / 1e6:.1f} | {seconds:.2f} | {spans / seconds / 1e6:.2f} "
                 f"| {path.stat().st_size / seconds / 1e6:.0f} | {phases['read']:.2f} | {phases['analyse']:.2f} "
@@ -180,7 +236,7 @@ def main():
         largest = sizes[-1]
         flat = generated(FORMATS["flat"][0], largest)
         one, _, _, _ = phases_of(flat, arguments.runs, ["--threads", "1"])
-        two = whole["flat", largest]
+        two, two_peak = whole["flat", largest], peaks["flat", largest]
         limited, limited_peak, _, _ = phases_of(flat, arguments.runs, ["--memory-limit", "512MiB"])
         lines += [
             "",
@@ -190,12 +246,29 @@ def main():
         if len(sizes) > 1:
             growth = whole["flat", sizes[-1]] / whole["flat", sizes[-2]]
             lines.append(f"{sizes[-1] / sizes[-2]:.0f} times the spans take {growth:.1f} times as long.")
+        ratios = [
+            ("the floor, flat Parquet with binary ids", two / floors["flat", largest]),
+            ("one thread", two / one),
+            ("no memory limit, with `--memory-limit 512MiB`", limited / two),
+        ]
+        if len(sizes) > 1:
+            ratios.append((f"{sizes[-1] / sizes[-2]:.0f} times fewer spans", two / whole["flat", sizes[-2]]))
         if not arguments.no_peers:
             lines += ["", f"## Peers, flat Parquet with binary ids, {largest} million spans", ""]
-            lines += ["| what | s | peak MB | tracescan, all detectors, takes |", "|---|---:|---:|---:|"]
+            lines += ["| what | s | peak MB |", "|---|---:|---:|"]
+            lines.append(f"| tracescan: all detectors | {two:.2f} | {two_peak / 1e6:.0f} |")
             for name, seconds, peak in peers_of(flat, arguments.runs, os.cpu_count()):
-                lines.append(f"| {name} | {seconds:.2f} | {peak / 1e6:.0f} | {two / seconds:.2f} times that |")
+                lines.append(f"| {name} | {seconds:.2f} | {peak / 1e6:.0f} |")
+                ratios.append((name, two / seconds))
                 print(lines[-1], file=sys.stderr)
+            (theirs, their_peak), (ours, our_peak), spans = beside_sentinel(arguments.runs, os.cpu_count())
+            lines += ["", f"## perf-sentinel {SENTINEL}, Jaeger JSON, {spans} spans", ""]
+            lines += ["| what | s | peak MB |", "|---|---:|---:|"]
+            lines.append(f"| tracescan: all detectors | {ours:.2f} | {our_peak / 1e6:.0f} |")
+            lines.append(f"| perf-sentinel: N+1 in one trace, redundant calls, fan-out | {theirs:.2f} | {their_peak / 1e6:.0f} |")
+            ratios.append((f"perf-sentinel, Jaeger JSON, {spans} spans", ours / theirs))
+        lines += ["", "## Ratios", "", "| time of tracescan over that of | ratio |", "|---|---:|"]
+        lines += [f"| {name} | {ratio:.2f} |" for name, ratio in ratios]
     (Path(__file__).parent / "RESULTS.md").write_text("\n".join(lines) + "\n")
 
 

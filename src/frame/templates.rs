@@ -75,7 +75,7 @@ pub fn query_template(text: &str) -> String {
         }
     }
     let mut out = fold_lists(out.trim());
-    truncate(&mut out);
+    truncate(&mut out, 0);
     out
 }
 
@@ -119,17 +119,30 @@ pub(super) fn has_placeholder(text: &str) -> bool {
 
 /// A URL's path, or a request target, with identifiers as `{}`; query string and fragment are dropped.
 pub fn path_template(path: &str) -> String {
+    let mut out = String::with_capacity(path.len());
+    push_path_template(path, &mut out);
+    out
+}
+
+/// Appends the template of a path to `out`.
+pub(super) fn push_path_template(path: &str, out: &mut String) {
     let path = path.split(['?', '#']).next().unwrap_or_default();
     let path = match path.find("://") {
         Some(scheme) => path[scheme + 3..].find('/').map_or("/", |start| &path[scheme + 3 + start..]),
         None => path,
     };
-    name_template(path)
+    push_name_template(path, out);
 }
 
 /// A span name with the parts that are identifiers (between `/` or white space) as `{}`, and white space folded.
 pub fn name_template(name: &str) -> String {
     let mut out = String::with_capacity(name.len());
+    push_name_template(name, &mut out);
+    out
+}
+
+fn push_name_template(name: &str, out: &mut String) {
+    let start = out.len();
     for (index, word) in name.split_whitespace().enumerate() {
         if index > 0 {
             out.push(' ');
@@ -141,8 +154,7 @@ pub fn name_template(name: &str) -> String {
             out.push_str(if is_identifier(segment) { "{}" } else { segment });
         }
     }
-    truncate(&mut out);
-    out
+    truncate(out, start);
 }
 
 /// The host and port in a URL or connection string; `None` if it has none.
@@ -254,8 +266,9 @@ fn fold_lists(text: &str) -> String {
     out
 }
 
-fn truncate(text: &mut String) {
-    let mut end = text.len().min(MAX_TEMPLATE_BYTES);
+/// Cuts the template that begins at `start`.
+fn truncate(text: &mut String, start: usize) {
+    let mut end = text.len().min(start + MAX_TEMPLATE_BYTES);
     while !text.is_char_boundary(end) {
         end -= 1;
     }

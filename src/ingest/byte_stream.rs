@@ -26,7 +26,7 @@ impl ByteStream {
 
     /// The stream of a part that stands at `offset` of a longer one.
     pub(crate) fn of_part(part: Vec<u8>, offset: u64) -> Self {
-        Self { offset, ..Self::new(io::Cursor::new(part)) }
+        Self { end: part.len(), buffer: part, offset, ended: true, ..Self::new(io::empty()) }
     }
 
     /// Reads on until the window holds `wanted` bytes or the stream ends; the answer is the window.

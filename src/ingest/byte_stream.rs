@@ -29,6 +29,11 @@ impl ByteStream {
         Self { end: part.len(), buffer: part, offset, ended: true, ..Self::new(io::empty()) }
     }
 
+    /// The memory of the window, to be used again.
+    pub(crate) fn into_buffer(self) -> Vec<u8> {
+        self.buffer
+    }
+
     /// Reads on until the window holds `wanted` bytes or the stream ends; the answer is the window.
     pub(crate) fn fill(&mut self, wanted: usize) -> &[u8] {
         while self.end - self.start < wanted && !self.ended {

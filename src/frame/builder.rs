@@ -9,9 +9,10 @@ use std::sync::Arc;
 
 use foldhash::fast::FixedState;
 
+use super::combinations::Combinations;
 use super::ids::{SignatureId, SpanId, Symbol, TraceId};
 use super::partitions::{CollectedRow, CollectedSpan, Partitions};
-use super::record::{Origin, SkipReason, SpanKind, SpanRecord, SpanSink, StatusCode, UNKNOWN_SERVICE};
+use super::record::{Origin, SkipReason, SpanKind, SpanRecord, SpanSink, StatusCode, UNKNOWN_SERVICE, Value};
 use super::sampling::count_of_attribute;
 use super::schema::{ATTRIBUTE_COUNT, Attribute, attribute_of_key};
 use super::signatures::{Signature, Signatures};
@@ -56,6 +57,7 @@ pub struct FrameBuilder {
     pub(crate) end_before_start: u64,
     pub(crate) inconsistent_sampling: u64,
     pub(crate) resolution: Resolution,
+    combinations: Combinations,
     spilling: Option<Spilling>,
 }
 
@@ -120,6 +122,21 @@ pub struct SpanRow {
     pub start_unix_nano: u64,
     /// End − start in ns; negative if the source's end lies before its start.
     pub duration_ns: i64,
+}
+
+/// Who is at the other end of a connection. The peer of a served request is its client, whose address and port are as many
+/// as there are clients, so they are no part of its signature.
+pub(super) const PEER: [Attribute; 5] = [
+    Attribute::NetPeerName,
+    Attribute::NetPeerPort,
+    Attribute::SocketPeerName,
+    Attribute::NetworkPeerAddress,
+    Attribute::NetworkPeerPort,
+];
+
+/// Whether spans of this kind serve a request.
+pub(super) fn is_served(kind: SpanKind) -> bool {
+    matches!(kind, SpanKind::Server | SpanKind::Consumer)
 }
 
 impl FrameBuilder {
@@ -199,21 +216,12 @@ impl FrameBuilder {
             symbols: &mut self.symbols,
             attributes: [Symbol::EMPTY; ATTRIBUTE_COUNT],
             ranks: [u8::MAX; ATTRIBUTE_COUNT],
-            url_hash: 0,
-            query_hash: 0,
             error: false,
         };
         fill(&mut slots);
-        let AttributeSlots { mut attributes, url_hash, query_hash, error, .. } = slots;
-        if matches!(kind, SpanKind::Server | SpanKind::Consumer) {
-            // The peer of a served request is its client, whose address and port are as many as there are clients.
-            for peer in [
-                Attribute::NetPeerName,
-                Attribute::NetPeerPort,
-                Attribute::SocketPeerName,
-                Attribute::NetworkPeerAddress,
-                Attribute::NetworkPeerPort,
-            ] {
+        let AttributeSlots { mut attributes, error, .. } = slots;
+        if is_served(kind) {
+            for peer in PEER {
                 attributes[peer as usize] = Symbol::EMPTY;
             }
         }
@@ -229,7 +237,7 @@ impl FrameBuilder {
             ArgumentsIn::Nothing
         };
         let signature = self.signatures.intern(&Signature { service, name, kind, status, attributes });
-        WorkedOut { signature, arguments, url_hash, query_hash }
+        WorkedOut { signature, arguments }
     }
 
     /// Adds a span, or counts why it cannot be taken. `offset` is where it stands in its input.
@@ -290,24 +298,27 @@ pub fn unusable(trace_id: TraceId, span_id: SpanId, start_unix_nano: u64) -> Opt
 
 impl SpanSink for FrameBuilder {
     fn span(&mut self, origin: &Origin<'_>, span: &SpanRecord<'_>, offset: u64) {
-        let worked_out = self.signature(&origin.service_name(), &span.name, span.kind, span.status, |slots| {
-            if let Some(count) = span.adjusted_count_of_trace_state() {
-                slots.put_trace_state_count(count);
-            }
-            if let Some(ref_type) = span.ref_type_of_parent_link() {
-                slots.put(Attribute::RefType, 0, &ref_type);
-            }
-            for attribute in &span.attributes {
-                if let Some((known, rank)) = attribute_of_key(&attribute.key) {
-                    slots.put(known, rank, &attribute.value.to_text());
-                }
-            }
-            for event in span.events.iter().filter(|event| event.name == "exception") {
-                for attribute in event.attributes.iter().filter(|attribute| attribute.key == "exception.type") {
-                    slots.put(Attribute::ExceptionType, 1, &attribute.value.to_text());
-                }
-            }
+        let service = origin.service_name();
+        let mut combinations = std::mem::take(&mut self.combinations);
+        let count = span.adjusted_count_of_trace_state();
+        combinations.begin(&service, &span.name, span.kind, span.status);
+        if let Some(count) = count {
+            combinations.put(Attribute::AdjustedCount, 0, &Value::Double(count));
+        }
+        said_of(span, |attribute, rank, value| combinations.put(attribute, rank, value));
+        let (url_hash, query_hash) = combinations.hashes();
+        let (signature, arguments) = combinations.known().unwrap_or_else(|| {
+            let WorkedOut { signature, arguments } =
+                self.signature(&service, &span.name, span.kind, span.status, |slots| {
+                    if let Some(count) = count {
+                        slots.put_trace_state_count(count);
+                    }
+                    said_of(span, |attribute, rank, value| slots.put(attribute, rank, &value.to_text()));
+                });
+            combinations.remember(signature, arguments);
+            (signature, arguments)
         });
+        self.combinations = combinations;
         let duration_ns = span.end_unix_nano.wrapping_sub(span.start_unix_nano) as i64;
         let row = SpanRow {
             trace_id: span.trace_id,
@@ -316,12 +327,28 @@ impl SpanSink for FrameBuilder {
             start_unix_nano: span.start_unix_nano,
             duration_ns,
         };
-        let arguments = worked_out.arguments.pick(worked_out.url_hash, worked_out.query_hash);
-        self.push_row(row, worked_out.signature, arguments, offset);
+        self.push_row(row, signature, arguments.pick(url_hash, query_hash), offset);
     }
 
     fn skip(&mut self, reason: SkipReason, offset: u64) {
         self.skipped.add(reason, offset);
+    }
+}
+
+/// Tells the attributes of a span that are part of its signature, the numbers of their spellings, and their values.
+fn said_of(span: &SpanRecord<'_>, mut tell: impl FnMut(Attribute, u8, &Value<'_>)) {
+    if let Some(ref_type) = span.ref_type_of_parent_link() {
+        tell(Attribute::RefType, 0, &Value::Str(ref_type));
+    }
+    for attribute in &span.attributes {
+        if let Some((known, rank)) = attribute_of_key(&attribute.key) {
+            tell(known, rank, &attribute.value);
+        }
+    }
+    for event in span.events.iter().filter(|event| event.name == "exception") {
+        for attribute in event.attributes.iter().filter(|attribute| attribute.key == "exception.type") {
+            tell(Attribute::ExceptionType, 1, &attribute.value);
+        }
     }
 }
 
@@ -332,8 +359,6 @@ pub struct WorkedOut {
     pub signature: SignatureId,
     /// What its arguments are.
     pub arguments: ArgumentsIn,
-    url_hash: u64,
-    query_hash: u64,
 }
 
 /// What the arguments of a span are.
@@ -388,8 +413,6 @@ pub struct AttributeSlots<'a> {
     symbols: &'a mut Symbols,
     attributes: [Symbol; ATTRIBUTE_COUNT],
     ranks: [u8; ATTRIBUTE_COUNT],
-    url_hash: u64,
-    query_hash: u64,
     error: bool,
 }
 
@@ -401,13 +424,8 @@ impl AttributeSlots<'_> {
             return;
         }
         let mut normal = String::new();
-        let hash = normalise(attribute, value, &mut normal);
+        normalise(attribute, value, &mut normal);
         self.put_normal(attribute, rank, &normal);
-        match attribute {
-            Attribute::UrlFull => self.url_hash = hash,
-            Attribute::DbQueryText => self.query_hash = hash,
-            _ => {}
-        }
     }
 
     /// Puts a value that was made by [`normalise`], without its hash.
@@ -451,6 +469,6 @@ impl AttributeSlots<'_> {
 }
 
 /// Arguments are compared by this hash alone; 0 stands for "not known". The seed is fixed, so that runs agree.
-fn nonzero_hash(text: &str) -> u64 {
+pub(super) fn nonzero_hash(text: &str) -> u64 {
     FixedState::with_seed(0x7472_6163_6573_6361).hash_one(text).max(1)
 }

@@ -6,6 +6,7 @@
 mod builder;
 mod canonical;
 mod columns;
+mod combinations;
 mod ids;
 mod partitions;
 mod record;
@@ -31,7 +32,7 @@ pub use record::{
 };
 pub use sampling::TraceStateSampling;
 pub(crate) use sampling::count_of_jaeger_sampler;
-pub use schema::{ATTRIBUTE_COUNT, Attribute, attribute_of_key};
+pub use schema::{ATTRIBUTE_COUNT, Attribute, attribute_of_key, attribute_of_key_bytes};
 pub use signatures::{Signature, Signatures};
 pub use spill::{SpillError, SpillStore};
 pub use symbols::Symbols;

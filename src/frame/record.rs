@@ -257,6 +257,34 @@ pub struct SpanRecord<'a> {
 pub const REF_TYPE: &str = "opentracing.ref_type";
 
 impl SpanRecord<'_> {
+    /// Makes it as it is by default, but that its vectors are used again.
+    pub fn clear(&mut self) {
+        let Self {
+            trace_id,
+            span_id,
+            parent_span_id,
+            name,
+            kind,
+            status,
+            status_message,
+            trace_state,
+            start_unix_nano,
+            end_unix_nano,
+            attributes,
+            events,
+            links,
+        } = self;
+        (*trace_id, *span_id, *parent_span_id) = Default::default();
+        (*kind, *status) = Default::default();
+        (*start_unix_nano, *end_unix_nano) = Default::default();
+        for text in [name, status_message, trace_state] {
+            *text = Cow::Borrowed("");
+        }
+        attributes.clear();
+        events.clear();
+        links.clear();
+    }
+
     /// How many spans this one stands for, as its trace state says.
     pub fn adjusted_count_of_trace_state(&self) -> Option<f64> {
         self.trace_state_sampling()?.adjusted_count(self.trace_id)

@@ -3,10 +3,8 @@
 //! Sources of the spellings: the OpenTelemetry semantic conventions 1.44 and their older generations, OpenTracing, and
 //! Zipkin's Brave. A span that carries several spellings of one attribute is read by the first in the list.
 
-use std::sync::OnceLock;
-
-use foldhash::fast::FixedState;
-use hashbrown::HashMap;
+use std::num::NonZeroU8;
+use std::sync::LazyLock;
 
 macro_rules! attributes {
     ($($(#[$doc:meta])* $variant:ident = [$($alias:literal),+ $(,)?],)+) => {
@@ -169,18 +167,65 @@ pub const ATTRIBUTE_COUNT: usize = Attribute::ALL.len();
 
 /// The attribute that `key` spells, and how far back in the list of its spellings it stands (0 is preferred).
 pub fn attribute_of_key(key: &str) -> Option<(Attribute, u8)> {
-    static BY_KEY: OnceLock<HashMap<&'static str, (Attribute, u8), FixedState>> = OnceLock::new();
-    BY_KEY
-        .get_or_init(|| {
-            Attribute::ALL
-                .iter()
-                .flat_map(|&attribute| {
-                    (0u8..).zip(attribute.aliases()).map(move |(rank, &key)| (key, (attribute, rank)))
-                })
-                .collect()
-        })
-        .get(key)
-        .copied()
+    attribute_of_key_bytes(key.as_bytes())
+}
+
+/// The same of a key that need not be UTF-8.
+pub fn attribute_of_key_bytes(key: &[u8]) -> Option<(Attribute, u8)> {
+    static SPELLINGS: LazyLock<Spellings> = LazyLock::new(Spellings::new);
+    SPELLINGS.find(key)
+}
+
+/// All spellings in a table that few others fall into, because most keys of most spans are asked for in vain.
+struct Spellings {
+    /// Numbers in `keys`, from the slot of the key on.
+    slots: [Option<NonZeroU8>; SLOTS],
+    /// The first is none.
+    keys: Vec<(&'static str, Attribute, u8)>,
+}
+
+const SLOT_BITS: u32 = 10;
+const SLOTS: usize = 1 << SLOT_BITS;
+
+impl Spellings {
+    fn new() -> Self {
+        let mut spellings = Self { slots: [None; SLOTS], keys: vec![("", Attribute::ServicePeerName, 0)] };
+        for &attribute in Attribute::ALL {
+            for (rank, &key) in (0u8..).zip(attribute.aliases()) {
+                let mut slot = slot_of(key.as_bytes());
+                while spellings.slots[slot].is_some() {
+                    slot = (slot + 1) % SLOTS;
+                }
+                let number = u8::try_from(spellings.keys.len()).ok().and_then(NonZeroU8::new);
+                spellings.slots[slot] = Some(number.expect("fewer than 256 spellings"));
+                spellings.keys.push((key, attribute, rank));
+            }
+        }
+        spellings
+    }
+
+    fn find(&self, key: &[u8]) -> Option<(Attribute, u8)> {
+        let mut slot = slot_of(key);
+        while let Some(number) = self.slots[slot] {
+            let (known, attribute, rank) = self.keys[usize::from(number.get())];
+            if known.as_bytes() == key {
+                return Some((attribute, rank));
+            }
+            slot = (slot + 1) % SLOTS;
+        }
+        None
+    }
+}
+
+/// Where the search for `key` begins, told by its length, its first eight bytes and its last eight.
+fn slot_of(key: &[u8]) -> usize {
+    let word = |bytes: [u8; 8]| u64::from_le_bytes(bytes);
+    let (first, last) = match (key.first_chunk(), key.last_chunk()) {
+        (Some(first), Some(last)) => (word(*first), word(*last)),
+        _ => (key.iter().fold(0, |word, &byte| word << 8 | u64::from(byte)), 0),
+    };
+    let mixed = (first ^ last.rotate_left(29) ^ key.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (mixed >> (u64::BITS - SLOT_BITS)) as usize
 }
 
 #[cfg(test)]
@@ -195,5 +240,12 @@ mod tests {
                 assert_eq!(attribute_of_key(key), Some((attribute, rank)), "{key}");
             }
         }
+    }
+    #[test]
+    fn other_keys_spell_none() {
+        for key in ["", "x", "error2", "http.metho", "http.method ", "http.methoe", "thread.id", "service.peer.names"] {
+            assert_eq!(attribute_of_key(key), None, "{key}");
+        }
+        assert_eq!(attribute_of_key_bytes(b"http.meth\xffd"), None);
     }
 }

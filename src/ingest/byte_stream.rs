@@ -26,7 +26,12 @@ impl ByteStream {
 
     /// The stream of a part that stands at `offset` of a longer one.
     pub(crate) fn of_part(part: Vec<u8>, offset: u64) -> Self {
-        Self { offset, ..Self::new(io::Cursor::new(part)) }
+        Self { end: part.len(), buffer: part, offset, ended: true, ..Self::new(io::empty()) }
+    }
+
+    /// The memory of the window, to be used again.
+    pub(crate) fn into_buffer(self) -> Vec<u8> {
+        self.buffer
     }
 
     /// Reads on until the window holds `wanted` bytes or the stream ends; the answer is the window.

@@ -14,10 +14,10 @@ use super::byte_stream::ByteStream;
 use super::damaged_json::{self, Extent};
 use super::framing::{MAX_MESSAGE_BYTES, OTLP_JSON};
 use super::intake::Intake;
-use super::lenient_json::{Fill, Text, Wanted};
+use super::lenient_json::{Fill, Message, Text, Wanted};
 use super::otlp_json_message::{ResourceSpans, ScopeSpans, is_other_signal_key, is_resource_spans_key};
 use super::position::Position;
-use super::{jaeger_json, span_document, zipkin_json};
+use super::{jaeger_json, otlp_json_quick, quick_json, span_document, zipkin_json};
 
 /// How much text is taken at once.
 const CHUNK_BYTES: usize = 1 << 20;
@@ -173,6 +173,17 @@ fn parse<'de, S: DeserializeSeed<'de>>(seed: S, text: &'de str, at: usize) -> (O
         Err(error) if error.is_eof() => (None, Parsed::Unfinished),
         Err(error) => (None, Parsed::Bad { at: end.min(text.len()), reason: reason_of(&error) }),
     }
+}
+
+/// Parses the document at `at` of `text`; the answer is what `new` makes, filled as far as the text can be read.
+fn parse_document<'de, T: Message<'de>>(new: impl Fn() -> T, text: &'de str, at: usize) -> (T, Parsed) {
+    let mut document = new();
+    if let Some((_, end)) = quick_json::parse(Fill(&mut document), text, at) {
+        return (document, Parsed::Value(end));
+    }
+    let mut document = new();
+    let parsed = parse(Fill(&mut document), text, at).1;
+    (document, parsed)
 }
 
 /// Serde's message without its line and column, which count from the value and not from the file.
@@ -544,8 +555,10 @@ impl Chunk<'_, '_, '_> {
     fn read(&mut self, shape: Shape, text: &str, at: usize, position: Position, offset: u64) -> Parsed {
         match shape {
             Shape::ResourceSpans => {
-                let mut message = ResourceSpans::new(self.wanted());
-                let parsed = parse(Fill(&mut message), text, at).1;
+                let (message, parsed) = match otlp_json_quick::read(self.wanted(), text, at) {
+                    Some((message, end)) => (message, Parsed::Value(end)),
+                    None => parse_document(|| ResourceSpans::new(self.wanted()), text, at),
+                };
                 if matches!(parsed, Parsed::Value(_)) {
                     if message.is_span && message.scopes.is_empty() {
                         return self.read(Shape::Span, text, at, position, offset);
@@ -555,8 +568,7 @@ impl Chunk<'_, '_, '_> {
                 parsed
             }
             Shape::Jaeger => {
-                let mut document = jaeger_json::Document::new(self.wanted());
-                let parsed = parse(Fill(&mut document), text, at).1;
+                let (document, parsed) = parse_document(|| jaeger_json::Document::new(self.wanted()), text, at);
                 if matches!(parsed, Parsed::Value(_)) {
                     // The brace stands before the quote of the first key.
                     let offset_of = |address: usize| position.offset_of_address(address - 2);
@@ -565,8 +577,7 @@ impl Chunk<'_, '_, '_> {
                 parsed
             }
             Shape::Zipkin => {
-                let mut record = zipkin_json::Record::default();
-                let parsed = parse(Fill(&mut record), text, at).1;
+                let (record, parsed) = parse_document(zipkin_json::Record::default, text, at);
                 if matches!(parsed, Parsed::Value(_)) {
                     zipkin_json::hold(record, offset, self.intake);
                 }

@@ -80,7 +80,8 @@ pub(super) fn is_other_signal_key(key: &str) -> bool {
     )
 }
 
-fn is_scope_spans_key(key: &str) -> bool {
+/// Whether what stands under this key is a list of ScopeSpans.
+pub(super) fn is_scope_spans_key(key: &str) -> bool {
     matches!(
         key,
         "scopeSpans"
@@ -353,14 +354,10 @@ impl<'de> Visitor<'de> for Attributes<'_, 'de> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
         loop {
-            let mut attribute =
-                ReadAttribute { key: None, is_wanted: true, value: Value::Empty, depth: self.depth, all: self.all };
+            let mut attribute = ReadAttribute::new(self.depth, self.all);
             match seq.next_element_seed(Fill(&mut attribute))? {
                 None => return Ok(()),
-                Some(_) => {
-                    let ReadAttribute { key, is_wanted, value, .. } = attribute;
-                    self.list.extend(key.filter(|_| is_wanted).map(|key| KeyValue { key, value }));
-                }
+                Some(_) => self.list.extend(attribute.into_wanted()),
             }
         }
     }
@@ -374,12 +371,26 @@ impl<'de> Visitor<'de> for Attributes<'_, 'de> {
     }
 }
 
-struct ReadAttribute<'a> {
+/// An attribute that is being read.
+pub(super) struct ReadAttribute<'a> {
     key: Option<Cow<'a, str>>,
     is_wanted: bool,
     value: Value<'a>,
     depth: usize,
     all: bool,
+}
+
+impl<'a> ReadAttribute<'a> {
+    /// Nothing yet. `all` says whether it is wanted also if the analysis does not ask for it.
+    pub(super) fn new(depth: usize, all: bool) -> Self {
+        Self { key: None, is_wanted: true, value: Value::Empty, depth, all }
+    }
+
+    /// What was read, if it is wanted and has a key.
+    pub(super) fn into_wanted(self) -> Option<KeyValue<'a>> {
+        let Self { key, is_wanted, value, .. } = self;
+        key.filter(|_| is_wanted).map(|key| KeyValue { key, value })
+    }
 }
 
 impl<'de> Message<'de> for ReadAttribute<'de> {
@@ -502,7 +513,8 @@ fn boolean(scalar: Scalar<'_>) -> Value<'_> {
     }
 }
 
-fn integer(scalar: Scalar<'_>) -> Value<'_> {
+/// What stands under `intValue`.
+pub(super) fn integer(scalar: Scalar<'_>) -> Value<'_> {
     match scalar {
         Scalar::Null => Value::Empty,
         Scalar::Negative(number) => Value::Int(number),

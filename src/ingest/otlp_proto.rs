@@ -14,7 +14,7 @@ use prost::Message as _;
 
 use crate::frame::{
     Event, KeyValue, Link, Origin, REF_TYPE, SkipReason, SpanId, SpanKind, SpanRecord, SpanSink as _, StatusCode,
-    TraceId, Value, attribute_of_key, unusable,
+    TraceId, Value, attribute_of_key_bytes, unusable,
 };
 
 use super::byte_stream::ByteStream;
@@ -176,7 +176,7 @@ pub(crate) fn read_slice(message: &[u8], offset: u64, verbatim: bool, intake: &m
 fn read_resource_spans(message: &[u8], position: Position, is_cut: bool, intake: &mut Intake<'_>) {
     let mut origin = Origin::default();
     // The resource may stand after the spans.
-    for (number, field) in Fields::of(message).flatten() {
+    for (number, field) in Fields::of(message).readable() {
         if let (1, Field::Bytes(resource)) = (number, field) {
             read_attributes(resource, 1, &mut origin.resource_attributes);
         }
@@ -208,7 +208,7 @@ fn read_scope_spans<'a>(
     origin.scope_name = Cow::Borrowed("");
     origin.scope_version = Cow::Borrowed("");
     origin.scope_attributes.clear();
-    for (number, field) in Fields::of(message).flatten() {
+    for (number, field) in Fields::of(message).readable() {
         if let (1, Field::Bytes(scope)) = (number, field) {
             read_scope(scope, origin);
         }
@@ -235,7 +235,7 @@ fn read_scope_spans<'a>(
 }
 
 fn read_scope<'a>(message: &'a [u8], origin: &mut Origin<'a>) {
-    for (number, field) in Fields::of(message).flatten() {
+    for (number, field) in Fields::of(message).readable() {
         match (number, field) {
             (1, Field::Bytes(name)) => origin.scope_name = text(name),
             (2, Field::Bytes(version)) => origin.scope_version = text(version),
@@ -254,7 +254,7 @@ fn is_usable(span: &SpanRecord<'_>) -> bool {
 fn looks_like_other_signal(message: &[u8]) -> bool {
     let mut ids_of_right_length = 0;
     let mut says_anything = false;
-    for (number, field) in Fields::of(message).flatten() {
+    for (number, field) in Fields::of(message).readable() {
         says_anything = true;
         match (number, field) {
             (7, Field::Fixed64(_)) => return false,
@@ -268,13 +268,7 @@ fn looks_like_other_signal(message: &[u8]) -> bool {
 
 /// Fills `span`, whose vectors are used again, from a message.
 fn read_span<'a>(message: &'a [u8], span: &mut SpanRecord<'a>, everything: bool) -> Result<(), Undecodable> {
-    let mut attributes = std::mem::take(&mut span.attributes);
-    let mut events = std::mem::take(&mut span.events);
-    let mut links = std::mem::take(&mut span.links);
-    attributes.clear();
-    events.clear();
-    links.clear();
-    *span = SpanRecord { attributes, events, links, ..SpanRecord::default() };
+    span.clear();
     for field in Fields::of(message) {
         match field? {
             (1, Field::Bytes(id)) => span.trace_id = TraceId::from_bytes(id).unwrap_or_default(),
@@ -285,15 +279,13 @@ fn read_span<'a>(message: &'a [u8], span: &mut SpanRecord<'a>, everything: bool)
             (6, Field::Varint(kind)) => span.kind = SpanKind::from_number(kind as i64),
             (7, Field::Fixed64(time)) => span.start_unix_nano = time,
             (8, Field::Fixed64(time)) => span.end_unix_nano = time,
-            (9, Field::Bytes(attribute)) if everything || is_asked_for(attribute) => {
-                span.attributes.extend(read_attribute(attribute));
-            }
+            (9, Field::Bytes(attribute)) => span.attributes.extend(read_attribute(attribute, everything)),
             (11, Field::Bytes(event)) => span.events.extend(read_event(event, everything)),
             (13, Field::Bytes(link)) if everything || memchr::memmem::find(link, REF_TYPE.as_bytes()).is_some() => {
                 span.links.push(read_link(link));
             }
             (15, Field::Bytes(status)) => {
-                for (number, field) in Fields::of(status).flatten() {
+                for (number, field) in Fields::of(status).readable() {
                     match (number, field) {
                         (2, Field::Bytes(message)) => span.status_message = text(message),
                         (3, Field::Varint(code)) => span.status = StatusCode::from_number(code as i64),
@@ -313,7 +305,7 @@ fn read_span<'a>(message: &'a [u8], span: &mut SpanRecord<'a>, everything: bool)
 /// The event, if it is wanted.
 fn read_event(message: &[u8], everything: bool) -> Option<Event<'_>> {
     let mut event = Event::default();
-    for (number, field) in Fields::of(message).flatten() {
+    for (number, field) in Fields::of(message).readable() {
         match (number, field) {
             (1, Field::Fixed64(time)) => event.time_unix_nano = time,
             (2, Field::Bytes(name)) => event.name = text(name),
@@ -329,7 +321,7 @@ fn read_event(message: &[u8], everything: bool) -> Option<Event<'_>> {
 
 /// The links of a message that has nothing but links, in its field 1.
 pub(super) fn links_of_message(message: &[u8]) -> impl Iterator<Item = Link<'_>> {
-    Fields::of(message).flatten().filter_map(|(number, field)| match (number, field) {
+    Fields::of(message).readable().filter_map(|(number, field)| match (number, field) {
         (1, Field::Bytes(link)) => Some(read_link(link)),
         _ => None,
     })
@@ -337,7 +329,7 @@ pub(super) fn links_of_message(message: &[u8]) -> impl Iterator<Item = Link<'_>>
 
 fn read_link(message: &[u8]) -> Link<'_> {
     let mut link = Link::default();
-    for (number, field) in Fields::of(message).flatten() {
+    for (number, field) in Fields::of(message).readable() {
         match (number, field) {
             (1, Field::Bytes(id)) => link.trace_id = TraceId::from_bytes(id).unwrap_or_default(),
             (2, Field::Bytes(id)) => link.span_id = SpanId::from_bytes(id).unwrap_or_default(),
@@ -351,41 +343,37 @@ fn read_link(message: &[u8]) -> Link<'_> {
 
 /// Adds the attributes that `message` has in its field `number`.
 fn read_attributes<'a>(message: &'a [u8], number: u32, attributes: &mut Vec<KeyValue<'a>>) {
-    for field in Fields::of(message).flatten() {
+    for field in Fields::of(message).readable() {
         if let (found, Field::Bytes(attribute)) = field
             && found == number
         {
-            attributes.extend(read_attribute(attribute));
+            attributes.extend(read_attribute(attribute, true));
         }
     }
 }
 
-/// Whether the analysis asks for this attribute; its key comes first, or else it is taken to be asked for.
-fn is_asked_for(message: &[u8]) -> bool {
-    match Fields::of(message).next() {
-        Some(Ok((1, Field::Bytes(key)))) => std::str::from_utf8(key).is_ok_and(|key| attribute_of_key(key).is_some()),
-        _ => true,
-    }
-}
-
-/// The attribute, if it has a key.
-fn read_attribute(message: &[u8]) -> Option<KeyValue<'_>> {
+/// The attribute, if it has a key, and if `everything` is wanted or the analysis asks for it; the key comes first, or else
+/// it is taken to be asked for.
+fn read_attribute(message: &[u8], everything: bool) -> Option<KeyValue<'_>> {
     let mut key = None;
     let mut value = Value::Empty;
-    for (number, field) in Fields::of(message).flatten() {
+    let mut is_asked_for = everything;
+    for (number, field) in Fields::of(message).readable() {
         match (number, field) {
-            (1, Field::Bytes(bytes)) => key = Some(text(bytes)),
+            (1, Field::Bytes(bytes)) if is_asked_for || attribute_of_key_bytes(bytes).is_some() => key = Some(bytes),
+            (1, Field::Bytes(_)) => return None,
             (2, Field::Bytes(bytes)) => value = read_value(bytes),
             _ => {}
         }
+        is_asked_for = true;
     }
-    key.map(|key| KeyValue { key, value })
+    key.map(|key| KeyValue { key: text(key), value })
 }
 
 /// The value that an `AnyValue` holds.
 pub(super) fn read_value(message: &[u8]) -> Value<'_> {
     let mut value = Value::Empty;
-    for (number, field) in Fields::of(message).flatten() {
+    for (number, field) in Fields::of(message).readable() {
         value = match (number, field) {
             (1, Field::Bytes(bytes)) => Value::Str(text(bytes)),
             (2, Field::Varint(number)) => Value::Bool(number != 0),

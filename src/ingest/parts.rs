@@ -25,6 +25,9 @@ const PART_BYTES: usize = 1 << 20;
 /// A part may be so large; a message that is larger is not held twice.
 const MAX_PART_BYTES: usize = 64 << 20;
 
+/// The largest buffer that is kept for the next part.
+const MAX_KEPT_BYTES: usize = 2 * PART_BYTES;
+
 /// How many parts are decoded together, each into a builder of its own.
 const BATCH: usize = 16;
 
@@ -44,20 +47,26 @@ pub(crate) fn read(
 ) -> (Vec<FrameBuilder>, Tally) {
     let mut builders = vec![FrameBuilder::spilling(spill)];
     let mut tally = Tally::default();
-    let mut batch = next_batch(stream, content);
+    let mut buffers = Vec::new();
+    let mut batch = next_batch(stream, content, &mut buffers);
     while !batch.is_empty() {
         if builders.len() < batch.len() {
             builders.resize_with(batch.len(), || FrameBuilder::spilling(spill));
         }
         let decode = |(part, builder): (Part, &mut FrameBuilder)| {
             let mut intake = Intake::new(path, builder, meter);
-            read_as(content, &mut ByteStream::of_part(part.bytes, part.offset), &mut intake);
+            let mut stream = ByteStream::of_part(part.bytes, part.offset);
+            read_as(content, &mut stream, &mut intake);
             intake.tell_progress();
-            intake.tally
+            (intake.tally, stream.into_buffer())
         };
-        let decode_all = || -> Vec<Tally> { batch.into_par_iter().zip(builders.par_iter_mut()).map(decode).collect() };
-        let (tallies, next) = rayon::join(decode_all, || next_batch(stream, content));
-        tallies.into_iter().for_each(|part| tally.add(part));
+        let decode_all = || -> Vec<_> { batch.into_par_iter().zip(builders.par_iter_mut()).map(decode).collect() };
+        let (decoded, next) = rayon::join(decode_all, || next_batch(stream, content, &mut buffers));
+        for (part, buffer) in decoded {
+            tally.add(part);
+            buffers.push(buffer);
+        }
+        buffers.retain(|buffer| buffer.capacity() <= MAX_KEPT_BYTES);
         if tally.zipkin.is_full() {
             let mut intake = Intake::resume(path, &mut builders[0], meter, std::mem::take(&mut tally));
             zipkin_json::release(&mut intake);
@@ -86,13 +95,18 @@ fn read_as(content: Content, stream: &mut ByteStream, intake: &mut Intake<'_>) {
     }
 }
 
-fn next_batch(stream: &mut ByteStream, content: Content) -> Vec<Part> {
+/// Takes the next parts from `stream` into `buffers`, as far as there are any: memory that is used again costs no page
+/// faults.
+fn next_batch(stream: &mut ByteStream, content: Content, buffers: &mut Vec<Vec<u8>>) -> Vec<Part> {
     let mut batch = Vec::new();
     while batch.len() < BATCH {
         let Some(length) = next_part(stream, content).filter(|length| *length > 0) else {
             break;
         };
-        batch.push(Part { offset: stream.offset(), bytes: stream.window()[..length].to_vec() });
+        let mut bytes = buffers.pop().unwrap_or_default();
+        bytes.clear();
+        bytes.extend_from_slice(&stream.window()[..length]);
+        batch.push(Part { offset: stream.offset(), bytes });
         stream.advance(length);
     }
     batch

@@ -43,11 +43,45 @@ impl<'a> Fields<'a> {
         Self { rest: message }
     }
 
+    /// The fields before the first that cannot be read.
+    pub(super) fn readable(self) -> impl Iterator<Item = (u32, Field<'a>)> {
+        self.map_while(Result::ok)
+    }
+
     /// What has not been read.
     pub(super) fn rest(&self) -> &'a [u8] {
         self.rest
     }
 
+    /// The next field if its key is one byte and its length or number few, as those of spans are; else nothing is read.
+    #[inline]
+    fn next_short(&mut self) -> Option<(u32, Field<'a>)> {
+        let (&key, rest) = self.rest.split_first().filter(|(key, _)| (1 << 3..0x80).contains(*key))?;
+        let (field, rest) = match WireType::try_from(u64::from(key & 7)).ok()? {
+            WireType::Varint => {
+                let (&number, rest) = rest.split_first().filter(|(number, _)| **number < 0x80)?;
+                (Field::Varint(number.into()), rest)
+            }
+            WireType::SixtyFourBit => {
+                let (bytes, rest) = rest.split_first_chunk()?;
+                (Field::Fixed64(u64::from_le_bytes(*bytes)), rest)
+            }
+            WireType::LengthDelimited => {
+                let (length, rest) = match rest {
+                    [length @ 0..0x80, rest @ ..] => (usize::from(*length), rest),
+                    [low, high @ 0..0x80, rest @ ..] => (usize::from(low & 0x7f) | usize::from(*high) << 7, rest),
+                    _ => return None,
+                };
+                let (bytes, rest) = rest.split_at_checked(length)?;
+                (Field::Bytes(bytes), rest)
+            }
+            _ => return None,
+        };
+        self.rest = rest;
+        Some((u32::from(key >> 3), field))
+    }
+
+    #[cold]
     fn next_field(&mut self) -> Result<(u32, Field<'a>), Undecodable> {
         // A key or a length that is cut off looks to prost like any other varint that is none.
         let few_left = self.rest.len() < 10;
@@ -89,7 +123,11 @@ impl<'a> Fields<'a> {
 impl<'a> Iterator for Fields<'a> {
     type Item = Result<(u32, Field<'a>), Undecodable>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
+        if let Some(field) = self.next_short() {
+            return Some(Ok(field));
+        }
         if self.rest.is_empty() {
             return None;
         }
@@ -103,7 +141,7 @@ impl<'a> Iterator for Fields<'a> {
 
 /// A string; bytes that are not UTF-8 become U+FFFD.
 pub(super) fn text(bytes: &[u8]) -> Cow<'_, str> {
-    String::from_utf8_lossy(bytes)
+    std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
 }
 
 #[cfg(test)]
@@ -134,5 +172,17 @@ mod tests {
         let mut fields = Fields::of(&[0x0f, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
         assert!(fields.next().is_some_and(|field| field.is_err_and(|error| !error.is_cut)));
         assert_eq!(fields.next(), None);
+    }
+    /// Lengths, numbers and keys may take more bytes than they need, or than most do.
+    #[test]
+    fn any_varint_is_read() {
+        let long = [&[0x0a, 0xc8, 0x01][..], &[7; 200]].concat();
+        assert_eq!(Fields::of(&long).next(), Some(Ok((1, Field::Bytes(&[7; 200])))));
+        let longer = [&[0x0a, 0x80, 0x80, 0x01][..], &[7; 1 << 14]].concat();
+        assert_eq!(Fields::of(&longer).next(), Some(Ok((1, Field::Bytes(&[7; 1 << 14])))));
+        assert_eq!(Fields::of(&[0x0a, 0x81, 0x00, 7]).next(), Some(Ok((1, Field::Bytes(&[7])))));
+        assert_eq!(Fields::of(&[0x88, 0x00, 0x05]).next(), Some(Ok((1, Field::Varint(5)))));
+        assert_eq!(Fields::of(&[0x82, 0x01, 0x00]).next(), Some(Ok((16, Field::Bytes(&[])))));
+        assert_eq!(Fields::of(&[0x02, 0x00]).readable().count(), 0);
     }
 }

@@ -1,0 +1,276 @@
+//! What spans say, and the signatures that were worked out of it, so that each combination is worked out once.
+//!
+//! A combination is written down as bytes, which are compared as they are: no two are ever mistaken for one another. Of
+//! values that are too many, what is written is what [`normalise`] keeps of them.
+
+use std::hash::BuildHasher as _;
+
+use foldhash::fast::FixedState;
+use hashbrown::{HashMap, HashTable};
+
+use super::builder::{ArgumentsIn, PEER, is_served, nonzero_hash, normalise};
+use super::ids::{SignatureId, Symbol};
+use super::record::{SpanKind, StatusCode, Value};
+use super::schema::Attribute;
+use super::symbols::Symbols;
+
+/// So many bytes of combinations are remembered; where they are more, most do not come again.
+const MANY_BYTES: usize = 4 << 20;
+
+/// So many query texts are remembered.
+const MANY_QUERIES: usize = 1 << 14;
+
+/// The combinations that came before, and the one that is being written.
+#[derive(Debug, Default)]
+pub(super) struct Combinations {
+    bytes: Vec<u8>,
+    known: Vec<Known>,
+    table: HashTable<u32>,
+    hasher: FixedState,
+    current: Vec<u8>,
+    kind: SpanKind,
+    url: Argument,
+    query: Argument,
+    queries: Queries,
+    normal: String,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    /// Where the combination ends.
+    end: usize,
+    signature: SignatureId,
+    arguments: ArgumentsIn,
+}
+
+/// The hash of an argument, and the number of the spelling that it came under.
+#[derive(Clone, Copy, Debug)]
+struct Argument {
+    hash: u64,
+    rank: u8,
+}
+
+impl Default for Argument {
+    fn default() -> Self {
+        Self { hash: 0, rank: u8::MAX }
+    }
+}
+
+impl Argument {
+    /// The spelling with the lowest number wins, of one spelling the last value, as in a signature.
+    fn put(&mut self, rank: u8, hash: u64, is_kept: bool) {
+        if rank <= self.rank {
+            self.hash = hash;
+            if is_kept {
+                self.rank = rank;
+            }
+        }
+    }
+}
+
+impl Combinations {
+    /// Begins to write a combination.
+    pub(super) fn begin(&mut self, service: &str, name: &str, kind: SpanKind, status: StatusCode) {
+        self.current.clear();
+        write_text(&mut self.current, [kind as u8, status as u8], service);
+        write_text(&mut self.current, [0; 2], name);
+        self.kind = kind;
+        self.url = Argument::default();
+        self.query = Argument::default();
+    }
+
+    /// Adds a value that came under spelling number `rank` of `attribute`. Empty values are absent values.
+    pub(super) fn put(&mut self, attribute: Attribute, rank: u8, value: &Value<'_>) {
+        if is_served(self.kind) && PEER.contains(&attribute) {
+            return;
+        }
+        let which = [attribute as u8, rank];
+        let is_normalised = matches!(
+            attribute,
+            Attribute::UrlFull | Attribute::UrlPath | Attribute::DbConnectionString | Attribute::DbQueryText
+        );
+        if let (Value::Int(number), false) = (value, is_normalised) {
+            return write_number(&mut self.current, which, *number);
+        }
+        let text = value.to_text();
+        if text.is_empty() {
+            return;
+        }
+        if !is_normalised {
+            return write_text(&mut self.current, which, &text);
+        }
+        if attribute == Attribute::DbQueryText {
+            let (normal, hash) = self.queries.normalise(&text);
+            self.query.put(rank, hash, !normal.is_empty());
+            return write_text(&mut self.current, which, normal);
+        }
+        let hash = normalise(attribute, &text, &mut self.normal);
+        if attribute == Attribute::UrlFull {
+            self.url.put(rank, hash, !self.normal.is_empty());
+        }
+        write_text(&mut self.current, which, &self.normal);
+    }
+
+    /// The hashes of the URL and of the query text.
+    pub(super) fn hashes(&self) -> (u64, u64) {
+        (self.url.hash, self.query.hash)
+    }
+
+    /// What was worked out of the combination that was written last.
+    pub(super) fn known(&self) -> Option<(SignatureId, ArgumentsIn)> {
+        let hash = self.hasher.hash_one(&self.current);
+        let number = *self.table.find(hash, |&number| bytes_of(&self.bytes, &self.known, number) == self.current)?;
+        let known = self.known[number as usize];
+        Some((known.signature, known.arguments))
+    }
+
+    /// Remembers what was worked out of the combination that was written last.
+    pub(super) fn remember(&mut self, signature: SignatureId, arguments: ArgumentsIn) {
+        if self.bytes.len() + self.current.len() > MANY_BYTES {
+            self.bytes.clear();
+            self.known.clear();
+            self.table.clear();
+        }
+        let Self { bytes, known, table, hasher, current, .. } = self;
+        let number = known.len() as u32;
+        bytes.extend_from_slice(current);
+        known.push(Known { end: bytes.len(), signature, arguments });
+        let hash_of = |number| hasher.hash_one(bytes_of(bytes, known, number));
+        table.insert_unique(hash_of(number), number, |&number| hash_of(number));
+    }
+}
+
+/// Query texts take long to normalise and often come again, so what is kept of them is remembered by their hash.
+#[derive(Debug, Default)]
+struct Queries {
+    normals: Symbols,
+    known: HashMap<u64, (Symbol, u64), FixedState>,
+    normal: String,
+}
+
+impl Queries {
+    /// What is kept of `text`, and the hash of its arguments.
+    fn normalise(&mut self, text: &str) -> (&str, u64) {
+        let key = nonzero_hash(text);
+        if self.known.len() >= MANY_QUERIES && !self.known.contains_key(&key) {
+            self.known.clear();
+            self.normals = Symbols::default();
+        }
+        let (normal, hash) = *self.known.entry(key).or_insert_with(|| {
+            let hash = normalise(Attribute::DbQueryText, text, &mut self.normal);
+            (self.normals.intern(&self.normal), hash)
+        });
+        (self.normals.resolve(normal), hash)
+    }
+}
+
+/// Writes a text after its length and what it belongs to.
+fn write_text(bytes: &mut Vec<u8>, [first, second]: [u8; 2], text: &str) {
+    let length = (text.len() as u64) << 24;
+    bytes.extend_from_slice(&(length | u64::from(second) << 8 | u64::from(first)).to_le_bytes());
+    bytes.extend_from_slice(text.as_bytes());
+}
+
+/// Writes a number in the same way; a bit tells it from a text.
+fn write_number(bytes: &mut Vec<u8>, [first, second]: [u8; 2], number: i64) {
+    const IS_NUMBER: u64 = 1 << 16;
+    bytes.extend_from_slice(&(IS_NUMBER | u64::from(second) << 8 | u64::from(first)).to_le_bytes());
+    bytes.extend_from_slice(&number.to_le_bytes());
+}
+
+fn bytes_of<'a>(bytes: &'a [u8], known: &[Known], number: u32) -> &'a [u8] {
+    let number = number as usize;
+    let start = if number == 0 { 0 } else { known[number - 1].end };
+    &bytes[start..known[number].end]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::{FrameBuilder, KeyValue, Origin, SpanId, SpanRecord, SpanSink as _, TraceId};
+
+    fn span<'a>(kind: SpanKind, attributes: &[(&'a str, Value<'a>)]) -> SpanRecord<'a> {
+        let attributes = attributes.iter().map(|(key, value)| KeyValue { key: (*key).into(), value: value.clone() });
+        SpanRecord {
+            trace_id: TraceId([1; 16]),
+            span_id: SpanId(1),
+            kind,
+            start_unix_nano: 1,
+            attributes: attributes.collect(),
+            ..SpanRecord::default()
+        }
+    }
+
+    /// What the spans that `builder` took are to the analysis.
+    fn taken(builder: &FrameBuilder) -> Vec<(SpanKind, Vec<&str>, u64)> {
+        let of_span = |span: &crate::frame::CollectedSpan| {
+            let signature = builder.signatures.resolve(span.signature);
+            let texts = signature.attributes.iter().map(|&value| builder.symbols.resolve(value)).collect();
+            (signature.kind, texts, span.arguments)
+        };
+        builder.spans.iter().map(of_span).collect()
+    }
+
+    /// A span whose combination is known is taken as if it were the first.
+    #[test]
+    fn what_is_known_is_what_would_be_worked_out() {
+        let text = |text: &'static str| Value::Str(text.into());
+        let get = ("http.method", text("GET"));
+        let client = |attributes: &[_]| span(SpanKind::Client, attributes);
+        let spans = [
+            client(&[get.clone(), ("url.full", text("http://a/1"))]),
+            client(&[get.clone(), ("url.full", text("http://a/2"))]),
+            client(&[get.clone(), ("url.full", text("http://a/2")), ("http.url", text("http://a/3"))]),
+            client(&[get.clone(), ("http.url", text("http://a/3")), ("url.full", text(""))]),
+            client(&[get.clone(), ("url.path", Value::Int(7))]),
+            client(&[("db.statement", text("select 1"))]),
+            client(&[("db.statement", text("select 2"))]),
+            client(&[("db.statement", text("select ?"))]),
+            client(&[("db.query.text", text("-- none")), ("db.statement", text("select 2"))]),
+            client(&[("server.port", Value::Int(1))]),
+            client(&[("server.port", text("1"))]),
+            client(&[("net.peer.port", Value::Int(1))]),
+            span(SpanKind::Server, &[("net.peer.port", Value::Int(1))]),
+            span(SpanKind::Server, &[("net.peer.port", Value::Int(2))]),
+            client(&[("server.address", text("a")), ("peer.service", text("b"))]),
+            client(&[("server.address", text("ab"))]),
+        ];
+        let mut together = FrameBuilder::default();
+        for span in spans.iter().chain(&spans) {
+            together.span(&Origin::default(), span, 0);
+        }
+        let mut apart = Vec::new();
+        for span in spans.iter().chain(&spans) {
+            let mut builder = FrameBuilder::default();
+            builder.span(&Origin::default(), span, 0);
+            apart.push(builder);
+        }
+        let apart: Vec<_> = apart.iter().flat_map(taken).collect();
+        assert_eq!(taken(&together), apart);
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded() {
+        let mut combinations = Combinations::default();
+        let long = "x".repeat(1 << 20);
+        for number in 0..10u32 {
+            combinations.begin(&long, "", SpanKind::Client, StatusCode::Unset);
+            combinations.put(Attribute::PeerService, 0, &Value::Int(number.into()));
+            assert_eq!(combinations.known(), None);
+            combinations.remember(SignatureId(number), ArgumentsIn::Nothing);
+            assert_eq!(combinations.known(), Some((SignatureId(number), ArgumentsIn::Nothing)));
+        }
+        assert!(combinations.bytes.len() <= MANY_BYTES);
+    }
+
+    #[test]
+    fn query_texts_are_normalised_alike_each_time() {
+        let mut queries = Queries::default();
+        for number in (0..MANY_QUERIES + 10).chain(0..3) {
+            let text = format!("select {number}");
+            let (normal, hash) = queries.normalise(&text);
+            assert_eq!((normal, hash), ("select ?", nonzero_hash(&text)));
+        }
+        assert_eq!(queries.normalise("select ?"), ("select ?", 0));
+    }
+}

@@ -203,7 +203,7 @@ mod tests {
 
     /// What the spans that `builder` took are to the analysis.
     fn taken(builder: &FrameBuilder) -> Vec<(SpanKind, Vec<&str>, u64)> {
-        let of_span = |span: &crate::frame::CollectedSpan| {
+        let of_span = |span: crate::frame::CollectedSpan| {
             let signature = builder.signatures.resolve(span.row.signature);
             let texts = signature.attributes.iter().map(|&value| builder.symbols.resolve(value)).collect();
             (signature.kind, texts, span.row.arguments)

@@ -12,7 +12,9 @@ use foldhash::fast::FixedState;
 use super::combinations::Combinations;
 use super::ids::{SignatureId, SpanId, Symbol, TraceId};
 use super::partitions::{CollectedRow, CollectedSpan, Partitions};
-use super::record::{Origin, SkipReason, SpanKind, SpanRecord, SpanSink, StatusCode, UNKNOWN_SERVICE, Value};
+use super::record::{
+    EncodedSpan, Origin, SkipReason, SpanKind, SpanRecord, SpanSink, StatusCode, UNKNOWN_SERVICE, Value,
+};
 use super::sampling::count_of_attribute;
 use super::schema::{ATTRIBUTE_COUNT, Attribute, attribute_of_key};
 use super::signatures::{Signature, Signatures};
@@ -110,7 +112,7 @@ impl Resolution {
 }
 
 /// Ids, times and the rest of a span that is not in its signature.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Default, Debug)]
 pub struct SpanRow {
     /// Id of the trace.
     pub trace_id: TraceId,
@@ -296,8 +298,9 @@ pub fn unusable(trace_id: TraceId, span_id: SpanId, start_unix_nano: u64) -> Opt
     }
 }
 
-impl SpanSink for FrameBuilder {
-    fn span(&mut self, origin: &Origin<'_>, span: &SpanRecord<'_>, offset: u64) {
+impl FrameBuilder {
+    /// The signature of a span, worked out once for each combination of what is said, and the hash of its arguments.
+    fn signature_of(&mut self, origin: &Origin<'_>, span: &SpanRecord<'_>) -> (SignatureId, ArgumentsIn, [u64; 2]) {
         let service = origin.service_name();
         let mut combinations = std::mem::take(&mut self.combinations);
         let count = span.adjusted_count_of_trace_state();
@@ -306,7 +309,7 @@ impl SpanSink for FrameBuilder {
             combinations.put(Attribute::AdjustedCount, 0, &Value::Double(count));
         }
         said_of(span, |attribute, rank, value| combinations.put(attribute, rank, value));
-        let (url_hash, query_hash) = combinations.hashes();
+        let hashes = combinations.hashes();
         let (signature, arguments) = combinations.known().unwrap_or_else(|| {
             let WorkedOut { signature, arguments } =
                 self.signature(&service, &span.name, span.kind, span.status, |slots| {
@@ -319,6 +322,13 @@ impl SpanSink for FrameBuilder {
             (signature, arguments)
         });
         self.combinations = combinations;
+        (signature, arguments, hashes)
+    }
+}
+
+impl SpanSink for FrameBuilder {
+    fn span(&mut self, origin: &Origin<'_>, span: &SpanRecord<'_>, offset: u64) {
+        let (signature, arguments, [url_hash, query_hash]) = self.signature_of(origin, span);
         let duration_ns = span.end_unix_nano.wrapping_sub(span.start_unix_nano) as i64;
         let row = SpanRow {
             trace_id: span.trace_id,
@@ -328,6 +338,21 @@ impl SpanSink for FrameBuilder {
             duration_ns,
         };
         self.push_row(row, signature, arguments.pick(url_hash, query_hash), offset);
+    }
+
+    fn encoded(&mut self, span: &EncodedSpan<'_>, offset: u64) -> bool {
+        self.combinations.write_encoded(span);
+        let [url_hash, query_hash] = self.combinations.hashes();
+        let Some((signature, arguments)) = self.combinations.known() else { return false };
+        self.push_row(span.row, signature, arguments.pick(url_hash, query_hash), offset);
+        true
+    }
+
+    fn decoded(&mut self, encoded: &EncodedSpan<'_>, origin: &Origin<'_>, span: &SpanRecord<'_>, offset: u64) {
+        let (signature, arguments, [url_hash, query_hash]) = self.signature_of(origin, span);
+        self.combinations.write_encoded(encoded);
+        self.combinations.remember(signature, arguments);
+        self.push_row(encoded.row, signature, arguments.pick(url_hash, query_hash), offset);
     }
 
     fn skip(&mut self, reason: SkipReason, offset: u64) {

@@ -10,7 +10,7 @@ use hashbrown::{HashMap, HashTable};
 
 use super::builder::{ArgumentsIn, PEER, is_served, nonzero_hash, normalise};
 use super::ids::{SignatureId, Symbol};
-use super::record::{SpanKind, StatusCode, Value};
+use super::record::{EncodedSpan, Said, SpanKind, StatusCode, Value};
 use super::schema::Attribute;
 use super::symbols::Symbols;
 
@@ -85,10 +85,7 @@ impl Combinations {
             return;
         }
         let which = [attribute as u8, rank];
-        let is_normalised = matches!(
-            attribute,
-            Attribute::UrlFull | Attribute::UrlPath | Attribute::DbConnectionString | Attribute::DbQueryText
-        );
+        let is_normalised = attribute.is_normalised();
         if let (Value::Int(number), false) = (value, is_normalised) {
             return write_number(&mut self.current, which, *number);
         }
@@ -111,9 +108,22 @@ impl Combinations {
         write_text(&mut self.current, which, &self.normal);
     }
 
+    /// Writes a combination that is still encoded. None is ever taken for one that was decoded.
+    pub(super) fn write_encoded(&mut self, span: &EncodedSpan<'_>) {
+        self.begin(&span.service, "", span.kind, span.status);
+        write_bytes(&mut self.current, [ENCODED; 2], span.name);
+        for (attribute, rank, said) in &span.attributes {
+            match said {
+                Said::Value(value) => self.put(*attribute, *rank, value),
+                Said::Encoded(_) if is_served(self.kind) && PEER.contains(attribute) => {}
+                Said::Encoded(bytes) => write_bytes(&mut self.current, [*attribute as u8, *rank], bytes),
+            }
+        }
+    }
+
     /// The hashes of the URL and of the query text.
-    pub(super) fn hashes(&self) -> (u64, u64) {
-        (self.url.hash, self.query.hash)
+    pub(super) fn hashes(&self) -> [u64; 2] {
+        [self.url.hash, self.query.hash]
     }
 
     /// What was worked out of the combination that was written last.
@@ -164,11 +174,18 @@ impl Queries {
     }
 }
 
+/// What stands before the name of a combination that is encoded, where another has its first attribute.
+const ENCODED: u8 = u8::MAX;
+
 /// Writes a text after its length and what it belongs to.
-fn write_text(bytes: &mut Vec<u8>, [first, second]: [u8; 2], text: &str) {
+fn write_text(bytes: &mut Vec<u8>, which: [u8; 2], text: &str) {
+    write_bytes(bytes, which, text.as_bytes());
+}
+
+fn write_bytes(bytes: &mut Vec<u8>, [first, second]: [u8; 2], text: &[u8]) {
     let length = (text.len() as u64) << 24;
     bytes.extend_from_slice(&(length | u64::from(second) << 8 | u64::from(first)).to_le_bytes());
-    bytes.extend_from_slice(text.as_bytes());
+    bytes.extend_from_slice(text);
 }
 
 /// Writes a number in the same way; a bit tells it from a text.

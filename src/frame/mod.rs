@@ -27,8 +27,8 @@ pub use columns::{Frame, TraceRows, Vocabulary};
 pub use ids::{SignatureId, SpanId, Symbol, TraceId};
 pub use partitions::{CollectedRow, CollectedSpan, PARTITIONS, Partition, Partitions, Run, partition_of};
 pub use record::{
-    Event, KeyValue, Link, Origin, REF_TYPE, SkipReason, SpanKind, SpanRecord, SpanSink, StatusCode, UNKNOWN_SERVICE,
-    Value,
+    EncodedSpan, Event, KeyValue, Link, Origin, REF_TYPE, Said, SkipReason, SpanKind, SpanRecord, SpanSink, StatusCode,
+    UNKNOWN_SERVICE, Value,
 };
 pub use sampling::TraceStateSampling;
 pub(crate) use sampling::count_of_jaeger_sampler;

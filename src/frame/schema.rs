@@ -19,6 +19,11 @@ macro_rules! attributes {
             /// All attributes, in the order of their numbers.
             pub const ALL: &[Self] = &[$(Self::$variant),+];
 
+            /// Whether only a normalised form of its values is kept ([`normalise`](super::normalise)): they are too many.
+            pub fn is_normalised(self) -> bool {
+                matches!(self, Self::UrlFull | Self::UrlPath | Self::DbConnectionString | Self::DbQueryText)
+            }
+
             /// The spellings, the preferred one first.
             pub fn aliases(self) -> &'static [&'static str] {
                 match self {

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::frame::{FIRST_OFFSETS, Origin, SkipReason, Skipped, SpanRecord, SpanSink, unusable};
+use crate::frame::{EncodedSpan, FIRST_OFFSETS, Origin, SkipReason, Skipped, SpanRecord, SpanSink, unusable};
 
 use super::Progress;
 use super::error::{IngestError, IngestWarning};
@@ -191,6 +191,17 @@ impl SpanSink for Intake<'_> {
             None => self.tally.spans += 1,
         }
         self.sink.span(origin, span, offset);
+    }
+
+    fn encoded(&mut self, span: &EncodedSpan<'_>, offset: u64) -> bool {
+        let is_taken = self.sink.encoded(span, offset);
+        self.tally.spans += u64::from(is_taken);
+        is_taken
+    }
+
+    fn decoded(&mut self, encoded: &EncodedSpan<'_>, origin: &Origin<'_>, span: &SpanRecord<'_>, offset: u64) {
+        self.tally.spans += 1;
+        self.sink.decoded(encoded, origin, span, offset);
     }
 
     fn skip(&mut self, reason: SkipReason, offset: u64) {

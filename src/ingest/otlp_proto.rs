@@ -13,8 +13,8 @@ use opentelemetry_proto::tonic::common::v1 as common;
 use prost::Message as _;
 
 use crate::frame::{
-    Event, KeyValue, Link, Origin, REF_TYPE, SkipReason, SpanId, SpanKind, SpanRecord, SpanSink as _, StatusCode,
-    TraceId, Value, attribute_of_key_bytes, unusable,
+    EncodedSpan, Event, KeyValue, Link, Origin, REF_TYPE, Said, SkipReason, SpanId, SpanKind, SpanRecord, SpanRow,
+    SpanSink as _, StatusCode, TraceId, Value, attribute_of_key_bytes, unusable,
 };
 
 use super::byte_stream::ByteStream;
@@ -183,12 +183,13 @@ fn read_resource_spans(message: &[u8], position: Position, is_cut: bool, intake:
     }
     let mut fields = Fields::of(message);
     let mut span = SpanRecord::default();
+    let mut encoded = EncodedSpan { service: origin.service_name().into_owned(), ..EncodedSpan::default() };
     loop {
         let at = position.offset_of(fields.rest());
         match fields.next() {
             None => return,
             Some(Ok((2 | 1000, Field::Bytes(scope_spans) | Field::Cut(scope_spans)))) => {
-                read_scope_spans(scope_spans, &mut origin, &mut span, position, is_cut, intake);
+                read_scope_spans(scope_spans, &mut origin, &mut span, &mut encoded, position, is_cut, intake);
             }
             Some(Ok(_)) => {}
             Some(Err(error)) if error.is_cut && is_cut => return,
@@ -201,10 +202,12 @@ fn read_scope_spans<'a>(
     message: &'a [u8],
     origin: &mut Origin<'a>,
     span: &mut SpanRecord<'a>,
+    encoded: &mut EncodedSpan<'a>,
     position: Position,
     is_cut: bool,
     intake: &mut Intake<'_>,
 ) {
+    let everything = intake.wants_everything();
     origin.scope_name = Cow::Borrowed("");
     origin.scope_version = Cow::Borrowed("");
     origin.scope_attributes.clear();
@@ -218,7 +221,15 @@ fn read_scope_spans<'a>(
         let at = position.offset_of(fields.rest());
         match fields.next() {
             None => return,
-            Some(Ok((2, Field::Bytes(bytes)))) => match read_span(bytes, span, intake.wants_everything()) {
+            Some(Ok((2, Field::Bytes(bytes)))) if !everything && read_encoded(bytes, encoded) => {
+                if !intake.encoded(encoded, at) {
+                    match read_span(bytes, span, everything) {
+                        Ok(()) => intake.decoded(encoded, origin, span, at),
+                        Err(_) => intake.skip(SkipReason::MalformedSpan, at),
+                    }
+                }
+            }
+            Some(Ok((2, Field::Bytes(bytes)))) => match read_span(bytes, span, everything) {
                 Ok(()) if !is_usable(span) && looks_like_other_signal(bytes) => {
                     intake.skip(SkipReason::OtherSignal, at);
                 }
@@ -300,6 +311,65 @@ fn read_span<'a>(message: &'a [u8], span: &mut SpanRecord<'a>, everything: bool)
         }
     }
     Ok(())
+}
+
+/// Fills `encoded`, but for the service, from a message; false if that does not say all of it: if it has a trace state, an
+/// exception or a reference to what it follows from, or is not as it should be.
+fn read_encoded<'a>(message: &'a [u8], encoded: &mut EncodedSpan<'a>) -> bool {
+    let EncodedSpan { row, name, kind, status, attributes, .. } = encoded;
+    *row = SpanRow::default();
+    (*name, *kind, *status) = (b"", SpanKind::default(), StatusCode::default());
+    attributes.clear();
+    let mut end_unix_nano = 0;
+    for field in Fields::of(message) {
+        match field {
+            Ok((1, Field::Bytes(id))) => row.trace_id = TraceId::from_bytes(id).unwrap_or_default(),
+            Ok((2, Field::Bytes(id))) => row.span_id = SpanId::from_bytes(id).unwrap_or_default(),
+            Ok((3, Field::Bytes(state))) if !state.is_empty() => return false,
+            Ok((4, Field::Bytes(id))) => row.parent_span_id = SpanId::from_bytes(id).unwrap_or_default(),
+            Ok((5, Field::Bytes(text))) => *name = text,
+            Ok((6, Field::Varint(number))) => *kind = SpanKind::from_number(number as i64),
+            Ok((7, Field::Fixed64(time))) => row.start_unix_nano = time,
+            Ok((8, Field::Fixed64(time))) => end_unix_nano = time,
+            Ok((9, Field::Bytes(attribute))) => {
+                let mut fields = Fields::of(attribute);
+                let Some(Ok((1, Field::Bytes(key)))) = fields.next() else { return false };
+                if let Some((known, rank)) = attribute_of_key_bytes(key) {
+                    let said = if !known.is_normalised() {
+                        Said::Encoded(fields.rest())
+                    } else if let Some(Ok((2, Field::Bytes(value)))) = fields.next()
+                        && fields.rest().is_empty()
+                    {
+                        Said::Value(read_value(value))
+                    } else {
+                        return false;
+                    };
+                    attributes.push((known, rank, said));
+                }
+            }
+            Ok((11, Field::Bytes(event))) => {
+                if read_event(event, false).is_some() {
+                    return false;
+                }
+            }
+            Ok((13, Field::Bytes(link))) => {
+                if memchr::memmem::find(link, REF_TYPE.as_bytes()).is_some() {
+                    return false;
+                }
+            }
+            Ok((15, Field::Bytes(said))) => {
+                for (number, field) in Fields::of(said).readable() {
+                    if let (3, Field::Varint(code)) = (number, field) {
+                        *status = StatusCode::from_number(code as i64);
+                    }
+                }
+            }
+            Ok((_, Field::Cut(_))) | Err(_) => return false,
+            Ok(_) => {}
+        }
+    }
+    row.duration_ns = end_unix_nano.wrapping_sub(row.start_unix_nano) as i64;
+    unusable(row.trace_id, row.span_id, row.start_unix_nano).is_none()
 }
 
 /// The event, if it is wanted.

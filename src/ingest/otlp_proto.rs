@@ -491,3 +491,127 @@ fn nested(value: common::AnyValue, depth: usize) -> Value<'static> {
         _ => Value::Empty,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
+    use opentelemetry_proto::tonic::resource::v1::Resource;
+    use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, Status, TracesData, span};
+
+    use super::*;
+    use crate::frame::FrameBuilder;
+    use crate::ingest::intake::Meter;
+
+    /// Hands decoded spans on, and only those.
+    struct Decoded<'a>(&'a mut FrameBuilder);
+
+    impl crate::frame::SpanSink for Decoded<'_> {
+        fn span(&mut self, origin: &Origin<'_>, span: &SpanRecord<'_>, offset: u64) {
+            self.0.span(origin, span, offset);
+        }
+
+        fn skip(&mut self, reason: SkipReason, offset: u64) {
+            self.0.skip(reason, offset);
+        }
+    }
+
+    /// What the spans of `builder` are to the analysis, and what was left out.
+    fn taken(builder: &FrameBuilder) -> (Vec<String>, u64) {
+        let spans = builder.spans.iter().map(|span| {
+            let signature = builder.signatures.resolve(span.row.signature);
+            let texts = [signature.service, signature.name].into_iter().chain(signature.attributes);
+            let texts: Vec<&str> = texts.map(|symbol| builder.symbols.resolve(symbol)).collect();
+            let row = crate::frame::CollectedRow { signature: Default::default(), ..span.row };
+            format!("{:?} {row:?} {:?} {:?} {texts:?}", span.trace_id, signature.kind, signature.status)
+        });
+        let mut spans: Vec<String> = spans.collect();
+        spans.sort();
+        (spans, builder.skipped().total())
+    }
+
+    fn pair(key: &str, value: Any) -> common::KeyValue {
+        common::KeyValue {
+            key: key.to_owned(),
+            value: Some(common::AnyValue { value: Some(value) }),
+            ..common::KeyValue::default()
+        }
+    }
+
+    fn pairs(attributes: &[(&str, &str)]) -> Vec<common::KeyValue> {
+        attributes.iter().map(|(key, value)| pair(key, Any::StringValue((*value).to_owned()))).collect()
+    }
+
+    fn message(services: &[&str], spans: &[Span]) -> Vec<u8> {
+        let of_service = |service: &&str| ResourceSpans {
+            resource: Some(Resource { attributes: pairs(&[("service.name", service)]), ..Resource::default() }),
+            scope_spans: vec![ScopeSpans { spans: spans.to_vec(), ..ScopeSpans::default() }],
+            ..ResourceSpans::default()
+        };
+        TracesData { resource_spans: services.iter().map(of_service).collect() }.encode_to_vec()
+    }
+
+    /// Spans of every sort, each some times over, so that those that say what was said before are taken as they stand.
+    #[test]
+    fn what_is_encoded_alike_is_decoded_once() {
+        let plain = Span {
+            trace_id: vec![1; 16],
+            span_id: vec![2; 8],
+            parent_span_id: vec![3; 8],
+            name: "get".to_owned(),
+            kind: 3,
+            start_time_unix_nano: 5,
+            end_time_unix_nano: 9,
+            ..Span::default()
+        };
+        let with = |attributes: &[(&str, &str)]| Span { attributes: pairs(attributes), ..plain.clone() };
+        let get = ("http.request.method", "GET");
+        let event = |name: &str| span::Event {
+            name: name.to_owned(),
+            attributes: pairs(&[("exception.type", "Timeout")]),
+            ..span::Event::default()
+        };
+        let mut spans = vec![
+            plain.clone(),
+            Span { kind: 2, ..plain.clone() },
+            Span { status: Some(Status { code: 2, ..Status::default() }), ..plain.clone() },
+            Span { name: "set".to_owned(), ..plain.clone() },
+            Span { trace_state: "ot=th:8".to_owned(), ..plain.clone() },
+            Span { events: vec![event("exception")], ..plain.clone() },
+            Span { events: vec![event("other")], ..plain.clone() },
+            Span { links: vec![span::Link { trace_id: vec![7; 16], ..span::Link::default() }], ..plain.clone() },
+            Span { trace_id: Vec::new(), ..plain.clone() },
+            Span { start_time_unix_nano: 0, ..plain.clone() },
+            Span { end_time_unix_nano: 1, ..plain.clone() },
+            with(&[get, ("url.full", "http://a/1")]),
+            with(&[get, ("url.full", "http://a/2")]),
+            with(&[get, ("url.full", "http://b/2"), ("http.url", "http://c/3")]),
+            with(&[("db.system", "mysql"), ("db.statement", "select 1")]),
+            with(&[("db.system", "mysql"), ("db.statement", "select 2")]),
+            with(&[("db.system", "mysql"), ("db.statement", "select x")]),
+            with(&[("db.system", "mysql"), ("thread.id", "7")]),
+            with(&[("server.address", "a"), ("server.address", "b")]),
+            with(&[("server.address", "b"), ("server.address", "a")]),
+            Span { attributes: vec![pair("server.port", Any::IntValue(7))], ..plain.clone() },
+            Span { attributes: vec![pair("error", Any::BoolValue(true))], ..plain.clone() },
+        ];
+        for port in ["1", "2"] {
+            let attributes = pairs(&[("net.peer.port", port)]);
+            spans.extend([2, 3].map(|kind| Span { kind, attributes: attributes.clone(), ..plain.clone() }));
+        }
+        let messages = [message(&["a", "b", ""], &spans), message(&["b"], &spans)].concat();
+        let read = |sink: &mut dyn crate::frame::SpanSink| {
+            let meter = Meter::new(&(), &Arc::default());
+            let mut intake = Intake::new(Path::new("spans.binpb"), sink, &meter);
+            read_slice(&messages, 0, true, &mut intake);
+            (intake.tally.spans, intake.tally.skipped.total())
+        };
+        let (mut quickly, mut by_the_rules) = (FrameBuilder::default(), FrameBuilder::default());
+        let counts = read(&mut quickly);
+        assert_eq!(counts, read(&mut Decoded(&mut by_the_rules)));
+        assert_eq!(counts, (4 * (spans.len() as u64 - 2), 4 * 2));
+        assert_eq!(taken(&quickly), taken(&by_the_rules));
+    }
+}

@@ -15,10 +15,6 @@ use crate::frame::{Attribute, attribute_of_key};
 /// JSON texts hold all attributes of a span at once, so fewer are kept than of other texts.
 const MANY_JSON_TEXTS: usize = 1 << 14;
 
-/// The attributes of which only a normalised form is kept.
-pub(super) const NORMALISED: [Attribute; 4] =
-    [Attribute::UrlFull, Attribute::UrlPath, Attribute::DbQueryText, Attribute::DbConnectionString];
-
 /// What a key is wanted as, packed into the words of a row.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Wanted(pub(super) u32);
@@ -55,7 +51,7 @@ impl Wanted {
 
     /// Whether only a normalised form of its values is kept.
     fn is_normalised(self) -> bool {
-        NORMALISED.iter().any(|&attribute| self.is_attribute(attribute))
+        self.as_attribute().is_some_and(|(attribute, _)| attribute.is_normalised())
     }
 
     fn of_span_key(key: &str) -> Self {
@@ -141,6 +137,7 @@ impl AttributeColumn {
     }
 
     fn new(want: fn(&str) -> Wanted) -> Self {
+        let normalised = Attribute::ALL.iter().copied().filter(|attribute| attribute.is_normalised());
         Self {
             want,
             keys: None,
@@ -149,7 +146,7 @@ impl AttributeColumn {
             texts: TextCodes::default(),
             codes: Vec::new(),
             values: TextCodes::default(),
-            normal_values: NORMALISED.map(|attribute| (attribute, NormalCodes::new(attribute, 0))).into(),
+            normal_values: normalised.map(|attribute| (attribute, NormalCodes::new(attribute, 0))).collect(),
         }
     }
 

@@ -8,7 +8,7 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use parquet::errors::ParquetError;
 
-use super::attributes::{AttributeColumn, NORMALISED, PairsOfRows, Wanted};
+use super::attributes::{AttributeColumn, PairsOfRows, Wanted};
 use super::codes::{NormalCodes, TextCodes};
 use super::dialect::{Field, Place};
 use super::events::{EventColumns, LinkColumns};
@@ -641,7 +641,7 @@ enum Texts {
 impl Texts {
     fn of(says: Says, source: u32) -> Self {
         match says {
-            Says::Attribute(attribute, _) if NORMALISED.contains(&attribute) => {
+            Says::Attribute(attribute, _) if attribute.is_normalised() => {
                 Self::Normal(NormalCodes::new(attribute, source))
             }
             _ => Self::Whole(TextCodes::of_source(source)),

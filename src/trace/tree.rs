@@ -3,8 +3,8 @@
 //! After [`Tree::rebuild`] rows are numbered by start time, and every vector here is indexed by that number. Nothing in
 //! this module recurses: a trace may be one chain of a million spans.
 
-use std::cell::OnceCell;
 use std::ops::{Not as _, Range};
+use std::sync::OnceLock;
 
 use crate::frame::{SignatureId, SpanId, SpanKind, TraceRows};
 
@@ -92,7 +92,7 @@ pub struct Tree {
     pub counts: TreeCounts,
     child_starts: Vec<u32>,
     children: Vec<Row>,
-    depth_first: OnceCell<DepthFirst>,
+    depth_first: OnceLock<DepthFirst>,
     order: Vec<u32>,
     keys: Vec<u64>,
     rows_by_id: RowsById,

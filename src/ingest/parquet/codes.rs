@@ -2,18 +2,20 @@
 //!
 //! Where the file keeps a column as a dictionary, each of its values is looked at once, and rows cost an array access.
 
+use std::hash::BuildHasher as _;
 use std::sync::Arc;
 
-use std::hash::BuildHasher as _;
-
-use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanBufferBuilder, DictionaryArray};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Int32Type, Int64Type};
+use arrow::util::bit_chunk_iterator::UnalignedBitChunk;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
+use parquet::errors::ParquetError;
 
 use super::cells::text_at;
 use super::fingerprint::Fingerprint;
+use super::pages::{Cell, ColumnPages};
 use crate::frame::{Attribute, Symbol, Symbols, normalise};
 
 /// The code of "no text": null and the empty text alike.
@@ -85,56 +87,68 @@ impl TextCodes {
 
     /// Fills `codes` with one code a row.
     pub(super) fn read(&mut self, column: &ArrayRef, codes: &mut Vec<u32>) {
-        self.read_each(column, codes, |_, _| {});
-    }
-
-    /// The same, and tells each row that has a text, and what that adds to its fingerprint.
-    pub(super) fn read_each(
-        &mut self,
-        column: &ArrayRef,
-        codes: &mut Vec<u32>,
-        mut tell: impl FnMut(usize, Fingerprint),
-    ) {
         codes.clear();
         codes.resize(column.len(), ABSENT);
         self.begin(column);
-        let mut take = |row: usize, coded: Coded| {
-            codes[row] = coded.code;
+        for_each_cell(column, |row, cell| codes[row] = self.coded(cell).code);
+    }
+
+    /// Fills `codes` with the codes of the rows of `column`, and tells each row that has a text, and what that adds to its
+    /// fingerprint.
+    pub(super) fn read_each(
+        &mut self,
+        mut column: TextValues<'_>,
+        codes: &mut RowCodes,
+        mut tell: impl FnMut(usize, Fingerprint),
+    ) -> Result<(), ParquetError> {
+        if let Some(dictionary) = column.dictionary()? {
+            self.begin_dictionary(dictionary);
+        }
+        codes.fill(column, |row, cell| {
+            let coded = self.coded(cell);
             if coded.code != ABSENT {
                 tell(row, coded.contribution);
             }
-        };
-        let valid = ValidRows::of(column);
-        if let Some(dictionary) = column.as_dictionary_opt::<Int32Type>() {
-            let (keys, texts) = (dictionary.keys().values(), dictionary.values());
-            valid.for_each(|row| take(row, self.coded_key(keys[row], texts)));
-        } else if let Some(numbers) = column.as_primitive_opt::<Int64Type>() {
-            valid.for_each(|row| take(row, self.coded_number(numbers.values()[row])));
-        } else {
-            let source = self.source;
-            valid.for_each(|row| take(row, Coded::of(source, self.code_at(column, row))));
+            coded.code
+        })
+    }
+
+    #[inline]
+    fn coded(&mut self, cell: Cell<'_>) -> Coded {
+        match cell {
+            Cell::Key(key) => self.coded_key(key as usize),
+            Cell::Number(number) => self.coded_number(number),
+            Cell::Text(text) => Coded::of(self.source, self.code(text)),
         }
     }
 
     #[inline]
-    fn coded_key(&mut self, key: i32, texts: &ArrayRef) -> Coded {
-        match self.of_dictionary.get(key as usize) {
-            None => Coded::ABSENT,
-            Some(&Coded { code: UNSEEN, .. }) => {
-                let new = Coded::of(self.source, self.code(&text_at(texts, key as usize)));
-                self.of_dictionary[key as usize] = new;
-                new
-            }
-            Some(&known) => known,
+    fn coded_key(&mut self, key: usize) -> Coded {
+        match self.of_dictionary.get(key) {
+            Some(known) if known.code != UNSEEN => *known,
+            _ => self.coded_new_key(key),
         }
+    }
+
+    #[cold]
+    fn coded_new_key(&mut self, key: usize) -> Coded {
+        let Some(texts) = self.dictionary.as_ref().filter(|texts| key < texts.len()) else {
+            return Coded::ABSENT;
+        };
+        let text = text_at(texts, key).into_owned();
+        let new = Coded::of(self.source, self.code(&text));
+        self.of_dictionary[key] = new;
+        new
     }
 
     /// Prepares [`Self::code_at`] for the rows of `column`.
     pub(super) fn begin(&mut self, column: &ArrayRef) {
-        let Some(column) = column.as_dictionary_opt::<Int32Type>() else {
-            return;
-        };
-        let values = column.values();
+        if let Some(column) = column.as_dictionary_opt::<Int32Type>() {
+            self.begin_dictionary(column.values());
+        }
+    }
+
+    fn begin_dictionary(&mut self, values: &ArrayRef) {
         if !self.dictionary.as_ref().is_some_and(|known| Arc::ptr_eq(known, values)) {
             self.of_dictionary.clear();
             self.of_dictionary.resize(values.len(), Coded::UNSEEN);
@@ -158,7 +172,7 @@ impl TextCodes {
 
     fn code_in_dictionary(&mut self, column: &ArrayRef, row: usize) -> u32 {
         match column.as_dictionary_opt::<Int32Type>() {
-            Some(column) => self.coded_key(column.keys().value(row), column.values()).code,
+            Some(column) => self.coded_key(column.keys().value(row) as usize).code,
             None => ABSENT,
         }
     }
@@ -184,18 +198,112 @@ impl TextCodes {
     }
 }
 
+/// Hands over the rows of a column that have a value, and what they hold.
+fn for_each_cell(column: &ArrayRef, mut take: impl FnMut(usize, Cell<'_>)) {
+    let valid = ValidRows::of(column);
+    if let Some(dictionary) = column.as_dictionary_opt::<Int32Type>() {
+        let keys = dictionary.keys().values();
+        valid.for_each(|row| take(row, Cell::Key(keys[row] as u32)));
+    } else if let Some(numbers) = column.as_primitive_opt::<Int64Type>() {
+        valid.for_each(|row| take(row, Cell::Number(numbers.values()[row])));
+    } else if let Some(numbers) = column.as_primitive_opt::<Int32Type>() {
+        valid.for_each(|row| take(row, Cell::Number(numbers.values()[row].into())));
+    } else if let Some(texts) = column.as_string_opt::<i32>() {
+        valid.for_each(|row| take(row, Cell::Text(texts.value(row))));
+    } else {
+        valid.for_each(|row| take(row, Cell::Text(&text_at(column, row))));
+    }
+}
+
+/// Rows of a text column.
+pub(super) enum TextValues<'a> {
+    /// Those of an array.
+    Array(&'a ArrayRef),
+    /// So many that come next.
+    Pages(&'a mut ColumnPages, usize),
+}
+
+impl TextValues<'_> {
+    fn dictionary(&mut self) -> Result<Option<&ArrayRef>, ParquetError> {
+        match self {
+            Self::Array(column) => Ok(column.as_dictionary_opt::<Int32Type>().map(DictionaryArray::values)),
+            Self::Pages(pages, _) => pages.dictionary(),
+        }
+    }
+
+    fn for_each_cell(
+        self,
+        present: &mut BooleanBufferBuilder,
+        take: impl FnMut(usize, Cell<'_>),
+    ) -> Result<(), ParquetError> {
+        match self {
+            Self::Array(column) => {
+                match column.nulls() {
+                    Some(nulls) => present.append_buffer(nulls.inner()),
+                    None => present.append_n(column.len(), true),
+                }
+                for_each_cell(column, take);
+                Ok(())
+            }
+            Self::Pages(pages, rows) => pages.for_each_cell(rows, present, take),
+        }
+    }
+}
+
+/// The codes of the rows of a batch.
+#[derive(Debug)]
+pub(super) struct RowCodes {
+    /// Which rows have a value.
+    present: BooleanBufferBuilder,
+    /// The codes of those rows.
+    codes: Vec<u32>,
+}
+
+impl Default for RowCodes {
+    fn default() -> Self {
+        Self { present: BooleanBufferBuilder::new(0), codes: Vec::new() }
+    }
+}
+
+impl RowCodes {
+    /// Forgets all rows.
+    pub(super) fn clear(&mut self) {
+        self.present.truncate(0);
+        self.codes.clear();
+    }
+
+    /// Forgets all rows, and takes those of `column` with the codes that `code` gives their cells.
+    #[inline]
+    fn fill(
+        &mut self,
+        column: TextValues<'_>,
+        mut code: impl FnMut(usize, Cell<'_>) -> u32,
+    ) -> Result<(), ParquetError> {
+        self.clear();
+        column.for_each_cell(&mut self.present, |row, cell| self.codes.push(code(row, cell)))
+    }
+
+    /// The code of a row.
+    pub(super) fn at(&self, row: usize) -> u32 {
+        if row >= self.present.len() || !self.present.get_bit(row) {
+            return ABSENT;
+        }
+        self.codes[UnalignedBitChunk::new(self.present.as_slice(), 0, row).count_ones()]
+    }
+}
+
 /// The rows of a column that have a value.
-pub(super) struct ValidRows<'a> {
+struct ValidRows<'a> {
     nulls: Option<&'a NullBuffer>,
     rows: usize,
 }
 
 impl<'a> ValidRows<'a> {
-    pub(super) fn of(column: &'a ArrayRef) -> Self {
+    fn of(column: &'a ArrayRef) -> Self {
         Self { nulls: column.nulls(), rows: column.len() }
     }
 
-    pub(super) fn for_each(self, take: impl FnMut(usize)) {
+    fn for_each(self, take: impl FnMut(usize)) {
         match self.nulls {
             Some(nulls) => nulls.valid_indices().for_each(take),
             None => (0..self.rows).for_each(take),
@@ -260,44 +368,42 @@ impl NormalCodes {
         new
     }
 
-    /// Fills `codes` with one code a row, and tells each row that has a text, what that adds to its fingerprint, and the hash
-    /// of the arguments.
+    /// Fills `codes` with the codes of the rows of `column`, and tells each row that has a text, what that adds to its
+    /// fingerprint, and the hash of the arguments.
     pub(super) fn read_each(
         &mut self,
-        column: &ArrayRef,
-        codes: &mut Vec<u32>,
+        mut column: TextValues<'_>,
+        codes: &mut RowCodes,
         mut tell: impl FnMut(usize, Fingerprint, u64),
-    ) {
-        let source = self.codes.source;
-        codes.clear();
-        codes.resize(column.len(), ABSENT);
-        let mut take = |row: usize, (code, hash): (u32, u64)| {
-            codes[row] = code;
-            if code != ABSENT {
-                tell(row, Fingerprint::of(source, 0, code), hash);
-            }
-        };
-        let valid = ValidRows::of(column);
-        if let Some(dictionary) = column.as_dictionary_opt::<Int32Type>() {
-            let (keys, texts) = (dictionary.keys().values(), dictionary.values());
-            if !self.dictionary.as_ref().is_some_and(|known| Arc::ptr_eq(known, texts)) {
-                self.of_dictionary.clear();
-                self.of_dictionary.resize(texts.len(), None);
-                self.dictionary = Some(Arc::clone(texts));
-            }
-            valid.for_each(|row| {
-                let key = keys[row] as usize;
-                let known = self.of_dictionary.get(key).copied().unwrap_or(Some((ABSENT, 0)));
-                let known = known.unwrap_or_else(|| {
-                    let new = self.code(&text_at(texts, key));
-                    self.of_dictionary[key] = Some(new);
-                    new
-                });
-                take(row, known);
-            });
-        } else {
-            valid.for_each(|row| take(row, self.code(&text_at(column, row))));
+    ) -> Result<(), ParquetError> {
+        if let Some(dictionary) = column.dictionary()?
+            && !self.dictionary.as_ref().is_some_and(|known| Arc::ptr_eq(known, dictionary))
+        {
+            self.of_dictionary.clear();
+            self.of_dictionary.resize(dictionary.len(), None);
+            self.dictionary = Some(Arc::clone(dictionary));
         }
+        codes.fill(column, |row, cell| {
+            let (code, hash) = match cell {
+                Cell::Key(key) => self.code_of_key(key as usize),
+                Cell::Text(text) => self.code(text),
+                Cell::Number(number) => self.code(&number.to_string()),
+            };
+            if code != ABSENT {
+                tell(row, Fingerprint::of(self.codes.source, 0, code), hash);
+            }
+            code
+        })
+    }
+
+    fn code_of_key(&mut self, key: usize) -> (u32, u64) {
+        let known = self.of_dictionary.get(key).copied().unwrap_or(Some((ABSENT, 0)));
+        known.unwrap_or_else(|| {
+            let text = self.dictionary.as_ref().map(|texts| text_at(texts, key)).unwrap_or_default().into_owned();
+            let new = self.code(&text);
+            self.of_dictionary[key] = Some(new);
+            new
+        })
     }
 }
 

@@ -3,18 +3,22 @@
 //! Of each text column a batch brings codes; the codes of a row together are looked up in a table of those that came
 //! before, so that a signature is worked out once for each combination and a span costs a lookup.
 
+use std::sync::Arc;
+
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use parquet::errors::ParquetError;
 
 use super::attributes::{AttributeColumn, PairsOfRows, Wanted};
-use super::codes::{NormalCodes, TextCodes};
+use super::codes::{NormalCodes, RowCodes, TextCodes, TextValues};
 use super::dialect::{Field, Place};
 use super::events::{EventColumns, LinkColumns};
 use super::fingerprint::Fingerprint;
 use super::guard::guarded;
 use super::ids::IdColumn;
+use super::pages::ColumnPages;
+use super::source::SharedFile;
 use super::table::{Batches, Table};
 use super::times::{length, read_times};
 use crate::frame::{
@@ -92,7 +96,9 @@ struct TextColumn {
     says: Says,
     place: Place,
     texts: Texts,
-    codes: Vec<u32>,
+    /// The column in the current row group, unless Arrow reads it.
+    pages: Option<ColumnPages>,
+    codes: RowCodes,
     source: u32,
 }
 
@@ -153,21 +159,23 @@ impl<'a> ColumnReader<'a> {
         builder: &mut FrameBuilder,
         row: &mut u64,
     ) -> Result<(), IngestError> {
-        let roots = self.roots(row_group);
-        let mut batches = self.table.batches(row_group, &roots, true)?;
+        let (texts, mut roots) = self.roots(row_group);
+        let file = Arc::new(self.table.file_for(row_group, &[&*texts, &roots].concat())?);
+        self.signatures.open_pages(self.table, &file, row_group, &mut roots)?;
+        let mut batches = self.table.batches_of((*file).clone(), row_group, &roots, true)?;
         while let Some(batch) = self.table.next_batch(&mut batches) {
             let (first_row, batch) = batch?;
-            self.take_batch(&batches, &batch, first_row, builder);
+            self.take_batch(&batches, &batch, first_row, builder)
+                .map_err(|error| self.table.footer.failure(row_group, first_row, &error))?;
             *row = first_row + batch.num_rows() as u64;
         }
         Ok(())
     }
 
-    /// The root fields that are needed of a row group.
-    fn roots(&self, row_group: usize) -> Vec<usize> {
+    /// The root fields that are needed of a row group: those of the texts of signatures, and the others.
+    fn roots(&self, row_group: usize) -> (Vec<usize>, Vec<usize>) {
         let mapping = &self.table.mapping;
-        let mut fields =
-            vec![Field::TraceId, Field::SpanId, Field::ParentSpanId, Field::Start, Field::Service, Field::RecordType];
+        let mut fields = vec![Field::TraceId, Field::SpanId, Field::ParentSpanId, Field::Start, Field::RecordType];
         let (length, other) =
             if mapping.end_is_finer { (Field::End, Field::Duration) } else { (Field::Duration, Field::End) };
         fields.push(length);
@@ -181,14 +189,21 @@ impl<'a> ColumnReader<'a> {
         let mut roots: Vec<usize> = places.map(|column| column.place.root).collect();
         let says_something = |place: &Place| !self.table.is_empty_column(row_group, place.root);
         roots.extend(self.signatures.places().filter(says_something).map(|place| place.root));
+        let texts = self.signatures.texts.iter().map(|text| text.place).filter(says_something);
         let LinkPlaces { span_ids, attributes, .. } = self.signatures.links;
         if attributes.is_some_and(|place| says_something(&place)) {
             roots.extend(span_ids.map(|place| place.root));
         }
-        roots
+        (texts.map(|place| place.root).collect(), roots)
     }
 
-    fn take_batch(&mut self, batches: &Batches, batch: &RecordBatch, first_row: u64, builder: &mut FrameBuilder) {
+    fn take_batch(
+        &mut self,
+        batches: &Batches,
+        batch: &RecordBatch,
+        first_row: u64,
+        builder: &mut FrameBuilder,
+    ) -> Result<(), ParquetError> {
         let mapping = &self.table.mapping;
         let column = |field| mapping.field(field).and_then(|column| batches.column(batch, column.place));
         let Rows { trace_ids, span_ids, parent_span_ids, starts, ends, durations, record_types } = &mut self.rows;
@@ -217,7 +232,7 @@ impl<'a> ColumnReader<'a> {
             Some(span) => record_types.get(row).is_some_and(|&code| self.record_types.text(code) == span),
             None => true,
         };
-        self.signatures.begin_batch(batches, batch, parent_span_ids);
+        self.signatures.begin_batch(batches, batch, parent_span_ids)?;
         let offset = first_row;
         for row in 0..batch.num_rows() {
             if !is_span(row) {
@@ -236,6 +251,7 @@ impl<'a> ColumnReader<'a> {
             };
             builder.push_row(span, signature, arguments, offset + row as u64);
         }
+        Ok(())
     }
 }
 
@@ -393,16 +409,37 @@ impl SignatureColumns {
         }
     }
 
-    /// The columns that are always needed, if they are not empty. Resource attributes and the ids of links are not.
+    /// The columns beside texts that are always needed, if they are not empty. Resource attributes and the ids of links are
+    /// not.
     fn places(&self) -> impl Iterator<Item = Place> + '_ {
         let columns = self.attributes.iter().map(|source| source.place);
         let lists = [self.events.whole, self.events.names, self.events.attributes, self.links.attributes()];
         let trace_states = self.trace_states.iter().map(|states| states.column.place);
-        let texts = self.texts.iter().map(|text| text.place);
-        texts.chain(columns).chain(lists.into_iter().flatten()).chain(trace_states)
+        columns.chain(lists.into_iter().flatten()).chain(trace_states)
     }
 
-    fn begin_batch(&mut self, batches: &Batches, batch: &RecordBatch, parents: &[SpanId]) {
+    /// Begins to read the texts of a row group; those that Arrow must read join `roots`.
+    fn open_pages(
+        &mut self,
+        table: &Table,
+        file: &Arc<SharedFile>,
+        row_group: usize,
+        roots: &mut Vec<usize>,
+    ) -> Result<(), IngestError> {
+        for text in &mut self.texts {
+            text.pages = None;
+            if table.is_empty_column(row_group, text.place.root) {
+                continue;
+            }
+            text.pages = table.pages(file, row_group, text.place).transpose()?;
+            if text.pages.is_none() {
+                roots.push(text.place.root);
+            }
+        }
+        Ok(())
+    }
+
+    fn begin_batch(&mut self, batches: &Batches, batch: &RecordBatch, parents: &[SpanId]) -> Result<(), ParquetError> {
         self.forget_if_large();
         let rows = batch.num_rows();
         self.fingerprints.clear();
@@ -412,18 +449,22 @@ impl SignatureColumns {
         let Self { fingerprints, urls, queries, .. } = self;
         for text in &mut self.texts {
             text.codes.clear();
-            let Some(column) = batches.column(batch, text.place) else { continue };
+            let column = match (&mut text.pages, batches.column(batch, text.place)) {
+                (Some(pages), _) => TextValues::Pages(pages, rows),
+                (None, Some(column)) => TextValues::Array(column),
+                (None, None) => continue,
+            };
             let mut add = |row: usize, contribution| fingerprints[row].merge(contribution);
             match &mut text.texts {
-                Texts::Whole(texts) => texts.read_each(column, &mut text.codes, add),
+                Texts::Whole(texts) => texts.read_each(column, &mut text.codes, add)?,
                 Texts::Normal(texts) => texts.read_each(column, &mut text.codes, |row, contribution, hash| {
-                    add(row, contribution);
                     match text.says {
                         Says::Attribute(Attribute::UrlFull, rank) => urls.put(row, rank, hash),
                         Says::Attribute(Attribute::DbQueryText, rank) => queries.put(row, rank, hash),
                         _ => {}
                     }
-                }),
+                    add(row, contribution);
+                })?,
             }
         }
         if let Some(TraceStates { column: text, texts, .. }) = &mut self.trace_states {
@@ -452,6 +493,7 @@ impl SignatureColumns {
         self.read_ref_types(batches, batch, parents);
         self.exception_pairs.add_to(&mut self.fingerprints, EXCEPTION_SOURCE);
         self.ref_type_pairs.add_to(&mut self.fingerprints, REF_TYPE_SOURCE);
+        Ok(())
     }
 
     fn read_ref_types(&mut self, batches: &Batches, batch: &RecordBatch, parents: &[SpanId]) {
@@ -548,7 +590,7 @@ impl SignatureColumns {
     fn work_out(&self, row: usize, count: u32, builder: &mut FrameBuilder) -> (SignatureId, ArgumentsIn) {
         let text_of = |says| {
             let column = self.texts.iter().find(|text| text.says == says)?;
-            Some(column.texts.text(*column.codes.get(row)?))
+            Some(column.texts.text(column.codes.at(row)))
         };
         let of_resource = self.resource_attributes.as_ref().and_then(|AttributeSource { column, pairs, .. }| {
             let pair = pairs.row(row).chunks_exact(2).next_back()?;
@@ -570,10 +612,8 @@ impl SignatureColumns {
             }
             // What an attribute column has counts more than a column that repeats it.
             for text in &self.texts {
-                if let Says::Attribute(attribute, rank) = text.says
-                    && let Some(&code) = text.codes.get(row)
-                {
-                    slots.put_normal(attribute, rank, text.texts.text(code));
+                if let Says::Attribute(attribute, rank) = text.says {
+                    slots.put_normal(attribute, rank, text.texts.text(text.codes.at(row)));
                 }
             }
             for AttributeSource { column, pairs, .. } in &self.attributes {
@@ -665,7 +705,7 @@ impl Texts {
 
 impl TextColumn {
     fn new(says: Says, place: Place, source: u32) -> Self {
-        Self { says, place, texts: Texts::of(says, source), codes: Vec::new(), source }
+        Self { says, place, texts: Texts::of(says, source), pages: None, codes: RowCodes::default(), source }
     }
 }
 
@@ -691,7 +731,8 @@ mod tests {
         let table = Footer::open(SharedFile::new(file).expect("a file"), "spans.parquet".as_ref())
             .and_then(Table::of)
             .expect("a table of spans");
-        let mut roots = ColumnReader::new(&table).roots(0);
+        let (texts, roots) = ColumnReader::new(&table).roots(0);
+        let mut roots = [texts, roots].concat();
         roots.sort_unstable();
         roots.dedup();
         roots.into_iter().map(|root| batch.schema().field(root).name().clone()).collect()

@@ -22,6 +22,8 @@ use super::derived::{Derived, derive};
 use super::dialect::{Field, Mapping, Place, Unresolved};
 use super::footer::Footer;
 use super::guard::guarded;
+use super::pages::ColumnPages;
+use super::source::SharedFile;
 use super::times::{Unit, read_times};
 use crate::frame::{CANONICAL_VERSION, CANONICAL_VERSION_KEY};
 use crate::ingest::{IngestError, Selection};
@@ -154,10 +156,46 @@ impl Table {
         chunks.filter(move |(leaf, _)| columns.get_column_root_idx(*leaf) == root).map(|(_, chunk)| chunk)
     }
 
+    /// The file, prepared for reading the columns of a row group whose root fields are `roots`.
+    pub(super) fn file_for(&self, row_group: usize, roots: &[usize]) -> Result<SharedFile, IngestError> {
+        let mut roots: Vec<usize> = roots.iter().map(|&root| self.source_of(root)).collect();
+        roots.sort_unstable();
+        roots.dedup();
+        guarded(|| self.footer.file.prepared_for(&self.byte_ranges(row_group, &roots)))
+            .map_err(|error| self.footer.failure(row_group, self.footer.first_row_of(row_group), &error))
+    }
+
+    /// The values of a column of a row group without places for nulls; `None` if only [`Self::batches`] can read it.
+    pub(super) fn pages(
+        &self,
+        file: &Arc<SharedFile>,
+        row_group: usize,
+        place: Place,
+    ) -> Option<Result<ColumnPages, IngestError>> {
+        let Place { root, child: None } = place else { return None };
+        let field = self.footer.metadata.schema().fields().get(root)?;
+        let chunk = self.chunks_of(row_group, root).next()?;
+        let rows = usize::try_from(self.footer.rows_of(row_group)).ok()?;
+        let pages = guarded(|| ColumnPages::open(file, chunk, field.data_type(), rows).transpose()).transpose()?;
+        Some(pages.map_err(|error| self.footer.failure(row_group, self.footer.first_row_of(row_group), &error)))
+    }
+
     /// The batches of a row group, with the columns whose root fields are `roots`. If `dictionaries`, text columns that
     /// the file keeps as dictionaries come as such.
     pub(super) fn batches(
         &self,
+        row_group: usize,
+        roots: &[usize],
+        dictionaries: bool,
+    ) -> Result<Batches, IngestError> {
+        let file = self.file_for(row_group, roots)?;
+        self.batches_of(file, row_group, roots, dictionaries)
+    }
+
+    /// The same, from a file that [`Self::file_for`] prepared.
+    pub(super) fn batches_of(
+        &self,
+        file: SharedFile,
         row_group: usize,
         roots: &[usize],
         dictionaries: bool,
@@ -173,7 +211,6 @@ impl Table {
         let first_row = self.footer.first_row_of(row_group);
         let reader = guarded(|| {
             let metadata = if dictionaries { self.with_dictionaries(row_group) } else { self.footer.metadata.clone() };
-            let file = self.footer.file.prepared_for(&self.byte_ranges(row_group, &roots))?;
             let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata);
             let columns = ProjectionMask::roots(builder.parquet_schema(), roots.iter().copied());
             builder.with_projection(columns).with_row_groups(vec![row_group]).with_batch_size(BATCH_ROWS).build()

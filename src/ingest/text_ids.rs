@@ -47,7 +47,20 @@ pub(crate) fn hex_span_id(text: &str) -> TextId<SpanId> {
     TextId { id: SpanId(u64::from_be_bytes(id)), is_hash }
 }
 
+/// The trace id whose 32 hexadecimal digits are `text`; `None` if it is anything else.
+pub(crate) fn whole_hex_trace_id(text: &[u8]) -> Option<TraceId> {
+    whole_hex(text).map(TraceId)
+}
+
+/// The span id whose 16 hexadecimal digits are `text`; `None` if it is anything else.
+pub(crate) fn whole_hex_span_id(text: &[u8]) -> Option<SpanId> {
+    whole_hex(text).map(|id| SpanId(u64::from_be_bytes(id)))
+}
+
 fn bytes_of_hex<const N: usize>(text: &str) -> ([u8; N], bool) {
+    if let Some(id) = whole_hex(text.as_bytes()) {
+        return (id, false);
+    }
     let text = text.trim().as_bytes();
     match hex(text) {
         Some(id) => (id, false),
@@ -56,10 +69,11 @@ fn bytes_of_hex<const N: usize>(text: &str) -> ([u8; N], bool) {
 }
 
 fn bytes_of_text<const N: usize>(text: &str) -> ([u8; N], bool) {
+    if let Some(id) = whole_hex(text.as_bytes()) {
+        return (id, false);
+    }
     let text = text.trim().as_bytes();
-    if text.len() == 2 * N
-        && let Some(id) = hex(text)
-    {
+    if let Some(id) = whole_hex(text) {
         return (id, false);
     }
     if text.is_empty() || text.iter().all(|&digit| digit == b'0') {
@@ -69,6 +83,43 @@ fn bytes_of_text<const N: usize>(text: &str) -> ([u8; N], bool) {
         return (id, false);
     }
     (hash(text), true)
+}
+
+/// Exactly two hexadecimal digits of either case a byte.
+#[inline]
+fn whole_hex<const N: usize>(digits: &[u8]) -> Option<[u8; N]> {
+    if digits.len() != 2 * N {
+        return None;
+    }
+    let mut id = [0; N];
+    let (eights, _) = digits.as_chunks();
+    for (bytes, &digits) in id.chunks_exact_mut(4).zip(eights) {
+        bytes.copy_from_slice(&four_bytes(digits)?);
+    }
+    Some(id)
+}
+
+/// The bytes that eight hexadecimal digits stand for, all worked out at once.
+#[inline]
+fn four_bytes(digits: [u8; 8]) -> Option<[u8; 4]> {
+    /// Eight times the same byte.
+    const fn each(byte: u8) -> u64 {
+        u64::from_le_bytes([byte; 8])
+    }
+    let digits = u64::from_le_bytes(digits);
+    let is_letter = digits >> 6 & each(1);
+    // Within each byte the sums stay below 128, so that none reaches into the next.
+    let values = (digits & each(0x0f)) + is_letter * 9;
+    let is_above_nine = (values + each(128 - 10)) >> 7 & each(1);
+    let written = values + each(b'0') + is_above_nine * u64::from(b'a' - b'0' - 10);
+    let in_lower_case = digits | (is_letter * 0x20);
+    if written != in_lower_case || values & each(0xf0) != 0 {
+        return None;
+    }
+    // The first digit of a byte stands before the second, but counts for more.
+    let pairs = (values << 4 | values >> 8) & 0x00ff_00ff_00ff_00ff;
+    let fours = (pairs | pairs >> 8) & 0x0000_ffff_0000_ffff;
+    Some(((fours | fours >> 16) as u32).to_le_bytes())
 }
 
 /// Hexadecimal digits of either case, at most two a byte; the missing ones are zeros on the left.
@@ -179,5 +230,20 @@ mod tests {
             assert!(ids[..index].iter().all(|other| other.id != id.id));
         }
         assert_eq!(trace_id("zzz"), trace_id("zzz"));
+    }
+
+    /// Eight digits at once are what they are one by one, whatever stands in any of their places.
+    #[test]
+    fn digits_at_once_are_those_one_by_one() {
+        for place in 0..8 {
+            for byte in 0..=u8::MAX {
+                for mut digits in [*b"0123abEF", *b"99999999", *b"ffffffff"] {
+                    digits[place] = byte;
+                    assert_eq!(four_bytes(digits), hex::<4>(&digits), "{digits:?}");
+                }
+            }
+        }
+        assert_eq!(whole_hex(b"0123456789aBcDeF"), Some(0x0123_4567_89ab_cdef_u64.to_be_bytes()));
+        assert_eq!(whole_hex::<8>(b"123456789abcdef"), None);
     }
 }

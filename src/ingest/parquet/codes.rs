@@ -15,7 +15,7 @@ use parquet::errors::ParquetError;
 
 use super::cells::text_at;
 use super::fingerprint::Fingerprint;
-use super::pages::{Cell, ColumnPages};
+use super::pages::{Cell, Cells};
 use crate::frame::{Attribute, Symbol, Symbols, normalise};
 
 /// The code of "no text": null and the empty text alike.
@@ -97,7 +97,7 @@ impl TextCodes {
     /// fingerprint.
     pub(super) fn read_each(
         &mut self,
-        mut column: TextValues<'_>,
+        mut column: Cells<'_>,
         codes: &mut RowCodes,
         mut tell: impl FnMut(usize, Fingerprint),
     ) -> Result<(), ParquetError> {
@@ -119,6 +119,7 @@ impl TextCodes {
             Cell::Key(key) => self.coded_key(key as usize),
             Cell::Number(number) => self.coded_number(number),
             Cell::Text(text) => Coded::of(self.source, self.code(text)),
+            Cell::Bytes(bytes) => Coded::of(self.source, self.code(&String::from_utf8_lossy(bytes))),
         }
     }
 
@@ -215,15 +216,7 @@ fn for_each_cell(column: &ArrayRef, mut take: impl FnMut(usize, Cell<'_>)) {
     }
 }
 
-/// Rows of a text column.
-pub(super) enum TextValues<'a> {
-    /// Those of an array.
-    Array(&'a ArrayRef),
-    /// So many that come next.
-    Pages(&'a mut ColumnPages, usize),
-}
-
-impl TextValues<'_> {
+impl Cells<'_> {
     fn dictionary(&mut self) -> Result<Option<&ArrayRef>, ParquetError> {
         match self {
             Self::Array(column) => Ok(column.as_dictionary_opt::<Int32Type>().map(DictionaryArray::values)),
@@ -231,7 +224,7 @@ impl TextValues<'_> {
         }
     }
 
-    fn for_each_cell(
+    fn for_each(
         self,
         present: &mut BooleanBufferBuilder,
         take: impl FnMut(usize, Cell<'_>),
@@ -274,13 +267,9 @@ impl RowCodes {
 
     /// Forgets all rows, and takes those of `column` with the codes that `code` gives their cells.
     #[inline]
-    fn fill(
-        &mut self,
-        column: TextValues<'_>,
-        mut code: impl FnMut(usize, Cell<'_>) -> u32,
-    ) -> Result<(), ParquetError> {
+    fn fill(&mut self, column: Cells<'_>, mut code: impl FnMut(usize, Cell<'_>) -> u32) -> Result<(), ParquetError> {
         self.clear();
-        column.for_each_cell(&mut self.present, |row, cell| self.codes.push(code(row, cell)))
+        column.for_each(&mut self.present, |row, cell| self.codes.push(code(row, cell)))
     }
 
     /// The code of a row.
@@ -372,7 +361,7 @@ impl NormalCodes {
     /// fingerprint, and the hash of the arguments.
     pub(super) fn read_each(
         &mut self,
-        mut column: TextValues<'_>,
+        mut column: Cells<'_>,
         codes: &mut RowCodes,
         mut tell: impl FnMut(usize, Fingerprint, u64),
     ) -> Result<(), ParquetError> {
@@ -387,6 +376,7 @@ impl NormalCodes {
             let (code, hash) = match cell {
                 Cell::Key(key) => self.code_of_key(key as usize),
                 Cell::Text(text) => self.code(text),
+                Cell::Bytes(bytes) => self.code(&String::from_utf8_lossy(bytes)),
                 Cell::Number(number) => self.code(&number.to_string()),
             };
             if code != ABSENT {

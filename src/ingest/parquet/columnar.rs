@@ -6,21 +6,22 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::datatypes::DataType;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use parquet::errors::ParquetError;
 
 use super::attributes::{AttributeColumn, PairsOfRows, Wanted};
-use super::codes::{NormalCodes, RowCodes, TextCodes, TextValues};
+use super::codes::{NormalCodes, RowCodes, TextCodes};
 use super::dialect::{Field, Place};
 use super::events::{EventColumns, LinkColumns};
 use super::fingerprint::Fingerprint;
 use super::guard::guarded;
 use super::ids::IdColumn;
-use super::pages::ColumnPages;
+use super::pages::{Cells, ColumnPages, ValueType};
 use super::source::SharedFile;
 use super::table::{Batches, Table};
-use super::times::{length, read_times};
+use super::times::{Unit, length, read_times, read_times_of_pages};
 use crate::frame::{
     ArgumentsIn, Attribute, FrameBuilder, SignatureId, SkipReason, SpanId, SpanKind, SpanRow, SpanSink, StatusCode,
     TraceId, TraceStateSampling, UNKNOWN_SERVICE,
@@ -119,7 +120,19 @@ struct ColumnReader<'a> {
     parent_span_ids: IdColumn<SpanId>,
     record_types: TextCodes,
     signatures: SignatureColumns,
+    /// Columns of ids and times in the current row group, but those that Arrow reads.
+    pages: Vec<(Field, ColumnPages)>,
     rows: Rows,
+}
+
+/// What is needed of a row group.
+struct Needed {
+    /// Ids and times.
+    fields: Vec<Field>,
+    /// Root fields of the texts of signatures.
+    texts: Vec<usize>,
+    /// Other root fields.
+    roots: Vec<usize>,
 }
 
 /// Ids and times of the rows of one batch.
@@ -143,6 +156,7 @@ impl<'a> ColumnReader<'a> {
             parent_span_ids: IdColumn::default(),
             record_types: TextCodes::default(),
             signatures: SignatureColumns::new(table),
+            pages: Vec::new(),
             rows: Rows::default(),
         }
     }
@@ -159,8 +173,11 @@ impl<'a> ColumnReader<'a> {
         builder: &mut FrameBuilder,
         row: &mut u64,
     ) -> Result<(), IngestError> {
-        let (texts, mut roots) = self.roots(row_group);
-        let file = Arc::new(self.table.file_for(row_group, &[&*texts, &roots].concat())?);
+        let Needed { fields, texts, mut roots } = self.needed(row_group);
+        let of_fields = fields.iter().filter_map(|&field| Some(self.table.mapping.field(field)?.place.root));
+        let all: Vec<usize> = of_fields.chain(texts).chain(roots.iter().copied()).collect();
+        let file = Arc::new(self.table.file_for(row_group, &all)?);
+        self.open_pages(&file, row_group, &fields, &mut roots)?;
         self.signatures.open_pages(self.table, &file, row_group, &mut roots)?;
         let mut batches = self.table.batches_of((*file).clone(), row_group, &roots, true)?;
         while let Some(batch) = self.table.next_batch(&mut batches) {
@@ -172,29 +189,88 @@ impl<'a> ColumnReader<'a> {
         Ok(())
     }
 
-    /// The root fields that are needed of a row group: those of the texts of signatures, and the others.
-    fn roots(&self, row_group: usize) -> (Vec<usize>, Vec<usize>) {
+    /// What is needed of a row group.
+    fn needed(&self, row_group: usize) -> Needed {
         let mapping = &self.table.mapping;
-        let mut fields = vec![Field::TraceId, Field::SpanId, Field::ParentSpanId, Field::Start, Field::RecordType];
+        let mut fields = vec![Field::TraceId, Field::SpanId, Field::ParentSpanId, Field::Start];
         let (length, other) =
             if mapping.end_is_finer { (Field::End, Field::Duration) } else { (Field::Duration, Field::End) };
         fields.push(length);
         if self.table.may_lack(row_group, length) {
             fields.push(other);
         }
-        if self.table.may_lack_text(row_group, Field::Service) {
-            fields.push(Field::ResourceAttributes);
-        }
-        let places = fields.into_iter().filter_map(|field| mapping.field(field));
-        let mut roots: Vec<usize> = places.map(|column| column.place.root).collect();
         let says_something = |place: &Place| !self.table.is_empty_column(row_group, place.root);
-        roots.extend(self.signatures.places().filter(says_something).map(|place| place.root));
-        let texts = self.signatures.texts.iter().map(|text| text.place).filter(says_something);
+        let mut places: Vec<Place> = self.signatures.places().filter(says_something).collect();
+        let place = |field| mapping.field(field).map(|column| column.place);
+        places.extend(place(Field::RecordType));
+        if self.table.may_lack_text(row_group, Field::Service) {
+            places.extend(place(Field::ResourceAttributes));
+        }
         let LinkPlaces { span_ids, attributes, .. } = self.signatures.links;
         if attributes.is_some_and(|place| says_something(&place)) {
-            roots.extend(span_ids.map(|place| place.root));
+            places.extend(span_ids);
         }
-        (texts.map(|place| place.root).collect(), roots)
+        let texts = self.signatures.texts.iter().map(|text| text.place).filter(says_something);
+        let root = |place: Place| place.root;
+        Needed { fields, texts: texts.map(root).collect(), roots: places.into_iter().map(root).collect() }
+    }
+
+    /// Begins to read the ids and times of a row group; those that Arrow must read join `roots`.
+    fn open_pages(
+        &mut self,
+        file: &Arc<SharedFile>,
+        row_group: usize,
+        fields: &[Field],
+        roots: &mut Vec<usize>,
+    ) -> Result<(), IngestError> {
+        self.pages.clear();
+        for &field in fields {
+            let Some(column) = self.table.mapping.field(field) else { continue };
+            let value_type = self.table.data_type(column.place).and_then(|data_type| match field {
+                Field::TraceId | Field::SpanId | Field::ParentSpanId => ValueType::of_id(data_type),
+                _ => ValueType::of_time(data_type)
+                    .filter(|_| Unit::of_type(data_type).is_none_or(|unit| unit == self.table.mapping.unit(field))),
+            });
+            let pages = match value_type {
+                Some(value_type) => self.table.pages(file, row_group, column.place.root, value_type)?,
+                None => None,
+            };
+            match pages {
+                Some(pages) => self.pages.push((field, pages)),
+                None => roots.push(column.place.root),
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads the ids and times of a batch.
+    fn read_rows(&mut self, batches: &Batches, batch: &RecordBatch) -> Result<(), ParquetError> {
+        let Self { table, trace_ids, span_ids, parent_span_ids, rows, pages, .. } = self;
+        let mut columns = FieldColumns { table, pages, batches, batch };
+        if let Some((cells, data_type)) = columns.cells(Field::TraceId) {
+            trace_ids.read_cells(cells, data_type, &mut rows.trace_ids)?;
+        }
+        for (field, column, ids) in [
+            (Field::SpanId, span_ids, &mut rows.span_ids),
+            (Field::ParentSpanId, parent_span_ids, &mut rows.parent_span_ids),
+        ] {
+            if let Some((cells, data_type)) = columns.cells(field) {
+                column.read_cells(cells, data_type, ids)?;
+            }
+        }
+        for (field, times) in
+            [(Field::Start, &mut rows.starts), (Field::End, &mut rows.ends), (Field::Duration, &mut rows.durations)]
+        {
+            times.clear();
+            match columns.cells(field) {
+                Some((Cells::Array(column), _)) => read_times(column, table.mapping.unit(field), times),
+                Some((Cells::Pages(pages, count), _)) => {
+                    read_times_of_pages(pages, table.mapping.unit(field), count, times)?;
+                }
+                None => {}
+            }
+        }
+        Ok(())
     }
 
     fn take_batch(
@@ -204,28 +280,12 @@ impl<'a> ColumnReader<'a> {
         first_row: u64,
         builder: &mut FrameBuilder,
     ) -> Result<(), ParquetError> {
+        self.read_rows(batches, batch)?;
         let mapping = &self.table.mapping;
-        let column = |field| mapping.field(field).and_then(|column| batches.column(batch, column.place));
         let Rows { trace_ids, span_ids, parent_span_ids, starts, ends, durations, record_types } = &mut self.rows;
-        if let Some(column) = column(Field::TraceId) {
-            self.trace_ids.read(column, trace_ids);
-        }
-        if let Some(column) = column(Field::SpanId) {
-            self.span_ids.read(column, span_ids);
-        }
-        if let Some(column) = column(Field::ParentSpanId) {
-            self.parent_span_ids.read(column, parent_span_ids);
-        }
-        for (field, times) in
-            [(Field::Start, &mut *starts), (Field::End, &mut *ends), (Field::Duration, &mut *durations)]
-        {
-            times.clear();
-            if let Some(column) = column(field) {
-                read_times(column, mapping.unit(field), times);
-            }
-        }
         record_types.clear();
-        if let Some(column) = column(Field::RecordType) {
+        let record_type = mapping.field(Field::RecordType).map(|column| column.place);
+        if let Some(column) = record_type.and_then(|place| batches.column(batch, place)) {
             self.record_types.read(column, record_types);
         }
         let is_span = |row: usize| match mapping.only {
@@ -252,6 +312,26 @@ impl<'a> ColumnReader<'a> {
             builder.push_row(span, signature, arguments, offset + row as u64);
         }
         Ok(())
+    }
+}
+
+/// Where the next rows of the columns of ids and times come from.
+struct FieldColumns<'a> {
+    table: &'a Table,
+    pages: &'a mut Vec<(Field, ColumnPages)>,
+    batches: &'a Batches,
+    batch: &'a RecordBatch,
+}
+
+impl FieldColumns<'_> {
+    /// The cells of a field, and the type that Arrow would give them.
+    fn cells(&mut self, field: Field) -> Option<(Cells<'_>, Option<&DataType>)> {
+        let place = self.table.mapping.field(field)?.place;
+        let cells = match self.pages.iter_mut().find(|(of, _)| *of == field) {
+            Some((_, pages)) => Cells::Pages(pages, self.batch.num_rows()),
+            None => Cells::Array(self.batches.column(self.batch, place)?),
+        };
+        Some((cells, self.table.data_type(place)))
     }
 }
 
@@ -431,7 +511,10 @@ impl SignatureColumns {
             if table.is_empty_column(row_group, text.place.root) {
                 continue;
             }
-            text.pages = table.pages(file, row_group, text.place).transpose()?;
+            let value_type = table.data_type(text.place).and_then(ValueType::of_text);
+            if let Some(value_type) = value_type {
+                text.pages = table.pages(file, row_group, text.place.root, value_type)?;
+            }
             if text.pages.is_none() {
                 roots.push(text.place.root);
             }
@@ -450,8 +533,8 @@ impl SignatureColumns {
         for text in &mut self.texts {
             text.codes.clear();
             let column = match (&mut text.pages, batches.column(batch, text.place)) {
-                (Some(pages), _) => TextValues::Pages(pages, rows),
-                (None, Some(column)) => TextValues::Array(column),
+                (Some(pages), _) => Cells::Pages(pages, rows),
+                (None, Some(column)) => Cells::Array(column),
                 (None, None) => continue,
             };
             let mut add = |row: usize, contribution| fingerprints[row].merge(contribution);
@@ -731,8 +814,9 @@ mod tests {
         let table = Footer::open(SharedFile::new(file).expect("a file"), "spans.parquet".as_ref())
             .and_then(Table::of)
             .expect("a table of spans");
-        let (texts, roots) = ColumnReader::new(&table).roots(0);
-        let mut roots = [texts, roots].concat();
+        let Needed { fields, texts, roots } = ColumnReader::new(&table).needed(0);
+        let of_fields = fields.iter().filter_map(|&field| Some(table.mapping.field(field)?.place.root));
+        let mut roots: Vec<usize> = of_fields.chain(texts).chain(roots).collect();
         roots.sort_unstable();
         roots.dedup();
         roots.into_iter().map(|root| batch.schema().field(root).name().clone()).collect()

@@ -2,11 +2,14 @@
 //!
 //! Where there is none, or too many bytes, the id is all zero, which whoever takes the span counts.
 
+use std::str::Utf8Error;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{DataType, Int32Type, Int64Type, UInt64Type};
+use parquet::errors::ParquetError;
 
+use super::pages::{Cell, Cells, ColumnPages};
 use crate::frame::{SpanId, TraceId};
 use crate::ingest::text_ids::{self, TextId};
 
@@ -20,6 +23,9 @@ pub(super) trait Id: Copy + Default {
 
     /// The id that `text` spells.
     fn of_text(text: &str) -> TextId<Self>;
+
+    /// The id whose hexadecimal digits, none missing, are `text`.
+    fn of_whole_hex(text: &[u8]) -> Option<Self>;
 }
 
 impl Id for TraceId {
@@ -34,6 +40,10 @@ impl Id for TraceId {
 
     fn of_text(text: &str) -> TextId<Self> {
         text_ids::trace_id(text)
+    }
+
+    fn of_whole_hex(text: &[u8]) -> Option<Self> {
+        text_ids::whole_hex_trace_id(text)
     }
 }
 
@@ -50,6 +60,10 @@ impl Id for SpanId {
     fn of_text(text: &str) -> TextId<Self> {
         text_ids::span_id(text)
     }
+
+    fn of_whole_hex(text: &[u8]) -> Option<Self> {
+        text_ids::whole_hex_span_id(text)
+    }
 }
 
 /// Decodes columns of ids; a dictionary's values are decoded once for all batches that share it.
@@ -62,8 +76,107 @@ pub(super) struct IdColumn<T> {
     pub(super) opaque: u64,
 }
 
+/// What the bytes of a column of ids are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Spelling {
+    /// The ids.
+    Exact,
+    /// Ids or their text.
+    BytesOrText,
+    /// Text.
+    Text,
+}
+
+impl Spelling {
+    fn of<T: Id>(data_type: Option<&DataType>) -> Self {
+        match data_type {
+            Some(DataType::FixedSizeBinary(width)) if usize::try_from(*width) == Ok(T::BYTES) => Self::Exact,
+            Some(DataType::Utf8) => Self::Text,
+            _ => Self::BytesOrText,
+        }
+    }
+
+    /// The id that `bytes` spell, and whether it is a hash of them.
+    #[inline]
+    fn id<T: Id>(self, bytes: &[u8]) -> Result<(T, bool), Utf8Error> {
+        match self {
+            Self::Exact => Ok((T::of_bytes(bytes), false)),
+            Self::BytesOrText => Ok(of_bytes_or_text(bytes)),
+            Self::Text => match T::of_whole_hex(bytes) {
+                Some(id) => Ok((id, false)),
+                None => std::str::from_utf8(bytes).map(of_text),
+            },
+        }
+    }
+}
+
 impl<T: Id> IdColumn<T> {
-    /// Fills `ids` with one id a row; null rows get the all-zero id.
+    /// Fills `ids` with one id a row, of a column that Arrow would give as `data_type`; null rows get the all-zero id.
+    pub(super) fn read_cells(
+        &mut self,
+        cells: Cells<'_>,
+        data_type: Option<&DataType>,
+        ids: &mut Vec<T>,
+    ) -> Result<(), ParquetError> {
+        match cells {
+            Cells::Array(column) => {
+                self.read(column, ids);
+                Ok(())
+            }
+            Cells::Pages(pages, rows) => self.read_pages(pages, Spelling::of::<T>(data_type), rows, ids),
+        }
+    }
+
+    fn read_pages(
+        &mut self,
+        pages: &mut ColumnPages,
+        spelling: Spelling,
+        rows: usize,
+        ids: &mut Vec<T>,
+    ) -> Result<(), ParquetError> {
+        if let Some(dictionary) = pages.dictionary()?
+            && self.begin_dictionary(dictionary)
+        {
+            for index in 0..dictionary.len() {
+                let bytes = match dictionary.as_fixed_size_binary_opt() {
+                    Some(dictionary) => dictionary.value(index),
+                    None => dictionary.as_binary::<i32>().value(index),
+                };
+                let (id, is_opaque) = spelling.id(bytes)?;
+                self.ids_of_dictionary.push(id);
+                self.opaque_of_dictionary.push(is_opaque);
+            }
+        }
+        ids.clear();
+        ids.resize(rows, T::default());
+        let mut no_text = None;
+        pages.for_each_value(rows, |row, cell| {
+            let (id, is_opaque) = match cell {
+                Cell::Key(key) => (self.ids_of_dictionary[key as usize], self.opaque_of_dictionary[key as usize]),
+                Cell::Bytes(bytes) => spelling.id(bytes).unwrap_or_else(|error| {
+                    no_text = Some(error);
+                    (T::default(), false)
+                }),
+                Cell::Text(_) | Cell::Number(_) => (T::default(), false),
+            };
+            ids[row] = id;
+            self.opaque += u64::from(is_opaque);
+        })?;
+        no_text.map_or(Ok(()), |error| Err(error.into()))
+    }
+
+    /// Prepares for the ids of another dictionary; false if it is the same.
+    fn begin_dictionary(&mut self, values: &ArrayRef) -> bool {
+        if self.dictionary.as_ref().is_some_and(|known| Arc::ptr_eq(known, values)) {
+            return false;
+        }
+        self.ids_of_dictionary.clear();
+        self.opaque_of_dictionary.clear();
+        self.dictionary = Some(Arc::clone(values));
+        true
+    }
+
+    /// The same of an array.
     pub(super) fn read(&mut self, column: &ArrayRef, ids: &mut Vec<T>) {
         ids.clear();
         let Some(column) = column.as_dictionary_opt::<Int32Type>() else {
@@ -72,15 +185,11 @@ impl<T: Id> IdColumn<T> {
                 self.opaque += u64::from(is_opaque);
             });
         };
-        let values = column.values();
-        if !self.dictionary.as_ref().is_some_and(|known| Arc::ptr_eq(known, values)) {
-            self.ids_of_dictionary.clear();
-            self.opaque_of_dictionary.clear();
-            decode(values, |id, is_opaque| {
+        if self.begin_dictionary(column.values()) {
+            decode(column.values(), |id, is_opaque| {
                 self.ids_of_dictionary.push(id);
                 self.opaque_of_dictionary.push(is_opaque);
             });
-            self.dictionary = Some(Arc::clone(values));
         }
         let has_opaque = self.opaque_of_dictionary.contains(&true);
         for key in column.keys() {

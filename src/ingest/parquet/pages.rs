@@ -6,7 +6,9 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanBufferBuilder, Int32Array, Int64Array, StringArray};
+use arrow::array::{
+    ArrayRef, BinaryArray, BooleanBufferBuilder, FixedSizeBinaryArray, Int32Array, Int64Array, StringArray,
+};
 use arrow::buffer::{Buffer, OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::DataType;
 use arrow::util::bit_chunk_iterator::UnalignedBitChunk;
@@ -28,16 +30,62 @@ pub(super) enum Cell<'a> {
     Key(u32),
     /// A text.
     Text(&'a str),
+    /// Bytes, or a text that was not looked at yet.
+    Bytes(&'a [u8]),
     /// An integer.
     Number(i64),
 }
 
-/// How values lie in a page.
+/// What the values of a column are.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum ValueType {
+pub(super) enum ValueType {
+    /// Texts.
     Text,
+    /// Bytes, or texts that whoever takes them looks at.
+    Bytes,
+    /// So many bytes each.
+    Fixed(usize),
+    /// Integers of 32 bits.
     Int32,
+    /// Integers of 64 bits.
     Int64,
+}
+
+impl ValueType {
+    /// The values of a column of texts that Arrow would give as `data_type`; `None` if only Arrow can read them.
+    pub(super) fn of_text(data_type: &DataType) -> Option<Self> {
+        match data_type {
+            DataType::Utf8 => Some(Self::Text),
+            DataType::Int32 => Some(Self::Int32),
+            DataType::Int64 => Some(Self::Int64),
+            _ => None,
+        }
+    }
+
+    /// The same for a column of ids.
+    pub(super) fn of_id(data_type: &DataType) -> Option<Self> {
+        match data_type {
+            DataType::Utf8 | DataType::Binary => Some(Self::Bytes),
+            DataType::FixedSizeBinary(width) => Some(Self::Fixed(usize::try_from(*width).ok()?)),
+            _ => None,
+        }
+    }
+
+    /// The same for a column of times.
+    pub(super) fn of_time(data_type: &DataType) -> Option<Self> {
+        match data_type {
+            DataType::Int64 | DataType::UInt64 | DataType::Timestamp(_, _) => Some(Self::Int64),
+            _ => None,
+        }
+    }
+}
+
+/// Rows of a column, from whichever reader.
+pub(super) enum Cells<'a> {
+    /// Those of an array.
+    Array(&'a ArrayRef),
+    /// So many that come next.
+    Pages(&'a mut ColumnPages, usize),
 }
 
 /// A column chunk that is being read.
@@ -48,6 +96,7 @@ pub(super) struct ColumnPages {
     dictionary: Option<ArrayRef>,
     dictionary_len: usize,
     keys: Vec<u32>,
+    present: BooleanBufferBuilder,
     /// Rows of the current page that were not read yet.
     rows_left: usize,
     /// Definition levels, of an optional column.
@@ -69,26 +118,26 @@ struct Plain {
 }
 
 impl ColumnPages {
-    /// Begins to read a column chunk of `rows` rows whose values Arrow would give as `data_type`; `None` if this reader does
-    /// not know how.
+    /// Begins to read a column chunk of `rows` rows; `None` if this reader does not know how.
     pub(super) fn open(
         file: &Arc<SharedFile>,
         chunk: &ColumnChunkMetaData,
-        data_type: &DataType,
+        value_type: ValueType,
         rows: usize,
     ) -> Option<Result<Self>> {
         let column = chunk.column_descr();
         let is_flat = column.max_rep_level() == 0 && column.max_def_level() <= 1;
-        let value_type = match (chunk.column_type(), data_type) {
-            (Type::BYTE_ARRAY, DataType::Utf8) => ValueType::Text,
-            (Type::INT32, DataType::Int32) => ValueType::Int32,
-            (Type::INT64, DataType::Int64) => ValueType::Int64,
-            _ => return None,
+        let lies_as = match value_type {
+            ValueType::Text | ValueType::Bytes => Type::BYTE_ARRAY,
+            ValueType::Fixed(width) if usize::try_from(column.type_length()) == Ok(width) => Type::FIXED_LEN_BYTE_ARRAY,
+            ValueType::Fixed(_) => return None,
+            ValueType::Int32 => Type::INT32,
+            ValueType::Int64 => Type::INT64,
         };
         let known = |encoding| {
             matches!(encoding, Encoding::PLAIN | Encoding::RLE | Encoding::RLE_DICTIONARY | Encoding::PLAIN_DICTIONARY)
         };
-        if !is_flat || !chunk.encodings().all(known) {
+        if !is_flat || chunk.column_type() != lies_as || !chunk.encodings().all(known) {
             return None;
         }
         let pages = SerializedPageReader::new(Arc::clone(file), chunk, rows, None);
@@ -99,6 +148,7 @@ impl ColumnPages {
             dictionary: None,
             dictionary_len: 0,
             keys: Vec::new(),
+            present: BooleanBufferBuilder::new(0),
             rows_left: 0,
             levels: Hybrid::default(),
             values: Values::Plain(Plain::default()),
@@ -111,6 +161,16 @@ impl ColumnPages {
             self.next_page()?;
         }
         Ok(self.dictionary.as_ref())
+    }
+
+    /// The same as [`Self::for_each_cell`] for who does not ask which rows have a value.
+    #[inline]
+    pub(super) fn for_each_value(&mut self, rows: usize, take: impl FnMut(usize, Cell<'_>)) -> Result<()> {
+        let mut present = std::mem::replace(&mut self.present, BooleanBufferBuilder::new(0));
+        present.truncate(0);
+        let done = self.for_each_cell(rows, &mut present, take);
+        self.present = present;
+        done
     }
 
     /// Hands over what each of the next `rows` rows that has a value holds; rows are counted from 0. To `present` it appends
@@ -137,27 +197,17 @@ impl ColumnPages {
             } else {
                 present.append_n(end - row, true);
             }
-            let rows_present = BitIndexIterator::new(present.as_slice(), before + row, end - row);
-            let rows_present = rows_present.map(|index| row + index);
-            match &mut self.values {
-                Values::Keys(keys) => {
-                    self.keys.clear();
-                    keys.read(count, &mut self.keys).ok_or_else(too_short)?;
-                    if let Some(key) = self.keys.iter().find(|&&key| key as usize >= self.dictionary_len) {
-                        let message = format!("a key of {key} in a dictionary of {}", self.dictionary_len);
-                        return Err(ParquetError::General(message));
-                    }
-                    if count == end - row {
-                        (row..end).zip(&self.keys).for_each(|(row, &key)| take(row, Cell::Key(key)));
-                    } else {
-                        rows_present.zip(&self.keys).for_each(|(row, &key)| take(row, Cell::Key(key)));
-                    }
-                }
-                Values::Plain(values) => {
-                    for row in rows_present {
-                        take(row, values.next(self.value_type)?);
-                    }
-                }
+            let values = PageValues {
+                values: &mut self.values,
+                keys: &mut self.keys,
+                value_type: self.value_type,
+                dictionary_len: self.dictionary_len,
+            };
+            if count == end - row {
+                values.for_each(count, row..end, &mut take)?;
+            } else {
+                let rows_present = BitIndexIterator::new(present.as_slice(), before + row, end - row);
+                values.for_each(count, rows_present.map(|index| row + index), &mut take)?;
             }
             row = end;
         }
@@ -226,40 +276,111 @@ impl ColumnPages {
             ValueType::Int32 => Arc::new(Int32Array::from(plain.numbers(count, i32::from_le_bytes)?)),
             ValueType::Int64 => Arc::new(Int64Array::from(plain.numbers(count, i64::from_le_bytes)?)),
             ValueType::Text => {
-                let mut offsets = vec![0];
-                let mut texts: Vec<u8> = Vec::with_capacity(plain.bytes.len());
-                for _ in 0..count {
-                    texts.extend_from_slice(plain.next_text()?);
-                    offsets.push(i32::try_from(texts.len())?);
-                }
-                let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets));
-                Arc::new(StringArray::try_new(offsets, Buffer::from_vec(texts), None)?)
+                let (offsets, texts) = plain.texts(count)?;
+                Arc::new(StringArray::try_new(offsets, texts, None)?)
+            }
+            ValueType::Bytes => {
+                let (offsets, texts) = plain.texts(count)?;
+                Arc::new(BinaryArray::try_new(offsets, texts, None)?)
+            }
+            ValueType::Fixed(width) => {
+                let length =
+                    count.checked_mul(width).filter(|length| *length <= plain.bytes.len()).ok_or_else(too_short)?;
+                let bytes = Buffer::from_slice_ref(&plain.bytes[..length]);
+                Arc::new(FixedSizeBinaryArray::try_new(i32::try_from(width)?, bytes, None)?)
             }
         })
     }
 }
 
+/// The next values of a page.
+struct PageValues<'a> {
+    values: &'a mut Values,
+    keys: &'a mut Vec<u32>,
+    value_type: ValueType,
+    dictionary_len: usize,
+}
+
+impl PageValues<'_> {
+    /// Hands over the next `count` values, which are those of `rows`.
+    #[inline]
+    fn for_each(
+        self,
+        count: usize,
+        rows: impl Iterator<Item = usize>,
+        take: &mut impl FnMut(usize, Cell<'_>),
+    ) -> Result<()> {
+        let plain = match self.values {
+            Values::Keys(keys) => {
+                self.keys.clear();
+                keys.read(count, self.keys).ok_or_else(too_short)?;
+                if let Some(key) = self.keys.iter().find(|&&key| key as usize >= self.dictionary_len) {
+                    let message = format!("a key of {key} in a dictionary of {}", self.dictionary_len);
+                    return Err(ParquetError::General(message));
+                }
+                rows.zip(&*self.keys).for_each(|(row, &key)| take(row, Cell::Key(key)));
+                return Ok(());
+            }
+            Values::Plain(plain) => plain,
+        };
+        match self.value_type {
+            ValueType::Text => {
+                for row in rows {
+                    take(row, Cell::Text(std::str::from_utf8(plain.next_text()?)?));
+                }
+            }
+            ValueType::Bytes => {
+                for row in rows {
+                    take(row, Cell::Bytes(plain.next_text()?));
+                }
+            }
+            ValueType::Fixed(0) => rows.for_each(|row| take(row, Cell::Bytes(&[]))),
+            ValueType::Fixed(width) => {
+                let values = plain.next_slice(count.checked_mul(width).ok_or_else(too_short)?)?;
+                rows.zip(values.chunks_exact(width)).for_each(|(row, value)| take(row, Cell::Bytes(value)));
+            }
+            ValueType::Int32 => {
+                let (values, _) = plain.next_slice(count * size_of::<i32>())?.as_chunks();
+                rows.zip(values).for_each(|(row, value)| take(row, Cell::Number(i32::from_le_bytes(*value).into())));
+            }
+            ValueType::Int64 => {
+                let (values, _) = plain.next_slice(count * size_of::<i64>())?.as_chunks();
+                rows.zip(values).for_each(|(row, value)| take(row, Cell::Number(i64::from_le_bytes(*value))));
+            }
+        }
+        Ok(())
+    }
+}
+
 impl Plain {
     #[inline]
-    fn next(&mut self, value_type: ValueType) -> Result<Cell<'_>> {
-        Ok(match value_type {
-            ValueType::Text => Cell::Text(std::str::from_utf8(self.next_text()?)?),
-            ValueType::Int32 => Cell::Number(i32::from_le_bytes(self.next_bytes()?).into()),
-            ValueType::Int64 => Cell::Number(i64::from_le_bytes(self.next_bytes()?)),
-        })
-    }
-
     fn next_text(&mut self) -> Result<&[u8]> {
         let length = u32::from_le_bytes(self.next_bytes()?) as usize;
-        let text = self.bytes.get(self.at..).and_then(|rest| rest.get(..length)).ok_or_else(too_short)?;
-        self.at += length;
-        Ok(text)
+        self.next_slice(length)
     }
 
+    #[inline]
+    fn next_slice(&mut self, length: usize) -> Result<&[u8]> {
+        let bytes = self.bytes.get(self.at..).and_then(|rest| rest.get(..length)).ok_or_else(too_short)?;
+        self.at += length;
+        Ok(bytes)
+    }
+
+    #[inline]
     fn next_bytes<const N: usize>(&mut self) -> Result<[u8; N]> {
         let bytes = self.bytes.get(self.at..).and_then(<[u8]>::first_chunk).ok_or_else(too_short)?;
         self.at += N;
         Ok(*bytes)
+    }
+
+    fn texts(&mut self, count: usize) -> Result<(OffsetBuffer<i32>, Buffer)> {
+        let mut offsets = vec![0];
+        let mut texts: Vec<u8> = Vec::with_capacity(self.bytes.len());
+        for _ in 0..count {
+            texts.extend_from_slice(self.next_text()?);
+            offsets.push(i32::try_from(texts.len())?);
+        }
+        Ok((OffsetBuffer::new(ScalarBuffer::from(offsets)), Buffer::from_vec(texts)))
     }
 
     fn numbers<T, const N: usize>(&mut self, count: usize, of_bytes: impl Fn([u8; N]) -> T) -> Result<Vec<T>> {
@@ -295,9 +416,9 @@ mod tests {
             Footer::open(SharedFile::new(file).expect("a file"), "columns.parquet".as_ref()).expect("a footer");
         let file = Arc::new(footer.file.clone());
         let chunk = footer.parquet().row_group(0).column(0);
-        let mut pages = ColumnPages::open(&file, chunk, column.data_type(), ROWS)
-            .expect("a column that this reader knows")
-            .expect("pages");
+        let value_type = ValueType::of_text(column.data_type()).expect("a type of texts");
+        let mut pages =
+            ColumnPages::open(&file, chunk, value_type, ROWS).expect("a column that this reader knows").expect("pages");
         let mut texts = Vec::new();
         while texts.len() < ROWS {
             let rows = piece.min(ROWS - texts.len());
@@ -309,6 +430,7 @@ mod tests {
                 texts[first + row] = Some(match cell {
                     Cell::Key(key) => text_at(dictionary.as_ref().expect("a dictionary"), key as usize).into_owned(),
                     Cell::Text(text) => text.to_owned(),
+                    Cell::Bytes(bytes) => format!("{bytes:?}"),
                     Cell::Number(number) => number.to_string(),
                 });
             });

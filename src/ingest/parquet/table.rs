@@ -22,7 +22,7 @@ use super::derived::{Derived, derive};
 use super::dialect::{Field, Mapping, Place, Unresolved};
 use super::footer::Footer;
 use super::guard::guarded;
-use super::pages::ColumnPages;
+use super::pages::{ColumnPages, ValueType};
 use super::source::SharedFile;
 use super::times::{Unit, read_times};
 use crate::frame::{CANONICAL_VERSION, CANONICAL_VERSION_KEY};
@@ -165,19 +165,24 @@ impl Table {
             .map_err(|error| self.footer.failure(row_group, self.footer.first_row_of(row_group), &error))
     }
 
+    /// The type of the column at `place`, if it is one of the file's own that is not in a struct.
+    pub(super) fn data_type(&self, place: Place) -> Option<&DataType> {
+        let Place { root, child: None } = place else { return None };
+        Some(self.footer.metadata.schema().fields().get(root)?.data_type())
+    }
+
     /// The values of a column of a row group without places for nulls; `None` if only [`Self::batches`] can read it.
     pub(super) fn pages(
         &self,
         file: &Arc<SharedFile>,
         row_group: usize,
-        place: Place,
-    ) -> Option<Result<ColumnPages, IngestError>> {
-        let Place { root, child: None } = place else { return None };
-        let field = self.footer.metadata.schema().fields().get(root)?;
-        let chunk = self.chunks_of(row_group, root).next()?;
-        let rows = usize::try_from(self.footer.rows_of(row_group)).ok()?;
-        let pages = guarded(|| ColumnPages::open(file, chunk, field.data_type(), rows).transpose()).transpose()?;
-        Some(pages.map_err(|error| self.footer.failure(row_group, self.footer.first_row_of(row_group), &error)))
+        root: usize,
+        value_type: ValueType,
+    ) -> Result<Option<ColumnPages>, IngestError> {
+        let Some(chunk) = self.chunks_of(row_group, root).next() else { return Ok(None) };
+        let Ok(rows) = usize::try_from(self.footer.rows_of(row_group)) else { return Ok(None) };
+        guarded(|| ColumnPages::open(file, chunk, value_type, rows).transpose())
+            .map_err(|error| self.footer.failure(row_group, self.footer.first_row_of(row_group), &error))
     }
 
     /// The batches of a row group, with the columns whose root fields are `roots`. If `dictionaries`, text columns that

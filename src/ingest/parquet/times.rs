@@ -6,7 +6,10 @@ use arrow::datatypes::{
     TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt32Type, UInt64Type,
 };
 
+use parquet::errors::ParquetError;
+
 use super::cells::text_at;
+use super::pages::{Cell, ColumnPages};
 
 /// What one step of a number of a time column means.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -135,6 +138,26 @@ pub(super) fn read_times(column: &ArrayRef, unit: Unit, times: &mut Vec<Option<i
         }
         _ => times.resize(column.len(), None),
     }
+}
+
+/// The same for the next `rows` rows of a column of 64-bit integers.
+pub(super) fn read_times_of_pages(
+    pages: &mut ColumnPages,
+    unit: Unit,
+    rows: usize,
+    times: &mut Vec<Option<i64>>,
+) -> Result<(), ParquetError> {
+    times.clear();
+    times.resize(rows, None);
+    let dictionary = pages.dictionary()?.and_then(|dictionary| dictionary.as_primitive_opt::<Int64Type>()).cloned();
+    pages.for_each_value(rows, |row, cell| {
+        let number = match (cell, &dictionary) {
+            (Cell::Number(number), _) => Some(number),
+            (Cell::Key(key), Some(dictionary)) => Some(dictionary.value(key as usize)),
+            _ => None,
+        };
+        times[row] = number.and_then(|number| unit.nanoseconds(number));
+    })
 }
 
 fn numbers<T: ArrowPrimitiveType<Native = i64>>(column: &ArrayRef, unit: Unit, times: &mut Vec<Option<i64>>) {

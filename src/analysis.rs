@@ -4,7 +4,7 @@
 //! others were seen; there are few of them, and the rest is never touched twice.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
@@ -204,18 +204,21 @@ pub fn analyse(
     cancelled: &AtomicBool,
 ) -> Analysis {
     let pass = Pass { facts, settings };
-    let partial = (0..collection.part_count())
+    // Whoever is done takes the next partition, so that at the end nobody waits for more than one.
+    let next = AtomicUsize::new(0);
+    let partial = (0..rayon::current_num_threads())
         .into_par_iter()
-        .fold(
-            || Worker::new(settings),
-            |mut worker, part| {
-                if !cancelled.load(Ordering::Relaxed) {
-                    done(worker.visit_part(pass, collection, part));
+        .with_max_len(1)
+        .map(|_| {
+            let mut worker = Worker::new(settings);
+            loop {
+                let part = next.fetch_add(1, Ordering::Relaxed);
+                if part >= collection.part_count() || cancelled.load(Ordering::Relaxed) {
+                    return worker.partial;
                 }
-                worker
-            },
-        )
-        .map(|worker| worker.partial)
+                done(worker.visit_part(pass, collection, part));
+            }
+        })
         .reduce_with(merged);
     let mut partial = partial.unwrap_or_default();
 

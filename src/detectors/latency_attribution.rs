@@ -13,7 +13,7 @@ use crate::frame::{Symbol, TraceId};
 use crate::trace::{Place, RootReason, TraceView, total_ns};
 
 use super::description::{Aggregate, Column, Description, RankedBy, Unit};
-use super::time_buckets::TimeBuckets;
+use super::time_buckets::{Bucket, TimeBuckets, bucket_of};
 
 /// Names of the kinds of entries.
 pub const ENTRY_KINDS: &[&str] = &["fragment", "root", "segment"];
@@ -99,7 +99,7 @@ pub struct Entry {
 
 /// So many traces of an entry, or of a row, are kept one by one, and percentiles are exact; of more only [`TimeBuckets`] are
 /// kept. The number of traces alone decides, never memory or threads.
-const MAX_EXACT: usize = 1 << 16;
+const MAX_EXACT: u64 = 1 << 16;
 
 /// Path time of many traces, booked.
 #[derive(Clone, Debug, Default)]
@@ -113,6 +113,8 @@ pub struct Attribution {
     /// The row of each span of the trace that is booked, once it is known.
     rows_of_spans: Vec<u32>,
     rows_of_trace: Vec<u32>,
+    /// The slowest traces of each entry, once all traces are booked.
+    tails: Option<Vec<Tail>>,
     /// Times of the trace that is booked, by row; 0 for all others.
     times_of_rows: Vec<i64>,
     entries_of_trace: Vec<(u32, i64)>,
@@ -125,8 +127,8 @@ struct TraceTime {
     trace: u32,
     /// Its time there, in ns.
     time: i64,
-    /// Its time in the entry, in ns.
-    of_entry: i64,
+    /// The bucket of its time in the entry.
+    of_entry: Bucket,
 }
 
 /// The times of many traces in a row or an entry.
@@ -143,6 +145,8 @@ struct Times {
     largest: Option<(i64, Reverse<TraceId>, u32)>,
     /// The traces one by one; empty once there are too many.
     exact: Vec<TraceTime>,
+    /// More of them, as others booked them: to move pieces is cheaper than to copy times.
+    exact_of_others: Vec<Vec<TraceTime>>,
     buckets: Option<Box<Buckets>>,
 }
 
@@ -158,7 +162,7 @@ struct Buckets {
 impl Buckets {
     fn add(&mut self, time: TraceTime) {
         self.counts.add(time.time, 1);
-        self.by_entry_time.add(time.of_entry, time.time);
+        self.by_entry_time.add_to(time.of_entry, time.time);
     }
 }
 
@@ -170,9 +174,11 @@ impl Times {
         self.largest = self.largest.max(Some((time.time, Reverse(trace_id), time.trace)));
         match &mut self.buckets {
             Some(buckets) => buckets.add(time),
-            None => self.exact.push(time),
+            None => {
+                self.exact.push(time);
+                self.keep_few();
+            }
         }
-        self.keep_few();
     }
 
     fn merge(&mut self, other: Self) {
@@ -185,28 +191,45 @@ impl Times {
             own.counts.merge(&theirs.counts);
             own.by_entry_time.merge(&theirs.by_entry_time);
         }
-        self.exact.extend(other.exact);
+        self.exact_of_others.push(other.exact);
+        self.exact_of_others.extend(other.exact_of_others);
         self.keep_few();
     }
 
     fn keep_few(&mut self) {
-        if self.buckets.is_some() || self.exact.len() > MAX_EXACT {
+        if self.buckets.is_some() || self.count > MAX_EXACT {
             let buckets = self.buckets.get_or_insert_default();
-            self.exact.drain(..).for_each(|time| buckets.add(time));
-            self.exact.shrink_to_fit();
+            let exact = std::iter::once(std::mem::take(&mut self.exact)).chain(self.exact_of_others.drain(..));
+            exact.flatten().for_each(|time| buckets.add(time));
         }
     }
 
-    /// Nearest rank among `traces` times, of which those that are not kept here are zero. What is kept must be in order.
-    fn percentile(&self, traces: u64, percent: u64) -> i64 {
-        let rank = (traces * percent).div_ceil(100);
-        match (rank.checked_sub(traces - self.count), &self.buckets) {
-            (None | Some(0), _) => 0,
-            (Some(rank), Some(buckets)) => {
-                buckets.counts.nearest_rank(rank as i64).min(self.largest.map_or(0, |(time, ..)| time))
+    /// The traces one by one, in no particular order; none if there are too many.
+    fn exact(&self) -> impl Iterator<Item = &TraceTime> {
+        self.exact.iter().chain(self.exact_of_others.iter().flatten())
+    }
+
+    /// The nearest ranks among `traces` times, of which those that are not kept here are zero, in the order of `percents`,
+    /// which must be descending.
+    fn percentiles<const N: usize>(&self, traces: u64, percents: [u64; N]) -> [i64; N] {
+        let mut times: Vec<i64> = self.exact().map(|time| time.time).collect();
+        // Times that are larger than those asked for next need not be looked at again.
+        let mut left = times.len();
+        percents.map(|percent| {
+            let rank = (traces * percent).div_ceil(100);
+            let Some(index) = rank.checked_sub(traces - self.count).and_then(|rank| rank.checked_sub(1)) else {
+                return 0;
+            };
+            if let Some(buckets) = &self.buckets {
+                return buckets.counts.nearest_rank(index as i64 + 1).min(self.largest.map_or(0, |(time, ..)| time));
             }
-            (Some(rank), None) => self.exact[rank as usize - 1].time,
-        }
+            let index = index as usize;
+            if index < left {
+                times[..left].select_nth_unstable(index);
+                left = index;
+            }
+            times[index]
+        })
     }
 }
 
@@ -217,23 +240,31 @@ const NOT_KNOWN: u32 = u32::MAX;
 const UNITS_OF_WEIGHT: f64 = 4_294_967_296.0;
 
 /// The slowest traces of an entry.
+#[derive(Clone, Debug)]
 enum Tail {
-    /// These, in order, and their summed times.
-    Traces(Vec<u32>, i64),
+    /// These, in order, their summed times, and the bucket of the shortest of these.
+    Traces(Vec<u32>, i64, Bucket),
     /// Those in the buckets from this one on, of the first of them only a share, and about their summed times.
     Buckets { first: usize, share_of_first: f64, time: f64 },
 }
 
 impl Tail {
-    /// The slowest 1 % of an entry's traces, at least one. What is kept one by one must be in order of time, the slowest and
-    /// of those the smallest trace number last.
-    fn of(entry: &Times) -> Self {
+    /// The slowest 1 % of an entry's traces, at least one. Of equals the one that comes first in the order of `rank` counts as
+    /// the slowest.
+    fn of(entry: &Times, rank: impl Fn(u32) -> u32) -> Self {
         let size = (entry.count / TAIL_ONE_IN).max(1);
         let Some(buckets) = &entry.buckets else {
-            let tail = &entry.exact[entry.exact.len() - size as usize..];
-            let mut traces: Vec<u32> = tail.iter().map(|time| time.trace).collect();
+            let mut slowest: Vec<_> =
+                entry.exact().map(|time| (Reverse(time.time), rank(time.trace), time.trace)).collect();
+            let size = (size as usize).min(slowest.len());
+            if size < slowest.len() {
+                slowest.select_nth_unstable(size);
+            }
+            let tail = &slowest[..size];
+            let mut traces: Vec<u32> = tail.iter().map(|&(_, _, trace)| trace).collect();
             traces.sort_unstable();
-            return Self::Traces(traces, total_ns(tail.iter().map(|time| time.time)));
+            let times = || tail.iter().map(|&(Reverse(time), _, _)| time);
+            return Self::Traces(traces, total_ns(times()), bucket_of(times().min().unwrap_or(0)));
         };
         let (mut left, mut time) = (size as i64, 0.0);
         for bucket in (0..buckets.counts.len()).rev() {
@@ -252,8 +283,9 @@ impl Tail {
     /// The share of the tail's time that was spent in a row.
     fn share_in(&self, row: &Times) -> f64 {
         match self {
-            Self::Traces(traces, time) => {
-                let in_tail = row.exact.iter().filter(|time| traces.binary_search(&time.trace).is_ok());
+            Self::Traces(traces, time, shortest) => {
+                let may_be_in_tail = row.exact().filter(|time| time.of_entry >= *shortest);
+                let in_tail = may_be_in_tail.filter(|time| traces.binary_search(&time.trace).is_ok());
                 share(total_ns(in_tail.map(|time| time.time)), *time)
             }
             Self::Buckets { first, share_of_first, time } => {
@@ -261,7 +293,7 @@ impl Tail {
                 let sums = match &row.buckets {
                     Some(buckets) => &buckets.by_entry_time,
                     None => {
-                        row.exact.iter().for_each(|time| kept.add(time.of_entry, time.time));
+                        row.exact().for_each(|time| kept.add_to(time.of_entry, time.time));
                         &kept
                     }
                 };
@@ -343,7 +375,7 @@ impl Attribution {
         });
         self.entry_times.resize_with(self.entries.len(), Times::default);
         for &(entry, time) in &self.entries_of_trace {
-            let time = TraceTime { trace: trace.index, time, of_entry: time };
+            let time = TraceTime { trace: trace.index, time, of_entry: bucket_of(time) };
             self.entry_times[entry as usize].add(time, trace.trace_id, weight);
         }
         for row in self.rows_of_trace.drain(..) {
@@ -351,7 +383,8 @@ impl Attribution {
             let time = std::mem::take(&mut self.times_of_rows[row as usize]);
             let of_entry = self.entries_of_trace.binary_search_by_key(&times.entry, |&(entry, _)| entry);
             let of_entry = of_entry.map_or(time, |index| self.entries_of_trace[index].1);
-            times.add(TraceTime { trace: trace.index, time, of_entry }, trace.trace_id, weight);
+            let time = TraceTime { trace: trace.index, time, of_entry: bucket_of(of_entry) };
+            times.add(time, trace.trace_id, weight);
         }
     }
 
@@ -365,10 +398,10 @@ impl Attribution {
         row
     }
 
-    /// Gives every trace the number that `renumber` says.
-    pub fn renumber_traces(&mut self, renumber: impl Fn(u32) -> u32) {
-        for times in self.entry_times.iter_mut().chain(&mut self.row_times) {
-            times.exact.iter_mut().for_each(|time| time.trace = renumber(time.trace));
+    /// Says that all traces are booked, and which numbers, in the order of their ids, `renumber` gives them.
+    pub fn renumber_traces(&mut self, renumber: impl Fn(u32) -> u32 + Sync) {
+        self.tails = Some(self.entry_times.par_iter().map(|times| Tail::of(times, &renumber)).collect());
+        for times in &mut self.row_times {
             if let Some((_, _, trace)) = &mut times.largest {
                 *trace = renumber(*trace);
             }
@@ -402,19 +435,20 @@ impl Attribution {
         for (&entry, &number) in &self.entries {
             entries[number as usize] = Some(entry);
         }
-        self.entry_times.par_iter_mut().chain(&mut self.row_times).for_each(|times| {
-            times.exact.sort_unstable_by_key(|time| (time.time, Reverse(time.trace)));
-        });
-        let tails: Vec<Tail> = self.entry_times.iter().map(Tail::of).collect();
+        if self.tails.is_none() {
+            self.renumber_traces(|trace| trace);
+        }
+        let tails = self.tails.unwrap_or_default();
         let mut places: Vec<Option<Place>> = vec![None; self.rows.len()];
         for (&(_, place), &number) in &self.rows {
             places[number as usize] = Some(place);
         }
-        let rows = self.row_times.iter().zip(places);
+        let rows = self.row_times.par_iter().zip(places);
         rows.filter_map(|(times, place)| {
             let entry = times.entry as usize;
             let Times { count: traces, total_ns: total, .. } = self.entry_times[entry];
             let (max_ns, _, example_trace) = times.largest?;
+            let [p99_ns, p95_ns, p50_ns] = times.percentiles(traces, [99, 95, 50]);
             Some(AttributionRow {
                 entry: entries[entry]?,
                 place: place?,
@@ -422,9 +456,9 @@ impl Attribution {
                 weighted_traces: times.weighted as f64 / UNITS_OF_WEIGHT,
                 critical_ns: times.total_ns,
                 share: share(times.total_ns, total),
-                p50_ns: times.percentile(traces, 50),
-                p95_ns: times.percentile(traces, 95),
-                p99_ns: times.percentile(traces, 99),
+                p50_ns,
+                p95_ns,
+                p99_ns,
                 max_ns,
                 tail_share: tails[entry].share_in(times),
                 example_trace,
@@ -453,16 +487,26 @@ mod tests {
         let mut times = Times::default();
         for (trace, time) in (0u32..).zip(values) {
             let trace_id = TraceId(u128::from(trace + 1).to_be_bytes());
-            times.add(TraceTime { trace, time, of_entry: 2 * time }, trace_id, 1);
+            times.add(TraceTime { trace, time, of_entry: bucket_of(2 * time) }, trace_id, 1);
         }
-        times.exact.sort_unstable_by_key(|time| (time.time, Reverse(time.trace)));
         times
     }
 
     #[test]
     fn percentiles_count_traces_without_time() {
-        let times = times([7, 5].into_iter());
-        assert_eq!([50, 75, 99].map(|percent| times.percentile(4, percent)), [0, 5, 7]);
+        assert_eq!(times([7, 5].into_iter()).percentiles(4, [99, 75, 51, 50]), [7, 5, 5, 0]);
+        assert_eq!(times((1..=200).rev()).percentiles(200, [100, 99, 99, 50, 1, 0]), [200, 198, 198, 100, 2, 0]);
+    }
+
+    /// The tail is that of the times in order, the first of equals in it, also if others booked some of them.
+    #[test]
+    fn the_tail_is_that_of_times_in_order() {
+        let mut all = times((0..250).map(|number| number * 7 % 100));
+        all.merge(times([99].into_iter()));
+        let rank = |trace: u32| 1_000 - trace;
+        let Tail::Traces(traces, time, shortest) = Tail::of(&all, rank) else { panic!("few traces") };
+        // Number 0 of the others takes 99 too, as do 57 and 157, but comes last in the order of ranks.
+        assert_eq!((traces, time, shortest), (vec![57, 157], 198, bucket_of(99)));
     }
 
     /// Many times give nearly what few give exactly, whatever the order and the parts they come in.
@@ -474,14 +518,14 @@ mod tests {
         assert!(all.buckets.is_some() && all.exact.is_empty());
         for percent in [1, 50, 95, 99] {
             let exact = 1_000 + (COUNT as u64 * percent / 100 - 1) as i64 * 1_000;
-            let told = all.percentile(COUNT as u64, percent);
+            let [told] = all.percentiles(COUNT as u64, [percent]);
             assert!((told - exact).abs() as f64 <= 0.005 * exact as f64, "{percent}: {told} {exact}");
         }
         let mut merged = times((0..30_000).map(value));
         merged.merge(times((30_000..COUNT).map(value)));
         assert_eq!(format!("{:?}", merged.buckets), format!("{:?}", all.buckets));
         assert_eq!((merged.count, merged.total_ns), (all.count, all.total_ns));
-        let (whole, half) = (Tail::of(&all).share_in(&all), Tail::of(&merged).share_in(&merged));
+        let (whole, half) = (Tail::of(&all, |trace| trace).share_in(&all), Tail::of(&merged, |trace| trace).share_in(&merged));
         assert_eq!(whole, half);
     }
 }

@@ -14,7 +14,12 @@ pub(super) struct TimeBuckets(Vec<i64>);
 impl TimeBuckets {
     /// Adds `amount` at `time`.
     pub(super) fn add(&mut self, time: i64, amount: i64) {
-        let bucket = bucket_of(time);
+        self.add_to(bucket_of(time), amount);
+    }
+
+    /// Adds `amount` to a bucket.
+    pub(super) fn add_to(&mut self, bucket: Bucket, amount: i64) {
+        let bucket = usize::from(bucket);
         if self.0.len() <= bucket {
             self.0.resize(bucket + 1, 0);
         }
@@ -54,10 +59,15 @@ impl TimeBuckets {
     }
 }
 
-fn bucket_of(time: i64) -> usize {
+/// Number of a bucket.
+pub(super) type Bucket = u16;
+
+/// The bucket of `time`; that of a longer time is the same or a later one.
+pub(super) fn bucket_of(time: i64) -> Bucket {
     let time = time.max(0) as u64;
     let shift = (u64::BITS - time.leading_zeros()).saturating_sub(BITS + 1);
-    (u64::from(shift) << BITS) as usize + (time >> shift) as usize
+    // At most 56 shifts of 128 buckets each, and 256 before the first.
+    ((u64::from(shift) << BITS) + (time >> shift)) as Bucket
 }
 
 fn middle_of(bucket: usize) -> i64 {
@@ -76,13 +86,13 @@ mod tests {
         for exponent in 0..63 {
             for part in 0..1000i64 {
                 let time = ((1i128 << exponent) + (1i128 << exponent) * i128::from(part) / 1000) as i64;
-                let middle = middle_of(bucket_of(time));
+                let middle = middle_of(bucket_of(time).into());
                 assert!((middle - time).abs() as f64 <= 0.004 * time as f64, "{time} {middle}");
                 assert!(time >= 256 || middle == time, "{time} {middle}");
             }
         }
         assert!(bucket_of(i64::MAX) < 8_000);
-        assert_eq!(middle_of(bucket_of(0)), 0);
+        assert_eq!(middle_of(bucket_of(0).into()), 0);
     }
 
     #[test]

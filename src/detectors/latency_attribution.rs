@@ -525,7 +525,8 @@ mod tests {
         merged.merge(times((30_000..COUNT).map(value)));
         assert_eq!(format!("{:?}", merged.buckets), format!("{:?}", all.buckets));
         assert_eq!((merged.count, merged.total_ns), (all.count, all.total_ns));
-        let (whole, half) = (Tail::of(&all, |trace| trace).share_in(&all), Tail::of(&merged, |trace| trace).share_in(&merged));
+        let (whole, half) =
+            (Tail::of(&all, |trace| trace).share_in(&all), Tail::of(&merged, |trace| trace).share_in(&merged));
         assert_eq!(whole, half);
     }
 }

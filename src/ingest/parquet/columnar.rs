@@ -6,7 +6,6 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
-use arrow::datatypes::DataType;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use parquet::errors::ParquetError;
@@ -19,12 +18,12 @@ use super::fingerprint::Fingerprint;
 use super::guard::guarded;
 use super::ids::IdColumn;
 use super::pages::{Cells, ColumnPages, ValueType};
+use super::row_columns::RowColumns;
 use super::source::SharedFile;
-use super::table::{Batches, Table};
-use super::times::{Unit, length, read_times, read_times_of_pages};
+use super::table::{BatchColumns, Table};
 use crate::frame::{
-    ArgumentsIn, Attribute, FrameBuilder, SignatureId, SkipReason, SpanId, SpanKind, SpanRow, SpanSink, StatusCode,
-    TraceId, TraceStateSampling, UNKNOWN_SERVICE,
+    ArgumentsIn, Attribute, FrameBuilder, SignatureId, SkipReason, SpanId, SpanKind, SpanSink, StatusCode, TraceId,
+    TraceStateSampling, UNKNOWN_SERVICE,
 };
 use crate::ingest::{IngestError, TraceIds};
 
@@ -63,7 +62,7 @@ pub(super) fn read_part(
             builder.skip(SkipReason::MalformedMessage, row);
             failures.push((row_group, failure));
         }
-        opaque_ids += reader.take_opaque_ids();
+        opaque_ids += reader.rows.take_opaque_ids();
         on_row_group(row_group);
     }
     Part { builder, failures, opaque_ids }
@@ -80,7 +79,7 @@ pub(super) fn has_trace(table: &Table, row_group: usize, wanted: &TraceIds) -> b
         let mut batches = table.batches(row_group, &[column.place.root], true)?;
         while let Some(batch) = table.next_batch(&mut batches) {
             let (_, batch) = batch?;
-            if let Some(array) = batches.column(&batch, column.place) {
+            if let Some(array) = batches.columns.get(&batch, column.place) {
                 ids.read(array, &mut trace_ids);
             }
             if trace_ids.iter().any(|trace_id| wanted.contains(trace_id)) {
@@ -115,55 +114,29 @@ enum Says {
 
 struct ColumnReader<'a> {
     table: &'a Table,
-    trace_ids: IdColumn<TraceId>,
-    span_ids: IdColumn<SpanId>,
-    parent_span_ids: IdColumn<SpanId>,
+    rows: RowColumns<'a>,
     record_types: TextCodes,
+    codes_of_record_types: Vec<u32>,
     signatures: SignatureColumns,
-    /// Columns of ids and times in the current row group, but those that Arrow reads.
-    pages: Vec<(Field, ColumnPages)>,
-    rows: Rows,
 }
 
 /// What is needed of a row group.
 struct Needed {
-    /// Ids and times.
-    fields: Vec<Field>,
     /// Root fields of the texts of signatures.
     texts: Vec<usize>,
-    /// Other root fields.
+    /// Other root fields, but those of ids and times.
     roots: Vec<usize>,
-}
-
-/// Ids and times of the rows of one batch.
-#[derive(Default)]
-struct Rows {
-    trace_ids: Vec<TraceId>,
-    span_ids: Vec<SpanId>,
-    parent_span_ids: Vec<SpanId>,
-    starts: Vec<Option<i64>>,
-    ends: Vec<Option<i64>>,
-    durations: Vec<Option<i64>>,
-    record_types: Vec<u32>,
 }
 
 impl<'a> ColumnReader<'a> {
     fn new(table: &'a Table) -> Self {
         Self {
             table,
-            trace_ids: IdColumn::default(),
-            span_ids: IdColumn::default(),
-            parent_span_ids: IdColumn::default(),
+            rows: RowColumns::new(table),
             record_types: TextCodes::default(),
+            codes_of_record_types: Vec::new(),
             signatures: SignatureColumns::new(table),
-            pages: Vec::new(),
-            rows: Rows::default(),
         }
-    }
-
-    fn take_opaque_ids(&mut self) -> u64 {
-        let counts = [&mut self.trace_ids.opaque, &mut self.span_ids.opaque, &mut self.parent_span_ids.opaque];
-        counts.into_iter().map(std::mem::take).sum()
     }
 
     /// Reads a row group. `row` is always the number of the first row that was not taken.
@@ -173,35 +146,26 @@ impl<'a> ColumnReader<'a> {
         builder: &mut FrameBuilder,
         row: &mut u64,
     ) -> Result<(), IngestError> {
-        let Needed { fields, texts, mut roots } = self.needed(row_group);
-        let of_fields = fields.iter().filter_map(|&field| Some(self.table.mapping.field(field)?.place.root));
-        let all: Vec<usize> = of_fields.chain(texts).chain(roots.iter().copied()).collect();
+        let Needed { texts, mut roots } = self.needed(row_group);
+        let all = [self.rows.roots(row_group), texts, roots.clone()].concat();
         let file = Arc::new(self.table.file_for(row_group, &all)?);
-        self.open_pages(&file, row_group, &fields, &mut roots)?;
+        self.rows.open(&file, row_group, &mut roots)?;
         self.signatures.open_pages(self.table, &file, row_group, &mut roots)?;
         let mut batches = self.table.batches_of((*file).clone(), row_group, &roots, true)?;
         while let Some(batch) = self.table.next_batch(&mut batches) {
             let (first_row, batch) = batch?;
-            self.take_batch(&batches, &batch, first_row, builder)
+            self.take_batch(&batches.columns, &batch, first_row, builder)
                 .map_err(|error| self.table.footer.failure(row_group, first_row, &error))?;
             *row = first_row + batch.num_rows() as u64;
         }
         Ok(())
     }
 
-    /// What is needed of a row group.
+    /// What is needed of a row group beside ids and times.
     fn needed(&self, row_group: usize) -> Needed {
-        let mapping = &self.table.mapping;
-        let mut fields = vec![Field::TraceId, Field::SpanId, Field::ParentSpanId, Field::Start];
-        let (length, other) =
-            if mapping.end_is_finer { (Field::End, Field::Duration) } else { (Field::Duration, Field::End) };
-        fields.push(length);
-        if self.table.may_lack(row_group, length) {
-            fields.push(other);
-        }
         let says_something = |place: &Place| !self.table.is_empty_column(row_group, place.root);
         let mut places: Vec<Place> = self.signatures.places().filter(says_something).collect();
-        let place = |field| mapping.field(field).map(|column| column.place);
+        let place = |field| self.table.mapping.field(field).map(|column| column.place);
         places.extend(place(Field::RecordType));
         if self.table.may_lack_text(row_group, Field::Service) {
             places.extend(place(Field::ResourceAttributes));
@@ -212,132 +176,46 @@ impl<'a> ColumnReader<'a> {
         }
         let texts = self.signatures.texts.iter().map(|text| text.place).filter(says_something);
         let root = |place: Place| place.root;
-        Needed { fields, texts: texts.map(root).collect(), roots: places.into_iter().map(root).collect() }
-    }
-
-    /// Begins to read the ids and times of a row group; those that Arrow must read join `roots`.
-    fn open_pages(
-        &mut self,
-        file: &Arc<SharedFile>,
-        row_group: usize,
-        fields: &[Field],
-        roots: &mut Vec<usize>,
-    ) -> Result<(), IngestError> {
-        self.pages.clear();
-        for &field in fields {
-            let Some(column) = self.table.mapping.field(field) else { continue };
-            let value_type = self.table.data_type(column.place).and_then(|data_type| match field {
-                Field::TraceId | Field::SpanId | Field::ParentSpanId => ValueType::of_id(data_type),
-                _ => ValueType::of_time(data_type)
-                    .filter(|_| Unit::of_type(data_type).is_none_or(|unit| unit == self.table.mapping.unit(field))),
-            });
-            let pages = match value_type {
-                Some(value_type) => self.table.pages(file, row_group, column.place.root, value_type)?,
-                None => None,
-            };
-            match pages {
-                Some(pages) => self.pages.push((field, pages)),
-                None => roots.push(column.place.root),
-            }
-        }
-        Ok(())
-    }
-
-    /// Reads the ids and times of a batch.
-    fn read_rows(&mut self, batches: &Batches, batch: &RecordBatch) -> Result<(), ParquetError> {
-        let Self { table, trace_ids, span_ids, parent_span_ids, rows, pages, .. } = self;
-        let mut columns = FieldColumns { table, pages, batches, batch };
-        if let Some((cells, data_type)) = columns.cells(Field::TraceId) {
-            trace_ids.read_cells(cells, data_type, &mut rows.trace_ids)?;
-        }
-        for (field, column, ids) in [
-            (Field::SpanId, span_ids, &mut rows.span_ids),
-            (Field::ParentSpanId, parent_span_ids, &mut rows.parent_span_ids),
-        ] {
-            if let Some((cells, data_type)) = columns.cells(field) {
-                column.read_cells(cells, data_type, ids)?;
-            }
-        }
-        for (field, times) in
-            [(Field::Start, &mut rows.starts), (Field::End, &mut rows.ends), (Field::Duration, &mut rows.durations)]
-        {
-            times.clear();
-            match columns.cells(field) {
-                Some((Cells::Array(column), _)) => read_times(column, table.mapping.unit(field), times),
-                Some((Cells::Pages(pages, count), _)) => {
-                    read_times_of_pages(pages, table.mapping.unit(field), count, times)?;
-                }
-                None => {}
-            }
-        }
-        Ok(())
+        Needed { texts: texts.map(root).collect(), roots: places.into_iter().map(root).collect() }
     }
 
     fn take_batch(
         &mut self,
-        batches: &Batches,
+        columns: &BatchColumns,
         batch: &RecordBatch,
         first_row: u64,
         builder: &mut FrameBuilder,
     ) -> Result<(), ParquetError> {
-        self.read_rows(batches, batch)?;
-        let mapping = &self.table.mapping;
-        let Rows { trace_ids, span_ids, parent_span_ids, starts, ends, durations, record_types } = &mut self.rows;
-        record_types.clear();
-        let record_type = mapping.field(Field::RecordType).map(|column| column.place);
-        if let Some(column) = record_type.and_then(|place| batches.column(batch, place)) {
-            self.record_types.read(column, record_types);
+        let Self { table, rows, record_types, codes_of_record_types, signatures } = self;
+        codes_of_record_types.clear();
+        let record_type = table.mapping.field(Field::RecordType).map(|column| column.place);
+        if let Some(column) = record_type.and_then(|place| columns.get(batch, place)) {
+            record_types.read(column, codes_of_record_types);
         }
-        let is_span = |row: usize| match mapping.only {
-            Some(span) => record_types.get(row).is_some_and(|&code| self.record_types.text(code) == span),
+        let is_span = |row: usize| match table.mapping.only {
+            Some(span) => codes_of_record_types.get(row).is_some_and(|&code| record_types.text(code) == span),
             None => true,
         };
-        self.signatures.begin_batch(batches, batch, parent_span_ids)?;
-        let offset = first_row;
+        signatures.begin_batch(columns, batch, rows)?;
         for row in 0..batch.num_rows() {
+            let offset = first_row + row as u64;
             if !is_span(row) {
-                builder.skip(SkipReason::OtherSignal, offset + row as u64);
+                builder.skip(SkipReason::OtherSignal, offset);
                 continue;
             }
-            let (signature, arguments) = self.signatures.at(row, trace_ids[row], builder);
-            let start = starts[row].unwrap_or(0);
-            let [end, duration] = [&*ends, &*durations].map(|times| times.get(row).copied().flatten());
-            let span = SpanRow {
-                trace_id: trace_ids[row],
-                span_id: span_ids[row],
-                parent_span_id: parent_span_ids.get(row).copied().unwrap_or_default(),
-                start_unix_nano: start as u64,
-                duration_ns: length(start, end, duration, mapping.end_is_finer),
-            };
-            builder.push_row(span, signature, arguments, offset + row as u64);
+            let span = rows.at(row);
+            let (signature, arguments) = signatures.at(row, span.trace_id, builder);
+            builder.push_row(span, signature, arguments, offset);
         }
         Ok(())
-    }
-}
-
-/// Where the next rows of the columns of ids and times come from.
-struct FieldColumns<'a> {
-    table: &'a Table,
-    pages: &'a mut Vec<(Field, ColumnPages)>,
-    batches: &'a Batches,
-    batch: &'a RecordBatch,
-}
-
-impl FieldColumns<'_> {
-    /// The cells of a field, and the type that Arrow would give them.
-    fn cells(&mut self, field: Field) -> Option<(Cells<'_>, Option<&DataType>)> {
-        let place = self.table.mapping.field(field)?.place;
-        let cells = match self.pages.iter_mut().find(|(of, _)| *of == field) {
-            Some((_, pages)) => Cells::Pages(pages, self.batch.num_rows()),
-            None => Cells::Array(self.batches.column(self.batch, place)?),
-        };
-        Some((cells, self.table.data_type(place)))
     }
 }
 
 /// The columns that make up a signature, and the signatures that came before.
 struct SignatureColumns {
+    /// The columns that are normalised stand first.
     texts: Vec<TextColumn>,
+    normalised: usize,
     /// The attributes of spans; those of one span may be spread over several columns.
     attributes: Vec<AttributeSource>,
     /// Those of resources, for spans whose service has no column or nothing in it.
@@ -351,8 +229,9 @@ struct SignatureColumns {
     ref_type_pairs: PairsOfRows,
     /// Signatures by the fingerprints of the rows that they were worked out from.
     known: HashMap<Fingerprint, (SignatureId, ArgumentsIn), FixedState>,
-    /// What the rows of the batch say, as far as signatures go.
+    /// What the rows of the batch say, as far as signatures go, but for normalised texts.
     fingerprints: Vec<Fingerprint>,
+    fingerprints_of_normalised: Vec<Fingerprint>,
     urls: Arguments,
     queries: Arguments,
 }
@@ -452,7 +331,10 @@ impl SignatureColumns {
             Some((Says::Attribute(attribute, rank), Place { root: flat.root, child: None }))
         });
         let texts = of_fields.chain(of_flat_columns).zip(0..);
-        let texts = texts.map(|((says, place), source)| TextColumn::new(says, place, source)).collect();
+        let texts = texts.map(|((says, place), source)| TextColumn::new(says, place, source));
+        let (mut texts, whole): (Vec<TextColumn>, Vec<TextColumn>) = texts.partition(TextColumn::is_normalised);
+        let normalised = texts.len();
+        texts.extend(whole);
         let all_in_columns = mapping.columns_repeat_attributes;
         let of_spans =
             [Field::Attributes, Field::NumberAttributes, Field::BoolAttributes].into_iter().filter_map(place);
@@ -473,6 +355,7 @@ impl SignatureColumns {
         };
         Self {
             texts,
+            normalised,
             attributes: if all_in_columns { Vec::new() } else { attributes.collect() },
             resource_attributes,
             events: if all_in_columns { EventPlaces::default() } else { events },
@@ -484,6 +367,7 @@ impl SignatureColumns {
             ref_type_pairs: PairsOfRows::default(),
             known: HashMap::default(),
             fingerprints: Vec::new(),
+            fingerprints_of_normalised: Vec::new(),
             urls: Arguments::default(),
             queries: Arguments::default(),
         }
@@ -522,43 +406,48 @@ impl SignatureColumns {
         Ok(())
     }
 
-    fn begin_batch(&mut self, batches: &Batches, batch: &RecordBatch, parents: &[SpanId]) -> Result<(), ParquetError> {
+    /// Reads the rows of a batch and what they say. Two threads share the work if one has nothing else to do.
+    fn begin_batch(
+        &mut self,
+        columns: &BatchColumns,
+        batch: &RecordBatch,
+        rows: &mut RowColumns<'_>,
+    ) -> Result<(), ParquetError> {
         self.forget_if_large();
-        let rows = batch.num_rows();
-        self.fingerprints.clear();
-        self.fingerprints.resize(rows, Fingerprint::default());
-        self.urls.begin(rows);
-        self.queries.begin(rows);
-        let Self { fingerprints, urls, queries, .. } = self;
-        for text in &mut self.texts {
-            text.codes.clear();
-            let column = match (&mut text.pages, batches.column(batch, text.place)) {
-                (Some(pages), _) => Cells::Pages(pages, rows),
-                (None, Some(column)) => Cells::Array(column),
-                (None, None) => continue,
-            };
-            let mut add = |row: usize, contribution| fingerprints[row].merge(contribution);
-            match &mut text.texts {
-                Texts::Whole(texts) => texts.read_each(column, &mut text.codes, add)?,
-                Texts::Normal(texts) => texts.read_each(column, &mut text.codes, |row, contribution, hash| {
-                    match text.says {
-                        Says::Attribute(Attribute::UrlFull, rank) => urls.put(row, rank, hash),
-                        Says::Attribute(Attribute::DbQueryText, rank) => queries.put(row, rank, hash),
-                        _ => {}
-                    }
-                    add(row, contribution);
-                })?,
-            }
+        let Self { fingerprints, fingerprints_of_normalised, urls, queries, .. } = self;
+        for fingerprints in [&mut *fingerprints, fingerprints_of_normalised] {
+            fingerprints.clear();
+            fingerprints.resize(batch.num_rows(), Fingerprint::NOTHING);
         }
+        urls.begin(batch.num_rows());
+        queries.begin(batch.num_rows());
+        let (normalised, whole) = self.texts.split_at_mut(self.normalised);
+        // Whichever thread they are on, panics of the decoder become errors.
+        let (of_rows, of_texts) = rayon::join(
+            || {
+                guarded(|| {
+                    rows.read(columns, batch)?;
+                    normalised.iter_mut().try_for_each(|text| {
+                        text.read(columns, batch, fingerprints_of_normalised, |says, row, hash| match says {
+                            Says::Attribute(Attribute::UrlFull, rank) => urls.put(row, rank, hash),
+                            Says::Attribute(Attribute::DbQueryText, rank) => queries.put(row, rank, hash),
+                            _ => {}
+                        })
+                    })
+                })
+            },
+            || guarded(|| whole.iter_mut().try_for_each(|text| text.read(columns, batch, fingerprints, |_, _, _| {}))),
+        );
+        of_rows.and(of_texts)?;
         if let Some(TraceStates { column: text, texts, .. }) = &mut self.trace_states {
             text.codes.clear();
-            if let Some(column) = batches.column(batch, text.place) {
+            if let Some(column) = columns.get(batch, text.place) {
                 texts.read(column, &mut text.codes);
             }
         }
         let sources = self.attributes.iter_mut().chain(&mut self.resource_attributes);
         for (source, AttributeSource { place, column, pairs }) in (FIRST_ATTRIBUTE_SOURCE..).zip(sources) {
-            let Some(values) = batches.column(batch, *place) else {
+            let Some(values) = columns.get(batch, *place) else {
                 pairs.clear();
                 continue;
             };
@@ -572,16 +461,16 @@ impl SignatureColumns {
         if let Some(states) = &mut self.trace_states {
             states.begin_batch();
         }
-        self.read_exception_types(batches, batch);
-        self.read_ref_types(batches, batch, parents);
+        self.read_exception_types(columns, batch);
+        self.read_ref_types(columns, batch, rows.parent_span_ids());
         self.exception_pairs.add_to(&mut self.fingerprints, EXCEPTION_SOURCE);
         self.ref_type_pairs.add_to(&mut self.fingerprints, REF_TYPE_SOURCE);
         Ok(())
     }
 
-    fn read_ref_types(&mut self, batches: &Batches, batch: &RecordBatch, parents: &[SpanId]) {
+    fn read_ref_types(&mut self, columns: &BatchColumns, batch: &RecordBatch, parents: &[SpanId]) {
         self.ref_type_pairs.clear();
-        let column = |place: Option<Place>| place.and_then(|place| batches.column(batch, place));
+        let column = |place: Option<Place>| place.and_then(|place| columns.get(batch, place));
         let links = LinkColumns {
             whole: column(self.links.whole),
             trace_ids: None,
@@ -601,8 +490,8 @@ impl SignatureColumns {
         }
     }
 
-    fn read_exception_types(&mut self, batches: &Batches, batch: &RecordBatch) {
-        let column = |place: Option<Place>| place.and_then(|place| batches.column(batch, place));
+    fn read_exception_types(&mut self, columns: &BatchColumns, batch: &RecordBatch) {
+        let column = |place: Option<Place>| place.and_then(|place| columns.get(batch, place));
         let events = EventColumns {
             whole: column(self.events.whole),
             times: None,
@@ -656,6 +545,7 @@ impl SignatureColumns {
             .as_mut()
             .map_or(0, |states| states.number_at(row, trace_id, &mut builder.inconsistent_sampling));
         let mut fingerprint = self.fingerprints[row];
+        fingerprint.merge(self.fingerprints_of_normalised[row]);
         if count > 0 {
             fingerprint.add(TRACE_STATE_SOURCE, 0, count);
         }
@@ -790,6 +680,36 @@ impl TextColumn {
     fn new(says: Says, place: Place, source: u32) -> Self {
         Self { says, place, texts: Texts::of(says, source), pages: None, codes: RowCodes::default(), source }
     }
+
+    fn is_normalised(&self) -> bool {
+        matches!(self.texts, Texts::Normal(_))
+    }
+
+    /// Reads the rows of a batch: adds what they say to their fingerprints, and tells the hashes of the arguments of
+    /// normalised texts.
+    fn read(
+        &mut self,
+        columns: &BatchColumns,
+        batch: &RecordBatch,
+        fingerprints: &mut [Fingerprint],
+        mut tell: impl FnMut(Says, usize, u64),
+    ) -> Result<(), ParquetError> {
+        self.codes.clear();
+        let column = match (&mut self.pages, columns.get(batch, self.place)) {
+            (Some(pages), _) => Cells::Pages(pages, batch.num_rows()),
+            (None, Some(column)) => Cells::Array(column),
+            (None, None) => return Ok(()),
+        };
+        match &mut self.texts {
+            Texts::Whole(texts) => texts.read_each(column, &mut self.codes, |row, contribution| {
+                fingerprints[row].merge(contribution);
+            }),
+            Texts::Normal(texts) => texts.read_each(column, &mut self.codes, |row, contribution, hash| {
+                fingerprints[row].merge(contribution);
+                tell(self.says, row, hash);
+            }),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -814,9 +734,9 @@ mod tests {
         let table = Footer::open(SharedFile::new(file).expect("a file"), "spans.parquet".as_ref())
             .and_then(Table::of)
             .expect("a table of spans");
-        let Needed { fields, texts, roots } = ColumnReader::new(&table).needed(0);
-        let of_fields = fields.iter().filter_map(|&field| Some(table.mapping.field(field)?.place.root));
-        let mut roots: Vec<usize> = of_fields.chain(texts).chain(roots).collect();
+        let reader = ColumnReader::new(&table);
+        let Needed { texts, roots } = reader.needed(0);
+        let mut roots = [reader.rows.roots(0), texts, roots].concat();
         roots.sort_unstable();
         roots.dedup();
         roots.into_iter().map(|root| batch.schema().field(root).name().clone()).collect()

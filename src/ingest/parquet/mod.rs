@@ -18,6 +18,7 @@ mod hybrid;
 mod ids;
 mod pages;
 mod records;
+mod row_columns;
 mod source;
 mod stores;
 mod table;

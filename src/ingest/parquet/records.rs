@@ -52,7 +52,7 @@ fn read_batch(
     row_of_file: &mut u64,
 ) -> u64 {
     let mapping = &table.mapping;
-    let column = |field| mapping.field(field).and_then(|column| batches.column(batch, column.place));
+    let column = |field| mapping.field(field).and_then(|column| batches.columns.get(batch, column.place));
     let [mut starts, mut ends, mut durations] = [const { Vec::new() }; 3];
     for (field, times) in [(Field::Start, &mut starts), (Field::End, &mut ends), (Field::Duration, &mut durations)] {
         if let Some(column) = column(field) {
@@ -81,7 +81,7 @@ fn read_batch(
         flat: mapping
             .flat
             .iter()
-            .filter_map(|flat| Some((flat, batches.column(batch, Place { root: flat.root, child: None })?)))
+            .filter_map(|flat| Some((flat, batches.columns.get(batch, Place { root: flat.root, child: None })?)))
             .collect(),
     };
     let (name, kind, status) = (column(Field::Name), column(Field::Kind), column(Field::Status));

@@ -221,7 +221,8 @@ impl Table {
             builder.with_projection(columns).with_row_groups(vec![row_group]).with_batch_size(BATCH_ROWS).build()
         });
         let reader = reader.map_err(|error| self.footer.failure(row_group, first_row, &error))?;
-        Ok(Batches { reader, roots, derived, derived_roots, row_group, next_row: first_row })
+        let columns = BatchColumns { roots, derived_roots };
+        Ok(Batches { reader, columns, derived, row_group, next_row: first_row })
     }
 
     /// Where a row group keeps the columns of some root fields.
@@ -291,7 +292,7 @@ impl Table {
         let (_, batch) = self.next_batch(&mut batches)?.ok()?;
         let mut times = [Vec::new(), Vec::new(), Vec::new()];
         for ((place, unit), times) in [start, end, (duration.0, Unit::Nanoseconds)].into_iter().zip(&mut times) {
-            read_times(batches.column(&batch, place)?, unit, times);
+            read_times(batches.columns.get(&batch, place)?, unit, times);
         }
         let [starts, ends, durations] = times;
         let mut votes = [0; Unit::FIXED.len()];
@@ -316,18 +317,25 @@ impl Table {
 /// Decoded batches of one row group.
 pub(super) struct Batches {
     reader: ParquetRecordBatchReader,
-    /// The file's columns of a batch, in order.
-    roots: Vec<usize>,
-    /// The columns that are made of them and stand behind them, in order.
+    /// Which columns each batch has.
+    pub(super) columns: BatchColumns,
+    /// How those that are not the file's own are made.
     derived: Vec<Derived>,
-    derived_roots: Vec<usize>,
     row_group: usize,
     next_row: u64,
 }
 
-impl Batches {
+/// Where the columns of a batch stand.
+pub(super) struct BatchColumns {
+    /// The file's columns, in order.
+    roots: Vec<usize>,
+    /// The columns that are made of them and stand behind them, in order.
+    derived_roots: Vec<usize>,
+}
+
+impl BatchColumns {
     /// The column of `batch` at `place`, if it was asked for.
-    pub(super) fn column<'a>(&self, batch: &'a RecordBatch, place: Place) -> Option<&'a ArrayRef> {
+    pub(super) fn get<'a>(&self, batch: &'a RecordBatch, place: Place) -> Option<&'a ArrayRef> {
         let of_file = self.roots.binary_search(&place.root).ok();
         let number = of_file.or_else(|| Some(self.roots.len() + self.derived_roots.binary_search(&place.root).ok()?));
         let column = batch.columns().get(number?)?;
@@ -336,15 +344,20 @@ impl Batches {
             Some(child) => column.as_struct_opt()?.columns().get(child),
         }
     }
+}
 
+impl Batches {
     fn with_derived(&self, batch: RecordBatch) -> Result<RecordBatch, ArrowError> {
         if self.derived.is_empty() {
             return Ok(batch);
         }
-        let column = |root: usize| batch.columns().get(self.roots.binary_search(&root).ok()?);
+        let column = |root: usize| batch.columns().get(self.columns.roots.binary_search(&root).ok()?);
         let made = derive(&self.derived, column);
-        let names =
-            self.derived_roots.iter().map(|root| ArrowField::new(format!("derived {root}"), DataType::Utf8, true));
+        let names = self
+            .columns
+            .derived_roots
+            .iter()
+            .map(|root| ArrowField::new(format!("derived {root}"), DataType::Utf8, true));
         let fields: Vec<FieldRef> = batch.schema().fields().iter().cloned().chain(names.map(Arc::new)).collect();
         let columns = batch.columns().iter().cloned().chain(made).collect();
         RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)

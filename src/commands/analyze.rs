@@ -64,7 +64,7 @@ fn run_on_pool(args: &AnalyzeArgs, settings: &Settings) -> anyhow::Result<Outcom
     phases.end("analyse");
 
     let summary = summary_of(&partial, &facts, &inputs, [end_before_start, inconsistent_sampling], settings, left_out);
-    let results = Results::rank(partial, settings, &trace_ids, &facts)?;
+    let results = Results::rank(&mut partial, settings, &trace_ids, &facts)?;
     phases.end("rank");
 
     if let Some(directory) = &args.output {
@@ -90,7 +90,10 @@ fn run_on_pool(args: &AnalyzeArgs, settings: &Settings) -> anyhow::Result<Outcom
     if !all_read {
         return Ok(Outcome::Incomplete);
     }
-    Ok(if results.fails { Outcome::FailOnMet } else { Outcome::Done })
+    let outcome = if results.fails { Outcome::FailOnMet } else { Outcome::Done };
+    // The process ends next and gives its memory back at once; to free each text of each finding before takes much longer.
+    std::mem::forget((results, partial));
+    Ok(outcome)
 }
 
 /// A detector that ran.
@@ -111,7 +114,7 @@ struct Results {
 }
 
 impl Results {
-    fn rank(partial: Partial, settings: &Settings, trace_ids: &[TraceId], facts: &Facts) -> anyhow::Result<Self> {
+    fn rank(partial: &mut Partial, settings: &Settings, trace_ids: &[TraceId], facts: &Facts) -> anyhow::Result<Self> {
         let mut tables = Vec::new();
         let mut fails = false;
         let mut ranked: Vec<PatternTable> = Vec::new();
@@ -131,7 +134,11 @@ impl Results {
             .zip(&ranked)
             .map(|((&detector, findings), ranked)| (detector, findings, ranked.pattern_ids.as_slice()))
             .collect();
-        let findings = findings_table(&with_ids, &facts.symbols, trace_ids);
+        let attribution = std::mem::take(&mut partial.attribution);
+        let (findings, attribution) = rayon::join(
+            || findings_table(&with_ids, &facts.symbols, trace_ids),
+            || attribution_table(attribution.finish(), &facts.symbols, trace_ids, partial.shared.is_weighted),
+        );
         bar.add(1);
         for (detector, ranked) in detectors.iter().zip(ranked) {
             let description = detector.description();
@@ -142,9 +149,7 @@ impl Results {
             }
         }
         if settings.enabled.contains(&LATENCY_ATTRIBUTION.name) {
-            let table =
-                attribution_table(partial.attribution.finish(), &facts.symbols, trace_ids, partial.shared.is_weighted)?;
-            tables.push((Ran { description: &LATENCY_ATTRIBUTION, thresholds: Vec::new() }, table));
+            tables.push((Ran { description: &LATENCY_ATTRIBUTION, thresholds: Vec::new() }, attribution?));
         }
         bar.finish();
         Ok(Self { tables, findings, fails })

@@ -4,14 +4,15 @@ use std::io::Write;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanArray, Float64Array, Int64Array, ListBuilder, RecordBatch, StringArray, StringBuilder,
-    TimestampNanosecondArray,
+    ArrayRef, BooleanArray, Float64Array, Int64Array, ListBuilder, StringArray, StringBuilder, TimestampNanosecondArray,
 };
 use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
 use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_writer::compute_leaves;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
+use rayon::prelude::*;
 
 use crate::detectors::{Cell, Column, Unit};
 use crate::rank::Table;
@@ -19,23 +20,36 @@ use crate::rank::Table;
 /// Rows that are turned into arrays at a time, which bounds the copy.
 const ROWS_OF_BATCH: usize = 1 << 16;
 
-/// Writes all rows of a table. One without rows is written with its columns.
+/// Rows of a row group.
+const ROWS_OF_ROW_GROUP: usize = 1 << 20;
+
+/// Writes all rows of a table, its columns encoded side by side. One without rows is written with its columns.
 ///
 /// # Errors
 /// If `out` fails.
 pub fn write_parquet_table<W: Write + Send>(out: W, table: &Table) -> Result<W, ParquetError> {
     let schema = Arc::new(schema(table.columns));
     let properties = WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())).build();
-    let mut writer = ArrowWriter::try_new(out, Arc::clone(&schema), Some(properties))?;
-    for first in (0..table.row_count()).step_by(ROWS_OF_BATCH) {
-        let rows = first..(first + ROWS_OF_BATCH).min(table.row_count());
-        let arrays = table
-            .columns
-            .iter()
-            .zip(&table.values)
-            .map(|(column, values)| array(column, &values[rows.clone()]))
-            .collect();
-        writer.write(&RecordBatch::try_new(Arc::clone(&schema), arrays)?)?;
+    let writer = ArrowWriter::try_new(out, Arc::clone(&schema), Some(properties))?;
+    let (mut writer, row_groups) = writer.into_serialized_writer()?;
+    for (number, first) in (0..table.row_count()).step_by(ROWS_OF_ROW_GROUP).enumerate() {
+        let rows = first..(first + ROWS_OF_ROW_GROUP).min(table.row_count());
+        let encoders = row_groups.create_column_writers(number)?;
+        let columns: Vec<_> = encoders.into_iter().zip(schema.fields()).zip(table.columns).zip(&table.values).collect();
+        let chunks = columns.into_par_iter().map(|(((mut encoder, field), column), values)| {
+            for values in values[rows.clone()].chunks(ROWS_OF_BATCH) {
+                for leaf in compute_leaves(field, &array(column, values))? {
+                    encoder.write(&leaf)?;
+                }
+            }
+            encoder.close()
+        });
+        let chunks = chunks.collect::<Result<Vec<_>, ParquetError>>()?;
+        let mut row_group = writer.next_row_group()?;
+        for chunk in chunks {
+            chunk.append_to_row_group(&mut row_group)?;
+        }
+        row_group.close()?;
     }
     writer.into_inner()
 }

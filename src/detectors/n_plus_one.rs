@@ -143,7 +143,8 @@ impl Detector for NPlusOne {
         {
             return;
         }
-        let mut order: Vec<u32> = (0..).zip(calls).filter(|(_, call)| counts(call)).map(|(index, _)| index).collect();
+        let mut order: Vec<u32> = Vec::with_capacity(calls.len());
+        order.extend((0..).zip(calls).filter(|(_, call)| counts(call)).map(|(index, _)| index));
         order.sort_unstable_by_key(|&call| calls[call as usize].target);
         let same_target = |&left: &u32, &right: &u32| calls[left as usize].target == calls[right as usize].target;
         if order.chunk_by(same_target).all(|of_target| weight(calls, of_target) <= u64::from(self.max_calls)) {

@@ -115,6 +115,18 @@ impl TextCodes {
 
     #[inline]
     fn coded(&mut self, cell: Cell<'_>) -> Coded {
+        // Nearly all cells of nearly all columns are keys that were met before.
+        if let Cell::Key(key) = cell
+            && let Some(known) = self.of_dictionary.get(key as usize)
+            && known.code != UNSEEN
+        {
+            return *known;
+        }
+        self.coded_other(cell)
+    }
+
+    #[inline(never)]
+    fn coded_other(&mut self, cell: Cell<'_>) -> Coded {
         match cell {
             Cell::Key(key) => self.coded_key(key as usize),
             Cell::Number(number) => self.coded_number(number),

@@ -180,7 +180,8 @@ impl FrameBuilder {
 
     /// Forgets the signatures that no span has: those of spans that were not taken.
     pub(crate) fn forget_unused_signatures(&mut self) {
-        self.signatures.keep_only(self.spans.rows_mut().map(|row| &mut row.signature));
+        let renumbered = self.signatures.keep_only(self.spans.iter().map(|span| span.row.signature));
+        self.spans.renumber_signatures(|signature| renumbered[signature.index()].unwrap_or(signature));
     }
 
     /// The services of the signatures, in the order of their numbers.

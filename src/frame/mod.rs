@@ -8,6 +8,7 @@ mod canonical;
 mod columns;
 mod combinations;
 mod ids;
+mod packed_rows;
 mod partitions;
 mod record;
 mod sampling;

@@ -5,12 +5,10 @@
 
 use super::columns::TraceRows;
 use super::ids::{SignatureId, SpanId, TraceId};
+use super::packed_rows::PackedRows;
 
 /// Number of partitions.
 pub const PARTITIONS: usize = 256;
-
-/// Rows of the first piece of a partition, and of the largest.
-const PIECE_ROWS: std::ops::RangeInclusive<usize> = 16..=2048;
 
 /// One collected span.
 #[derive(Clone, Copy, Debug)]
@@ -22,7 +20,7 @@ pub struct CollectedSpan {
 }
 
 /// A collected span without its trace id, which spans that arrive together share.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct CollectedRow {
     /// Id of the span.
     pub span_id: SpanId,
@@ -55,10 +53,10 @@ pub fn partition_of(trace_id: TraceId) -> usize {
     ((folded ^ folded >> 29).wrapping_mul(MIX) >> 56) as usize
 }
 
-/// The spans of one partition in order of arrival. They lie in pieces, so that none is moved when more arrive.
+/// The spans of one partition in order of arrival.
 #[derive(Clone, Debug, Default)]
 pub struct Partition {
-    pieces: Vec<Vec<CollectedRow>>,
+    rows: PackedRows,
     runs: Vec<Run>,
 }
 
@@ -74,17 +72,7 @@ impl Partition {
                 new_bytes += (self.runs.capacity() - before) * size_of::<Run>();
             }
         }
-        if let Some(last) = self.pieces.last_mut()
-            && last.len() < last.capacity()
-        {
-            last.push(span.row);
-            return new_bytes;
-        }
-        let rows = self.pieces.last().map_or(*PIECE_ROWS.start(), |last| (2 * last.len()).min(*PIECE_ROWS.end()));
-        let mut piece = Vec::with_capacity(rows);
-        piece.push(span.row);
-        self.pieces.push(piece);
-        new_bytes + rows * size_of::<CollectedRow>()
+        new_bytes + self.rows.push(span.row)
     }
 
     /// Adds the spans of a trace.
@@ -104,13 +92,13 @@ impl Partition {
 
     /// Forgets all spans.
     pub fn clear(&mut self) {
-        self.pieces.clear();
+        self.rows.clear();
         self.runs.clear();
     }
 
-    /// The spans without their trace ids, piece by piece.
-    pub fn pieces(&self) -> impl Iterator<Item = &[CollectedRow]> {
-        self.pieces.iter().map(Vec::as_slice)
+    /// The spans without their trace ids.
+    pub fn rows(&self) -> impl Iterator<Item = CollectedRow> {
+        self.rows.iter()
     }
 
     /// The trace ids of the spans: run after run, of which none is empty.
@@ -121,12 +109,12 @@ impl Partition {
     /// The spans.
     pub fn spans(&self) -> impl Iterator<Item = CollectedSpan> {
         let trace_ids = self.runs.iter().flat_map(|run| std::iter::repeat_n(run.trace_id, run.len as usize));
-        trace_ids.zip(self.pieces.iter().flatten()).map(|(trace_id, &row)| CollectedSpan { trace_id, row })
+        trace_ids.zip(self.rows()).map(|(trace_id, row)| CollectedSpan { trace_id, row })
     }
 
     /// Number of spans.
     pub fn len(&self) -> usize {
-        self.pieces.iter().map(Vec::len).sum()
+        self.rows.len()
     }
 
     /// Whether there is none.
@@ -178,20 +166,25 @@ impl Partitions {
         self.partitions.iter().flat_map(Partition::spans)
     }
 
-    /// All spans without their trace ids, to be changed.
-    pub fn rows_mut(&mut self) -> impl Iterator<Item = &mut CollectedRow> {
-        self.partitions.iter_mut().flat_map(|partition| &mut partition.pieces).flatten()
+    /// Gives every span the signature that `renumber` makes of its own.
+    pub fn renumber_signatures(&mut self, renumber: impl Fn(SignatureId) -> SignatureId) {
+        for partition in &mut self.partitions {
+            let mut renumbered = PackedRows::default();
+            for row in partition.rows() {
+                renumbered.push(CollectedRow { signature: renumber(row.signature), ..row });
+            }
+            partition.rows = renumbered;
+        }
     }
 
     /// Drops the spans whose traces are not wanted.
     pub fn retain_traces(&mut self, is_wanted: impl Fn(TraceId) -> bool) {
         for partition in std::mem::take(&mut self.partitions) {
-            let wanted = partition.runs.iter().filter(|run| is_wanted(run.trace_id)).map(|run| run.len as usize).sum();
-            let mut kept = Partition { pieces: vec![Vec::with_capacity(wanted)], runs: Vec::new() };
+            let mut kept = Partition::default();
             partition.spans().filter(|span| is_wanted(span.trace_id)).for_each(|span| {
                 kept.push(span);
             });
-            self.partitions.push(if wanted == 0 { Partition::default() } else { kept });
+            self.partitions.push(kept);
         }
         self.len = self.partitions.iter().map(Partition::len).sum();
     }

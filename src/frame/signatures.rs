@@ -103,16 +103,17 @@ impl Signatures {
         (0..self.len() as u32).map(|number| Symbol(words_of(&self.words, &self.ends, number)[0]))
     }
 
-    /// Forgets the signatures that `ids` do not name, and renumbers `ids`.
-    pub(crate) fn keep_only<'a>(&mut self, ids: impl Iterator<Item = &'a mut SignatureId>) {
+    /// Forgets the signatures that `ids` do not name; the answer gives the new number of each that they do.
+    pub(crate) fn keep_only(&mut self, ids: impl Iterator<Item = SignatureId>) -> Vec<Option<SignatureId>> {
         let mut kept = Self::default();
         let mut renumbered: Vec<Option<SignatureId>> = vec![None; self.len()];
         for id in ids {
             let number = id.index();
-            *id = *renumbered[number]
+            renumbered[number]
                 .get_or_insert_with(|| kept.intern_words(words_of(&self.words, &self.ends, number as u32)));
         }
         *self = kept;
+        renumbered
     }
 
     /// Takes in all signatures of `other`, whose symbols `symbols` maps to this side's; the answer maps `other`'s

@@ -240,7 +240,7 @@ impl Grouping {
             &mut self.traces;
         let mut runs = self.trace_of_run[first_run..].iter().zip(partition.runs());
         let (mut row, mut left) = (0, 0);
-        for span in partition.pieces().flatten() {
+        for span in partition.rows() {
             if left == 0
                 && let Some((&trace, run)) = runs.next()
             {

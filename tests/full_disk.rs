@@ -44,7 +44,7 @@ fn sample(name: &str) -> String {
 fn nothing_is_left_on_a_full_disk() {
     let incident = sample("incident.flat.parquet");
     let mut many = vec!["analyze", "--memory-limit", "64MiB", "--temp-dir", "."];
-    many.extend([incident.as_str(); 70]);
+    many.extend([incident.as_str(); 140]);
     for (args, named) in [
         (&["analyze", &incident, "-o", "out", "--table-format", "json"][..], "out/"),
         (&["convert", &incident, "-o", "spans.parquet"], "spans.parquet"),

@@ -100,13 +100,13 @@ fn while_reading() {
     }
 }
 
-/// 64 MiB are too few for 350,000 spans. Files without names are told by the process that has them open.
+/// 64 MiB are too few for 700,000 spans. Files without names are told by the process that has them open.
 #[cfg(target_os = "linux")]
 #[test]
 fn while_spans_are_put_aside() {
     let incident = sample("incident.flat.parquet").display().to_string();
     let mut args = vec!["analyze", "-o", "OUT", "--memory-limit", "64MiB", "--temp-dir", "TEMP", "--threads", "2"];
-    args.extend([incident.as_str(); 70]);
+    args.extend([incident.as_str(); 140]);
     args.push("-");
     let run = Run::start(&args);
     let folder = run.directory.path().join(TEMP);

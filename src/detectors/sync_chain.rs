@@ -156,12 +156,13 @@ impl Detector for SyncChain {
 
     fn detect(&self, trace: &TraceView<'_>, _retries: &RetrySequences, findings: &mut Findings) {
         let tree = trace.tree;
-        let hop_calls = || trace.calls.calls.iter().filter(|call| call.counts && call.callee != NO_ROW);
+        let calls = || trace.calls.calls.iter().filter(|call| call.counts && call.callee != NO_ROW);
+        let hop_calls = || calls().filter(|call| trace.service(call.callee) != call.caller_service);
         if hop_calls().count() <= self.max_hops as usize {
             return;
         }
         let mut steps = vec![Step { segment: NO_ROW, call: NO_ROW, hop: NO_HOP }; tree.len()];
-        for call in hop_calls().filter(|call| trace.service(call.callee) != call.caller_service) {
+        for call in hop_calls() {
             steps[call.callee as usize].call = call.row;
         }
         let mut hops: Vec<Hop> = Vec::new();

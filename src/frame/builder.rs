@@ -128,7 +128,7 @@ pub struct SpanRow {
 
 /// Who is at the other end of a connection. The peer of a served request is its client, whose address and port are as many
 /// as there are clients, so they are no part of its signature.
-pub(super) const PEER: [Attribute; 5] = [
+pub(crate) const PEER: [Attribute; 5] = [
     Attribute::NetPeerName,
     Attribute::NetPeerPort,
     Attribute::SocketPeerName,
@@ -137,7 +137,7 @@ pub(super) const PEER: [Attribute; 5] = [
 ];
 
 /// Whether spans of this kind serve a request.
-pub(super) fn is_served(kind: SpanKind) -> bool {
+pub(crate) fn is_served(kind: SpanKind) -> bool {
     matches!(kind, SpanKind::Server | SpanKind::Consumer)
 }
 

@@ -97,7 +97,7 @@ impl Head {
     const ARGUMENTS: u8 = 1 << 4;
 
     fn to_bytes(self) -> [u8; 2] {
-        let flags = u8::from(self.has_parent) * Self::PARENT | u8::from(self.has_arguments) * Self::ARGUMENTS;
+        let flags = (u8::from(self.has_parent) * Self::PARENT) | (u8::from(self.has_arguments) * Self::ARGUMENTS);
         [(self.step | self.duration << 4) as u8, self.signature as u8 | flags]
     }
 

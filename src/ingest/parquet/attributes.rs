@@ -10,7 +10,7 @@ use arrow::datatypes::{DataType, Int32Type};
 use super::cells::{attributes_at, text_at};
 use super::codes::{ABSENT, NormalCodes, TextCodes};
 use super::fingerprint::Fingerprint;
-use crate::frame::{Attribute, attribute_of_key};
+use crate::frame::{Attribute, PEER, attribute_of_key};
 
 /// JSON texts hold all attributes of a span at once, so fewer are kept than of other texts.
 const MANY_JSON_TEXTS: usize = 1 << 14;
@@ -47,6 +47,11 @@ impl Wanted {
     /// Whether it is `attribute` under any spelling.
     fn is_attribute(self, attribute: Attribute) -> bool {
         self.0 >= Self::FIRST_ATTRIBUTE && self.0 & 0xff == attribute as u32
+    }
+
+    /// Whether it tells who is at the other end of a connection.
+    fn is_peer(self) -> bool {
+        self.as_attribute().is_some_and(|(attribute, _)| PEER.contains(&attribute))
     }
 
     /// Whether only a normalised form of its values is kept.
@@ -89,12 +94,15 @@ impl PairsOfRows {
         self.ends.push(self.pairs.len());
     }
 
-    /// Adds all pairs to the fingerprints of their rows, as those of source number `source`.
-    pub(super) fn add_to(&self, fingerprints: &mut [Fingerprint], source: u32) {
+    /// Adds all pairs to the fingerprints of their rows, as those of source number `source`, but for the peers of rows that
+    /// are `served`.
+    pub(super) fn add_to(&self, fingerprints: &mut [Fingerprint], source: u32, served: &[bool]) {
         let mut start = 0;
-        for (fingerprint, &end) in fingerprints.iter_mut().zip(&self.ends) {
+        for ((fingerprint, &end), &is_served) in fingerprints.iter_mut().zip(&self.ends).zip(served) {
+            let pairs = self.pairs[start..end].chunks_exact(2);
+            let pairs = pairs.filter(|pair| !(is_served && Wanted(pair[0]).is_peer()));
             // Of a key that comes twice the last value counts, so the order is part of what is said.
-            for (place, pair) in (0u32..).zip(self.pairs[start..end].chunks_exact(2)) {
+            for (place, pair) in (0u32..).zip(pairs) {
                 fingerprint.add(source, pair[0] ^ place << 20, pair[1]);
             }
             start = end;

@@ -9,6 +9,7 @@ use arrow::array::{Array, ArrayRef, AsArray, BooleanBufferBuilder, DictionaryArr
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Int32Type, Int64Type};
 use arrow::util::bit_chunk_iterator::UnalignedBitChunk;
+use arrow::util::bit_iterator::BitIndexIterator;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use parquet::errors::ParquetError;
@@ -282,6 +283,12 @@ impl RowCodes {
     fn fill(&mut self, column: Cells<'_>, mut code: impl FnMut(usize, Cell<'_>) -> u32) -> Result<(), ParquetError> {
         self.clear();
         column.for_each(&mut self.present, |row, cell| self.codes.push(code(row, cell)))
+    }
+
+    /// Hands over each row that has a value, and its code.
+    pub(super) fn for_each(&self, mut take: impl FnMut(usize, u32)) {
+        let rows = BitIndexIterator::new(self.present.as_slice(), 0, self.present.len());
+        rows.zip(&self.codes).for_each(|(row, &code)| take(row, code));
     }
 
     /// The code of a row.

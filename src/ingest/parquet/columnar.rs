@@ -22,8 +22,8 @@ use super::row_columns::RowColumns;
 use super::source::SharedFile;
 use super::table::{BatchColumns, Table};
 use crate::frame::{
-    ArgumentsIn, Attribute, FrameBuilder, SignatureId, SkipReason, SpanId, SpanKind, SpanSink, StatusCode, TraceId,
-    TraceStateSampling, UNKNOWN_SERVICE,
+    ArgumentsIn, Attribute, FrameBuilder, PEER, SignatureId, SkipReason, SpanId, SpanKind, SpanSink, StatusCode,
+    TraceId, TraceStateSampling, UNKNOWN_SERVICE, is_served,
 };
 use crate::ingest::{IngestError, TraceIds};
 
@@ -213,9 +213,10 @@ impl<'a> ColumnReader<'a> {
 
 /// The columns that make up a signature, and the signatures that came before.
 struct SignatureColumns {
-    /// The columns that are normalised stand first.
+    /// The columns that are normalised stand first, those of peers last.
     texts: Vec<TextColumn>,
     normalised: usize,
+    peers: usize,
     /// The attributes of spans; those of one span may be spread over several columns.
     attributes: Vec<AttributeSource>,
     /// Those of resources, for spans whose service has no column or nothing in it.
@@ -229,9 +230,14 @@ struct SignatureColumns {
     ref_type_pairs: PairsOfRows,
     /// Signatures by the fingerprints of the rows that they were worked out from.
     known: HashMap<Fingerprint, (SignatureId, ArgumentsIn), FixedState>,
-    /// What the rows of the batch say, as far as signatures go, but for normalised texts.
+    /// What the rows of the batch say, as far as signatures go, but for normalised texts and peers.
     fingerprints: Vec<Fingerprint>,
     fingerprints_of_normalised: Vec<Fingerprint>,
+    fingerprints_of_peers: Vec<Fingerprint>,
+    /// Whether the spans of the batch serve a request: who their peer is makes no difference then ([`PEER`]).
+    served: Vec<bool>,
+    /// The same by the codes of kinds.
+    served_kinds: Vec<bool>,
     urls: Arguments,
     queries: Arguments,
 }
@@ -334,7 +340,10 @@ impl SignatureColumns {
         let texts = texts.map(|((says, place), source)| TextColumn::new(says, place, source));
         let (mut texts, whole): (Vec<TextColumn>, Vec<TextColumn>) = texts.partition(TextColumn::is_normalised);
         let normalised = texts.len();
-        texts.extend(whole);
+        let (of_peers, others): (Vec<TextColumn>, Vec<TextColumn>) = whole.into_iter().partition(TextColumn::is_peer);
+        texts.extend(others);
+        let peers = of_peers.len();
+        texts.extend(of_peers);
         let all_in_columns = mapping.columns_repeat_attributes;
         let of_spans =
             [Field::Attributes, Field::NumberAttributes, Field::BoolAttributes].into_iter().filter_map(place);
@@ -356,6 +365,7 @@ impl SignatureColumns {
         Self {
             texts,
             normalised,
+            peers,
             attributes: if all_in_columns { Vec::new() } else { attributes.collect() },
             resource_attributes,
             events: if all_in_columns { EventPlaces::default() } else { events },
@@ -368,6 +378,9 @@ impl SignatureColumns {
             known: HashMap::default(),
             fingerprints: Vec::new(),
             fingerprints_of_normalised: Vec::new(),
+            fingerprints_of_peers: Vec::new(),
+            served: Vec::new(),
+            served_kinds: Vec::new(),
             urls: Arguments::default(),
             queries: Arguments::default(),
         }
@@ -414,7 +427,11 @@ impl SignatureColumns {
         rows: &mut RowColumns<'_>,
     ) -> Result<(), ParquetError> {
         self.forget_if_large();
-        let Self { fingerprints, fingerprints_of_normalised, urls, queries, .. } = self;
+        let Self { fingerprints, fingerprints_of_normalised, fingerprints_of_peers, urls, queries, .. } = self;
+        fingerprints_of_peers.clear();
+        if self.peers > 0 {
+            fingerprints_of_peers.resize(batch.num_rows(), Fingerprint::NOTHING);
+        }
         for fingerprints in [&mut *fingerprints, fingerprints_of_normalised] {
             fingerprints.clear();
             fingerprints.resize(batch.num_rows(), Fingerprint::NOTHING);
@@ -422,6 +439,7 @@ impl SignatureColumns {
         urls.begin(batch.num_rows());
         queries.begin(batch.num_rows());
         let (normalised, whole) = self.texts.split_at_mut(self.normalised);
+        let (whole, peers) = whole.split_at_mut(whole.len() - self.peers);
         // Whichever thread they are on, panics of the decoder become errors.
         let (of_rows, of_texts) = rayon::join(
             || {
@@ -436,9 +454,16 @@ impl SignatureColumns {
                     })
                 })
             },
-            || guarded(|| whole.iter_mut().try_for_each(|text| text.read(columns, batch, fingerprints, |_, _, _| {}))),
+            || {
+                guarded(|| {
+                    whole.iter_mut().try_for_each(|text| text.read(columns, batch, fingerprints, |_, _, _| {}))?;
+                    peers.iter_mut().try_for_each(|text| text.read(columns, batch, fingerprints_of_peers, |_, _, _| {}))
+                })
+            },
         );
         of_rows.and(of_texts)?;
+        let kinds = self.texts.iter().find(|text| text.says == Says::Kind);
+        find_served(kinds, batch.num_rows(), &mut self.served, &mut self.served_kinds);
         if let Some(TraceStates { column: text, texts, .. }) = &mut self.trace_states {
             text.codes.clear();
             if let Some(column) = columns.get(batch, text.place) {
@@ -456,15 +481,15 @@ impl SignatureColumns {
                 Some((Attribute::DbQueryText, rank)) => queries.put(row, rank, hash),
                 _ => {}
             });
-            pairs.add_to(fingerprints, source);
+            pairs.add_to(fingerprints, source, &self.served);
         }
         if let Some(states) = &mut self.trace_states {
             states.begin_batch();
         }
         self.read_exception_types(columns, batch);
         self.read_ref_types(columns, batch, rows.parent_span_ids());
-        self.exception_pairs.add_to(&mut self.fingerprints, EXCEPTION_SOURCE);
-        self.ref_type_pairs.add_to(&mut self.fingerprints, REF_TYPE_SOURCE);
+        self.exception_pairs.add_to(&mut self.fingerprints, EXCEPTION_SOURCE, &self.served);
+        self.ref_type_pairs.add_to(&mut self.fingerprints, REF_TYPE_SOURCE, &self.served);
         Ok(())
     }
 
@@ -524,6 +549,7 @@ impl SignatureColumns {
             return;
         }
         self.known = HashMap::default();
+        self.served_kinds.clear();
         for text in &mut self.texts {
             text.texts = Texts::of(text.says, text.source);
         }
@@ -546,6 +572,11 @@ impl SignatureColumns {
             .map_or(0, |states| states.number_at(row, trace_id, &mut builder.inconsistent_sampling));
         let mut fingerprint = self.fingerprints[row];
         fingerprint.merge(self.fingerprints_of_normalised[row]);
+        if !self.served[row]
+            && let Some(&peers) = self.fingerprints_of_peers.get(row)
+        {
+            fingerprint.merge(peers);
+        }
         if count > 0 {
             fingerprint.add(TRACE_STATE_SOURCE, 0, count);
         }
@@ -602,6 +633,19 @@ impl SignatureColumns {
         });
         (worked_out.signature, worked_out.arguments)
     }
+}
+
+/// Finds out which spans of a batch of `rows` rows serve a request. `of_codes` remembers it by the codes of kinds.
+fn find_served(kinds: Option<&TextColumn>, rows: usize, served: &mut Vec<bool>, of_codes: &mut Vec<bool>) {
+    served.clear();
+    served.resize(rows, false);
+    let Some(kinds) = kinds else { return };
+    kinds.codes.for_each(|row, code| {
+        for new in of_codes.len()..=code as usize {
+            of_codes.push(is_served(SpanKind::from_text(kinds.texts.text(new as u32))));
+        }
+        served[row] = of_codes[code as usize];
+    });
 }
 
 /// What tells the sources of codes apart in fingerprints. Columns of text are numbered from 0.
@@ -683,6 +727,10 @@ impl TextColumn {
 
     fn is_normalised(&self) -> bool {
         matches!(self.texts, Texts::Normal(_))
+    }
+
+    fn is_peer(&self) -> bool {
+        matches!(self.says, Says::Attribute(attribute, _) if PEER.contains(&attribute))
     }
 
     /// Reads the rows of a batch: adds what they say to their fingerprints, and tells the hashes of the arguments of

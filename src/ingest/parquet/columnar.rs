@@ -771,8 +771,7 @@ mod tests {
     use crate::ingest::parquet::footer::Footer;
     use crate::ingest::parquet::source::SharedFile;
 
-    /// The names of the columns that are read of a table's first row group.
-    fn columns_read(columns: Vec<(&str, ArrayRef)>) -> Vec<String> {
+    fn table_of(columns: Vec<(&str, ArrayRef)>) -> (Table, RecordBatch) {
         let columns = columns.into_iter().map(|(name, column)| (name, column, true));
         let batch = RecordBatch::try_from_iter_with_nullable(columns).expect("columns of one length");
         let mut file = tempfile::tempfile().expect("a file");
@@ -782,6 +781,12 @@ mod tests {
         let table = Footer::open(SharedFile::new(file).expect("a file"), "spans.parquet".as_ref())
             .and_then(Table::of)
             .expect("a table of spans");
+        (table, batch)
+    }
+
+    /// The names of the columns that are read of a table's first row group.
+    fn columns_read(columns: Vec<(&str, ArrayRef)>) -> Vec<String> {
+        let (table, batch) = table_of(columns);
         let reader = ColumnReader::new(&table);
         let Needed { texts, roots } = reader.needed(0);
         let mut roots = [reader.rows.roots(0), texts, roots].concat();
@@ -842,5 +847,26 @@ mod tests {
             let columns = columns_read(table(no_service, None));
             assert!(columns.iter().any(|name| name == "resource_attributes"), "{columns:?}");
         }
+    }
+
+    /// The port of a client is a combination of its own only where the span is not that of the server.
+    #[test]
+    fn peers_of_served_requests_make_no_difference() {
+        let texts = |texts: [&str; 4]| Arc::new(StringArray::from_iter_values(texts)) as ArrayRef;
+        let numbers = |numbers: [i64; 4]| Arc::new(Int64Array::from_iter_values(numbers)) as ArrayRef;
+        let (table, _) = table_of(vec![
+            ("trace_id", texts(["1"; 4])),
+            ("span_id", texts(["1", "2", "3", "4"])),
+            ("name", texts(["a"; 4])),
+            ("start_time_unix_nano", numbers([1_700_000_000_000_000_000; 4])),
+            ("duration_nano", numbers([1; 4])),
+            ("service_name", texts(["s"; 4])),
+            ("kind", texts(["server", "client", "server", "client"])),
+            ("network.peer.port", numbers([40_001, 40_002, 40_003, 40_004])),
+        ]);
+        let mut builder = FrameBuilder::default();
+        let mut reader = ColumnReader::new(&table);
+        reader.read_row_group(0, &mut builder, &mut 0).expect("rows");
+        assert_eq!((builder.len(), reader.signatures.known.len()), (4, 3));
     }
 }

@@ -87,9 +87,17 @@ def seconds_of(command, **options):
     return float(seconds), int(peak)
 
 
-def median_of(command, runs, **options):
-    measured = [seconds_of(command, **options) for _ in range(runs)]
+def median_of(measured):
+    """Median seconds and largest peak."""
     return statistics.median(seconds for seconds, _ in measured), max(peak for _, peak in measured)
+
+
+def in_turns(command, other, runs, **options_of_other):
+    """Of both commands median seconds and peak bytes, and the median of how many times as long the first takes. They run in
+    turns, because what else a machine does changes from minute to minute."""
+    measured = [(seconds_of(command), seconds_of(other, **options_of_other)) for _ in range(runs)]
+    ratio = statistics.median(own / others for (own, _), (others, _) in measured)
+    return *map(median_of, zip(*measured)), ratio
 
 
 def generated(name, millions):
@@ -104,10 +112,14 @@ def generated(name, millions):
     return path
 
 
+def analyze(path, *more):
+    return [TRACESCAN, "analyze", path, "--output", WORK / "out", *more]
+
+
 def phases_of(path, runs, more=()):
     """Median seconds by phase, of the whole process, and peak bytes."""
     out = WORK / "out"
-    command = [TRACESCAN, "analyze", path, "--output", out, *more]
+    command = analyze(path, *more)
     seconds, peak, phases = [], 0, {}
     for _ in range(runs):
         wall, used = seconds_of(command)
@@ -128,7 +140,7 @@ def peer_python():
 
 
 def peers_of(path, runs, threads):
-    """Name and median seconds of each peer's work on the flat file."""
+    """Of each peer's work on the flat file: name, median seconds, peak bytes, and tracescan's time over that."""
     python = peer_python()
     found = []
     for name, queries in DUCKDB.items():
@@ -138,9 +150,11 @@ def peers_of(path, runs, threads):
             "db.execute(f\"CREATE VIEW spans AS SELECT * FROM read_parquet('{sys.argv[1]}')\")\n"
             f"for query in {queries!r}.split(';'):\n    print(db.execute(query).fetchall()) if query.strip() else None\n"
         )
-        found.append((f"DuckDB: {name}", *median_of([python, "-c", script, path], runs)))
+        _, theirs, ratio = in_turns(analyze(path), [python, "-c", script, path], runs)
+        found.append((f"DuckDB: {name}", *theirs, ratio))
     environment = {**os.environ, "POLARS_MAX_THREADS": str(threads)}
-    found.append(("Polars (Python): N+1 count and join", *median_of([python, "-c", POLARS, path], runs, env=environment)))
+    _, theirs, ratio = in_turns(analyze(path), [python, "-c", POLARS, path], runs, env=environment)
+    found.append(("Polars (Python): N+1 count and join", *theirs, ratio))
     return found
 
 
@@ -180,7 +194,7 @@ def jaeger_document(path, spans):
 
 
 def beside_sentinel(runs, threads):
-    """Seconds and peak of perf-sentinel and of tracescan on one file in Jaeger's form, and its number of spans."""
+    """Seconds and peak of perf-sentinel and of tracescan on one file in Jaeger's form, the ratio, and its number of spans."""
     peers = WORK / "peers"
     sentinel = peers / "bin" / "perf-sentinel"
     if not sentinel.exists():
@@ -191,9 +205,9 @@ def beside_sentinel(runs, threads):
     file.write_text(json.dumps(document, separators=(",", ":")))
     config = WORK / "sentinel.toml"
     config.write_text("[daemon]\nmax_payload_size = 104857600\n")
-    theirs = median_of([sentinel, "analyze", "--input", file, "--config", config, "--format", "json"], runs)
-    ours = median_of([TRACESCAN, "analyze", file, "--output", WORK / "out", "--threads", str(threads)], runs)
-    return theirs, ours, spans
+    command = [sentinel, "analyze", "--input", file, "--config", config, "--format", "json"]
+    ours, theirs, ratio = in_turns(analyze(file, "--threads", str(threads)), command, runs)
+    return theirs, ours, ratio, spans
 
 
 def machine():
@@ -221,7 +235,8 @@ def main():
         "",
         f"{version}, {arguments.runs} runs each, medians of whole processes, files in the page cache. {machine()}.",
         "",
-        "The floor is arrow-rs decoding the columns that are needed and doing nothing else, or reading the bytes once.",
+        "The floor is arrow-rs decoding the columns that are needed and doing nothing else, or reading the bytes once. Ratios at the",
+        "end are medians of pairs that ran in turns.",
         "",
         "| input | million spans | s | M spans/s | MB/s | read s | analyse s | rank s | peak MB | bytes a span | floor s | times the floor |",
         "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
@@ -247,17 +262,20 @@ def main():
     if "flat" in wanted:
         largest = max(size for size in sizes if size <= MOST_IN_ALL_FORMATS)
         flat = generated(FORMATS["flat"][0], largest)
-        one, _, _, _ = phases_of(flat, arguments.runs, ["--threads", "1"])
         two, two_peak = whole["flat", largest], peaks["flat", largest]
-        limited, limited_peak, _, _ = phases_of(flat, arguments.runs, ["--memory-limit", "512MiB"])
+        _, (one, _), of_one = in_turns(analyze(flat), analyze(flat, "--threads", "1"), arguments.runs)
+        limited = analyze(flat, "--memory-limit", "512MiB")
+        _, (limited, limited_peak), of_limited = in_turns(analyze(flat), limited, arguments.runs)
         lines += [
             "",
-            f"Flat Parquet, {largest} million spans: one thread {one:.2f} s, all threads {two:.2f} s ({one / two:.2f} times as "
+            f"Flat Parquet, {largest} million spans: one thread {one:.2f} s, all threads {two:.2f} s ({1 / of_one:.2f} times as "
             f"fast); with `--memory-limit 512MiB` {limited:.2f} s and {limited_peak / 1e6:.0f} MB.",
         ]
+        growth = {}
         for fewer, more in zip(sizes, sizes[1:]):
-            growth = whole["flat", more] / whole["flat", fewer]
-            lines.append(f"{more / fewer:.0f} times the {fewer} million spans take {growth:.1f} times as long.")
+            small, large = (analyze(generated(FORMATS["flat"][0], millions)) for millions in (fewer, more))
+            _, _, growth[more] = in_turns(large, small, arguments.runs)
+            lines.append(f"{more / fewer:.0f} times the {fewer} million spans take {growth[more]:.1f} times as long.")
         if sizes[-1] > largest:
             most = generated(FORMATS["flat"][0], sizes[-1])
             seconds, peak, phases, spans = phases_of(most, 1, ["--memory-limit", "2GiB"])
@@ -267,25 +285,25 @@ def main():
             )
         ratios = [
             ("the floor, flat Parquet with binary ids", two / floors["flat", largest]),
-            ("one thread", two / one),
-            ("no memory limit, with `--memory-limit 512MiB`", limited / two),
+            ("one thread", of_one),
+            ("no memory limit, with `--memory-limit 512MiB`", 1 / of_limited),
         ]
         for fewer, more in zip(sizes, sizes[1:]):
-            ratios.append((f"{more / fewer:.0f} times fewer spans, {more} million", whole["flat", more] / whole["flat", fewer]))
+            ratios.append((f"{more / fewer:.0f} times fewer spans, {more} million", growth[more]))
         if not arguments.no_peers:
             lines += ["", f"## Peers, flat Parquet with binary ids, {largest} million spans", ""]
             lines += ["| what | s | peak MB |", "|---|---:|---:|"]
             lines.append(f"| tracescan: all detectors | {two:.2f} | {two_peak / 1e6:.0f} |")
-            for name, seconds, peak in peers_of(flat, arguments.runs, os.cpu_count()):
+            for name, seconds, peak, ratio in peers_of(flat, arguments.runs, os.cpu_count()):
                 lines.append(f"| {name} | {seconds:.2f} | {peak / 1e6:.0f} |")
-                ratios.append((name, two / seconds))
+                ratios.append((name, ratio))
                 print(lines[-1], file=sys.stderr)
-            (theirs, their_peak), (ours, our_peak), spans = beside_sentinel(arguments.runs, os.cpu_count())
+            (theirs, their_peak), (ours, our_peak), ratio, spans = beside_sentinel(arguments.runs, os.cpu_count())
             lines += ["", f"## perf-sentinel {SENTINEL}, Jaeger JSON, {spans} spans", ""]
             lines += ["| what | s | peak MB |", "|---|---:|---:|"]
             lines.append(f"| tracescan: all detectors | {ours:.2f} | {our_peak / 1e6:.0f} |")
             lines.append(f"| perf-sentinel: N+1 in one trace, redundant calls, fan-out | {theirs:.2f} | {their_peak / 1e6:.0f} |")
-            ratios.append((f"perf-sentinel, Jaeger JSON, {spans} spans", ours / theirs))
+            ratios.append((f"perf-sentinel, Jaeger JSON, {spans} spans", ratio))
         lines += ["", "## Ratios", "", "| time of tracescan over that of | ratio |", "|---|---:|"]
         lines += [f"| {name} | {ratio:.2f} |" for name, ratio in ratios]
     (Path(__file__).parent / "RESULTS.md").write_text("\n".join(lines) + "\n")

@@ -126,21 +126,6 @@ pub struct SpanRow {
     pub duration_ns: i64,
 }
 
-/// Who is at the other end of a connection. The peer of a served request is its client, whose address and port are as many
-/// as there are clients, so they are no part of its signature.
-pub(crate) const PEER: [Attribute; 5] = [
-    Attribute::NetPeerName,
-    Attribute::NetPeerPort,
-    Attribute::SocketPeerName,
-    Attribute::NetworkPeerAddress,
-    Attribute::NetworkPeerPort,
-];
-
-/// Whether spans of this kind serve a request.
-pub(crate) fn is_served(kind: SpanKind) -> bool {
-    matches!(kind, SpanKind::Server | SpanKind::Consumer)
-}
-
 impl FrameBuilder {
     /// One that puts spans aside when there are too many in memory.
     pub fn spilling(store: Option<&Arc<SpillStore>>) -> Self {
@@ -223,8 +208,8 @@ impl FrameBuilder {
         };
         fill(&mut slots);
         let AttributeSlots { mut attributes, error, .. } = slots;
-        if is_served(kind) {
-            for peer in PEER {
+        if kind.is_served() {
+            for &peer in Attribute::ALL.iter().filter(|attribute| attribute.is_peer()) {
                 attributes[peer as usize] = Symbol::EMPTY;
             }
         }

@@ -8,7 +8,7 @@ use std::hash::BuildHasher as _;
 use foldhash::fast::FixedState;
 use hashbrown::{HashMap, HashTable};
 
-use super::builder::{ArgumentsIn, PEER, is_served, nonzero_hash, normalise};
+use super::builder::{ArgumentsIn, nonzero_hash, normalise};
 use super::ids::{SignatureId, Symbol};
 use super::record::{EncodedSpan, Said, SpanKind, StatusCode, Value};
 use super::schema::Attribute;
@@ -81,7 +81,7 @@ impl Combinations {
 
     /// Adds a value that came under spelling number `rank` of `attribute`. Empty values are absent values.
     pub(super) fn put(&mut self, attribute: Attribute, rank: u8, value: &Value<'_>) {
-        if is_served(self.kind) && PEER.contains(&attribute) {
+        if self.kind.is_served() && attribute.is_peer() {
             return;
         }
         let which = [attribute as u8, rank];
@@ -115,7 +115,7 @@ impl Combinations {
         for (attribute, rank, said) in &span.attributes {
             match said {
                 Said::Value(value) => self.put(*attribute, *rank, value),
-                Said::Encoded(_) if is_served(self.kind) && PEER.contains(attribute) => {}
+                Said::Encoded(_) if self.kind.is_served() && attribute.is_peer() => {}
                 Said::Encoded(bytes) => write_bytes(&mut self.current, [*attribute as u8, *rank], bytes),
             }
         }

@@ -18,10 +18,10 @@ mod spill;
 mod symbols;
 mod templates;
 
+pub(crate) use builder::Resolution;
 pub use builder::{
     ArgumentsIn, AttributeSlots, FIRST_OFFSETS, FrameBuilder, Skipped, SpanRow, WorkedOut, normalise, unusable,
 };
-pub(crate) use builder::{PEER, Resolution, is_served};
 pub use canonical::CanonicalWriter;
 pub(crate) use canonical::{VERSION as CANONICAL_VERSION, VERSION_KEY as CANONICAL_VERSION_KEY};
 pub use columns::{Frame, TraceRows, Vocabulary};

@@ -31,6 +31,11 @@ pub enum SpanKind {
 }
 
 impl SpanKind {
+    /// Whether spans of this kind serve a request.
+    pub fn is_served(self) -> bool {
+        matches!(self, Self::Server | Self::Consumer)
+    }
+
     /// The kind with OTLP's number `number`; [`SpanKind::Unspecified`] for numbers that OTLP does not define.
     pub fn from_number(number: i64) -> Self {
         match number {

@@ -24,6 +24,20 @@ macro_rules! attributes {
                 matches!(self, Self::UrlFull | Self::UrlPath | Self::DbConnectionString | Self::DbQueryText)
             }
 
+            /// Whether it tells who is at the other end of a connection. The peer of a served request
+            /// ([`SpanKind::is_served`](super::SpanKind::is_served)) is its client, whose address and port are as many as there
+            /// are clients, so that there they are no part of a signature.
+            pub fn is_peer(self) -> bool {
+                matches!(
+                    self,
+                    Self::NetPeerName
+                        | Self::NetPeerPort
+                        | Self::SocketPeerName
+                        | Self::NetworkPeerAddress
+                        | Self::NetworkPeerPort
+                )
+            }
+
             /// The spellings, the preferred one first.
             pub fn aliases(self) -> &'static [&'static str] {
                 match self {

@@ -10,7 +10,7 @@ use arrow::datatypes::{DataType, Int32Type};
 use super::cells::{attributes_at, text_at};
 use super::codes::{ABSENT, NormalCodes, TextCodes};
 use super::fingerprint::Fingerprint;
-use crate::frame::{Attribute, PEER, attribute_of_key};
+use crate::frame::{Attribute, attribute_of_key};
 
 /// JSON texts hold all attributes of a span at once, so fewer are kept than of other texts.
 const MANY_JSON_TEXTS: usize = 1 << 14;
@@ -51,7 +51,7 @@ impl Wanted {
 
     /// Whether it tells who is at the other end of a connection.
     fn is_peer(self) -> bool {
-        self.as_attribute().is_some_and(|(attribute, _)| PEER.contains(&attribute))
+        self.as_attribute().is_some_and(|(attribute, _)| attribute.is_peer())
     }
 
     /// Whether only a normalised form of its values is kept.

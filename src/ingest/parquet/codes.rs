@@ -3,20 +3,18 @@
 //! Where the file keeps a column as a dictionary, each of its values is looked at once, and rows cost an array access.
 
 use std::hash::BuildHasher as _;
-use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanBufferBuilder, DictionaryArray};
-use arrow::buffer::NullBuffer;
+use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{DataType, Int32Type, Int64Type};
-use arrow::util::bit_chunk_iterator::UnalignedBitChunk;
-use arrow::util::bit_iterator::BitIndexIterator;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use parquet::errors::ParquetError;
 
 use super::cells::text_at;
+use super::column_cells::{Cell, Cells, for_each_cell};
+use super::dictionary::Dictionary;
 use super::fingerprint::Fingerprint;
-use super::pages::{Cell, Cells};
+use super::row_codes::RowCodes;
 use crate::frame::{Attribute, Symbol, Symbols, normalise};
 
 /// The code of "no text": null and the empty text alike.
@@ -34,7 +32,7 @@ pub(super) struct TextCodes {
     texts: Symbols,
     /// What tells the column's codes from those of others in fingerprints.
     source: u32,
-    dictionary: Option<ArrayRef>,
+    dictionary: Dictionary,
     of_dictionary: Vec<Coded>,
     /// Of numbers below [`SMALL_NUMBERS`], as status codes and ports are.
     of_small_numbers: Vec<Coded>,
@@ -129,27 +127,15 @@ impl TextCodes {
     #[inline(never)]
     fn coded_other(&mut self, cell: Cell<'_>) -> Coded {
         match cell {
-            Cell::Key(key) => self.coded_key(key as usize),
+            Cell::Key(key) => self.coded_new_key(key as usize),
             Cell::Number(number) => self.coded_number(number),
             Cell::Text(text) => Coded::of(self.source, self.code(text)),
             Cell::Bytes(bytes) => Coded::of(self.source, self.code(&String::from_utf8_lossy(bytes))),
         }
     }
 
-    #[inline]
-    fn coded_key(&mut self, key: usize) -> Coded {
-        match self.of_dictionary.get(key) {
-            Some(known) if known.code != UNSEEN => *known,
-            _ => self.coded_new_key(key),
-        }
-    }
-
-    #[cold]
     fn coded_new_key(&mut self, key: usize) -> Coded {
-        let Some(texts) = self.dictionary.as_ref().filter(|texts| key < texts.len()) else {
-            return Coded::ABSENT;
-        };
-        let text = text_at(texts, key).into_owned();
+        let Some(text) = self.dictionary.text(key) else { return Coded::ABSENT };
         let new = Coded::of(self.source, self.code(&text));
         self.of_dictionary[key] = new;
         new
@@ -163,10 +149,9 @@ impl TextCodes {
     }
 
     fn begin_dictionary(&mut self, values: &ArrayRef) {
-        if !self.dictionary.as_ref().is_some_and(|known| Arc::ptr_eq(known, values)) {
+        if self.dictionary.changes_to(values) {
             self.of_dictionary.clear();
             self.of_dictionary.resize(values.len(), Coded::UNSEEN);
-            self.dictionary = Some(Arc::clone(values));
         }
     }
 
@@ -186,7 +171,7 @@ impl TextCodes {
 
     fn code_in_dictionary(&mut self, column: &ArrayRef, row: usize) -> u32 {
         match column.as_dictionary_opt::<Int32Type>() {
-            Some(column) => self.coded_key(column.keys().value(row) as usize).code,
+            Some(column) => self.coded(Cell::Key(column.keys().value(row) as u32)).code,
             None => ABSENT,
         }
     }
@@ -212,120 +197,13 @@ impl TextCodes {
     }
 }
 
-/// Hands over the rows of a column that have a value, and what they hold.
-fn for_each_cell(column: &ArrayRef, mut take: impl FnMut(usize, Cell<'_>)) {
-    let valid = ValidRows::of(column);
-    if let Some(dictionary) = column.as_dictionary_opt::<Int32Type>() {
-        let keys = dictionary.keys().values();
-        valid.for_each(|row| take(row, Cell::Key(keys[row] as u32)));
-    } else if let Some(numbers) = column.as_primitive_opt::<Int64Type>() {
-        valid.for_each(|row| take(row, Cell::Number(numbers.values()[row])));
-    } else if let Some(numbers) = column.as_primitive_opt::<Int32Type>() {
-        valid.for_each(|row| take(row, Cell::Number(numbers.values()[row].into())));
-    } else if let Some(texts) = column.as_string_opt::<i32>() {
-        valid.for_each(|row| take(row, Cell::Text(texts.value(row))));
-    } else {
-        valid.for_each(|row| take(row, Cell::Text(&text_at(column, row))));
-    }
-}
-
-impl Cells<'_> {
-    fn dictionary(&mut self) -> Result<Option<&ArrayRef>, ParquetError> {
-        match self {
-            Self::Array(column) => Ok(column.as_dictionary_opt::<Int32Type>().map(DictionaryArray::values)),
-            Self::Pages(pages, _) => pages.dictionary(),
-        }
-    }
-
-    fn for_each(
-        self,
-        present: &mut BooleanBufferBuilder,
-        take: impl FnMut(usize, Cell<'_>),
-    ) -> Result<(), ParquetError> {
-        match self {
-            Self::Array(column) => {
-                match column.nulls() {
-                    Some(nulls) => present.append_buffer(nulls.inner()),
-                    None => present.append_n(column.len(), true),
-                }
-                for_each_cell(column, take);
-                Ok(())
-            }
-            Self::Pages(pages, rows) => pages.for_each_cell(rows, present, take),
-        }
-    }
-}
-
-/// The codes of the rows of a batch.
-#[derive(Debug)]
-pub(super) struct RowCodes {
-    /// Which rows have a value.
-    present: BooleanBufferBuilder,
-    /// The codes of those rows.
-    codes: Vec<u32>,
-}
-
-impl Default for RowCodes {
-    fn default() -> Self {
-        Self { present: BooleanBufferBuilder::new(0), codes: Vec::new() }
-    }
-}
-
-impl RowCodes {
-    /// Forgets all rows.
-    pub(super) fn clear(&mut self) {
-        self.present.truncate(0);
-        self.codes.clear();
-    }
-
-    /// Forgets all rows, and takes those of `column` with the codes that `code` gives their cells.
-    #[inline]
-    fn fill(&mut self, column: Cells<'_>, mut code: impl FnMut(usize, Cell<'_>) -> u32) -> Result<(), ParquetError> {
-        self.clear();
-        column.for_each(&mut self.present, |row, cell| self.codes.push(code(row, cell)))
-    }
-
-    /// Hands over each row that has a value, and its code.
-    pub(super) fn for_each(&self, mut take: impl FnMut(usize, u32)) {
-        let rows = BitIndexIterator::new(self.present.as_slice(), 0, self.present.len());
-        rows.zip(&self.codes).for_each(|(row, &code)| take(row, code));
-    }
-
-    /// The code of a row.
-    pub(super) fn at(&self, row: usize) -> u32 {
-        if row >= self.present.len() || !self.present.get_bit(row) {
-            return ABSENT;
-        }
-        self.codes[UnalignedBitChunk::new(self.present.as_slice(), 0, row).count_ones()]
-    }
-}
-
-/// The rows of a column that have a value.
-struct ValidRows<'a> {
-    nulls: Option<&'a NullBuffer>,
-    rows: usize,
-}
-
-impl<'a> ValidRows<'a> {
-    fn of(column: &'a ArrayRef) -> Self {
-        Self { nulls: column.nulls(), rows: column.len() }
-    }
-
-    fn for_each(self, take: impl FnMut(usize)) {
-        match self.nulls {
-            Some(nulls) => nulls.valid_indices().for_each(take),
-            None => (0..self.rows).for_each(take),
-        }
-    }
-}
-
 /// The same for a column whose values are too many to be kept: its codes are those of what is kept of them
 /// ([`normalise`]), and arguments are hashed.
 #[derive(Debug)]
 pub(super) struct NormalCodes {
     attribute: Attribute,
     codes: TextCodes,
-    dictionary: Option<ArrayRef>,
+    dictionary: Dictionary,
     of_dictionary: Vec<Option<(u32, u64)>>,
     /// Of query texts, which take long to normalise and often come again.
     of_texts: HashMap<u64, (u32, u64), FixedState>,
@@ -337,7 +215,7 @@ impl NormalCodes {
         Self {
             attribute,
             codes: TextCodes::of_source(source),
-            dictionary: None,
+            dictionary: Dictionary::default(),
             of_dictionary: Vec::new(),
             of_texts: HashMap::default(),
             normal: String::new(),
@@ -385,11 +263,10 @@ impl NormalCodes {
         mut tell: impl FnMut(usize, Fingerprint, u64),
     ) -> Result<(), ParquetError> {
         if let Some(dictionary) = column.dictionary()?
-            && !self.dictionary.as_ref().is_some_and(|known| Arc::ptr_eq(known, dictionary))
+            && self.dictionary.changes_to(dictionary)
         {
             self.of_dictionary.clear();
             self.of_dictionary.resize(dictionary.len(), None);
-            self.dictionary = Some(Arc::clone(dictionary));
         }
         codes.fill(column, |row, cell| {
             let (code, hash) = match cell {
@@ -406,18 +283,20 @@ impl NormalCodes {
     }
 
     fn code_of_key(&mut self, key: usize) -> (u32, u64) {
-        let known = self.of_dictionary.get(key).copied().unwrap_or(Some((ABSENT, 0)));
-        known.unwrap_or_else(|| {
-            let text = self.dictionary.as_ref().map(|texts| text_at(texts, key)).unwrap_or_default().into_owned();
-            let new = self.code(&text);
-            self.of_dictionary[key] = Some(new);
-            new
-        })
+        if let Some(&Some(known)) = self.of_dictionary.get(key) {
+            return known;
+        }
+        let Some(text) = self.dictionary.text(key) else { return (ABSENT, 0) };
+        let new = self.code(&text);
+        self.of_dictionary[key] = Some(new);
+        new
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use arrow::array::{DictionaryArray, Int32Array, StringArray};
 

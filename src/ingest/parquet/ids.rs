@@ -3,13 +3,14 @@
 //! Where there is none, or too many bytes, the id is all zero, which whoever takes the span counts.
 
 use std::str::Utf8Error;
-use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{DataType, Int32Type, Int64Type, UInt64Type};
 use parquet::errors::ParquetError;
 
-use super::pages::{Cell, Cells, ColumnPages};
+use super::column_cells::{Cell, Cells};
+use super::dictionary::Dictionary;
+use super::pages::ColumnPages;
 use crate::frame::{SpanId, TraceId};
 use crate::ingest::text_ids::{self, TextId};
 
@@ -69,7 +70,7 @@ impl Id for SpanId {
 /// Decodes columns of ids; a dictionary's values are decoded once for all batches that share it.
 #[derive(Debug, Default)]
 pub(super) struct IdColumn<T> {
-    dictionary: Option<ArrayRef>,
+    dictionary: Dictionary,
     ids_of_dictionary: Vec<T>,
     opaque_of_dictionary: Vec<bool>,
     /// Ids that were replaced by a hash of their text.
@@ -167,13 +168,12 @@ impl<T: Id> IdColumn<T> {
 
     /// Prepares for the ids of another dictionary; false if it is the same.
     fn begin_dictionary(&mut self, values: &ArrayRef) -> bool {
-        if self.dictionary.as_ref().is_some_and(|known| Arc::ptr_eq(known, values)) {
-            return false;
+        let is_other = self.dictionary.changes_to(values);
+        if is_other {
+            self.ids_of_dictionary.clear();
+            self.opaque_of_dictionary.clear();
         }
-        self.ids_of_dictionary.clear();
-        self.opaque_of_dictionary.clear();
-        self.dictionary = Some(Arc::clone(values));
-        true
+        is_other
     }
 
     /// The same of an array.

@@ -1,4 +1,4 @@
-//! A column of texts or integers, read page by page without a place for its nulls.
+//! A column that is no list and in no struct, read page by page without a place for its nulls.
 //!
 //! Spans have dozens of attribute columns, and few spans have any one of them. Arrow gives each column an entry for each row;
 //! here a thousand rows without a value are one step. What this reader does not know, Arrow's reader does.
@@ -20,21 +20,9 @@ use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::file::serialized_reader::SerializedPageReader;
 use prost::bytes::Bytes;
 
+use super::column_cells::Cell;
 use super::hybrid::Hybrid;
 use super::source::SharedFile;
-
-/// What a cell holds.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Cell<'a> {
-    /// The value at this place of the column's dictionary.
-    Key(u32),
-    /// A text.
-    Text(&'a str),
-    /// Bytes, or a text that was not looked at yet.
-    Bytes(&'a [u8]),
-    /// An integer.
-    Number(i64),
-}
 
 /// What the values of a column are.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -78,14 +66,6 @@ impl ValueType {
             _ => None,
         }
     }
-}
-
-/// Rows of a column, from whichever reader.
-pub(super) enum Cells<'a> {
-    /// Those of an array.
-    Array(&'a ArrayRef),
-    /// So many that come next.
-    Pages(&'a mut ColumnPages, usize),
 }
 
 /// A column chunk that is being read.

@@ -6,9 +6,10 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::DataType;
 use parquet::errors::ParquetError;
 
+use super::column_cells::Cells;
 use super::dialect::Field;
 use super::ids::IdColumn;
-use super::pages::{Cells, ColumnPages, ValueType};
+use super::pages::{ColumnPages, ValueType};
 use super::source::SharedFile;
 use super::table::{BatchColumns, Table};
 use super::times::{Unit, length, read_times, read_times_of_pages};

@@ -9,7 +9,8 @@ use arrow::datatypes::{
 use parquet::errors::ParquetError;
 
 use super::cells::text_at;
-use super::pages::{Cell, ColumnPages};
+use super::column_cells::Cell;
+use super::pages::ColumnPages;
 
 /// What one step of a number of a time column means.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -12,12 +12,9 @@ use rayon::prelude::*;
 
 use crate::detectors::{Attribution, Detectors, LATENCY_ATTRIBUTION, RetrySequences, Shared};
 use crate::findings::Findings;
-use crate::frame::{
-    Frame, PARTITIONS, Partition, SpanId, SpanKind, SpillError, StatusCode, Symbol, TraceId, TraceRows,
-};
-use crate::trace::{
-    CalleeNames, Collection, Facts, Grouping, NO_ROW, OverlapTolerance, RootReason, TraceModel, TraceView,
-};
+use crate::frame::{Collection, Frame, Grouping, PARTITIONS, Partition, SpillError, Symbol, TraceRows};
+use crate::span::{SpanId, SpanKind, StatusCode, TraceId};
+use crate::trace::{CalleeNames, Facts, NO_ROW, OverlapTolerance, RootReason, TraceModel, TraceView};
 
 /// What the pass does.
 #[derive(Clone, Debug)]

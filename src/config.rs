@@ -8,10 +8,11 @@ use thiserror::Error;
 
 use crate::analysis::AnalysisSettings;
 use crate::cli::{AnalysisArgs, AnalyzeArgs, SelectionArgs, StdoutFormat, TableFormat};
+use crate::conventions::UncountedCalls;
 use crate::detectors::{Detectors, catalog};
 use crate::frame::SpillStore;
 use crate::ingest::{InputFormat, ReadOptions, Selection};
-use crate::trace::{OverlapTolerance, UncountedCalls};
+use crate::trace::OverlapTolerance;
 
 /// The configuration file that is read if it is there and no other is named.
 const DEFAULT_FILE: &str = "tracescan.toml";

@@ -4,8 +4,9 @@
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use tracescan::frame::{Origin, SkipReason, SpanKind, SpanRecord, SpanSink, StatusCode, TraceId};
+use tracescan::frame::SpanSink;
 use tracescan::ingest::{IngestError, IngestWarning, InputReport, ReadFrames, ReadOptions, read_frames, read_records};
+use tracescan::span::{Origin, SkipReason, SpanKind, SpanRecord, StatusCode, TraceId};
 
 /// The folder of shared data, if there is one.
 #[expect(clippy::print_stdout, reason = "a test that is skipped says so")]

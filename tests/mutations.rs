@@ -15,11 +15,13 @@ use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use tracescan::analysis::{self, AnalysisSettings};
+use tracescan::conventions::UncountedCalls;
 use tracescan::detectors::{Detectors, catalog};
-use tracescan::frame::{FrameBuilder, Origin, SkipReason, SpanRecord, SpanSink};
+use tracescan::frame::{Collection, FrameBuilder, SpanSink};
 use tracescan::generate::{Compression, GenerateOptions, OutputFormat, generate};
 use tracescan::ingest::{ReadOptions, read_bytes, read_frames};
-use tracescan::trace::{Collection, OverlapTolerance, UncountedCalls, derive};
+use tracescan::span::{Origin, SkipReason, SpanRecord};
+use tracescan::trace::{OverlapTolerance, derive};
 
 /// How many are tried if nothing else is said.
 const FEW: usize = 400;

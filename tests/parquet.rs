@@ -9,11 +9,10 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use parquet::arrow::ArrowWriter;
 use parquet::file::properties::WriterProperties;
-use tracescan::frame::{
-    CanonicalWriter, FrameBuilder, KeyValue, Origin, SkipReason, SpanRecord, SpanSink, Symbol, TraceId,
-};
+use tracescan::frame::{FrameBuilder, SpanSink, Symbol, group};
 use tracescan::ingest::{IngestError, InputReport, ReadFrames, ReadOptions, read_frames, read_records};
-use tracescan::trace::group;
+use tracescan::report::CanonicalWriter;
+use tracescan::span::{KeyValue, Origin, SkipReason, SpanRecord, TraceId};
 
 /// A file of the data that lies beside the repository, if it is there.
 #[expect(clippy::print_stdout, reason = "a test that is skipped says so")]

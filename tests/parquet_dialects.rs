@@ -20,11 +20,11 @@ use parquet::data_type::{ByteArray, ByteArrayType, Int64Type, Int96, Int96Type};
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
-use tracescan::frame::{
-    Attribute, FrameBuilder, KeyValue, Origin, SkipReason, SpanKind, SpanRecord, SpanSink, StatusCode, Symbol,
-};
+use tracescan::conventions::{Attribute, UncountedCalls};
+use tracescan::frame::{FrameBuilder, SpanSink, Symbol, group};
 use tracescan::ingest::{IngestError, IngestWarning, InputReport, ReadFrames, ReadOptions, read_frames, read_records};
-use tracescan::trace::{Tree, UncountedCalls, derive, group};
+use tracescan::span::{KeyValue, Origin, SkipReason, SpanKind, SpanRecord, StatusCode};
+use tracescan::trace::{Tree, derive};
 
 const TRACE: &str = "0102030405060708090a0b0c0d0e0f10";
 const ROOT: &str = "00000000000000a1";

@@ -5,12 +5,12 @@ use std::sync::atomic::AtomicBool;
 
 use proptest::prelude::*;
 use tracescan::analysis::{AnalysisSettings, Partial, analyse, with_trace};
+use tracescan::conventions::UncountedCalls;
 use tracescan::detectors::{Detectors, catalog};
-use tracescan::frame::{
-    FrameBuilder, KeyValue, Origin, SpanId, SpanKind, SpanRecord, SpanSink, SpillStore, StatusCode, TraceId, Value,
-};
+use tracescan::frame::{Collection, FrameBuilder, SpanSink, SpillStore, group};
 use tracescan::rank::{attribution_table, pattern_table};
-use tracescan::trace::{Collection, Facts, OverlapTolerance, UncountedCalls, derive, group};
+use tracescan::span::{KeyValue, Origin, SpanId, SpanKind, SpanRecord, StatusCode, TraceId, Value};
+use tracescan::trace::{Facts, OverlapTolerance, derive};
 
 #[derive(Clone, Debug)]
 struct Span {

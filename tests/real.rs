@@ -6,10 +6,12 @@ use std::sync::atomic::AtomicBool;
 
 use serde_json::Value;
 use tracescan::analysis::{AnalysisSettings, Partial, analyse};
+use tracescan::conventions::UncountedCalls;
 use tracescan::detectors::{Detectors, catalog};
-use tracescan::frame::TraceId;
+use tracescan::frame::Collection;
 use tracescan::ingest::{ReadFrames, ReadOptions, read_frames};
-use tracescan::trace::{Collection, Facts, OverlapTolerance, TargetKind, UncountedCalls, derive};
+use tracescan::span::TraceId;
+use tracescan::trace::{Facts, OverlapTolerance, TargetKind, derive};
 
 /// The folder of the dumps; `None`, with a message, where it is absent.
 fn dumps() -> Option<PathBuf> {

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, FixedSizeBinaryBuilder, Int64Array, RecordBatch, StringArray, TimestampNanosecondArray};
 use parquet::arrow::ArrowWriter;
 use parquet::file::properties::WriterProperties;
-use tracescan::frame::{Origin, SkipReason, SpanRecord, SpanSink, TraceId};
+use tracescan::frame::{SpanSink, group};
 use tracescan::ingest::{ReadFrames, ReadOptions, Selection, find_wanted_traces, read_frames, read_records};
-use tracescan::trace::group;
+use tracescan::span::{Origin, SkipReason, SpanRecord, TraceId};
 
 const SECOND: i64 = 1_000_000_000;
 const START: i64 = 1_700_000_000 * SECOND;

@@ -16,12 +16,10 @@ use parquet::schema::parser::parse_message_type;
 use parquet::schema::types::Type;
 use prost::Message as _;
 use serde_json::{Value as Json, json};
-use tracescan::frame::{
-    CanonicalWriter, FrameBuilder, KeyValue, Origin, SkipReason, SpanKind, SpanRecord, SpanSink, StatusCode, Symbol,
-    TraceId,
-};
+use tracescan::frame::{FrameBuilder, SpanSink, Symbol, group};
 use tracescan::ingest::{IngestError, IngestWarning, InputReport, ReadFrames, ReadOptions, read_frames, read_records};
-use tracescan::trace::group;
+use tracescan::report::CanonicalWriter;
+use tracescan::span::{KeyValue, Origin, SkipReason, SpanKind, SpanRecord, StatusCode, TraceId};
 
 /// A form of blocks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

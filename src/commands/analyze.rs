@@ -9,14 +9,15 @@ use crate::analysis::{self, Analysis, Partial};
 use crate::cli::{AnalyzeArgs, StdoutFormat};
 use crate::config::Settings;
 use crate::detectors::{Description, LATENCY_ATTRIBUTION};
-use crate::frame::{Symbol, TraceId};
+use crate::frame::{Collection, Symbol};
 use crate::ingest::{self, InputReport, LeftOut, ReadFrames};
 use crate::rank::{PatternTable, Table, attribution_table, findings_table, pattern_table};
 use crate::report::{
     ClockSkewSummary, DetectorTable, InputSummary, QualitySummary, Run, SelectionSummary, Summary, TotalsSummary,
     write_csv, write_files, write_json, write_markdown, write_ndjson, write_terminal,
 };
-use crate::trace::{self, Collection, Facts, TargetKind};
+use crate::span::TraceId;
+use crate::trace::{self, Facts, TargetKind};
 
 use super::diagnostics::{say, say_input_problems};
 use super::progress::Bar;

@@ -7,9 +7,8 @@ use anyhow::{Context, bail};
 
 use crate::cli::ConvertArgs;
 use crate::config::selection;
-use crate::frame::CanonicalWriter;
 use crate::ingest::{self, ReadOptions};
-use crate::report::{WholeFile, finish_files};
+use crate::report::{CanonicalWriter, WholeFile, finish_files};
 
 use super::Outcome;
 use super::diagnostics::{say, say_input_problems};

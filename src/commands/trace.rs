@@ -7,9 +7,10 @@ use crate::analysis;
 use crate::cli::{TraceArgs, TraceFormat};
 use crate::config::Settings;
 use crate::findings::{Findings, pattern_id};
-use crate::frame::{Symbol, TraceId};
+use crate::frame::{Symbol, group};
 use crate::ingest::{self, ReadFrames, ReadOptions};
 use crate::report::{Waterfall, WaterfallFinding, WaterfallRow, write_waterfall};
+use crate::span::TraceId;
 use crate::trace::{self, NO_ROW, TraceView};
 
 use super::diagnostics::say_input_problems;
@@ -74,7 +75,7 @@ pub fn run(args: &TraceArgs) -> anyhow::Result<Outcome> {
         let ReadFrames { builders, reports: inputs, .. } = ingest::read_frames(&args.input.inputs, &options, &bar);
         bar.finish();
         let all_read = say_input_problems(&inputs, args.analysis.verbose);
-        let (vocabulary, frame) = trace::group(builders);
+        let (vocabulary, frame) = group(builders);
         let facts = trace::derive(&vocabulary, &settings.uncounted_calls);
         (frame, facts, all_read)
     });

@@ -1,8 +1,9 @@
 //! `failure-amplification`: one failure becomes many.
 
+use crate::conventions::ErrorClass;
 use crate::findings::{Finding, Findings};
 use crate::frame::Symbol;
-use crate::trace::{ErrorClass, NO_CALL, NO_ROW, Row, TargetKind, TraceView};
+use crate::trace::{NO_CALL, NO_ROW, Row, TargetKind, TraceView};
 
 use super::description::{Aggregate, Cell, Column, Description, Names, Pattern, RankedBy, Unit};
 use super::failure_chains::{FailureChains, counts_for_service};

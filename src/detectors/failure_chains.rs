@@ -3,8 +3,9 @@
 //! What is above a span is the same for everything below it, so it is worked out once for each span, from the top down: a
 //! deep trace with a failure at each level costs no more than a flat one.
 
+use crate::conventions::ErrorClass;
 use crate::frame::Symbol;
-use crate::trace::{ErrorClass, NO_ROW, Row, TraceView};
+use crate::trace::{NO_ROW, Row, TraceView};
 
 /// No service.
 const NONE: u32 = u32::MAX;

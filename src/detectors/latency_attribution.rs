@@ -9,7 +9,8 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use rayon::prelude::*;
 
-use crate::frame::{Symbol, TraceId};
+use crate::frame::Symbol;
+use crate::span::TraceId;
 use crate::trace::{Place, RootReason, TraceView, total_ns};
 
 use super::description::{Aggregate, Column, Description, RankedBy, Unit};

@@ -1,8 +1,9 @@
 //! `retry-storm`: more attempts of one request than one failure deserves.
 
+use crate::conventions::ErrorClass;
 use crate::findings::{Finding, Findings};
 use crate::frame::Symbol;
-use crate::trace::{ErrorClass, Row, Target, TargetKind, TraceView, total_ns};
+use crate::trace::{Row, Target, TargetKind, TraceView, total_ns};
 
 use super::description::{Aggregate, Cell, Column, Description, Names, Pattern, RankedBy, Unit};
 use super::retry_sequences::RetrySequences;

@@ -1,6 +1,7 @@
 //! Where detectors put findings: columns, one row a finding.
 
-use crate::frame::{SpanId, Symbol};
+use crate::frame::Symbol;
+use crate::span::SpanId;
 use crate::trace::{Target, TargetKind};
 
 /// One finding, as a detector hands it over. Numbers only: no sentence is formed before it is printed.

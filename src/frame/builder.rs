@@ -1,53 +1,26 @@
 //! Collects spans into columns while files are read.
 //!
-//! One builder serves one decoder on one thread; [`group`](crate::trace::group) joins them. High-cardinality
+//! One builder serves one decoder on one thread; [`group`](crate::frame::group) joins them. High-cardinality
 //! values (URLs, query texts) are never interned: a template and a hash of them are kept.
 
-use std::collections::BTreeMap;
-use std::hash::BuildHasher;
 use std::sync::Arc;
 
-use foldhash::fast::FixedState;
-
-use super::combinations::Combinations;
-use super::ids::{SignatureId, SpanId, Symbol, TraceId};
-use super::partitions::{CollectedRow, CollectedSpan, Partitions};
-use super::record::{
-    EncodedSpan, Origin, SkipReason, SpanKind, SpanRecord, SpanSink, StatusCode, UNKNOWN_SERVICE, Value,
+use crate::conventions::{
+    ATTRIBUTE_COUNT, ArgumentsIn, Attribute, END_OF_HOST, TraceStateSampling, attribute_of_key, count_of_attribute,
+    normalise,
 };
-use super::sampling::count_of_attribute;
-use super::schema::{ATTRIBUTE_COUNT, Attribute, attribute_of_key};
-use super::signatures::{Signature, Signatures};
+use crate::span::{
+    Origin, SkipReason, Skipped, SpanId, SpanKind, SpanRecord, SpanRow, StatusCode, TraceId, UNKNOWN_SERVICE, Value,
+    unusable,
+};
+
+use super::partitions::{CollectedRow, CollectedSpan, Partitions};
+use super::signature_cache::SignatureCache;
+use super::signatures::{Signature, SignatureId, Signatures};
+use super::sink::{EncodedSpan, SpanSink};
 use super::spill::SpillStore;
-use super::symbols::Symbols;
-use super::templates::{has_placeholder, push_path_template, query_template, url_host};
-
-/// How many offsets of skipped parts are kept for each input.
-pub const FIRST_OFFSETS: usize = 5;
-
-/// What was left out of one input.
-#[derive(Clone, Debug, Default)]
-pub struct Skipped {
-    /// How many, by reason.
-    pub counts: BTreeMap<SkipReason, u64>,
-    /// Where the first few stood: bytes of the decompressed input, or rows for Parquet.
-    pub first_offsets: Vec<u64>,
-}
-
-impl Skipped {
-    /// Counts one more.
-    pub fn add(&mut self, reason: SkipReason, offset: u64) {
-        *self.counts.entry(reason).or_default() += 1;
-        if self.first_offsets.len() < FIRST_OFFSETS {
-            self.first_offsets.push(offset);
-        }
-    }
-
-    /// Number of parts left out.
-    pub fn total(&self) -> u64 {
-        self.counts.values().sum()
-    }
-}
+use super::symbols::{Symbol, Symbols};
+use super::time_resolution::TimeResolution;
 
 /// Collects spans, and the strings and signatures that they are made of.
 #[derive(Debug, Default)]
@@ -58,8 +31,8 @@ pub struct FrameBuilder {
     pub(crate) skipped: Skipped,
     pub(crate) end_before_start: u64,
     pub(crate) inconsistent_sampling: u64,
-    pub(crate) resolution: Resolution,
-    combinations: Combinations,
+    pub(crate) resolution: TimeResolution,
+    signature_cache: SignatureCache,
     spilling: Option<Spilling>,
 }
 
@@ -77,53 +50,6 @@ impl Spilling {
         self.spilled += spans.len();
         self.store.spill(self.collector, spans.take(), std::mem::take(&mut self.bytes_in_memory));
     }
-}
-
-/// How fine the start times are.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Resolution {
-    has_parts_of_ms: bool,
-    has_parts_of_us: bool,
-}
-
-impl Resolution {
-    fn see(&mut self, start: i64) {
-        if !self.has_parts_of_us {
-            self.has_parts_of_us = start % 1_000 != 0;
-            self.has_parts_of_ms |= start % 1_000_000 != 0;
-        }
-    }
-
-    /// The finer of the two.
-    pub(crate) fn merge(&mut self, other: Self) {
-        self.has_parts_of_ms |= other.has_parts_of_ms;
-        self.has_parts_of_us |= other.has_parts_of_us;
-    }
-
-    /// How far apart times may lie by rounding alone, in ns: a millisecond or a microsecond if all start times are whole
-    /// ones (Jaeger and Zipkin record microseconds, some stores milliseconds), else nothing.
-    pub(crate) fn tolerance_ns(self) -> i64 {
-        match (self.has_parts_of_ms, self.has_parts_of_us) {
-            (_, true) => 0,
-            (true, false) => 1_000,
-            (false, false) => 1_000_000,
-        }
-    }
-}
-
-/// Ids, times and the rest of a span that is not in its signature.
-#[derive(Clone, Copy, Default, Debug)]
-pub struct SpanRow {
-    /// Id of the trace.
-    pub trace_id: TraceId,
-    /// Id of the span.
-    pub span_id: SpanId,
-    /// Id of the parent, [`SpanId::NONE`] for a root.
-    pub parent_span_id: SpanId,
-    /// Start in ns since 1970.
-    pub start_unix_nano: u64,
-    /// End − start in ns; negative if the source's end lies before its start.
-    pub duration_ns: i64,
 }
 
 impl FrameBuilder {
@@ -179,7 +105,7 @@ impl FrameBuilder {
         let before = self.spans.len();
         self.spans.retain_traces(is_wanted);
         self.forget_unused_signatures();
-        self.resolution = Resolution::default();
+        self.resolution = TimeResolution::default();
         self.spans.iter().for_each(|span| self.resolution.see(span.row.start));
         (before - self.spans.len()) as u64
     }
@@ -269,34 +195,19 @@ impl FrameBuilder {
     }
 }
 
-/// Why a span cannot be analysed, if it cannot: every taker of spans skips the same ones.
-pub fn unusable(trace_id: TraceId, span_id: SpanId, start_unix_nano: u64) -> Option<SkipReason> {
-    if trace_id.is_invalid() {
-        Some(SkipReason::InvalidTraceId)
-    } else if span_id.is_none() {
-        Some(SkipReason::InvalidSpanId)
-    } else if start_unix_nano == 0 {
-        Some(SkipReason::MissingStartTime)
-    } else if i64::try_from(start_unix_nano).is_err() {
-        Some(SkipReason::TimeOutOfRange)
-    } else {
-        None
-    }
-}
-
 impl FrameBuilder {
     /// The signature of a span, worked out once for each combination of what is said, and the hash of its arguments.
     fn signature_of(&mut self, origin: &Origin<'_>, span: &SpanRecord<'_>) -> (SignatureId, ArgumentsIn, [u64; 2]) {
         let service = origin.service_name();
-        let mut combinations = std::mem::take(&mut self.combinations);
-        let count = span.adjusted_count_of_trace_state();
-        combinations.begin(&service, &span.name, span.kind, span.status);
+        let mut signature_cache = std::mem::take(&mut self.signature_cache);
+        let count = TraceStateSampling::of_span(span).and_then(|sampling| sampling.adjusted_count(span.trace_id));
+        signature_cache.begin(&service, &span.name, span.kind, span.status);
         if let Some(count) = count {
-            combinations.put(Attribute::AdjustedCount, 0, &Value::Double(count));
+            signature_cache.put(Attribute::AdjustedCount, 0, &Value::Double(count));
         }
-        said_of(span, |attribute, rank, value| combinations.put(attribute, rank, value));
-        let hashes = combinations.hashes();
-        let (signature, arguments) = combinations.known().unwrap_or_else(|| {
+        said_of(span, |attribute, rank, value| signature_cache.put(attribute, rank, value));
+        let hashes = signature_cache.hashes();
+        let (signature, arguments) = signature_cache.known().unwrap_or_else(|| {
             let WorkedOut { signature, arguments } =
                 self.signature(&service, &span.name, span.kind, span.status, |slots| {
                     if let Some(count) = count {
@@ -304,10 +215,10 @@ impl FrameBuilder {
                     }
                     said_of(span, |attribute, rank, value| slots.put(attribute, rank, &value.to_text()));
                 });
-            combinations.remember(signature, arguments);
+            signature_cache.remember(signature, arguments);
             (signature, arguments)
         });
-        self.combinations = combinations;
+        self.signature_cache = signature_cache;
         (signature, arguments, hashes)
     }
 }
@@ -327,17 +238,17 @@ impl SpanSink for FrameBuilder {
     }
 
     fn encoded(&mut self, span: &EncodedSpan<'_>, offset: u64) -> bool {
-        self.combinations.write_encoded(span);
-        let [url_hash, query_hash] = self.combinations.hashes();
-        let Some((signature, arguments)) = self.combinations.known() else { return false };
+        self.signature_cache.write_encoded(span);
+        let [url_hash, query_hash] = self.signature_cache.hashes();
+        let Some((signature, arguments)) = self.signature_cache.known() else { return false };
         self.push_row(span.row, signature, arguments.pick(url_hash, query_hash), offset);
         true
     }
 
     fn decoded(&mut self, encoded: &EncodedSpan<'_>, origin: &Origin<'_>, span: &SpanRecord<'_>, offset: u64) {
         let (signature, arguments, [url_hash, query_hash]) = self.signature_of(origin, span);
-        self.combinations.write_encoded(encoded);
-        self.combinations.remember(signature, arguments);
+        self.signature_cache.write_encoded(encoded);
+        self.signature_cache.remember(signature, arguments);
         self.push_row(encoded.row, signature, arguments.pick(url_hash, query_hash), offset);
     }
 
@@ -370,53 +281,6 @@ pub struct WorkedOut {
     pub signature: SignatureId,
     /// What its arguments are.
     pub arguments: ArgumentsIn,
-}
-
-/// What the arguments of a span are.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum ArgumentsIn {
-    /// They are not recorded.
-    Nothing,
-    /// The full URL.
-    Url,
-    /// The query text.
-    Query,
-}
-
-impl ArgumentsIn {
-    /// The hash that stands for them; 0 where they are not known.
-    pub fn pick(self, url_hash: u64, query_hash: u64) -> u64 {
-        match self {
-            Self::Nothing => 0,
-            Self::Url => url_hash,
-            Self::Query => query_hash,
-        }
-    }
-}
-
-/// Parts the host of a normalised URL from its path. No host has one.
-const END_OF_HOST: char = '\n';
-
-/// Fills `normal` with what is kept of an attribute's value: of URLs, paths and query texts, which are too many to be kept,
-/// host and template. The answer is the hash of a URL, or of a query text that says its arguments, and 0 for others.
-pub fn normalise(attribute: Attribute, value: &str, normal: &mut String) -> u64 {
-    normal.clear();
-    match attribute {
-        Attribute::UrlFull => {
-            normal.push_str(url_host(value).unwrap_or_default());
-            normal.push(END_OF_HOST);
-            push_path_template(value, normal);
-            return nonzero_hash(value);
-        }
-        Attribute::UrlPath => push_path_template(value, normal),
-        Attribute::DbQueryText => {
-            normal.push_str(&query_template(value));
-            return if has_placeholder(value) { 0 } else { nonzero_hash(value) };
-        }
-        Attribute::DbConnectionString => normal.push_str(url_host(value).unwrap_or_default()),
-        _ => normal.push_str(value),
-    }
-    0
 }
 
 /// Where the attributes of one span are put before they become a signature.
@@ -477,9 +341,4 @@ impl AttributeSlots<'_> {
     fn derive(&mut self, attribute: Attribute, value: &str) {
         self.attributes[attribute as usize] = self.symbols.intern(value);
     }
-}
-
-/// Arguments are compared by this hash alone; 0 stands for "not known". The seed is fixed, so that runs agree.
-pub(super) fn nonzero_hash(text: &str) -> u64 {
-    FixedState::with_seed(0x7472_6163_6573_6361).hash_one(text).max(1)
 }

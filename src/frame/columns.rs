@@ -1,7 +1,8 @@
 //! Span columns in trace order, and the vocabulary that they are written in.
 
-use super::ids::{SignatureId, SpanId, TraceId};
-use super::signatures::Signatures;
+use crate::span::{SpanId, TraceId};
+
+use super::signatures::{SignatureId, Signatures};
 use super::symbols::Symbols;
 
 /// What spans are made of: strings, and signatures made of those.

@@ -4,8 +4,10 @@
 //! A row is a head of two bytes, then its numbers, each in as many bytes as it needs: starts as the distance from that of the
 //! row before, zigzag, and nothing at all for a parent or arguments that it has not.
 
-use super::ids::{SignatureId, SpanId};
+use crate::span::SpanId;
+
 use super::partitions::CollectedRow;
+use super::signatures::SignatureId;
 
 /// Bytes of the first block, and of the largest.
 const BLOCK_BYTES: std::ops::RangeInclusive<usize> = 1 << 9..=1 << 16;

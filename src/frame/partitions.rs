@@ -3,9 +3,11 @@
 //! A trace lies in one partition whole, and a partition is small enough to be grouped by trace in the processor's cache. So
 //! nothing ever has to be moved that is larger than a partition, and partitions are worked on, or put aside, one by one.
 
+use crate::span::{SpanId, TraceId};
+
 use super::columns::TraceRows;
-use super::ids::{SignatureId, SpanId, TraceId};
 use super::packed_rows::PackedRows;
+use super::signatures::SignatureId;
 
 /// Number of partitions.
 pub const PARTITIONS: usize = 256;

@@ -7,9 +7,22 @@ use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 use std::hash::BuildHasher;
 
-use super::ids::{SignatureId, Symbol};
-use super::record::{SpanKind, StatusCode};
-use super::schema::{ATTRIBUTE_COUNT, Attribute};
+use crate::conventions::{ATTRIBUTE_COUNT, Attribute};
+use crate::span::{SpanKind, StatusCode};
+
+use super::symbols::Symbol;
+
+/// All that is said of a span but its ids, times and arguments, as a number: see
+/// [`Signatures`](super::Signatures).
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct SignatureId(pub u32);
+
+impl SignatureId {
+    /// As an index into per-signature tables.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
 
 /// A signature with its attributes spread out.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]

@@ -18,8 +18,10 @@ use arrow::ipc::CompressionType;
 use arrow::ipc::reader::StreamReader;
 use arrow::ipc::writer::{IpcWriteOptions, StreamWriter};
 
-use super::ids::{SignatureId, SpanId, TraceId};
+use crate::span::{SpanId, TraceId};
+
 use super::partitions::{CollectedRow, CollectedSpan, PARTITIONS, Partition};
+use super::signatures::SignatureId;
 
 /// Why spans cannot be put aside or brought back.
 #[derive(Debug, thiserror::Error)]

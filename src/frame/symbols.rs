@@ -8,7 +8,24 @@ use hashbrown::HashTable;
 use rayon::slice::ParallelSliceMut as _;
 use std::hash::BuildHasher;
 
-use super::ids::Symbol;
+/// A string of the input or one derived from it, as a number: see [`Symbols`](super::Symbols).
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Symbol(pub u32);
+
+impl Symbol {
+    /// The empty string, which also stands for "absent".
+    pub const EMPTY: Self = Self(0);
+
+    /// Whether this is [`Symbol::EMPTY`].
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// As an index into per-symbol tables.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
 
 /// An interner. The empty string is always [`Symbol::EMPTY`].
 #[derive(Clone, Debug)]

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use super::shop::{Endpoint, Generation, Operation, Query, Service, Topic, Transport};
-use crate::frame::{KeyValue, Value};
+use crate::span::{KeyValue, Value};
 
 /// Attributes under construction.
 pub(super) type Attributes = Vec<KeyValue<'static>>;

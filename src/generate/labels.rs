@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::frame::TraceId;
+use crate::span::TraceId;
 
 /// The detectors that labels speak of.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

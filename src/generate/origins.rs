@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::shop::{Generation, Language, Service};
 use super::trace_builder::Scope;
-use crate::frame::{KeyValue, Origin, Value};
+use crate::span::{KeyValue, Origin, Value};
 
 /// The origin of every service and scope.
 pub(super) struct Origins(Vec<Origin<'static>>);

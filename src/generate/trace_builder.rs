@@ -12,7 +12,7 @@ use super::conventions::{
 use super::labels::{Detector, Label, LabelKind};
 use super::random::Random;
 use super::shop::{Endpoint, Generation, Language, Operation, Query, Service, Topic, Transport};
-use crate::frame::{Event, KeyValue, SpanId, SpanKind, SpanRecord, StatusCode, TraceId, Value};
+use crate::span::{Event, KeyValue, SpanId, SpanKind, SpanRecord, StatusCode, TraceId, Value};
 
 pub(super) const MICROSECOND: u64 = 1_000;
 pub(super) const MILLISECOND: u64 = 1_000_000;

@@ -4,7 +4,8 @@
 //! What a frame holds is told by its bytes, frame by frame: JSON or protobuf, either of them compressed on its own, as the
 //! collector's `compression: zstd` writes it.
 
-use crate::frame::{SkipReason, SpanSink as _};
+use crate::frame::SpanSink as _;
+use crate::span::SkipReason;
 
 use super::byte_stream::ByteStream;
 use super::container::{Compression, MAX_EXPANSION, decompress_slice, looks_like_json, text_start};

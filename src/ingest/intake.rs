@@ -4,7 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::frame::{EncodedSpan, FIRST_OFFSETS, Origin, SkipReason, Skipped, SpanRecord, SpanSink, unusable};
+use crate::frame::{EncodedSpan, SpanSink};
+use crate::span::{FIRST_OFFSETS, Origin, SkipReason, Skipped, SpanRecord, unusable};
 
 use super::Progress;
 use super::error::{IngestError, IngestWarning};

@@ -8,9 +8,8 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
-use crate::frame::{
-    Event, KeyValue, Link, Origin, REF_TYPE, SkipReason, SpanKind, SpanRecord, SpanSink as _, StatusCode, Value,
-};
+use crate::frame::SpanSink as _;
+use crate::span::{Event, KeyValue, Link, Origin, REF_TYPE, SkipReason, SpanKind, SpanRecord, StatusCode, Value};
 
 use super::intake::Intake;
 use super::lenient_json::{Fill, List, Listed, Message, Scalar, Text, Wanted, ignore, scalars_are};
@@ -502,9 +501,9 @@ fn apply_tags<'a>(attributes: Vec<KeyValue<'a>>, record: &mut SpanRecord<'a>, or
 
 #[cfg(test)]
 mod tests {
-    use crate::frame::SkipReason;
     use crate::ingest::IngestError;
     use crate::ingest::read::tests::read_bytes;
+    use crate::span::SkipReason;
 
     fn span(id: &str, more: &str) -> String {
         format!(

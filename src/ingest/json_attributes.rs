@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value as Json};
 
-use crate::frame::{KeyValue, Value};
+use crate::span::{KeyValue, Value};
 
 /// The object that `text` is, if it is one.
 pub(super) fn parse_object(text: &str) -> Option<Map<String, Json>> {

@@ -8,7 +8,8 @@
 
 use serde::de::{DeserializeSeed, IgnoredAny};
 
-use crate::frame::{Origin, SkipReason, SpanSink as _};
+use crate::frame::SpanSink as _;
+use crate::span::{Origin, SkipReason};
 
 use super::byte_stream::ByteStream;
 use super::damaged_json::{self, Extent};
@@ -646,8 +647,8 @@ fn separators(text: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use crate::frame::SkipReason;
     use crate::ingest::read::tests::read_bytes;
+    use crate::span::SkipReason;
 
     const TIMES: &str = r#""startTimeUnixNano":"1700000000000000000","endTimeUnixNano":"1700000000000000001""#;
 

@@ -6,7 +6,8 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use crate::frame::{Event, KeyValue, Link, SpanId, SpanKind, SpanRecord, StatusCode, TraceId, Value, attribute_of_key};
+use crate::conventions::attribute_of_key;
+use crate::span::{Event, KeyValue, Link, SpanId, SpanKind, SpanRecord, StatusCode, TraceId, Value};
 
 use super::lenient_json::{Fill, List, Listed, Message, Scalar, Text, Wanted, ignore, scalars_are};
 use super::otlp_value::{self, MAX_VALUE_DEPTH};

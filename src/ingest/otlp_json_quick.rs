@@ -4,7 +4,8 @@
 
 use serde::de::DeserializeSeed as _;
 
-use crate::frame::{KeyValue, Value, attribute_of_key};
+use crate::conventions::attribute_of_key;
+use crate::span::{KeyValue, Value};
 
 use super::lenient_json::{Fill, Listed as _, Message, Scalar, Wanted};
 use super::otlp_json_message::{AnyValue, ReadAttribute, ResourceSpans, ScopeSpans, Span, integer, is_scope_spans_key};

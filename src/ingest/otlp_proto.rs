@@ -12,9 +12,11 @@ use std::borrow::Cow;
 use opentelemetry_proto::tonic::common::v1 as common;
 use prost::Message as _;
 
-use crate::frame::{
-    EncodedSpan, Event, KeyValue, Link, Origin, REF_TYPE, Said, SkipReason, SpanId, SpanKind, SpanRecord, SpanRow,
-    SpanSink as _, StatusCode, TraceId, Value, attribute_of_key_bytes, unusable,
+use crate::conventions::attribute_of_key_bytes;
+use crate::frame::{EncodedSpan, Said, SpanSink as _};
+use crate::span::{
+    Event, KeyValue, Link, Origin, REF_TYPE, SkipReason, SpanId, SpanKind, SpanRecord, SpanRow, StatusCode, TraceId,
+    Value, unusable,
 };
 
 use super::byte_stream::ByteStream;

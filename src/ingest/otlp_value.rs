@@ -1,6 +1,6 @@
 //! OTLP's arrays and maps as JSON text, the same from JSON and from protobuf.
 
-use crate::frame::{KeyValue, Value};
+use crate::span::{KeyValue, Value};
 
 /// How deep arrays and maps may nest in one value; what is deeper is dropped.
 pub(super) const MAX_VALUE_DEPTH: usize = 24;

@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use ::parquet::file::reader::Length as _;
 use rayon::iter::{IntoParallelIterator as _, IntoParallelRefMutIterator as _, ParallelIterator as _};
 
-use crate::frame::{FrameBuilder, SkipReason, Skipped, SpanSink, SpillStore};
+use crate::frame::{FrameBuilder, SpanSink, SpillStore};
+use crate::span::{SkipReason, Skipped};
 
 use super::byte_stream::ByteStream;
 use super::container::{self, Content, MAX_LAYERS};
@@ -491,7 +492,7 @@ pub(super) mod tests {
     use prost::Message as _;
 
     use super::*;
-    use crate::frame::{Origin, SpanRecord};
+    use crate::span::{Origin, SpanRecord};
 
     /// Keeps spans as text.
     #[derive(Default)]

@@ -7,7 +7,8 @@
 use foldhash::fast::FixedState;
 use hashbrown::HashSet;
 
-use crate::frame::{FrameBuilder, TraceId, UNKNOWN_SERVICE};
+use crate::frame::FrameBuilder;
+use crate::span::{TraceId, UNKNOWN_SERVICE};
 
 /// The ids of the traces that are wanted.
 pub type TraceIds = HashSet<TraceId, FixedState>;

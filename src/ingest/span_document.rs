@@ -3,7 +3,8 @@
 
 use serde_json::{Map, Value as Json};
 
-use crate::frame::{Event, KeyValue, Link, Origin, SpanKind, SpanRecord, SpanSink as _, StatusCode, Value};
+use crate::frame::SpanSink as _;
+use crate::span::{Event, KeyValue, Link, Origin, SpanKind, SpanRecord, StatusCode, Value};
 
 use super::intake::Intake;
 use super::json_attributes::{attributes_of_json, value_of_json};
@@ -87,7 +88,7 @@ impl Fields<'_> {
         value_of_json(self.take(keys)).to_text().into_owned()
     }
 
-    fn span_id(&mut self, keys: &[&str], hashes: &mut u64) -> crate::frame::SpanId {
+    fn span_id(&mut self, keys: &[&str], hashes: &mut u64) -> crate::span::SpanId {
         let id = text_ids::span_id(&self.text(keys));
         *hashes += u64::from(id.is_hash);
         id.id

@@ -11,7 +11,7 @@ use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use foldhash::fast::FixedState;
 
-use crate::frame::{SpanId, TraceId};
+use crate::span::{SpanId, TraceId};
 
 /// An id, and whether its text was neither hexadecimal nor base64.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

@@ -8,7 +8,8 @@ use std::collections::HashMap;
 
 use serde::de::MapAccess;
 
-use crate::frame::{Event, KeyValue, Link, Origin, SkipReason, SpanKind, SpanRecord, SpanSink as _, StatusCode, Value};
+use crate::frame::SpanSink as _;
+use crate::span::{Event, KeyValue, Link, Origin, SkipReason, SpanKind, SpanRecord, StatusCode, Value};
 
 use super::intake::Intake;
 use super::lenient_json::{Fill, List, Listed, Message, Scalar, Wanted, ignore};
@@ -451,8 +452,8 @@ fn json_attributes(json: &str) -> Option<Vec<KeyValue<'static>>> {
 
 #[cfg(test)]
 mod tests {
-    use crate::frame::SkipReason;
     use crate::ingest::read::tests::read_bytes;
+    use crate::span::SkipReason;
 
     fn record(id: &str, more: &str) -> String {
         format!(r#"{{"traceId":"00000000000000ab","id":"{id}"{more}}}"#)

@@ -3,7 +3,8 @@
 use polars::prelude::*;
 
 use crate::detectors::{AttributionRow, Cell, LATENCY_ATTRIBUTION};
-use crate::frame::{Symbol, Symbols, TraceId};
+use crate::frame::{Symbol, Symbols};
+use crate::span::TraceId;
 
 use super::table::{MAX_ROWS, Table};
 

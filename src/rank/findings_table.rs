@@ -2,7 +2,8 @@
 
 use crate::detectors::{Aggregate, Cell, Column, Detector, Unit};
 use crate::findings::Findings;
-use crate::frame::{Symbols, TraceId};
+use crate::frame::Symbols;
+use crate::span::TraceId;
 
 use super::table::Table;
 

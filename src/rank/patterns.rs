@@ -7,7 +7,8 @@ use polars::prelude::*;
 
 use crate::detectors::{Aggregate, Cell, Description, Names, Pattern, RankedBy, Shared};
 use crate::findings::{Findings, pattern_id};
-use crate::frame::{Symbol, Symbols, TraceId};
+use crate::frame::{Symbol, Symbols};
+use crate::span::TraceId;
 use crate::trace::{TargetKind, total_ns};
 
 use super::table::{MAX_ROWS, Table};

@@ -3,6 +3,7 @@
 //! Writers take `impl Write` and plain values. Names from traces go to a terminal, a spreadsheet or Markdown only after
 //! [`harmless`] has looked at them.
 
+mod canonical_parquet;
 mod cell_text;
 mod csv;
 mod detector_table;
@@ -27,6 +28,7 @@ pub mod units;
 mod waterfall;
 mod whole_file;
 
+pub use canonical_parquet::CanonicalWriter;
 pub use csv::{write_csv, write_csv_table};
 pub use detector_table::DetectorTable;
 pub use explain::{write_catalog, write_explanation};

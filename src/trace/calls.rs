@@ -14,9 +14,10 @@
 //! "Below, in its service" never passes through an entry span. A span that is no entry span has its parent in its own
 //! service, so a walk over non-entry spans stays in one service by itself.
 
-use crate::frame::{SpanKind, StatusCode, Symbol};
+use crate::conventions::ErrorClass;
+use crate::frame::Symbol;
+use crate::span::{SpanKind, StatusCode};
 
-use super::error_class::ErrorClass;
 use super::facts::{Facts, SpanFacts};
 use super::target::{Target, TargetKind};
 use super::tree::{NO_ROW, Row, Tree};

@@ -2,14 +2,13 @@
 
 use rayon::slice::ParallelSliceMut as _;
 
-use crate::frame::{
-    Attribute, Signature, SpanKind, StatusCode, Symbol, Symbols, UNKNOWN_SERVICE, Vocabulary, count_of_jaeger_sampler,
-    name_template,
+use crate::conventions::{
+    Attribute, ErrorClass, RpcStatus, UncountedCalls, classify, count_of_jaeger_sampler, name_template,
 };
+use crate::frame::{Signature, Symbol, Symbols, Vocabulary};
+use crate::span::{SpanKind, StatusCode, UNKNOWN_SERVICE};
 
-use super::error_class::{ErrorClass, RpcStatus, classify};
 use super::target::{Attributes, Class, HTTP_METHODS, Services, Target};
-use super::uncounted::UncountedCalls;
 
 /// What a signature tells.
 #[derive(Clone, Debug)]

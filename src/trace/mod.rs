@@ -9,23 +9,17 @@
 
 mod calls;
 mod critical_path;
-mod error_class;
 mod facts;
-mod group;
 mod rows_by_id;
 mod target;
 mod total_ns;
 mod tree;
-mod uncounted;
 mod view;
 
 pub use calls::{Call, CallRole, Calls, NO_CALL};
 pub use critical_path::{CriticalPaths, OverlapTolerance, Section};
-pub use error_class::{ErrorClass, RpcStatus, classify};
 pub use facts::{ANY_SERVICE, Facts, SpanFacts, derive};
-pub use group::{Collection, Grouping, group};
 pub use target::{Target, TargetKind};
 pub use total_ns::total_ns;
 pub use tree::{NO_ROW, PathRoot, RootReason, Row, Tree, TreeCounts};
-pub use uncounted::UncountedCalls;
 pub use view::{CalleeNames, Component, Place, TraceModel, TraceView};

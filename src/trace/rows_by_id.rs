@@ -1,6 +1,6 @@
 //! Row numbers of a trace by span id.
 
-use crate::frame::SpanId;
+use crate::span::SpanId;
 
 use super::tree::{NO_ROW, Row};
 

@@ -6,7 +6,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::frame::{Attribute, Signature, Symbol, Symbols, name_template};
+use crate::conventions::{Attribute, name_template};
+use crate::frame::{Signature, Symbol, Symbols};
 
 /// Kind of a target, with the names in tables.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]

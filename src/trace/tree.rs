@@ -6,7 +6,8 @@
 use std::ops::{Not as _, Range};
 use std::sync::OnceLock;
 
-use crate::frame::{SignatureId, SpanId, SpanKind, TraceRows};
+use crate::frame::{SignatureId, TraceRows};
+use crate::span::{SpanId, SpanKind};
 
 use super::facts::{Facts, SpanFacts};
 use super::rows_by_id::RowsById;

@@ -5,7 +5,8 @@ use std::hash::{Hash, Hasher};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
-use crate::frame::{SignatureId, SpanId, Symbol, TraceId, TraceRows};
+use crate::frame::{SignatureId, Symbol, TraceRows};
+use crate::span::{SpanId, TraceId};
 
 use super::calls::{Call, Calls, NO_CALL};
 use super::critical_path::{CriticalPaths, OverlapTolerance, Section};

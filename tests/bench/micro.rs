@@ -12,15 +12,14 @@ use std::sync::{LazyLock, OnceLock};
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use tracescan::analysis::{Analysis, AnalysisSettings, analyse};
+use tracescan::conventions::UncountedCalls;
 use tracescan::detectors::{Attribution, Detectors, RetrySequences, catalog};
 use tracescan::findings::Findings;
-use tracescan::frame::{Frame, FrameBuilder};
+use tracescan::frame::{Collection, Frame, FrameBuilder, group};
 use tracescan::generate::{Compression, GenerateOptions, OutputFormat, generate};
 use tracescan::ingest::{ReadOptions, read_frames};
 use tracescan::rank::{attribution_table, pattern_table};
-use tracescan::trace::{
-    Calls, Collection, CriticalPaths, Facts, OverlapTolerance, TraceView, Tree, UncountedCalls, derive, group,
-};
+use tracescan::trace::{Calls, CriticalPaths, Facts, OverlapTolerance, TraceView, Tree, derive};
 
 const SPANS: u64 = 100_000;
 const TOLERANCE: OverlapTolerance = OverlapTolerance { millionths: 10_000 };

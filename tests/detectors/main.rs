@@ -14,11 +14,11 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use tracescan::analysis::{AnalysisSettings, Partial, analyse};
+use tracescan::conventions::UncountedCalls;
 use tracescan::detectors::{Detectors, catalog};
-use tracescan::frame::{
-    FrameBuilder, KeyValue, Origin, SpanId, SpanKind, SpanRecord, SpanSink, StatusCode, TraceId, Value,
-};
-use tracescan::trace::{Collection, Facts, OverlapTolerance, UncountedCalls, derive};
+use tracescan::frame::{Collection, FrameBuilder, SpanSink};
+use tracescan::span::{KeyValue, Origin, SpanId, SpanKind, SpanRecord, StatusCode, TraceId, Value};
+use tracescan::trace::{Facts, OverlapTolerance, derive};
 
 struct Line {
     depth: usize,

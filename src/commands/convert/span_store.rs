@@ -6,11 +6,12 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use crate::frame::{
-    Event, KeyValue, Link, Origin, SkipReason, Skipped, SpanId, SpanKind, SpanRecord, SpanSink, StatusCode, TraceId,
-    Value, unusable,
-};
+use crate::frame::SpanSink;
 use crate::ingest::TraceIds;
+use crate::span::{
+    Event, KeyValue, Link, Origin, SkipReason, Skipped, SpanId, SpanKind, SpanRecord, StatusCode, TraceId, Value,
+    unusable,
+};
 
 /// See the module.
 #[derive(Default)]

@@ -1,10 +1,10 @@
 //! Many calls to one target in one trace, and what only looks so.
 
 use super::{Case, visit};
-use crate::frame::SpanKind;
 use crate::generate::labels::{Detector, LabelKind};
 use crate::generate::shop::*;
 use crate::generate::trace_builder::{Handler, Sent, TraceBuilder};
+use crate::span::SpanKind;
 
 const DETECTOR: Detector = Detector::NPlusOne;
 

@@ -12,9 +12,9 @@ use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::Result;
 use parquet::file::properties::WriterProperties;
 
-use crate::frame::{KeyValue, SpanId, SpanKind, StatusCode};
 use crate::generate::collector::Batch;
 use crate::generate::origins::Origins;
+use crate::span::{KeyValue, SpanId, SpanKind, StatusCode};
 
 /// Rows that are gathered before they are encoded, and ClickHouse's own size of a row group.
 const ROWS_PER_BATCH: usize = 8_192;

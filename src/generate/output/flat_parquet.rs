@@ -13,8 +13,8 @@ use parquet::errors::Result;
 use parquet::file::properties::WriterProperties;
 use parquet::schema::types::ColumnPath;
 
-use crate::frame::{SpanId, Value};
 use crate::generate::collector::Batch;
+use crate::span::{SpanId, Value};
 
 /// Rows that are gathered before they are encoded.
 const ROWS_PER_BATCH: usize = 8_192;

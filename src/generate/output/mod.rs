@@ -12,7 +12,7 @@ use std::io::Write;
 use super::GenerateError;
 use super::collector::Batch;
 use super::origins::Origins;
-use crate::frame::CanonicalWriter;
+use crate::report::CanonicalWriter;
 use clickhouse::ClickHouseWriter;
 use compressor::Compressor;
 use flat_parquet::{FlatParquetWriter, IdStyle};

@@ -2,10 +2,10 @@
 
 use std::io::{self, Write};
 
-use crate::frame::{KeyValue, SpanId, SpanRecord, StatusCode, Value};
 use crate::generate::collector::Batch;
 use crate::generate::origins::Origins;
 use crate::generate::trace_builder::Scope;
+use crate::span::{KeyValue, SpanId, SpanRecord, StatusCode, Value};
 
 /// One request for `batch`, with the line's end.
 pub(super) fn line_of(origins: &Origins, batch: &Batch) -> io::Result<Vec<u8>> {

@@ -7,10 +7,11 @@ use opentelemetry_proto::tonic::trace::v1::span::Event;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, Status};
 use prost::Message as _;
 
-use crate::frame::{self, SpanId, SpanRecord, StatusCode, Value};
 use crate::generate::collector::Batch;
 use crate::generate::origins::Origins;
 use crate::generate::trace_builder::Scope;
+use crate::span;
+use crate::span::{SpanId, SpanRecord, StatusCode, Value};
 
 /// One request for `batch`, after its length in 4 bytes, big-endian.
 pub(super) fn frame_of(origins: &Origins, batch: &Batch) -> Vec<u8> {
@@ -71,7 +72,7 @@ fn span_of(record: &SpanRecord<'_>) -> Span {
     }
 }
 
-fn attributes_of(attributes: &[frame::KeyValue<'_>]) -> Vec<KeyValue> {
+fn attributes_of(attributes: &[span::KeyValue<'_>]) -> Vec<KeyValue> {
     attributes
         .iter()
         .map(|attribute| KeyValue {

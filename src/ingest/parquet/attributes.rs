@@ -10,7 +10,7 @@ use arrow::datatypes::{DataType, Int32Type};
 use super::cells::{attributes_at, text_at};
 use super::codes::{ABSENT, NormalCodes, TextCodes};
 use super::fingerprint::Fingerprint;
-use crate::frame::{Attribute, attribute_of_key};
+use crate::conventions::{Attribute, attribute_of_key};
 
 /// JSON texts hold all attributes of a span at once, so fewer are kept than of other texts.
 const MANY_JSON_TEXTS: usize = 1 << 14;

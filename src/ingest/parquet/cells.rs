@@ -14,8 +14,8 @@ use arrow::datatypes::{
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 
 use super::dialect::{is_key_value, is_variant_type};
-use crate::frame::{KeyValue, Value};
 use crate::ingest::json_attributes::{attributes_of_json, parse_object};
+use crate::span::{KeyValue, Value};
 
 /// The value at `row`. Bytes that are text come as text.
 pub(super) fn value_at(array: &dyn Array, row: usize) -> Value<'_> {

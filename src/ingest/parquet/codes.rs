@@ -15,7 +15,8 @@ use super::column_cells::{Cell, Cells, for_each_cell};
 use super::dictionary::Dictionary;
 use super::fingerprint::Fingerprint;
 use super::row_codes::RowCodes;
-use crate::frame::{Attribute, Symbol, Symbols, normalise};
+use crate::conventions::{Attribute, normalise};
+use crate::frame::{Symbol, Symbols};
 
 /// The code of "no text": null and the empty text alike.
 pub(super) const ABSENT: u32 = 0;

@@ -15,8 +15,9 @@ use super::ids::IdColumn;
 use super::row_columns::RowColumns;
 use super::signature_columns::{Needed, SignatureColumns};
 use super::table::{BatchColumns, Table};
-use crate::frame::{FrameBuilder, SkipReason, SpanSink, TraceId};
+use crate::frame::{FrameBuilder, SpanSink};
 use crate::ingest::{IngestError, TraceIds};
+use crate::span::{SkipReason, TraceId};
 
 /// What some row groups gave.
 pub(super) struct Part {

@@ -13,7 +13,7 @@ use arrow::datatypes::{DataType, FieldRef, Fields, Schema};
 use super::derived::Derived;
 use super::stores::{CANONICAL, DIALECTS, Dialect, Others, Owner, UNKNOWN, refused};
 use super::times::Unit;
-use crate::frame::{Attribute, attribute_of_key};
+use crate::conventions::{Attribute, attribute_of_key};
 
 macro_rules! fields {
     ($($variant:ident, $label:literal, [$($alias:literal),* $(,)?];)+) => {

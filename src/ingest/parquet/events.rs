@@ -10,8 +10,8 @@ use serde_json::Value as Json;
 use super::cells::{attributes_at, list_at, text_at};
 use super::ids::{Id, id_at, of_text};
 use super::times::{Unit, read_times, time_of_text};
-use crate::frame::{Event, KeyValue, Link, REF_TYPE, SpanId};
 use crate::ingest::json_attributes::{attributes_of_json, parse_object, value_of_json};
+use crate::span::{Event, KeyValue, Link, REF_TYPE, SpanId};
 
 /// The columns of one batch that hold events, as far as the table has them.
 #[derive(Debug, Default)]

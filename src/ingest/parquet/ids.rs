@@ -11,8 +11,8 @@ use parquet::errors::ParquetError;
 use super::column_cells::{Cell, Cells};
 use super::dictionary::Dictionary;
 use super::pages::ColumnPages;
-use crate::frame::{SpanId, TraceId};
 use crate::ingest::text_ids::{self, TextId};
+use crate::span::{SpanId, TraceId};
 
 /// An id of a fixed number of bytes.
 pub(super) trait Id: Copy + Default {
@@ -264,6 +264,8 @@ fn of_bytes_or_text<T: Id>(bytes: &[u8]) -> (T, bool) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use arrow::array::{BinaryArray, FixedSizeBinaryArray, StringArray, UInt64Array};
 

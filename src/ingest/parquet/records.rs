@@ -13,8 +13,9 @@ use super::ids::IdColumn;
 use super::stores::Owner;
 use super::table::{Batches, Table};
 use super::times::{length, read_times};
-use crate::frame::{KeyValue, Origin, SkipReason, SpanKind, SpanRecord, SpanSink, StatusCode, UNKNOWN_SERVICE, Value};
+use crate::frame::SpanSink;
 use crate::ingest::IngestError;
+use crate::span::{KeyValue, Origin, SkipReason, SpanKind, SpanRecord, StatusCode, UNKNOWN_SERVICE, Value};
 
 /// Hands every span of a row group to `sink`; the answer is the number of ids that were replaced by a hash.
 pub(super) fn read_row_group(table: &Table, row_group: usize, sink: &mut dyn SpanSink) -> Result<u64, IngestError> {

@@ -13,8 +13,8 @@ use super::pages::{ColumnPages, ValueType};
 use super::source::SharedFile;
 use super::table::{BatchColumns, Table};
 use super::times::{Unit, length, read_times, read_times_of_pages};
-use crate::frame::{SpanId, SpanRow, TraceId};
 use crate::ingest::IngestError;
+use crate::span::{SpanId, SpanRow, TraceId};
 
 /// The columns of ids and times of a table, and the rows of one batch.
 pub(super) struct RowColumns<'a> {

@@ -19,10 +19,10 @@ use super::source::SharedFile;
 use super::table::{BatchColumns, Table};
 use super::text_column::{Says, TextColumn};
 use super::trace_states::TraceStates;
-use crate::frame::{
-    ArgumentsIn, Attribute, FrameBuilder, SignatureId, SpanId, SpanKind, StatusCode, TraceId, UNKNOWN_SERVICE,
-};
+use crate::conventions::{ArgumentsIn, Attribute};
+use crate::frame::{FrameBuilder, SignatureId};
 use crate::ingest::IngestError;
+use crate::span::{SpanId, SpanKind, StatusCode, TraceId, UNKNOWN_SERVICE};
 
 /// So many combinations of codes are remembered.
 const MANY_COMBINATIONS: usize = 1 << 20;

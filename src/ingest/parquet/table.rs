@@ -25,7 +25,7 @@ use super::guard::guarded;
 use super::pages::{ColumnPages, ValueType};
 use super::source::SharedFile;
 use super::times::{Unit, read_times};
-use crate::frame::{CANONICAL_VERSION, CANONICAL_VERSION_KEY};
+use crate::conventions::{CANONICAL_VERSION, CANONICAL_VERSION_KEY};
 use crate::ingest::{IngestError, Selection};
 
 /// Rows that are decoded at once: enough to make work by columns pay, few enough to stay in the cache.

@@ -20,8 +20,9 @@ use super::tempo_attributes::Wanted;
 use super::tempo_dedicated::{self, Dedicated, Scope};
 use super::tempo_spans::{SPAN_COLUMNS, read_batch};
 use super::{ParquetRead, even_ranges};
-use crate::frame::{FrameBuilder, Origin, SkipReason, SpanRecord, SpanSink, SpillStore};
+use crate::frame::{FrameBuilder, SpanSink, SpillStore};
 use crate::ingest::{IngestError, IngestWarning, Progress};
+use crate::span::{Origin, SkipReason, SpanRecord};
 
 /// About so many spans are decoded at once.
 const BATCH_SPANS: u64 = 8 * 1024;

@@ -8,8 +8,9 @@ use arrow::datatypes::DataType;
 
 use super::cells::{list_at, text_at, value_at};
 use super::tempo_items::{Items, bytes_at, number_at};
-use crate::frame::{KeyValue, REF_TYPE, Value, attribute_of_key};
+use crate::conventions::attribute_of_key;
 use crate::ingest::{otlp_json_message, otlp_proto, otlp_value};
+use crate::span::{KeyValue, REF_TYPE, Value};
 
 /// The types of arrays begin here in the `ValueType` of vParquet4 before its release.
 const FIRST_ARRAY_TYPE: u64 = 5;

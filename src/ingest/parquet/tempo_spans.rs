@@ -8,8 +8,9 @@ use super::cells::text_at;
 use super::tempo_attributes::{AttributeLists, NamedColumn, Wanted};
 use super::tempo_dedicated::{Dedicated, Scope};
 use super::tempo_items::{Items, bytes_at, number_at};
-use crate::frame::{Event, KeyValue, Link, Origin, SpanId, SpanKind, SpanRecord, SpanSink, StatusCode, TraceId, Value};
+use crate::frame::SpanSink;
 use crate::ingest::otlp_proto;
+use crate::span::{Event, KeyValue, Link, Origin, SpanId, SpanKind, SpanRecord, StatusCode, TraceId, Value};
 
 /// Columns of resources that hold one attribute each, up to vParquet4.
 pub(super) const RESOURCE_COLUMNS: [(&str, &str); 8] = [

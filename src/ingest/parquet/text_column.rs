@@ -10,7 +10,7 @@ use super::fingerprint::Fingerprint;
 use super::pages::ColumnPages;
 use super::row_codes::RowCodes;
 use super::table::BatchColumns;
-use crate::frame::Attribute;
+use crate::conventions::Attribute;
 
 /// A text column that is part of a signature.
 pub(super) struct TextColumn {

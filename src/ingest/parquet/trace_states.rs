@@ -5,7 +5,8 @@ use arrow::array::RecordBatch;
 use super::codes::TextCodes;
 use super::dialect::Place;
 use super::table::BatchColumns;
-use crate::frame::{TraceId, TraceStateSampling};
+use crate::conventions::TraceStateSampling;
+use crate::span::TraceId;
 
 /// The column of trace states.
 pub(super) struct TraceStates {

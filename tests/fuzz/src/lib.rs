@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use tracescan::frame::{Origin, SkipReason, SpanRecord, SpanSink};
+use tracescan::frame::SpanSink;
+use tracescan::span::{Origin, SkipReason, SpanRecord};
 use tracescan::ingest::{InputFormat, ReadOptions, read_bytes};
 
 /// Takes everything and keeps nothing.

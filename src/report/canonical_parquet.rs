@@ -22,13 +22,8 @@ use parquet::file::properties::WriterProperties;
 use parquet::schema::types::ColumnPath;
 use serde_json::{Map, Value as Json};
 
-use super::record::{KeyValue, Origin, REF_TYPE, SpanRecord};
-use super::schema::Attribute;
-
-/// Key of the format's version in the file's metadata.
-pub(crate) const VERSION_KEY: &str = "tracescan.canonical.version";
-/// The version that is written.
-pub(crate) const VERSION: &str = "1";
+use crate::conventions::{Attribute, CANONICAL_VERSION, CANONICAL_VERSION_KEY, TraceStateSampling};
+use crate::span::{KeyValue, Origin, REF_TYPE, SpanRecord};
 
 /// Keys that detectors do not read, but people who query the file do.
 const ALSO_PROMOTED: [&str; 4] =
@@ -92,7 +87,10 @@ impl<W: Write + Send> CanonicalWriter<W> {
             .set_max_row_group_row_count(Some(ROWS_PER_GROUP))
             .set_max_row_group_bytes(Some(BYTES_PER_GROUP))
             .set_created_by(concat!("tracescan ", env!("CARGO_PKG_VERSION")).to_owned())
-            .set_key_value_metadata(Some(vec![Metadata::new(VERSION_KEY.to_owned(), VERSION.to_owned())]));
+            .set_key_value_metadata(Some(vec![Metadata::new(
+                CANONICAL_VERSION_KEY.to_owned(),
+                CANONICAL_VERSION.to_owned(),
+            )]));
         for unique in ["trace_id", "span_id", "parent_span_id", "start_time", "duration_ns"] {
             properties = properties.set_column_dictionary_enabled(ColumnPath::from(vec![unique.to_owned()]), false);
         }
@@ -152,7 +150,9 @@ impl<W: Write + Send> CanonicalWriter<W> {
             }
         }
         self.promote_exception(span);
-        if let Some(count) = span.adjusted_count_of_trace_state() {
+        if let Some(count) =
+            TraceStateSampling::of_span(span).and_then(|sampling| sampling.adjusted_count(span.trace_id))
+        {
             self.promote(self.promoted_by_key[ADJUSTED_COUNT], &count.to_string());
         }
         self.promote_ref_type(span);
@@ -340,8 +340,7 @@ mod tests {
     use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
     use super::*;
-    use crate::frame::record::{Event, Link, SpanKind, StatusCode, Value};
-    use crate::frame::{SpanId, TraceId};
+    use crate::span::{Event, Link, SpanId, SpanKind, StatusCode, TraceId, Value};
 
     fn pair(key: &'static str, value: Value<'static>) -> KeyValue<'static> {
         KeyValue { key: Cow::Borrowed(key), value }
@@ -359,7 +358,7 @@ mod tests {
         let file = writer.finish().expect("a vector takes all");
         let reader = ParquetRecordBatchReaderBuilder::try_new(arrow_bytes(file)).expect("the file is Parquet");
         let metadata = reader.metadata().file_metadata().key_value_metadata().cloned().unwrap_or_default();
-        let version = metadata.into_iter().find(|pair| pair.key == VERSION_KEY).and_then(|pair| pair.value);
+        let version = metadata.into_iter().find(|pair| pair.key == CANONICAL_VERSION_KEY).and_then(|pair| pair.value);
         let mut batches = reader.build().expect("the file can be read");
         let batch = batches.next().expect("there is a batch").expect("the batch can be read");
         (batch, version)
@@ -405,7 +404,7 @@ mod tests {
         };
         let (batch, version) = written(&origin, &[span]);
         let text_of = |column: &str| batch[column].as_string::<i32>().value(0).to_owned();
-        assert_eq!(version.as_deref(), Some(VERSION));
+        assert_eq!(version.as_deref(), Some(CANONICAL_VERSION));
         assert!(batch["parent_span_id"].is_null(0));
         assert_eq!(text_of("service_name"), "cart");
         assert_eq!((text_of("kind"), text_of("status_code")), ("client".to_owned(), "error".to_owned()));

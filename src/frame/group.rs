@@ -9,10 +9,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
-use crate::frame::{
-    Frame, FrameBuilder, PARTITIONS, Partition, Resolution, SignatureId, SpanId, SpillError, SpillStore, TraceId,
-    Vocabulary,
-};
+use crate::span::{SpanId, TraceId};
+
+use super::builder::FrameBuilder;
+use super::columns::{Frame, Vocabulary};
+use super::partitions::{PARTITIONS, Partition};
+use super::signatures::SignatureId;
+use super::spill::{SpillError, SpillStore};
+use super::time_resolution::TimeResolution;
 
 /// What several decoders collected, with one vocabulary, still in partitions.
 #[derive(Debug, Default)]
@@ -47,7 +51,7 @@ impl Collection {
     pub fn with_spilled(builders: Vec<FrameBuilder>, spilled: Option<Arc<SpillStore>>) -> Self {
         let mut signatures_of_collectors = HashMap::default();
         let mut vocabulary = Vocabulary::default();
-        let mut resolution = Resolution::default();
+        let mut resolution = TimeResolution::default();
         let mut parts: Vec<Vec<Piece>> = Vec::new();
         parts.resize_with(PARTITIONS, Vec::new);
         let mut len = 0;

@@ -3,7 +3,7 @@
 //! Sources: OpenTelemetry, "TraceState: Probability Sampling" (the member `ot` with `th` and `rv`, before 2024 `p` and
 //! `r`); the agents of Elastic APM (`es`); and attributes of Honeycomb, Tempo, Jaeger and Datadog.
 
-use super::ids::TraceId;
+use crate::span::{SpanRecord, TraceId};
 
 /// Thresholds and randomness have so many bits.
 const BITS: u32 = 56;
@@ -24,6 +24,11 @@ pub enum TraceStateSampling {
 }
 
 impl TraceStateSampling {
+    /// What the trace state of `span` says, if it has one.
+    pub fn of_span(span: &SpanRecord<'_>) -> Option<Self> {
+        if span.trace_state.is_empty() { None } else { Self::of(&span.trace_state) }
+    }
+
     /// What `trace_state` says: `ot=th`, else `ot=p`, else `es=s`.
     pub fn of(trace_state: &str) -> Option<Self> {
         let members = || trace_state.split(',').filter_map(|member| member.trim().split_once('='));
@@ -79,8 +84,8 @@ fn count_of_ratio(ratio: f64) -> Option<f64> {
 }
 
 /// The adjusted count that an attribute of spelling number `rank` of
-/// [`AdjustedCount`](super::schema::Attribute::AdjustedCount) says: a count for the first two, a ratio for the others.
-pub(super) fn count_of_attribute(rank: u8, value: &str) -> Option<f64> {
+/// [`AdjustedCount`](super::Attribute::AdjustedCount) says: a count for the first two, a ratio for the others.
+pub(crate) fn count_of_attribute(rank: u8, value: &str) -> Option<f64> {
     let number: f64 = value.trim().parse().ok()?;
     match rank {
         0 => Some(number).filter(|count| count.is_finite() && *count >= 0.0),

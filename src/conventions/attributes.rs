@@ -25,7 +25,7 @@ macro_rules! attributes {
             }
 
             /// Whether it tells who is at the other end of a connection. The peer of a served request
-            /// ([`SpanKind::is_served`](super::SpanKind::is_served)) is its client, whose address and port are as many as there
+            /// ([`SpanKind::is_served`](crate::span::SpanKind::is_served)) is its client, whose address and port are as many as there
             /// are clients, so that there they are no part of a signature.
             pub fn is_peer(self) -> bool {
                 matches!(

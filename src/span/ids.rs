@@ -94,34 +94,3 @@ fn parse_hex(text: &str, max_digits: usize) -> Option<u128> {
         Some(value << 4 | u128::from(digit))
     })
 }
-
-/// A string of the input or one derived from it, as a number: see [`Symbols`](super::Symbols).
-#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct Symbol(pub u32);
-
-impl Symbol {
-    /// The empty string, which also stands for "absent".
-    pub const EMPTY: Self = Self(0);
-
-    /// Whether this is [`Symbol::EMPTY`].
-    pub fn is_empty(self) -> bool {
-        self.0 == 0
-    }
-
-    /// As an index into per-symbol tables.
-    pub fn index(self) -> usize {
-        self.0 as usize
-    }
-}
-
-/// All that is said of a span but its ids, times and arguments, as a number: see
-/// [`Signatures`](super::Signatures).
-#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct SignatureId(pub u32);
-
-impl SignatureId {
-    /// As an index into per-signature tables.
-    pub fn index(self) -> usize {
-        self.0 as usize
-    }
-}

@@ -8,21 +8,22 @@ use std::hash::BuildHasher as _;
 use foldhash::fast::FixedState;
 use hashbrown::{HashMap, HashTable};
 
-use super::builder::{ArgumentsIn, nonzero_hash, normalise};
-use super::ids::{SignatureId, Symbol};
-use super::record::{EncodedSpan, Said, SpanKind, StatusCode, Value};
-use super::schema::Attribute;
-use super::symbols::Symbols;
+use crate::conventions::{ArgumentsIn, Attribute, nonzero_hash, normalise};
+use crate::span::{SpanKind, StatusCode, Value};
 
-/// So many bytes of combinations are remembered; where they are more, most do not come again.
+use super::signatures::SignatureId;
+use super::sink::{EncodedSpan, Said};
+use super::symbols::{Symbol, Symbols};
+
+/// So many bytes of signature_cache are remembered; where they are more, most do not come again.
 const MANY_BYTES: usize = 4 << 20;
 
 /// So many query texts are remembered.
 const MANY_QUERIES: usize = 1 << 14;
 
-/// The combinations that came before, and the one that is being written.
+/// The signature_cache that came before, and the one that is being written.
 #[derive(Debug, Default)]
-pub(super) struct Combinations {
+pub(super) struct SignatureCache {
     bytes: Vec<u8>,
     known: Vec<Known>,
     table: HashTable<u32>,
@@ -68,7 +69,7 @@ impl Argument {
     }
 }
 
-impl Combinations {
+impl SignatureCache {
     /// Begins to write a combination.
     pub(super) fn begin(&mut self, service: &str, name: &str, kind: SpanKind, status: StatusCode) {
         self.current.clear();
@@ -204,7 +205,8 @@ fn bytes_of<'a>(bytes: &'a [u8], known: &[Known], number: u32) -> &'a [u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::frame::{FrameBuilder, KeyValue, Origin, SpanId, SpanRecord, SpanSink as _, TraceId};
+    use crate::frame::{FrameBuilder, SpanSink as _};
+    use crate::span::{KeyValue, Origin, SpanId, SpanRecord, TraceId};
 
     fn span<'a>(kind: SpanKind, attributes: &[(&'a str, Value<'a>)]) -> SpanRecord<'a> {
         let attributes = attributes.iter().map(|(key, value)| KeyValue { key: (*key).into(), value: value.clone() });
@@ -268,16 +270,16 @@ mod tests {
 
     #[test]
     fn what_is_remembered_is_bounded() {
-        let mut combinations = Combinations::default();
+        let mut signature_cache = SignatureCache::default();
         let long = "x".repeat(1 << 20);
         for number in 0..10u32 {
-            combinations.begin(&long, "", SpanKind::Client, StatusCode::Unset);
-            combinations.put(Attribute::PeerService, 0, &Value::Int(number.into()));
-            assert_eq!(combinations.known(), None);
-            combinations.remember(SignatureId(number), ArgumentsIn::Nothing);
-            assert_eq!(combinations.known(), Some((SignatureId(number), ArgumentsIn::Nothing)));
+            signature_cache.begin(&long, "", SpanKind::Client, StatusCode::Unset);
+            signature_cache.put(Attribute::PeerService, 0, &Value::Int(number.into()));
+            assert_eq!(signature_cache.known(), None);
+            signature_cache.remember(SignatureId(number), ArgumentsIn::Nothing);
+            assert_eq!(signature_cache.known(), Some((SignatureId(number), ArgumentsIn::Nothing)));
         }
-        assert!(combinations.bytes.len() <= MANY_BYTES);
+        assert!(signature_cache.bytes.len() <= MANY_BYTES);
     }
 
     #[test]

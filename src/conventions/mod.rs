@@ -1,0 +1,19 @@
+//! What the attributes of spans mean: spellings, normal forms, templates, error classes, sampling weights.
+
+mod attributes;
+mod canonical;
+mod error_class;
+mod normal_form;
+mod sampling;
+mod templates;
+mod uncounted;
+
+pub use attributes::{ATTRIBUTE_COUNT, Attribute, attribute_of_key, attribute_of_key_bytes};
+pub(crate) use canonical::{CANONICAL_VERSION, CANONICAL_VERSION_KEY};
+pub use error_class::{ErrorClass, RpcStatus, classify};
+pub use normal_form::{ArgumentsIn, normalise};
+pub(crate) use normal_form::{END_OF_HOST, nonzero_hash};
+pub use sampling::TraceStateSampling;
+pub(crate) use sampling::{count_of_attribute, count_of_jaeger_sampler};
+pub use templates::{name_template, path_template, query_template, url_host};
+pub use uncounted::UncountedCalls;

@@ -1,0 +1,56 @@
+//! Where decoders put spans. The analysis keeps only what detectors ask for ([`FrameBuilder`](super::FrameBuilder)); `convert`
+//! keeps everything.
+
+use crate::conventions::Attribute;
+use crate::span::{Origin, SkipReason, SpanKind, SpanRecord, SpanRow, StatusCode, Value};
+
+/// A span of which what is said often is still as it was encoded: the same bytes say the same.
+#[derive(Clone, Default, Debug)]
+pub struct EncodedSpan<'a> {
+    /// Ids and times.
+    pub row: SpanRow,
+    /// The service that recorded it.
+    pub service: String,
+    /// Its name, as it was encoded.
+    pub name: &'a [u8],
+    /// Its kind.
+    pub kind: SpanKind,
+    /// Its status code.
+    pub status: StatusCode,
+    /// The attributes that the analysis asks for, with the number of the spelling of each.
+    pub attributes: Vec<(Attribute, u8, Said<'a>)>,
+}
+
+/// What is said of an attribute.
+#[derive(Clone, Debug)]
+pub enum Said<'a> {
+    /// As it was encoded.
+    Encoded(&'a [u8]),
+    /// One of the attributes of which only a normalised form is kept ([`Attribute::is_normalised`]).
+    Value(Value<'a>),
+}
+
+/// Takes what a decoder reads.
+pub trait SpanSink {
+    /// Takes one span of `origin`. `offset` is where it stands in the (decompressed) input: bytes, or rows for Parquet.
+    fn span(&mut self, origin: &Origin<'_>, span: &SpanRecord<'_>, offset: u64);
+
+    /// Takes a span if all that it says was said before; else nothing is done, and [`SpanSink::decoded`] must follow.
+    fn encoded(&mut self, _span: &EncodedSpan<'_>, _offset: u64) -> bool {
+        false
+    }
+
+    /// Takes one span of `origin`, and takes notice of how what it says is encoded.
+    fn decoded(&mut self, _encoded: &EncodedSpan<'_>, origin: &Origin<'_>, span: &SpanRecord<'_>, offset: u64) {
+        self.span(origin, span, offset);
+    }
+
+    /// Takes notice of something that was left out.
+    fn skip(&mut self, reason: SkipReason, offset: u64);
+
+    /// Whether everything is wanted. Otherwise decoders may leave out links without [`REF_TYPE`], events but for those named `exception`, and
+    /// attributes that [`attribute_of_key`](super::attribute_of_key) does not know.
+    fn wants_everything(&self) -> bool {
+        false
+    }
+}

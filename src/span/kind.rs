@@ -1,0 +1,114 @@
+//! What kind of operation a span is, and how it ended, with OTLP's numbers and all spellings.
+
+/// A span's kind, with OTLP's numbers.
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[repr(u8)]
+pub enum SpanKind {
+    /// Not said.
+    #[default]
+    Unspecified = 0,
+    /// Work within a service.
+    Internal = 1,
+    /// A request served.
+    Server = 2,
+    /// A request sent.
+    Client = 3,
+    /// A message sent.
+    Producer = 4,
+    /// A message received or processed.
+    Consumer = 5,
+}
+
+impl SpanKind {
+    /// Whether spans of this kind serve a request.
+    pub fn is_served(self) -> bool {
+        matches!(self, Self::Server | Self::Consumer)
+    }
+
+    /// The kind with OTLP's number `number`; [`SpanKind::Unspecified`] for numbers that OTLP does not define.
+    pub fn from_number(number: i64) -> Self {
+        match number {
+            1 => Self::Internal,
+            2 => Self::Server,
+            3 => Self::Client,
+            4 => Self::Producer,
+            5 => Self::Consumer,
+            _ => Self::Unspecified,
+        }
+    }
+
+    /// The kind named `text` in any case, with or without `SPAN_KIND_`, or given as a number in text;
+    /// [`SpanKind::Unspecified`] for anything else.
+    pub fn from_text(text: &str) -> Self {
+        let name = strip_prefix_ignore_case(text.trim(), "SPAN_KIND_");
+        [Self::Internal, Self::Server, Self::Client, Self::Producer, Self::Consumer]
+            .into_iter()
+            .find(|kind| kind.as_str().eq_ignore_ascii_case(name))
+            .unwrap_or_else(|| name.parse().map_or(Self::Unspecified, Self::from_number))
+    }
+
+    /// The lower-case name that canonical Parquet uses.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unspecified => "unspecified",
+            Self::Internal => "internal",
+            Self::Server => "server",
+            Self::Client => "client",
+            Self::Producer => "producer",
+            Self::Consumer => "consumer",
+        }
+    }
+}
+
+/// A span's status code, with OTLP's numbers.
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[repr(u8)]
+pub enum StatusCode {
+    /// Not said: neither success nor failure was recorded.
+    #[default]
+    Unset = 0,
+    /// Success, said explicitly.
+    Ok = 1,
+    /// Failure.
+    Error = 2,
+}
+
+impl StatusCode {
+    /// The code with OTLP's number `number`; [`StatusCode::Unset`] for numbers that OTLP does not define.
+    pub fn from_number(number: i64) -> Self {
+        match number {
+            1 => Self::Ok,
+            2 => Self::Error,
+            _ => Self::Unset,
+        }
+    }
+
+    /// The code named `text` in any case, with or without `STATUS_CODE_`, given as a number in text, or as a
+    /// `has_error` boolean; [`StatusCode::Unset`] for anything else.
+    pub fn from_text(text: &str) -> Self {
+        let name = strip_prefix_ignore_case(text.trim(), "STATUS_CODE_");
+        if name.eq_ignore_ascii_case("ok") {
+            Self::Ok
+        } else if name.eq_ignore_ascii_case("error") || name.eq_ignore_ascii_case("true") {
+            Self::Error
+        } else {
+            name.parse().map_or(Self::Unset, Self::from_number)
+        }
+    }
+
+    /// The lower-case name that canonical Parquet uses.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unset => "unset",
+            Self::Ok => "ok",
+            Self::Error => "error",
+        }
+    }
+}
+
+fn strip_prefix_ignore_case<'a>(text: &'a str, prefix: &str) -> &'a str {
+    match text.get(..prefix.len()) {
+        Some(start) if start.eq_ignore_ascii_case(prefix) => &text[prefix.len()..],
+        _ => text,
+    }
+}

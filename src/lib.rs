@@ -22,6 +22,7 @@ pub mod findings;
 pub mod frame;
 pub mod generate;
 pub mod ingest;
+mod partial;
 pub mod rank;
 pub mod report;
 pub mod span;

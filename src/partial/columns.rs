@@ -1,0 +1,377 @@
+//! What is kept of many things of one kind: a column for each of their fields.
+//!
+//! [`columns!`] declares the fields once, as a struct of one thing; the struct of the columns, and how they merge, are
+//! measured, written and read, follow from it.
+
+use arrow::error::ArrowError;
+
+use crate::conventions::ErrorClass;
+use crate::frame::Symbol;
+use crate::span::{SpanId, TraceId};
+use crate::trace::{Component, RootReason, Target, TargetKind};
+
+use super::group::{GroupReader, GroupWriter};
+
+/// Columns of equal length.
+pub(crate) trait Columns: Default + Send + Sync {
+    /// One thing: a value of each column.
+    type Row;
+
+    /// Adds a row.
+    fn push(&mut self, row: Self::Row);
+
+    /// Moves all rows of `other` behind the own ones.
+    fn append(&mut self, other: &mut Self);
+
+    /// Bytes of memory that the rows take.
+    fn bytes(&self) -> usize;
+
+    /// Writes the columns; `name` stands before their own names.
+    fn write(&self, name: &str, group: &mut GroupWriter<'_>);
+
+    /// Reads what [`Columns::write`] wrote.
+    ///
+    /// # Errors
+    /// If a column is not there or has another type.
+    fn read(name: &str, group: &GroupReader<'_>) -> Result<Self, ArrowError>;
+}
+
+/// A type of fields, and the column that holds many of them.
+pub(crate) trait Stored {
+    /// The column.
+    type Column: Columns<Row = Self>;
+}
+
+/// A type of fields whose values have names in tables. The order of [`Named::ALL`] is that of the names.
+pub(crate) trait Named: Copy + PartialEq + Send + Sync + 'static {
+    /// All values.
+    const ALL: &'static [Self];
+
+    /// The name in tables.
+    fn as_str(self) -> &'static str;
+
+    /// Place in [`Named::ALL`].
+    fn number(self) -> u8 {
+        Self::ALL.iter().position(|known| *known == self).unwrap_or_default() as u8
+    }
+}
+
+/// The number of a trace: one of [`analyse`](crate::analysis::analyse)'s while traces are seen, its place among all traces in
+/// the order of their ids once they are merged.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub(crate) struct TraceNumber(pub(crate) u32);
+
+impl TraceNumber {
+    /// No trace: what is said of the whole input.
+    pub(crate) const NONE: Self = Self(u32::MAX);
+
+    /// As an index into per-trace tables; `None` for [`TraceNumber::NONE`].
+    pub(crate) fn index(self) -> Option<usize> {
+        (self != Self::NONE).then_some(self.0 as usize)
+    }
+}
+
+/// A type whose values are written as they stand in memory.
+pub(crate) trait Scalar: Copy + Send + Sync + Default {
+    fn write(name: &str, values: &[Self], group: &mut GroupWriter<'_>);
+    fn read(name: &str, group: &GroupReader<'_>) -> Result<Vec<Self>, ArrowError>;
+}
+
+macro_rules! scalars {
+    ($($type:ty: $write:ident |$value:ident| $to:expr, |$stored:ident| $from:expr;)+) => {$(
+        impl Scalar for $type {
+            fn write(name: &str, values: &[Self], group: &mut GroupWriter<'_>) {
+                group.$write(name, values.iter().map(|&$value| $to));
+            }
+
+            fn read(name: &str, group: &GroupReader<'_>) -> Result<Vec<Self>, ArrowError> {
+                Ok(group.$write(name)?.into_iter().map(|$stored| $from).collect())
+            }
+        }
+
+        impl Stored for $type {
+            type Column = Vec<Self>;
+        }
+    )+};
+}
+
+scalars! {
+    i64: i64s |value| value, |stored| stored;
+    u64: u64s |value| value, |stored| stored;
+    u32: u32s |value| value, |stored| stored;
+    f64: f64s |value| value, |stored| stored;
+    bool: bools |value| value, |stored| stored;
+    SpanId: u64s |value| value.0, |stored| SpanId(stored);
+    TraceId: trace_ids |value| value, |stored| stored;
+    Symbol: symbols |value| value, |stored| stored;
+    TraceNumber: traces |value| value, |stored| stored;
+}
+
+impl<T: Scalar> Columns for Vec<T> {
+    type Row = T;
+
+    fn push(&mut self, row: T) {
+        Vec::push(self, row);
+    }
+
+    fn append(&mut self, other: &mut Self) {
+        Vec::append(self, other);
+    }
+
+    fn bytes(&self) -> usize {
+        self.len() * size_of::<T>()
+    }
+
+    fn write(&self, name: &str, group: &mut GroupWriter<'_>) {
+        T::write(name, self, group);
+    }
+
+    fn read(name: &str, group: &GroupReader<'_>) -> Result<Self, ArrowError> {
+        T::read(name, group)
+    }
+}
+
+macro_rules! named {
+    ($($type:ty),+) => {$(
+        impl Named for $type {
+            const ALL: &'static [Self] = &<$type>::ALL;
+
+            fn as_str(self) -> &'static str {
+                <$type>::as_str(self)
+            }
+
+            fn number(self) -> u8 {
+                self as u8
+            }
+        }
+
+        impl Stored for $type {
+            type Column = NamedColumn<Self>;
+        }
+    )+};
+}
+
+named!(ErrorClass, TargetKind, RootReason, Component);
+
+/// Values that have names, a byte each.
+#[derive(Clone, Debug)]
+pub(crate) struct NamedColumn<T> {
+    numbers: Vec<u8>,
+    of: std::marker::PhantomData<T>,
+}
+
+impl<T> Default for NamedColumn<T> {
+    fn default() -> Self {
+        Self { numbers: Vec::new(), of: std::marker::PhantomData }
+    }
+}
+
+impl<T: Named> NamedColumn<T> {
+    /// Places of the values in [`Named::ALL`]: smaller ones have smaller names.
+    pub(crate) fn numbers(&self) -> &[u8] {
+        &self.numbers
+    }
+
+    /// The value of a row.
+    pub(crate) fn get(&self, row: usize) -> T {
+        T::ALL[usize::from(self.numbers[row])]
+    }
+
+    /// The name of the value at a place.
+    pub(crate) fn name(number: u8) -> &'static str {
+        T::ALL[usize::from(number)].as_str()
+    }
+}
+
+impl<T: Named> Columns for NamedColumn<T> {
+    type Row = T;
+
+    fn push(&mut self, row: T) {
+        self.numbers.push(row.number());
+    }
+
+    fn append(&mut self, other: &mut Self) {
+        self.numbers.append(&mut other.numbers);
+    }
+
+    fn bytes(&self) -> usize {
+        self.numbers.len()
+    }
+
+    fn write(&self, name: &str, group: &mut GroupWriter<'_>) {
+        group.u8s(name, self.numbers.iter().copied());
+    }
+
+    fn read(name: &str, group: &GroupReader<'_>) -> Result<Self, ArrowError> {
+        let numbers = group.u8s(name)?;
+        match numbers.iter().find(|&&number| usize::from(number) >= T::ALL.len()) {
+            Some(number) => Err(ArrowError::ParseError(format!("{number} in column {name} stands for nothing"))),
+            None => Ok(Self { numbers, of: std::marker::PhantomData }),
+        }
+    }
+}
+
+/// Lists of values, one a row, end to end.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Lists<T> {
+    ends: Vec<usize>,
+    values: Vec<T>,
+}
+
+impl<T: Copy> Lists<T> {
+    /// Adds a list.
+    pub(crate) fn push_slice(&mut self, list: &[T]) {
+        self.values.extend_from_slice(list);
+        self.ends.push(self.values.len());
+    }
+
+    /// The list of `row`.
+    pub(crate) fn get(&self, row: usize) -> &[T] {
+        let start = if row == 0 { 0 } else { self.ends[row - 1] };
+        &self.values[start..self.ends[row]]
+    }
+
+    /// Number of lists.
+    pub(crate) fn len(&self) -> usize {
+        self.ends.len()
+    }
+}
+
+impl<T: Scalar> Columns for Lists<T> {
+    type Row = Vec<T>;
+
+    fn push(&mut self, row: Vec<T>) {
+        self.push_slice(&row);
+    }
+
+    fn append(&mut self, other: &mut Self) {
+        let before = self.values.len();
+        self.values.append(&mut other.values);
+        self.ends.extend(other.ends.drain(..).map(|end| before + end));
+    }
+
+    fn bytes(&self) -> usize {
+        self.ends.len() * size_of::<usize>() + self.values.len() * size_of::<T>()
+    }
+
+    /// Lengths go with the other columns; values, which are more or fewer than rows, into a group of their own.
+    fn write(&self, name: &str, group: &mut GroupWriter<'_>) {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        group.u32s(name, self.ends.iter().zip(starts).map(|(end, start)| (end - start) as u32));
+        group.beside(name, |values| T::write("values", &self.values, values));
+    }
+
+    fn read(name: &str, group: &GroupReader<'_>) -> Result<Self, ArrowError> {
+        let mut end = 0usize;
+        let ends = group.u32s(name)?.into_iter().map(|length| {
+            end += length as usize;
+            end
+        });
+        let ends: Vec<usize> = ends.collect();
+        let values = group.beside(name, |values| T::read("values", values))?;
+        if values.len() != end {
+            return Err(ArrowError::ParseError(format!("lists of {name} have {end} values, and {} are there", values.len())));
+        }
+        Ok(Self { ends, values })
+    }
+}
+
+impl<T: Scalar> Stored for Vec<T> {
+    type Column = Lists<T>;
+}
+
+/// Declares a struct of one thing and the struct of columns that holds many.
+macro_rules! columns {
+    (
+        $(#[$row_doc:meta])*
+        $visible:vis struct $row:ident in $columns:ident {
+            $($(#[$field_doc:meta])* $field:ident: $type:ty,)+
+        }
+    ) => {
+        $(#[$row_doc])*
+        #[derive(Clone, Debug)]
+        $visible struct $row {
+            $($(#[$field_doc])* pub(crate) $field: $type,)+
+        }
+
+        #[doc = concat!("Many [`", stringify!($row), "`]s.")]
+        #[derive(Clone, Debug, Default)]
+        $visible struct $columns {
+            $($(#[$field_doc])* pub(crate) $field: <$type as $crate::partial::Stored>::Column,)+
+        }
+
+        impl $crate::partial::Columns for $columns {
+            type Row = $row;
+
+            fn push(&mut self, row: $row) {
+                $($crate::partial::Columns::push(&mut self.$field, row.$field);)+
+            }
+
+            fn append(&mut self, other: &mut Self) {
+                $($crate::partial::Columns::append(&mut self.$field, &mut other.$field);)+
+            }
+
+            fn bytes(&self) -> usize {
+                0 $(+ $crate::partial::Columns::bytes(&self.$field))+
+            }
+
+            fn write(&self, name: &str, group: &mut $crate::partial::GroupWriter<'_>) {
+                $($crate::partial::Columns::write(&self.$field, &format!("{name}{}", stringify!($field)), group);)+
+            }
+
+            fn read(name: &str, group: &$crate::partial::GroupReader<'_>) -> Result<Self, arrow::error::ArrowError> {
+                Ok(Self { $($field: $crate::partial::Columns::read(&format!("{name}{}", stringify!($field)), group)?,)+ })
+            }
+        }
+    };
+}
+pub(crate) use columns;
+
+/// Targets, if there are any.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct TargetColumn {
+    names: Vec<Symbol>,
+    /// Places in [`TargetKind::ALL`], or [`NO_TARGET`].
+    kinds: Vec<u8>,
+}
+
+const NO_TARGET: u8 = u8::MAX;
+
+impl TargetColumn {
+    /// The target of a row.
+    pub(crate) fn get(&self, row: usize) -> Option<Target> {
+        let kind = *TargetKind::ALL.get(usize::from(self.kinds[row]))?;
+        Some(Target { name: self.names[row], kind })
+    }
+}
+
+impl Columns for TargetColumn {
+    type Row = Option<Target>;
+
+    fn push(&mut self, row: Option<Target>) {
+        self.names.push(row.map_or(Symbol::EMPTY, |target| target.name));
+        self.kinds.push(row.map_or(NO_TARGET, |target| target.kind as u8));
+    }
+
+    fn append(&mut self, other: &mut Self) {
+        self.names.append(&mut other.names);
+        self.kinds.append(&mut other.kinds);
+    }
+
+    fn bytes(&self) -> usize {
+        self.names.len() * size_of::<Symbol>() + self.kinds.len()
+    }
+
+    fn write(&self, name: &str, group: &mut GroupWriter<'_>) {
+        self.names.write(name, group);
+        group.u8s(&format!("{name}_kind"), self.kinds.iter().copied());
+    }
+
+    fn read(name: &str, group: &GroupReader<'_>) -> Result<Self, ArrowError> {
+        Ok(Self { names: Columns::read(name, group)?, kinds: group.u8s(&format!("{name}_kind"))? })
+    }
+}
+
+impl Stored for Option<Target> {
+    type Column = TargetColumn;
+}

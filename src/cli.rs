@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Arg, ArgMatches, Args, Command as ClapCommand, FromArgMatches, Parser, Subcommand, ValueEnum};
 
-use crate::detectors::{Detectors, catalog};
+use crate::detectors::{CatalogEntry, Detectors, NotSet, catalog};
 use crate::ingest::InputFormat;
 
 /// Finds what made distributed systems slow and fragile, in a dump of their traces.
@@ -267,21 +267,25 @@ pub enum TableFormat {
     Json,
 }
 
-/// Thresholds as typed: one option for each threshold that a detector declares.
+/// Thresholds as typed: `--set`, and the options that some thresholds have of their own.
 #[derive(Clone, Debug, Default)]
 pub struct ThresholdArgs {
-    /// (detector, threshold, value).
-    pub values: Vec<(&'static str, &'static str, u64)>,
+    /// (detector, threshold, value), in the order in which they take effect.
+    pub values: Vec<(String, String, String)>,
 }
+
+/// Name of the option that sets any threshold.
+const SET: &str = "set";
 
 impl Args for ThresholdArgs {
     fn augment_args(mut command: ClapCommand) -> ClapCommand {
-        for description in catalog() {
-            for threshold in description.thresholds {
-                let help = format!("{} ({}) [default: {}]", threshold.doc.trim(), description.name, threshold.default);
+        for CatalogEntry { description, thresholds, .. } in catalog() {
+            for threshold in thresholds {
+                let Some(option) = threshold.option else { continue };
+                let help = format!("{} ({}) [default: {}]", threshold.doc, description.name, threshold.default);
                 command = command.arg(
-                    Arg::new(threshold.name)
-                        .long(threshold.name.replace('_', "-"))
+                    Arg::new(option)
+                        .long(option)
                         .value_name("N")
                         .value_parser(clap::value_parser!(u32))
                         .help_heading("Thresholds")
@@ -289,11 +293,42 @@ impl Args for ThresholdArgs {
                 );
             }
         }
-        command
+        command.arg(
+            Arg::new(SET)
+                .long(SET)
+                .value_name("DETECTOR.NAME=VALUE")
+                .action(clap::ArgAction::Append)
+                .value_parser(parse_threshold)
+                .help_heading("Thresholds")
+                .help("Set any threshold of a detector; tracescan explain DETECTOR lists them"),
+        )
     }
 
     fn augment_args_for_update(command: ClapCommand) -> ClapCommand {
         Self::augment_args(command)
+    }
+}
+
+/// `DETECTOR.NAME=VALUE`, of which all three parts are known to make sense.
+fn parse_threshold(text: &str) -> Result<(String, String, String), String> {
+    let form = "write it like n-plus-one.max_calls=10";
+    let (name, value) = text.split_once('=').ok_or(form)?;
+    let (detector, threshold) = name.split_once('.').ok_or(form)?;
+    match Detectors::default().set(detector, threshold, value) {
+        Ok(()) => Ok((detector.to_owned(), threshold.to_owned(), value.to_owned())),
+        Err(error) => {
+            let known: Vec<String> = catalog()
+                .into_iter()
+                .flat_map(|entry| {
+                    let name = entry.description.name;
+                    entry.thresholds.into_iter().map(move |threshold| format!("{name}.{}", threshold.name))
+                })
+                .collect();
+            match error {
+                NotSet::WrongValue(wrong) => Err(wrong.to_string()),
+                unknown => Err(format!("{unknown}; there are {}", known.join(", "))),
+            }
+        }
     }
 }
 
@@ -305,35 +340,81 @@ impl FromArgMatches for ThresholdArgs {
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
-        for description in catalog() {
-            for threshold in description.thresholds {
-                if let Some(&value) = matches.get_one::<u32>(threshold.name) {
-                    self.values.push((description.name, threshold.name, u64::from(value)));
+        for CatalogEntry { description, thresholds, .. } in catalog() {
+            for threshold in thresholds {
+                if let Some(option) = threshold.option
+                    && let Some(value) = matches.get_one::<u32>(option)
+                {
+                    self.values.push((description.name.to_owned(), threshold.name.to_owned(), value.to_string()));
                 }
             }
         }
+        self.values.extend(matches.get_many::<(String, String, String)>(SET).into_iter().flatten().cloned());
         Ok(())
     }
 }
 
 fn detector_names() -> clap::builder::PossibleValuesParser {
-    catalog().into_iter().map(|description| description.name).collect::<Vec<_>>().into()
+    catalog().into_iter().map(|entry| entry.description.name).collect::<Vec<_>>().into()
 }
 
 fn fail_on_names() -> clap::builder::PossibleValuesParser {
-    let detectors = Detectors::default();
-    let names = detectors.all().into_iter().map(|detector| detector.description().name);
-    std::iter::once("any").chain(names).collect::<Vec<_>>().into()
+    let with_findings = catalog().into_iter().filter(|entry| entry.description.has_findings);
+    std::iter::once("any").chain(with_findings.map(|entry| entry.description.name)).collect::<Vec<_>>().into()
 }
 
 /// What each column of each table means, for `analyze --help`.
 fn table_help() -> String {
     let mut help = String::from("Tables and their columns (see also: tracescan explain DETECTOR):\n");
-    for description in catalog() {
+    for CatalogEntry { description, columns, .. } in catalog() {
         help.push_str(&format!("\n{}: {}\n", description.name, description.summary));
-        for column in description.columns {
+        for column in columns {
             help.push_str(&format!("  {}: {}\n", column.name, column.doc));
         }
     }
     help
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    /// No two options collide, those of thresholds among them: clap looks for that itself.
+    #[test]
+    fn the_command_line_makes_sense() {
+        Cli::command().debug_assert();
+    }
+
+    /// Later ones win, and what makes no sense is refused with what does.
+    #[test]
+    fn any_threshold_can_be_set() {
+        let parse = |arguments: &[&str]| {
+            let all = ["tracescan", "analyze", "x"].iter().chain(arguments);
+            match Cli::try_parse_from(all).map(|cli| cli.command) {
+                Ok(Command::Analyze(args)) => Ok(args.analysis.thresholds.values),
+                Ok(other) => panic!("{other:?}"),
+                Err(error) => Err(error.to_string()),
+            }
+        };
+        let set = |detector: &str, name: &str, value: &str| (detector.to_owned(), name.to_owned(), value.to_owned());
+        assert_eq!(
+            parse(&["--set", "n-plus-one.max_calls=10", "--max-hops", "4", "--set", "n-plus-one.max_calls=9"]).unwrap(),
+            [
+                set("sync-chain", "max_hops", "4"),
+                set("n-plus-one", "max_calls", "10"),
+                set("n-plus-one", "max_calls", "9")
+            ]
+        );
+        for (wrong, told) in [
+            ("max_calls=1", "n-plus-one.max_calls=10"),
+            ("n-plus-one.max_call=1", "there is no such threshold; there are n-plus-one.max_calls"),
+            ("n-plus-two.max_calls=1", "there is no such detector"),
+            ("n-plus-one.max_calls=many", "a whole number"),
+        ] {
+            let error = parse(&["--set", wrong]).unwrap_err();
+            assert!(error.contains(told), "{error}");
+        }
+    }
 }

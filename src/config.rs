@@ -9,7 +9,7 @@ use thiserror::Error;
 use crate::analysis::AnalysisSettings;
 use crate::cli::{AnalysisArgs, AnalyzeArgs, SelectionArgs, StdoutFormat, TableFormat};
 use crate::conventions::UncountedCalls;
-use crate::detectors::{Detectors, catalog};
+use crate::detectors::{CatalogEntry, Detectors, catalog};
 use crate::frame::SpillStore;
 use crate::ingest::{InputFormat, ReadOptions, Selection};
 use crate::trace::OverlapTolerance;
@@ -182,9 +182,9 @@ impl Settings {
 
     fn resolve(args: &AnalysisArgs) -> Result<(ConfigFile, Self), ConfigError> {
         let (file, mut detectors) = read_file(args.config.as_deref())?;
-        for &(detector, threshold, value) in &args.thresholds.values {
-            let known = detectors.set(detector, threshold, value);
-            debug_assert!(known, "options are made from the catalog");
+        for (detector, threshold, value) in &args.thresholds.values {
+            let set = detectors.set(detector, threshold, value);
+            debug_assert!(set.is_ok(), "whoever parsed the arguments has set it before");
         }
         let only = if args.detector.is_empty() { &file.detector } else { &args.detector };
         let skip = if args.skip.is_empty() { &file.skip } else { &args.skip };
@@ -193,7 +193,7 @@ impl Settings {
         }
         let enabled = catalog()
             .into_iter()
-            .map(|description| description.name)
+            .map(|entry| entry.description.name)
             .filter(|name| only.is_empty() || only.iter().any(|only| only == name))
             .filter(|name| !skip.iter().any(|skip| skip == name))
             .collect();
@@ -253,7 +253,7 @@ fn read_file(path: Option<&Path>) -> Result<(ConfigFile, Detectors), ConfigError
     let unclear = |error: toml::de::Error| ConfigError::Parse { path: path.to_owned(), message: error.to_string() };
     let mut file: toml::Table = toml::from_str(&text).map_err(unclear)?;
     let mut detectors = toml::Table::new();
-    for description in catalog() {
+    for CatalogEntry { description, .. } in catalog() {
         if let Some((name, table)) = file.remove_entry(description.name) {
             detectors.insert(name, table);
         }
@@ -264,7 +264,7 @@ fn read_file(path: Option<&Path>) -> Result<(ConfigFile, Detectors), ConfigError
 }
 
 fn detector_name(name: &str) -> Result<(), ConfigError> {
-    let names: Vec<&str> = catalog().iter().map(|description| description.name).collect();
+    let names: Vec<&str> = catalog().iter().map(|entry| entry.description.name).collect();
     if names.contains(&name) {
         return Ok(());
     }

@@ -20,6 +20,7 @@ pub mod conventions;
 pub mod detectors;
 pub mod findings;
 pub mod frame;
+mod gathered;
 pub mod generate;
 pub mod ingest;
 mod partial;

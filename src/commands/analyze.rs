@@ -5,18 +5,17 @@ use std::time::Instant;
 
 use anyhow::Context;
 
-use crate::analysis::{self, Analysis, Partial};
+use crate::analysis::{self, Analysis, Results};
 use crate::cli::{AnalyzeArgs, StdoutFormat};
 use crate::config::Settings;
-use crate::detectors::{Description, LATENCY_ATTRIBUTION};
+use crate::detectors::{SeenByAll, Whole};
 use crate::frame::{Collection, Symbol};
 use crate::ingest::{self, InputReport, LeftOut, ReadFrames};
-use crate::rank::{PatternTable, Table, attribution_table, findings_table, pattern_table};
+use crate::rank::{FindingsTable, Ranked, Ranking, Rows};
 use crate::report::{
     ClockSkewSummary, DetectorTable, InputSummary, QualitySummary, Run, SelectionSummary, Summary, TotalsSummary,
     write_csv, write_files, write_json, write_markdown, write_ndjson, write_terminal,
 };
-use crate::span::TraceId;
 use crate::trace::{self, Facts, TargetKind};
 
 use super::diagnostics::{say, say_input_problems};
@@ -55,17 +54,25 @@ fn run_on_pool(args: &AnalyzeArgs, settings: &Settings) -> anyhow::Result<Outcom
     phases.end("derive");
     let bar = Bar::for_spans("analysing", collection.len() as u64);
     let done = |spans| bar.add(spans);
-    let Analysis { results: mut partial, trace_ids } =
+    let Analysis { mut results, trace_ids } =
         analysis::analyse(&collection, &facts, &settings.analysis(), &done, interrupt::flag());
     drop(collection);
-    if let Some(failure) = partial.failure.take() {
+    if let Some(failure) = results.failure.take() {
         return Err(failure.into());
     }
     bar.finish();
     phases.end("analyse");
 
-    let summary = summary_of(&partial, &facts, &inputs, [end_before_start, inconsistent_sampling], settings, left_out);
-    let results = Results::rank(&mut partial, settings, &trace_ids, &facts)?;
+    let summary = summary_of(&results, &facts, &inputs, [end_before_start, inconsistent_sampling], settings, left_out);
+    let kept_bytes = results.seen.bytes();
+    let whole = Whole {
+        symbols: &facts.symbols,
+        trace_ids: &trace_ids,
+        is_weighted: results.is_weighted(),
+        gathered: &results.gathered,
+    };
+    let ranked = rank(std::mem::take(&mut results.seen), settings, &whole)?;
+    let fails = ranked.iter().any(|ranked| fails(ranked, settings));
     phases.end("rank");
 
     if let Some(directory) = &args.output {
@@ -75,14 +82,17 @@ fn run_on_pool(args: &AnalyzeArgs, settings: &Settings) -> anyhow::Result<Outcom
             phases: phases.seconds,
             peak_memory_bytes: peak_memory_bytes(),
             spilled_bytes,
+            kept_bytes,
         };
-        let files: Vec<&Table> = results.tables.iter().map(|(_, table)| table).chain([&results.findings]).collect();
+        let findings = FindingsTable::new(&ranked, &whole);
+        let tables = ranked.iter().map(|ranked| &ranked.table as &dyn Rows);
+        let files: Vec<&dyn Rows> = tables.chain([&findings as &dyn Rows]).collect();
         let bar = Bar::for_tables("writing", files.len());
         write_files(directory, &files, settings.table_format, &run, &summary, &|| bar.add(1))
             .with_context(|| format!("failed to write the results to {}", directory.display()))?;
         bar.finish();
     }
-    print(settings, &summary, &results)?;
+    print(settings, &summary, &ranked)?;
 
     if summary.totals.spans == 0 && !settings.allow_empty {
         say("error: the input holds no spans (--allow-empty takes that as a success)");
@@ -91,77 +101,38 @@ fn run_on_pool(args: &AnalyzeArgs, settings: &Settings) -> anyhow::Result<Outcom
     if !all_read {
         return Ok(Outcome::Incomplete);
     }
-    let outcome = if results.fails { Outcome::FailOnMet } else { Outcome::Done };
-    // The process ends next and gives its memory back at once; to free each text of each finding before takes much longer.
-    std::mem::forget((results, partial));
-    Ok(outcome)
+    // The process ends next and gives its memory back at once; to free each text of each table takes much longer.
+    std::mem::forget(ranked);
+    Ok(if fails { Outcome::FailOnMet } else { Outcome::Done })
 }
 
-/// A detector that ran.
-struct Ran {
-    description: &'static Description,
-    /// Names and values of its thresholds.
-    thresholds: Vec<(&'static str, u64)>,
+/// Lets the detectors conclude, and ranks what they found.
+fn rank(seen: SeenByAll, settings: &Settings, whole: &Whole<'_>) -> anyhow::Result<Vec<Ranked>> {
+    let bar = Bar::for_tables("ranking", settings.enabled.len());
+    let done = || bar.add(1);
+    let mut ranking = Ranking::new(whole, &done);
+    seen.conclude(&settings.detectors, whole, &mut ranking);
+    let ranked = ranking.ranked?;
+    bar.finish();
+    Ok(ranked)
 }
 
-/// Everything that was found, ranked.
-struct Results {
-    /// The detectors that ran, and their tables.
-    tables: Vec<(Ran, Table)>,
-    /// All findings.
-    findings: Table,
-    /// Whether `--fail-on` is met.
-    fails: bool,
+/// Whether `--fail-on` is met by findings of a detector.
+fn fails(ranked: &Ranked, settings: &Settings) -> bool {
+    let is_watched = settings.fail_on.iter().any(|name| name == "any" || name == ranked.description.name);
+    let findings = &ranked.findings;
+    let counts = |row: usize| findings.impact_ns[row] >= settings.min_impact_ns && !findings.induced[row];
+    is_watched && (0..findings.len()).any(counts)
 }
 
-impl Results {
-    fn rank(partial: &mut Partial, settings: &Settings, trace_ids: &[TraceId], facts: &Facts) -> anyhow::Result<Self> {
-        let mut tables = Vec::new();
-        let mut fails = false;
-        let mut ranked: Vec<PatternTable> = Vec::new();
-        let detectors = settings.detectors.all();
-        let bar = Bar::for_tables("ranking", detectors.len() + 2);
-        for (detector, findings) in detectors.iter().zip(&partial.findings) {
-            let description = detector.description();
-            ranked.push(pattern_table(description, findings, &partial.shared, &facts.symbols, trace_ids)?);
-            let is_watched = settings.fail_on.iter().any(|name| name == "any" || name == description.name);
-            let counts = |row: usize| findings.impacts[row] >= settings.min_impact_ns && !findings.induced[row];
-            fails |= is_watched && (0..findings.len()).any(counts);
-            bar.add(1);
-        }
-        let with_ids: Vec<_> = detectors
-            .iter()
-            .zip(&partial.findings)
-            .zip(&ranked)
-            .map(|((&detector, findings), ranked)| (detector, findings, ranked.pattern_ids.as_slice()))
-            .collect();
-        let attribution = std::mem::take(&mut partial.attribution);
-        let (findings, attribution) = rayon::join(
-            || findings_table(&with_ids, &facts.symbols, trace_ids),
-            || attribution_table(attribution.finish(), &facts.symbols, trace_ids, partial.shared.is_weighted),
-        );
-        bar.add(1);
-        for (detector, ranked) in detectors.iter().zip(ranked) {
-            let description = detector.description();
-            let threshold = |name| detector.threshold(name).map(|value| (name, value));
-            let thresholds = description.thresholds.iter().filter_map(|known| threshold(known.name)).collect();
-            if settings.enabled.contains(&description.name) {
-                tables.push((Ran { description, thresholds }, ranked.table));
-            }
-        }
-        if settings.enabled.contains(&LATENCY_ATTRIBUTION.name) {
-            tables.push((Ran { description: &LATENCY_ATTRIBUTION, thresholds: Vec::new() }, attribution?));
-        }
-        bar.finish();
-        Ok(Self { tables, findings, fails })
-    }
-}
-
-fn print(settings: &Settings, summary: &Summary, results: &Results) -> anyhow::Result<()> {
-    let tables: Vec<DetectorTable<'_>> = results
-        .tables
+fn print(settings: &Settings, summary: &Summary, ranked: &[Ranked]) -> anyhow::Result<()> {
+    let tables: Vec<DetectorTable<'_>> = ranked
         .iter()
-        .map(|(ran, table)| DetectorTable { description: ran.description, thresholds: ran.thresholds.clone(), table })
+        .map(|Ranked { description, thresholds, table, .. }| DetectorTable {
+            description,
+            thresholds: thresholds.clone(),
+            table,
+        })
         .collect();
     let style = standard_output::style();
     standard_output::write(|out| match settings.format {
@@ -174,14 +145,14 @@ fn print(settings: &Settings, summary: &Summary, results: &Results) -> anyhow::R
 }
 
 fn summary_of(
-    partial: &Partial,
+    results: &Results,
     facts: &Facts,
     inputs: &[InputReport],
     [end_before_start, inconsistent_sampling]: [u64; 2],
     settings: &Settings,
     left_out: LeftOut,
 ) -> Summary {
-    let (totals, quality) = (&partial.totals, &partial.quality);
+    let (totals, quality) = (&results.totals, &results.quality);
     let calls: BTreeMap<String, u64> = TargetKind::ALL
         .into_iter()
         .zip(totals.calls)
@@ -232,7 +203,7 @@ fn summary_of(
             with_status: quality.with_status,
             with_adjusted_count: quality.with_adjusted_count,
             inconsistent_sampling,
-            is_weighted: partial.shared.is_weighted,
+            is_weighted: results.is_weighted(),
             without_target: quality.without_target,
             end_before_start,
             clock_skew,

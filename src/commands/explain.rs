@@ -13,9 +13,9 @@ use super::{Outcome, standard_output};
 pub fn run(args: &ExplainArgs) -> anyhow::Result<Outcome> {
     let style = standard_output::style();
     let catalog = catalog();
-    let wanted = args.detector.as_ref().and_then(|name| catalog.iter().find(|description| description.name == name));
+    let wanted = args.detector.as_ref().and_then(|name| catalog.iter().find(|entry| entry.description.name == name));
     standard_output::write(|out| match wanted {
-        Some(description) => write_explanation(out, description, style),
+        Some(entry) => write_explanation(out, entry, style),
         None => write_catalog(out, &catalog, style),
     })?;
     Ok(Outcome::Done)

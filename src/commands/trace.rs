@@ -3,10 +3,10 @@
 use anyhow::bail;
 use serde::Serialize;
 
-use crate::analysis;
+use crate::analysis::{self, FoundInTrace};
 use crate::cli::{TraceArgs, TraceFormat};
 use crate::config::Settings;
-use crate::findings::{Findings, pattern_id};
+use crate::findings::{FindingColumns, pattern_id};
 use crate::frame::{Symbol, group};
 use crate::ingest::{self, ReadFrames, ReadOptions};
 use crate::report::{Waterfall, WaterfallFinding, WaterfallRow, write_waterfall};
@@ -82,14 +82,10 @@ pub fn run(args: &TraceArgs) -> anyhow::Result<Outcome> {
     let Ok(index) = frame.trace_ids.binary_search(&trace_id) else {
         bail!("trace {trace_id} is not among the {} traces of the input", frame.trace_count());
     };
-    let detectors = settings.detectors.all();
-    let show = |view: &TraceView<'_>, findings: &[Findings]| {
+    let show = |view: &TraceView<'_>, findings: &[FoundInTrace]| {
         let mut found = Vec::new();
-        for (detector, findings) in detectors.iter().zip(findings) {
-            let name = detector.description().name;
-            for row in 0..findings.len() {
-                found.push(finding(view, name, detector.measured_against(), findings, row));
-            }
+        for FoundInTrace { description, findings } in findings {
+            found.extend((0..findings.len()).map(|row| finding(view, description.name, findings, row)));
         }
         match args.format {
             TraceFormat::Json => standard_output::write(|out| {
@@ -106,21 +102,22 @@ pub fn run(args: &TraceArgs) -> anyhow::Result<Outcome> {
     Ok(if all_read { Outcome::Done } else { Outcome::Incomplete })
 }
 
-fn finding(view: &TraceView<'_>, detector: &'static str, threshold: f64, findings: &Findings, row: usize) -> Found {
+fn finding(view: &TraceView<'_>, detector: &'static str, findings: &FindingColumns, row: usize) -> Found {
     let name = |symbol: Symbol| view.facts.symbols.resolve(symbol).to_owned();
-    let key = findings.keys.get(row).iter().map(|&part| view.facts.symbols.resolve(Symbol(part as u32)));
+    let key = findings.key.get(row).iter().map(|&part| view.facts.symbols.resolve(part));
+    let target = findings.target.get(row);
     Found {
         detector,
         pattern_id: pattern_id(detector, key),
-        span_id: findings.span_ids[row].to_string(),
-        service: name(findings.services[row]),
-        operation: name(findings.operations[row]),
-        target: findings.targets[row].map(|target| name(target.name)),
-        target_kind: findings.targets[row].map(|target| target.kind.as_str()),
-        start_unix_nano: findings.starts[row].to_string(),
+        span_id: findings.span_id[row].to_string(),
+        service: name(findings.service[row]),
+        operation: name(findings.operation[row]),
+        target: target.map(|target| name(target.name)),
+        target_kind: target.map(|target| target.kind.as_str()),
+        start_unix_nano: findings.start[row].to_string(),
         measured: findings.measured[row],
-        threshold,
-        impact_ns: findings.impacts[row],
+        threshold: findings.threshold[row],
+        impact_ns: findings.impact_ns[row],
         span_ids: findings.evidence.get(row).iter().map(ToString::to_string).collect(),
     }
 }

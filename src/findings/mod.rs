@@ -1,7 +1,7 @@
-//! Findings: one occurrence of an anti-pattern in one trace, and the patterns that they repeat.
+//! Findings: one occurrence of an anti-pattern, in one trace or in the whole input, and the patterns that they repeat.
 
 mod fingerprint;
 mod sink;
 
 pub use fingerprint::pattern_id;
-pub use sink::{Finding, Findings, Lists};
+pub(crate) use sink::{Finding, FindingColumns, Findings};

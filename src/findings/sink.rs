@@ -1,169 +1,172 @@
 //! Where detectors put findings: columns, one row a finding.
 
+use arrow::error::ArrowError;
+
 use crate::frame::Symbol;
+use crate::partial::{Columns, GroupReader, GroupWriter, TraceNumber, columns};
 use crate::span::SpanId;
-use crate::trace::{Target, TargetKind};
+use crate::trace::{Target, TraceView};
 
 /// One finding, as a detector hands it over. Numbers only: no sentence is formed before it is printed.
-#[derive(Clone, Copy, Debug)]
-pub struct Finding<'a> {
-    /// Number of the trace.
-    pub trace: u32,
+#[derive(Clone, Debug)]
+pub(crate) struct Finding<'a, D> {
     /// The span to look at first.
-    pub span_id: SpanId,
+    pub(crate) span_id: SpanId,
     /// The caller's, the entry's or the origin's service.
-    pub service: Symbol,
+    pub(crate) service: Symbol,
     /// What is called, entered or failed there.
-    pub operation: Symbol,
+    pub(crate) operation: Symbol,
     /// What it is about, if that is a target.
-    pub target: Option<Target>,
+    pub(crate) target: Option<Target>,
     /// When it began, in ns since 1970.
-    pub start: i64,
-    /// What was measured, to be compared with the threshold.
-    pub measured: f64,
+    pub(crate) start: i64,
+    /// What was measured.
+    pub(crate) measured: f64,
+    /// What that is compared with.
+    pub(crate) threshold: f64,
     /// Critical-path time that it costs, in ns.
-    pub impact_ns: i64,
+    pub(crate) impact_ns: i64,
+    /// What it costs in the detector's own currency ([`Description::currency`](crate::detectors::Description::currency)).
+    pub(crate) own_impact: i64,
     /// Whether another finding of the trace is its cause.
-    pub induced: bool,
+    pub(crate) induced: bool,
     /// The spans that prove it.
-    pub span_ids: &'a [SpanId],
-    /// What makes findings the same pattern: symbols, as numbers.
-    pub key: &'a [i64],
-    /// The detector's own numbers, in the order of its declaration.
-    pub details: &'a [i64],
-    /// The detector's own lists, in the order of its declaration.
-    pub lists: &'a [&'a [i64]],
+    pub(crate) span_ids: &'a [SpanId],
+    /// What makes findings the same pattern.
+    pub(crate) key: &'a [Symbol],
+    /// What only this detector says.
+    pub(crate) details: D,
 }
 
-/// Lists of numbers, one a row, end to end.
-#[derive(Clone, Debug, Default)]
-pub struct Lists<T> {
-    ends: Vec<usize>,
-    values: Vec<T>,
+columns! {
+    /// What every finding says, whichever detector it is of.
+    pub(crate) struct FindingRow in FindingColumns {
+        /// Its trace; [`TraceNumber::NONE`] if it is about the whole input.
+        trace: TraceNumber,
+        /// The span to look at first.
+        span_id: SpanId,
+        /// The caller's, the entry's or the origin's service.
+        service: Symbol,
+        /// What is called, entered or failed there.
+        operation: Symbol,
+        /// What it is about.
+        target: Option<Target>,
+        /// When it began, in ns since 1970.
+        start: i64,
+        /// What was measured.
+        measured: f64,
+        /// What that is compared with.
+        threshold: f64,
+        /// Critical-path time that it costs, in ns.
+        impact_ns: i64,
+        /// What it costs in the detector's own currency.
+        own_impact: i64,
+        /// Whether another finding is the cause.
+        induced: bool,
+        /// How many traces the finding's trace stands for because of sampling; 1 where that is not known.
+        adjusted_count: f64,
+        /// The spans that prove it.
+        evidence: Vec<SpanId>,
+        /// What makes findings the same pattern.
+        key: Vec<Symbol>,
+    }
 }
 
-impl<T: Copy> Lists<T> {
-    fn push(&mut self, list: &[T]) {
-        self.values.extend_from_slice(list);
-        self.ends.push(self.values.len());
+impl FindingColumns {
+    /// Number of findings.
+    pub(crate) fn len(&self) -> usize {
+        self.trace.len()
     }
 
-    /// The list of `row`.
-    pub fn get(&self, row: usize) -> &[T] {
-        let start = if row == 0 { 0 } else { self.ends[row - 1] };
-        &self.values[start..self.ends[row]]
-    }
-
-    fn append(&mut self, other: &Self) {
-        for row in 0..other.ends.len() {
-            self.push(other.get(row));
-        }
+    /// Rows in an order that does not depend on threads: by trace, then as the detector found them.
+    pub(crate) fn order(&self) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.len()).collect();
+        order.sort_by_key(|&row| self.trace[row]);
+        order
     }
 }
 
 /// Findings of one detector, as columns.
 #[derive(Clone, Debug, Default)]
-pub struct Findings {
-    /// Numbers of the traces.
-    pub traces: Vec<u32>,
-    /// The spans to look at.
-    pub span_ids: Vec<SpanId>,
-    /// Services.
-    pub services: Vec<Symbol>,
-    /// Operations.
-    pub operations: Vec<Symbol>,
-    /// Targets.
-    pub targets: Vec<Option<Target>>,
-    /// Start times in ns since 1970.
-    pub starts: Vec<i64>,
-    /// What was measured.
-    pub measured: Vec<f64>,
-    /// Impacts in ns.
-    pub impacts: Vec<i64>,
-    /// Whether another finding is the cause.
-    pub induced: Vec<bool>,
-    /// How many traces the finding's trace stands for because of sampling; 1 where that is not known.
-    pub adjusted_counts: Vec<f64>,
-    /// The spans that prove it.
-    pub evidence: Lists<SpanId>,
-    /// What makes findings the same pattern.
-    pub keys: Lists<i64>,
-    /// The detector's own numbers: a column for each.
-    pub details: Vec<Vec<i64>>,
-    /// The detector's own lists: a column for each.
-    pub lists: Vec<Lists<i64>>,
+pub(crate) struct Findings<D> {
+    /// What all findings say.
+    pub(crate) common: FindingColumns,
+    /// What only this detector says.
+    pub(crate) details: D,
 }
 
-impl Findings {
+impl<D: Columns> Findings<D> {
+    /// Adds a finding in `trace`.
+    pub(crate) fn push(&mut self, trace: &TraceView<'_>, finding: Finding<'_, D::Row>) {
+        let adjusted_count = trace.adjusted_counts().of_evidence(trace, finding.span_ids);
+        self.push_in(TraceNumber(trace.number), adjusted_count, finding);
+    }
+
+    /// Adds a finding about the whole input.
+    pub(crate) fn push_without_trace(&mut self, finding: Finding<'_, D::Row>) {
+        self.push_in(TraceNumber::NONE, 1.0, finding);
+    }
+
+    fn push_in(&mut self, trace: TraceNumber, adjusted_count: f64, finding: Finding<'_, D::Row>) {
+        let common = &mut self.common;
+        common.trace.push(trace);
+        common.span_id.push(finding.span_id);
+        common.service.push(finding.service);
+        common.operation.push(finding.operation);
+        Columns::push(&mut common.target, finding.target);
+        common.start.push(finding.start);
+        common.measured.push(finding.measured);
+        common.threshold.push(finding.threshold);
+        common.impact_ns.push(finding.impact_ns);
+        common.own_impact.push(finding.own_impact);
+        common.induced.push(finding.induced);
+        common.adjusted_count.push(adjusted_count);
+        common.evidence.push_slice(finding.span_ids);
+        common.key.push_slice(finding.key);
+        self.details.push(finding.details);
+    }
+
     /// Number of findings.
-    pub fn len(&self) -> usize {
-        self.traces.len()
+    pub(crate) fn len(&self) -> usize {
+        self.common.len()
     }
 
     /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.traces.is_empty()
-    }
-
-    /// Adds a finding.
-    pub fn push(&mut self, finding: Finding<'_>) {
-        self.details.resize_with(finding.details.len(), Vec::new);
-        self.lists.resize_with(finding.lists.len(), Lists::default);
-        self.traces.push(finding.trace);
-        self.span_ids.push(finding.span_id);
-        self.services.push(finding.service);
-        self.operations.push(finding.operation);
-        self.targets.push(finding.target);
-        self.starts.push(finding.start);
-        self.measured.push(finding.measured);
-        self.impacts.push(finding.impact_ns);
-        self.induced.push(finding.induced);
-        self.adjusted_counts.push(1.0);
-        self.evidence.push(finding.span_ids);
-        self.keys.push(finding.key);
-        for (column, &value) in self.details.iter_mut().zip(finding.details) {
-            column.push(value);
-        }
-        for (column, list) in self.lists.iter_mut().zip(finding.lists) {
-            column.push(list);
-        }
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     /// Takes in the findings of other traces.
-    pub fn merge(&mut self, mut other: Self) {
+    pub(crate) fn merge(&mut self, mut other: Self) {
         if self.is_empty() {
             *self = other;
             return;
         }
-        self.traces.append(&mut other.traces);
-        self.span_ids.append(&mut other.span_ids);
-        self.services.append(&mut other.services);
-        self.operations.append(&mut other.operations);
-        self.targets.append(&mut other.targets);
-        self.starts.append(&mut other.starts);
-        self.measured.append(&mut other.measured);
-        self.impacts.append(&mut other.impacts);
-        self.induced.append(&mut other.induced);
-        self.adjusted_counts.append(&mut other.adjusted_counts);
-        self.evidence.append(&other.evidence);
-        self.keys.append(&other.keys);
-        for (column, mut values) in self.details.iter_mut().zip(other.details) {
-            column.append(&mut values);
-        }
-        for (column, values) in self.lists.iter_mut().zip(&other.lists) {
-            column.append(values);
-        }
+        self.common.append(&mut other.common);
+        self.details.append(&mut other.details);
     }
 
-    /// Rows in an order that does not depend on threads: by trace, then as the detector found them.
-    pub fn order(&self) -> Vec<usize> {
-        let mut order: Vec<usize> = (0..self.len()).collect();
-        order.sort_by_key(|&row| self.traces[row]);
-        order
+    /// Gives each trace its new number.
+    pub(crate) fn renumber_traces(&mut self, rank_of: &dyn Fn(TraceNumber) -> TraceNumber) {
+        self.common.trace.iter_mut().for_each(|trace| *trace = rank_of(*trace));
     }
 
-    /// The target's kind of a row, if it has a target.
-    pub fn target_kind(&self, row: usize) -> Option<TargetKind> {
-        self.targets[row].map(|target| target.kind)
+    /// Bytes of memory that they take.
+    pub(crate) fn bytes(&self) -> usize {
+        self.common.bytes() + self.details.bytes()
+    }
+
+    /// Writes them as columns of a group.
+    pub(crate) fn write(&self, group: &mut GroupWriter<'_>) {
+        self.common.write("", group);
+        self.details.write("detail_", group);
+    }
+
+    /// Reads what [`Findings::write`] wrote.
+    ///
+    /// # Errors
+    /// If a column is not there or has another type.
+    pub(crate) fn read(group: &GroupReader<'_>) -> Result<Self, ArrowError> {
+        Ok(Self { common: FindingColumns::read("", group)?, details: D::read("detail_", group)? })
     }
 }

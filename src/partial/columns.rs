@@ -131,7 +131,7 @@ impl<T: Scalar> Columns for Vec<T> {
     }
 }
 
-macro_rules! named {
+macro_rules! have_names {
     ($($type:ty),+) => {$(
         impl Named for $type {
             const ALL: &'static [Self] = &<$type>::ALL;
@@ -151,7 +151,38 @@ macro_rules! named {
     )+};
 }
 
-named!(ErrorClass, TargetKind, RootReason, Component);
+have_names!(ErrorClass, TargetKind, RootReason, Component);
+
+/// Declares an enum whose values have names in tables, in the order of these.
+macro_rules! named {
+    ($(#[$doc:meta])* $visible:vis enum $name:ident { $($(#[$value_doc:meta])* $value:ident = $text:literal,)+ }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+        #[repr(u8)]
+        $visible enum $name {
+            $($(#[$value_doc])* $value,)+
+        }
+
+        impl $crate::partial::Named for $name {
+            const ALL: &'static [Self] = &[$(Self::$value),+];
+
+            fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$value => $text,)+
+                }
+            }
+
+            fn number(self) -> u8 {
+                self as u8
+            }
+        }
+
+        impl $crate::partial::Stored for $name {
+            type Column = $crate::partial::NamedColumn<Self>;
+        }
+    };
+}
+pub(crate) use named;
 
 /// Values that have names, a byte each.
 #[derive(Clone, Debug)]
@@ -270,7 +301,10 @@ impl<T: Scalar> Columns for Lists<T> {
         let ends: Vec<usize> = ends.collect();
         let values = group.beside(name, |values| T::read("values", values))?;
         if values.len() != end {
-            return Err(ArrowError::ParseError(format!("lists of {name} have {end} values, and {} are there", values.len())));
+            return Err(ArrowError::ParseError(format!(
+                "lists of {name} have {end} values, and {} are there",
+                values.len()
+            )));
         }
         Ok(Self { ends, values })
     }

@@ -270,9 +270,15 @@ mod tests {
             let row = number as usize;
             let expected = thing(number);
             assert_eq!(read.trace[row].0, COUNT - 1 - number + 10);
-            assert_eq!((read.count[row], read.share[row], read.flag[row]), (expected.count, expected.share, expected.flag));
+            assert_eq!(
+                (read.count[row], read.share[row], read.flag[row]),
+                (expected.count, expected.share, expected.flag)
+            );
             assert_eq!((read.name[row].0, read.kind.get(row)), (number + 5, expected.kind));
-            assert_eq!(read.target.get(row).map(|target| target.name.0), expected.target.map(|target| target.name.0 + 5));
+            assert_eq!(
+                read.target.get(row).map(|target| target.name.0),
+                expected.target.map(|target| target.name.0 + 5)
+            );
             let list: Vec<u32> = expected.list.iter().map(|symbol| symbol.0 + 5).collect();
             assert_eq!(read.list.get(row).iter().map(|symbol| symbol.0).collect::<Vec<_>>(), list);
         }

@@ -125,11 +125,8 @@ impl<'a> GroupWriter<'a> {
 
     /// The groups, each with its name.
     pub(super) fn finish(self, done: &mut Vec<(String, RecordBatch)>) -> Result<(), ArrowError> {
-        let fields: Vec<Field> = self
-            .columns
-            .iter()
-            .map(|(name, array)| Field::new(name, array.data_type().clone(), false))
-            .collect();
+        let fields: Vec<Field> =
+            self.columns.iter().map(|(name, array)| Field::new(name, array.data_type().clone(), false)).collect();
         let rows = self.columns.first().map_or(0, |(_, array)| array.len());
         let arrays = self.columns.into_iter().map(|(_, array)| array).collect();
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
@@ -201,13 +198,18 @@ impl GroupReader<'_> {
 
     /// A column of strings, as symbols of the whole.
     pub(crate) fn symbols(&self, name: &str) -> Result<Vec<Symbol>, ArrowError> {
-        let unknown = |number| ArrowError::ParseError(format!("column {name} names string {number}, which is not there"));
-        self.u32s(name)?.into_iter().map(|number| self.numbers.symbol(Symbol(number)).ok_or_else(|| unknown(number))).collect()
+        let unknown =
+            |number| ArrowError::ParseError(format!("column {name} names string {number}, which is not there"));
+        self.u32s(name)?
+            .into_iter()
+            .map(|number| self.numbers.symbol(Symbol(number)).ok_or_else(|| unknown(number)))
+            .collect()
     }
 
     /// A column of numbers of traces of the whole.
     pub(crate) fn traces(&self, name: &str) -> Result<Vec<TraceNumber>, ArrowError> {
-        let unknown = |number| ArrowError::ParseError(format!("column {name} names trace {number}, which is not there"));
+        let unknown =
+            |number| ArrowError::ParseError(format!("column {name} names trace {number}, which is not there"));
         let numbers = self.u32s(name)?.into_iter();
         numbers.map(|number| self.numbers.trace(TraceNumber(number)).ok_or_else(|| unknown(number))).collect()
     }

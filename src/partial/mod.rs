@@ -10,10 +10,10 @@
 
 mod columns;
 mod error;
-mod group;
 mod file;
+mod group;
 
-pub(crate) use columns::{Columns, Lists, Named, Stored, TraceNumber, columns};
+pub(crate) use columns::{Columns, Lists, Named, NamedColumn, Stored, TraceNumber, columns, named};
 pub use error::PartialError;
 pub(crate) use file::{PartialReader, PartialWriter};
 pub(crate) use group::{GroupReader, GroupWriter, Renumbering};

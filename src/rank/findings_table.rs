@@ -1,21 +1,23 @@
-//! The table of single findings of all detectors.
+//! The table of single findings of all detectors. Its rows are made while they are written: there may be millions.
 
-use crate::detectors::{Aggregate, Cell, Column, Detector, Unit};
-use crate::findings::Findings;
-use crate::frame::Symbols;
-use crate::span::TraceId;
+use std::borrow::Cow;
+use std::ops::Range;
 
-use super::table::Table;
+use crate::detectors::{Cell, Column, Unit, Whole};
+use crate::findings::FindingColumns;
+
+use super::ranking::Ranked;
+use super::table::Rows;
 
 const fn column(name: &'static str, unit: Unit, doc: &'static str) -> Column {
-    Column { name, unit, doc, aggregate: Aggregate::Own }
+    Column { name, unit, doc, adds_up: false }
 }
 
 /// Columns of the table of findings.
-pub static FINDING_COLUMNS: &[Column] = &[
+pub(crate) static FINDING_COLUMNS: [Column; 13] = [
     column("detector", Unit::Text, "detector that reports it"),
     column("pattern_id", Unit::Id, "row of the detector's table that it belongs to"),
-    column("trace_id", Unit::Id, "trace, 32 hexadecimal digits"),
+    column("trace_id", Unit::Id, "trace, 32 hexadecimal digits; empty if it is about the whole input"),
     column("span_id", Unit::Id, "span to look at first, 16 hexadecimal digits"),
     column("service", Unit::Text, "service of the caller, the entry or the origin"),
     column("operation", Unit::Text, "what is called, entered or failed there"),
@@ -28,37 +30,76 @@ pub static FINDING_COLUMNS: &[Column] = &[
     column("span_ids", Unit::Names, "spans that prove it"),
 ];
 
-/// Findings of several detectors as one table, by detector, then trace. Each detector comes with its findings and their
-/// pattern ids.
-pub fn findings_table(
-    detectors: &[(&dyn Detector, &Findings, &[String])],
-    symbols: &Symbols,
-    trace_ids: &[TraceId],
-) -> Table {
-    let mut values: Vec<Vec<Cell>> = vec![Vec::new(); FINDING_COLUMNS.len()];
-    for (detector, findings, pattern_ids) in detectors {
-        for row in findings.order() {
-            let target = findings.targets[row];
-            let evidence = findings.evidence.get(row).iter().map(ToString::to_string).collect();
-            let cells = [
-                Cell::Text(detector.description().name.to_owned()),
-                Cell::Text(pattern_ids[row].clone()),
-                Cell::Text(trace_ids[findings.traces[row] as usize].to_string()),
-                Cell::Text(findings.span_ids[row].to_string()),
-                Cell::Text(symbols.resolve(findings.services[row]).to_owned()),
-                Cell::Text(symbols.resolve(findings.operations[row]).to_owned()),
-                target.map_or(Cell::None, |target| Cell::Text(symbols.resolve(target.name).to_owned())),
-                target.map_or(Cell::None, |target| Cell::Text(target.kind.as_str().to_owned())),
-                Cell::Int(findings.starts[row]),
-                Cell::Float(findings.measured[row]),
-                Cell::Float(detector.measured_against()),
-                Cell::Int(findings.impacts[row]),
-                Cell::Names(evidence),
-            ];
-            for (column, cell) in values.iter_mut().zip(cells) {
-                column.push(cell);
-            }
+/// The findings of several detectors, by detector, then trace.
+pub(crate) struct FindingsTable<'a> {
+    detectors: Vec<OfDetector<'a>>,
+    whole: &'a Whole<'a>,
+    rows: usize,
+}
+
+struct OfDetector<'a> {
+    ranked: &'a Ranked,
+    /// Its first row in the table.
+    first: usize,
+    /// Its findings in their order.
+    order: Vec<usize>,
+}
+
+impl<'a> FindingsTable<'a> {
+    /// The findings of `ranked`.
+    pub(crate) fn new(ranked: &'a [Ranked], whole: &'a Whole<'a>) -> Self {
+        let mut rows = 0;
+        let with_findings = ranked.iter().filter(|ranked| ranked.findings.len() > 0);
+        let of_detector = |ranked: &'a Ranked| {
+            let first = rows;
+            rows += ranked.findings.len();
+            OfDetector { ranked, first, order: ranked.findings.order() }
+        };
+        let detectors = with_findings.map(of_detector).collect();
+        Self { detectors, whole, rows }
+    }
+
+    fn cell(&self, column: usize, of: &OfDetector<'_>, row: usize) -> Cell {
+        let Ranked { description, findings, patterns_of_findings, pattern_ids, .. } = of.ranked;
+        let FindingColumns { trace, span_id, service, operation, target, start, .. } = findings;
+        match FINDING_COLUMNS[column].name {
+            "detector" => Cell::Text(description.name.to_owned()),
+            "pattern_id" => Cell::Text(pattern_ids[patterns_of_findings[row] as usize].clone()),
+            "trace_id" => self.whole.trace_id(trace[row]),
+            "span_id" => Cell::Text(span_id[row].to_string()),
+            "service" => self.whole.name(service[row]),
+            "operation" => self.whole.name(operation[row]),
+            "target" => target.get(row).map_or(Cell::None, |target| self.whole.name(target.name)),
+            "target_kind" => target.get(row).map_or(Cell::None, |target| Cell::Text(target.kind.as_str().to_owned())),
+            "start_time" => Cell::Int(start[row]),
+            "measured" => Cell::Float(findings.measured[row]),
+            "threshold" => Cell::Float(findings.threshold[row]),
+            "impact_ns" => Cell::Int(findings.impact_ns[row]),
+            "span_ids" => Cell::Names(findings.evidence.get(row).iter().map(ToString::to_string).collect()),
+            other => unreachable!("the table of findings has a column {other} without a rule"),
         }
     }
-    Table { name: "findings", columns: FINDING_COLUMNS, terminal_columns: &[], values, summed_up: 0 }
+}
+
+impl Rows for FindingsTable<'_> {
+    fn name(&self) -> &'static str {
+        "findings"
+    }
+
+    fn columns(&self) -> &[Column] {
+        &FINDING_COLUMNS
+    }
+
+    fn row_count(&self) -> usize {
+        self.rows
+    }
+
+    fn cells(&self, column: usize, rows: Range<usize>) -> Cow<'_, [Cell]> {
+        let mut cells = Vec::with_capacity(rows.len());
+        for of in &self.detectors {
+            let own = rows.start.max(of.first)..rows.end.min(of.first + of.order.len());
+            cells.extend(own.map(|row| self.cell(column, of, of.order[row - of.first])));
+        }
+        Cow::Owned(cells)
+    }
 }

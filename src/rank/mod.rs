@@ -1,11 +1,12 @@
-//! From findings to ranked tables, with Polars: aggregate by pattern, order, cut.
+//! From what detectors conclude to ranked tables, with Polars: aggregate by pattern, order, cut.
 
-mod attribution;
 mod findings_table;
 mod patterns;
+mod ranking;
 mod table;
 
-pub use attribution::attribution_table;
-pub use findings_table::{FINDING_COLUMNS, findings_table};
-pub use patterns::{PatternTable, pattern_table};
-pub use table::Table;
+pub(crate) use findings_table::FindingsTable;
+pub use ranking::ranked_tables;
+pub(crate) use ranking::{Ranked, Ranking};
+pub(crate) use table::for_each_row;
+pub use table::{Rows, Table};

@@ -3,12 +3,14 @@
 //! Which columns there are and how each is made is declared by the detector; here is how each rule becomes a Polars
 //! expression; sums, which must not go around, are made without it. Patterns are numbered by key before anything else, so that "ties go by key" is a sort by number.
 
-use polars::prelude::*;
+use polars::prelude::{Column as Series, *};
 
-use crate::detectors::{Aggregate, Cell, Description, Names, Pattern, RankedBy, Shared};
-use crate::findings::{Findings, pattern_id};
-use crate::frame::{Symbol, Symbols};
-use crate::span::TraceId;
+use crate::detectors::{
+    Cell, Column, Description, Detector, NamedValues, Pattern, PatternColumn, RankedBy, Rule, Whole,
+};
+use crate::findings::{FindingColumns, Findings, pattern_id};
+use crate::frame::Symbol;
+use crate::partial::{Lists, TraceNumber};
 use crate::trace::{TargetKind, total_ns};
 
 use super::table::{MAX_ROWS, Table};
@@ -21,127 +23,181 @@ const TARGET_KIND: &str = "target_kind";
 
 /// A ranked table and which of its patterns each finding belongs to.
 #[derive(Debug)]
-pub struct PatternTable {
+pub(super) struct PatternTable {
     /// The table.
-    pub table: Table,
-    /// The pattern id of each finding.
-    pub pattern_ids: Vec<String>,
+    pub(super) table: Table,
+    /// Number of the pattern of each finding.
+    pub(super) of_findings: Vec<u32>,
+    /// The pattern ids by number.
+    pub(super) ids: Vec<String>,
 }
 
-/// Aggregates and ranks the findings of a detector. `trace_ids` are the ids of the traces by number.
+/// A column, and what it is made of: a [`Rule`] that knows no detector.
+pub(super) struct Made<'a> {
+    column: Column,
+    of: Of<'a>,
+}
+
+enum Of<'a> {
+    Rank,
+    PatternId,
+    Key(usize),
+    TargetKind,
+    Traces,
+    WeightedTraces,
+    TraceShare,
+    Findings,
+    Sum(&'a [i64]),
+    Mean(&'a [i64]),
+    Max(&'a [i64]),
+    Quantile(&'a [i64], f64),
+    Grows(&'a [i64]),
+    MostFrequent(NamedValues<'a>),
+    MostFrequentFlag(&'a [bool]),
+    ShareOf(&'a [bool]),
+    Impact,
+    OwnImpact,
+    FirstSeen,
+    LastSeen,
+    MostFrequentList(&'a Lists<Symbol>),
+    Union(&'a Lists<Symbol>),
+    ExampleTrace,
+    Derived(Box<dyn Fn(&[usize]) -> Cell + 'a>),
+}
+
+/// The columns of a detector's table, and the details that each is made of.
+pub(super) fn columns_of<'a, D: Detector>(
+    columns: &'static [PatternColumn<D>],
+    findings: &'a Findings<D::Details>,
+    aside: &'a D::Aside,
+) -> Vec<Made<'a>> {
+    let details = &findings.details;
+    let made = |column: &'static PatternColumn<D>| {
+        let of = match column.rule {
+            Rule::Rank => Of::Rank,
+            Rule::PatternId => Of::PatternId,
+            Rule::Key(part) => Of::Key(part),
+            Rule::TargetKind => Of::TargetKind,
+            Rule::Traces => Of::Traces,
+            Rule::WeightedTraces => Of::WeightedTraces,
+            Rule::TraceShare => Of::TraceShare,
+            Rule::Findings => Of::Findings,
+            Rule::Sum(detail) => Of::Sum(detail(details)),
+            Rule::Mean(detail) => Of::Mean(detail(details)),
+            Rule::Max(detail) => Of::Max(detail(details)),
+            Rule::Quantile(detail, q) => Of::Quantile(detail(details), q),
+            Rule::Grows(detail) => Of::Grows(detail(details)),
+            Rule::MostFrequent(detail) => Of::MostFrequent(detail(details)),
+            Rule::MostFrequentFlag(detail) => Of::MostFrequentFlag(detail(details)),
+            Rule::ShareOf(detail) => Of::ShareOf(detail(details)),
+            Rule::Impact => Of::Impact,
+            Rule::OwnImpact => Of::OwnImpact,
+            Rule::FirstSeen => Of::FirstSeen,
+            Rule::LastSeen => Of::LastSeen,
+            Rule::MostFrequentList(list) => Of::MostFrequentList(list(details)),
+            Rule::Union(list) => Of::Union(list(details)),
+            Rule::ExampleTrace => Of::ExampleTrace,
+            Rule::Derived(rule) => Of::Derived(Box::new(move |rows| rule(&Pattern { findings, rows, aside }))),
+        };
+        Made { column: column.column(), of }
+    };
+    columns.iter().map(made).collect()
+}
+
+/// Aggregates and ranks the findings of a detector.
 ///
 /// # Errors
 /// What Polars reports; with findings as detectors push them there is nothing to report.
-pub fn pattern_table(
+pub(super) fn pattern_table(
     description: &'static Description,
-    findings: &Findings,
-    shared: &Shared,
-    symbols: &Symbols,
-    trace_ids: &[TraceId],
+    made: &[Made<'_>],
+    findings: &FindingColumns,
+    whole: &Whole<'_>,
 ) -> PolarsResult<PatternTable> {
     let patterns = Patterns::new(findings);
-    let frame = frame_of(findings, &patterns)?;
-    let mut columns: Vec<Vec<Cell>> = Vec::new();
-    let aggregated = aggregate(description, &frame)?;
-    for column in description.columns {
-        let numbers = || integers(&aggregated, column.name);
-        let by_pattern = |make: &dyn Fn(&Pattern<'_>) -> Cell| -> Vec<Cell> {
-            patterns.rows.iter().map(|rows| make(&Pattern { findings, rows, shared, symbols })).collect()
-        };
-        let name_of = |names: Names, number: i64| match names {
-            Names::Symbols => symbols.resolve(Symbol(number as u32)).to_owned(),
-            Names::Of(names) => names[number as usize].to_owned(),
-        };
-        let cells: Vec<Cell> = match column.aggregate {
-            Aggregate::Rank | Aggregate::Own => vec![Cell::None; patterns.rows.len()],
-            Aggregate::PatternId => by_pattern(&|pattern| {
-                let key = findings.keys.get(pattern.rows[0]);
-                Cell::Text(pattern_id(description.name, key.iter().map(|&part| symbols.resolve(Symbol(part as u32)))))
+    let frame = frame_of(findings, made, &patterns)?;
+    let aggregated = aggregate(made, &frame)?;
+    let mut cells_of_columns: Vec<Vec<Cell>> = Vec::new();
+    let traces = whole.trace_ids.len();
+    let symbols = whole.symbols;
+    for Made { column, of } in made {
+        let name = column.name;
+        let numbers = || integers(&aggregated, name);
+        let by_pattern =
+            |make: &dyn Fn(&[usize]) -> Cell| -> Vec<Cell> { patterns.rows.iter().map(|rows| make(rows)).collect() };
+        let total = |values: &[i64], rows: &[usize]| total_ns(rows.iter().map(|&row| values[row]));
+        let key = |rows: &[usize]| findings.key.get(rows[0]);
+        let cells: Vec<Cell> = match of {
+            Of::Rank => vec![Cell::None; patterns.rows.len()],
+            Of::PatternId => by_pattern(&|rows| {
+                let key = key(rows).iter().map(|&part| symbols.resolve(part));
+                Cell::Text(pattern_id(description.name, key))
             }),
-            Aggregate::Key(part) => by_pattern(&|pattern| Cell::Text(symbols.resolve(pattern.key(part)).to_owned())),
-            Aggregate::TargetKind => most_frequent(&frame, TARGET_KIND)?
+            Of::Key(part) => by_pattern(&|rows| whole.name(key(rows)[*part])),
+            Of::TargetKind => most_frequent(&frame, TARGET_KIND)?
                 .into_iter()
                 .map(|kind| Cell::Text(TargetKind::ALL[kind as usize].as_str().to_owned()))
                 .collect(),
-            Aggregate::MostFrequent(detail, names) => most_frequent(&frame, &detail_name(detail))?
+            Of::MostFrequent(named) => most_frequent(&frame, name)?
                 .into_iter()
-                .map(|number| Cell::Text(name_of(names, number)))
+                .map(|number| Cell::Text((named.name)(number as u8).to_owned()))
                 .collect(),
-            Aggregate::MostFrequentFlag(detail) => {
-                most_frequent(&frame, &detail_name(detail))?.into_iter().map(|flag| Cell::Flag(flag != 0)).collect()
+            Of::MostFrequentFlag(_) => {
+                most_frequent(&frame, name)?.into_iter().map(|flag| Cell::Flag(flag != 0)).collect()
             }
-            Aggregate::WeightedTraces if shared.is_weighted => {
-                by_pattern(&|pattern| Cell::Float(weighted_traces(findings, pattern.rows)))
-            }
-            Aggregate::WeightedTraces => vec![Cell::None; patterns.rows.len()],
-            Aggregate::TraceShare => {
-                let share = |traces: i64| Cell::Float(traces as f64 / shared.traces.max(1) as f64);
+            Of::WeightedTraces => by_pattern(&|rows| whole.weighted(weighted_traces(findings, rows))),
+            Of::TraceShare => {
+                let share = |of: i64| Cell::Float(of as f64 / traces.max(1) as f64);
                 numbers()?.into_iter().map(share).collect()
             }
-            Aggregate::Ratio(part, whole) => by_pattern(&|pattern| {
-                let [part, whole] = [part, whole].map(|detail| total_ns(pattern.details(detail)));
-                Cell::Float(if whole == 0 { 0.0 } else { part as f64 / whole as f64 })
+            Of::Mean(values) => by_pattern(&|rows| Cell::Float(total(values, rows) as f64 / rows.len() as f64)),
+            Of::ShareOf(flags) => by_pattern(&|rows| {
+                let set = rows.iter().filter(|&&row| flags[row]).count();
+                Cell::Float(set as f64 / rows.len() as f64)
             }),
-            Aggregate::Sum(detail) => by_pattern(&|pattern| Cell::Int(total_ns(pattern.details(detail)))),
-            Aggregate::Impact => {
-                by_pattern(&|pattern| Cell::Int(total_ns(pattern.rows.iter().map(|&row| findings.impacts[row]))))
+            Of::Sum(values) => by_pattern(&|rows| Cell::Int(total(values, rows))),
+            Of::Impact => by_pattern(&|rows| Cell::Int(total(&findings.impact_ns, rows))),
+            Of::OwnImpact => by_pattern(&|rows| Cell::Int(total(&findings.own_impact, rows))),
+            Of::Grows(values) => by_pattern(&|rows| Cell::Flag(grows(rows.iter().map(|&row| values[row]).collect()))),
+            Of::ExampleTrace => {
+                let traces = optional_integers(&aggregated, name)?.into_iter();
+                traces
+                    .map(|trace| whole.trace_id(trace.map_or(TraceNumber::NONE, |trace| TraceNumber(trace as u32))))
+                    .collect()
             }
-            Aggregate::Grows(detail) => by_pattern(&|pattern| Cell::Flag(grows(pattern.details(detail).collect()))),
-            Aggregate::ExampleTrace => {
-                numbers()?.into_iter().map(|trace| Cell::Text(trace_ids[trace as usize].to_string())).collect()
-            }
-            Aggregate::MostFrequentList(list) => by_pattern(&|pattern| {
-                let mut lists: Vec<&[i64]> = pattern.lists(list).collect();
+            Of::MostFrequentList(lists) => by_pattern(&|rows| {
+                let mut lists: Vec<&[Symbol]> = rows.iter().map(|&row| lists.get(row)).collect();
                 lists.sort_unstable();
                 let most = lists
                     .chunk_by(|left, right| left == right)
                     .min_by_key(|same| (std::cmp::Reverse(same.len()), same[0]))
                     .map_or(&[][..], |same| same[0]);
-                names_cell(symbols, most)
+                whole.names(most)
             }),
-            Aggregate::Union(list) => by_pattern(&|pattern| {
-                let mut all: Vec<i64> = pattern.lists(list).flatten().copied().collect();
+            Of::Union(lists) => by_pattern(&|rows| {
+                let mut all: Vec<Symbol> = rows.iter().flat_map(|&row| lists.get(row)).copied().collect();
                 all.sort_unstable();
                 all.dedup();
-                names_cell(symbols, &all)
+                whole.names(&all)
             }),
-            Aggregate::Derived(rule) => by_pattern(&|pattern| rule(pattern)),
-            Aggregate::Traces
-            | Aggregate::Findings
-            | Aggregate::Max(_)
-            | Aggregate::Quantile(..)
-            | Aggregate::ImpactQuantile(_)
-            | Aggregate::FirstSeen
-            | Aggregate::LastSeen => numbers()?.into_iter().map(Cell::Int).collect(),
+            Of::Derived(rule) => by_pattern(rule.as_ref()),
+            Of::Traces | Of::Findings | Of::Max(_) | Of::Quantile(..) | Of::FirstSeen | Of::LastSeen => {
+                numbers()?.into_iter().map(Cell::Int).collect()
+            }
         };
-        columns.push(cells);
+        cells_of_columns.push(cells);
     }
 
-    let order = ranking(description, &columns, patterns.rows.len())?;
-    let id_column = description.columns.iter().position(|column| matches!(column.aggregate, Aggregate::PatternId));
-    let id_of_pattern = |number: usize| match id_column.map(|column| &columns[column][number]) {
+    let columns: Vec<Column> = made.iter().map(|made| made.column).collect();
+    let order = ranking(description, &columns, &cells_of_columns, patterns.rows.len())?;
+    let id_column = made.iter().position(|made| matches!(made.of, Of::PatternId));
+    let id_of_pattern = |number: usize| match id_column.map(|column| &cells_of_columns[column][number]) {
         Some(Cell::Text(id)) => id.clone(),
         _ => String::new(),
     };
-    let pattern_ids = patterns.of_rows.iter().map(|&number| id_of_pattern(number as usize)).collect();
-    let values = description
-        .columns
-        .iter()
-        .zip(columns)
-        .map(|(column, mut cells)| match column.aggregate {
-            Aggregate::Rank => (1..=order.len() as i64).map(Cell::Int).collect(),
-            _ => order.iter().map(|&number| std::mem::replace(&mut cells[number], Cell::None)).collect(),
-        })
-        .collect();
-    let table = Table {
-        name: description.table,
-        columns: description.columns,
-        terminal_columns: description.terminal_columns,
-        values,
-        summed_up: 0,
-    }
-    .capped(MAX_ROWS);
-    Ok(PatternTable { table, pattern_ids })
+    let ids = (0..patterns.rows.len()).map(id_of_pattern).collect();
+    let table = Table::ranked(description, columns, cells_of_columns, &order).capped(MAX_ROWS);
+    Ok(PatternTable { table, of_findings: patterns.of_rows, ids })
 }
 
 /// The patterns of some findings, numbered in the order of their keys.
@@ -153,11 +209,11 @@ struct Patterns {
 }
 
 impl Patterns {
-    fn new(findings: &Findings) -> Self {
+    fn new(findings: &FindingColumns) -> Self {
         let mut order = findings.order();
-        order.sort_by_key(|&row| findings.keys.get(row));
+        order.sort_by_key(|&row| findings.key.get(row));
         let rows: Vec<Vec<usize>> = order
-            .chunk_by(|&left, &right| findings.keys.get(left) == findings.keys.get(right))
+            .chunk_by(|&left, &right| findings.key.get(left) == findings.key.get(right))
             .map(<[usize]>::to_vec)
             .collect();
         let mut of_rows = vec![0; findings.len()];
@@ -170,43 +226,50 @@ impl Patterns {
     }
 }
 
-fn detail_name(detail: usize) -> String {
-    format!("detail_{detail}")
-}
-
-/// Findings as a Polars frame: numbers only.
-fn frame_of(findings: &Findings, patterns: &Patterns) -> PolarsResult<DataFrame> {
-    let kinds: Vec<i64> = (0..findings.len()).map(|row| findings.target_kind(row).unwrap_or_default() as i64).collect();
+/// What expressions need of the findings as a Polars frame: numbers only.
+fn frame_of(findings: &FindingColumns, made: &[Made<'_>], patterns: &Patterns) -> PolarsResult<DataFrame> {
+    let kind = |row: usize| findings.target.get(row).map_or(TargetKind::default(), |target| target.kind);
+    let kinds: Vec<i64> = (0..findings.len()).map(|row| kind(row) as i64).collect();
+    let traces: Vec<Option<u32>> = findings.trace.iter().map(|trace| trace.index().map(|_| trace.0)).collect();
     let mut columns = vec![
-        Column::new(PATTERN.into(), &patterns.of_rows),
-        Column::new(TRACE.into(), &findings.traces),
-        Column::new(IMPACT.into(), &findings.impacts),
-        Column::new(START.into(), &findings.starts),
-        Column::new(TARGET_KIND.into(), kinds),
+        Series::new(PATTERN.into(), &patterns.of_rows),
+        Series::new(TRACE.into(), traces),
+        Series::new(IMPACT.into(), &findings.impact_ns),
+        Series::new(START.into(), &findings.start),
+        Series::new(TARGET_KIND.into(), kinds),
     ];
-    for (detail, values) in findings.details.iter().enumerate() {
-        columns.push(Column::new(detail_name(detail).into(), values));
+    for Made { column, of } in made {
+        let name = PlSmallStr::from_static(column.name);
+        columns.push(match of {
+            Of::Max(values) | Of::Quantile(values, _) => Series::new(name, values),
+            Of::MostFrequent(named) => {
+                Series::new(name, named.numbers.iter().map(|&number| i64::from(number)).collect::<Vec<_>>())
+            }
+            Of::MostFrequentFlag(flags) => {
+                Series::new(name, flags.iter().map(|&flag| i64::from(flag)).collect::<Vec<_>>())
+            }
+            _ => continue,
+        });
     }
     DataFrame::new(findings.len(), columns)
 }
 
 /// One row a pattern, in the order of their numbers, with every column that a single expression makes.
-fn aggregate(description: &Description, frame: &DataFrame) -> PolarsResult<DataFrame> {
+fn aggregate(made: &[Made<'_>], frame: &DataFrame) -> PolarsResult<DataFrame> {
     if frame.height() == 0 {
         return Ok(DataFrame::empty());
     }
     let mut expressions: Vec<Expr> = Vec::new();
-    for column in description.columns {
-        let detail = |detail: usize| col(detail_name(detail));
-        let expression = match column.aggregate {
-            Aggregate::Traces | Aggregate::TraceShare => col(TRACE).n_unique(),
-            Aggregate::Findings => len(),
-            Aggregate::Max(of) => detail(of).max(),
-            Aggregate::Quantile(of, q) => nearest_rank(detail(of), q),
-            Aggregate::ImpactQuantile(q) => nearest_rank(col(IMPACT), q),
-            Aggregate::FirstSeen => col(START).min(),
-            Aggregate::LastSeen => col(START).max(),
-            Aggregate::ExampleTrace => example_trace(),
+    for Made { column, of } in made {
+        let detail = || col(column.name);
+        let expression = match of {
+            Of::Traces | Of::TraceShare => col(TRACE).drop_nulls().n_unique(),
+            Of::Findings => len(),
+            Of::Max(_) => detail().max(),
+            Of::Quantile(_, q) => nearest_rank(detail(), *q),
+            Of::FirstSeen => col(START).min(),
+            Of::LastSeen => col(START).max(),
+            Of::ExampleTrace => example_trace(),
             _ => continue,
         };
         expressions.push(expression.cast(DataType::Int64).alias(column.name));
@@ -250,41 +313,44 @@ fn most_frequent(frame: &DataFrame, column: &str) -> PolarsResult<Vec<i64>> {
 }
 
 fn integers(frame: &DataFrame, column: &str) -> PolarsResult<Vec<i64>> {
+    Ok(optional_integers(frame, column)?.into_iter().map(Option::unwrap_or_default).collect())
+}
+
+fn optional_integers(frame: &DataFrame, column: &str) -> PolarsResult<Vec<Option<i64>>> {
     if frame.height() == 0 {
         return Ok(Vec::new());
     }
     let column = frame.column(column)?.cast(&DataType::Int64)?;
-    Ok(column.i64()?.iter().map(Option::unwrap_or_default).collect())
+    Ok(column.i64()?.iter().collect())
 }
 
-/// Numbers of the patterns in the order of their ranks.
-fn ranking(description: &Description, columns: &[Vec<Cell>], patterns: usize) -> PolarsResult<Vec<usize>> {
-    let cells = |name: &str| {
-        description.columns.iter().position(|column| column.name == name).map_or(&[][..], |column| &columns[column])
-    };
-    let mut sort_columns: Vec<Column> = Vec::new();
+/// Places of rows, which come in the order of their keys, in the order of their ranks.
+pub(super) fn ranking(
+    description: &Description,
+    columns: &[Column],
+    cells_of_columns: &[Vec<Cell>],
+    rows: usize,
+) -> PolarsResult<Vec<usize>> {
+    let mut sort_columns: Vec<Series> = Vec::new();
     let mut descending: Vec<bool> = Vec::new();
     for (index, rule) in description.ranked_by.iter().enumerate() {
+        let place = columns.iter().position(|column| column.name == rule.column());
+        let cells = place.map_or(&[][..], |place| &cells_of_columns[place]);
         let (values, largest_first): (Vec<i64>, bool) = match *rule {
-            RankedBy::Largest(name) => (cells(name).iter().map(integer).collect(), true),
-            RankedBy::LastIf(name) => (cells(name).iter().map(integer).collect(), false),
-            RankedBy::LastIfKey(part, text) => {
-                let key = description
-                    .columns
-                    .iter()
-                    .position(|column| matches!(column.aggregate, Aggregate::Key(of) if of == part));
-                let texts = key.map_or(&[][..], |column| &columns[column]);
-                (texts.iter().map(|cell| i64::from(*cell == Cell::Text(text.to_owned()))).collect(), false)
+            RankedBy::Largest(_) => (cells.iter().map(integer).collect(), true),
+            RankedBy::LastIf(_) => (cells.iter().map(integer).collect(), false),
+            RankedBy::LastIfText(_, text) => {
+                (cells.iter().map(|cell| i64::from(matches!(cell, Cell::Text(own) if own == text))).collect(), false)
             }
         };
-        sort_columns.push(Column::new(format!("rule_{index}").into(), values));
+        sort_columns.push(Series::new(format!("rule_{index}").into(), values));
         descending.push(largest_first);
     }
-    sort_columns.push(Column::new(PATTERN.into(), (0..patterns as i64).collect::<Vec<_>>()));
+    sort_columns.push(Series::new(PATTERN.into(), (0..rows as i64).collect::<Vec<_>>()));
     descending.push(false);
     let names: Vec<PlSmallStr> = sort_columns.iter().map(|column| column.name().clone()).collect();
     let options = SortMultipleOptions::default().with_order_descending_multi(descending);
-    let sorted = DataFrame::new(patterns, sort_columns)?.sort(names, options)?;
+    let sorted = DataFrame::new(rows, sort_columns)?.sort(names, options)?;
     Ok(integers(&sorted, PATTERN)?.into_iter().map(|number| number as usize).collect())
 }
 
@@ -311,11 +377,7 @@ fn grows(mut values: Vec<i64>) -> bool {
 }
 
 /// The traces of `rows`, which are in the order of their traces, each counted as often as the largest of its findings says.
-fn weighted_traces(findings: &Findings, rows: &[usize]) -> f64 {
-    let of_trace = |rows: &[usize]| rows.iter().map(|&row| findings.adjusted_counts[row]).fold(0.0, f64::max);
-    rows.chunk_by(|&left, &right| findings.traces[left] == findings.traces[right]).map(of_trace).sum()
-}
-
-fn names_cell(symbols: &Symbols, numbers: &[i64]) -> Cell {
-    Cell::Names(numbers.iter().map(|&number| symbols.resolve(Symbol(number as u32)).to_owned()).collect())
+fn weighted_traces(findings: &FindingColumns, rows: &[usize]) -> f64 {
+    let of_trace = |rows: &[usize]| rows.iter().map(|&row| findings.adjusted_count[row]).fold(0.0, f64::max);
+    rows.chunk_by(|&left, &right| findings.trace[left] == findings.trace[right]).map(of_trace).sum()
 }

@@ -11,7 +11,7 @@ use std::borrow::Cow;
 use std::io::{self, Write};
 
 use crate::detectors::{Cell, Column, Unit};
-use crate::rank::Table;
+use crate::rank::{Rows, for_each_row};
 
 use super::detector_table::DetectorTable;
 use super::harmless::harmless_in_csv;
@@ -35,18 +35,17 @@ pub fn write_csv(out: &mut impl Write, tables: &[DetectorTable<'_>], top: usize)
 ///
 /// # Errors
 /// If `out` fails.
-pub fn write_csv_table(out: &mut impl Write, table: &Table) -> io::Result<()> {
+pub fn write_csv_table(out: &mut impl Write, table: &dyn Rows) -> io::Result<()> {
     write_table(out, table, usize::MAX, false)
 }
 
-fn write_table(out: &mut impl Write, table: &Table, top: usize, is_named: bool) -> io::Result<()> {
-    let header = table.columns.iter().map(|column| Cow::Borrowed(column.name));
-    write_line(out, is_named.then_some("table"), header)?;
-    for row in 0..table.row_count().min(top) {
-        let cells = table.columns.iter().zip(&table.values).map(|(column, values)| text(column, &values[row]));
-        write_line(out, is_named.then_some(table.name), cells)?;
-    }
-    Ok(())
+fn write_table(out: &mut impl Write, table: &dyn Rows, top: usize, is_named: bool) -> io::Result<()> {
+    let columns = table.columns();
+    write_line(out, is_named.then_some("table"), columns.iter().map(|column| Cow::Borrowed(column.name)))?;
+    for_each_row(table, top, |cells| {
+        let cells = columns.iter().zip(cells).map(|(column, cell)| text(column, cell));
+        write_line(out, is_named.then_some(table.name()), cells)
+    })
 }
 
 fn write_line<'a>(

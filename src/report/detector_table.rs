@@ -9,7 +9,7 @@ pub struct DetectorTable<'a> {
     /// The detector.
     pub description: &'static Description,
     /// Names and values of its thresholds, as set.
-    pub thresholds: Vec<(&'static str, u64)>,
+    pub thresholds: Vec<(&'static str, String)>,
     /// Its table.
     pub table: &'a Table,
 }

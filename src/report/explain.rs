@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::detectors::{Description, Unit};
+use crate::detectors::{CatalogEntry, Threshold, Unit};
 
 use super::terminal::TerminalStyle;
 use super::text_width::{text_width, wrapped};
@@ -14,7 +14,8 @@ const MIN_TEXT_WIDTH: usize = 20;
 ///
 /// # Errors
 /// If `out` fails.
-pub fn write_explanation(out: &mut impl Write, description: &Description, style: TerminalStyle) -> io::Result<()> {
+pub fn write_explanation(out: &mut impl Write, entry: &CatalogEntry, style: TerminalStyle) -> io::Result<()> {
+    let CatalogEntry { description, thresholds, columns } = entry;
     let paint = style.paint();
     writeln!(out, "{}", paint.bold(&format!("# {}", description.name)))?;
     writeln!(out)?;
@@ -29,22 +30,24 @@ pub fn write_explanation(out: &mut impl Write, description: &Description, style:
             writeln!(out, "{line}")?;
         }
     }
-    if !description.thresholds.is_empty() {
+    if !thresholds.is_empty() {
         writeln!(out, "\n{}\n", paint.bold("## Thresholds"))?;
-        let thresholds = description.thresholds.iter().map(|threshold| {
-            let option = threshold.name.replace('_', "-");
-            let doc = threshold.doc.trim().trim_end_matches('.');
+        let thresholds = thresholds.iter().map(|threshold| {
+            let Threshold { name, doc, kind, default, option } = threshold;
+            let doc = doc.trim_end_matches('.');
+            let option = option.map_or(String::new(), |option| format!("; option --{option} N"));
             let meaning = format!(
-                "{doc}. Default {}; option --{option} N; key {} of [{}] in tracescan.toml",
-                threshold.default, threshold.name, description.name
+                "{doc}, {}. Default {default}{option}; --set {}.{name}=VALUE; key {name} of [{}] in tracescan.toml",
+                kind.form(),
+                description.name,
+                description.name
             );
-            (threshold.name, meaning)
+            (*name, meaning)
         });
         write_definitions(out, &thresholds.collect::<Vec<_>>(), style)?;
     }
     writeln!(out, "\n{}\n", paint.bold(&format!("## Columns of {}", description.table)))?;
-    let columns =
-        description.columns.iter().map(|column| (column.name, format!("{}{}", column.doc, unit(column.unit))));
+    let columns = columns.iter().map(|column| (column.name, format!("{}{}", column.doc, unit(column.unit))));
     write_definitions(out, &columns.collect::<Vec<_>>(), style)
 }
 
@@ -52,9 +55,11 @@ pub fn write_explanation(out: &mut impl Write, description: &Description, style:
 ///
 /// # Errors
 /// If `out` fails.
-pub fn write_catalog(out: &mut impl Write, catalog: &[&Description], style: TerminalStyle) -> io::Result<()> {
-    let entries: Vec<(&str, String)> =
-        catalog.iter().map(|description| (description.name, description.summary.to_owned())).collect();
+pub fn write_catalog(out: &mut impl Write, catalog: &[CatalogEntry], style: TerminalStyle) -> io::Result<()> {
+    let entries: Vec<(&str, String)> = catalog
+        .iter()
+        .map(|CatalogEntry { description, .. }| (description.name, description.summary.to_owned()))
+        .collect();
     write_definitions(out, &entries, style)?;
     writeln!(out, "\ntracescan explain DETECTOR says more.")
 }
@@ -99,24 +104,25 @@ mod tests {
         let mut out = Vec::new();
         write_catalog(&mut out, &catalog(), STYLE).unwrap();
         let text = String::from_utf8(out).unwrap();
-        for description in catalog() {
-            assert!(text.contains(description.name));
+        for entry in catalog() {
+            assert!(text.contains(entry.description.name));
         }
     }
 
     /// Everything that a detector declares is explained.
     #[test]
     fn explanations_are_complete() {
-        for description in catalog() {
+        for entry in catalog() {
             let mut out = Vec::new();
-            write_explanation(&mut out, description, STYLE).unwrap();
+            write_explanation(&mut out, &entry, STYLE).unwrap();
             let text = String::from_utf8(out).unwrap();
-            assert!(text.contains(description.documentation));
-            for column in description.columns {
+            assert!(text.contains(entry.description.documentation));
+            for column in entry.columns {
                 assert!(text.contains(&format!("\n  {} ", column.name)), "{}", column.name);
             }
-            for threshold in description.thresholds {
-                assert!(text.contains(&format!("--{}", threshold.name.replace('_', "-"))), "{}", threshold.name);
+            for threshold in entry.thresholds {
+                assert!(text.contains(&format!("\n  {} ", threshold.name)), "{}", threshold.name);
+                assert!(text.contains(threshold.option.unwrap_or("set")), "{}", threshold.name);
             }
         }
     }

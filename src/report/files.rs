@@ -8,7 +8,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use crate::cli::TableFormat;
-use crate::rank::Table;
+use crate::rank::Rows;
 
 use super::csv::write_csv_table;
 use super::json_row::write_rows;
@@ -46,7 +46,7 @@ pub enum OutputError {
 /// If the directory or a file cannot be written: then none is.
 pub fn write_files(
     directory: &Path,
-    tables: &[&Table],
+    tables: &[&dyn Rows],
     format: TableFormat,
     run: &Run,
     summary: &Summary,
@@ -55,15 +55,15 @@ pub fn write_files(
     fs::create_dir_all(directory).map_err(|source| OutputError::Directory { path: directory.to_owned(), source })?;
     let mut files = Vec::new();
     for table in tables {
-        files.push(write_table(directory, table, format)?);
+        files.push(write_table(directory, *table, format)?);
         done();
     }
     files.push(write_unfinished(directory, "run.json", |out| write_run_json(out, run, summary))?);
     finish_files(files).map_err(|(path, source)| OutputError::Write { path, source })
 }
 
-fn write_table(directory: &Path, table: &Table, format: TableFormat) -> Result<WholeFile, OutputError> {
-    let name = format!("{}.{}", table.name, extension(format));
+fn write_table(directory: &Path, table: &dyn Rows, format: TableFormat) -> Result<WholeFile, OutputError> {
+    let name = format!("{}.{}", table.name(), extension(format));
     write_unfinished(directory, &name, |out| match format {
         TableFormat::Parquet => write_parquet_table(out, table).map(drop).map_err(io::Error::other),
         TableFormat::Csv => write_csv_table(out, table),
@@ -111,7 +111,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let directory = directory.path().join("new/out");
         let (table, empty) = (samples::table(), samples::empty_table());
-        let write = |tables: &[&Table], format| {
+        let write = |tables: &[&dyn Rows], format| {
             write_files(&directory, tables, format, &Run::default(), &samples::summary(), &|| ()).unwrap();
         };
         write(&[&table, &empty], TableFormat::Parquet);

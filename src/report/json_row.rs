@@ -6,29 +6,29 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter};
 
 use crate::detectors::{Cell, Column, Unit};
-use crate::rank::Table;
+use crate::rank::{Rows, for_each_row};
 
 use super::harmless::is_harmful;
 use super::units;
 
 /// A row of a table.
 pub(super) struct JsonRow<'a> {
-    /// The table.
-    pub(super) table: &'a Table,
-    /// Number of the row.
-    pub(super) row: usize,
-    /// Whether the table's name comes first.
-    pub(super) is_named: bool,
+    /// The table's name, if it comes first.
+    pub(super) name: Option<&'static str>,
+    /// The table's columns.
+    pub(super) columns: &'a [Column],
+    /// The values.
+    pub(super) cells: &'a [&'a Cell],
 }
 
 impl Serialize for JsonRow<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.table.columns.len() + usize::from(self.is_named)))?;
-        if self.is_named {
-            map.serialize_entry("table", self.table.name)?;
+        let mut map = serializer.serialize_map(Some(self.columns.len() + usize::from(self.name.is_some())))?;
+        if let Some(name) = self.name {
+            map.serialize_entry("table", name)?;
         }
-        for (column, values) in self.table.columns.iter().zip(&self.table.values) {
-            map.serialize_entry(column.name, &JsonCell { column, cell: &values[self.row] })?;
+        for (column, cell) in self.columns.iter().zip(self.cells) {
+            map.serialize_entry(column.name, &JsonCell { column, cell })?;
         }
         map.end()
     }
@@ -66,13 +66,16 @@ pub(super) fn write_pretty(out: &mut impl Write, value: &impl Serialize) -> io::
 }
 
 /// Writes the rows of a table as an array, a line each.
-pub(super) fn write_rows(out: &mut impl Write, table: &Table, top: usize) -> io::Result<()> {
+pub(super) fn write_rows(out: &mut impl Write, table: &dyn Rows, top: usize) -> io::Result<()> {
+    let columns = table.columns();
+    let mut is_first = true;
     out.write_all(b"[")?;
-    for row in 0..table.row_count().min(top) {
-        out.write_all(if row == 0 { b"\n" } else { b",\n" })?;
-        write_compact(out, &JsonRow { table, row, is_named: false })?;
-    }
-    out.write_all(if table.row_count().min(top) == 0 { b"]" } else { b"\n]" })
+    for_each_row(table, top, |cells| {
+        out.write_all(if is_first { b"\n" } else { b",\n" })?;
+        is_first = false;
+        write_compact(out, &JsonRow { name: None, columns, cells })
+    })?;
+    out.write_all(if is_first { b"]" } else { b"\n]" })
 }
 
 /// Escapes what JSON allows in strings but a terminal obeys; who parses it gets the same strings.

@@ -2,6 +2,8 @@
 
 use std::io::{self, Write};
 
+use crate::rank::for_each_row;
+
 use super::detector_table::DetectorTable;
 use super::json_row::{JsonRow, write_compact};
 
@@ -11,10 +13,10 @@ use super::json_row::{JsonRow, write_compact};
 /// If `out` fails.
 pub fn write_ndjson(out: &mut impl Write, tables: &[DetectorTable<'_>], top: usize) -> io::Result<()> {
     for DetectorTable { table, .. } in tables {
-        for row in 0..table.row_count().min(top) {
-            write_compact(out, &JsonRow { table, row, is_named: true })?;
-            out.write_all(b"\n")?;
-        }
+        for_each_row(*table, top, |cells| {
+            write_compact(out, &JsonRow { name: Some(table.name), columns: &table.columns, cells })?;
+            out.write_all(b"\n")
+        })?;
     }
     Ok(())
 }

@@ -15,7 +15,7 @@ use parquet::file::properties::WriterProperties;
 use rayon::prelude::*;
 
 use crate::detectors::{Cell, Column, Unit};
-use crate::rank::Table;
+use crate::rank::Rows;
 
 /// Rows that are turned into arrays at a time, which bounds the copy.
 const ROWS_OF_BATCH: usize = 1 << 16;
@@ -27,18 +27,20 @@ const ROWS_OF_ROW_GROUP: usize = 1 << 20;
 ///
 /// # Errors
 /// If `out` fails.
-pub fn write_parquet_table<W: Write + Send>(out: W, table: &Table) -> Result<W, ParquetError> {
-    let schema = Arc::new(schema(table.columns));
+pub fn write_parquet_table<W: Write + Send>(out: W, table: &dyn Rows) -> Result<W, ParquetError> {
+    let columns = table.columns();
+    let schema = Arc::new(schema(columns));
     let properties = WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())).build();
     let writer = ArrowWriter::try_new(out, Arc::clone(&schema), Some(properties))?;
     let (mut writer, row_groups) = writer.into_serialized_writer()?;
     for (number, first) in (0..table.row_count()).step_by(ROWS_OF_ROW_GROUP).enumerate() {
         let rows = first..(first + ROWS_OF_ROW_GROUP).min(table.row_count());
         let encoders = row_groups.create_column_writers(number)?;
-        let columns: Vec<_> = encoders.into_iter().zip(schema.fields()).zip(table.columns).zip(&table.values).collect();
-        let chunks = columns.into_par_iter().map(|(((mut encoder, field), column), values)| {
-            for values in values[rows.clone()].chunks(ROWS_OF_BATCH) {
-                for leaf in compute_leaves(field, &array(column, values))? {
+        let columns: Vec<_> = encoders.into_iter().zip(schema.fields()).zip(columns).enumerate().collect();
+        let chunks = columns.into_par_iter().map(|(index, ((mut encoder, field), column))| {
+            for first in rows.clone().step_by(ROWS_OF_BATCH) {
+                let cells = table.cells(index, first..(first + ROWS_OF_BATCH).min(rows.end));
+                for leaf in compute_leaves(field, &array(column, &cells))? {
                     encoder.write(&leaf)?;
                 }
             }

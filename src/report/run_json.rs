@@ -21,6 +21,8 @@ pub struct Run {
     pub peak_memory_bytes: Option<u64>,
     /// Bytes of spans that were put aside in files because they were too many for memory.
     pub spilled_bytes: u64,
+    /// Bytes of memory that each detector keeps, by name.
+    pub kept_bytes: Vec<(&'static str, usize)>,
 }
 
 #[derive(serde::Serialize)]
@@ -37,6 +39,7 @@ struct Document<'a> {
     phases: Phases<'a>,
     peak_memory_bytes: Option<u64>,
     spilled_bytes: u64,
+    kept_bytes: BTreeMap<&'static str, usize>,
 }
 
 struct Phases<'a>(&'a [(String, f64)]);
@@ -68,6 +71,7 @@ pub fn write_run_json(out: &mut impl Write, run: &Run, summary: &Summary) -> io:
         phases: Phases(&run.phases),
         peak_memory_bytes: run.peak_memory_bytes,
         spilled_bytes: run.spilled_bytes,
+        kept_bytes: run.kept_bytes.iter().copied().collect(),
     };
     write_pretty(out, &document)?;
     out.write_all(b"\n")
@@ -81,6 +85,7 @@ mod tests {
     #[test]
     fn it_says_how_the_results_came_about() {
         let run = Run {
+            kept_bytes: vec![("n-plus-one", 640)],
             arguments: vec!["analyze".to_owned(), "spans.parquet".to_owned()],
             settings: serde_json::json!({"top": 10}),
             phases: vec![("read".to_owned(), 0.5), ("analyse".to_owned(), 0.25)],

@@ -1,6 +1,6 @@
 //! A table and a summary with one of everything that writers must cope with, for their tests.
 
-use crate::detectors::{Aggregate, Cell, Column, Description, RankedBy, Unit};
+use crate::detectors::{Cell, Column, Description, RankedBy, Unit};
 use crate::rank::Table;
 
 use super::detector_table::DetectorTable;
@@ -8,17 +8,9 @@ use super::summary::{ClockSkewSummary, InputSummary, QualitySummary, Summary, To
 
 pub(super) const EXAMPLE_TRACE_ID: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
-const fn column(name: &'static str, unit: Unit) -> Column {
-    Column { name, unit, doc: "", aggregate: Aggregate::Own }
-}
-
-static DESCRIPTION: Description = Description {
-    name: "n-plus-one",
-    table: "sample",
-    summary: "more calls to one target in a trace than one request should need",
-    documentation: "",
-    thresholds: &[],
-    columns: &[
+fn columns() -> Vec<Column> {
+    let column = |name, unit| Column { name, unit, doc: "", adds_up: false };
+    vec![
         column("rank", Unit::Count),
         column("caller_service", Unit::Text),
         column("operation", Unit::Text),
@@ -30,7 +22,16 @@ static DESCRIPTION: Description = Description {
         column("first_seen", Unit::Time),
         column("saving_ns", Unit::Nanoseconds),
         column("example_trace_id", Unit::Id),
-    ],
+    ]
+}
+
+static DESCRIPTION: Description = Description {
+    name: "n-plus-one",
+    table: "sample",
+    summary: "more calls to one target in a trace than one request should need",
+    documentation: "",
+    currency: None,
+    has_findings: true,
     terminal_columns: &[
         "rank",
         "caller_service",
@@ -90,7 +91,7 @@ pub(super) fn table() -> Table {
             text("00000000000000000000000000000003"),
         ],
     ];
-    let mut values = vec![Vec::new(); DESCRIPTION.columns.len()];
+    let mut values = vec![Vec::new(); columns().len()];
     for row in rows {
         for (column, cell) in values.iter_mut().zip(row) {
             column.push(cell);
@@ -98,7 +99,7 @@ pub(super) fn table() -> Table {
     }
     Table {
         name: DESCRIPTION.table,
-        columns: DESCRIPTION.columns,
+        columns: columns(),
         terminal_columns: DESCRIPTION.terminal_columns,
         values,
         summed_up: 0,
@@ -106,15 +107,15 @@ pub(super) fn table() -> Table {
 }
 
 pub(super) fn empty_table() -> Table {
-    Table { name: "empty", values: vec![Vec::new(); DESCRIPTION.columns.len()], ..table() }
+    Table { name: "empty", values: vec![Vec::new(); columns().len()], ..table() }
 }
 
 /// The table, and another that is empty.
 pub(super) fn detector_tables(table: &Table) -> Vec<DetectorTable<'_>> {
     static EMPTY: std::sync::LazyLock<Table> = std::sync::LazyLock::new(empty_table);
     vec![
-        DetectorTable { description: &DESCRIPTION, thresholds: vec![("max_calls", 5)], table },
-        DetectorTable { description: &DESCRIPTION, thresholds: vec![("max_calls", 5)], table: &EMPTY },
+        DetectorTable { description: &DESCRIPTION, thresholds: vec![("max_calls", "5".to_owned())], table },
+        DetectorTable { description: &DESCRIPTION, thresholds: vec![("max_calls", "5".to_owned())], table: &EMPTY },
     ]
 }
 

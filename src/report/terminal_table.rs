@@ -32,7 +32,7 @@ const GAP: usize = 2;
 
 /// A column with the texts of the rows that are shown.
 struct ShownColumn {
-    column: &'static Column,
+    column: Column,
     title: String,
     texts: Vec<String>,
 }
@@ -95,12 +95,12 @@ pub(super) fn write_table(
         drawn.enforce_styling();
     }
     drawn.set_header(columns.iter().map(|column| {
-        let cell = StyledCell::new(&column.title).set_alignment(alignment(column.column));
+        let cell = StyledCell::new(&column.title).set_alignment(alignment(&column.column));
         if style.colour { cell.add_attribute(Attribute::Bold) } else { cell }
     }));
     for row in 0..table.table.row_count().min(top) {
         let cells = columns.iter().zip(&widths).map(|(column, &width)| {
-            StyledCell::new(shortened(&column.texts[row], width)).set_alignment(alignment(column.column))
+            StyledCell::new(shortened(&column.texts[row], width)).set_alignment(alignment(&column.column))
         });
         drawn.add_row(cells.collect::<Vec<_>>());
     }
@@ -124,7 +124,7 @@ fn shown_columns(table: &DetectorTable<'_>, top: usize) -> Vec<ShownColumn> {
         .table
         .shown()
         .map(|(column, cells)| ShownColumn {
-            column,
+            column: *column,
             title: title(column),
             texts: cells.iter().take(top).map(|cell| harmless(&for_people(column, cell)).into_owned()).collect(),
         })

@@ -5,11 +5,18 @@
 //!                                                    └──critical_path──▶ sections, path time
 //! ```
 //!
-//! Everything is indexed by row number within the trace, nothing recurses, and all buffers are reused.
+//! Everything is indexed by row number within the trace, nothing recurses, and all buffers are reused. What only some
+//! detectors need (retries, failures, calls by target, sampling) is worked out when the first of them asks.
 
+mod adjusted_counts;
 mod calls;
+mod calls_by_target;
 mod critical_path;
 mod facts;
+mod failure_chains;
+mod failure_origins;
+mod on_demand;
+mod retries;
 mod rows_by_id;
 mod target;
 mod total_ns;
@@ -19,6 +26,8 @@ mod view;
 pub use calls::{Call, CallRole, Calls, NO_CALL};
 pub use critical_path::{CriticalPaths, OverlapTolerance, Section};
 pub use facts::{ANY_SERVICE, Facts, SpanFacts, derive};
+pub(crate) use failure_chains::counts_for_service;
+pub use retries::{RetrySequences, Sequence};
 pub use target::{Target, TargetKind};
 pub use total_ns::total_ns;
 pub use tree::{NO_ROW, PathRoot, RootReason, Row, Tree, TreeCounts};

@@ -8,9 +8,14 @@ use hashbrown::HashMap;
 use crate::frame::{SignatureId, Symbol, TraceRows};
 use crate::span::{SpanId, TraceId};
 
+use super::adjusted_counts::AdjustedCounts;
 use super::calls::{Call, Calls, NO_CALL};
+use super::calls_by_target::CallsByTarget;
 use super::critical_path::{CriticalPaths, OverlapTolerance, Section};
 use super::facts::{Facts, SpanFacts};
+use super::failure_origins::Failures;
+use super::on_demand::OnDemand;
+use super::retries::RetrySequences;
 use super::target::Target;
 use super::total_ns::total_ns;
 use super::tree::{NO_ROW, Row, Tree};
@@ -121,6 +126,26 @@ pub struct TraceModel {
     tree: Tree,
     calls: Calls,
     paths: CriticalPaths,
+    demanded: Demanded,
+}
+
+/// Facts about one trace that only some detectors ask for.
+#[derive(Debug, Default)]
+struct Demanded {
+    retries: OnDemand<RetrySequences>,
+    failures: OnDemand<Failures>,
+    calls_by_target: OnDemand<CallsByTarget>,
+    adjusted_counts: OnDemand<AdjustedCounts>,
+}
+
+impl Demanded {
+    fn forget(&mut self) {
+        let Self { retries, failures, calls_by_target, adjusted_counts } = self;
+        retries.forget();
+        failures.forget();
+        calls_by_target.forget();
+        adjusted_counts.forget();
+    }
 }
 
 impl TraceModel {
@@ -144,24 +169,26 @@ impl TraceModel {
         }
     }
 
-    /// Works out the critical paths and gives the whole view. `index` is the number of the trace in the input.
+    /// Works out the critical paths and gives the whole view. `number` is that of the trace in the input.
     pub fn view<'a>(
         &'a mut self,
-        index: u32,
+        number: u32,
         trace_id: TraceId,
         facts: &'a Facts,
         tolerance: OverlapTolerance,
     ) -> TraceView<'a> {
         self.paths.rebuild(&self.tree, facts, tolerance);
-        TraceView { index, trace_id, facts, tree: &self.tree, calls: &self.calls, paths: &self.paths }
+        self.demanded.forget();
+        let Self { tree, calls, paths, demanded } = self;
+        TraceView { number, trace_id, facts, tree, calls, paths, demanded }
     }
 }
 
 /// One trace, rebuilt.
 #[derive(Clone, Copy, Debug)]
 pub struct TraceView<'a> {
-    /// Number of the trace in the input, in the order of ids.
-    pub index: u32,
+    /// Number of the trace in the input.
+    pub number: u32,
     /// Id of the trace.
     pub trace_id: TraceId,
     /// What signatures tell, and the strings.
@@ -172,9 +199,30 @@ pub struct TraceView<'a> {
     pub calls: &'a Calls,
     /// Critical paths.
     pub paths: &'a CriticalPaths,
+    demanded: &'a Demanded,
 }
 
 impl<'a> TraceView<'a> {
+    /// The retry sequences.
+    pub fn retries(&self) -> &'a RetrySequences {
+        self.demanded.retries.get(|retries| retries.rebuild(self))
+    }
+
+    /// Where failures begin and how far they go.
+    pub(crate) fn failures(&self) -> &'a Failures {
+        self.demanded.failures.get(|failures| failures.rebuild(self))
+    }
+
+    /// The counted calls, those to one target side by side.
+    pub(crate) fn calls_by_target(&self) -> &'a CallsByTarget {
+        self.demanded.calls_by_target.get(|calls| calls.rebuild(self))
+    }
+
+    /// What sampling says.
+    pub(crate) fn adjusted_counts(&self) -> &'a AdjustedCounts {
+        self.demanded.adjusted_counts.get(|counts| counts.rebuild(self))
+    }
+
     /// The facts of a span.
     pub fn facts_of(&self, row: Row) -> &'a SpanFacts {
         &self.facts.by_signature[self.tree.signatures[row as usize].index()]

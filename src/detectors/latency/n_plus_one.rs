@@ -5,17 +5,18 @@ use std::ops::Range;
 
 use crate::findings::{Finding, Findings};
 use crate::frame::Symbol;
-use crate::trace::{ANY_SERVICE, Call, Row, TargetKind, TraceView, total_ns};
+use crate::partial::{columns, named};
+use crate::trace::{ANY_SERVICE, Call, Row, TraceView, total_ns};
 
-use super::description::{Aggregate, Column, Description, Names, RankedBy, Unit};
-use super::retry_sequences::RetrySequences;
-use super::{Detector, thresholds};
+use crate::detectors::kit::{
+    self, Concluded, Description, Detector, NoRow, PatternColumn, RankedBy, TableRules, Unit, Whole, thresholds,
+};
 
 thresholds! {
     /// The detector of N+1 calls and its thresholds.
-    NPlusOne {
+    pub(crate) struct NPlusOne {
         /// Calls to one target in a trace that are still fine.
-        max_calls: u32 = 5,
+        max_calls: Count = 5, option "max-calls";
     }
 }
 
@@ -26,25 +27,53 @@ const MIN_REPEATS_OF_LOOP: u64 = 3;
 const SERIAL_BELOW: f64 = 0.1;
 const PARALLEL_ABOVE: f64 = 0.5;
 
-const SHAPES: &[&str] = &["loop", "redundant", "retry", "scattered"];
-const LOOP: i64 = 0;
-const REDUNDANT: i64 = 1;
-const RETRY: i64 = 2;
-const SCATTERED: i64 = 3;
+named! {
+    /// What repeats.
+    pub(crate) enum Shape {
+        /// One caller span, one operation again and again.
+        Loop = "loop",
+        /// A loop with the same arguments every time.
+        Redundant = "redundant",
+        /// Over half are retries.
+        Retry = "retry",
+        /// Many places, none of them a loop.
+        Scattered = "scattered",
+    }
+}
 
-const EXECUTIONS: &[&str] = &["mixed", "parallel", "serial"];
-const MIXED: i64 = 0;
-const PARALLEL: i64 = 1;
-const SERIAL: i64 = 2;
+named! {
+    /// Whether calls wait for each other.
+    pub(crate) enum Execution {
+        /// Some do.
+        Mixed = "mixed",
+        /// They do not.
+        Parallel = "parallel",
+        /// They do.
+        Serial = "serial",
+    }
+}
 
-const CALLS: usize = 0;
-const SHAPE: usize = 1;
-const EXECUTION: usize = 2;
-const INDUCED: usize = 3;
-const GROUP_CALLS: usize = 4;
-const TIME_TOTAL: usize = 5;
-const CRITICAL: usize = 6;
-const SAVING: usize = 7;
+columns! {
+    /// What a finding of N+1 calls says.
+    pub(crate) struct Details in DetailColumns {
+        /// Calls to the target.
+        calls: i64,
+        /// What repeats.
+        shape: Shape,
+        /// Whether the calls wait for each other.
+        execution: Execution,
+        /// Whether a loop further up is the cause.
+        induced: bool,
+        /// Calls of the largest (caller span, operation) group.
+        group_calls: i64,
+        /// Summed durations of the calls, in ns.
+        time_total_ns: i64,
+        /// Their critical-path time, in ns.
+        critical_ns: i64,
+        /// What one batched call for each group would save of it, in ns.
+        saving_ns: i64,
+    }
+}
 
 static DESCRIPTION: Description = Description {
     name: "n-plus-one",
@@ -91,89 +120,150 @@ together.
 
 Performance anti-patterns \"Empty Semi Trucks\" and \"Circuitous Treasure Hunt\": C. U. Smith and L. G. Williams, \"More New
 Software Performance AntiPatterns\", CMG 2003.",
-    thresholds: NPlusOne::THRESHOLDS,
-    columns: &[
-        Column { name: "rank", unit: Unit::Count, doc: "place in the ranking by saving_ns; induced rows and rows of several callers come last", aggregate: Aggregate::Rank },
-        Column { name: "pattern_id", unit: Unit::Id, doc: "id of the row, the same in every run", aggregate: Aggregate::PatternId },
-        Column { name: "caller_service", unit: Unit::Text, doc: "service that makes the calls; * for several that are over the limit only together", aggregate: Aggregate::Key(0) },
-        Column { name: "caller_operation", unit: Unit::Text, doc: "entry span that the calls are made for", aggregate: Aggregate::Key(1) },
-        Column { name: "target", unit: Unit::Text, doc: "what is called", aggregate: Aggregate::Key(2) },
-        Column { name: "target_kind", unit: Unit::Text, doc: "service, database, messaging or external", aggregate: Aggregate::TargetKind },
-        Column { name: "operation", unit: Unit::Text, doc: "what is called most often there", aggregate: Aggregate::Key(3) },
-        Column { name: "shape", unit: Unit::Text, doc: "retry, redundant, loop or scattered", aggregate: Aggregate::MostFrequent(SHAPE, Names::Of(SHAPES)) },
-        Column { name: "execution", unit: Unit::Text, doc: "serial, parallel or mixed: time with two or more of the calls under way over time with at least one, below 0.1, above 0.5, between", aggregate: Aggregate::MostFrequent(EXECUTION, Names::Of(EXECUTIONS)) },
-        Column { name: "induced", unit: Unit::Flag, doc: "whether a loop further up is the cause", aggregate: Aggregate::MostFrequentFlag(INDUCED) },
-        Column { name: "grows", unit: Unit::Flag, doc: "whether the number of calls varies, as it does when it grows with data: calls_p95 / calls_p50 at least 2 or robust CV at least 0.25", aggregate: Aggregate::Grows(CALLS) },
-        Column { name: "traces", unit: Unit::Count, doc: "traces with the pattern", aggregate: Aggregate::Traces },
-        Column { name: "weighted_traces", unit: Unit::Number, doc: "the same before sampling; empty unless nearly all spans say how many they stand for", aggregate: Aggregate::WeightedTraces },
-        Column { name: "trace_share", unit: Unit::Share, doc: "their share of all traces", aggregate: Aggregate::TraceShare },
-        Column { name: "calls_p50", unit: Unit::Count, doc: "calls in the median trace", aggregate: Aggregate::Quantile(CALLS, 0.5) },
-        Column { name: "calls_p95", unit: Unit::Count, doc: "calls in the 95th percentile trace", aggregate: Aggregate::Quantile(CALLS, 0.95) },
-        Column { name: "calls_max", unit: Unit::Count, doc: "most calls in a trace", aggregate: Aggregate::Max(CALLS) },
-        Column { name: "calls_total", unit: Unit::Count, doc: "calls in all traces", aggregate: Aggregate::Sum(CALLS) },
-        Column { name: "group_calls_p50", unit: Unit::Count, doc: "median of the largest number of calls of one operation by one caller span", aggregate: Aggregate::Quantile(GROUP_CALLS, 0.5) },
-        Column { name: "time_total_ns", unit: Unit::Nanoseconds, doc: "summed durations of the calls", aggregate: Aggregate::Sum(TIME_TOTAL) },
-        Column { name: "critical_ns", unit: Unit::Nanoseconds, doc: "critical-path time of the calls", aggregate: Aggregate::Sum(CRITICAL) },
-        Column { name: "saving_ns", unit: Unit::Nanoseconds, doc: "critical-path time that one batched call for each caller span and operation would save: the impact", aggregate: Aggregate::Sum(SAVING) },
-        Column { name: "saving_p95_ns", unit: Unit::Nanoseconds, doc: "saving in the 95th percentile trace", aggregate: Aggregate::Quantile(SAVING, 0.95) },
-        Column { name: "example_trace_id", unit: Unit::Id, doc: "the trace with the largest saving", aggregate: Aggregate::ExampleTrace },
-    ],
+    currency: None,
+    has_findings: true,
     terminal_columns: &["rank", "caller_service", "caller_operation", "target", "operation", "shape", "execution", "traces", "weighted_traces", "calls_p50", "calls_max", "saving_ns", "saving_p95_ns", "example_trace_id"],
-    ranked_by: &[RankedBy::LastIfKey(0, ANY_SERVICE), RankedBy::LastIf("induced"), RankedBy::Largest("saving_ns")],
+    ranked_by: &[RankedBy::LastIfText("caller_service", ANY_SERVICE), RankedBy::LastIf("induced"), RankedBy::Largest("saving_ns")],
 };
 
+type Column = PatternColumn<NPlusOne>;
+type Rule = kit::Rule<NPlusOne>;
+
+static COLUMNS: &[Column] = &[
+    Column::rank("place in the ranking by saving_ns; induced rows and rows of several callers come last"),
+    Column::PATTERN_ID,
+    Column::new(
+        "caller_service",
+        Unit::Text,
+        "service that makes the calls; * for several that are over the limit only together",
+        Rule::Key(0),
+    ),
+    Column::new("caller_operation", Unit::Text, "entry span that the calls are made for", Rule::Key(1)),
+    Column::new("target", Unit::Text, "what is called", Rule::Key(2)),
+    Column::new("target_kind", Unit::Text, "service, database, messaging or external", Rule::TargetKind),
+    Column::new("operation", Unit::Text, "what is called most often there", Rule::Key(3)),
+    Column::new(
+        "shape",
+        Unit::Text,
+        "retry, redundant, loop or scattered",
+        Rule::MostFrequent(|details| (&details.shape).into()),
+    ),
+    Column::new(
+        "execution",
+        Unit::Text,
+        "serial, parallel or mixed: time with two or more of the calls under way over time with at least one, below 0.1, above 0.5, between",
+        Rule::MostFrequent(|details| (&details.execution).into()),
+    ),
+    Column::new(
+        "induced",
+        Unit::Flag,
+        "whether a loop further up is the cause",
+        Rule::MostFrequentFlag(|details| &details.induced),
+    ),
+    Column::new(
+        "grows",
+        Unit::Flag,
+        "whether the number of calls varies, as it does when it grows with data: calls_p95 / calls_p50 at least 2 or robust CV at least 0.25",
+        Rule::Grows(|details| &details.calls),
+    ),
+    Column::TRACES,
+    Column::WEIGHTED_TRACES,
+    Column::TRACE_SHARE,
+    Column::new("calls_p50", Unit::Count, "calls in the median trace", Rule::Quantile(|details| &details.calls, 0.5)),
+    Column::new(
+        "calls_p95",
+        Unit::Count,
+        "calls in the 95th percentile trace",
+        Rule::Quantile(|details| &details.calls, 0.95),
+    ),
+    Column::new("calls_max", Unit::Count, "most calls in a trace", Rule::Max(|details| &details.calls)),
+    Column::new("calls_total", Unit::Count, "calls in all traces", Rule::Sum(|details| &details.calls)),
+    Column::new(
+        "group_calls_p50",
+        Unit::Count,
+        "median of the largest number of calls of one operation by one caller span",
+        Rule::Quantile(|details| &details.group_calls, 0.5),
+    ),
+    Column::new(
+        "time_total_ns",
+        Unit::Nanoseconds,
+        "summed durations of the calls",
+        Rule::Sum(|details| &details.time_total_ns),
+    ),
+    Column::new(
+        "critical_ns",
+        Unit::Nanoseconds,
+        "critical-path time of the calls",
+        Rule::Sum(|details| &details.critical_ns),
+    ),
+    Column::new(
+        "saving_ns",
+        Unit::Nanoseconds,
+        "critical-path time that one batched call for each caller span and operation would save: the impact",
+        Rule::Sum(|details| &details.saving_ns),
+    ),
+    Column::new(
+        "saving_p95_ns",
+        Unit::Nanoseconds,
+        "saving in the 95th percentile trace",
+        Rule::Quantile(|details| &details.saving_ns, 0.95),
+    ),
+    Column::example_trace("the trace with the largest saving"),
+];
+
 impl Detector for NPlusOne {
-    fn description(&self) -> &'static Description {
+    type Seen = Findings<DetailColumns>;
+    type Details = DetailColumns;
+    type Aside = ();
+    type Row = NoRow;
+
+    fn description() -> &'static Description {
         &DESCRIPTION
     }
 
-    fn threshold(&self, name: &str) -> Option<u64> {
-        self.threshold_value(name)
+    fn table() -> TableRules<Self> {
+        TableRules::Patterns(COLUMNS)
     }
 
-    fn measured_against(&self) -> f64 {
-        f64::from(self.max_calls)
-    }
-
-    fn detect(&self, trace: &TraceView<'_>, retries: &RetrySequences, findings: &mut Findings) {
+    fn see(&self, trace: &TraceView<'_>, seen: &mut Self::Seen) {
+        let counted = trace.calls_by_target();
         let calls = &trace.calls.calls;
-        let counts = |call: &Call| call.counts && call.target.kind != TargetKind::Unnamed;
-        if calls.iter().filter(|call| counts(call)).map(|call| u64::from(call.weight)).sum::<u64>()
-            <= u64::from(self.max_calls)
-        {
+        if counted.weight <= self.max_calls() {
             return;
         }
-        let mut order: Vec<u32> = Vec::with_capacity(calls.len());
-        order.extend((0..).zip(calls).filter(|(_, call)| counts(call)).map(|(index, _)| index));
-        order.sort_unstable_by_key(|&call| calls[call as usize].target);
-        let same_target = |&left: &u32, &right: &u32| calls[left as usize].target == calls[right as usize].target;
-        if order.chunk_by(same_target).all(|of_target| weight(calls, of_target) <= u64::from(self.max_calls)) {
+        if counted.by_target(calls).all(|of_target| weight(calls, of_target) <= self.max_calls()) {
             return;
         }
+        let mut order: Vec<u32> = counted.all().to_vec();
         order.sort_unstable_by_key(|&call| {
             let call = &calls[call as usize];
             (call.target, call.caller_service, call.caller_span, trace.start(call.row), call.row)
         });
+        let same_target = |&left: &u32, &right: &u32| calls[left as usize].target == calls[right as usize].target;
         let same_caller =
             |&left: &u32, &right: &u32| calls[left as usize].caller_service == calls[right as usize].caller_service;
         let mut loops: Option<Vec<Loop>> = None;
         for of_target in order.chunk_by(same_target) {
-            if weight(calls, of_target) <= u64::from(self.max_calls) {
+            if weight(calls, of_target) <= self.max_calls() {
                 continue;
             }
             let loops = loops.get_or_insert_with(|| self.loops(trace, &order));
             let mut over_alone = false;
             for of_caller in of_target.chunk_by(same_caller) {
-                if weight(calls, of_caller) > u64::from(self.max_calls) {
+                if weight(calls, of_caller) > self.max_calls() {
                     over_alone = true;
                     let caller = calls[of_caller[0] as usize].caller_service;
-                    self.report(trace, retries, of_caller, caller, loops, findings);
+                    self.report(trace, of_caller, caller, loops, seen);
                 }
             }
             if !over_alone {
-                self.report(trace, retries, of_target, trace.facts.any_service, loops, findings);
+                self.report(trace, of_target, trace.facts.any_service, loops, seen);
             }
         }
+    }
+
+    fn conclude(&self, seen: Self::Seen, _whole: &Whole<'_>) -> Concluded<Self> {
+        Concluded::findings(seen)
     }
 }
 
@@ -181,6 +271,10 @@ impl Detector for NPlusOne {
 struct Loop(Vec<Range<u32>>);
 
 impl NPlusOne {
+    fn max_calls(&self) -> u64 {
+        u64::from(self.max_calls.0)
+    }
+
     /// The loops of the trace: caller spans that make more than `max_calls` calls to a target, one operation at least
     /// [`MIN_REPEATS_OF_LOOP`] of them. `order` has the calls of a (target, caller span) side by side.
     fn loops(&self, trace: &TraceView<'_>, order: &[u32]) -> Vec<Loop> {
@@ -200,18 +294,17 @@ impl NPlusOne {
     }
 
     fn is_loop(&self, calls: &[Call], of_span: &[u32]) -> bool {
-        weight(calls, of_span) > u64::from(self.max_calls)
+        weight(calls, of_span) > self.max_calls()
             && largest_group(calls, of_span, |call| call.operation).is_some_and(|(_, most)| most >= MIN_REPEATS_OF_LOOP)
     }
 
     fn report(
         &self,
         trace: &TraceView<'_>,
-        retries: &RetrySequences,
         members: &[u32],
         caller: Symbol,
         loops: &[Loop],
-        findings: &mut Findings,
+        findings: &mut Findings<DetailColumns>,
     ) {
         let calls = &trace.calls.calls;
         let measured = weight(calls, members);
@@ -233,16 +326,16 @@ impl NPlusOne {
         else {
             return;
         };
-        let retried = members.iter().filter(|&&call| retries.is_retry[call as usize]).count();
+        let retried = members.iter().filter(|&&call| trace.retries().is_retry[call as usize]).count();
         let shape = if retried * 2 > members.len() {
-            RETRY
+            Shape::Retry
         } else if self.is_loop(calls, deciding) {
             let argument = |call: u32| trace.tree.arguments[calls[call as usize].row as usize];
             let first = argument(deciding[0]);
             let identical = first != 0 && deciding.iter().all(|&call| argument(call) == first);
-            if identical { REDUNDANT } else { LOOP }
+            if identical { Shape::Redundant } else { Shape::Loop }
         } else {
-            SCATTERED
+            Shape::Scattered
         };
 
         let rows: Vec<Row> = members.iter().map(|&call| calls[call as usize].row).collect();
@@ -265,41 +358,40 @@ impl NPlusOne {
             }
         }
         let induced = self.is_induced(trace, &by_span, loops);
-        let details = {
-            let mut details = [0; SAVING + 1];
-            details[CALLS] = measured as i64;
-            details[SHAPE] = shape;
-            details[EXECUTION] = execution(trace, &rows);
-            details[INDUCED] = i64::from(induced);
-            details[GROUP_CALLS] = group_calls as i64;
-            details[TIME_TOTAL] = total_ns(rows.iter().map(|&row| trace.duration(row)));
-            details[CRITICAL] = critical_ns;
-            details[SAVING] = saving_ns;
-            details
+        let details = Details {
+            calls: measured as i64,
+            shape,
+            execution: execution(trace, &rows),
+            induced,
+            group_calls: group_calls as i64,
+            time_total_ns: total_ns(rows.iter().map(|&row| trace.duration(row))),
+            critical_ns,
+            saving_ns,
         };
         let span_ids: Vec<_> = rows.iter().map(|&row| trace.span_id(row)).collect();
-        findings.push(Finding {
-            trace: trace.index,
+        let finding = Finding {
             span_id: trace.span_id(span_of(deciding)),
             service: caller,
             operation,
             target: Some(target),
             start: rows.iter().map(|&row| trace.start(row)).min().unwrap_or(0),
             measured: measured as f64,
+            threshold: self.max_calls() as f64,
             impact_ns: saving_ns,
+            own_impact: 0,
             induced,
             span_ids: &span_ids,
-            key: &[caller, caller_operation, target.name, operation].map(|symbol| i64::from(symbol.0)),
-            details: &details,
-            lists: &[],
-        });
+            key: &[caller, caller_operation, target.name, operation],
+            details,
+        };
+        findings.push(trace, finding);
     }
 
     /// Whether one other loop of the trace is the cause: over half of the caller spans lie below its calls, below at least
     /// two of them, and no caller span is over the limit alone.
     fn is_induced(&self, trace: &TraceView<'_>, by_span: &[&[u32]], loops: &[Loop]) -> bool {
         let calls = &trace.calls.calls;
-        if by_span.iter().any(|of_span| weight(calls, of_span) > u64::from(self.max_calls)) {
+        if by_span.iter().any(|of_span| weight(calls, of_span) > self.max_calls()) {
             return false;
         }
         let mut spans: Vec<u32> =
@@ -334,7 +426,7 @@ fn largest_group<K: Ord + Copy>(calls: &[Call], members: &[u32], key: impl Fn(&C
 }
 
 /// Time covered by two or more of the spans over time covered by at least one.
-fn execution(trace: &TraceView<'_>, rows: &[Row]) -> i64 {
+fn execution(trace: &TraceView<'_>, rows: &[Row]) -> Execution {
     let mut edges: Vec<(i64, i32)> =
         rows.iter().flat_map(|&row| [(trace.start(row), 1), (trace.end(row), -1)]).collect();
     edges.sort_unstable();
@@ -347,10 +439,10 @@ fn execution(trace: &TraceView<'_>, rows: &[Row]) -> i64 {
     }
     let share = if covered == 0 { 0.0 } else { overlapping as f64 / covered as f64 };
     if share < SERIAL_BELOW {
-        SERIAL
+        Execution::Serial
     } else if share > PARALLEL_ABOVE {
-        PARALLEL
+        Execution::Parallel
     } else {
-        MIXED
+        Execution::Mixed
     }
 }

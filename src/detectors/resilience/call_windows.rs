@@ -1,11 +1,11 @@
 //! Calls and retries by target and ten seconds: where a storm was at its worst, whoever took part.
 
+use arrow::error::ArrowError;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
-use crate::trace::{Target, TargetKind, TraceView};
-
-use super::retry_sequences::RetrySequences;
+use crate::partial::{Columns as _, GroupReader, GroupWriter, columns};
+use crate::trace::{RetrySequences, Target, TargetKind, TraceView};
 
 /// Length of a window in ns; windows start at its multiples.
 const WINDOW_NS: i64 = 10_000_000_000;
@@ -15,23 +15,23 @@ const MIN_CALLS: u64 = 20;
 
 /// Counts of calls by target and window.
 #[derive(Clone, Debug, Default)]
-pub struct CallWindows {
+pub(super) struct CallWindows {
     /// Calls and retries.
     counts: HashMap<(Target, i64), (u64, u64), FixedState>,
 }
 
 /// The window of a target with the highest share of retries.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub struct Peak {
+pub(crate) struct Peak {
     /// Retries over all calls, 0..1.
-    pub retry_share: f64,
+    pub(crate) retry_share: f64,
     /// Start of the window in ns since 1970.
-    pub start: i64,
+    pub(crate) start: i64,
 }
 
 impl CallWindows {
     /// Counts the calls of a trace.
-    pub fn add(&mut self, trace: &TraceView<'_>, retries: &RetrySequences) {
+    pub(super) fn add(&mut self, trace: &TraceView<'_>, retries: &RetrySequences) {
         for (call, &is_retry) in trace.calls.calls.iter().zip(&retries.is_retry) {
             if !call.counts || call.target.kind == TargetKind::Unnamed {
                 continue;
@@ -44,7 +44,7 @@ impl CallWindows {
     }
 
     /// Takes in the counts of other traces.
-    pub fn merge(&mut self, other: Self) {
+    pub(super) fn merge(&mut self, other: Self) {
         if self.counts.is_empty() {
             *self = other;
             return;
@@ -56,7 +56,7 @@ impl CallWindows {
     }
 
     /// The worst window of each target that has a window with enough calls, the earliest of equals.
-    pub fn peaks(&self) -> HashMap<Target, Peak, FixedState> {
+    pub(super) fn peaks(&self) -> HashMap<Target, Peak, FixedState> {
         let mut peaks: HashMap<Target, Peak, FixedState> = HashMap::default();
         for (&(target, window), &(calls, retried)) in self.counts.iter().filter(|(_, (calls, _))| *calls >= MIN_CALLS) {
             let new = Peak { retry_share: retried as f64 / calls as f64, start: window * WINDOW_NS };
@@ -66,5 +66,45 @@ impl CallWindows {
             }
         }
         peaks
+    }
+
+    /// About how many bytes of memory they take.
+    pub(super) fn bytes(&self) -> usize {
+        self.counts.capacity() * size_of::<((Target, i64), (u64, u64))>()
+    }
+
+    /// Writes the counts.
+    pub(super) fn write(&self, group: &mut GroupWriter<'_>) {
+        let mut windows: Vec<_> = self.counts.iter().map(|(&key, &count)| (key, count)).collect();
+        windows.sort_unstable();
+        let mut columns = WindowColumns::default();
+        for ((target, window), (calls, retries)) in windows {
+            columns.push(WindowRow { target: Some(target), window, calls, retries });
+        }
+        columns.write("", group);
+    }
+
+    /// Reads what [`CallWindows::write`] wrote.
+    ///
+    /// # Errors
+    /// If a column is not there or has another type.
+    pub(super) fn read(group: &GroupReader<'_>) -> Result<Self, ArrowError> {
+        let columns = WindowColumns::read("", group)?;
+        let mut windows = Self::default();
+        for row in 0..group.len() {
+            let key = (columns.target.get(row).unwrap_or_default(), columns.window[row]);
+            windows.counts.insert(key, (columns.calls[row], columns.retries[row]));
+        }
+        Ok(windows)
+    }
+}
+
+columns! {
+    /// Counts of one window.
+    struct WindowRow in WindowColumns {
+        target: Option<Target>,
+        window: i64,
+        calls: u64,
+        retries: u64,
     }
 }

@@ -5,25 +5,31 @@
 
 use std::cmp::Reverse;
 
+use arrow::error::ArrowError;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use rayon::prelude::*;
 
 use crate::frame::Symbol;
+use crate::partial::{Columns as _, GroupReader, GroupWriter, TraceNumber, columns};
 use crate::span::TraceId;
-use crate::trace::{Place, RootReason, TraceView, total_ns};
+use crate::trace::{Component, Place, RootReason, TraceView, total_ns};
 
-use super::description::{Aggregate, Column, Description, RankedBy, Unit};
 use super::time_buckets::{Bucket, TimeBuckets, bucket_of};
+use crate::detectors::kit::{
+    Cell, Concluded, Description, Detector, NoDetails, RankedBy, RowColumn, Seen, TableRules, Unit,
+    WEIGHTED_TRACES_DOC, Whole, thresholds,
+};
 
-/// Names of the kinds of entries.
-pub const ENTRY_KINDS: &[&str] = &["fragment", "root", "segment"];
+thresholds! {
+    /// The attribution of latency.
+    pub(crate) struct LatencyAttribution {}
+}
 
 /// The slowest traces of an entry, one in this many, are its tail.
 const TAIL_ONE_IN: u64 = 100;
 
-/// What the analysis of latency is and what its table holds.
-pub static LATENCY_ATTRIBUTION: Description = Description {
+static DESCRIPTION: Description = Description {
     name: "latency-attribution",
     table: "latency_attribution",
     summary: "where the time of each entry goes, to the nanosecond",
@@ -62,40 +68,69 @@ booked to the span around it.
 ## References
 
 Z. Zhang et al., \"CRISP: Critical Path Analysis of Large-Scale Microservice Architectures\", USENIX ATC 2022.",
-    thresholds: &[],
-    columns: &[
-        Column { name: "rank", unit: Unit::Count, doc: "place in the ranking by critical_ns", aggregate: Aggregate::Own },
-        Column { name: "entry_kind", unit: Unit::Text, doc: "root, segment (asynchronous) or fragment (the parent is not in the input)", aggregate: Aggregate::Own },
-        Column { name: "entry_service", unit: Unit::Text, doc: "service where the request came in", aggregate: Aggregate::Own },
-        Column { name: "entry_operation", unit: Unit::Text, doc: "operation that was asked for", aggregate: Aggregate::Own },
-        Column { name: "service", unit: Unit::Text, doc: "service that spent the time", aggregate: Aggregate::Own },
-        Column { name: "operation", unit: Unit::Text, doc: "the span's operation, or the call's", aggregate: Aggregate::Own },
-        Column { name: "component", unit: Unit::Text, doc: "self, network or wait", aggregate: Aggregate::Own },
-        Column { name: "target", unit: Unit::Text, doc: "what was waited for; empty for self", aggregate: Aggregate::Own },
-        Column { name: "traces", unit: Unit::Count, doc: "traces in which time was spent there", aggregate: Aggregate::Own },
-        Column { name: "weighted_traces", unit: Unit::Number, doc: "the same before sampling; empty unless nearly all spans say how many they stand for", aggregate: Aggregate::Own },
-        Column { name: "critical_ns", unit: Unit::Nanoseconds, doc: "critical-path time: the impact", aggregate: Aggregate::Own },
-        Column { name: "share", unit: Unit::Share, doc: "share of the entry's time", aggregate: Aggregate::Own },
-        Column { name: "p50_ns", unit: Unit::Nanoseconds, doc: "median over all traces of the entry, those without counted as 0", aggregate: Aggregate::Own },
-        Column { name: "p95_ns", unit: Unit::Nanoseconds, doc: "95th percentile of the same", aggregate: Aggregate::Own },
-        Column { name: "p99_ns", unit: Unit::Nanoseconds, doc: "99th percentile of the same", aggregate: Aggregate::Own },
-        Column { name: "max_ns", unit: Unit::Nanoseconds, doc: "largest time in a trace", aggregate: Aggregate::Own },
-        Column { name: "tail_share", unit: Unit::Share, doc: "share of the time of the slowest 1 % of the entry's traces", aggregate: Aggregate::Own },
-        Column { name: "example_trace_id", unit: Unit::Id, doc: "the trace with the largest time", aggregate: Aggregate::Own },
-    ],
+    currency: None,
+    has_findings: false,
     terminal_columns: &["rank", "entry_service", "entry_operation", "service", "operation", "component", "target", "weighted_traces", "critical_ns", "share", "p50_ns", "p99_ns", "tail_share", "example_trace_id"],
     ranked_by: &[RankedBy::Largest("critical_ns")],
 };
 
+type Column = RowColumn<LatencyAttribution>;
+
+static COLUMNS: &[Column] = &[
+    Column::rank("place in the ranking by critical_ns"),
+    Column::new(
+        "entry_kind",
+        Unit::Text,
+        "root, segment (asynchronous) or fragment (the parent is not in the input)",
+        |row, _| Cell::Text(row.entry.kind.as_str().to_owned()),
+    ),
+    Column::new("entry_service", Unit::Text, "service where the request came in", |row, whole| {
+        whole.name(row.entry.service)
+    }),
+    Column::new("entry_operation", Unit::Text, "operation that was asked for", |row, whole| {
+        whole.name(row.entry.operation)
+    }),
+    Column::new("service", Unit::Text, "service that spent the time", |row, whole| whole.name(row.place.service)),
+    Column::new("operation", Unit::Text, "the span's operation, or the call's", |row, whole| {
+        whole.name(row.place.operation)
+    }),
+    Column::new("component", Unit::Text, "self, network or wait", |row, _| {
+        Cell::Text(row.place.component.as_str().to_owned())
+    }),
+    Column::new("target", Unit::Text, "what was waited for; empty for self", |row, whole| whole.name(row.place.target)),
+    Column::new("traces", Unit::Count, "traces in which time was spent there", |row, _| Cell::Int(row.traces)),
+    Column::new("weighted_traces", Unit::Number, WEIGHTED_TRACES_DOC, |row, whole| whole.weighted(row.weighted_traces)),
+    Column::new("critical_ns", Unit::Nanoseconds, "critical-path time: the impact", |row, _| {
+        Cell::Int(row.critical_ns)
+    })
+    .adding_up(),
+    Column::new("share", Unit::Share, "share of the entry's time", |row, _| Cell::Float(row.share)),
+    Column::new(
+        "p50_ns",
+        Unit::Nanoseconds,
+        "median over all traces of the entry, those without counted as 0",
+        |row, _| Cell::Int(row.p50_ns),
+    ),
+    Column::new("p95_ns", Unit::Nanoseconds, "95th percentile of the same", |row, _| Cell::Int(row.p95_ns)),
+    Column::new("p99_ns", Unit::Nanoseconds, "99th percentile of the same", |row, _| Cell::Int(row.p99_ns)),
+    Column::new("max_ns", Unit::Nanoseconds, "largest time in a trace", |row, _| Cell::Int(row.max_ns)),
+    Column::new("tail_share", Unit::Share, "share of the time of the slowest 1 % of the entry's traces", |row, _| {
+        Cell::Float(row.tail_share)
+    }),
+    Column::new("example_trace_id", Unit::Id, "the trace with the largest time", |row, whole| {
+        whole.trace_id(row.example_trace)
+    }),
+];
+
 /// Where requests come in.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct Entry {
+pub(crate) struct Entry {
     /// Root, segment or fragment.
-    pub kind: RootReason,
+    pub(crate) kind: RootReason,
     /// The root's service.
-    pub service: Symbol,
+    pub(crate) service: Symbol,
     /// The root's operation.
-    pub operation: Symbol,
+    pub(crate) operation: Symbol,
 }
 
 /// So many traces of an entry, or of a row, are kept one by one, and percentiles are exact; of more only [`TimeBuckets`] are
@@ -104,7 +139,7 @@ const MAX_EXACT: u64 = 1 << 16;
 
 /// Path time of many traces, booked.
 #[derive(Clone, Debug, Default)]
-pub struct Attribution {
+pub(crate) struct Attribution {
     entries: HashMap<Entry, u32, FixedState>,
     rows: HashMap<(u32, Place), u32, FixedState>,
     /// Times of the traces of each entry.
@@ -124,8 +159,8 @@ pub struct Attribution {
 /// The time of one trace in a row or an entry.
 #[derive(Clone, Copy, Debug)]
 struct TraceTime {
-    /// Number of the trace.
-    trace: u32,
+    /// The trace.
+    trace: TraceNumber,
     /// Its time there, in ns.
     time: i64,
     /// The bucket of its time in the entry.
@@ -143,7 +178,7 @@ struct Times {
     weighted: u128,
     total_ns: i64,
     /// The largest time, of those the smallest trace id, and that trace's number.
-    largest: Option<(i64, Reverse<TraceId>, u32)>,
+    largest: Option<(i64, Reverse<TraceId>, TraceNumber)>,
     /// The traces one by one; empty once there are too many.
     exact: Vec<TraceTime>,
     /// More of them, as others booked them: to move pieces is cheaper than to copy times.
@@ -205,6 +240,12 @@ impl Times {
         }
     }
 
+    fn bytes(&self) -> usize {
+        let exact = self.exact.capacity() + self.exact_of_others.iter().map(Vec::capacity).sum::<usize>();
+        let buckets = self.buckets.as_ref().map_or(0, |buckets| buckets.counts.len() + buckets.by_entry_time.len());
+        size_of::<Self>() + exact * size_of::<TraceTime>() + buckets * size_of::<i64>()
+    }
+
     /// The traces one by one, in no particular order; none if there are too many.
     fn exact(&self) -> impl Iterator<Item = &TraceTime> {
         self.exact.iter().chain(self.exact_of_others.iter().flatten())
@@ -244,7 +285,7 @@ const UNITS_OF_WEIGHT: f64 = 4_294_967_296.0;
 #[derive(Clone, Debug)]
 enum Tail {
     /// These, in order, their summed times, and the bucket of the shortest of these.
-    Traces(Vec<u32>, i64, Bucket),
+    Traces(Vec<TraceNumber>, i64, Bucket),
     /// Those in the buckets from this one on, of the first of them only a share, and about their summed times.
     Buckets { first: usize, share_of_first: f64, time: f64 },
 }
@@ -252,7 +293,7 @@ enum Tail {
 impl Tail {
     /// The slowest 1 % of an entry's traces, at least one. Of equals the one that comes first in the order of `rank` counts as
     /// the slowest.
-    fn of(entry: &Times, rank: impl Fn(u32) -> u32) -> Self {
+    fn of(entry: &Times, rank: impl Fn(TraceNumber) -> TraceNumber) -> Self {
         let size = (entry.count / TAIL_ONE_IN).max(1);
         let Some(buckets) = &entry.buckets else {
             let mut slowest: Vec<_> =
@@ -262,7 +303,7 @@ impl Tail {
                 slowest.select_nth_unstable(size);
             }
             let tail = &slowest[..size];
-            let mut traces: Vec<u32> = tail.iter().map(|&(_, _, trace)| trace).collect();
+            let mut traces: Vec<TraceNumber> = tail.iter().map(|&(_, _, trace)| trace).collect();
             traces.sort_unstable();
             let times = || tail.iter().map(|&(Reverse(time), _, _)| time);
             return Self::Traces(traces, total_ns(times()), bucket_of(times().min().unwrap_or(0)));
@@ -308,36 +349,36 @@ impl Tail {
 
 /// A row of the table before it is ranked.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub struct AttributionRow {
+pub(crate) struct AttributionRow {
     /// Where the request came in.
-    pub entry: Entry,
+    pub(crate) entry: Entry,
     /// Where the time went.
-    pub place: Place,
+    pub(crate) place: Place,
     /// Traces with time there.
-    pub traces: i64,
+    pub(crate) traces: i64,
     /// The same, each counted as often as sampling says.
-    pub weighted_traces: f64,
+    pub(crate) weighted_traces: f64,
     /// Path time in ns.
-    pub critical_ns: i64,
+    pub(crate) critical_ns: i64,
     /// Share of the entry's time, 0..1.
-    pub share: f64,
+    pub(crate) share: f64,
     /// Median in ns over all traces of the entry.
-    pub p50_ns: i64,
+    pub(crate) p50_ns: i64,
     /// 95th percentile in ns.
-    pub p95_ns: i64,
+    pub(crate) p95_ns: i64,
     /// 99th percentile in ns.
-    pub p99_ns: i64,
+    pub(crate) p99_ns: i64,
     /// Largest in ns.
-    pub max_ns: i64,
+    pub(crate) max_ns: i64,
     /// Share of the tail's time, 0..1.
-    pub tail_share: f64,
-    /// Number of the trace with the largest time.
-    pub example_trace: u32,
+    pub(crate) tail_share: f64,
+    /// The trace with the largest time.
+    pub(crate) example_trace: TraceNumber,
 }
 
 impl Attribution {
     /// Books the paths of one trace, which stands for `adjusted_count` traces.
-    pub fn add(&mut self, trace: &TraceView<'_>, adjusted_count: f64) {
+    fn add(&mut self, trace: &TraceView<'_>, adjusted_count: f64) {
         self.entries_of_trace.clear();
         self.rows_of_spans.clear();
         self.rows_of_spans.resize(trace.tree.len(), NOT_KNOWN);
@@ -347,8 +388,7 @@ impl Attribution {
                 service: trace.service(root.row),
                 operation: trace.entry_operation(root.row),
             };
-            let next = self.entries.len() as u32;
-            let entry = *self.entries.entry(entry).or_insert(next);
+            let entry = self.entry(entry);
             let duration = trace.duration(root.row);
             self.entries_of_trace.push((entry, duration));
             for section in trace.paths.sections_of(index) {
@@ -374,9 +414,8 @@ impl Attribution {
             }
             is_same
         });
-        self.entry_times.resize_with(self.entries.len(), Times::default);
         for &(entry, time) in &self.entries_of_trace {
-            let time = TraceTime { trace: trace.index, time, of_entry: bucket_of(time) };
+            let time = TraceTime { trace: TraceNumber(trace.number), time, of_entry: bucket_of(time) };
             self.entry_times[entry as usize].add(time, trace.trace_id, weight);
         }
         for row in self.rows_of_trace.drain(..) {
@@ -384,9 +423,18 @@ impl Attribution {
             let time = std::mem::take(&mut self.times_of_rows[row as usize]);
             let of_entry = self.entries_of_trace.binary_search_by_key(&times.entry, |&(entry, _)| entry);
             let of_entry = of_entry.map_or(time, |index| self.entries_of_trace[index].1);
-            let time = TraceTime { trace: trace.index, time, of_entry: bucket_of(of_entry) };
+            let time = TraceTime { trace: TraceNumber(trace.number), time, of_entry: bucket_of(of_entry) };
             times.add(time, trace.trace_id, weight);
         }
+    }
+
+    fn entry(&mut self, entry: Entry) -> u32 {
+        let next = self.entries.len() as u32;
+        let number = *self.entries.entry(entry).or_insert(next);
+        if number == next {
+            self.entry_times.push(Times::default());
+        }
+        number
     }
 
     fn row_of(&mut self, entry: u32, place: Place) -> u32 {
@@ -399,45 +447,15 @@ impl Attribution {
         row
     }
 
-    /// Says that all traces are booked, and which numbers, in the order of their ids, `renumber` gives them.
-    pub fn renumber_traces(&mut self, renumber: impl Fn(u32) -> u32 + Sync) {
-        self.tails = Some(self.entry_times.par_iter().map(|times| Tail::of(times, &renumber)).collect());
-        for times in &mut self.row_times {
-            if let Some((_, _, trace)) = &mut times.largest {
-                *trace = renumber(*trace);
-            }
-        }
-    }
-
-    /// Takes in what was booked for other traces.
-    pub fn merge(&mut self, other: Self) {
-        let mut entry_map = vec![0; other.entries.len()];
-        for (entry, number) in other.entries {
-            let next = self.entries.len() as u32;
-            entry_map[number as usize] = *self.entries.entry(entry).or_insert(next);
-        }
-        self.entry_times.resize_with(self.entries.len(), Times::default);
-        for (&entry, times) in entry_map.iter().zip(other.entry_times) {
-            self.entry_times[entry as usize].merge(times);
-        }
-        let mut row_map = vec![0; other.rows.len()];
-        for ((entry, place), number) in other.rows {
-            row_map[number as usize] = self.row_of(entry_map[entry as usize], place);
-        }
-        for (&row, times) in row_map.iter().zip(other.row_times) {
-            self.row_times[row as usize].merge(times);
-        }
-    }
-
-    /// The rows, in no particular order. Percentiles are exact for entries of up to 65,536 traces, and off by at most 0.4 %
+    /// The rows in the order of entries and places. Percentiles are exact for entries of up to 65,536 traces, and off by at most 0.4 %
     /// for others.
-    pub fn finish(mut self) -> Vec<AttributionRow> {
+    fn finish(mut self) -> Vec<AttributionRow> {
         let mut entries: Vec<Option<Entry>> = vec![None; self.entries.len()];
         for (&entry, &number) in &self.entries {
             entries[number as usize] = Some(entry);
         }
         if self.tails.is_none() {
-            self.renumber_traces(|trace| trace);
+            self.renumber_traces(&|trace| trace);
         }
         let tails = self.tails.unwrap_or_default();
         let mut places: Vec<Option<Place>> = vec![None; self.rows.len()];
@@ -445,7 +463,7 @@ impl Attribution {
             places[number as usize] = Some(place);
         }
         let rows = self.row_times.par_iter().zip(places);
-        rows.filter_map(|(times, place)| {
+        let rows = rows.filter_map(|(times, place)| {
             let entry = times.entry as usize;
             let Times { count: traces, total_ns: total, .. } = self.entry_times[entry];
             let (max_ns, _, example_trace) = times.largest?;
@@ -464,8 +482,255 @@ impl Attribution {
                 tail_share: tails[entry].share_in(times),
                 example_trace,
             })
-        })
-        .collect()
+        });
+        let mut rows: Vec<AttributionRow> = rows.collect();
+        rows.par_sort_unstable_by_key(|row| (row.entry, row.place));
+        rows
+    }
+}
+
+impl Seen for Attribution {
+    fn merge(&mut self, other: Self) {
+        let mut entry_map = vec![0; other.entries.len()];
+        for (entry, number) in other.entries {
+            entry_map[number as usize] = self.entry(entry);
+        }
+        for (&entry, times) in entry_map.iter().zip(other.entry_times) {
+            self.entry_times[entry as usize].merge(times);
+        }
+        let mut row_map = vec![0; other.rows.len()];
+        for ((entry, place), number) in other.rows {
+            row_map[number as usize] = self.row_of(entry_map[entry as usize], place);
+        }
+        for (&row, times) in row_map.iter().zip(other.row_times) {
+            self.row_times[row as usize].merge(times);
+        }
+    }
+
+    /// The tails of entries are found now, by both numbers at once: to give each of the many times a new number would take
+    /// longer.
+    fn renumber_traces(&mut self, rank_of: &(dyn Fn(TraceNumber) -> TraceNumber + Sync)) {
+        self.tails = Some(self.entry_times.par_iter().map(|times| Tail::of(times, rank_of)).collect());
+        for times in &mut self.row_times {
+            if let Some((_, _, trace)) = &mut times.largest {
+                *trace = rank_of(*trace);
+            }
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        let times = self.entry_times.iter().chain(&self.row_times);
+        let of_places = self.rows.capacity() * size_of::<((u32, Place), u32)>();
+        times.map(Times::bytes).sum::<usize>() + of_places
+    }
+
+    fn write(&self, group: &mut GroupWriter<'_>) {
+        let mut entries = vec![None; self.entry_times.len()];
+        for (&entry, &number) in &self.entries {
+            entries[number as usize] = Some(entry);
+        }
+        let mut places = vec![None; self.row_times.len()];
+        for (&(_, place), &number) in &self.rows {
+            places[number as usize] = Some(place);
+        }
+        let mut written = WrittenTimes::default();
+        for (entry, times) in entries.iter().zip(&self.entry_times) {
+            if let Some(entry) = entry {
+                written.push(*entry, None, times);
+            }
+        }
+        for (place, times) in places.into_iter().zip(&self.row_times) {
+            if let (Some(place), Some(entry)) = (place, entries[times.entry as usize]) {
+                written.push(entry, Some(place), times);
+            }
+        }
+        written.summaries.write("", group);
+        group.beside("exact", |group| written.exact.write("", group));
+        group.beside("buckets", |group| written.buckets.write("", group));
+    }
+
+    fn read(group: &GroupReader<'_>) -> Result<Self, ArrowError> {
+        let written = WrittenTimes {
+            summaries: SummaryColumns::read("", group)?,
+            exact: group.beside("exact", |group| ExactColumns::read("", group))?,
+            buckets: group.beside("buckets", |group| BucketColumns::read("", group))?,
+        };
+        written.into_attribution()
+    }
+}
+
+columns! {
+    /// What is kept of an entry or of a row, but for its single traces.
+    struct SummaryRow in SummaryColumns {
+        entry_kind: RootReason,
+        entry_service: Symbol,
+        entry_operation: Symbol,
+        /// Whether it is a row, and has a place.
+        is_row: bool,
+        service: Symbol,
+        operation: Symbol,
+        component: Component,
+        target: Symbol,
+        count: u64,
+        weighted_high: u64,
+        weighted_low: u64,
+        total_ns: i64,
+        largest_ns: i64,
+        largest_trace_id: TraceId,
+        largest_trace: TraceNumber,
+        has_buckets: bool,
+    }
+}
+
+columns! {
+    /// The time of one trace.
+    struct ExactRow in ExactColumns {
+        /// Row of the summary.
+        of: u32,
+        trace: TraceNumber,
+        time: i64,
+        of_entry: u32,
+    }
+}
+
+columns! {
+    /// A bucket of times.
+    struct BucketRow in BucketColumns {
+        /// Row of the summary.
+        of: u32,
+        bucket: u32,
+        count: i64,
+        by_entry_time: i64,
+    }
+}
+
+/// Entries and rows on their way to a file or from one.
+#[derive(Default)]
+struct WrittenTimes {
+    summaries: SummaryColumns,
+    exact: ExactColumns,
+    buckets: BucketColumns,
+}
+
+impl WrittenTimes {
+    fn push(&mut self, entry: Entry, place: Option<Place>, times: &Times) {
+        let of = self.summaries.count.len() as u32;
+        let (largest_ns, Reverse(largest_trace_id), largest_trace) = times.largest.unwrap_or_default();
+        let of_entry = Place {
+            service: entry.service,
+            operation: entry.operation,
+            component: Component::SelfTime,
+            target: Symbol::EMPTY,
+        };
+        let Place { service, operation, component, target } = place.unwrap_or(of_entry);
+        self.summaries.push(SummaryRow {
+            entry_kind: entry.kind,
+            entry_service: entry.service,
+            entry_operation: entry.operation,
+            is_row: place.is_some(),
+            service,
+            operation,
+            component,
+            target,
+            count: times.count,
+            weighted_high: (times.weighted >> u64::BITS) as u64,
+            weighted_low: times.weighted as u64,
+            total_ns: times.total_ns,
+            largest_ns,
+            largest_trace_id,
+            largest_trace,
+            has_buckets: times.buckets.is_some(),
+        });
+        for &TraceTime { trace, time, of_entry } in times.exact() {
+            self.exact.push(ExactRow { of, trace, time, of_entry: u32::from(of_entry) });
+        }
+        if let Some(Buckets { counts, by_entry_time }) = times.buckets.as_deref() {
+            for bucket in 0..counts.len().max(by_entry_time.len()) {
+                let (count, by_entry_time) = (counts.get(bucket), by_entry_time.get(bucket));
+                if (count, by_entry_time) != (0, 0) {
+                    self.buckets.push(BucketRow { of, bucket: bucket as u32, count, by_entry_time });
+                }
+            }
+        }
+    }
+
+    fn into_attribution(self) -> Result<Attribution, ArrowError> {
+        let Self { summaries, exact, buckets } = self;
+        let mut all: Vec<Times> = (0..summaries.count.len())
+            .map(|row| Times {
+                count: summaries.count[row],
+                weighted: u128::from(summaries.weighted_high[row]) << u64::BITS
+                    | u128::from(summaries.weighted_low[row]),
+                total_ns: summaries.total_ns[row],
+                largest: Some((
+                    summaries.largest_ns[row],
+                    Reverse(summaries.largest_trace_id[row]),
+                    summaries.largest_trace[row],
+                )),
+                buckets: summaries.has_buckets[row].then(Box::default),
+                ..Times::default()
+            })
+            .collect();
+        let is_none = || ArrowError::ParseError("times are of an entry that is not there".to_owned());
+        let bucket_of_number = |number: u32| {
+            Bucket::try_from(number).ok().filter(|&bucket| bucket <= bucket_of(i64::MAX)).ok_or_else(is_none)
+        };
+        for row in 0..exact.of.len() {
+            let times = all.get_mut(exact.of[row] as usize).ok_or_else(is_none)?;
+            let of_entry = bucket_of_number(exact.of_entry[row])?;
+            times.exact.push(TraceTime { trace: exact.trace[row], time: exact.time[row], of_entry });
+        }
+        for row in 0..buckets.of.len() {
+            let times = all.get_mut(buckets.of[row] as usize).ok_or_else(is_none)?;
+            let bucket = bucket_of_number(buckets.bucket[row])?;
+            let kept = times.buckets.get_or_insert_default();
+            kept.counts.add_to(bucket, buckets.count[row]);
+            kept.by_entry_time.add_to(bucket, buckets.by_entry_time[row]);
+        }
+        let mut attribution = Attribution::default();
+        for (row, times) in all.into_iter().enumerate() {
+            let entry = attribution.entry(Entry {
+                kind: summaries.entry_kind.get(row),
+                service: summaries.entry_service[row],
+                operation: summaries.entry_operation[row],
+            });
+            if summaries.is_row[row] {
+                let place = Place {
+                    service: summaries.service[row],
+                    operation: summaries.operation[row],
+                    component: summaries.component.get(row),
+                    target: summaries.target[row],
+                };
+                let row = attribution.row_of(entry, place);
+                attribution.row_times[row as usize].merge(times);
+            } else {
+                attribution.entry_times[entry as usize].merge(times);
+            }
+        }
+        Ok(attribution)
+    }
+}
+
+impl Detector for LatencyAttribution {
+    type Seen = Attribution;
+    type Details = NoDetails;
+    type Aside = ();
+    type Row = AttributionRow;
+
+    fn description() -> &'static Description {
+        &DESCRIPTION
+    }
+
+    fn table() -> TableRules<Self> {
+        TableRules::Rows(COLUMNS)
+    }
+
+    fn see(&self, trace: &TraceView<'_>, seen: &mut Attribution) {
+        seen.add(trace, trace.adjusted_counts().of_trace);
+    }
+
+    fn conclude(&self, seen: Attribution, _whole: &Whole<'_>) -> Concluded<Self> {
+        Concluded::rows(seen.finish())
     }
 }
 
@@ -476,19 +741,12 @@ fn share(part: i64, whole: i64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trace::Component;
-
-    #[test]
-    fn kind_names_are_those_of_the_reasons() {
-        assert!(RootReason::ALL.iter().map(|reason| reason.as_str()).eq(ENTRY_KINDS.iter().copied()));
-        assert!(Component::ALL.is_sorted_by_key(|component| component.as_str()));
-    }
 
     fn times(values: impl Iterator<Item = i64>) -> Times {
         let mut times = Times::default();
         for (trace, time) in (0u32..).zip(values) {
             let trace_id = TraceId(u128::from(trace + 1).to_be_bytes());
-            times.add(TraceTime { trace, time, of_entry: bucket_of(2 * time) }, trace_id, 1);
+            times.add(TraceTime { trace: TraceNumber(trace), time, of_entry: bucket_of(2 * time) }, trace_id, 1);
         }
         times
     }
@@ -504,10 +762,10 @@ mod tests {
     fn the_tail_is_that_of_times_in_order() {
         let mut all = times((0..250).map(|number| number * 7 % 100));
         all.merge(times([99].into_iter()));
-        let rank = |trace: u32| 1_000 - trace;
+        let rank = |trace: TraceNumber| TraceNumber(1_000 - trace.0);
         let Tail::Traces(traces, time, shortest) = Tail::of(&all, rank) else { panic!("few traces") };
         // Number 0 of the others takes 99 too, as do 57 and 157, but comes last in the order of ranks.
-        assert_eq!((traces, time, shortest), (vec![57, 157], 198, bucket_of(99)));
+        assert_eq!((traces, time, shortest), (vec![TraceNumber(57), TraceNumber(157)], 198, bucket_of(99)));
     }
 
     /// Many times give nearly what few give exactly, whatever the order and the parts they come in.

@@ -12,7 +12,10 @@
 use std::cmp::Ordering;
 use std::ops::Range;
 
-use crate::trace::{Call, NO_ROW, Row, TargetKind, TraceView};
+use super::calls::Call;
+use super::target::TargetKind;
+use super::tree::{NO_ROW, Row};
+use super::view::TraceView;
 
 /// One retry sequence.
 #[derive(Clone, Debug)]

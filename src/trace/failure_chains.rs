@@ -5,26 +5,28 @@
 
 use crate::conventions::ErrorClass;
 use crate::frame::Symbol;
-use crate::trace::{NO_ROW, Row, TraceView};
+
+use super::tree::{NO_ROW, Row};
+use super::view::TraceView;
 
 /// No service.
 const NONE: u32 = u32::MAX;
 
 /// The failed spans from a span up to where its failure ends.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct FailureChain {
+pub(crate) struct FailureChain {
     /// The lowest; [`NO_ROW`] if there is none.
     first: Row,
     /// The one above that.
     second: Row,
     /// The highest.
-    pub(super) top: Row,
+    pub(crate) top: Row,
     /// How many.
-    pub(super) len: u32,
+    pub(crate) len: u32,
     /// Whether someone above them waited and did not fail.
-    pub(super) is_absorbed: bool,
+    pub(crate) is_absorbed: bool,
     /// Whether one of them says something else than the one below it.
-    pub(super) is_misclassified: bool,
+    pub(crate) is_misclassified: bool,
     /// The service that was added last.
     services: u32,
 }
@@ -42,12 +44,14 @@ impl FailureChain {
 }
 
 /// The chains of all spans of a trace.
-pub(super) struct FailureChains {
+#[derive(Debug, Default)]
+pub(crate) struct FailureChains {
     chains: Vec<FailureChain>,
     services: Vec<ListedService>,
 }
 
 /// A service, and how many it is the last of.
+#[derive(Debug)]
 struct ListedService {
     service: Symbol,
     before: u32,
@@ -55,21 +59,22 @@ struct ListedService {
 }
 
 impl FailureChains {
-    pub(super) fn of(trace: &TraceView<'_>) -> Self {
+    pub(super) fn rebuild(&mut self, trace: &TraceView<'_>) {
         let tree = trace.tree;
-        let mut all = Self { chains: vec![FailureChain::EMPTY; tree.len()], services: Vec::new() };
+        self.services.clear();
+        self.chains.clear();
+        self.chains.resize(tree.len(), FailureChain::EMPTY);
         for &row in &tree.top_down {
             let parent = tree.waiting_parent(row);
-            let above = if parent == NO_ROW { FailureChain::EMPTY } else { all.chains[parent as usize] };
-            all.chains[row as usize] = if trace.calls.roles[row as usize].failed {
-                all.extended(trace, row, above)
+            let above = if parent == NO_ROW { FailureChain::EMPTY } else { self.chains[parent as usize] };
+            self.chains[row as usize] = if trace.calls.roles[row as usize].failed {
+                self.extended(trace, row, above)
             } else if trace.calls.roles[row as usize].looked_through {
                 above
             } else {
                 FailureChain { is_absorbed: true, ..FailureChain::EMPTY }
             };
         }
-        all
     }
 
     fn extended(&mut self, trace: &TraceView<'_>, row: Row, above: FailureChain) -> FailureChain {
@@ -94,30 +99,30 @@ impl FailureChains {
     }
 
     /// The chain of a failed span.
-    pub(super) fn get(&self, row: Row) -> FailureChain {
+    pub(crate) fn get(&self, row: Row) -> FailureChain {
         self.chains[row as usize]
     }
 
     /// The spans of a chain, from the lowest.
-    pub(super) fn rows(&self, chain: FailureChain) -> impl Iterator<Item = Row> {
+    pub(crate) fn rows(&self, chain: FailureChain) -> impl Iterator<Item = Row> {
         let some = |row| (row != NO_ROW).then_some(row);
         std::iter::successors(some(chain.first), move |&row| some(self.chains[row as usize].second))
     }
 
     /// How many services failed in a chain.
-    pub(super) fn service_count(&self, chain: FailureChain) -> usize {
+    pub(crate) fn service_count(&self, chain: FailureChain) -> usize {
         self.services.get(chain.services as usize).map_or(0, |listed| listed.count as usize)
     }
 
     /// The services that failed in a chain, each once, in no particular order.
-    pub(super) fn listed(&self, chain: FailureChain) -> impl Iterator<Item = Symbol> {
+    pub(crate) fn listed(&self, chain: FailureChain) -> impl Iterator<Item = Symbol> {
         let last = self.services.get(chain.services as usize);
         std::iter::successors(last, |listed| self.services.get(listed.before as usize)).map(|listed| listed.service)
     }
 }
 
 /// Whether a service failed if this span of it did.
-pub(super) fn counts_for_service(trace: &TraceView<'_>, row: Row) -> bool {
+pub(crate) fn counts_for_service(trace: &TraceView<'_>, row: Row) -> bool {
     trace.calls.roles[row as usize].is_entry || row == trace.tree.path_root_of(row)
 }
 

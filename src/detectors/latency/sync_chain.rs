@@ -6,27 +6,37 @@ use hashbrown::HashMap;
 
 use crate::findings::{Finding, Findings};
 use crate::frame::Symbol;
+use crate::partial::columns;
 use crate::trace::{NO_ROW, Row, Target, TargetKind, TraceView, total_ns};
 
-use super::description::{Aggregate, Cell, Column, Description, Pattern, RankedBy, Unit};
-use super::retry_sequences::RetrySequences;
-use super::{Detector, thresholds};
+use crate::detectors::kit::{
+    self, Cell, Concluded, Description, Detector, NoRow, Pattern, PatternColumn, RankedBy, TableRules, Unit, Whole,
+    thresholds,
+};
 
 thresholds! {
     /// The detector of synchronous chains and its thresholds.
-    SyncChain {
+    pub(crate) struct SyncChain {
         /// Synchronous hops from service to service in a row that are still fine.
-        max_hops: u32 = 3,
+        max_hops: Count = 3, option "max-hops";
     }
 }
 
-const HOPS: usize = 0;
-const REVISITS: usize = 1;
-const DURATION: usize = 2;
-const DEEP_CRITICAL: usize = 3;
-
-const CHAIN: usize = 0;
-const OUTCOMES: usize = 1;
+columns! {
+    /// What a finding of a chain says.
+    pub(crate) struct Details in DetailColumns {
+        /// Whether a service occurs twice.
+        revisits: bool,
+        /// Duration of the segment's root, in ns.
+        duration_ns: i64,
+        /// Critical-path time in and below the first hop that is too many, in ns.
+        deep_critical_ns: i64,
+        /// Services from the entry to the deepest.
+        chain: Vec<Symbol>,
+        /// Whether the calls of the hops failed, from the first on.
+        outcomes: Vec<bool>,
+    }
+}
 
 static DESCRIPTION: Description = Description {
     name: "sync-chain",
@@ -66,32 +76,72 @@ Gateways, sidecars and service meshes that report as services of their own add h
 
 Google, \"The Site Reliability Workbook\", 2018, on the arithmetic of dependent availabilities (\"The Calculus of Service
 Availability\", ACM Queue 15(2), 2017).",
-    thresholds: SyncChain::THRESHOLDS,
-    columns: &[
-        Column { name: "rank", unit: Unit::Count, doc: "place in the ranking by deep_critical_ns", aggregate: Aggregate::Rank },
-        Column { name: "pattern_id", unit: Unit::Id, doc: "id of the row, the same in every run", aggregate: Aggregate::PatternId },
-        Column { name: "chain", unit: Unit::Names, doc: "services from the entry to the deepest", aggregate: Aggregate::MostFrequentList(CHAIN) },
-        Column { name: "hops", unit: Unit::Count, doc: "hops of that chain", aggregate: Aggregate::Derived(hops_of_chain) },
-        Column { name: "revisits", unit: Unit::Flag, doc: "whether a service occurs twice in it", aggregate: Aggregate::MostFrequentFlag(REVISITS) },
-        Column { name: "entry_service", unit: Unit::Text, doc: "service where the waiting begins", aggregate: Aggregate::Key(0) },
-        Column { name: "entry_operation", unit: Unit::Text, doc: "operation there", aggregate: Aggregate::Key(1) },
-        Column { name: "traces", unit: Unit::Count, doc: "traces with the pattern", aggregate: Aggregate::Traces },
-        Column { name: "weighted_traces", unit: Unit::Number, doc: "the same before sampling; empty unless nearly all spans say how many they stand for", aggregate: Aggregate::WeightedTraces },
-        Column { name: "trace_share", unit: Unit::Share, doc: "their share of all traces", aggregate: Aggregate::TraceShare },
-        Column { name: "duration_p50_ns", unit: Unit::Nanoseconds, doc: "median duration of the entry", aggregate: Aggregate::Quantile(DURATION, 0.5) },
-        Column { name: "duration_p95_ns", unit: Unit::Nanoseconds, doc: "95th percentile of the same", aggregate: Aggregate::Quantile(DURATION, 0.95) },
-        Column { name: "duration_p99_ns", unit: Unit::Nanoseconds, doc: "99th percentile of the same", aggregate: Aggregate::Quantile(DURATION, 0.99) },
-        Column { name: "deep_critical_ns", unit: Unit::Nanoseconds, doc: "critical-path time in and below the first hop that is too many: the impact", aggregate: Aggregate::Sum(DEEP_CRITICAL) },
-        Column { name: "success_rate", unit: Unit::Share, doc: "product over the hops of the share of calls that did not fail", aggregate: Aggregate::Derived(success_rate) },
-        Column { name: "example_trace_id", unit: Unit::Id, doc: "the trace with the largest impact", aggregate: Aggregate::ExampleTrace },
-    ],
+    currency: None,
+    has_findings: true,
     terminal_columns: &["rank", "entry_service", "entry_operation", "chain", "hops", "traces", "weighted_traces", "duration_p50_ns", "duration_p99_ns", "deep_critical_ns", "success_rate", "example_trace_id"],
     ranked_by: &[RankedBy::Largest("deep_critical_ns")],
 };
 
+type Column = PatternColumn<SyncChain>;
+type Rule = kit::Rule<SyncChain>;
+
+static COLUMNS: &[Column] = &[
+    Column::rank("place in the ranking by deep_critical_ns"),
+    Column::PATTERN_ID,
+    Column::new(
+        "chain",
+        Unit::Names,
+        "services from the entry to the deepest",
+        Rule::MostFrequentList(|details| &details.chain),
+    ),
+    Column::new("hops", Unit::Count, "hops of that chain", Rule::Derived(hops_of_chain)),
+    Column::new(
+        "revisits",
+        Unit::Flag,
+        "whether a service occurs twice in it",
+        Rule::MostFrequentFlag(|details| &details.revisits),
+    ),
+    Column::new("entry_service", Unit::Text, "service where the waiting begins", Rule::Key(0)),
+    Column::new("entry_operation", Unit::Text, "operation there", Rule::Key(1)),
+    Column::TRACES,
+    Column::WEIGHTED_TRACES,
+    Column::TRACE_SHARE,
+    Column::new(
+        "duration_p50_ns",
+        Unit::Nanoseconds,
+        "median duration of the entry",
+        Rule::Quantile(|details| &details.duration_ns, 0.5),
+    ),
+    Column::new(
+        "duration_p95_ns",
+        Unit::Nanoseconds,
+        "95th percentile of the same",
+        Rule::Quantile(|details| &details.duration_ns, 0.95),
+    ),
+    Column::new(
+        "duration_p99_ns",
+        Unit::Nanoseconds,
+        "99th percentile of the same",
+        Rule::Quantile(|details| &details.duration_ns, 0.99),
+    ),
+    Column::new(
+        "deep_critical_ns",
+        Unit::Nanoseconds,
+        "critical-path time in and below the first hop that is too many: the impact",
+        Rule::Sum(|details| &details.deep_critical_ns),
+    ),
+    Column::new(
+        "success_rate",
+        Unit::Share,
+        "product over the hops of the share of calls that did not fail",
+        Rule::Derived(success_rate),
+    ),
+    Column::example_trace("the trace with the largest impact"),
+];
+
 /// Length of the chain shown: that of the most frequent one.
-fn hops_of_chain(pattern: &Pattern<'_>) -> Cell {
-    let mut chains: Vec<&[i64]> = pattern.lists(CHAIN).collect();
+fn hops_of_chain(pattern: &Pattern<'_, SyncChain>) -> Cell {
+    let mut chains: Vec<&[Symbol]> = pattern.lists(|details| &details.chain).collect();
     chains.sort_unstable();
     let most_frequent = chains
         .chunk_by(|left, right| left == right)
@@ -101,14 +151,14 @@ fn hops_of_chain(pattern: &Pattern<'_>) -> Cell {
 }
 
 /// Product over the hops of the share of findings in which the hop did not fail.
-fn success_rate(pattern: &Pattern<'_>) -> Cell {
+fn success_rate(pattern: &Pattern<'_, SyncChain>) -> Cell {
     let mut by_hop: Vec<(u64, u64)> = Vec::new();
-    for outcomes in pattern.lists(OUTCOMES) {
+    for outcomes in pattern.lists(|details| &details.outcomes) {
         if by_hop.len() < outcomes.len() {
             by_hop.resize(outcomes.len(), (0, 0));
         }
         for ((succeeded, all), &failed) in by_hop.iter_mut().zip(outcomes) {
-            *succeeded += u64::from(failed == 0);
+            *succeeded += u64::from(!failed);
             *all += 1;
         }
     }
@@ -142,23 +192,28 @@ struct Hop {
 const NO_HOP: usize = usize::MAX;
 
 impl Detector for SyncChain {
-    fn description(&self) -> &'static Description {
+    type Seen = Findings<DetailColumns>;
+    type Details = DetailColumns;
+    type Aside = ();
+    type Row = NoRow;
+
+    fn description() -> &'static Description {
         &DESCRIPTION
     }
 
-    fn threshold(&self, name: &str) -> Option<u64> {
-        self.threshold_value(name)
+    fn table() -> TableRules<Self> {
+        TableRules::Patterns(COLUMNS)
     }
 
-    fn measured_against(&self) -> f64 {
-        f64::from(self.max_hops)
+    fn conclude(&self, seen: Self::Seen, _whole: &Whole<'_>) -> Concluded<Self> {
+        Concluded::findings(seen)
     }
 
-    fn detect(&self, trace: &TraceView<'_>, _retries: &RetrySequences, findings: &mut Findings) {
+    fn see(&self, trace: &TraceView<'_>, seen: &mut Self::Seen) {
         let tree = trace.tree;
         let calls = || trace.calls.calls.iter().filter(|call| call.counts && call.callee != NO_ROW);
         let hop_calls = || calls().filter(|call| trace.service(call.callee) != call.caller_service);
-        if hop_calls().count() <= self.max_hops as usize {
+        if hop_calls().count() <= self.max_hops.0 as usize {
             return;
         }
         let mut steps = vec![Step { segment: NO_ROW, call: NO_ROW, hop: NO_HOP }; tree.len()];
@@ -188,10 +243,10 @@ impl Detector for SyncChain {
             }
             steps[row as usize] = Step { segment, call, hop };
         }
-        if deepest <= self.max_hops {
+        if deepest <= self.max_hops.0 {
             return;
         }
-        self.report(trace, &steps, &hops, findings);
+        self.report(trace, &steps, &hops, seen);
     }
 }
 
@@ -203,16 +258,16 @@ struct Continuation {
 }
 
 impl SyncChain {
-    fn report(&self, trace: &TraceView<'_>, steps: &[Step], hops: &[Hop], findings: &mut Findings) {
+    fn report(&self, trace: &TraceView<'_>, steps: &[Step], hops: &[Hop], findings: &mut Findings<DetailColumns>) {
         // For each hop too many, the sequence of services above it; every deeper hop belongs to the one above it.
         let mut continuations: Vec<Continuation> = Vec::new();
         let mut by_sequence: HashMap<(Row, Vec<Symbol>), usize> = HashMap::new();
         let mut continuation_of = vec![usize::MAX; hops.len()];
         for (index, hop) in hops.iter().enumerate() {
-            if hop.depth <= self.max_hops {
+            if hop.depth <= self.max_hops.0 {
                 continue;
             }
-            if hop.depth > self.max_hops + 1 {
+            if hop.depth > self.max_hops.0 + 1 {
                 continuation_of[index] = continuation_of[hop.before];
             } else {
                 let sequence: Vec<Symbol> = services_down_to(trace, hops, hop.before);
@@ -225,7 +280,7 @@ impl SyncChain {
                 *deep = total_ns([*deep, trace.path_time(hop.call)]);
             }
             let continuation = &mut continuations[continuation_of[index]];
-            if hop.depth == self.max_hops + 1 {
+            if hop.depth == self.max_hops.0 + 1 {
                 continuation.first_call = continuation.first_call.min(hop.call);
             }
             let longest = continuation.longest;
@@ -247,37 +302,34 @@ impl SyncChain {
             let mut chain = vec![entry_service];
             chain.extend(services_down_to(trace, hops, continuation.longest));
             let way: Vec<&Hop> = way_down_to(hops, continuation.longest).collect();
-            let outcomes: Vec<i64> =
-                way.iter().rev().map(|hop| i64::from(trace.calls.roles[hop.call as usize].failed)).collect();
+            let outcomes: Vec<bool> = way.iter().rev().map(|hop| trace.calls.roles[hop.call as usize].failed).collect();
             let span_ids: Vec<_> = way.iter().rev().map(|hop| trace.span_id(hop.call)).collect();
             let revisits = (1..chain.len()).any(|index| chain[..index].contains(&chain[index]));
-            let as_numbers =
-                |symbols: &[Symbol]| symbols.iter().map(|symbol| i64::from(symbol.0)).collect::<Vec<i64>>();
-            let mut key = as_numbers(&[entry_service, entry_operation]);
-            key.extend(as_numbers(sequence));
-            let details = {
-                let mut details = [0; DEEP_CRITICAL + 1];
-                details[HOPS] = chain.len() as i64 - 1;
-                details[REVISITS] = i64::from(revisits);
-                details[DURATION] = trace.duration(*segment);
-                details[DEEP_CRITICAL] = continuation.deep_critical_ns;
-                details
-            };
-            findings.push(Finding {
-                trace: trace.index,
+            let mut key = vec![entry_service, entry_operation];
+            key.extend(sequence);
+            let hops_of_chain = chain.len() as f64 - 1.0;
+            let finding = Finding {
                 span_id: trace.span_id(continuation.first_call),
                 service: entry_service,
                 operation: entry_operation,
                 target: chain.last().map(|&name| Target { name, kind: TargetKind::Service }),
                 start: trace.start(*segment),
-                measured: chain.len() as f64 - 1.0,
+                measured: hops_of_chain,
+                threshold: f64::from(self.max_hops.0),
                 impact_ns: continuation.deep_critical_ns,
+                own_impact: 0,
                 induced: false,
                 span_ids: &span_ids,
                 key: &key,
-                details: &details,
-                lists: &[&as_numbers(&chain), &outcomes],
-            });
+                details: Details {
+                    revisits,
+                    duration_ns: trace.duration(*segment),
+                    deep_critical_ns: continuation.deep_critical_ns,
+                    chain,
+                    outcomes,
+                },
+            };
+            findings.push(trace, finding);
         }
     }
 }

@@ -1,0 +1,15 @@
+//! The pass over all traces: rebuild, let detectors see, book. Results of disjoint sets of traces merge.
+//!
+//! Traces whose operations depend on what other traces say (a service was called that recorded nothing) wait until all
+//! others were seen; there are few of them, and the rest is never touched twice.
+
+mod pass;
+mod quality;
+mod results;
+mod totals;
+
+pub use pass::{Analysis, AnalysisSettings, analyse};
+pub(crate) use pass::{FoundInTrace, with_trace};
+pub use quality::{ClockSkew, Quality};
+pub use results::{AnalysisError, MIN_WEIGHTED_SHARE, Results};
+pub use totals::Totals;

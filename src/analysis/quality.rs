@@ -1,0 +1,182 @@
+//! What was odd about the data.
+
+use std::collections::BTreeMap;
+
+use arrow::error::ArrowError;
+
+use crate::frame::Symbol;
+use crate::partial::{Columns as _, GroupReader, GroupWriter, columns};
+use crate::span::{SpanKind, StatusCode};
+use crate::trace::{NO_ROW, RootReason, TargetKind, TraceView};
+
+/// What was odd about the data.
+#[derive(Clone, Debug, Default)]
+pub struct Quality {
+    /// Spans whose parent id is not in the input.
+    pub orphans: u64,
+    /// Traces without a span that has no parent id.
+    pub missing_roots: u64,
+    /// Exact re-exports that were dropped.
+    pub duplicates: u64,
+    /// Spans that share an id with another span.
+    pub id_collisions: u64,
+    /// SERVER halves that share their CLIENT half's id.
+    pub shared_ids: u64,
+    /// Cycles of parents that were cut.
+    pub cycles: u64,
+    /// Spans cut to their parent's window.
+    pub clamped: u64,
+    /// Spans without kind.
+    pub without_kind: u64,
+    /// Spans with a status, OK or error.
+    pub with_status: u64,
+    /// Spans that say how many they stand for because of sampling, themselves or by their trace's root.
+    pub with_adjusted_count: u64,
+    /// Calls whose target is known only by the span's name.
+    pub without_target: u64,
+    /// Server spans that stick out of their client span, by (caller, callee).
+    pub clock_skew: BTreeMap<(Symbol, Symbol), ClockSkew>,
+}
+
+/// How far server spans stick out of their client spans.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ClockSkew {
+    /// Number of such spans.
+    pub spans: u64,
+    /// The largest distance in ns.
+    pub max_ns: i64,
+}
+
+columns! {
+    /// The counts.
+    struct CountsRow in CountsColumns {
+        orphans: u64,
+        missing_roots: u64,
+        duplicates: u64,
+        id_collisions: u64,
+        shared_ids: u64,
+        cycles: u64,
+        clamped: u64,
+        without_kind: u64,
+        with_status: u64,
+        with_adjusted_count: u64,
+        without_target: u64,
+    }
+}
+
+columns! {
+    /// The skew between two services.
+    struct SkewRow in SkewColumns {
+        caller: Symbol,
+        callee: Symbol,
+        spans: u64,
+        max_ns: i64,
+    }
+}
+
+impl Quality {
+    /// Looks at one trace.
+    pub(super) fn see(&mut self, trace: &TraceView<'_>) {
+        let tree = trace.tree;
+        let has_root = tree.path_roots.iter().any(|root| root.reason == RootReason::Root);
+        self.missing_roots += u64::from(!has_root);
+        self.orphans += tree.counts.orphans;
+        self.duplicates += tree.counts.duplicates;
+        self.id_collisions += tree.counts.id_collisions;
+        self.shared_ids += tree.counts.shared_ids;
+        self.cycles += tree.counts.cycles;
+        self.clamped += trace.paths.clamped;
+        self.with_adjusted_count += trace.adjusted_counts().spans;
+        let calls = &trace.calls.calls;
+        self.without_target += calls.iter().filter(|call| call.target.kind == TargetKind::Unnamed).count() as u64;
+        for row in 0..tree.len() as u32 {
+            let facts = trace.facts_of(row);
+            self.without_kind += u64::from(facts.kind == SpanKind::Unspecified);
+            self.with_status += u64::from(facts.status != StatusCode::Unset);
+        }
+        for call in calls.iter().filter(|call| call.callee != NO_ROW && call.callee != call.row) {
+            if tree.is_async[call.callee as usize] {
+                continue;
+            }
+            let early = trace.start(call.row) - trace.start(call.callee);
+            let late = trace.end(call.callee) - trace.end(call.row);
+            let distance = early.max(late);
+            if distance > trace.facts.clock_tolerance_ns {
+                let skew = self.clock_skew.entry((call.caller_service, trace.service(call.callee))).or_default();
+                skew.spans += 1;
+                skew.max_ns = skew.max_ns.max(distance);
+            }
+        }
+    }
+
+    /// Takes in that of other traces.
+    pub(super) fn merge(&mut self, other: Self) {
+        self.orphans += other.orphans;
+        self.missing_roots += other.missing_roots;
+        self.duplicates += other.duplicates;
+        self.id_collisions += other.id_collisions;
+        self.shared_ids += other.shared_ids;
+        self.cycles += other.cycles;
+        self.clamped += other.clamped;
+        self.without_kind += other.without_kind;
+        self.with_status += other.with_status;
+        self.with_adjusted_count += other.with_adjusted_count;
+        self.without_target += other.without_target;
+        for (pair, skew) in other.clock_skew {
+            let own = self.clock_skew.entry(pair).or_default();
+            own.spans += skew.spans;
+            own.max_ns = own.max_ns.max(skew.max_ns);
+        }
+    }
+
+    /// Writes it.
+    pub(super) fn write(&self, group: &mut GroupWriter<'_>) {
+        let mut counts = CountsColumns::default();
+        counts.push(CountsRow {
+            orphans: self.orphans,
+            missing_roots: self.missing_roots,
+            duplicates: self.duplicates,
+            id_collisions: self.id_collisions,
+            shared_ids: self.shared_ids,
+            cycles: self.cycles,
+            clamped: self.clamped,
+            without_kind: self.without_kind,
+            with_status: self.with_status,
+            with_adjusted_count: self.with_adjusted_count,
+            without_target: self.without_target,
+        });
+        counts.write("", group);
+        let mut skews = SkewColumns::default();
+        for (&(caller, callee), &ClockSkew { spans, max_ns }) in &self.clock_skew {
+            skews.push(SkewRow { caller, callee, spans, max_ns });
+        }
+        group.beside("clock_skew", |group| skews.write("", group));
+    }
+
+    /// Reads what [`Quality::write`] wrote.
+    ///
+    /// # Errors
+    /// If a column is not there or has another type.
+    pub(super) fn read(group: &GroupReader<'_>) -> Result<Self, ArrowError> {
+        let counts = CountsColumns::read("", group)?;
+        let skews = group.beside("clock_skew", |group| SkewColumns::read("", group))?;
+        let mut quality = Self::default();
+        for row in 0..group.len() {
+            quality.orphans += counts.orphans[row];
+            quality.missing_roots += counts.missing_roots[row];
+            quality.duplicates += counts.duplicates[row];
+            quality.id_collisions += counts.id_collisions[row];
+            quality.shared_ids += counts.shared_ids[row];
+            quality.cycles += counts.cycles[row];
+            quality.clamped += counts.clamped[row];
+            quality.without_kind += counts.without_kind[row];
+            quality.with_status += counts.with_status[row];
+            quality.with_adjusted_count += counts.with_adjusted_count[row];
+            quality.without_target += counts.without_target[row];
+        }
+        let pairs = skews.caller.into_iter().zip(skews.callee);
+        let skews = skews.spans.into_iter().zip(skews.max_ns).map(|(spans, max_ns)| ClockSkew { spans, max_ns });
+        quality.clock_skew = pairs.zip(skews).collect();
+        Ok(quality)
+    }
+}

@@ -1,0 +1,120 @@
+//! What is counted whatever the detectors find.
+
+use arrow::error::ArrowError;
+
+use crate::partial::{Columns as _, GroupReader, GroupWriter, columns};
+use crate::trace::{RootReason, TargetKind, TraceView};
+
+/// What is counted whatever the detectors find.
+#[derive(Clone, Debug, Default)]
+pub struct Totals {
+    /// Spans kept after duplicates were dropped.
+    pub spans: u64,
+    /// Traces.
+    pub traces: u64,
+    /// Spans without parent id.
+    pub roots: u64,
+    /// Calls by number of [`TargetKind`](crate::trace::TargetKind), heartbeats and plumbing included.
+    pub calls: [u64; 5],
+    /// Summed durations of the roots, in ns.
+    pub root_duration_ns: i128,
+    /// Start of the first span, in ns since 1970.
+    pub first_start: Option<i64>,
+    /// End of the last span, in ns since 1970.
+    pub last_end: Option<i64>,
+    /// Spans that failed, by status or by protocol code.
+    pub failed_spans: u64,
+}
+
+/// Number of kinds of targets.
+const TARGET_KINDS: usize = TargetKind::ALL.len();
+
+columns! {
+    /// The totals as numbers of 64 bits.
+    struct TotalsRow in TotalsColumns {
+        spans: u64,
+        traces: u64,
+        roots: u64,
+        calls: Vec<u64>,
+        root_duration_high: i64,
+        root_duration_low: u64,
+        first_start: Vec<i64>,
+        last_end: Vec<i64>,
+        failed_spans: u64,
+    }
+}
+
+impl Totals {
+    /// Counts one trace.
+    pub(super) fn count(&mut self, trace: &TraceView<'_>) {
+        let tree = trace.tree;
+        self.traces += 1;
+        self.spans += tree.len() as u64;
+        for call in &trace.calls.calls {
+            self.calls[call.target.kind as usize] += u64::from(call.weight);
+        }
+        self.first_start = self.first_start.into_iter().chain(tree.starts.first().copied()).min();
+        self.last_end = self.last_end.into_iter().chain(tree.ends.iter().copied().max()).max();
+        for root in tree.path_roots.iter().filter(|root| root.reason == RootReason::Root) {
+            self.roots += 1;
+            self.root_duration_ns += i128::from(trace.duration(root.row));
+        }
+        self.failed_spans += trace.calls.roles.iter().filter(|role| role.failed).count() as u64;
+    }
+
+    /// Takes in those of other traces.
+    pub(super) fn merge(&mut self, other: Self) {
+        self.spans += other.spans;
+        self.traces += other.traces;
+        self.roots += other.roots;
+        self.failed_spans += other.failed_spans;
+        self.root_duration_ns += other.root_duration_ns;
+        for (own, calls) in self.calls.iter_mut().zip(other.calls) {
+            *own += calls;
+        }
+        self.first_start = self.first_start.into_iter().chain(other.first_start).min();
+        self.last_end = self.last_end.into_iter().chain(other.last_end).max();
+    }
+
+    /// Writes them.
+    pub(super) fn write(&self, group: &mut GroupWriter<'_>) {
+        let mut columns = TotalsColumns::default();
+        columns.push(TotalsRow {
+            spans: self.spans,
+            traces: self.traces,
+            roots: self.roots,
+            calls: self.calls.to_vec(),
+            root_duration_high: (self.root_duration_ns >> u64::BITS) as i64,
+            root_duration_low: self.root_duration_ns as u64,
+            first_start: self.first_start.into_iter().collect(),
+            last_end: self.last_end.into_iter().collect(),
+            failed_spans: self.failed_spans,
+        });
+        columns.write("", group);
+    }
+
+    /// Reads what [`Totals::write`] wrote.
+    ///
+    /// # Errors
+    /// If a column is not there or has another type.
+    pub(super) fn read(group: &GroupReader<'_>) -> Result<Self, ArrowError> {
+        let columns = TotalsColumns::read("", group)?;
+        let mut totals = Self::default();
+        for row in 0..group.len() {
+            let mut calls = [0; TARGET_KINDS];
+            calls.iter_mut().zip(columns.calls.get(row)).for_each(|(own, &count)| *own = count);
+            let high = i128::from(columns.root_duration_high[row]) << u64::BITS;
+            totals.merge(Self {
+                spans: columns.spans[row],
+                traces: columns.traces[row],
+                roots: columns.roots[row],
+                calls,
+                root_duration_ns: high | i128::from(columns.root_duration_low[row]),
+                first_start: columns.first_start.get(row).first().copied(),
+                last_end: columns.last_end.get(row).first().copied(),
+                failed_spans: columns.failed_spans[row],
+            });
+        }
+        Ok(totals)
+    }
+}

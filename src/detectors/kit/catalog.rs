@@ -1,0 +1,190 @@
+//! The catalog: one line a detector, from which everything that goes over all detectors is made.
+
+use super::description::{Column, Description};
+use super::detector::{Concluded, Detector};
+use super::thresholds::Threshold;
+
+/// A detector, as people see it.
+#[derive(Clone, Debug)]
+pub struct CatalogEntry {
+    /// What it is.
+    pub description: &'static Description,
+    /// Its thresholds.
+    pub thresholds: Vec<Threshold>,
+    /// The columns of its table.
+    pub columns: Vec<Column>,
+}
+
+impl CatalogEntry {
+    /// That of a detector.
+    pub(crate) fn of<D: Detector>() -> Self {
+        Self { description: D::description(), thresholds: D::thresholds(), columns: D::table().columns() }
+    }
+}
+
+/// Takes what each detector concludes.
+pub(crate) trait Conclusions {
+    /// Takes the conclusion of one.
+    fn take<D: Detector>(&mut self, detector: &D, concluded: Concluded<D>);
+}
+
+/// Declares the detectors: a field and a type each. The field's name with dashes is the name on the command line.
+macro_rules! catalog {
+    ($($(#[$doc:meta])* $field:ident: $detector:ty,)+) => {
+        /// All detectors, with their thresholds: the part of the configuration that has a table for each of them.
+        #[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+        #[serde(default, rename_all = "kebab-case")]
+        pub struct Detectors {
+            $($(#[$doc])* pub(crate) $field: $detector,)+
+        }
+
+        impl Detectors {
+            /// Sets a threshold.
+            ///
+            /// # Errors
+            /// If there is no such detector or threshold, or the value is none.
+            pub fn set(&mut self, detector: &str, threshold: &str, value: &str) -> Result<(), $crate::detectors::NotSet> {
+                use $crate::detectors::kit::Thresholds as _;
+                $(if detector == <$detector as $crate::detectors::kit::Detector>::description().name {
+                    return self.$field.set(threshold, value);
+                })+
+                Err($crate::detectors::NotSet::UnknownDetector)
+            }
+
+            /// Names and values of the thresholds of each detector, in the order of [`catalog`].
+            pub fn thresholds(&self) -> Vec<Vec<(&'static str, String)>> {
+                use $crate::detectors::kit::Thresholds as _;
+                vec![$({
+                    let names = <$detector>::thresholds().into_iter().map(|threshold| threshold.name);
+                    names.zip(self.$field.values()).collect()
+                }),+]
+            }
+
+            /// What is to be gathered for those that are on.
+            pub(crate) fn gathers(&self, is_on: impl Fn(&str) -> bool) -> $crate::gathered::Gathers {
+                let mut all = $crate::gathered::Gathers::NOTHING;
+                $(if is_on(<$detector as $crate::detectors::kit::Detector>::description().name) {
+                    all = all.or(<$detector as $crate::detectors::kit::Detector>::gathers());
+                })+
+                all
+            }
+        }
+
+        /// All detectors, in the order of their tables.
+        pub fn catalog() -> Vec<$crate::detectors::CatalogEntry> {
+            vec![$($crate::detectors::CatalogEntry::of::<$detector>()),+]
+        }
+
+        /// What the detectors that are on have seen.
+        #[derive(Default)]
+        pub(crate) struct SeenByAll {
+            $($field: Option<<$detector as $crate::detectors::kit::Detector>::Seen>,)+
+        }
+
+        impl SeenByAll {
+            /// Nothing so far, of the detectors whose names `is_on` says are on.
+            pub(crate) fn new(is_on: impl Fn(&str) -> bool) -> Self {
+                Self {
+                    $($field: is_on(<$detector as $crate::detectors::kit::Detector>::description().name)
+                        .then(Default::default),)+
+                }
+            }
+
+            /// Lets all look at one trace.
+            pub(crate) fn see(&mut self, detectors: &Detectors, trace: &$crate::trace::TraceView<'_>) {
+                $(if let Some(seen) = &mut self.$field {
+                    $crate::detectors::kit::Detector::see(&detectors.$field, trace, seen);
+                })+
+            }
+
+            /// Lets those that ask for calls look at all calls to one target.
+            pub(crate) fn see_target(&mut self, detectors: &Detectors, calls: &$crate::gathered::CallsOfTarget<'_>) {
+                $(if let Some(seen) = &mut self.$field
+                    && <$detector as $crate::detectors::kit::Detector>::gathers().calls
+                {
+                    $crate::detectors::kit::Detector::see_target(&detectors.$field, calls, seen);
+                })+
+            }
+
+            /// Takes in what was seen of other traces.
+            pub(crate) fn merge(&mut self, other: Self) {
+                use $crate::detectors::kit::Seen as _;
+                $(match (&mut self.$field, other.$field) {
+                    (Some(own), Some(other)) => own.merge(other),
+                    (own, other) => *own = own.take().or(other),
+                })+
+            }
+
+            /// Gives each trace its place among all traces in the order of their ids.
+            pub(crate) fn renumber_traces(
+                &mut self,
+                rank_of: &(dyn Fn($crate::partial::TraceNumber) -> $crate::partial::TraceNumber + Sync),
+            ) {
+                use $crate::detectors::kit::Seen as _;
+                $(if let Some(seen) = &mut self.$field {
+                    seen.renumber_traces(rank_of);
+                })+
+            }
+
+            /// About how many bytes of memory each takes, by name.
+            pub(crate) fn bytes(&self) -> Vec<(&'static str, usize)> {
+                use $crate::detectors::kit::Seen as _;
+                let mut bytes = Vec::new();
+                $(if let Some(seen) = &self.$field {
+                    bytes.push((<$detector as $crate::detectors::kit::Detector>::description().name, seen.bytes()));
+                })+
+                bytes
+            }
+
+            /// Writes what each has seen as a group of its name.
+            ///
+            /// # Errors
+            /// If the file cannot be written.
+            pub(crate) fn write<W: std::io::Write>(
+                &self,
+                file: &mut $crate::partial::PartialWriter<W>,
+                part: &str,
+                numbers: $crate::partial::Renumbering<'_>,
+            ) -> std::io::Result<()> {
+                use $crate::detectors::kit::Seen as _;
+                $(if let Some(seen) = &self.$field {
+                    let name = <$detector as $crate::detectors::kit::Detector>::description().name;
+                    file.group(&format!("{part}{name}"), numbers, |group| seen.write(group))?;
+                })+
+                Ok(())
+            }
+
+            /// Takes in what was written of the traces of a file, for the detectors that are on.
+            ///
+            /// # Errors
+            /// If it cannot be read.
+            pub(crate) fn merge_file(
+                &mut self,
+                file: &$crate::partial::PartialReader,
+                part: &str,
+                numbers: $crate::partial::Renumbering<'_>,
+            ) -> Result<(), $crate::partial::PartialError> {
+                use $crate::detectors::kit::Seen;
+                $(if let Some(own) = &mut self.$field {
+                    let name = <$detector as $crate::detectors::kit::Detector>::description().name;
+                    own.merge(file.group(&format!("{part}{name}"), numbers, Seen::read)?);
+                })+
+                Ok(())
+            }
+
+            /// Lets each conclude and hands what it concludes to `conclusions`, in the order of [`catalog`].
+            pub(crate) fn conclude(
+                self,
+                detectors: &Detectors,
+                whole: &$crate::detectors::kit::Whole<'_>,
+                conclusions: &mut impl $crate::detectors::kit::Conclusions,
+            ) {
+                $(if let Some(seen) = self.$field {
+                    let concluded = $crate::detectors::kit::Detector::conclude(&detectors.$field, seen, whole);
+                    conclusions.take(&detectors.$field, concluded);
+                })+
+            }
+        }
+    };
+}
+pub(crate) use catalog;

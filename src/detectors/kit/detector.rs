@@ -1,0 +1,190 @@
+//! What a detector is.
+//!
+//! ```text
+//! every trace ──see──▶ Seen ─┐                      (one for each thread, and for each part of the input)
+//!                            ├─merge─▶ Seen ──see_target (all calls to one target)──▶ Seen ──conclude──▶ findings, rows
+//! every trace ──see──▶ Seen ─┘
+//! ```
+
+use arrow::error::ArrowError;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::findings::Findings;
+use crate::frame::{Symbol, Symbols};
+use crate::gathered::{CallsOfTarget, Gathered, Gathers};
+use crate::partial::{Columns, GroupReader, GroupWriter, TraceNumber};
+use crate::span::TraceId;
+use crate::trace::TraceView;
+
+use super::description::{Cell, Description};
+use super::rules::TableRules;
+use super::thresholds::Thresholds;
+
+/// Finds one anti-pattern: a value with typed thresholds, which knows no other detector, does no I/O and prints nothing.
+///
+/// | kind | looks at | in |
+/// |---|---|---|
+/// | a | one trace, and pushes findings into what it has seen | `see` |
+/// | b | aggregates over all traces, its own or those that it lets gather | `see`, `conclude` |
+/// | c | all calls to one target in time order | `see_target` |
+/// | d | values that are unique to a span ([`Gathers::own_attributes`]) | `see` |
+pub(crate) trait Detector:
+    Thresholds + Clone + Default + Send + Sync + Serialize + DeserializeOwned + 'static
+{
+    /// What it keeps of what it has seen.
+    type Seen: Seen;
+    /// What its findings say beside what all findings say.
+    type Details: Columns + Clone + std::fmt::Debug;
+    /// What it knows beside its findings that rules of its columns need.
+    type Aside: Send + Sync;
+    /// A row of its own, for tables that are not made of patterns.
+    type Row: Send + Sync;
+
+    /// What it is, for people.
+    fn description() -> &'static Description;
+
+    /// Its table.
+    fn table() -> TableRules<Self>;
+
+    /// What is to be gathered for it. What no detector that is on asks for is not worked out.
+    fn gathers() -> Gathers {
+        Gathers::NOTHING
+    }
+
+    /// Looks at one trace.
+    fn see(&self, trace: &TraceView<'_>, seen: &mut Self::Seen);
+
+    /// Looks at all calls to one target, in time order, once all traces were seen. Only if its [`Detector::gathers`] asks for
+    /// calls.
+    fn see_target(&self, _calls: &CallsOfTarget<'_>, _seen: &mut Self::Seen) {}
+
+    /// Says what was found, once everything was seen.
+    fn conclude(&self, seen: Self::Seen, whole: &Whole<'_>) -> Concluded<Self>;
+}
+
+/// What a detector has seen. What two of them have seen of disjoint sets of traces merges into what one would have seen of
+/// all, in any order.
+pub(crate) trait Seen: Default + Send + Sync {
+    /// Takes in what was seen of other traces.
+    fn merge(&mut self, other: Self);
+
+    /// Gives each trace its place among all traces in the order of their ids.
+    fn renumber_traces(&mut self, rank_of: &(dyn Fn(TraceNumber) -> TraceNumber + Sync));
+
+    /// About how many bytes of memory it takes.
+    fn bytes(&self) -> usize;
+
+    /// Writes it as columns.
+    fn write(&self, group: &mut GroupWriter<'_>);
+
+    /// Reads what [`Seen::write`] wrote.
+    ///
+    /// # Errors
+    /// If a column is not there or has another type.
+    fn read(group: &GroupReader<'_>) -> Result<Self, ArrowError>;
+}
+
+/// For detectors that see one trace at a time, their findings are all that is kept.
+impl<D: Columns + Clone + std::fmt::Debug> Seen for Findings<D> {
+    fn merge(&mut self, other: Self) {
+        Findings::merge(self, other);
+    }
+
+    fn renumber_traces(&mut self, rank_of: &(dyn Fn(TraceNumber) -> TraceNumber + Sync)) {
+        Findings::renumber_traces(self, rank_of);
+    }
+
+    fn bytes(&self) -> usize {
+        Findings::bytes(self)
+    }
+
+    fn write(&self, group: &mut GroupWriter<'_>) {
+        Findings::write(self, group);
+    }
+
+    fn read(group: &GroupReader<'_>) -> Result<Self, ArrowError> {
+        Findings::read(group)
+    }
+}
+
+/// Facts about the whole input.
+pub(crate) struct Whole<'a> {
+    /// The strings.
+    pub(crate) symbols: &'a Symbols,
+    /// The ids of the traces by number.
+    pub(crate) trace_ids: &'a [TraceId],
+    /// Whether enough spans say how many they stand for.
+    pub(crate) is_weighted: bool,
+    /// What was gathered for the detectors that asked.
+    pub(crate) gathered: &'a Gathered,
+}
+
+impl Whole<'_> {
+    /// A string, as a value of a table.
+    pub(crate) fn name(&self, symbol: Symbol) -> Cell {
+        Cell::Text(self.symbols.resolve(symbol).to_owned())
+    }
+
+    /// Several strings.
+    pub(crate) fn names(&self, symbols: &[Symbol]) -> Cell {
+        Cell::Names(symbols.iter().map(|&symbol| self.symbols.resolve(symbol).to_owned()).collect())
+    }
+
+    /// The id of a trace; no value for none.
+    pub(crate) fn trace_id(&self, trace: TraceNumber) -> Cell {
+        trace.index().and_then(|index| self.trace_ids.get(index)).map_or(Cell::None, |id| Cell::Text(id.to_string()))
+    }
+
+    /// A count that sampling weighs; no value where too few spans say how many they stand for.
+    pub(crate) fn weighted(&self, count: f64) -> Cell {
+        if self.is_weighted { Cell::Float(count) } else { Cell::None }
+    }
+}
+
+/// What a detector says of everything that it has seen.
+pub(crate) struct Concluded<D: Detector> {
+    /// Its findings.
+    pub(crate) findings: Findings<D::Details>,
+    /// What rules of columns need beside them.
+    pub(crate) aside: D::Aside,
+    /// Rows of its own, in the order of their keys.
+    pub(crate) rows: Vec<D::Row>,
+}
+
+impl<D: Detector<Aside = ()>> Concluded<D> {
+    /// Findings alone.
+    pub(crate) fn findings(findings: Findings<D::Details>) -> Self {
+        Self { findings, aside: (), rows: Vec::new() }
+    }
+
+    /// Rows alone.
+    pub(crate) fn rows(rows: Vec<D::Row>) -> Self {
+        Self { findings: Findings::default(), aside: (), rows }
+    }
+}
+
+/// Rows of detectors whose tables are made of patterns: there are none.
+pub(crate) enum NoRow {}
+
+/// Details of findings that say only what all findings say.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct NoDetails;
+
+impl Columns for NoDetails {
+    type Row = Self;
+
+    fn push(&mut self, _row: Self) {}
+
+    fn append(&mut self, _other: &mut Self) {}
+
+    fn bytes(&self) -> usize {
+        0
+    }
+
+    fn write(&self, _name: &str, _group: &mut GroupWriter<'_>) {}
+
+    fn read(_name: &str, _group: &GroupReader<'_>) -> Result<Self, ArrowError> {
+        Ok(Self)
+    }
+}

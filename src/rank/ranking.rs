@@ -1,0 +1,135 @@
+//! What each detector concludes, as a ranked table.
+
+use polars::prelude::PolarsError;
+
+use crate::analysis::Analysis;
+use crate::detectors::{
+    Cell, Column, Concluded, Conclusions, Description, Detector, Detectors, RowRule, TableRules, Whole,
+};
+use crate::findings::{FindingColumns, pattern_id};
+use crate::trace::Facts;
+
+use super::findings_table::FindingsTable;
+use super::patterns::{PatternTable, columns_of, pattern_table, ranking};
+use super::table::{MAX_ROWS, Table};
+
+/// Lets the detectors conclude and ranks what they found: a table of each that was on, and the table of findings as the last.
+///
+/// # Errors
+/// What Polars reports; with what detectors conclude there is nothing to report.
+pub fn ranked_tables(analysis: Analysis, detectors: &Detectors, facts: &Facts) -> Result<Vec<Table>, PolarsError> {
+    let Analysis { mut results, trace_ids } = analysis;
+    let seen = std::mem::take(&mut results.seen);
+    let whole = Whole {
+        symbols: &facts.symbols,
+        trace_ids: &trace_ids,
+        is_weighted: results.is_weighted(),
+        gathered: &results.gathered,
+    };
+    let mut ranking = Ranking::new(&whole, &|| ());
+    seen.conclude(detectors, &whole, &mut ranking);
+    let ranked = ranking.ranked?;
+    let findings = Table::of(&FindingsTable::new(&ranked, &whole));
+    Ok(ranked.into_iter().map(|ranked| ranked.table).chain([findings]).collect())
+}
+
+/// What a detector found, ranked.
+#[derive(Debug)]
+pub(crate) struct Ranked {
+    /// The detector.
+    pub(crate) description: &'static Description,
+    /// Names and values of its thresholds, as set.
+    pub(crate) thresholds: Vec<(&'static str, String)>,
+    /// Its table.
+    pub(crate) table: Table,
+    /// Its findings.
+    pub(crate) findings: FindingColumns,
+    /// Number of the pattern of each finding.
+    pub(crate) patterns_of_findings: Vec<u32>,
+    /// Pattern ids by number.
+    pub(crate) pattern_ids: Vec<String>,
+}
+
+/// Ranks what detectors conclude, one after the other.
+pub(crate) struct Ranking<'a> {
+    whole: &'a Whole<'a>,
+    done: &'a dyn Fn(),
+    /// What was ranked so far, or why it was not.
+    pub(crate) ranked: Result<Vec<Ranked>, PolarsError>,
+}
+
+impl<'a> Ranking<'a> {
+    /// Nothing so far. `done` is called after each detector.
+    pub(crate) fn new(whole: &'a Whole<'a>, done: &'a dyn Fn()) -> Self {
+        Self { whole, done, ranked: Ok(Vec::new()) }
+    }
+
+    fn rank<D: Detector>(&self, detector: &D, concluded: Concluded<D>) -> Result<Ranked, PolarsError> {
+        let description = D::description();
+        let Concluded { findings, aside, rows } = concluded;
+        let PatternTable { table, of_findings, ids } = match D::table() {
+            TableRules::Patterns(columns) => {
+                let made = columns_of(columns, &findings, &aside);
+                pattern_table(description, &made, &findings.common, self.whole)?
+            }
+            TableRules::Rows(columns) => {
+                let cells_of_columns: Vec<Vec<Cell>> = columns
+                    .iter()
+                    .map(|column| match column.rule {
+                        RowRule::Rank => vec![Cell::None; rows.len()],
+                        RowRule::PatternId(key) => rows
+                            .iter()
+                            .map(|row| {
+                                let key = key(row);
+                                let key = key.iter().map(|&part| self.whole.symbols.resolve(part));
+                                Cell::Text(pattern_id(description.name, key))
+                            })
+                            .collect(),
+                        RowRule::Value(value) => rows.iter().map(|row| value(row, self.whole)).collect(),
+                    })
+                    .collect();
+                let columns: Vec<Column> = D::table().columns();
+                let order = ranking(description, &columns, &cells_of_columns, rows.len())?;
+                let table = Table::ranked(description, columns, cells_of_columns, &order).capped(MAX_ROWS);
+                self.with_findings(description, table, &findings.common)
+            }
+        };
+        let names = D::thresholds().into_iter().map(|threshold| threshold.name);
+        Ok(Ranked {
+            description,
+            thresholds: names.zip(detector.values()).collect(),
+            table,
+            findings: findings.common,
+            patterns_of_findings: of_findings,
+            pattern_ids: ids,
+        })
+    }
+
+    /// A table of rows, and the patterns of the findings that go with them: their keys are those of the rows.
+    fn with_findings(&self, description: &Description, table: Table, findings: &FindingColumns) -> PatternTable {
+        let mut ids: Vec<String> = Vec::new();
+        let mut of_findings = Vec::with_capacity(findings.len());
+        let mut numbers = hashbrown::HashMap::new();
+        for finding in 0..findings.len() {
+            let key = findings.key.get(finding);
+            let number = *numbers.entry(key).or_insert_with(|| {
+                ids.push(pattern_id(description.name, key.iter().map(|&part| self.whole.symbols.resolve(part))));
+                ids.len() as u32 - 1
+            });
+            of_findings.push(number);
+        }
+        PatternTable { table, of_findings, ids }
+    }
+}
+
+impl Conclusions for Ranking<'_> {
+    fn take<D: Detector>(&mut self, detector: &D, concluded: Concluded<D>) {
+        let ranked = self.rank(detector, concluded);
+        match (&mut self.ranked, ranked) {
+            (Ok(all), Ok(ranked)) => all.push(ranked),
+            (all @ Ok(_), Err(error)) => *all = Err(error),
+            (Err(_), _) => {}
+        }
+        (self.done)();
+    }
+}

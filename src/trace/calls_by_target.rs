@@ -1,0 +1,35 @@
+//! The counted calls of a trace, those to one target side by side.
+
+use super::calls::Call;
+use super::target::TargetKind;
+use super::view::TraceView;
+
+/// Indices of the calls that detectors count and whose target has a name of its own, by target; those to one target in the
+/// order of their spans.
+#[derive(Debug, Default)]
+pub(crate) struct CallsByTarget {
+    order: Vec<u32>,
+    /// Calls that these stand for, pruned ones included.
+    pub(crate) weight: u64,
+}
+
+impl CallsByTarget {
+    pub(super) fn rebuild(&mut self, trace: &TraceView<'_>) {
+        let calls = &trace.calls.calls;
+        let counts = |call: &Call| call.counts && call.target.kind != TargetKind::Unnamed;
+        self.order.clear();
+        self.order.extend((0..).zip(calls).filter(|(_, call)| counts(call)).map(|(index, _)| index));
+        self.weight = self.order.iter().map(|&call| u64::from(calls[call as usize].weight)).sum();
+        self.order.sort_unstable_by_key(|&call| (calls[call as usize].target, call));
+    }
+
+    /// All of them.
+    pub(crate) fn all(&self) -> &[u32] {
+        &self.order
+    }
+
+    /// The calls to each target.
+    pub(crate) fn by_target<'a>(&'a self, calls: &'a [Call]) -> impl Iterator<Item = &'a [u32]> {
+        self.order.chunk_by(|&left, &right| calls[left as usize].target == calls[right as usize].target)
+    }
+}

@@ -24,6 +24,8 @@ const EXIT_CODES: &str =
 pub enum Command {
     /// Find the anti-patterns in a dump of traces and rank them by what they cost
     Analyze(AnalyzeArgs),
+    /// Make one result of many parts that analyze --partial wrote: the same as one analyze over everything
+    Merge(MergeArgs),
     /// Show one trace: a waterfall with the critical path marked, and the findings in it
     Trace(TraceArgs),
     /// Print the documentation of a detector, or the list of detectors
@@ -42,6 +44,35 @@ pub struct AnalyzeArgs {
     #[command(flatten)]
     pub input: InputArgs,
 
+    /// What is made of the results.
+    #[command(flatten)]
+    pub results: ResultsArgs,
+
+    /// Write what this part of an input gives to FILE instead of ranking it; tracescan merge makes one result of many parts
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["output", "format", "top", "fail_on"])]
+    pub partial: Option<PathBuf>,
+
+    /// Which traces are read.
+    #[command(flatten)]
+    pub selection: SelectionArgs,
+
+    /// About how much memory to use, like 2GiB; more spans than that are put aside in files [default: three quarters of what
+    /// the machine or its control group has]
+    #[arg(long, value_name = "SIZE")]
+    pub memory_limit: Option<String>,
+
+    /// Where to put spans aside [default: the system's directory for temporary files]
+    #[arg(long, value_name = "DIR")]
+    pub temp_dir: Option<PathBuf>,
+
+    /// What both `analyze` and `trace` understand.
+    #[command(flatten)]
+    pub analysis: AnalysisArgs,
+}
+
+/// Arguments that say what is made of the results.
+#[derive(Debug, Args)]
+pub struct ResultsArgs {
     /// Write all rows of all tables, the findings and run.json to this directory
     #[arg(short, long, value_name = "DIR")]
     pub output: Option<PathBuf>,
@@ -69,23 +100,22 @@ pub struct AnalyzeArgs {
     /// Take an input without spans as a success
     #[arg(long)]
     pub allow_empty: bool,
+}
 
-    /// Which traces are read.
+/// Arguments of `merge`.
+#[derive(Debug, Args)]
+pub struct MergeArgs {
+    /// Files that analyze --partial wrote, with the same detectors and thresholds; directories and globs too
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+
+    /// What is made of the results.
     #[command(flatten)]
-    pub selection: SelectionArgs,
+    pub results: ResultsArgs,
 
-    /// About how much memory to use, like 2GiB; more spans than that are put aside in files [default: three quarters of what
-    /// the machine or its control group has]
-    #[arg(long, value_name = "SIZE")]
-    pub memory_limit: Option<String>,
-
-    /// Where to put spans aside [default: the system's directory for temporary files]
-    #[arg(long, value_name = "DIR")]
-    pub temp_dir: Option<PathBuf>,
-
-    /// What both `analyze` and `trace` understand.
-    #[command(flatten)]
-    pub analysis: AnalysisArgs,
+    /// Number of threads [default: all]
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
 }
 
 /// Arguments that say what is read.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::analysis::AnalysisSettings;
-use crate::cli::{AnalysisArgs, AnalyzeArgs, SelectionArgs, StdoutFormat, TableFormat};
+use crate::cli::{AnalysisArgs, AnalyzeArgs, MergeArgs, ResultsArgs, SelectionArgs, StdoutFormat, TableFormat};
 use crate::conventions::UncountedCalls;
 use crate::detectors::{CatalogEntry, Detectors, catalog};
 use crate::frame::SpillStore;
@@ -136,6 +136,22 @@ pub struct Settings {
     pub temp_dir: PathBuf,
 }
 
+/// Share of the parent's window by which siblings may overlap unless something else is said.
+const DEFAULT_OVERLAP_TOLERANCE: f64 = 0.01;
+
+/// What decides results: parts that were analysed with the same of these merge.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AnalysedWith {
+    /// Names of the detectors that ran.
+    pub enabled: Vec<String>,
+    /// Their thresholds.
+    pub detectors: Detectors,
+    /// Share of the parent's window by which children may overlap, 0..1.
+    pub overlap_tolerance: f64,
+    /// Calls that are not counted.
+    pub uncounted_calls: UncountedCalls,
+}
+
 /// Share of the memory that may be used for spans at most. The rest is for decoding, for the partitions that are being
 /// analysed, and for results.
 const SHARE_FOR_SPANS: f64 = 0.35;
@@ -150,17 +166,7 @@ impl Settings {
     /// If the configuration file cannot be read or a value makes no sense.
     pub fn for_analyze(args: &AnalyzeArgs) -> Result<Self, ConfigError> {
         let (file, mut settings) = Self::resolve(&args.analysis)?;
-        settings.format = args.format.or(file.format).unwrap_or_default();
-        settings.table_format = args.table_format.or(file.table_format).unwrap_or_default();
-        settings.top = args.top.or(file.top).unwrap_or(10);
-        settings.fail_on = if args.fail_on.is_empty() { file.fail_on } else { args.fail_on.clone() };
-        for name in settings.fail_on.iter().filter(|name| *name != "any") {
-            detector_name(name)?;
-        }
-        if let Some(text) = args.min_impact.as_ref().or(file.min_impact.as_ref()) {
-            settings.min_impact_ns = parse_duration_ns(text)?;
-        }
-        settings.allow_empty = args.allow_empty || file.allow_empty;
+        settings.set_results(&args.results, &file)?;
         settings.input_format = args.input.input_format;
         settings.selection = selection(&args.selection)?;
         if let Some(text) = args.memory_limit.as_ref().or(file.memory_limit.as_ref()) {
@@ -170,6 +176,50 @@ impl Settings {
             settings.temp_dir.clone_from(directory);
         }
         Ok(settings)
+    }
+
+    /// Settings of `merge`: what decides results is what the parts were analysed with.
+    ///
+    /// # Errors
+    /// If a value makes no sense.
+    pub fn for_merge(args: &MergeArgs, analysed: &AnalysedWith) -> Result<Self, ConfigError> {
+        let catalog = catalog();
+        let names = catalog.iter().map(|entry| entry.description.name);
+        let mut settings = Self {
+            enabled: names.filter(|name| analysed.enabled.iter().any(|enabled| enabled == name)).collect(),
+            detectors: analysed.detectors.clone(),
+            overlap_tolerance: analysed.overlap_tolerance,
+            uncounted_calls: analysed.uncounted_calls.clone(),
+            ..Self::unset()
+        };
+        settings.threads = args.threads.unwrap_or(0);
+        settings.set_results(&args.results, &ConfigFile::default())?;
+        Ok(settings)
+    }
+
+    /// What decides results.
+    pub fn analysed_with(&self) -> AnalysedWith {
+        AnalysedWith {
+            enabled: self.enabled.iter().map(|&name| name.to_owned()).collect(),
+            detectors: self.detectors.clone(),
+            overlap_tolerance: self.overlap_tolerance,
+            uncounted_calls: self.uncounted_calls.clone(),
+        }
+    }
+
+    fn set_results(&mut self, args: &ResultsArgs, file: &ConfigFile) -> Result<(), ConfigError> {
+        self.format = args.format.or(file.format).unwrap_or_default();
+        self.table_format = args.table_format.or(file.table_format).unwrap_or_default();
+        self.top = args.top.or(file.top).unwrap_or(10);
+        self.fail_on = if args.fail_on.is_empty() { file.fail_on.clone() } else { args.fail_on.clone() };
+        for name in self.fail_on.iter().filter(|name| *name != "any") {
+            detector_name(name)?;
+        }
+        if let Some(text) = args.min_impact.as_ref().or(file.min_impact.as_ref()) {
+            self.min_impact_ns = parse_duration_ns(text)?;
+        }
+        self.allow_empty = args.allow_empty || file.allow_empty;
+        Ok(())
     }
 
     /// Settings of `trace`.
@@ -197,7 +247,7 @@ impl Settings {
             .filter(|name| only.is_empty() || only.iter().any(|only| only == name))
             .filter(|name| !skip.iter().any(|skip| skip == name))
             .collect();
-        let overlap_tolerance = args.overlap_tolerance.or(file.overlap_tolerance).unwrap_or(0.01);
+        let overlap_tolerance = args.overlap_tolerance.or(file.overlap_tolerance).unwrap_or(DEFAULT_OVERLAP_TOLERANCE);
         if !(0.0..=1.0).contains(&overlap_tolerance) {
             return Err(ConfigError::Share { name: "overlap tolerance", value: overlap_tolerance });
         }
@@ -208,6 +258,19 @@ impl Settings {
             overlap_tolerance,
             uncounted_calls: if count_every_call { UncountedCalls::none() } else { file.uncounted_calls.clone() },
             threads: args.threads.or(file.threads).unwrap_or(0),
+            ..Self::unset()
+        };
+        Ok((file, settings))
+    }
+
+    /// Where nothing is said.
+    fn unset() -> Self {
+        Self {
+            enabled: Vec::new(),
+            detectors: Detectors::default(),
+            overlap_tolerance: DEFAULT_OVERLAP_TOLERANCE,
+            uncounted_calls: UncountedCalls::default(),
+            threads: 0,
             format: StdoutFormat::default(),
             table_format: TableFormat::default(),
             top: 0,
@@ -218,8 +281,7 @@ impl Settings {
             selection: Selection::default(),
             memory_limit_bytes: usable_memory_bytes(),
             temp_dir: std::env::temp_dir(),
-        };
-        Ok((file, settings))
+        }
     }
 
     /// How inputs are read.

@@ -3,13 +3,16 @@
 //! Traces whose operations depend on what other traces say (a service was called that recorded nothing) wait until all
 //! others were seen; there are few of them, and the rest is never touched twice.
 
+mod merge;
+mod part;
 mod pass;
 mod quality;
 mod results;
 mod totals;
 
+pub(crate) use merge::{MergedParts, merge_parts};
 pub use pass::{Analysis, AnalysisSettings, analyse};
-pub(crate) use pass::{FoundInTrace, with_trace};
+pub(crate) use pass::{FoundInTrace, analyse_part, with_trace};
 pub use quality::{ClockSkew, Quality};
 pub use results::{AnalysisError, MIN_WEIGHTED_SHARE, Results};
 pub use totals::Totals;

@@ -1,5 +1,6 @@
 //! One pass over all traces, on all threads.
 
+use std::io::Write;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 
 use rayon::prelude::*;
@@ -7,12 +8,14 @@ use rayon::prelude::*;
 use crate::detectors::{Concluded, Conclusions, Description, Detector, Detectors, SeenByAll, Whole};
 use crate::findings::FindingColumns;
 use crate::frame::{Collection, Frame, Grouping, Partition, TraceRows};
-use crate::gathered::Gathered;
-use crate::partial::TraceNumber;
+use crate::gathered::{Gathered, Gathers};
+use crate::partial::{PartialWriter, TraceNumber};
 use crate::span::TraceId;
 use crate::trace::{CalleeNames, Facts, OverlapTolerance, TraceModel, TraceView};
 
+use super::part::{KeptRows, Part, PartFile};
 use super::results::{AnalysisError, Results, Waiting};
+use super::totals::Totals;
 
 /// What the pass does.
 #[derive(Clone, Debug)]
@@ -26,6 +29,11 @@ pub struct AnalysisSettings {
 }
 
 impl AnalysisSettings {
+    /// What is to be gathered for the detectors that are on.
+    pub(super) fn gathers(&self) -> Gathers {
+        self.detectors.gathers(|name| self.is_enabled(name))
+    }
+
     pub(super) fn is_enabled(&self, name: &str) -> bool {
         self.enabled.contains(&name)
     }
@@ -76,7 +84,8 @@ pub fn analyse(
         .fold(
             || Worker::new(settings),
             |mut worker, index| {
-                worker.analyse_late(pass, waiting.traces.trace(index), waiting.numbers[index], &callee_names);
+                let (trace, number) = (waiting.traces.trace(index), waiting.numbers[index]);
+                worker.analyse_late(facts, settings, trace, number, &callee_names);
                 worker
             },
         )
@@ -101,8 +110,68 @@ pub fn analyse(
     see_targets(analysis, settings)
 }
 
+/// Analyses all traces of `collection`, which is a part of an input, and writes what they give to `out`. Afterwards they are
+/// what [`merge_parts`](super::merge_parts) makes of several. The answer is how many spans and traces there are.
+///
+/// # Errors
+/// If the file cannot be written, or spans that were put aside cannot be brought back.
+pub(crate) fn analyse_part<W: Write + Send>(
+    collection: &Collection,
+    facts: &Facts,
+    settings: &AnalysisSettings,
+    out: W,
+    description: serde_json::Value,
+    done: &(dyn Fn(u64) + Sync),
+    cancelled: &AtomicBool,
+) -> Result<Totals, AnalysisError> {
+    let file = PartFile::new(PartialWriter::new(out).map_err(AnalysisError::Write)?);
+    let numbering = Numbering::default();
+    let pass = Pass { facts, settings, numbering: &numbering };
+    let next = AtomicUsize::new(0);
+    let results = (0..rayon::current_num_threads())
+        .into_par_iter()
+        .with_max_len(1)
+        .map(|_| {
+            let (mut worker, mut conditional) = (Worker::new(settings), Worker::new(settings));
+            loop {
+                let part = next.fetch_add(1, Ordering::Relaxed);
+                if part >= collection.part_count() || cancelled.load(Ordering::Relaxed) {
+                    return (worker.results, conditional.results);
+                }
+                done(worker.visit_part_of_input(&mut conditional, pass, collection, part, &file));
+            }
+        })
+        .reduce_with(|left, right| (merged(left.0, right.0), merged(left.1, right.1)));
+    let (mut settled, mut conditional) = results.unwrap_or_else(|| (Results::new(settings), Results::new(settings)));
+    if let Some(failure) = settled.failure.take().or(conditional.failure.take()) {
+        return Err(failure);
+    }
+    let mut traces = std::mem::take(&mut settled.traces);
+    traces.par_sort_unstable();
+    let places = places_by_number(&traces);
+    let trace_ids: Vec<TraceId> = traces.into_iter().map(|(trace_id, _)| trace_id).collect();
+    let mut totals = settled.totals.clone();
+    totals.merge(conditional.totals.clone());
+    totals.traces = trace_ids.len() as u64;
+    let part = Part { settled, conditional, trace_ids, places };
+    file.finish(&part, &collection.vocabulary, facts, description).map_err(AnalysisError::Write)?;
+    Ok(totals)
+}
+
+/// The place of each trace in the order of ids, by its number. `traces` are in that order.
+fn places_by_number(traces: &[(TraceId, TraceNumber)]) -> Vec<u32> {
+    let numbers = traces.iter().filter_map(|(_, number)| number.index()).max().map_or(0, |largest| largest + 1);
+    let mut places = vec![TraceNumber::NONE.0; numbers];
+    for (place, (_, number)) in (0u32..).zip(traces) {
+        if let Some(index) = number.index() {
+            places[index] = place;
+        }
+    }
+    places
+}
+
 /// Lets detectors that ask for calls look at them, target by target.
-fn see_targets(mut analysis: Analysis, settings: &AnalysisSettings) -> Analysis {
+pub(super) fn see_targets(mut analysis: Analysis, settings: &AnalysisSettings) -> Analysis {
     let Results { seen, gathered, .. } = &mut analysis.results;
     if let Some(calls) = &gathered.calls {
         calls.for_each_target(|calls| seen.see_target(&settings.detectors, calls));
@@ -146,14 +215,8 @@ impl Numbering {
 fn number_by_id(mut results: Results) -> Analysis {
     let mut traces = std::mem::take(&mut results.traces);
     traces.par_sort_unstable();
-    let numbers = traces.iter().filter_map(|(_, number)| number.index()).max().map_or(0, |largest| largest + 1);
-    let mut ranks = vec![TraceNumber::NONE; numbers];
-    for (rank, (_, number)) in (0u32..).zip(&traces) {
-        if let Some(index) = number.index() {
-            ranks[index] = TraceNumber(rank);
-        }
-    }
-    let rank_of = |number: TraceNumber| number.index().map_or(number, |index| ranks[index]);
+    let places = places_by_number(&traces);
+    let rank_of = |number: TraceNumber| number.index().map_or(number, |index| TraceNumber(places[index]));
     results.seen.renumber_traces(&rank_of);
     results.gathered.renumber_traces(&rank_of);
     Analysis { results, trace_ids: traces.into_iter().map(|(trace_id, _)| trace_id).collect() }
@@ -205,19 +268,19 @@ pub(crate) fn with_trace<T>(
     look(&view, &found.0)
 }
 
-fn merged(mut left: Results, right: Results) -> Results {
+pub(super) fn merged(mut left: Results, right: Results) -> Results {
     left.merge(right);
     left
 }
 
-struct Worker {
+pub(super) struct Worker {
     grouping: Grouping,
     model: TraceModel,
-    results: Results,
+    pub(super) results: Results,
 }
 
 impl Worker {
-    fn new(settings: &AnalysisSettings) -> Self {
+    pub(super) fn new(settings: &AnalysisSettings) -> Self {
         Self { grouping: Grouping::default(), model: TraceModel::default(), results: Results::new(settings) }
     }
 
@@ -237,6 +300,48 @@ impl Worker {
         self.grouping.traces.len() as u64
     }
 
+    /// Groups a partition of a part of an input, books its traces as settled here or in `conditional`, and writes the rows of
+    /// those that may have to be looked at again.
+    fn visit_part_of_input<W: Write>(
+        &mut self,
+        conditional: &mut Self,
+        pass: Pass<'_>,
+        collection: &Collection,
+        part: usize,
+        file: &PartFile<W>,
+    ) -> u64 {
+        if let Err(failure) = collection.group(part, &mut self.grouping) {
+            self.results.failure.get_or_insert(failure.into());
+        }
+        let traces = std::mem::take(&mut self.grouping.traces);
+        let mut kept = KeptRows::default();
+        let first = pass.numbering.take(traces.trace_count()).unwrap_or_else(|failure| {
+            self.results.failure.get_or_insert(failure);
+            0
+        });
+        for (index, number) in (0..traces.trace_count()).zip((first..).map(TraceNumber)) {
+            let trace_id = traces.trace_ids[index];
+            self.results.traces.push((trace_id, number));
+            let waits = self.model.rebuild(traces.trace(index), pass.facts);
+            self.results.callee_names.learn(&self.model);
+            let is_conditional = self.model.depends_on_services(pass.facts);
+            if waits || is_conditional {
+                kept.push(traces.trace(index), waits);
+            }
+            if !waits {
+                let results = if is_conditional { &mut conditional.results } else { &mut self.results };
+                book(&mut self.model, results, pass.facts, pass.settings, trace_id, number);
+            }
+        }
+        if !kept.is_empty()
+            && let Err(failure) = file.write_rows(part, &kept)
+        {
+            self.results.failure.get_or_insert(failure);
+        }
+        self.grouping.traces = traces;
+        self.grouping.traces.len() as u64
+    }
+
     fn visit_traces(&mut self, pass: Pass<'_>, collection: &Collection, part: usize, traces: &Frame, first: u32) {
         let (mut deferred, mut deferred_numbers) = (Partition::default(), Vec::new());
         for (index, number) in (0..traces.trace_count()).zip((first..).map(TraceNumber)) {
@@ -245,7 +350,7 @@ impl Worker {
             let must_wait = self.model.rebuild(traces.trace(index), pass.facts);
             self.results.callee_names.learn(&self.model);
             if !must_wait {
-                self.analyse_trace(pass, trace_id, number);
+                book(&mut self.model, &mut self.results, pass.facts, pass.settings, trace_id, number);
             } else if collection.defers() {
                 deferred_numbers.push(number);
                 deferred.push_trace(traces.trace(index));
@@ -275,26 +380,40 @@ impl Worker {
         }
         let traces = std::mem::take(&mut self.grouping.traces);
         for (index, &number) in (0..traces.trace_count()).zip(numbers) {
-            self.analyse_late(pass, traces.trace(index), number, names);
+            self.analyse_late(pass.facts, pass.settings, traces.trace(index), number, names);
         }
         self.grouping.traces = traces;
     }
 
     /// Analyses a trace once all others were seen.
-    fn analyse_late(&mut self, pass: Pass<'_>, trace: TraceRows<'_>, number: TraceNumber, names: &CalleeNames) {
-        self.model.rebuild(trace, pass.facts);
+    pub(super) fn analyse_late(
+        &mut self,
+        facts: &Facts,
+        settings: &AnalysisSettings,
+        trace: TraceRows<'_>,
+        number: TraceNumber,
+        names: &CalleeNames,
+    ) {
+        self.model.rebuild(trace, facts);
         self.model.name_operations(names);
-        self.analyse_trace(pass, trace.trace_id, number);
+        book(&mut self.model, &mut self.results, facts, settings, trace.trace_id, number);
     }
+}
 
-    fn analyse_trace(&mut self, pass: Pass<'_>, trace_id: TraceId, number: TraceNumber) {
-        let Pass { facts, settings, .. } = pass;
-        let trace = self.model.view(number.0, trace_id, facts, settings.overlap_tolerance);
-        self.results.totals.count(&trace);
-        self.results.quality.see(&trace);
-        self.results.gathered.see(&trace);
-        self.results.seen.see(&settings.detectors, &trace);
-    }
+/// Books the trace that was rebuilt.
+fn book(
+    model: &mut TraceModel,
+    results: &mut Results,
+    facts: &Facts,
+    settings: &AnalysisSettings,
+    trace_id: TraceId,
+    number: TraceNumber,
+) {
+    let trace = model.view(number.0, trace_id, facts, settings.overlap_tolerance);
+    results.totals.count(&trace);
+    results.quality.see(&trace);
+    results.gathered.see(&trace);
+    results.seen.see(&settings.detectors, &trace);
 }
 
 #[cfg(test)]

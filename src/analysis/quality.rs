@@ -34,6 +34,8 @@ pub struct Quality {
     pub with_adjusted_count: u64,
     /// Calls whose target is known only by the span's name.
     pub without_target: u64,
+    /// Traces that were cut in two by whoever cut the input in parts: each piece was analysed for itself.
+    pub in_several_parts: u64,
     /// Server spans that stick out of their client span, by (caller, callee).
     pub clock_skew: BTreeMap<(Symbol, Symbol), ClockSkew>,
 }
@@ -101,7 +103,7 @@ impl Quality {
             let early = trace.start(call.row) - trace.start(call.callee);
             let late = trace.end(call.callee) - trace.end(call.row);
             let distance = early.max(late);
-            if distance > trace.facts.clock_tolerance_ns {
+            if distance > tree.resolution_ns {
                 let skew = self.clock_skew.entry((call.caller_service, trace.service(call.callee))).or_default();
                 skew.spans += 1;
                 skew.max_ns = skew.max_ns.max(distance);

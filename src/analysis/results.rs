@@ -39,6 +39,9 @@ pub enum AnalysisError {
     /// Spans that were put aside cannot be brought back, or others put aside.
     #[error(transparent)]
     Spill(#[from] SpillError),
+    /// The file of partial results cannot be written.
+    #[error("cannot write partial results: {0}")]
+    Write(std::io::Error),
     /// Traces cannot be numbered.
     #[error("the input holds more than {limit} traces: analyse parts of it with --partial, and merge those")]
     TooManyTraces {
@@ -61,7 +64,7 @@ impl Results {
     pub(super) fn new(settings: &AnalysisSettings) -> Self {
         Self {
             seen: SeenByAll::new(|name| settings.is_enabled(name)),
-            gathered: Gathered::new(settings.detectors.gathers(|name| settings.is_enabled(name))),
+            gathered: Gathered::new(settings.gathers()),
             ..Self::default()
         }
     }

@@ -6,7 +6,10 @@ mod diagnostics;
 pub mod explain;
 pub mod generate;
 pub mod interrupt;
+pub mod merge;
+mod part_description;
 mod progress;
+mod results;
 mod standard_output;
 pub mod trace;
 
@@ -44,6 +47,7 @@ impl Outcome {
 pub fn run(cli: &Cli) -> anyhow::Result<Outcome> {
     match &cli.command {
         Command::Analyze(args) => analyze::run(args),
+        Command::Merge(args) => merge::run(args),
         Command::Trace(args) => trace::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Convert(args) => convert::run(args),

@@ -20,7 +20,6 @@ use super::signatures::{Signature, SignatureId, Signatures};
 use super::sink::{EncodedSpan, SpanSink};
 use super::spill::SpillStore;
 use super::symbols::{Symbol, Symbols};
-use super::time_resolution::TimeResolution;
 
 /// Collects spans, and the strings and signatures that they are made of.
 #[derive(Debug, Default)]
@@ -31,7 +30,6 @@ pub struct FrameBuilder {
     pub(crate) skipped: Skipped,
     pub(crate) end_before_start: u64,
     pub(crate) inconsistent_sampling: u64,
-    pub(crate) resolution: TimeResolution,
     signature_cache: SignatureCache,
     spilling: Option<Spilling>,
 }
@@ -105,8 +103,6 @@ impl FrameBuilder {
         let before = self.spans.len();
         self.spans.retain_traces(is_wanted);
         self.forget_unused_signatures();
-        self.resolution = TimeResolution::default();
-        self.spans.iter().for_each(|span| self.resolution.see(span.row.start));
         (before - self.spans.len()) as u64
     }
 
@@ -164,7 +160,6 @@ impl FrameBuilder {
         if row.duration_ns < 0 {
             self.end_before_start += 1;
         }
-        self.resolution.see(start);
         let is_own_parent = row.parent_span_id == row.span_id;
         let collected = CollectedRow {
             span_id: row.span_id,

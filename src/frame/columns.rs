@@ -3,7 +3,7 @@
 use crate::span::{SpanId, TraceId};
 
 use super::signatures::{SignatureId, Signatures};
-use super::symbols::Symbols;
+use super::symbols::{Symbol, Symbols};
 
 /// What spans are made of: strings, and signatures made of those.
 #[derive(Clone, Debug, Default)]
@@ -12,9 +12,15 @@ pub struct Vocabulary {
     pub symbols: Symbols,
     /// The distinct signatures.
     pub signatures: Signatures,
-    /// How far apart times may lie by rounding alone, in ns: a millisecond or a microsecond if all start times of the input
-    /// are whole ones, else 0.
-    pub clock_tolerance_ns: i64,
+    /// Services that other parts of the input name.
+    pub other_services: Vec<Symbol>,
+}
+
+impl Vocabulary {
+    /// The services of the signatures.
+    pub(crate) fn services(&self) -> impl Iterator<Item = &str> {
+        self.signatures.services().map(|service| self.symbols.resolve(service))
+    }
 }
 
 /// Span columns, one row a span. The rows of a trace are contiguous (in no particular order), and traces stand in the

@@ -16,7 +16,6 @@ use super::columns::{Frame, Vocabulary};
 use super::partitions::{PARTITIONS, Partition};
 use super::signatures::SignatureId;
 use super::spill::{SpillError, SpillStore};
-use super::time_resolution::TimeResolution;
 
 /// What several decoders collected, with one vocabulary, still in partitions.
 #[derive(Debug, Default)]
@@ -51,7 +50,6 @@ impl Collection {
     pub fn with_spilled(builders: Vec<FrameBuilder>, spilled: Option<Arc<SpillStore>>) -> Self {
         let mut signatures_of_collectors = HashMap::default();
         let mut vocabulary = Vocabulary::default();
-        let mut resolution = TimeResolution::default();
         let mut parts: Vec<Vec<Piece>> = Vec::new();
         parts.resize_with(PARTITIONS, Vec::new);
         let mut len = 0;
@@ -64,7 +62,6 @@ impl Collection {
             if let Some(collector) = builder.collector() {
                 signatures_of_collectors.insert(collector, Arc::clone(&signatures));
             }
-            resolution.merge(builder.resolution);
             len += builder.len();
             for (part, spans) in parts.iter_mut().zip(builder.spans.take()) {
                 if !spans.is_empty() {
@@ -72,7 +69,6 @@ impl Collection {
                 }
             }
         }
-        vocabulary.clock_tolerance_ns = resolution.tolerance_ns();
         let spilled = spilled.filter(|store| store.spilled_bytes() > 0);
         let parts = parts.into_iter().map(Mutex::new).collect();
         let deferred = spilled.as_ref().map(|store| store.beside());

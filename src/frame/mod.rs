@@ -13,7 +13,6 @@ mod signatures;
 mod sink;
 mod spill;
 mod symbols;
-mod time_resolution;
 
 pub use builder::{AttributeSlots, FrameBuilder, WorkedOut};
 pub use columns::{Frame, TraceRows, Vocabulary};

@@ -43,14 +43,14 @@ pub(crate) struct PartialWriter<W: Write> {
 }
 
 impl<W: Write> PartialWriter<W> {
-    /// Begins a file. `description` can be read without anything else.
+    /// Begins a file.
     ///
     /// # Errors
     /// If the file cannot be written.
-    pub(crate) fn new(out: W, description: serde_json::Value) -> io::Result<Self> {
+    pub(crate) fn new(out: W) -> io::Result<Self> {
         let mut out = BufWriter::new(out);
         out.write_all(MAGIC)?;
-        let index = Index { version: VERSION, description, groups: BTreeMap::new() };
+        let index = Index { version: VERSION, ..Index::default() };
         Ok(Self { out, written: MAGIC.len() as u64, index })
     }
 
@@ -88,11 +88,12 @@ impl<W: Write> PartialWriter<W> {
         Ok(out.written)
     }
 
-    /// Ends the file.
+    /// Ends the file. `description` can be read without anything else.
     ///
     /// # Errors
     /// If the file cannot be written.
-    pub(crate) fn finish(mut self) -> io::Result<()> {
+    pub(crate) fn finish(mut self, description: serde_json::Value) -> io::Result<()> {
+        self.index.description = description;
         let index = serde_json::to_vec(&self.index)?;
         self.out.write_all(&index)?;
         self.out.write_all(&(index.len() as u64).to_le_bytes())?;
@@ -161,6 +162,12 @@ impl PartialReader {
     /// What the results are of.
     pub(crate) fn description(&self) -> &serde_json::Value {
         &self.index.description
+    }
+
+    /// Names of the groups that begin with `prefix` and are no columns beside others.
+    pub(crate) fn names(&self, prefix: &str) -> impl Iterator<Item = &str> {
+        let names = self.index.groups.keys().map(String::as_str);
+        names.filter(move |name| name.strip_prefix(prefix).is_some_and(|rest| !rest.contains('/')))
     }
 
     /// Whether there is such a group.
@@ -253,10 +260,10 @@ mod tests {
         // Traces are written backwards, and read as if ten others came first.
         let backwards: Vec<u32> = (0..COUNT).rev().collect();
         let written = Renumbering { traces: Some(&backwards), ..Renumbering::NONE };
-        let mut writer = PartialWriter::new(File::create(&path).unwrap(), serde_json::json!({"spans": 7})).unwrap();
+        let mut writer = PartialWriter::new(File::create(&path).unwrap()).unwrap();
         writer.group("things", written, |group| things.write("", group)).unwrap();
         writer.group("none", Renumbering::NONE, |group| Things::default().write("", group)).unwrap();
-        writer.finish().unwrap();
+        writer.finish(serde_json::json!({"spans": 7})).unwrap();
 
         let reader = PartialReader::open(&path).unwrap();
         assert_eq!(reader.description()["spans"], 7);
@@ -291,11 +298,11 @@ mod tests {
     fn what_is_no_partial_result_is_an_error() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a.partial");
-        let mut writer = PartialWriter::new(File::create(&path).unwrap(), serde_json::Value::Null).unwrap();
+        let mut writer = PartialWriter::new(File::create(&path).unwrap()).unwrap();
         let mut lists = Lists::default();
         lists.push(vec![Symbol(3)]);
         writer.group("lists", Renumbering::NONE, |group| lists.write("list", group)).unwrap();
-        writer.finish().unwrap();
+        writer.finish(serde_json::Value::Null).unwrap();
         let reader = PartialReader::open(&path).unwrap();
         let too_few = Renumbering { symbols: Some(&[Symbol(0)]), traces: None };
         let error = reader.group("lists", too_few, |group| Lists::<Symbol>::read("list", group)).unwrap_err();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::units;
 
@@ -20,7 +20,7 @@ pub struct Summary {
 }
 
 /// What was read of one input.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct InputSummary {
     /// The path as it was given; `-` for standard input.
     pub path: String,
@@ -138,6 +138,8 @@ pub struct QualitySummary {
     pub inconsistent_sampling: u64,
     /// Whether those are enough for weighted counts.
     pub is_weighted: bool,
+    /// Traces that are in several parts of the input: each piece was analysed for itself.
+    pub in_several_parts: u64,
     /// Calls whose target is known only by the span's name.
     pub without_target: u64,
     /// Spans whose end lies before their start.

@@ -1,5 +1,7 @@
 //! What a span's signature alone tells, worked out once for each signature instead of once for each span.
 
+use std::collections::BTreeSet;
+
 use rayon::slice::ParallelSliceMut as _;
 
 use crate::conventions::{
@@ -33,6 +35,8 @@ pub struct SpanFacts {
     pub has_database_system: bool,
     /// What the span reaches if it is a call without recorded callee.
     pub target: Target,
+    /// Whether that would be another one if other services were in the input: it is known by its host.
+    pub depends_on_services: bool,
     /// What repeats if it is a call, as far as the caller's span says.
     pub call_operation: Symbol,
     /// HTTP method, upper case; empty if there is none.
@@ -78,15 +82,33 @@ pub struct Facts {
     pub symbols: Symbols,
     /// Number of distinct services.
     pub service_count: usize,
-    /// How far apart times may lie by rounding alone, in ns: a millisecond or a microsecond if all start times are whole
-    /// ones, else 0.
-    pub clock_tolerance_ns: i64,
     /// Whether any signature says how many spans or traces it stands for.
     pub has_adjusted_counts: bool,
     /// The symbol of `unknown_service`.
     pub unknown_service: Symbol,
     /// The symbol of `*`, which stands for several services.
     pub any_service: Symbol,
+}
+
+/// The names, in lower case, of services that would change targets of these signatures if the input had them, beside those
+/// that it has.
+pub(crate) fn services_that_matter(vocabulary: &Vocabulary) -> BTreeSet<String> {
+    let mut services = Services::new();
+    let signatures: Vec<Signature> = (0..vocabulary.signatures.len() as u32)
+        .map(|id| vocabulary.signatures.resolve(crate::frame::SignatureId(id)))
+        .collect();
+    for signature in &signatures {
+        let name = vocabulary.symbols.resolve(signature.service);
+        services.entry(name.to_ascii_lowercase()).or_default().push((name.to_owned(), signature.service));
+    }
+    signatures
+        .iter()
+        .flat_map(|signature| {
+            let attributes = Attributes { symbols: &vocabulary.symbols, signature };
+            attributes.names_of_host(attributes.class(), &services)
+        })
+        .map(str::to_ascii_lowercase)
+        .collect()
 }
 
 /// What stands for several services in one row.
@@ -99,13 +121,17 @@ pub fn derive(vocabulary: &Vocabulary, uncounted: &UncountedCalls) -> Facts {
         .map(|id| vocabulary.signatures.resolve(crate::frame::SignatureId(id)))
         .collect();
     let mut services = Services::new();
-    for signature in &signatures {
-        let name = vocabulary.symbols.resolve(signature.service);
+    let mut add = |service: Symbol| {
+        let name = vocabulary.symbols.resolve(service);
         let same = services.entry(name.to_ascii_lowercase()).or_default();
         if same.iter().all(|(known, _)| known != name) {
-            same.push((name.to_owned(), signature.service));
+            same.push((name.to_owned(), service));
             same.sort_unstable();
         }
+    };
+    signatures.iter().for_each(|signature| add(signature.service));
+    for &service in &vocabulary.other_services {
+        add(service);
     }
     let service_count = services.values().map(Vec::len).sum();
     let mut by_signature: Vec<SpanFacts> = signatures
@@ -144,15 +170,7 @@ pub fn derive(vocabulary: &Vocabulary, uncounted: &UncountedCalls) -> Facts {
     let any_service = symbols.get(ANY_SERVICE).unwrap_or_default();
     let has_adjusted_counts =
         by_signature.iter().any(|facts| facts.adjusted_count.or(facts.trace_adjusted_count).is_some());
-    Facts {
-        by_signature,
-        symbols,
-        service_count,
-        clock_tolerance_ns: vocabulary.clock_tolerance_ns,
-        has_adjusted_counts,
-        unknown_service,
-        any_service,
-    }
+    Facts { by_signature, symbols, service_count, has_adjusted_counts, unknown_service, any_service }
 }
 
 fn facts_of(
@@ -167,6 +185,7 @@ fn facts_of(
     let name = input.resolve(signature.name);
     let class = attributes.class();
     let (target, target_kind) = attributes.target(class, services);
+    let depends_on_services = !attributes.names_of_host(class, services).is_empty();
     let (call_operation, is_query) = attributes.operation(class);
     let method = attributes.http_method().unwrap_or_default();
     let operation = name_template(name);
@@ -211,6 +230,7 @@ fn facts_of(
         is_poll: signature.kind == SpanKind::Client && messaging_operation == "receive",
         has_database_system: !signature.get(A::DbSystem).is_empty(),
         target: Target { name: symbols.intern(&target), kind: target_kind },
+        depends_on_services,
         call_operation: symbols.intern(&call_operation),
         method: symbols.intern(&method),
         failed_as_client: http_status >= 400 || rpc_failed,

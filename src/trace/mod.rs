@@ -25,6 +25,7 @@ mod view;
 
 pub use calls::{Call, CallRole, Calls, NO_CALL};
 pub use critical_path::{CriticalPaths, OverlapTolerance, Section};
+pub(crate) use facts::services_that_matter;
 pub use facts::{ANY_SERVICE, Facts, SpanFacts, derive};
 pub(crate) use failure_chains::counts_for_service;
 pub use retries::{RetrySequences, Sequence};

@@ -142,6 +142,18 @@ impl<'a> Attributes<'a> {
         named.or_else(faas).or_else(by_host).or_else(cloud).or_else(rpc).or_else(socket).unwrap_or_else(unnamed)
     }
 
+    /// Names of services that would be the target if the input had them: those that the host may be the name of. None where
+    /// nothing that other services are called can matter.
+    pub(super) fn names_of_host(&self, class: Class, services: &Services) -> Vec<&'a str> {
+        let caller = self.symbols.resolve(self.signature.service);
+        let is_named = matches!(class, Class::Database | Class::Messaging)
+            || self.peer_service(caller).is_some()
+            || (class == Class::Faas && self.function().is_some());
+        let Some(host) = self.host().filter(|host| !is_named && !host.is_loopback()) else { return Vec::new() };
+        // A service of exactly this name comes before all others.
+        if host.service(services) == Some(host.name) { Vec::new() } else { host.names_of_service() }
+    }
+
     /// The logical name of the callee that the caller gives, unless it is the caller's own name.
     fn peer_service(&self, caller: &str) -> Option<&'a str> {
         [Attribute::ServicePeerName, Attribute::PeerService]
@@ -295,10 +307,15 @@ impl<'a> Host<'a> {
             let exact = same.iter().find(|(service, _)| service == name);
             Some(exact.or(same.first())?.0.as_str())
         };
-        if is_ipv4(self.name) || self.name.contains(':') {
-            return by_name(self.name);
+        self.names_of_service().into_iter().find_map(by_name)
+    }
+
+    /// What a service would be called that this host is, the likelier name first: the host, or its first DNS label.
+    fn names_of_service(self) -> Vec<&'a str> {
+        match self.name.split_once('.') {
+            Some((label, _)) if !is_ipv4(self.name) && !self.name.contains(':') => vec![self.name, label],
+            _ => vec![self.name],
         }
-        by_name(self.name).or_else(|| by_name(self.name.split('.').next()?))
     }
 
     /// The name as printed. A loopback host is another host for every caller.

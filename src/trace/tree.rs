@@ -44,6 +44,23 @@ impl RootReason {
     }
 }
 
+/// The coarsest of a millisecond, a microsecond and a nanosecond (0) in which all times are whole numbers. Most clocks tell
+/// by their first time.
+fn resolution_ns(times: impl Iterator<Item = i64>) -> i64 {
+    const MICROSECOND: i64 = 1_000;
+    const MILLISECOND: i64 = 1_000_000;
+    let mut resolution = MILLISECOND;
+    for time in times {
+        if time % resolution != 0 {
+            if time % MICROSECOND != 0 {
+                return 0;
+            }
+            resolution = MICROSECOND;
+        }
+    }
+    resolution
+}
+
 /// A span at which a critical path begins.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct PathRoot {
@@ -89,6 +106,9 @@ pub struct Tree {
     pub top_down: Vec<Row>,
     /// Where paths begin, by row number.
     pub path_roots: Vec<PathRoot>,
+    /// How far apart times of the trace may lie by rounding alone, in ns: a millisecond or a microsecond if all its starts
+    /// and ends are whole ones (Jaeger and Zipkin record microseconds, some stores milliseconds), else 0.
+    pub resolution_ns: i64,
     /// What was odd.
     pub counts: TreeCounts,
     child_starts: Vec<u32>,
@@ -217,6 +237,7 @@ impl Tree {
         fill(&mut self.starts, &self.order, |row| trace.starts[row]);
         fill(&mut self.ends, &self.order, |row| trace.starts[row] + trace.durations[row]);
         fill(&mut self.arguments, &self.order, |row| trace.arguments[row]);
+        self.resolution_ns = resolution_ns(self.starts.iter().chain(&self.ends).copied());
     }
 
     fn resolve_parents(&mut self, facts: &Facts) {

@@ -9,7 +9,7 @@ use crate::frame::{SignatureId, Symbol, TraceRows};
 use crate::span::{SpanId, TraceId};
 
 use super::adjusted_counts::AdjustedCounts;
-use super::calls::{Call, Calls, NO_CALL};
+use super::calls::{Call, CallRole, Calls, NO_CALL};
 use super::calls_by_target::CallsByTarget;
 use super::critical_path::{CriticalPaths, OverlapTolerance, Section};
 use super::facts::{Facts, SpanFacts};
@@ -97,6 +97,16 @@ impl CalleeNames {
         }
     }
 
+    /// What was learnt, by caller, target and caller-side operation; no name where there are several.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = ([Symbol; 3], Option<Symbol>)> {
+        self.names.iter().map(|(&(caller, target, operation), &name)| ([caller, target, operation], name))
+    }
+
+    /// Takes in what was learnt elsewhere.
+    pub(crate) fn learnt(&mut self, [caller, target, operation]: [Symbol; 3], name: Option<Symbol>) {
+        self.add((caller, target, operation), name);
+    }
+
     /// Takes in what was learnt from other traces.
     pub fn merge(&mut self, other: Self) {
         for (key, name) in other.names {
@@ -155,6 +165,14 @@ impl TraceModel {
         self.tree.rebuild(trace, facts);
         self.calls.rebuild(&self.tree, facts);
         self.calls.has_open_operations
+    }
+
+    /// Whether a target of the trace would be another one if other services were in the input.
+    pub(crate) fn depends_on_services(&self, facts: &Facts) -> bool {
+        let depends = |(signature, role): (&SignatureId, &CallRole)| {
+            role.callee == NO_ROW && facts.by_signature[signature.index()].depends_on_services
+        };
+        self.tree.signatures.iter().zip(&self.calls.roles).any(depends)
     }
 
     /// Names the operations of calls to services that recorded no callee.

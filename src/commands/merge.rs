@@ -1,0 +1,168 @@
+//! `tracescan merge`: many parts as one.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+
+use crate::analysis::{MergedParts, merge_parts};
+use crate::cli::MergeArgs;
+use crate::config::{AnalysedWith, Settings};
+use crate::partial::{PartialError, PartialReader};
+
+use super::Outcome;
+use super::diagnostics::say;
+use super::part_description::PartDescription;
+use super::results::{Phases, Read, present};
+
+/// Reads the parts, ranks what they found together, prints and writes it.
+///
+/// # Errors
+/// If a file cannot be read, or was analysed with other settings than the first.
+pub fn run(args: &MergeArgs) -> anyhow::Result<Outcome> {
+    let mut parts = Vec::new();
+    for path in paths(&args.files)? {
+        let file = PartialReader::open(&path)?;
+        let description: PartDescription = serde_json::from_value(file.description().clone())
+            .map_err(|_| PartialError::NotPartial { path: path.clone() })?;
+        parts.push((file, description));
+    }
+    let Some((first, description)) = parts.first() else { bail!("there is no file of partial results to merge") };
+    let analysed_with = description.analysed_with.clone();
+    for (file, description) in &parts {
+        if let Some(difference) = difference(&analysed_with, &description.analysed_with)? {
+            let (path, first) = (file.path().to_owned(), first.path().to_owned());
+            return Err(PartialError::Settings { path, first, difference }.into());
+        }
+    }
+    let settings = Settings::for_merge(args, &analysed_with)?;
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(settings.threads).build()?;
+    pool.install(|| merge(args, &settings, parts))
+}
+
+fn merge(
+    args: &MergeArgs,
+    settings: &Settings,
+    parts: Vec<(PartialReader, PartDescription)>,
+) -> anyhow::Result<Outcome> {
+    let mut phases = Phases::default();
+    let (files, descriptions): (Vec<PartialReader>, Vec<PartDescription>) = parts.into_iter().unzip();
+    let mut read = Read { all_read: true, ..Read::default() };
+    for description in descriptions {
+        read.all_read &= description.inputs.iter().all(|input| input.errors.is_empty());
+        read.inputs.extend(description.inputs);
+        read.counts.end_before_start += description.counts.end_before_start;
+        read.counts.inconsistent_sampling += description.counts.inconsistent_sampling;
+    }
+    let MergedParts { analysis, facts } = merge_parts(&files, &settings.analysis(), &settings.uncounted_calls)?;
+    phases.end("merge");
+    let in_several = analysis.results.quality.in_several_parts;
+    if in_several > 0 {
+        say(&format!(
+            "warning: {in_several} traces are in several parts, and each piece was analysed for itself: cut inputs between \
+             traces, so that no trace is cut in two"
+        ));
+    }
+    present(analysis, &facts, read, settings, args.results.output.as_deref(), phases)
+}
+
+/// The files, those of directories by name; each once.
+fn paths(given: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
+    let mut paths: Vec<PathBuf> = Vec::new();
+    for path in given {
+        let text = path.to_string_lossy();
+        if path.is_dir() {
+            let entries = path.read_dir().with_context(|| format!("failed to list {}", path.display()))?;
+            let mut files = entries
+                .map(|entry| entry.map(|entry| entry.path()))
+                .collect::<Result<Vec<PathBuf>, _>>()
+                .with_context(|| format!("failed to list {}", path.display()))?;
+            files.retain(|file| file.is_file());
+            files.sort();
+            paths.append(&mut files);
+        } else if !path.exists() && text.contains(['*', '?', '[']) {
+            let matches = glob::glob(&text).with_context(|| format!("{text} is no pattern of file names"))?;
+            let mut files = matches.collect::<Result<Vec<PathBuf>, _>>()?;
+            if files.is_empty() {
+                bail!("no file matches {text}");
+            }
+            files.sort();
+            paths.append(&mut files);
+        } else {
+            paths.push(path.clone());
+        }
+    }
+    let mut known: Vec<PathBuf> = Vec::new();
+    for path in &paths {
+        let same = path.canonicalize().unwrap_or_else(|_| path.clone());
+        if known.contains(&same) {
+            bail!("{} is given twice: its traces would count twice", path.display());
+        }
+        known.push(same);
+    }
+    Ok(paths)
+}
+
+/// The first setting that differs, in words.
+fn difference(first: &AnalysedWith, other: &AnalysedWith) -> anyhow::Result<Option<String>> {
+    fn search(path: &str, first: &serde_json::Value, other: &serde_json::Value) -> Option<String> {
+        match (first, other) {
+            (serde_json::Value::Object(first), serde_json::Value::Object(other)) => {
+                let keys = first.keys().chain(other.keys().filter(|key| !first.contains_key(*key)));
+                let null = serde_json::Value::Null;
+                keys.into_iter().find_map(|key| {
+                    let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+                    search(&path, first.get(key).unwrap_or(&null), other.get(key).unwrap_or(&null))
+                })
+            }
+            _ => (first != other).then(|| format!("{path} is {other} there, and {first} here")),
+        }
+    }
+    Ok(search("", &serde_json::to_value(first)?, &serde_json::to_value(other)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What differs is named by its key.
+    #[test]
+    fn different_settings_are_named() {
+        let Ok(settings) = Settings::for_trace(&analysis_args(&["--set", "n-plus-one.max_calls=5"])) else {
+            panic!("these are the defaults")
+        };
+        let first = settings.analysed_with();
+        assert_eq!(difference(&first, &first).unwrap(), None);
+        let mut other = first.clone();
+        other.detectors.set("n-plus-one", "max_calls", "7").unwrap();
+        assert_eq!(
+            difference(&first, &other).unwrap().as_deref(),
+            Some("detectors.n-plus-one.max_calls is 7 there, and 5 here")
+        );
+        other = AnalysedWith { enabled: vec!["sync-chain".to_owned()], ..first.clone() };
+        assert!(difference(&first, &other).unwrap().unwrap().starts_with("enabled is "));
+    }
+
+    /// A file that is there under two names is one file.
+    #[test]
+    fn no_part_counts_twice() {
+        let directory = tempfile::tempdir().unwrap();
+        for name in ["b.part", "a.part"] {
+            std::fs::write(directory.path().join(name), name).unwrap();
+        }
+        let [a, b] = ["a.part", "b.part"].map(|name| directory.path().join(name));
+        assert_eq!(paths(&[directory.path().to_owned()]).unwrap(), [a.clone(), b.clone()]);
+        assert_eq!(paths(&[directory.path().join("*.part")]).unwrap(), [a.clone(), b]);
+        assert!(paths(&[a.clone(), directory.path().to_owned()]).unwrap_err().to_string().contains("twice"));
+        assert!(paths(&[directory.path().join("c*")]).unwrap_err().to_string().contains("no file matches"));
+        assert!(paths(&[a]).is_ok());
+    }
+
+    fn analysis_args(arguments: &[&str]) -> crate::cli::AnalysisArgs {
+        use clap::Parser as _;
+        let all = ["tracescan", "analyze", "x"].iter().chain(arguments);
+        match crate::cli::Cli::parse_from(all).command {
+            crate::cli::Command::Analyze(args) => args.analysis,
+            other => panic!("{other:?}"),
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! What is made of results, wherever they come from: ranked, written, printed, and an exit code.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::Context as _;
+use serde::{Deserialize, Serialize};
+
+use crate::analysis::{Analysis, Results};
+use crate::cli::StdoutFormat;
+use crate::config::Settings;
+use crate::detectors::{SeenByAll, Whole};
+use crate::frame::Symbol;
+use crate::ingest::InputReport;
+use crate::rank::{FindingsTable, Ranked, Ranking, Rows};
+use crate::report::{
+    ClockSkewSummary, DetectorTable, InputSummary, QualitySummary, Run, SelectionSummary, Summary, TotalsSummary,
+    write_csv, write_files, write_json, write_markdown, write_ndjson, write_terminal,
+};
+use crate::trace::{Facts, TargetKind};
+
+use super::diagnostics::say;
+use super::progress::Bar;
+use super::{Outcome, standard_output};
+
+/// What was counted while inputs were read.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub(super) struct ReadCounts {
+    /// Spans whose end lies before their start.
+    pub(super) end_before_start: u64,
+    /// Spans whose sampling threshold says that they were not kept.
+    pub(super) inconsistent_sampling: u64,
+}
+
+/// What was read.
+#[derive(Debug, Default)]
+pub(super) struct Read {
+    /// The inputs.
+    pub(super) inputs: Vec<InputSummary>,
+    /// Which traces were analysed, if not all.
+    pub(super) selection: Option<SelectionSummary>,
+    /// What was counted.
+    pub(super) counts: ReadCounts,
+    /// Bytes of spans that were put aside.
+    pub(super) spilled_bytes: u64,
+    /// Whether everything could be read.
+    pub(super) all_read: bool,
+}
+
+/// Ranks results, writes them to `output`, prints them, and says how the run ended.
+///
+/// # Errors
+/// If results cannot be written.
+pub(super) fn present(
+    analysis: Analysis,
+    facts: &Facts,
+    read: Read,
+    settings: &Settings,
+    output: Option<&Path>,
+    mut phases: Phases,
+) -> anyhow::Result<Outcome> {
+    let Analysis { mut results, trace_ids } = analysis;
+    let (all_read, spilled_bytes) = (read.all_read, read.spilled_bytes);
+    let summary = summary_of(&results, facts, read);
+    let kept_bytes = results.seen.bytes();
+    let seen = std::mem::take(&mut results.seen);
+    let whole = Whole {
+        symbols: &facts.symbols,
+        trace_ids: &trace_ids,
+        is_weighted: results.is_weighted(),
+        gathered: &results.gathered,
+    };
+    let ranked = rank(seen, settings, &whole)?;
+    let fails = ranked.iter().any(|ranked| fails(ranked, settings));
+    phases.end("rank");
+
+    if let Some(directory) = output {
+        let run = Run {
+            arguments: std::env::args().skip(1).collect(),
+            settings: serde_json::to_value(settings)?,
+            phases: phases.seconds,
+            peak_memory_bytes: peak_memory_bytes(),
+            spilled_bytes,
+            kept_bytes,
+        };
+        let findings = FindingsTable::new(&ranked, &whole);
+        let tables = ranked.iter().map(|ranked| &ranked.table as &dyn Rows);
+        let files: Vec<&dyn Rows> = tables.chain([&findings as &dyn Rows]).collect();
+        let bar = Bar::for_tables("writing", files.len());
+        write_files(directory, &files, settings.table_format, &run, &summary, &|| bar.add(1))
+            .with_context(|| format!("failed to write the results to {}", directory.display()))?;
+        bar.finish();
+    }
+    print(settings, &summary, &ranked)?;
+    // The process ends next and gives its memory back at once; to free each text of each table takes much longer.
+    std::mem::forget(ranked);
+    Ok(outcome(summary.totals.spans, all_read, fails, settings))
+}
+
+/// How a run ended that found `spans` spans.
+pub(super) fn outcome(spans: u64, all_read: bool, fails: bool, settings: &Settings) -> Outcome {
+    if spans == 0 && !settings.allow_empty {
+        say("error: the input holds no spans (--allow-empty takes that as a success)");
+        return Outcome::Incomplete;
+    }
+    match (all_read, fails) {
+        (false, _) => Outcome::Incomplete,
+        (true, true) => Outcome::FailOnMet,
+        (true, false) => Outcome::Done,
+    }
+}
+
+/// What was read of each input.
+pub(super) fn input_summaries(inputs: &[InputReport]) -> Vec<InputSummary> {
+    inputs.iter().map(input_summary).collect()
+}
+
+/// Lets the detectors conclude, and ranks what they found.
+fn rank(seen: SeenByAll, settings: &Settings, whole: &Whole<'_>) -> anyhow::Result<Vec<Ranked>> {
+    let bar = Bar::for_tables("ranking", settings.enabled.len());
+    let done = || bar.add(1);
+    let mut ranking = Ranking::new(whole, &done);
+    seen.conclude(&settings.detectors, whole, &mut ranking);
+    let ranked = ranking.ranked?;
+    bar.finish();
+    Ok(ranked)
+}
+
+/// Whether `--fail-on` is met by findings of a detector.
+fn fails(ranked: &Ranked, settings: &Settings) -> bool {
+    let is_watched = settings.fail_on.iter().any(|name| name == "any" || name == ranked.description.name);
+    let findings = &ranked.findings;
+    let counts = |row: usize| findings.impact_ns[row] >= settings.min_impact_ns && !findings.induced[row];
+    is_watched && (0..findings.len()).any(counts)
+}
+
+fn print(settings: &Settings, summary: &Summary, ranked: &[Ranked]) -> anyhow::Result<()> {
+    let tables: Vec<DetectorTable<'_>> = ranked
+        .iter()
+        .map(|Ranked { description, thresholds, table, .. }| DetectorTable {
+            description,
+            thresholds: thresholds.clone(),
+            table,
+        })
+        .collect();
+    let style = standard_output::style();
+    standard_output::write(|out| match settings.format {
+        StdoutFormat::Table => write_terminal(out, summary, &tables, settings.top, style),
+        StdoutFormat::Markdown => write_markdown(out, summary, &tables, settings.top),
+        StdoutFormat::Csv => write_csv(out, &tables, settings.top),
+        StdoutFormat::Json => write_json(out, summary, &tables, settings.top),
+        StdoutFormat::Ndjson => write_ndjson(out, &tables, settings.top),
+    })
+}
+
+fn summary_of(results: &Results, facts: &Facts, read: Read) -> Summary {
+    let (totals, quality) = (&results.totals, &results.quality);
+    let calls: BTreeMap<String, u64> = TargetKind::ALL
+        .into_iter()
+        .zip(totals.calls)
+        .filter(|&(_, count)| count > 0)
+        .map(|(kind, count)| (kind.as_str().to_owned(), count))
+        .collect();
+    let name = |symbol: Symbol| facts.symbols.resolve(symbol).to_owned();
+    let clock_skew = quality
+        .clock_skew
+        .iter()
+        .map(|(&(caller, callee), skew)| ClockSkewSummary {
+            caller: name(caller),
+            callee: name(callee),
+            spans: skew.spans,
+            max_ns: skew.max_ns,
+        })
+        .collect();
+    Summary {
+        inputs: read.inputs,
+        selection: read.selection,
+        totals: TotalsSummary {
+            spans: totals.spans,
+            traces: totals.traces,
+            services: facts.service_count as u64,
+            roots: totals.roots,
+            calls,
+            root_duration_ns: totals.root_duration_ns,
+            failed_spans: totals.failed_spans,
+            first_start: totals.first_start,
+            last_end: totals.last_end,
+        },
+        quality: QualitySummary {
+            orphans: quality.orphans,
+            missing_roots: quality.missing_roots,
+            duplicates: quality.duplicates,
+            id_collisions: quality.id_collisions,
+            shared_ids: quality.shared_ids,
+            cycles: quality.cycles,
+            clamped: quality.clamped,
+            without_kind: quality.without_kind,
+            with_status: quality.with_status,
+            with_adjusted_count: quality.with_adjusted_count,
+            inconsistent_sampling: read.counts.inconsistent_sampling,
+            is_weighted: results.is_weighted(),
+            without_target: quality.without_target,
+            end_before_start: read.counts.end_before_start,
+            in_several_parts: quality.in_several_parts,
+            clock_skew,
+        },
+    }
+}
+
+fn input_summary(report: &InputReport) -> InputSummary {
+    let reasons = report.skipped.counts.iter();
+    InputSummary {
+        path: report.path.display().to_string(),
+        format: report.format.to_owned(),
+        bytes: report.bytes,
+        spans: report.spans,
+        skipped: reasons.map(|(reason, &count)| (reason.as_str().to_owned(), count)).collect(),
+        first_offsets: report.skipped.first_offsets.clone(),
+        errors: report.errors.iter().map(ToString::to_string).collect(),
+    }
+}
+
+/// Seconds by phase.
+pub(super) struct Phases {
+    seconds: Vec<(String, f64)>,
+    since: Instant,
+}
+
+impl Default for Phases {
+    fn default() -> Self {
+        Self { seconds: Vec::new(), since: Instant::now() }
+    }
+}
+
+impl Phases {
+    pub(super) fn end(&mut self, name: &str) {
+        self.seconds.push((name.to_owned(), self.since.elapsed().as_secs_f64()));
+        self.since = Instant::now();
+    }
+}
+
+/// The most memory that this process had at once, as Linux counts it.
+fn peak_memory_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kilobytes| kilobytes * 1024)
+}

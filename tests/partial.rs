@@ -1,0 +1,266 @@
+//! Parts of an input that are analysed for themselves and merged give the tables of one run over everything, to the byte.
+
+use std::fs::{self, File};
+use std::hash::BuildHasher as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use arrow::array::{Array as _, AsArray as _, BooleanArray, RecordBatch};
+use arrow::compute::filter_record_batch;
+use arrow::datatypes::DataType;
+use foldhash::fast::FixedState;
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+
+fn tracescan(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_tracescan")).args(arguments).output().expect("the program runs")
+}
+
+fn done(arguments: &[&str]) {
+    let output = tracescan(arguments);
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("paths of tests are texts")
+}
+
+/// The tables of an output directory, by name.
+fn tables(directory: &Path) -> Vec<(String, Vec<u8>)> {
+    let entries = fs::read_dir(directory).expect("an output directory");
+    let mut tables: Vec<(String, Vec<u8>)> = entries
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|path| path.file_name().is_some_and(|name| name != "run.json"))
+        .map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), fs::read(&path).expect("a table")))
+        .collect();
+    tables.sort();
+    tables
+}
+
+/// Cuts a Parquet file in `count` between traces, which fall to parts by a hash that `seed` decides.
+fn cut(file: &Path, directory: &Path, count: usize, seed: u64) -> Vec<PathBuf> {
+    let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(file).expect("a file")).expect("Parquet");
+    let schema = reader.schema().clone();
+    let batches: Vec<RecordBatch> = reader.build().expect("a reader").map(|batch| batch.expect("a batch")).collect();
+    let hasher = FixedState::with_seed(seed);
+    let part_of = |batch: &RecordBatch| -> Vec<usize> {
+        let ids = batch.column_by_name("trace_id").expect("trace ids");
+        (0..ids.len())
+            .map(|row| match ids.data_type() {
+                DataType::Utf8 => hasher.hash_one(ids.as_string::<i32>().value(row)),
+                DataType::Binary => hasher.hash_one(ids.as_binary::<i32>().value(row)),
+                DataType::FixedSizeBinary(_) => hasher.hash_one(ids.as_fixed_size_binary().value(row)),
+                other => panic!("trace ids are {other}"),
+            })
+            .map(|hash| (hash % count as u64) as usize)
+            .collect()
+    };
+    let parts_of: Vec<Vec<usize>> = batches.iter().map(part_of).collect();
+    (0..count)
+        .map(|part| {
+            let path = directory.join(format!("part-{part}.parquet"));
+            let mut writer = ArrowWriter::try_new(File::create(&path).unwrap(), schema.clone(), None).unwrap();
+            for (batch, parts) in batches.iter().zip(&parts_of) {
+                let own = BooleanArray::from_iter(parts.iter().map(|&of| Some(of == part)));
+                writer.write(&filter_record_batch(batch, &own).expect("rows")).expect("rows are written");
+            }
+            writer.close().expect("a file");
+            path
+        })
+        .collect()
+}
+
+/// Analyses a file at once and in parts, and compares.
+fn check(file: &Path, counts: &[usize]) {
+    let directory = tempfile::tempdir().unwrap();
+    let whole = directory.path().join("whole");
+    done(&["analyze", text(file), "--output", text(&whole)]);
+    let expected = tables(&whole);
+    assert!(expected.len() > 5, "{expected:?}");
+    for &count in counts {
+        let folder = directory.path().join(format!("cut-{count}"));
+        fs::create_dir(&folder).unwrap();
+        let mut partials: Vec<PathBuf> = Vec::new();
+        for (number, part) in cut(file, &folder, count, count as u64).into_iter().enumerate() {
+            let partial = folder.join(format!("{number}.partial"));
+            // How many threads a part had must not show either.
+            let threads = (number % 2 + 1).to_string();
+            done(&["analyze", text(&part), "--partial", text(&partial), "--allow-empty", "--threads", &threads]);
+            partials.push(partial);
+        }
+        for order in 0..2 {
+            if order == 1 {
+                partials.reverse();
+                let middle = partials.len() / 2;
+                partials.rotate_left(middle);
+            }
+            let merged = folder.join(format!("merged-{order}"));
+            let mut arguments = vec!["merge", "--output", text(&merged)];
+            arguments.extend(partials.iter().map(|partial| text(partial)));
+            done(&arguments);
+            for ((name, expected), (merged_name, found)) in expected.iter().zip(tables(&merged)) {
+                assert_eq!(name, &merged_name);
+                assert!(*expected == found, "{name} of {} in {count} parts differs", file.display());
+            }
+            let [of_whole, of_merged] = [&whole, &merged].map(|directory| {
+                let run = fs::read_to_string(directory.join("run.json")).unwrap();
+                let run: serde_json::Value = serde_json::from_str(&run).unwrap();
+                (run["totals"].clone(), run["quality"].clone())
+            });
+            assert_eq!(of_whole, of_merged, "{} in {count} parts", file.display());
+        }
+    }
+}
+
+/// All planted anti-patterns, hosts that are services of other traces, and calls that only others can name.
+#[test]
+fn generated_traces_in_parts() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("all.flat.parquet");
+    done(&["generate", "--spans", "20000", "--seed", "5", "--anti-patterns", "0.5", "--output", text(&file)]);
+    check(&file, &[1, 2, 7, 50]);
+}
+
+/// The samples hold an incident: failures, retries, and a callee that never answers.
+#[test]
+fn samples_in_parts() {
+    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples");
+    for name in ["incident.flat.parquet", "healthy.flat.parquet"] {
+        check(&samples.join(name), &[2, 7]);
+    }
+}
+
+/// Real dumps, among them one whose spans are known by host only.
+#[test]
+fn real_dumps_in_parts() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/real");
+    if !folder.is_dir() {
+        #[expect(clippy::print_stderr, reason = "says why nothing was tested")]
+        {
+            eprintln!("skipped: {} is absent", folder.display());
+        }
+        return;
+    }
+    for name in ["online-boutique.flat.parquet", "robot-shop.flat.parquet", "media.flat.parquet"] {
+        check(&folder.join(name), &[2, 7]);
+    }
+}
+
+/// One span as a line of JSON.
+fn span(
+    service: &str,
+    [trace, id, parent]: [u32; 3],
+    kind: u32,
+    name: &str,
+    [start, end]: [u64; 2],
+    attributes: &[(&str, &str)],
+) -> String {
+    let attributes: Vec<serde_json::Value> = attributes
+        .iter()
+        .map(|(key, value)| serde_json::json!({"key": key, "value": {"stringValue": value}}))
+        .collect();
+    let mut span = serde_json::json!({
+        "traceId": format!("{trace:032x}"), "spanId": format!("{id:016x}"), "name": name, "kind": kind,
+        "startTimeUnixNano": (1_700_000_000_000_000_000 + start * 1_000_000 + 1).to_string(),
+        "endTimeUnixNano": (1_700_000_000_000_000_000 + end * 1_000_000 + 1).to_string(),
+        "attributes": attributes,
+    });
+    if parent != 0 {
+        span["parentSpanId"] = format!("{parent:016x}").into();
+    }
+    serde_json::json!({"resourceSpans": [{
+        "resource": {"attributes": [{"key": "service.name", "value": {"stringValue": service}}]},
+        "scopeSpans": [{"spans": [span]}],
+    }]})
+    .to_string()
+}
+
+/// A host is a service where any part has a service of that name, and a call without a callee is called what the callees of
+/// another part call it. Both change what the first part says alone.
+#[test]
+fn parts_learn_from_each_other() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    let caller = |trace: u32, calls: u32, host: &str| -> Vec<String> {
+        let mut spans = vec![span("web", [trace, 1, 0], 2, "GET /", [0, 1_000], &[])];
+        spans.extend((0..calls).map(|call| {
+            let times = [u64::from(call) * 10, u64::from(call) * 10 + 9];
+            let attributes = [("server.address", host), ("http.request.method", "GET"), ("url.path", "/quote")];
+            span("web", [trace, 2 + call, 1], 3, "GET", times, &attributes)
+        }));
+        spans
+    };
+    let first =
+        [caller(1, 8, "pay.shop.svc"), caller(2, 8, "elsewhere.example.com"), caller(3, 1, "pay.shop.svc")].concat();
+    let mut second = caller(4, 1, "pay.shop.svc");
+    second.push(span("pay", [4, 100, 2], 2, "GET /quote/{id}", [1, 8], &[]));
+    fs::write(path("first.jsonl"), first.join("\n")).unwrap();
+    fs::write(path("second.jsonl"), second.join("\n")).unwrap();
+    fs::write(path("both.jsonl"), [first.join("\n"), second.join("\n")].join("\n")).unwrap();
+
+    done(&["analyze", text(&path("both.jsonl")), "--output", text(&path("both"))]);
+    done(&["analyze", text(&path("first.jsonl")), "--output", text(&path("alone"))]);
+    for name in ["first", "second"] {
+        done(&["analyze", text(&path(&format!("{name}.jsonl"))), "--partial", text(&path(&format!("{name}.partial")))]);
+    }
+    done(&["merge", text(&path("first.partial")), text(&path("second.partial")), "--output", text(&path("merged"))]);
+    done(&["merge", text(&path("first.partial")), "--output", text(&path("merged-alone"))]);
+    assert!(tables(&path("merged")) == tables(&path("both")));
+    assert!(tables(&path("merged-alone")) == tables(&path("alone")));
+    let n_plus_one = |directory: &str| fs::read(path(directory).join("n_plus_one.parquet")).unwrap();
+    assert!(n_plus_one("alone") != n_plus_one("both"), "the second part must matter, or this tests nothing");
+}
+
+/// A trace that was cut in two is told, and counted once as a trace.
+#[test]
+fn traces_in_several_parts_are_told() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    let lines = |ids: &[u32]| -> String {
+        let lines: Vec<String> = ids.iter().map(|&id| span("web", [7, id, 0], 2, "GET /", [0, 10], &[])).collect();
+        lines.join("\n")
+    };
+    fs::write(path("a.jsonl"), lines(&[1, 2])).unwrap();
+    fs::write(path("b.jsonl"), lines(&[3])).unwrap();
+    for name in ["a", "b"] {
+        done(&["analyze", text(&path(&format!("{name}.jsonl"))), "--partial", text(&path(&format!("{name}.partial")))]);
+    }
+    let output =
+        tracescan(&["merge", text(&path("a.partial")), text(&path("b.partial")), "--output", text(&path("out"))]);
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success() && told.contains("1 traces are in several parts"), "{told}");
+    let run: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(path("out").join("run.json")).unwrap()).unwrap();
+    assert_eq!((&run["totals"]["traces"], &run["totals"]["spans"]), (&1.into(), &3.into()));
+    assert_eq!(run["quality"]["in_several_parts"], 1);
+}
+
+/// What cannot be merged is refused with what differs, and nothing is written.
+#[test]
+fn parts_of_other_settings_are_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    fs::write(path("a.jsonl"), span("web", [7, 1, 0], 2, "GET /", [0, 10], &[])).unwrap();
+    done(&["analyze", text(&path("a.jsonl")), "--partial", text(&path("a.partial"))]);
+    done(&["analyze", text(&path("a.jsonl")), "--partial", text(&path("b.partial")), "--set", "sync-chain.max_hops=9"]);
+    let refused = |arguments: &[&str], told: &str| {
+        let output = tracescan(arguments);
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{stderr}");
+        assert!(stderr.contains(told), "{stderr}");
+        assert!(!path("out").exists());
+    };
+    let (a, b, out) = (path("a.partial"), path("b.partial"), path("out"));
+    let with = |files: &[&Path], told: &str| {
+        let mut arguments = vec!["merge", "--output", text(&out)];
+        arguments.extend(files.iter().map(|file| text(file)));
+        refused(&arguments, told);
+    };
+    with(&[&a, &b], "detectors.sync-chain.max_hops is 9 there, and 3 here");
+    with(&[&a, &a], "is given twice");
+    with(&[&path("a.jsonl")], "holds no partial results");
+    with(&[&path("absent.partial")], "absent.partial");
+    let whole = fs::read(&a).unwrap();
+    fs::write(path("cut.partial"), &whole[..whole.len() / 2]).unwrap();
+    with(&[&path("cut.partial")], "was cut short");
+}

@@ -1,6 +1,6 @@
 //! `tracescan merge`: many parts as one.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
 

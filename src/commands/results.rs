@@ -63,7 +63,8 @@ pub(super) fn present(
     let Analysis { mut results, trace_ids } = analysis;
     let (all_read, spilled_bytes) = (read.all_read, read.spilled_bytes);
     let summary = summary_of(&results, facts, read);
-    let kept_bytes = results.seen.bytes();
+    let mut kept_bytes = results.seen.bytes();
+    kept_bytes.push(("gathered", results.gathered.bytes()));
     let seen = std::mem::take(&mut results.seen);
     let whole = Whole {
         symbols: &facts.symbols,

@@ -261,11 +261,6 @@ impl<T: Copy> Lists<T> {
         let start = if row == 0 { 0 } else { self.ends[row - 1] };
         &self.values[start..self.ends[row]]
     }
-
-    /// Number of lists.
-    pub(crate) fn len(&self) -> usize {
-        self.ends.len()
-    }
 }
 
 impl<T: Scalar> Columns for Lists<T> {

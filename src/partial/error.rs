@@ -7,8 +7,7 @@ use arrow::error::ArrowError;
 
 /// Why a file of partial results cannot be written or read.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum PartialError {
+pub(crate) enum PartialError {
     /// The file cannot be opened, read or written.
     #[error("cannot access the partial results in {}: {source}", path.display())]
     Io {

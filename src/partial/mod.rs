@@ -14,6 +14,6 @@ mod file;
 mod group;
 
 pub(crate) use columns::{Columns, Lists, Named, NamedColumn, Stored, TraceNumber, columns, named};
-pub use error::PartialError;
+pub(crate) use error::PartialError;
 pub(crate) use file::{PartialReader, PartialWriter};
 pub(crate) use group::{GroupReader, GroupWriter, Renumbering};

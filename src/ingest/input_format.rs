@@ -1,7 +1,7 @@
 //! What the user says that the inputs are, where their bytes do not tell or mislead.
 
-use super::container::Content;
-use super::framing::Framing;
+use crate::ingest::otlp::framing::Framing;
+use crate::ingest::recognise::Content;
 
 /// A format, once compression is taken off. Which dialect of JSON or Parquet it is, is always told by the content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, serde::Serialize, serde::Deserialize)]
@@ -22,7 +22,7 @@ pub enum InputFormat {
 }
 
 impl InputFormat {
-    pub(super) fn content(self) -> Content {
+    pub(crate) fn content(self) -> Content {
         match self {
             Self::Json => Content::Json,
             Self::Protobuf => Content::Proto,

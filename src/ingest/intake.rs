@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::frame::{EncodedSpan, SpanSink};
 use crate::span::{FIRST_OFFSETS, Origin, SkipReason, Skipped, SpanRecord, unusable};
 
-use super::Progress;
 use super::error::{IngestError, IngestWarning};
-use super::zipkin_json;
+use super::zipkin;
+use crate::ingest::Progress;
 
 /// How many faults of one input are told one by one.
 const MAX_ERRORS: usize = 10;
@@ -30,7 +30,7 @@ pub(crate) struct Tally {
     /// The format of the first message, where only messages tell it.
     pub(crate) format: Option<&'static str>,
     /// Zipkin's records, which wait for the end of the input.
-    pub(crate) zipkin: zipkin_json::Held,
+    pub(crate) zipkin: zipkin::Held,
 }
 
 impl Tally {

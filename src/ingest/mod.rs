@@ -3,33 +3,21 @@
 //! An extension says nothing. Compression is taken off first, then the content is recognised and read as a stream.
 //! Whatever cannot be read is counted in the input's [`InputReport`], and the rest is read.
 
-mod byte_stream;
-mod container;
-mod damaged_json;
+mod documents;
 mod error;
-mod framing;
 mod input_format;
-mod inputs;
 mod intake;
-mod jaeger_json;
-mod json_attributes;
-mod json_stream;
-mod lenient_json;
-mod object_stores;
-mod otlp_json_message;
-mod otlp_json_quick;
-mod otlp_proto;
-mod otlp_value;
+mod jaeger;
+mod json;
+mod otlp;
 mod parquet;
 mod parts;
-mod position;
-mod protobuf_fields;
-mod quick_json;
 mod read;
+mod recognise;
 mod selection;
-mod span_document;
+mod source;
 mod text_ids;
-mod zipkin_json;
+mod zipkin;
 
 pub use error::{IngestError, IngestWarning};
 pub use input_format::InputFormat;

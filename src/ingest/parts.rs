@@ -13,11 +13,13 @@ use rayon::iter::{
 
 use crate::frame::{FrameBuilder, SpillStore};
 
-use super::byte_stream::ByteStream;
-use super::container::Content;
-use super::framing;
 use super::intake::{Intake, Meter, Tally};
-use super::{json_stream, otlp_proto, zipkin_json};
+use super::recognise::Content;
+use super::zipkin;
+use crate::ingest::json;
+use crate::ingest::otlp::framing;
+use crate::ingest::otlp::proto;
+use crate::ingest::source::byte_stream::ByteStream;
 
 /// How large a part is, unless a message is larger.
 const PART_BYTES: usize = 1 << 20;
@@ -69,7 +71,7 @@ pub(crate) fn read(
         buffers.retain(|buffer| buffer.capacity() <= MAX_KEPT_BYTES);
         if tally.zipkin.is_full() {
             let mut intake = Intake::resume(path, &mut builders[0], meter, std::mem::take(&mut tally));
-            zipkin_json::release(&mut intake);
+            zipkin::release(&mut intake);
             tally = intake.tally;
         }
         batch = next;
@@ -83,15 +85,15 @@ pub(crate) fn read(
 /// Reads all of `stream` as what it holds, and hands on what has waited for the end.
 pub(crate) fn read_to_end(content: Content, stream: &mut ByteStream, intake: &mut Intake<'_>) {
     read_as(content, stream, intake);
-    zipkin_json::release(intake);
+    zipkin::release(intake);
     intake.tell_progress();
 }
 
 fn read_as(content: Content, stream: &mut ByteStream, intake: &mut Intake<'_>) {
     match content {
         Content::Framed(framing) => framing::read_stream(stream, framing, intake),
-        Content::Proto => otlp_proto::read_stream(stream, intake),
-        _ => json_stream::read_stream(stream, intake),
+        Content::Proto => proto::read_stream(stream, intake),
+        _ => json::stream::read_stream(stream, intake),
     }
 }
 
@@ -121,9 +123,9 @@ fn next_part(stream: &mut ByteStream, content: Content) -> Option<usize> {
                 _ => None,
             })
         }
-        Content::Proto => whole_messages(stream, otlp_proto::MAX_HEADER_BYTES, |head| match otlp_proto::header(head) {
-            otlp_proto::Header::Field { bytes, length, .. } => Some((bytes, length)),
-            otlp_proto::Header::LineFeed => Some((1, 0)),
+        Content::Proto => whole_messages(stream, proto::MAX_HEADER_BYTES, |head| match proto::header(head) {
+            proto::Header::Field { bytes, length, .. } => Some((bytes, length)),
+            proto::Header::LineFeed => Some((1, 0)),
             _ => None,
         }),
         _ => whole_documents(stream),
@@ -177,12 +179,12 @@ fn whole_documents(stream: &mut ByteStream) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ingest::container;
+    use crate::ingest::recognise;
 
     /// Counts of builders and spans, and the offsets of what was left out, read with so many threads.
     fn read_with(threads: usize, bytes: &[u8]) -> (u64, Vec<usize>, Vec<u64>, usize) {
         let mut stream = ByteStream::new(std::io::Cursor::new(bytes.to_vec()));
-        let content = container::recognise(&mut stream);
+        let content = recognise::recognise(&mut stream);
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
         let meter = Meter::new(&(), &Arc::default());
         let (builders, tally) = pool.install(|| read(&mut stream, content, Path::new("test"), &meter, None));

@@ -12,15 +12,18 @@ use rayon::iter::{IntoParallelIterator as _, IntoParallelRefMutIterator as _, Pa
 use crate::frame::{FrameBuilder, SpanSink, SpillStore};
 use crate::span::{SkipReason, Skipped};
 
-use super::byte_stream::ByteStream;
-use super::container::{self, Content, MAX_LAYERS};
 use super::error::{IngestError, IngestWarning};
 use super::input_format::InputFormat;
-use super::inputs::{Input, NotRead, STANDARD_INPUT, find_inputs};
 use super::intake::{Intake, Meter, Tally, merge_skipped};
-use super::parquet::SharedFile;
+use super::parts;
+use super::recognise::{self, Content, MAX_LAYERS};
 use super::selection::{LeftOut, Selection, TraceIds};
-use super::{framing, object_stores, parquet, parts};
+use crate::ingest::otlp::framing;
+use crate::ingest::parquet::read as parquet;
+use crate::ingest::source::byte_stream::ByteStream;
+use crate::ingest::source::inputs::{Input, NotRead, STANDARD_INPUT, find_inputs};
+use crate::ingest::source::object_stores;
+use crate::ingest::source::shared_file::SharedFile;
 
 /// What was read of one input.
 #[derive(Debug)]
@@ -378,13 +381,13 @@ fn read_stream(
     let &Reading { input, format, progress } = reading;
     let path = &input.path;
     let mut plain = stream;
-    let is_compressed = container::Compression::of(plain.fill(4)).is_some();
-    let Ok(mut stream) = container::decompress(plain, raw_bytes) else {
+    let is_compressed = recognise::Compression::of(plain.fill(4)).is_some();
+    let Ok(mut stream) = recognise::decompress(plain, raw_bytes) else {
         report.bytes = raw_bytes.load(Ordering::Relaxed);
         report.errors.push(IngestError::TooManyLayers { path: path.clone(), limit: MAX_LAYERS });
         return;
     };
-    let recognised = container::recognise(&mut stream);
+    let recognised = recognise::recognise(&mut stream);
     let content = format.filter(|_| recognised != Content::Empty).map_or(recognised, InputFormat::content);
     match content {
         Content::Empty if stream.offset() == 0 => {
@@ -483,7 +486,7 @@ fn describe_bytes(bytes: &[u8]) -> String {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use std::io::Write as _;
 
     use opentelemetry_proto::tonic::common::v1 as common;
@@ -496,10 +499,10 @@ pub(super) mod tests {
 
     /// Keeps spans as text.
     #[derive(Default)]
-    pub(in super::super) struct Collected {
-        pub(in super::super) spans: Vec<String>,
-        pub(in super::super) offsets: Vec<u64>,
-        pub(in super::super) skipped: Vec<(SkipReason, u64)>,
+    pub(crate) struct Collected {
+        pub(crate) spans: Vec<String>,
+        pub(crate) offsets: Vec<u64>,
+        pub(crate) skipped: Vec<(SkipReason, u64)>,
     }
 
     impl SpanSink for Collected {
@@ -517,10 +520,10 @@ pub(super) mod tests {
         }
     }
 
-    pub(in super::super) fn read_bytes(bytes: &[u8]) -> (Collected, InputReport) {
+    pub(crate) fn read_bytes(bytes: &[u8]) -> (Collected, InputReport) {
         let mut collected = Collected::default();
         let options = ReadOptions::default();
-        let report = super::read_bytes(Path::new("test"), bytes.to_vec(), &options, &mut collected);
+        let report = crate::ingest::read_bytes(Path::new("test"), bytes.to_vec(), &options, &mut collected);
         (collected, report)
     }
 

@@ -31,12 +31,12 @@ impl Selection {
     }
 
     /// Whether spans that start between `first` and `last` (inclusive) can match.
-    pub(super) fn may_start_within(&self, first: i64, last: i64) -> bool {
+    pub(crate) fn may_start_within(&self, first: i64, last: i64) -> bool {
         self.since_unix_nano.is_none_or(|since| since <= last) && self.until_unix_nano.is_none_or(|until| first < until)
     }
 
     /// Whether spans of services between `first` and `last` (inclusive, by their bytes) can match.
-    pub(super) fn may_be_of_service_within(&self, first: &[u8], last: &[u8]) -> bool {
+    pub(crate) fn may_be_of_service_within(&self, first: &[u8], last: &[u8]) -> bool {
         // A span that names no service in its column may name one elsewhere.
         self.services.is_empty()
             || first.is_empty()
@@ -53,7 +53,7 @@ impl Selection {
     }
 
     /// Adds the traces of the spans in `builder` that match to `wanted`.
-    pub(super) fn collect(&self, builder: &FrameBuilder, wanted: &mut TraceIds) {
+    pub(crate) fn collect(&self, builder: &FrameBuilder, wanted: &mut TraceIds) {
         let matching: Vec<bool> = builder.services_of_signatures().map(|service| self.has_service(service)).collect();
         for span in builder.spans.iter() {
             if matching[span.row.signature.index()] && self.has_start(span.row.start) {

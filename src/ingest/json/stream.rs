@@ -1,0 +1,838 @@
+//! A stream of JSON values, one to a line, pretty-printed, or with nothing between them.
+//!
+//! The envelopes (`resourceSpans`, `batches`, `data`, `hits`, arrays, or none) are walked here, so that only one
+//! document (a ResourceSpans of OTLP, a trace or span of Jaeger, a record of Zipkin) is held at a time however large the
+//! stream is. Which of them an object is, is told by its keys. A document that does not parse costs itself: what can be
+//! mended or read before the fault is used, and reading goes on after it, or, if its end cannot be told, at the next line
+//! that begins a document.
+
+use serde::de::{DeserializeSeed, IgnoredAny};
+
+use crate::frame::SpanSink as _;
+use crate::span::{Origin, SkipReason};
+
+use super::damaged::{self, Extent};
+use super::lenient::{Fill, Message, Text, Wanted};
+use super::quick;
+use crate::ingest::documents;
+use crate::ingest::intake::Intake;
+use crate::ingest::jaeger;
+use crate::ingest::otlp::framing::{MAX_MESSAGE_BYTES, OTLP_JSON};
+use crate::ingest::otlp::json_message::{ResourceSpans, ScopeSpans, is_other_signal_key, is_resource_spans_key};
+use crate::ingest::otlp::json_quick;
+use crate::ingest::source::byte_stream::ByteStream;
+use crate::ingest::source::position::Position;
+use crate::ingest::zipkin;
+
+/// How much text is taken at once.
+const CHUNK_BYTES: usize = 1 << 20;
+
+/// How many arrays and objects may enclose a ResourceSpans.
+const MAX_ENVELOPES: usize = 16;
+
+/// How many keys of an object are remembered to tell what it is.
+const MAX_UNKNOWN_KEYS: usize = 16;
+
+/// How much text may be scanned for the ends of values that do not parse: so much and as much again as the input has.
+const FREE_SCAN_BYTES: usize = 64 << 20;
+
+/// Reads all values of `stream`.
+pub(crate) fn read_stream(stream: &mut ByteStream, intake: &mut Intake<'_>) {
+    let mut walk = Walk::new(None);
+    let mut wanted = CHUNK_BYTES;
+    loop {
+        let available = stream.fill(wanted).len();
+        let ended = stream.ended();
+        let length = replace_bad_utf8(stream.window_mut(), ended);
+        let text = std::str::from_utf8(&stream.window()[..length]).unwrap_or_default();
+        let used = walk.advance(text, stream.offset(), ended, intake);
+        stream.advance(used);
+        intake.tell_progress();
+        if ended {
+            return;
+        }
+        wanted = if used == 0 { available.saturating_mul(2).max(CHUNK_BYTES) } else { CHUNK_BYTES };
+        if used == 0 && available >= MAX_MESSAGE_BYTES {
+            intake.too_large(stream.offset(), MAX_MESSAGE_BYTES);
+            walk.give_up();
+            wanted = CHUNK_BYTES;
+        }
+    }
+}
+
+/// Reads all values in `bytes`, which stand at `offset` of the input as they are, or if not `verbatim` are what was made
+/// of the bytes there.
+pub(crate) fn read_slice(bytes: &[u8], offset: u64, verbatim: bool, intake: &mut Intake<'_>) {
+    let mut bytes = bytes.to_vec();
+    replace_bad_utf8(&mut bytes, true);
+    let text = std::str::from_utf8(&bytes).unwrap_or_default();
+    Walk::new((!verbatim).then_some(offset)).advance(text, offset, true, intake);
+}
+
+/// Replaces every byte that is not UTF-8 by a question mark, so that offsets stay. The answer is the length of what is
+/// valid: all, but for a character that is cut off at the end if more text follows.
+fn replace_bad_utf8(bytes: &mut [u8], ended: bool) -> usize {
+    let mut valid = 0;
+    while let Err(error) = std::str::from_utf8(&bytes[valid..]) {
+        let start = valid + error.valid_up_to();
+        let end = match error.error_len() {
+            Some(length) => start + length,
+            None if ended => bytes.len(),
+            None => return start,
+        };
+        bytes[start..end].fill(b'?');
+        valid = end;
+    }
+    bytes.len()
+}
+
+/// Where in the envelope the walk is.
+enum Container {
+    Array,
+    Object {
+        /// Where it begins, as long as it may still turn out to be a ResourceSpans.
+        start: Option<u64>,
+        /// Whether a key was known.
+        known: bool,
+        /// The keys that were not.
+        unknown_keys: Vec<String>,
+    },
+}
+
+/// A kind of object that spans are read from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Shape {
+    /// OTLP.
+    ResourceSpans,
+    /// A trace or a span.
+    Jaeger,
+    /// A record of a span.
+    Zipkin,
+    /// A span with its resource within itself.
+    Span,
+}
+
+impl Shape {
+    /// What an object is that has `key`, or `key` together with one of `others`; `None` if that does not tell.
+    fn of_key(key: &str, others: &[String]) -> Option<Self> {
+        let has = |keys: &[&str]| others.iter().any(|other| keys.contains(&other.as_str()));
+        match key {
+            _ if is_resource_spans_key(key) => Some(Self::ResourceSpans),
+            _ if jaeger::is_jaeger_key(key) => Some(Self::Jaeger),
+            "traceId" if has(&["id"]) => Some(Self::Zipkin),
+            "id" if has(&["traceId"]) => Some(Self::Zipkin),
+            "traceId" | "trace_id" if has(&["spanId", "span_id"]) => Some(Self::Span),
+            "spanId" | "span_id" if has(&["traceId", "trace_id"]) => Some(Self::Span),
+            _ => None,
+        }
+    }
+
+    /// What it is called in messages.
+    fn name(self) -> &'static str {
+        match self {
+            Self::ResourceSpans => "a ResourceSpans",
+            Self::Jaeger => "a Jaeger trace or span",
+            Self::Zipkin => "a Zipkin span",
+            Self::Span => "a span",
+        }
+    }
+}
+
+/// Whether what stands under this key may hold documents.
+fn is_envelope_key(key: &str) -> bool {
+    matches!(key, "resourceSpans" | "resource_spans" | "batches" | "trace" | "result" | "data" | "hits" | "_source")
+}
+
+/// How to go on after a value that could not be read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Resync {
+    /// With the next line.
+    NextLine,
+    /// With the next line that begins a document.
+    NextDocument,
+}
+
+/// Where the walk goes on, or that it needs more text.
+enum Step {
+    To(usize),
+    NeedMore,
+}
+
+enum Parsed {
+    /// It ends before this index.
+    Value(usize),
+    Unfinished,
+    Bad {
+        at: usize,
+        reason: String,
+    },
+}
+
+/// Parses the value at `at` of `text`.
+fn parse<'de, S: DeserializeSeed<'de>>(seed: S, text: &'de str, at: usize) -> (Option<S::Value>, Parsed) {
+    let mut deserializer = serde_json::Deserializer::from_str(&text[at..]);
+    let result = seed.deserialize(&mut deserializer);
+    let end = at + deserializer.into_iter::<IgnoredAny>().byte_offset();
+    match result {
+        Ok(value) => (Some(value), Parsed::Value(end)),
+        Err(error) if error.is_eof() => (None, Parsed::Unfinished),
+        Err(error) => (None, Parsed::Bad { at: end.min(text.len()), reason: reason_of(&error) }),
+    }
+}
+
+/// Parses the document at `at` of `text`; the answer is what `new` makes, filled as far as the text can be read.
+fn parse_document<'de, T: Message<'de>>(new: impl Fn() -> T, text: &'de str, at: usize) -> (T, Parsed) {
+    let mut document = new();
+    if let Some((_, end)) = quick::parse(Fill(&mut document), text, at) {
+        return (document, Parsed::Value(end));
+    }
+    let mut document = new();
+    let parsed = parse(Fill(&mut document), text, at).1;
+    (document, parsed)
+}
+
+/// Serde's message without its line and column, which count from the value and not from the file.
+fn reason_of(error: &serde_json::Error) -> String {
+    let message = error.to_string();
+    match message.rfind(" at line ") {
+        Some(end) => message[..end].to_owned(),
+        None => message,
+    }
+}
+
+/// The walk through the envelope, which goes on where it stopped when more text arrives.
+struct Walk {
+    stack: Vec<Container>,
+    /// Where the outermost open value begins.
+    document_start: u64,
+    resync: Option<Resync>,
+    /// How much of the text that is handed in next was looked at already.
+    looked_at: usize,
+    scan_budget: usize,
+    /// The offset of everything, if the text does not stand in the input as it is.
+    fixed_offset: Option<u64>,
+}
+
+impl Walk {
+    fn new(fixed_offset: Option<u64>) -> Self {
+        Self {
+            stack: Vec::new(),
+            document_start: 0,
+            resync: None,
+            looked_at: 0,
+            scan_budget: FREE_SCAN_BYTES,
+            fixed_offset,
+        }
+    }
+
+    /// Drops the value that the walk is in.
+    fn give_up(&mut self) {
+        self.stack.clear();
+        self.resync = Some(Resync::NextDocument);
+        self.looked_at = 0;
+    }
+
+    /// Walks through `text`, which stands at `offset`; the answer is how much of it is done with.
+    fn advance(&mut self, text: &str, offset: u64, ended: bool, intake: &mut Intake<'_>) -> usize {
+        let position = match self.fixed_offset {
+            Some(offset) => Position::fixed(offset),
+            None => Position::of(text.as_bytes(), offset),
+        };
+        let mut chunk = Chunk { text, start: offset, position, ended, intake };
+        let mut at = self.looked_at;
+        self.scan_budget = self.scan_budget.saturating_add(text.len() - at.min(text.len()));
+        loop {
+            match self.step(&mut chunk, at) {
+                Some(Step::To(next)) => at = next,
+                Some(Step::NeedMore) if ended => {
+                    chunk.intake.truncated("a JSON document", self.document_start);
+                    self.stack.clear();
+                    return text.len();
+                }
+                Some(Step::NeedMore) => break,
+                None if ended && !self.stack.is_empty() => {
+                    chunk.intake.truncated("a JSON document", self.document_start);
+                    self.stack.clear();
+                    return text.len();
+                }
+                None => {
+                    at = text.len();
+                    break;
+                }
+            }
+        }
+        let done = match self.stack.last() {
+            Some(Container::Object { start: Some(start), .. }) => {
+                usize::try_from(start.saturating_sub(offset)).unwrap_or(at).min(at)
+            }
+            _ => at,
+        };
+        self.looked_at = at - done;
+        done
+    }
+
+    /// One step from `at`; `None` if the text is at its end.
+    fn step(&mut self, chunk: &mut Chunk<'_, '_, '_>, at: usize) -> Option<Step> {
+        let bytes = chunk.text.as_bytes();
+        if let Some(resync) = self.resync {
+            return self.find_line(chunk, at, resync);
+        }
+        let at = at + separators(&chunk.text[at..]);
+        let byte = *bytes.get(at)?;
+        Some(match (self.stack.last(), byte) {
+            (Some(Container::Object { .. }), b'"') => self.member(chunk, at),
+            (Some(Container::Object { .. }), b'}') => {
+                if let Some(Container::Object { known: false, unknown_keys, .. }) = self.stack.pop()
+                    && !unknown_keys.is_empty()
+                {
+                    chunk.intake.unknown(&unknown_keys.join(", "), chunk.offset(at));
+                }
+                Step::To(at + 1)
+            }
+            (Some(Container::Object { .. }), _) => self.bad(chunk, at, at, "expected a key"),
+            (Some(Container::Array), b']') => {
+                self.stack.pop();
+                Step::To(at + 1)
+            }
+            (Some(Container::Array) | None, b'{' | b'[') => self.open(chunk, at),
+            (Some(Container::Array), _) => match chunk.ignore(at) {
+                Parsed::Value(end) => {
+                    chunk.intake.skip(SkipReason::UnknownContent, chunk.offset(at));
+                    Step::To(end)
+                }
+                Parsed::Unfinished => Step::NeedMore,
+                Parsed::Bad { at: fault, reason } => self.bad(chunk, at, fault, &reason),
+            },
+            (None, _) => {
+                chunk.intake.malformed("a line", chunk.offset(at), "expected a JSON object or array");
+                self.resync = Some(Resync::NextLine);
+                Step::To(at)
+            }
+        })
+    }
+
+    fn find_line(&mut self, chunk: &Chunk<'_, '_, '_>, at: usize, resync: Resync) -> Option<Step> {
+        let bytes = chunk.text.as_bytes();
+        let line = at + memchr::memchr(b'\n', bytes.get(at..)?)? + 1;
+        if resync == Resync::NextLine {
+            self.resync = None;
+            return Some(Step::To(line));
+        }
+        match bytes.get(line) {
+            Some(b'{' | b'[') => {
+                self.resync = None;
+                Some(Step::To(line))
+            }
+            None if !chunk.ended => Some(Step::NeedMore),
+            _ => Some(Step::To(line)),
+        }
+    }
+
+    /// Enters or reads the object or array at `at`.
+    fn open(&mut self, chunk: &mut Chunk<'_, '_, '_>, at: usize) -> Step {
+        if self.stack.is_empty() {
+            self.document_start = chunk.offset(at);
+        }
+        if self.stack.len() >= MAX_ENVELOPES {
+            return match chunk.ignore(at) {
+                Parsed::Value(end) => {
+                    chunk.intake.skip(SkipReason::UnknownContent, chunk.offset(at));
+                    Step::To(end)
+                }
+                Parsed::Unfinished => Step::NeedMore,
+                Parsed::Bad { at: fault, reason } => self.bad(chunk, at, fault, &reason),
+            };
+        }
+        let bytes = chunk.text.as_bytes();
+        if bytes[at] == b'[' {
+            self.stack.push(Container::Array);
+            return Step::To(at + 1);
+        }
+        let first = at + 1 + separators(&chunk.text[at + 1..]);
+        match bytes.get(first) {
+            None => Step::NeedMore,
+            Some(b'}') => Step::To(first + 1),
+            Some(b'"') => match parse(Text, chunk.text, first) {
+                (Some(key), _) if is_resource_spans_key(&key) => self.document(Shape::ResourceSpans, chunk, at),
+                (None, Parsed::Unfinished) => Step::NeedMore,
+                _ => {
+                    let start = Some(chunk.start + at as u64);
+                    self.stack.push(Container::Object { start, known: false, unknown_keys: Vec::new() });
+                    Step::To(first)
+                }
+            },
+            Some(_) => self.bad(chunk, at, first, "expected a key"),
+        }
+    }
+
+    /// Reads the member of an object whose key stands at `at`.
+    fn member(&mut self, chunk: &mut Chunk<'_, '_, '_>, at: usize) -> Step {
+        let bytes = chunk.text.as_bytes();
+        let (key, end) = match parse(Text, chunk.text, at) {
+            (Some(key), Parsed::Value(end)) => (key, end),
+            (_, Parsed::Bad { at: fault, reason }) => return self.bad(chunk, at, fault, &reason),
+            _ => return Step::NeedMore,
+        };
+        let colon = end + separators(&chunk.text[end..]);
+        match bytes.get(colon) {
+            None => return Step::NeedMore,
+            Some(b':') => {}
+            Some(_) => return self.bad(chunk, at, colon, "expected `:`"),
+        }
+        let value = colon + 1 + separators(&chunk.text[colon + 1..]);
+        let Some(&first) = bytes.get(value) else {
+            return Step::NeedMore;
+        };
+        if bytes[..value].ends_with(b"\n") && bytes[value..].starts_with(b"{\"") {
+            // No writer begins a member's value at the start of a line: the line before was cut.
+            chunk.intake.malformed("JSON", chunk.offset(at), "the line ends where a value should stand");
+            self.stack.clear();
+            return Step::To(value);
+        }
+        let Some(Container::Object { start, known, unknown_keys }) = self.stack.last_mut() else {
+            unreachable!("members are read in objects only");
+        };
+        if let Some(shape) = Shape::of_key(&key, unknown_keys)
+            && let Some(start) = *start
+            && let Some(back) = chunk.index_of(start)
+        {
+            let step = self.document(shape, chunk, back);
+            // Until all of it is there, the object is walked again from its start.
+            if matches!(step, Step::To(_)) {
+                self.stack.pop();
+            }
+            return step;
+        }
+        if key == "message" && first == b'"' {
+            return self.message(chunk, value);
+        }
+        let is_envelope = is_envelope_key(&key);
+        let is_other_signal = is_other_signal_key(&key);
+        if is_envelope || is_other_signal {
+            *start = None;
+            *known = true;
+        }
+        if is_envelope && matches!(first, b'{' | b'[') {
+            // The key is read again if the value turns out to need more text, which changes nothing.
+            return self.open(chunk, value);
+        }
+        match chunk.ignore(value) {
+            Parsed::Value(end) => {
+                if is_other_signal {
+                    chunk.intake.skip(SkipReason::OtherSignal, chunk.offset(at));
+                } else if !is_envelope && unknown_keys.len() < MAX_UNKNOWN_KEYS {
+                    unknown_keys.push(key.into_owned());
+                }
+                Step::To(end)
+            }
+            Parsed::Unfinished => Step::NeedMore,
+            Parsed::Bad { at: fault, reason } => self.bad(chunk, at, fault, &reason),
+        }
+    }
+
+    /// Reads the string at `at`, the message of a log record, which may be a document itself.
+    fn message(&mut self, chunk: &mut Chunk<'_, '_, '_>, at: usize) -> Step {
+        match parse(Text, chunk.text, at) {
+            (Some(text), Parsed::Value(end)) => {
+                if let Some(Container::Object { known, unknown_keys, .. }) = self.stack.last_mut() {
+                    let is_document = text.trim_start().starts_with('{');
+                    *known |= is_document;
+                    if is_document {
+                        read_slice(text.as_bytes(), chunk.offset(at), false, chunk.intake);
+                    } else if unknown_keys.len() < MAX_UNKNOWN_KEYS {
+                        unknown_keys.push("message".to_owned());
+                    }
+                }
+                Step::To(end)
+            }
+            (_, Parsed::Bad { at: fault, reason }) => self.bad(chunk, at, fault, &reason),
+            _ => Step::NeedMore,
+        }
+    }
+
+    /// Reads the document at `at`.
+    fn document(&mut self, shape: Shape, chunk: &mut Chunk<'_, '_, '_>, at: usize) -> Step {
+        match chunk.read(shape, chunk.text, at, chunk.position, chunk.offset(at)) {
+            Parsed::Value(end) => Step::To(end),
+            Parsed::Unfinished if !chunk.ended => Step::NeedMore,
+            Parsed::Unfinished => {
+                chunk.salvage(shape, at, chunk.text.len());
+                chunk.intake.truncated(shape.name(), chunk.offset(at));
+                self.stack.clear();
+                Step::To(chunk.text.len())
+            }
+            Parsed::Bad { at: fault, reason } => self.bad_document(shape, chunk, at, fault, &reason),
+        }
+    }
+
+    fn bad_document(
+        &mut self,
+        shape: Shape,
+        chunk: &mut Chunk<'_, '_, '_>,
+        at: usize,
+        fault: usize,
+        reason: &str,
+    ) -> Step {
+        let extent =
+            if self.scan_budget == 0 { Extent::Broken(fault - at) } else { damaged::extent(&chunk.text[at..]) };
+        match extent {
+            Extent::Complete(length) => {
+                self.scan_budget = self.scan_budget.saturating_sub(length);
+                let mended = damaged::mend(&chunk.text[at..at + length]);
+                if !chunk.read_copy(shape, &mended, at) {
+                    chunk.salvage(shape, at, at + length);
+                    chunk.intake.malformed(shape.name(), chunk.offset(fault), reason);
+                }
+                Step::To(at + length)
+            }
+            Extent::Unfinished if !chunk.ended => {
+                self.scan_budget = self.scan_budget.saturating_sub(chunk.text.len() - at);
+                Step::NeedMore
+            }
+            Extent::Unfinished => {
+                self.scan_budget = self.scan_budget.saturating_sub(chunk.text.len() - at);
+                let line_end = memchr::memchr(b'\n', &chunk.text.as_bytes()[fault..]);
+                chunk.salvage(shape, at, line_end.map_or(chunk.text.len(), |length| fault + length));
+                self.bad(chunk, at, fault, reason)
+            }
+            Extent::Broken(length) => {
+                self.scan_budget = self.scan_budget.saturating_sub(length);
+                chunk.salvage(shape, at, at + length);
+                chunk.intake.malformed("JSON", chunk.offset(fault), reason);
+                self.give_up();
+                Step::To(at + length)
+            }
+        }
+    }
+
+    /// Leaves the value at `at` because of a fault, and everything around it, for the next line that begins a document. The
+    /// parser may have read the line feed that ends the line with the fault.
+    fn bad(&mut self, chunk: &mut Chunk<'_, '_, '_>, at: usize, fault: usize, reason: &str) -> Step {
+        chunk.intake.malformed("JSON", chunk.offset(fault), reason);
+        self.give_up();
+        let is_after_line_feed = fault > at && chunk.text.as_bytes()[fault - 1] == b'\n';
+        Step::To(fault.max(at) - usize::from(is_after_line_feed))
+    }
+}
+
+/// The text that is walked through and what goes with it.
+struct Chunk<'t, 'i, 's> {
+    text: &'t str,
+    /// Where the text begins, in the stream that is handed in piece by piece.
+    start: u64,
+    position: Position,
+    ended: bool,
+    intake: &'i mut Intake<'s>,
+}
+
+impl Chunk<'_, '_, '_> {
+    fn wanted(&self) -> Wanted {
+        Wanted { everything: self.intake.wants_everything() }
+    }
+
+    fn offset(&self, at: usize) -> u64 {
+        self.position.offset_of(&self.text.as_bytes()[at.min(self.text.len())..])
+    }
+
+    /// The index of what stands at `offset` of the stream.
+    fn index_of(&self, offset: u64) -> Option<usize> {
+        let index = usize::try_from(offset.checked_sub(self.start)?).ok()?;
+        (index < self.text.len()).then_some(index)
+    }
+
+    /// Passes over the value at `at`.
+    fn ignore(&self, at: usize) -> Parsed {
+        let parsed = parse(std::marker::PhantomData::<IgnoredAny>, self.text, at).1;
+        match parsed {
+            // A number may go on in the text that follows.
+            Parsed::Value(end)
+                if end == self.text.len()
+                    && !self.ended
+                    && !matches!(self.text.as_bytes()[end - 1], b'}' | b']' | b'"') =>
+            {
+                Parsed::Unfinished
+            }
+            parsed => parsed,
+        }
+    }
+
+    /// Reads the document at `at` of `text`, which is this chunk's or a copy, and hands its spans on.
+    fn read(&mut self, shape: Shape, text: &str, at: usize, position: Position, offset: u64) -> Parsed {
+        match shape {
+            Shape::ResourceSpans => {
+                let (message, parsed) = match json_quick::read(self.wanted(), text, at) {
+                    Some((message, end)) => (message, Parsed::Value(end)),
+                    None => parse_document(|| ResourceSpans::new(self.wanted()), text, at),
+                };
+                if matches!(parsed, Parsed::Value(_)) {
+                    if message.is_span && message.scopes.is_empty() {
+                        return self.read(Shape::Span, text, at, position, offset);
+                    }
+                    self.emit(message, position, offset);
+                }
+                parsed
+            }
+            Shape::Jaeger => {
+                let (document, parsed) = parse_document(|| jaeger::Document::new(self.wanted()), text, at);
+                if matches!(parsed, Parsed::Value(_)) {
+                    // The brace stands before the quote of the first key.
+                    let offset_of = |address: usize| position.offset_of_address(address - 2);
+                    jaeger::emit(document, offset, offset_of, self.intake);
+                }
+                parsed
+            }
+            Shape::Zipkin => {
+                let (record, parsed) = parse_document(zipkin::Record::default, text, at);
+                if matches!(parsed, Parsed::Value(_)) {
+                    zipkin::hold(record, offset, self.intake);
+                }
+                parsed
+            }
+            Shape::Span => {
+                let (document, parsed) =
+                    parse(std::marker::PhantomData::<serde_json::Map<String, serde_json::Value>>, text, at);
+                if let Some(document) = document {
+                    documents::emit(document, offset, self.intake);
+                }
+                parsed
+            }
+        }
+    }
+
+    /// Reads the spans between `start` and `end` that are complete. Those of a Jaeger trace are of no use without the
+    /// processes that come after them.
+    fn salvage(&mut self, shape: Shape, start: usize, end: usize) {
+        if shape == Shape::ResourceSpans
+            && let Some(copy) = damaged::up_to_last_span(&damaged::mend(&self.text[start..end]))
+        {
+            self.read_copy(shape, &copy, start);
+        }
+    }
+
+    /// Reads a document from a mended copy of what stands at `start`; whether it could be parsed.
+    fn read_copy(&mut self, shape: Shape, copy: &str, start: usize) -> bool {
+        let offset = self.offset(start);
+        matches!(self.read(shape, copy, 0, Position::fixed(offset), offset), Parsed::Value(_))
+    }
+
+    fn emit(&mut self, message: ResourceSpans<'_>, position: Position, offset: u64) {
+        let ResourceSpans { resource_attributes, scopes, malformed, is_other_signal, .. } = message;
+        if is_other_signal && scopes.is_empty() {
+            self.intake.skip(SkipReason::OtherSignal, offset);
+        }
+        self.intake.tally.format.get_or_insert(OTLP_JSON);
+        let mut origin = Origin { resource_attributes, ..Origin::default() };
+        let mut malformed_spans = malformed;
+        for scope in scopes {
+            let ScopeSpans { name, version, attributes, spans, malformed, .. } = scope;
+            malformed_spans += malformed;
+            origin.scope_name = name;
+            origin.scope_version = version;
+            origin.scope_attributes = attributes;
+            for span in &spans {
+                self.intake.tally.opaque_ids += span.opaque_ids;
+                // The brace stands before the quote of the first key.
+                let offset = if span.address == 0 { offset } else { position.offset_of_address(span.address - 2) };
+                self.intake.span(&origin, &span.record, offset);
+            }
+        }
+        for _ in 0..malformed_spans {
+            self.intake.skip(SkipReason::MalformedSpan, offset);
+        }
+    }
+}
+
+/// The length of the white space and the like that `text` begins with: commas, record separators and byte order marks
+/// say nothing here.
+fn separators(text: &str) -> usize {
+    let rest = text.trim_start_matches([' ', '\n', '\r', '\t', ',', '\u{1e}', '\0', '\u{feff}']);
+    text.len() - rest.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::ingest::read::tests::read_bytes;
+    use crate::span::SkipReason;
+
+    const TIMES: &str = r#""startTimeUnixNano":"1700000000000000000","endTimeUnixNano":"1700000000000000001""#;
+
+    fn span(number: u8, more: &str) -> String {
+        format!(r#"{{"traceId":"{number:032x}","spanId":"{number:016x}",{TIMES}{more}}}"#)
+    }
+
+    fn line(spans: &[String]) -> String {
+        format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{}]}}]}}]}}"#, spans.join(","))
+    }
+
+    /// Odd values cost at most themselves: no span, no error.
+    #[test]
+    fn odd_values_are_taken() {
+        for (more, found) in [
+            (r#","kind":"SPAN_KIND_SERVER""#, "kind: Server"),
+            (r#","kind":"3""#, "kind: Client"),
+            (r#","kind":3.0"#, "kind: Client"),
+            (r#","kind":99,"links":null,"events":7,"flags":"x""#, "kind: Unspecified"),
+            (r#","status":{"code":"STATUS_CODE_ERROR"}"#, "status: Error"),
+            (r#","status":null,"name":null,"attributes":null"#, r#"name: """#),
+            (r#","name":17,"name":"last""#, r#"name: "last""#),
+            (r#","startTimeUnixNano":1.7e18"#, "start_unix_nano: 1700000000000000000"),
+            (r#","startTimeUnixNano":{"low":1,"high":2}"#, "start_unix_nano: 8589934593"),
+            (r#","startTimeUnixNano":{"low":-1,"high":{"low":{}}},"startTimeUnixNano":5"#, "start_unix_nano: 5"),
+            (r#","start_time_unix_nano":7"#, "start_unix_nano: 7"),
+            (r#","attributes":[{"key":"a","value":{"doubleValue":"NaN"}}]"#, "Double(NaN)"),
+            (r#","attributes":[{"key":"a","value":{"doubleValue":null}}]"#, "Empty"),
+            (r#","attributes":[{"key":"a","value":{"intValue":"9007199254740993"}}]"#, "Int(9007199254740993)"),
+            (r#","attributes":[{"key":"a","value":{"intValue":1e300}}]"#, "Double(1e300)"),
+            (r#","attributes":[{"key":"a","value":{"boolValue":"true"}}]"#, "Bool(true)"),
+            (r#","attributes":[{"key":"a","value":{"stringValue":12}}]"#, r#"Str("12")"#),
+            (r#","attributes":[{"key":"a","value":{"value":{"stringValue":"deep"}}}]"#, r#"Str("deep")"#),
+            (r#","attributes":[{"key":"a","value":{"bytesValue":"_-8"}}]"#, "Bytes([255, 239])"),
+            (r#","attributes":[{"key":"a","value":{"arrayValue":{}}}]"#, r#"Json("[]")"#),
+            (
+                r#","attributes":[{"key":"a","value":{"kvlistValue":{"values":[{"key":"b","value":{"intValue":1}}]}}}]"#,
+                r#"Json("{\"b\":1}")"#,
+            ),
+            (
+                r#","attributes":[7,null,{"value":{}},{"key":"a"},{"key":"b","value":[]}]"#,
+                r#"key: "b", value: Json("[]")"#,
+            ),
+            (r#","attributes":{"a":"plain"}"#, r#"Str("plain")"#),
+            (r#","name":NaN,"traceState":"a\x"#, "a\u{fffd}x"),
+            (r#","name":"\ud83d!""#, "\u{fffd}!"),
+        ] {
+            let more = if more.ends_with("\\x") { format!("{more}\"") } else { more.to_owned() };
+            let (collected, report) = read_bytes(line(&[span(1, &more)]).as_bytes());
+            assert!(collected.spans.len() == 1 && collected.spans[0].contains(found), "{more}: {:?}", collected.spans);
+            assert!(report.errors.is_empty() && report.skipped.total() == 0, "{more}: {report:?}");
+        }
+    }
+
+    /// A bad span costs one span, a bad line one line, and both are told with their offsets.
+    #[test]
+    fn faults_cost_little() {
+        let bad_spans = line(&[span(1, ""), "null".into(), "[]".into(), span(2, "")]);
+        let cut_line = &line(&[span(3, ""), span(4, r#","name":"cut"#)])[..230];
+        let wrong_bracket = line(&[span(5, ""), "{]}".into(), span(6, "")]);
+        let good = line(&[span(7, "")]);
+        let text = [bad_spans.as_str(), "no JSON", cut_line, &wrong_bracket, "{\"x\" 1}", &good].join("\n");
+        let (collected, report) = read_bytes(text.as_bytes());
+        let ids: Vec<&str> =
+            collected.spans.iter().map(|span| &span[span.find("span_id: ").unwrap_or(0) + 24..][..1]).collect();
+        assert_eq!(ids, ["1", "2", "3", "5", "7"]);
+        let count = |reason| report.skipped.counts.get(&reason).copied().unwrap_or_default();
+        assert_eq!(count(SkipReason::MalformedSpan), 2);
+        assert_eq!(count(SkipReason::MalformedMessage), 4);
+        assert_eq!(report.errors.len(), 4);
+        let no_json = bad_spans.len() + 1;
+        assert!(report.errors[0].to_string().contains(&format!("at byte {no_json} ")), "{}", report.errors[0]);
+    }
+
+    /// Offsets are those of the spans.
+    #[test]
+    fn offsets_point_to_spans() {
+        let text = [line(&[span(1, ""), span(2, "")]), line(&[span(3, "")])].join("\n");
+        let (collected, _) = read_bytes(text.as_bytes());
+        for (number, offset) in (1..).zip(collected.offsets) {
+            assert!(text[offset as usize..].starts_with(&span(number, "")), "{number} at {offset}");
+        }
+    }
+
+    /// Nesting is no way to exhaust the stack, and costs the value that is nested.
+    #[test]
+    fn deep_nesting_costs_one_value() {
+        let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+        let values = format!("{}1{}", r#"{"arrayValue":{"values":["#.repeat(10_000), "]}}".repeat(10_000));
+        for more in [
+            format!(r#","x":{deep}"#),
+            format!(r#","name":{deep}"#),
+            format!(r#","attributes":[{{"key":"a","value":{values}}}]"#),
+            format!(r#","attributes":[{{"key":"a","value":{deep}}}]"#),
+        ] {
+            let (collected, report) = read_bytes(line(&[span(1, &more)]).as_bytes());
+            assert_eq!(collected.spans.len(), 1, "{:?}", report.errors);
+            assert!(report.errors.is_empty());
+        }
+        let (collected, _) = read_bytes(format!("{deep}\n{}", line(&[span(1, "")])).as_bytes());
+        assert_eq!(collected.spans.len(), 1);
+        let (_, report) = read_bytes("[".repeat(100_000).as_bytes());
+        assert!(!report.errors.is_empty());
+    }
+
+    /// The key that tells what an object is may come after others, however long, and the resource after the spans.
+    #[test]
+    fn keys_come_in_any_order() {
+        let long = "x".repeat(3 << 20);
+        let text = format!(
+            r#"{{"metrics":{{"a":["{long}"]}},"trace":{{"n":1,"resourceSpans":[{{"unknown":"{long}","scopeSpans":[{{"spans":[{}]}}],"resource":{{"attributes":[{{"key":"service.name","value":{{"stringValue":"shop"}}}}]}}}}]}}}}"#,
+            span(1, "")
+        );
+        let (collected, report) = read_bytes(text.as_bytes());
+        assert!(collected.spans[0].starts_with("shop: "), "{:?}", collected.spans);
+        assert_eq!((report.skipped.total(), report.errors.len()), (0, 0), "{report:?}");
+    }
+
+    /// Lines of other signals are counted, also where nothing but the inner key tells them.
+    #[test]
+    fn other_signals_are_counted() {
+        let text = [
+            r#"{"resourceLogs":[{"scopeLogs":[]}]}"#,
+            &line(&[span(1, "")]),
+            r#"{"resource":{},"scopeMetrics":[{"metrics":[]}]}"#,
+            "{}",
+        ]
+        .join("\n");
+        let (collected, report) = read_bytes(text.as_bytes());
+        assert_eq!(collected.spans.len(), 1);
+        assert_eq!(report.skipped.counts.into_iter().collect::<Vec<_>>(), [(SkipReason::OtherSignal, 2)]);
+    }
+
+    /// Documents of any kind and size are read wherever the pieces of text that are taken at once end.
+    #[test]
+    fn documents_cross_the_ends_of_pieces() {
+        let zipkin = |number: u64| {
+            let tags = "x".repeat(900);
+            format!(r#"{{"traceId":"{number:016x}","id":"1","timestamp":1700000000000000,"tags":{{"t":"{tags}"}}}}"#)
+        };
+        let jaeger = |number: u64| {
+            let name = "x".repeat(900);
+            format!(
+                r#"{{"traceID":"{number:x}","spanID":"1","operationName":"{name}","startTime":1700000000000000,"processID":"p"}}"#
+            )
+        };
+        let join = |document: &dyn Fn(u64) -> String, separator: &str| {
+            (1..=3_000).map(document).collect::<Vec<String>>().join(separator)
+        };
+        let one_trace = format!(r#"{{"traceID":"1","spans":[{}],"processes":{{}}}}"#, join(&jaeger, ","));
+        for text in [
+            format!("[{}]", join(&zipkin, ",\n")),
+            join(&zipkin, "\n"),
+            join(&jaeger, ""),
+            format!(r#"{{"data":[{}]}}"#, join(&jaeger, ", ")),
+            format!(r#"{{"data":[{one_trace}]}}"#),
+            one_trace,
+        ] {
+            let (collected, report) = read_bytes(text.as_bytes());
+            let errors = &report.errors;
+            assert_eq!((collected.spans.len(), errors.len()), (3_000, 0), "{} {errors:?}", &text[..60]);
+        }
+    }
+
+    /// Wherever a line is cut, the next one is read.
+    #[test]
+    fn a_cut_line_costs_itself() {
+        let line = |number: u8| {
+            format!(
+                r#"{{"resourceSpans":[{{"resource":{{"attributes":[]}},"scopeSpans":[{{"spans":[{}]}}]}}]}}"#,
+                span(number, "")
+            )
+        };
+        let whole = line(2);
+        for length in 2..whole.len() - 4 {
+            let text = [line(1), whole[..length].to_owned(), line(3), line(4)].join("\n");
+            let (collected, report) = read_bytes(text.as_bytes());
+            let found = |number: u8| collected.spans.iter().any(|span| span.contains(&format!("{number:032x}")));
+            assert!(found(1) && found(3) && found(4), "{length}: {:?} {:?}", &whole[..length], report.errors);
+            assert!(!report.errors.is_empty(), "{length}");
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! One cell of a column of any type: as a value, as text, as attributes.
+//!
+//! The reader is given a schema without the types that a writer's Arrow schema would restore, so that strings are
+//! `Utf8` or `Binary`, lists are `List`, and dictionaries have `Int32` keys.
+
+use std::borrow::Cow;
+
+use arrow::array::{Array, ArrayRef, AsArray, ListArray};
+use arrow::datatypes::{
+    ArrowPrimitiveType, DataType, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, TimeUnit,
+    TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt8Type,
+    UInt16Type, UInt32Type, UInt64Type,
+};
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+
+use crate::ingest::json::attributes::{attributes_of_json, parse_object};
+use crate::ingest::parquet::flat::dialect::{is_key_value, is_variant_type};
+use crate::span::{KeyValue, Value};
+
+/// The value at `row`. Bytes that are text come as text.
+pub(crate) fn value_at(array: &dyn Array, row: usize) -> Value<'_> {
+    if array.is_null(row) {
+        return Value::Empty;
+    }
+    match array.data_type() {
+        DataType::Null => Value::Empty,
+        DataType::Boolean => Value::Bool(array.as_boolean().value(row)),
+        DataType::Int8 => integer::<Int8Type>(array, row),
+        DataType::Int16 => integer::<Int16Type>(array, row),
+        DataType::Int32 => integer::<Int32Type>(array, row),
+        DataType::Int64 => integer::<Int64Type>(array, row),
+        DataType::UInt8 => integer::<UInt8Type>(array, row),
+        DataType::UInt16 => integer::<UInt16Type>(array, row),
+        DataType::UInt32 => integer::<UInt32Type>(array, row),
+        DataType::UInt64 => {
+            let number = array.as_primitive::<UInt64Type>().value(row);
+            i64::try_from(number).map_or_else(|_| Value::Str(number.to_string().into()), Value::Int)
+        }
+        DataType::Timestamp(unit, _) => match unit {
+            TimeUnit::Nanosecond => integer::<TimestampNanosecondType>(array, row),
+            TimeUnit::Microsecond => integer::<TimestampMicrosecondType>(array, row),
+            TimeUnit::Millisecond => integer::<TimestampMillisecondType>(array, row),
+            TimeUnit::Second => integer::<TimestampSecondType>(array, row),
+        },
+        DataType::Float32 => Value::Double(f64::from(array.as_primitive::<Float32Type>().value(row))),
+        DataType::Float64 => Value::Double(array.as_primitive::<Float64Type>().value(row)),
+        DataType::Utf8 => Value::Str(array.as_string::<i32>().value(row).into()),
+        DataType::Binary => value_of_bytes(array.as_binary::<i32>().value(row)),
+        DataType::FixedSizeBinary(_) => value_of_bytes(array.as_fixed_size_binary().value(row)),
+        DataType::Dictionary(_, _) => match array.as_dictionary_opt::<Int32Type>() {
+            Some(dictionary) => match dictionary.key(row).filter(|&key| key < dictionary.values().len()) {
+                Some(key) => value_at(dictionary.values(), key),
+                None => Value::Empty,
+            },
+            None => Value::Empty,
+        },
+        DataType::List(_) | DataType::Struct(_) | DataType::Map(_, _) => {
+            Value::Json(json_at(array, row).to_string().into())
+        }
+        _ => ArrayFormatter::try_new(array, &FormatOptions::default())
+            .ok()
+            .and_then(|formatter| formatter.value(row).try_to_string().ok())
+            .map_or(Value::Empty, |text| Value::Str(text.into())),
+    }
+}
+
+fn integer<T: ArrowPrimitiveType<Native: Into<i64>>>(array: &dyn Array, row: usize) -> Value<'_> {
+    Value::Int(array.as_primitive::<T>().value(row).into())
+}
+
+fn value_of_bytes(bytes: &[u8]) -> Value<'_> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Value::Str(text.into()),
+        Err(_) => Value::Bytes(bytes.into()),
+    }
+}
+
+fn json_at(array: &dyn Array, row: usize) -> serde_json::Value {
+    if array.is_null(row) {
+        return serde_json::Value::Null;
+    }
+    match array.data_type() {
+        DataType::List(_) => {
+            let (values, range) = list_at(array.as_list::<i32>(), row);
+            range.map(|item| json_at(values, item)).collect()
+        }
+        DataType::Struct(fields) => {
+            let columns = array.as_struct().columns();
+            fields.iter().zip(columns).map(|(field, column)| (field.name().clone(), json_at(column, row))).collect()
+        }
+        DataType::Map(_, _) => {
+            attributes_at(array, row).iter().map(|entry| (entry.key.to_string(), json_of(&entry.value))).collect()
+        }
+        _ => json_of(&value_at(array, row)),
+    }
+}
+
+fn json_of(value: &Value<'_>) -> serde_json::Value {
+    match value {
+        Value::Empty => serde_json::Value::Null,
+        Value::Bool(value) => (*value).into(),
+        Value::Int(value) => (*value).into(),
+        Value::Double(value) if value.is_finite() => (*value).into(),
+        Value::Json(text) => serde_json::from_str(text).unwrap_or_else(|_| text.as_ref().into()),
+        Value::Str(_) | Value::Double(_) | Value::Bytes(_) => value.to_text().into(),
+    }
+}
+
+/// The text at `row`, empty where there is none: that of [`value_at`].
+pub(crate) fn text_at(array: &dyn Array, row: usize) -> Cow<'_, str> {
+    match value_at(array, row) {
+        Value::Str(text) | Value::Json(text) => text,
+        value => Cow::Owned(value.to_text().into_owned()),
+    }
+}
+
+/// The items of the list at `row`: the array that holds them and where they stand in it.
+pub(crate) fn list_at(list: &ListArray, row: usize) -> (&ArrayRef, std::ops::Range<usize>) {
+    if list.is_null(row) {
+        return (list.values(), 0..0);
+    }
+    let offsets = list.value_offsets();
+    (list.values(), offsets[row] as usize..offsets[row + 1] as usize)
+}
+
+/// The attributes that the cell at `row` holds: the entries of a map or of a list of keys and values, the members of a
+/// JSON text (nested ones with dotted keys), the fields of a struct. A VARIANT is not read.
+pub(crate) fn attributes_at(array: &dyn Array, row: usize) -> Vec<KeyValue<'_>> {
+    if array.is_null(row) {
+        return Vec::new();
+    }
+    match array.data_type() {
+        DataType::Map(_, _) => {
+            let map = array.as_map();
+            let offsets = map.value_offsets();
+            (offsets[row] as usize..offsets[row + 1] as usize)
+                .map(|entry| KeyValue { key: text_at(map.keys(), entry), value: value_at(map.values(), entry) })
+                .collect()
+        }
+        DataType::List(item) if is_key_value(item.data_type()) => {
+            let (pairs, range) = list_at(array.as_list::<i32>(), row);
+            let [keys, values] = [0, 1].map(|part| &pairs.as_struct().columns()[part]);
+            range.map(|at| KeyValue { key: text_at(keys, at), value: value_at(values, at) }).collect()
+        }
+        data_type @ DataType::Struct(_) if is_variant_type(data_type) => Vec::new(),
+        DataType::Struct(fields) => fields
+            .iter()
+            .zip(array.as_struct().columns())
+            .filter(|(_, column)| column.is_valid(row))
+            .map(|(field, column)| KeyValue { key: field.name().into(), value: value_at(column, row) })
+            .collect(),
+        DataType::Utf8 | DataType::Binary | DataType::Dictionary(_, _) => {
+            parse_object(&text_at(array, row)).map(attributes_of_json).unwrap_or_default()
+        }
+        _ => Vec::new(),
+    }
+}

@@ -1,0 +1,28 @@
+//! The dictionary that a column's keys point into, of which each value is looked at once.
+
+use std::sync::Arc;
+
+use arrow::array::ArrayRef;
+
+use crate::ingest::parquet::file::cells::text_at;
+
+/// The dictionary that was met last.
+#[derive(Debug, Default)]
+pub(crate) struct Dictionary(Option<ArrayRef>);
+
+impl Dictionary {
+    /// Takes notice of a dictionary; true if it is another one than before, so that what was known of keys is void.
+    pub(crate) fn changes_to(&mut self, values: &ArrayRef) -> bool {
+        let is_other = !self.0.as_ref().is_some_and(|known| Arc::ptr_eq(known, values));
+        if is_other {
+            self.0 = Some(Arc::clone(values));
+        }
+        is_other
+    }
+
+    /// The text with the key `key`; `None` if there is none.
+    pub(crate) fn text(&self, key: usize) -> Option<String> {
+        let values = self.0.as_ref().filter(|values| key < values.len())?;
+        Some(text_at(values, key).into_owned())
+    }
+}

@@ -1,0 +1,284 @@
+//! The attributes that the analysis wants, from a column that holds all attributes of a span: a map or JSON text.
+//!
+//! No map is built for a span. The keys are looked up once each, and of the values only the wanted ones are looked at.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::datatypes::{DataType, Int32Type};
+
+use crate::conventions::{Attribute, attribute_of_key};
+use crate::ingest::parquet::file::cells::{attributes_at, text_at};
+use crate::ingest::parquet::file::codes::{ABSENT, NormalCodes, TextCodes};
+use crate::ingest::parquet::file::fingerprint::Fingerprint;
+
+/// JSON texts hold all attributes of a span at once, so fewer are kept than of other texts.
+const MANY_JSON_TEXTS: usize = 1 << 14;
+
+/// What a key is wanted as, packed into the words of a row.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Wanted(pub(crate) u32);
+
+impl Wanted {
+    /// Not wanted.
+    const NOT: Self = Self(0);
+    /// The service's name.
+    pub(crate) const SERVICE: Self = Self(1);
+    /// The type of the exception that an event tells of.
+    pub(crate) const EXCEPTION_TYPE: Self = Self(2);
+    /// How a link says that the span refers to its parent.
+    pub(crate) const REF_TYPE: Self = Self(3);
+    const FIRST_ATTRIBUTE: u32 = 1 << 16;
+
+    /// An attribute under spelling number `rank`.
+    pub(crate) fn attribute(attribute: Attribute, rank: u8) -> Self {
+        Self(Self::FIRST_ATTRIBUTE | u32::from(rank) << 8 | attribute as u32)
+    }
+
+    /// The attribute and the number of its spelling, if it is one.
+    pub(crate) fn as_attribute(self) -> Option<(Attribute, u8)> {
+        if self.0 < Self::FIRST_ATTRIBUTE {
+            return None;
+        }
+        let attribute = Attribute::ALL.get((self.0 & 0xff) as usize)?;
+        Some((*attribute, (self.0 >> 8) as u8))
+    }
+
+    /// Whether it is `attribute` under any spelling.
+    fn is_attribute(self, attribute: Attribute) -> bool {
+        self.0 >= Self::FIRST_ATTRIBUTE && self.0 & 0xff == attribute as u32
+    }
+
+    /// Whether it tells who is at the other end of a connection.
+    fn is_peer(self) -> bool {
+        self.as_attribute().is_some_and(|(attribute, _)| attribute.is_peer())
+    }
+
+    /// Whether only a normalised form of its values is kept.
+    fn is_normalised(self) -> bool {
+        self.as_attribute().is_some_and(|(attribute, _)| attribute.is_normalised())
+    }
+
+    fn of_span_key(key: &str) -> Self {
+        attribute_of_key(key).map_or(Self::NOT, |(attribute, rank)| Self::attribute(attribute, rank))
+    }
+
+    fn of_resource_key(key: &str) -> Self {
+        if key == "service.name" { Self::SERVICE } else { Self::NOT }
+    }
+}
+
+/// For each row, what was found as pairs of [`Wanted`] and the code of a value.
+#[derive(Debug, Default)]
+pub(crate) struct PairsOfRows {
+    pairs: Vec<u32>,
+    ends: Vec<usize>,
+}
+
+impl PairsOfRows {
+    /// Forgets all rows.
+    pub(crate) fn clear(&mut self) {
+        self.pairs.clear();
+        self.ends.clear();
+    }
+
+    /// Adds a pair to the row that is being filled.
+    pub(crate) fn push(&mut self, wanted: Wanted, code: u32) {
+        if code != ABSENT {
+            self.pairs.extend([wanted.0, code]);
+        }
+    }
+
+    /// Ends the row.
+    pub(crate) fn end_row(&mut self) {
+        self.ends.push(self.pairs.len());
+    }
+
+    /// Adds all pairs to the fingerprints of their rows, as those of source number `source`, but for the peers of rows that
+    /// are `served`.
+    pub(crate) fn add_to(&self, fingerprints: &mut [Fingerprint], source: u32, served: &[bool]) {
+        let mut start = 0;
+        for ((fingerprint, &end), &is_served) in fingerprints.iter_mut().zip(&self.ends).zip(served) {
+            let pairs = self.pairs[start..end].chunks_exact(2);
+            let pairs = pairs.filter(|pair| !(is_served && Wanted(pair[0]).is_peer()));
+            // Of a key that comes twice the last value counts, so the order is part of what is said.
+            for (place, pair) in (0u32..).zip(pairs) {
+                fingerprint.add(source, pair[0] ^ place << 20, pair[1]);
+            }
+            start = end;
+        }
+    }
+
+    /// The pairs of row `row`, one after the other; none if the rows were not read.
+    pub(crate) fn row(&self, row: usize) -> &[u32] {
+        if self.ends.is_empty() {
+            return &[];
+        }
+        let start = row.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.pairs[start..self.ends[row]]
+    }
+}
+
+/// Reads one column of attributes.
+#[derive(Debug)]
+pub(crate) struct AttributeColumn {
+    want: fn(&str) -> Wanted,
+    keys: Option<ArrayRef>,
+    wanted_of_keys: Vec<Wanted>,
+    pairs_of_texts: Vec<Option<Vec<(Wanted, u32, u64)>>>,
+    texts: TextCodes,
+    codes: Vec<u32>,
+    values: TextCodes,
+    /// The values of the attributes that are too many to be kept.
+    normal_values: Vec<(Attribute, NormalCodes)>,
+}
+
+impl AttributeColumn {
+    /// For the attributes of spans.
+    pub(crate) fn of_spans() -> Self {
+        Self::new(Wanted::of_span_key)
+    }
+
+    /// For the attributes of resources, of which only the service's name is wanted.
+    pub(crate) fn of_resources() -> Self {
+        Self::new(Wanted::of_resource_key)
+    }
+
+    fn new(want: fn(&str) -> Wanted) -> Self {
+        let normalised = Attribute::ALL.iter().copied().filter(|attribute| attribute.is_normalised());
+        Self {
+            want,
+            keys: None,
+            wanted_of_keys: Vec::new(),
+            pairs_of_texts: Vec::new(),
+            texts: TextCodes::default(),
+            codes: Vec::new(),
+            values: TextCodes::default(),
+            normal_values: normalised.map(|attribute| (attribute, NormalCodes::new(attribute, 0))).collect(),
+        }
+    }
+
+    /// What is kept of the value of `wanted` with the code `code`.
+    pub(crate) fn text(&self, wanted: Wanted, code: u32) -> &str {
+        match self.normal_values.iter().find(|(attribute, _)| wanted.is_attribute(*attribute)) {
+            Some((_, normal)) => normal.text(code),
+            None => self.values.text(code),
+        }
+    }
+
+    /// The code of the value `text` of `wanted`, and the hash of its arguments.
+    fn code_of(&mut self, wanted: Wanted, text: &str) -> (u32, u64) {
+        match self.normal_values.iter_mut().find(|(attribute, _)| wanted.is_attribute(*attribute)) {
+            Some((_, normal)) => normal.code(text),
+            None => (self.values.code(text), 0),
+        }
+    }
+
+    /// Fills `pairs` with the rows of `column`, and tells each row that has arguments, whose they are, and their hash.
+    pub(crate) fn read(
+        &mut self,
+        column: &ArrayRef,
+        pairs: &mut PairsOfRows,
+        tell: &mut dyn FnMut(usize, Wanted, u64),
+    ) {
+        pairs.clear();
+        match column.data_type() {
+            DataType::Map(_, _) => self.read_map(column, pairs, tell),
+            DataType::Utf8 | DataType::Binary | DataType::Dictionary(_, _) => self.read_json(column, pairs, tell),
+            _ => {
+                for row in 0..column.len() {
+                    for attribute in attributes_at(column, row) {
+                        let wanted = (self.want)(&attribute.key);
+                        if wanted != Wanted::NOT {
+                            let (code, hash) = self.code_of(wanted, &attribute.value.to_text());
+                            pairs.push(wanted, code);
+                            tell(row, wanted, hash);
+                        }
+                    }
+                    pairs.end_row();
+                }
+            }
+        }
+    }
+
+    fn read_map(&mut self, column: &ArrayRef, pairs: &mut PairsOfRows, tell: &mut dyn FnMut(usize, Wanted, u64)) {
+        let map = column.as_map();
+        let (keys, entries) = (map.keys(), map.values());
+        self.begin_keys(keys);
+        self.values.begin(entries);
+        let offsets = map.value_offsets();
+        for row in 0..map.len() {
+            if map.is_valid(row) {
+                for entry in offsets[row] as usize..offsets[row + 1] as usize {
+                    let wanted = self.wanted_at(keys, entry);
+                    if wanted == Wanted::NOT {
+                        continue;
+                    }
+                    if wanted.is_normalised() {
+                        let (code, hash) = self.code_of(wanted, &text_at(entries, entry));
+                        pairs.push(wanted, code);
+                        tell(row, wanted, hash);
+                    } else {
+                        pairs.push(wanted, self.values.code_at(entries, entry));
+                    }
+                }
+            }
+            pairs.end_row();
+        }
+    }
+
+    fn begin_keys(&mut self, keys: &ArrayRef) {
+        let Some(dictionary) = keys.as_dictionary_opt::<Int32Type>() else {
+            return;
+        };
+        let texts = dictionary.values();
+        if !self.keys.as_ref().is_some_and(|known| Arc::ptr_eq(known, texts)) {
+            self.wanted_of_keys.clear();
+            self.wanted_of_keys.extend((0..texts.len()).map(|key| (self.want)(&text_at(texts, key))));
+            self.keys = Some(Arc::clone(texts));
+        }
+    }
+
+    fn wanted_at(&self, keys: &ArrayRef, entry: usize) -> Wanted {
+        match keys.as_dictionary_opt::<Int32Type>() {
+            Some(dictionary) if dictionary.is_valid(entry) => {
+                let key = dictionary.keys().value(entry) as usize;
+                self.wanted_of_keys.get(key).copied().unwrap_or(Wanted::NOT)
+            }
+            Some(_) => Wanted::NOT,
+            None => (self.want)(&text_at(keys, entry)),
+        }
+    }
+
+    fn read_json(&mut self, column: &ArrayRef, pairs: &mut PairsOfRows, tell: &mut dyn FnMut(usize, Wanted, u64)) {
+        let mut codes = std::mem::take(&mut self.codes);
+        self.texts.read(column, &mut codes);
+        self.pairs_of_texts.resize(self.texts.len(), None);
+        for (row, &code) in codes.iter().enumerate() {
+            if self.pairs_of_texts[code as usize].is_none() {
+                let mut of_text = Vec::new();
+                for attribute in attributes_at(column, row) {
+                    let wanted = (self.want)(&attribute.key);
+                    if wanted != Wanted::NOT {
+                        let (code, hash) = self.code_of(wanted, &attribute.value.to_text());
+                        of_text.push((wanted, code, hash));
+                    }
+                }
+                self.pairs_of_texts[code as usize] = Some(of_text);
+            }
+            for &(wanted, value, hash) in self.pairs_of_texts[code as usize].iter().flatten() {
+                pairs.push(wanted, value);
+                tell(row, wanted, hash);
+            }
+            pairs.end_row();
+        }
+        self.codes = codes;
+    }
+
+    /// Whether so many texts are kept that it is time to begin anew.
+    pub(crate) fn is_large(&self) -> bool {
+        self.texts.len() > MANY_JSON_TEXTS
+            || self.values.is_large()
+            || self.normal_values.iter().any(|(_, normal)| normal.is_large())
+    }
+}

@@ -1,0 +1,277 @@
+//! The fast way from a table's columns to a frame: by codes, with no record for a span.
+//!
+//! Of each text column a batch brings codes; the codes of a row together are looked up in a table of those that came
+//! before, so that a signature is worked out once for each combination and a span costs a lookup.
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use parquet::errors::ParquetError;
+
+use super::dialect::{Field, Place};
+use super::ids::IdColumn;
+use super::row_columns::RowColumns;
+use super::signature_columns::{Needed, SignatureColumns};
+use super::table::{BatchColumns, Table};
+use crate::frame::{FrameBuilder, SpanSink};
+use crate::ingest::parquet::file::codes::TextCodes;
+use crate::ingest::parquet::file::guard::guarded;
+use crate::ingest::{IngestError, TraceIds};
+use crate::span::{SkipReason, TraceId};
+
+/// What some row groups gave.
+pub(crate) struct Part {
+    /// The spans.
+    pub(crate) builder: FrameBuilder,
+    /// Row groups that are not complete, and why.
+    pub(crate) failures: Vec<(usize, IngestError)>,
+    /// Ids that were replaced by a hash of their text.
+    pub(crate) opaque_ids: u64,
+}
+
+/// Reads some row groups into `builder`.
+pub(crate) fn read_part(
+    table: &Table,
+    row_groups: impl Iterator<Item = usize>,
+    mut builder: FrameBuilder,
+    on_row_group: &(dyn Fn(usize) + Sync),
+) -> Part {
+    let mut reader = ColumnReader::new(table);
+    let mut failures = Vec::new();
+    let mut opaque_ids = 0;
+    for row_group in row_groups {
+        let mut row = table.footer.first_row_of(row_group);
+        // A panic while a batch is taken is as much the fault of hostile bytes as one while it is decoded.
+        let read = guarded(|| Ok(reader.read_row_group(row_group, &mut builder, &mut row)));
+        let read = read.unwrap_or_else(|error: ParquetError| {
+            reader = ColumnReader::new(table);
+            Err(table.footer.failure(row_group, row, &error))
+        });
+        if let Err(failure) = read {
+            builder.skip(SkipReason::MalformedMessage, row);
+            failures.push((row_group, failure));
+        }
+        opaque_ids += reader.rows.take_opaque_ids();
+        on_row_group(row_group);
+    }
+    Part { builder, failures, opaque_ids }
+}
+
+/// Whether a row group has spans of `wanted` traces; also if its trace ids cannot be read, so that this is told once.
+pub(crate) fn has_trace(table: &Table, row_group: usize, wanted: &TraceIds) -> bool {
+    let Some(column) = table.mapping.field(Field::TraceId) else {
+        return true;
+    };
+    let find = || {
+        let mut ids = IdColumn::default();
+        let mut trace_ids: Vec<TraceId> = Vec::new();
+        let mut batches = table.batches(row_group, &[column.place.root], true)?;
+        while let Some(batch) = table.next_batch(&mut batches) {
+            let (_, batch) = batch?;
+            if let Some(array) = batches.columns.get(&batch, column.place) {
+                ids.read(array, &mut trace_ids);
+            }
+            if trace_ids.iter().any(|trace_id| wanted.contains(trace_id)) {
+                return Ok(true);
+            }
+        }
+        Ok::<bool, IngestError>(false)
+    };
+    !wanted.is_empty() && guarded(|| Ok(find())).ok().and_then(Result::ok).unwrap_or(true)
+}
+
+struct ColumnReader<'a> {
+    table: &'a Table,
+    rows: RowColumns<'a>,
+    record_types: TextCodes,
+    codes_of_record_types: Vec<u32>,
+    signatures: SignatureColumns,
+}
+
+impl<'a> ColumnReader<'a> {
+    fn new(table: &'a Table) -> Self {
+        Self {
+            table,
+            rows: RowColumns::new(table),
+            record_types: TextCodes::default(),
+            codes_of_record_types: Vec::new(),
+            signatures: SignatureColumns::new(table),
+        }
+    }
+
+    /// Reads a row group. `row` is always the number of the first row that was not taken.
+    fn read_row_group(
+        &mut self,
+        row_group: usize,
+        builder: &mut FrameBuilder,
+        row: &mut u64,
+    ) -> Result<(), IngestError> {
+        let Needed { texts, others: mut roots } = self.needed(row_group);
+        let all = [self.rows.roots(row_group), texts, roots.clone()].concat();
+        let file = Arc::new(self.table.file_for(row_group, &all)?);
+        self.rows.open(&file, row_group, &mut roots)?;
+        self.signatures.open_pages(self.table, &file, row_group, &mut roots)?;
+        let mut batches = self.table.batches_of((*file).clone(), row_group, &roots, true)?;
+        while let Some(batch) = self.table.next_batch(&mut batches) {
+            let (first_row, batch) = batch?;
+            self.take_batch(&batches.columns, &batch, first_row, builder)
+                .map_err(|error| self.table.footer.failure(row_group, first_row, &error))?;
+            *row = first_row + batch.num_rows() as u64;
+        }
+        Ok(())
+    }
+
+    /// What is needed of a row group beside ids and times.
+    fn needed(&self, row_group: usize) -> Needed {
+        let mut needed = self.signatures.needed(self.table, row_group);
+        needed.others.extend(self.record_type().map(|place| place.root));
+        needed
+    }
+
+    /// The column that tells spans from other rows.
+    fn record_type(&self) -> Option<Place> {
+        self.table.mapping.field(Field::RecordType).map(|column| column.place)
+    }
+
+    fn take_batch(
+        &mut self,
+        columns: &BatchColumns,
+        batch: &RecordBatch,
+        first_row: u64,
+        builder: &mut FrameBuilder,
+    ) -> Result<(), ParquetError> {
+        let record_type = self.record_type();
+        let Self { table, rows, record_types, codes_of_record_types, signatures } = self;
+        codes_of_record_types.clear();
+        if let Some(column) = record_type.and_then(|place| columns.get(batch, place)) {
+            record_types.read(column, codes_of_record_types);
+        }
+        let is_span = |row: usize| match table.mapping.only {
+            Some(span) => codes_of_record_types.get(row).is_some_and(|&code| record_types.text(code) == span),
+            None => true,
+        };
+        signatures.begin_batch(columns, batch, rows)?;
+        for row in 0..batch.num_rows() {
+            let offset = first_row + row as u64;
+            if !is_span(row) {
+                builder.skip(SkipReason::OtherSignal, offset);
+                continue;
+            }
+            let span = rows.at(row);
+            let (signature, arguments) = signatures.at(row, span.trace_id, builder);
+            builder.push_row(span, signature, arguments, offset);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{ArrayRef, Int64Array, ListBuilder, StringArray, StringBuilder};
+    use parquet::arrow::ArrowWriter;
+
+    use super::*;
+    use crate::ingest::parquet::file::footer::Footer;
+    use crate::ingest::source::shared_file::SharedFile;
+
+    fn table_of(columns: Vec<(&str, ArrayRef)>) -> (Table, RecordBatch) {
+        let columns = columns.into_iter().map(|(name, column)| (name, column, true));
+        let batch = RecordBatch::try_from_iter_with_nullable(columns).expect("columns of one length");
+        let mut file = tempfile::tempfile().expect("a file");
+        let mut writer = ArrowWriter::try_new(&mut file, batch.schema(), None).expect("a writer");
+        writer.write(&batch).expect("written");
+        writer.close().expect("closed");
+        let table = Footer::open(SharedFile::new(file).expect("a file"), "spans.parquet".as_ref())
+            .and_then(Table::of)
+            .expect("a table of spans");
+        (table, batch)
+    }
+
+    /// The names of the columns that are read of a table's first row group.
+    fn columns_read(columns: Vec<(&str, ArrayRef)>) -> Vec<String> {
+        let (table, batch) = table_of(columns);
+        let reader = ColumnReader::new(&table);
+        let Needed { texts, others } = reader.needed(0);
+        let mut roots = [reader.rows.roots(0), texts, others].concat();
+        roots.sort_unstable();
+        roots.dedup();
+        roots.into_iter().map(|root| batch.schema().field(root).name().clone()).collect()
+    }
+
+    fn lists(item: Option<&str>) -> ArrayRef {
+        let mut lists = ListBuilder::new(StringBuilder::new());
+        lists.append_value(item.map(Some));
+        Arc::new(lists.finish())
+    }
+
+    fn table(service: Option<&str>, item: Option<&str>) -> Vec<(&'static str, ArrayRef)> {
+        let text = |text: &str| Arc::new(StringArray::from(vec![text])) as ArrayRef;
+        let number = || Arc::new(Int64Array::from(vec![1_700_000_000_000_000_000])) as ArrayRef;
+        vec![
+            ("trace_id", text("1")),
+            ("span_id", text("1")),
+            ("status_message", text("oh")),
+            ("name", text("a")),
+            ("start_time_unix_nano", number()),
+            ("end_time_unix_nano", number()),
+            ("duration_nano", number()),
+            ("service_name", Arc::new(StringArray::from(vec![service]))),
+            ("resource_attributes", text("{}")),
+            ("scope_name", text("lib")),
+            ("attributes", text("{}")),
+            ("http.route", text("/")),
+            ("custom.key", text("v")),
+            ("events_timestamp", lists(item)),
+            ("events_name", lists(item)),
+            ("events_attributes", lists(item)),
+            ("links_trace_id", lists(item)),
+            ("links_span_id", lists(item)),
+            ("links_attributes", lists(item)),
+        ]
+    }
+
+    /// Whatever no finding needs is not even decoded.
+    #[test]
+    fn only_needed_columns_are_read() {
+        const ALWAYS: [&str; 8] = [
+            "trace_id",
+            "span_id",
+            "name",
+            "start_time_unix_nano",
+            "duration_nano",
+            "service_name",
+            "attributes",
+            "http.route",
+        ];
+        assert_eq!(columns_read(table(Some("cart"), None)), ALWAYS);
+        let of_lists = ["events_name", "events_attributes", "links_span_id", "links_attributes"];
+        assert_eq!(columns_read(table(Some("cart"), Some("{}"))), [&ALWAYS[..], &of_lists].concat());
+        for no_service in [None, Some("")] {
+            let columns = columns_read(table(no_service, None));
+            assert!(columns.iter().any(|name| name == "resource_attributes"), "{columns:?}");
+        }
+    }
+
+    /// The port of a client is a combination of its own only where the span is not that of the server.
+    #[test]
+    fn peers_of_served_requests_make_no_difference() {
+        let texts = |texts: [&str; 4]| Arc::new(StringArray::from_iter_values(texts)) as ArrayRef;
+        let numbers = |numbers: [i64; 4]| Arc::new(Int64Array::from_iter_values(numbers)) as ArrayRef;
+        let (table, _) = table_of(vec![
+            ("trace_id", texts(["1"; 4])),
+            ("span_id", texts(["1", "2", "3", "4"])),
+            ("name", texts(["a"; 4])),
+            ("start_time_unix_nano", numbers([1_700_000_000_000_000_000; 4])),
+            ("duration_nano", numbers([1; 4])),
+            ("service_name", texts(["s"; 4])),
+            ("kind", texts(["server", "client", "server", "client"])),
+            ("network.peer.port", numbers([40_001, 40_002, 40_003, 40_004])),
+        ]);
+        let mut builder = FrameBuilder::default();
+        let mut reader = ColumnReader::new(&table);
+        reader.read_row_group(0, &mut builder, &mut 0).expect("rows");
+        assert_eq!((builder.len(), reader.signatures.combinations()), (4, 3));
+    }
+}

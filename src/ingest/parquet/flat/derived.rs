@@ -1,0 +1,98 @@
+//! Columns that a file does not have and that are made of one that it has, batch by batch: members of JSON objects, and
+//! JSON that stands in binary columns.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, StringBuilder};
+use serde_json::{Map, Value as Json};
+
+use crate::ingest::json::attributes::{parse_object, value_of_json};
+use crate::ingest::parquet::file::cells::text_at;
+
+/// A column that is made of another.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Derived {
+    /// A member of the JSON objects in a column.
+    Member {
+        /// Number of the root field of the objects.
+        source: usize,
+        /// The member's name; `outer.inner` for one of an object within.
+        path: &'static str,
+    },
+    /// The texts of a column that are JSON arrays or objects.
+    JsonText {
+        /// Number of the root field.
+        source: usize,
+    },
+}
+
+impl Derived {
+    /// Number of the root field that it is made of.
+    pub(crate) fn source(self) -> usize {
+        match self {
+            Self::Member { source, .. } | Self::JsonText { source } => source,
+        }
+    }
+}
+
+/// The columns of `wanted`, in that order. `column` is the file's column with a number.
+pub(crate) fn derive<'a>(wanted: &[Derived], column: impl Fn(usize) -> Option<&'a ArrayRef>) -> Vec<ArrayRef> {
+    let mut made: Vec<StringBuilder> = wanted.iter().map(|_| StringBuilder::new()).collect();
+    let mut sources: Vec<usize> = wanted.iter().map(|derived| derived.source()).collect();
+    sources.sort_unstable();
+    sources.dedup();
+    for source in sources {
+        let Some(column) = column(source) else { continue };
+        let has_members =
+            wanted.iter().any(|derived| matches!(derived, Derived::Member { source: of, .. } if *of == source));
+        for row in 0..column.len() {
+            let object = if has_members { parse_object(&text_at(column, row)) } else { None };
+            for (derived, made) in wanted.iter().zip(&mut made) {
+                match derived {
+                    Derived::Member { source: of, path } if *of == source => {
+                        made.append_option(object.as_ref().and_then(|object| member_of(object, path)));
+                    }
+                    Derived::JsonText { source: of } if *of == source => {
+                        let text = text_at(column, row);
+                        let is_json = text.starts_with(['[', '{']) && serde_json::from_str::<Json>(&text).is_ok();
+                        made.append_option(is_json.then_some(text));
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+    made.into_iter().map(|mut made| Arc::new(made.finish()) as ArrayRef).collect()
+}
+
+/// The text of a member that is there and not null.
+fn member_of(object: &Map<String, Json>, path: &str) -> Option<String> {
+    let member = object.get(path).or_else(|| {
+        let (outer, inner) = path.split_once('.')?;
+        object.get(outer)?.as_object()?.get(inner)
+    })?;
+    (!member.is_null()).then(|| value_of_json(member.clone()).to_text().into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::{AsArray, StringArray};
+
+    #[test]
+    fn members_of_objects_and_of_objects_within() {
+        let texts: ArrayRef = Arc::new(StringArray::from(vec![
+            Some(r#"{"name":"a","status":{"code":2}}"#),
+            Some(r#"{"name":null,"status.code":"OK"}"#),
+            Some("no object"),
+            None,
+        ]));
+        let wanted = [Derived::Member { source: 3, path: "status.code" }, Derived::Member { source: 3, path: "name" }];
+        let made = derive(&wanted, |source| (source == 3).then_some(&texts));
+        let texts_of = |column: &ArrayRef| -> Vec<Option<String>> {
+            column.as_string::<i32>().iter().map(|text| text.map(str::to_owned)).collect()
+        };
+        assert_eq!(texts_of(&made[0]), [Some("2".into()), Some("OK".into()), None, None]);
+        assert_eq!(texts_of(&made[1]), [Some("a".into()), None, None, None]);
+    }
+}

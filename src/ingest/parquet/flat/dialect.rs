@@ -1,0 +1,617 @@
+//! Which column of a table holds which field of a span, and in which unit.
+//!
+//! Tables are told apart by the columns that they have, never by file names or the writer's name, since every store adds
+//! columns and every view drops some. A known dialect ([`DIALECTS`]) says what cannot be guessed; everything else, and
+//! every unknown table, is resolved by [`ALIASES`].
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::OnceLock;
+
+use arrow::datatypes::{DataType, FieldRef, Fields, Schema};
+
+use super::stores::{CANONICAL, DIALECTS, Dialect, Others, Owner, UNKNOWN, refused};
+use super::times::Unit;
+use crate::conventions::{Attribute, attribute_of_key};
+use crate::ingest::parquet::flat::derived::Derived;
+
+macro_rules! fields {
+    ($($variant:ident, $label:literal, [$($alias:literal),* $(,)?];)+) => {
+        /// A field of a span.
+        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+        pub(crate) enum Field {
+            $($variant),+
+        }
+
+        impl Field {
+            /// Every field.
+            pub(crate) const ALL: &[Self] = &[$(Self::$variant),+];
+        }
+
+        /// How many fields there are.
+        const FIELD_COUNT: usize = Field::ALL.len();
+
+        /// Every field, what it is called in messages, and its column's names in order of preference: lower-case and
+        /// without `_`, `.`, `-` and space. A struct's column goes by its name and the struct's together.
+        const ALIASES: [(Field, &str, &[&str]); FIELD_COUNT] = [$((Field::$variant, $label, &[$($alias),*])),+];
+    };
+}
+
+fields! {
+    TraceId, "trace id", ["traceid", "spantraceid", "tracetraceid", "contexttraceid", "oteltraceid"];
+    SpanId, "span id", ["spanid", "spanspanid", "tracespanid", "contextspanid", "id"];
+    ParentSpanId, "parent span id", [
+        "parentspanid", "parentid", "referenceparentspanid", "spanparentspanid", "parentspan", "recordparentspanid",
+    ];
+    Name, "name", ["spanname", "name", "operationname", "operation", "resourcename", "recordname"];
+    Kind, "kind", ["spankind", "kind", "kindstring", "spankinddescription", "recordkind"];
+    Start, "start", [
+        "starttimeunixnano", "starttimens", "starttimeus", "starttimems", "starttimeseconds", "spanstarttimestampnanos", "spanstarttimeunixnano", "starttime", "starttimestamp",
+        "timestamp", "time", "start",
+    ];
+    End, "end", [
+        "endtimeunixnano", "endtimens", "endtimeus", "endtimems", "endtimeseconds", "spanendtimestampnanos", "spanendtimeunixnano", "endtime", "endtimestamp", "timestampend", "end",
+    ];
+    Duration, "duration", [
+        "durationnano", "durationns", "durationtimeunixnano", "spandurationns", "durationus", "durationmicros",
+        "durationms", "durationmillis", "spandurationmillis", "durationseconds", "durationsec", "durations", "duration",
+    ];
+    Status, "status", [
+        "statuscode", "spanstatuscode", "status", "statuscodestring", "spanstatus", "recordstatuscode", "haserror", "error",
+    ];
+    StatusMessage, "status message", [
+        "statusmessage", "spanstatusmessage", "statusstatusmessage", "recordstatusmessage",
+    ];
+    Service, "service", ["servicename", "service", "resourceservicename", "resourceattributesservicename"];
+    TraceState, "trace state", ["tracestate", "spantracestate"];
+    ScopeName, "scope name", ["scopename", "instrumentationscopename", "otelscopename"];
+    ScopeVersion, "scope version", ["scopeversion", "instrumentationscopeversion", "otelscopeversion"];
+    ScopeAttributes, "scope attributes", ["scopeattributes", "instrumentationscopeattributes"];
+    ResourceAttributes, "resource attributes", [
+        "resourceattributes", "resource", "resources", "resourcestring", "resourcesstring",
+    ];
+    Attributes, "attributes", [
+        "spanattributes", "attributes", "traceattributes", "tags", "recordattributes", "attributesstring",
+    ];
+    NumberAttributes, "number attributes", ["attributesnumber"];
+    BoolAttributes, "boolean attributes", ["attributesbool"];
+    Events, "events", ["events", "eventsjson", "spanevents"];
+    EventTimes, "event times", ["eventstimestamp"];
+    EventNames, "event names", ["eventsname"];
+    EventAttributes, "event attributes", ["eventsattributes"];
+    Links, "links", ["links", "linksjson", "spanlinks"];
+    LinkTraceIds, "link trace ids", ["linkstraceid"];
+    LinkSpanIds, "link span ids", ["linksspanid"];
+    LinkTraceStates, "link trace states", ["linkstracestate"];
+    LinkAttributes, "link attributes", ["linksattributes"];
+    RecordType, "record type", [];
+}
+
+/// Where a column stands: its root, and its place in that if the root is a struct. The roots past the last are columns
+/// that the file does not have ([`Mapping::derived`]).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Place {
+    /// Number of the root field.
+    pub(crate) root: usize,
+    /// Number of the struct's field.
+    pub(crate) child: Option<usize>,
+}
+
+/// A column that holds a field.
+#[derive(Clone, Debug)]
+pub(crate) struct Mapped {
+    /// Where it stands.
+    pub(crate) place: Place,
+    /// Its name, for messages.
+    pub(crate) name: String,
+    /// For times: the unit of its numbers, if known.
+    pub(crate) unit: Option<Unit>,
+}
+
+/// A column that holds one attribute.
+#[derive(Clone, Debug)]
+pub(crate) struct FlatAttribute {
+    /// Number of the root field.
+    pub(crate) root: usize,
+    /// The attribute's key.
+    pub(crate) key: String,
+    /// What the attribute is one of.
+    pub(crate) owner: Owner,
+    /// The attribute that the analysis keeps it as, and the rank of its spelling.
+    pub(crate) known: Option<(Attribute, u8)>,
+}
+
+/// The columns of a table, resolved.
+#[derive(Clone, Debug)]
+pub(crate) struct Mapping {
+    /// The format, as `run.json` names it.
+    pub(crate) format: &'static str,
+    /// Whether the attribute map repeats the attributes that have columns of their own.
+    pub(crate) columns_repeat_attributes: bool,
+    fields: [Option<Mapped>; FIELD_COUNT],
+    /// The attributes that have columns of their own.
+    pub(crate) flat: Vec<FlatAttribute>,
+    /// The columns that are made of the file's.
+    pub(crate) derived: Vec<Derived>,
+    /// What the record type of a span is, if there are other rows than spans.
+    pub(crate) only: Option<&'static str>,
+    /// Whether a span's length is better known from its end than from its duration.
+    pub(crate) end_is_finer: bool,
+    /// The columns of type VARIANT, which are not read.
+    pub(crate) variants: Vec<String>,
+}
+
+/// Why a table is no table of spans.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Unresolved {
+    /// Fields that spans must have stand in none of its columns.
+    Missing {
+        /// What was looked for in vain.
+        missing: String,
+        /// The columns found.
+        found: String,
+    },
+    /// It is known to be something else.
+    Refused {
+        /// What it is.
+        what: &'static str,
+        /// What to do instead.
+        advice: &'static str,
+    },
+}
+
+impl Mapping {
+    /// Resolves the columns of `schema`. Units are taken from `restored`, which has the types that the writer's Arrow
+    /// schema gives to the same columns.
+    pub(crate) fn resolve(schema: &Schema, restored: &Schema, canonical: bool) -> Result<Self, Unresolved> {
+        let has = &|name: &&str| schema.fields().iter().any(|field| field.name() == name);
+        let dialect = if canonical {
+            &CANONICAL
+        } else if let Some(table) = refused(has) {
+            return Err(Unresolved::Refused { what: table.what, advice: table.advice });
+        } else {
+            DIALECTS.iter().find(|dialect| dialect.has.iter().all(has)).unwrap_or(&UNKNOWN)
+        };
+        let columns = Columns::of(schema);
+        let mut mapping = Self {
+            format: dialect.format,
+            columns_repeat_attributes: canonical,
+            fields: [const { None }; FIELD_COUNT],
+            flat: Vec::new(),
+            derived: Vec::new(),
+            only: dialect.only,
+            end_is_finer: false,
+            variants: columns.variants(),
+        };
+        for (field, _, aliases) in ALIASES {
+            let named = dialect.columns.iter().find(|(named, _)| *named == field);
+            let column = named.and_then(|(_, names)| names.iter().find_map(|name| columns.named(name, field)));
+            if column.is_none() && mapping.derive_member(field, dialect, &columns, schema) {
+                continue;
+            }
+            let by_alias = || aliases.iter().find_map(|alias| columns.find(alias, field));
+            let column = if named.is_some() { column } else { by_alias() };
+            mapping.fields[field as usize] = column.map(|column| Mapped {
+                place: column.place,
+                name: column.name.clone(),
+                unit: unit_of(field, column, restored, dialect),
+            });
+        }
+        let has_parent = mapping.field(Field::ParentSpanId).is_some();
+        if !has_parent && mapping.field(Field::SpanId).is_some_and(|column| column.name.eq_ignore_ascii_case("id")) {
+            mapping.fields[Field::SpanId as usize] = None;
+        }
+        mapping.check(&columns)?;
+        mapping.end_is_finer = mapping.has_finer_end(schema);
+        mapping.add_flat_attributes(schema, dialect);
+        Ok(mapping)
+    }
+
+    /// Maps `field` to a member of a JSON object, if it is one in this dialect.
+    fn derive_member(&mut self, field: Field, dialect: &Dialect, columns: &Columns<'_>, schema: &Schema) -> bool {
+        let member = dialect.members.iter().find(|(of, _, _)| *of == field);
+        let Some((&(_, name, path), source)) = member.and_then(|member| Some((member, columns.root(member.1)?))) else {
+            return false;
+        };
+        let place = self.derive(schema, Derived::Member { source, path });
+        self.fields[field as usize] = Some(Mapped { place, name: format!("{name}:{path}"), unit: None });
+        true
+    }
+
+    fn derive(&mut self, schema: &Schema, derived: Derived) -> Place {
+        self.derived.push(derived);
+        Place { root: schema.fields().len() + self.derived.len() - 1, child: None }
+    }
+
+    /// Whether start and end count nanoseconds and the duration counts whole steps of something coarser.
+    fn has_finer_end(&self, schema: &Schema) -> bool {
+        let unit = |field| self.field(field).and_then(|column| column.unit);
+        let is_coarse = |unit| matches!(unit, Unit::Microseconds | Unit::Milliseconds | Unit::Seconds);
+        let is_whole = |place: Place| {
+            schema.fields().get(place.root).is_some_and(|field| place.child.is_none() && field.data_type().is_integer())
+        };
+        let duration = self.field(Field::Duration);
+        [Field::Start, Field::End].into_iter().all(|field| unit(field) == Some(Unit::Nanoseconds))
+            && duration.is_some_and(|column| column.unit.is_some_and(is_coarse) && is_whole(column.place))
+    }
+
+    /// Finds the columns that hold an attribute each.
+    fn add_flat_attributes(&mut self, schema: &Schema, dialect: &Dialect) {
+        let has_all_elsewhere = matches!(dialect.others, Others::Copies) && self.field(Field::Attributes).is_some();
+        for (root, field) in schema.fields().iter().enumerate() {
+            let is_field = self.fields.iter().flatten().any(|column| column.place == Place { root, child: None });
+            let is_source = self.derived.iter().any(|derived| derived.source() == root);
+            if is_field || is_source || has_all_elsewhere {
+                continue;
+            }
+            let Some((owner, key)) = attribute_in(field.name(), field.data_type(), dialect) else {
+                continue;
+            };
+            let root = if dialect.binary_is_json && *field.data_type() == DataType::Binary {
+                self.derive(schema, Derived::JsonText { source: root }).root
+            } else {
+                root
+            };
+            let known = if owner == Owner::Span { attribute_of_key(&key) } else { None };
+            self.flat.push(FlatAttribute { root, key, owner, known });
+        }
+    }
+
+    fn check(&self, columns: &Columns<'_>) -> Result<(), Unresolved> {
+        let has = |field| self.field(field).is_some();
+        let mut missing: Vec<String> = [Field::TraceId, Field::SpanId, Field::Name, Field::Start]
+            .into_iter()
+            .filter(|&field| !has(field))
+            .map(looked_for)
+            .collect();
+        if !has(Field::End) && !has(Field::Duration) {
+            missing.push(format!("{} or {}", looked_for(Field::Duration), looked_for(Field::End)));
+        }
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let found: Vec<&str> = columns.0.iter().map(|column| column.name.as_str()).collect();
+        Err(Unresolved::Missing { missing: missing.join(", "), found: found.join(", ") })
+    }
+
+    /// The column of `field`, if the table has it.
+    pub(crate) fn field(&self, field: Field) -> Option<&Mapped> {
+        self.fields[field as usize].as_ref()
+    }
+
+    /// Sets the unit of the numbers of `field`'s column.
+    pub(crate) fn set_unit(&mut self, field: Field, unit: Unit) {
+        if let Some(column) = &mut self.fields[field as usize] {
+            column.unit = Some(unit);
+        }
+    }
+
+    /// The unit of the numbers of `field`'s column.
+    pub(crate) fn unit(&self, field: Field) -> Unit {
+        self.field(field).and_then(|column| column.unit).unwrap_or(Unit::Nanoseconds)
+    }
+}
+
+/// One line for each field: `trace id = TraceId`.
+impl fmt::Display for Mapping {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:", self.format)?;
+        for (field, label, _) in ALIASES {
+            if let Some(column) = self.field(field) {
+                write!(f, "\n  {label} = {}", column.name)?;
+                if let Some(unit) = column.unit {
+                    write!(f, " ({})", unit.as_str())?;
+                }
+            }
+        }
+        for flat in self.flat.iter().filter(|flat| flat.known.is_some()) {
+            write!(f, "\n  attribute {}", flat.key)?;
+        }
+        Ok(())
+    }
+}
+
+fn looked_for(field: Field) -> String {
+    let (_, label, aliases) = ALIASES[field as usize];
+    format!("{label} ({})", aliases.join(", "))
+}
+
+/// All columns of a table, those in structs after their struct.
+struct Columns<'a>(Vec<Column<'a>>);
+
+struct Column<'a> {
+    place: Place,
+    name: String,
+    normal_name: String,
+    data_type: &'a DataType,
+}
+
+impl<'a> Columns<'a> {
+    fn of(schema: &'a Schema) -> Self {
+        let mut columns = Vec::new();
+        for (root, field) in schema.fields().iter().enumerate() {
+            let place = Place { root, child: None };
+            columns.push(Column::new(place, field.name().clone(), field.data_type()));
+            if let DataType::Struct(children) = field.data_type() {
+                for (child, inner) in children.iter().enumerate() {
+                    let place = Place { root, child: Some(child) };
+                    let name = format!("{}.{}", field.name(), inner.name());
+                    columns.push(Column::new(place, name, inner.data_type()));
+                }
+            }
+        }
+        Self(columns)
+    }
+
+    fn named(&self, name: &str, field: Field) -> Option<&Column<'a>> {
+        self.0.iter().find(|column| column.name == name && can_hold(column.data_type, field))
+    }
+
+    /// Number of the root field of this name.
+    fn root(&self, name: &str) -> Option<usize> {
+        let mut roots = self.0.iter().filter(|column| column.place.child.is_none());
+        roots.find(|column| column.name == name).map(|column| column.place.root)
+    }
+
+    fn variants(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        for column in &self.0 {
+            match column.data_type {
+                DataType::Struct(fields) if is_variant(fields) => names.push(column.name.clone()),
+                DataType::List(item) => {
+                    if let DataType::Struct(fields) = item.data_type() {
+                        let members = fields.iter().filter(|field| is_variant_type(field.data_type()));
+                        names.extend(members.map(|field| format!("{}.{}", column.name, field.name())));
+                    }
+                }
+                _ => {}
+            }
+        }
+        names
+    }
+
+    fn find(&self, alias: &str, field: Field) -> Option<&Column<'a>> {
+        self.0.iter().find(|column| column.normal_name == alias && can_hold(column.data_type, field))
+    }
+}
+
+impl<'a> Column<'a> {
+    fn new(place: Place, name: String, data_type: &'a DataType) -> Self {
+        Self { place, normal_name: normalised(&name), name, data_type }
+    }
+}
+
+/// Whether this is the group that Parquet keeps a VARIANT in.
+pub(crate) fn is_variant_type(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Struct(fields) if is_variant(fields))
+}
+
+fn is_variant(fields: &Fields) -> bool {
+    let is_part = |field: &FieldRef| matches!(field.name().as_str(), "metadata" | "value" | "typed_value");
+    let has_metadata = fields.iter().any(|field| field.name() == "metadata" && *field.data_type() == DataType::Binary);
+    has_metadata && fields.len() > 1 && fields.iter().all(is_part)
+}
+
+/// Whether this is a struct of a key and a value.
+pub(crate) fn is_key_value(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Struct(fields)
+        if fields.len() == 2 && fields[0].name() == "key" && fields[1].name() == "value")
+}
+
+fn normalised(name: &str) -> String {
+    name.chars()
+        .filter(|character| !matches!(character, '_' | '.' | '-' | ' '))
+        .map(|character| character.to_ascii_lowercase())
+        .collect()
+}
+
+/// Whether a column of this type can hold `field`.
+fn can_hold(data_type: &DataType, field: Field) -> bool {
+    // A column without any value has no type.
+    if *data_type == DataType::Null {
+        return true;
+    }
+    let is_text = matches!(data_type, DataType::Utf8 | DataType::Binary);
+    match field {
+        Field::TraceId | Field::SpanId | Field::ParentSpanId => {
+            is_text || matches!(data_type, DataType::FixedSizeBinary(_) | DataType::Int64 | DataType::UInt64)
+        }
+        Field::Start | Field::End | Field::Duration => {
+            is_text
+                || data_type.is_integer()
+                || matches!(
+                    data_type,
+                    DataType::Timestamp(_, _) | DataType::Duration(_) | DataType::Float64 | DataType::Decimal128(_, _)
+                )
+        }
+        Field::Name
+        | Field::Service
+        | Field::StatusMessage
+        | Field::TraceState
+        | Field::ScopeName
+        | Field::ScopeVersion
+        | Field::RecordType => is_text,
+        Field::Kind | Field::Status => is_text || data_type.is_integer() || *data_type == DataType::Boolean,
+        Field::ScopeAttributes
+        | Field::ResourceAttributes
+        | Field::Attributes
+        | Field::NumberAttributes
+        | Field::BoolAttributes => match data_type {
+            DataType::Struct(_) => !is_variant_type(data_type),
+            DataType::List(item) => is_key_value(item.data_type()),
+            _ => is_text || matches!(data_type, DataType::Map(_, _)),
+        },
+        Field::Events | Field::Links => match data_type {
+            DataType::List(item) => {
+                matches!(item.data_type(), DataType::Struct(_) | DataType::Utf8 | DataType::Binary)
+            }
+            _ => is_text,
+        },
+        Field::EventTimes | Field::LinkTraceIds | Field::LinkSpanIds => {
+            is_text
+                || data_type.is_integer()
+                || matches!(data_type, DataType::List(_) | DataType::Timestamp(_, _) | DataType::FixedSizeBinary(_))
+        }
+        Field::EventNames | Field::LinkTraceStates => is_text || matches!(data_type, DataType::List(_)),
+        Field::EventAttributes | Field::LinkAttributes => matches!(data_type, DataType::List(_)),
+    }
+}
+
+fn unit_of(field: Field, column: &Column<'_>, restored: &Schema, dialect: &Dialect) -> Option<Unit> {
+    if !matches!(field, Field::Start | Field::End | Field::Duration) {
+        return None;
+    }
+    let restored = match restored.fields().get(column.place.root).map(|field| field.data_type()) {
+        Some(DataType::Struct(children)) => {
+            column.place.child.and_then(|child| children.get(child)).map(|field| field.data_type())
+        }
+        data_type => data_type,
+    };
+    let said = Unit::of_type(column.data_type).or_else(|| restored.and_then(Unit::of_type));
+    let said = said.or_else(|| Unit::of_name(&column.name));
+    match field {
+        Field::Duration => said.or(dialect.duration),
+        _ => said.or(dialect.instants).or(Some(Unit::ByMagnitude)),
+    }
+}
+
+/// The attribute that a column holds in which no field stands, if it holds one.
+fn attribute_in(name: &str, data_type: &DataType, dialect: &Dialect) -> Option<(Owner, String)> {
+    if let Some((_, key, owner)) = dialect.attributes.iter().find(|(column, _, _)| *column == name) {
+        return Some((*owner, (*key).into()));
+    }
+    match dialect.others {
+        Others::Attributes { but, but_affixed, key } => {
+            let is_affixed = |affix: &&str| name.starts_with(affix) || name.ends_with(affix);
+            (!but.contains(&name) && !but_affixed.iter().any(is_affixed)).then(|| key(name))
+        }
+        _ if data_type.is_nested() || name.starts_with(MATERIALISED) => None,
+        _ => key_of_column(name),
+    }
+}
+
+/// What HyperDX puts before the names of columns that repeat an attribute.
+const MATERIALISED: &str = "__hdx_materialized_";
+
+/// The attribute that a column of this name holds, as far as the name tells.
+fn key_of_column(name: &str) -> Option<(Owner, String)> {
+    for (prefix, owner) in [
+        ("span_attributes.", Owner::Span),
+        ("spanattributes.", Owner::Span),
+        ("attributes.", Owner::Span),
+        ("resource_attributes.", Owner::Resource),
+        ("resourceattributes.", Owner::Resource),
+        ("resource.", Owner::Resource),
+        ("scope_attributes.", Owner::Scope),
+        ("scopeattributes.", Owner::Scope),
+        ("scope.", Owner::Scope),
+    ] {
+        if let Some(start) = name.get(..prefix.len()).filter(|start| start.eq_ignore_ascii_case(prefix)) {
+            return Some((owner, name[start.len()..].into()));
+        }
+    }
+    let key = known_key(name);
+    (attribute_of_key(key).is_some() || name.contains('.')).then(|| (Owner::Span, key.into()))
+}
+
+/// `name`, or the known key that is `name` but for dots.
+pub(crate) fn known_key(name: &str) -> &str {
+    if attribute_of_key(name).is_some() {
+        return name;
+    }
+    keys_by_underscored_form().get(name).copied().unwrap_or(name)
+}
+
+/// Known keys by what is left of them where dots are not allowed in column names.
+fn keys_by_underscored_form() -> &'static HashMap<String, &'static str> {
+    static BY_FORM: OnceLock<HashMap<String, &'static str>> = OnceLock::new();
+    BY_FORM.get_or_init(|| {
+        let keys = Attribute::ALL.iter().flat_map(|attribute| attribute.aliases());
+        let mut by_form = HashMap::new();
+        for &key in keys {
+            by_form.entry(key.replace('.', "_")).or_insert(key);
+        }
+        by_form
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::datatypes::{Field as ArrowField, TimeUnit};
+
+    fn schema(columns: &[(&str, DataType)]) -> Schema {
+        Schema::new(
+            columns.iter().map(|(name, data_type)| ArrowField::new(*name, data_type.clone(), true)).collect::<Vec<_>>(),
+        )
+    }
+
+    fn resolve(columns: &[(&str, DataType)]) -> Result<Mapping, Unresolved> {
+        let schema = schema(columns);
+        Mapping::resolve(&schema, &schema, false)
+    }
+
+    fn name(mapping: &Mapping, field: Field) -> Option<&str> {
+        mapping.field(field).map(|column| column.name.as_str())
+    }
+
+    /// [`ALIASES`] is indexed by field.
+    #[test]
+    fn aliases_stand_in_the_order_of_fields() {
+        for (number, (field, _, aliases)) in ALIASES.iter().enumerate() {
+            assert_eq!(*field as usize, number);
+            for alias in *aliases {
+                assert_eq!(normalised(alias), *alias);
+            }
+        }
+    }
+
+    #[test]
+    fn an_unknown_table_is_resolved_by_aliases() {
+        let mapping = resolve(&[
+            ("Trace-ID", DataType::Utf8),
+            ("id", DataType::Utf8),
+            ("parentId", DataType::Utf8),
+            ("operation", DataType::Utf8),
+            ("start_time", DataType::Timestamp(TimeUnit::Microsecond, None)),
+            ("duration_ms", DataType::Float64),
+            ("has_error", DataType::Boolean),
+            ("attributes.db.system", DataType::Utf8),
+            ("http_request_method", DataType::Utf8),
+            ("resource.host.name", DataType::Utf8),
+        ])
+        .expect("resolvable");
+        assert_eq!(name(&mapping, Field::SpanId), Some("id"));
+        assert_eq!(mapping.unit(Field::Start), Unit::Microseconds);
+        assert_eq!(mapping.unit(Field::Duration), Unit::Milliseconds);
+        assert_eq!(name(&mapping, Field::Status), Some("has_error"));
+        let flat: Vec<(&str, Owner)> = mapping.flat.iter().map(|flat| (flat.key.as_str(), flat.owner)).collect();
+        let expected =
+            [("db.system", Owner::Span), ("http.request.method", Owner::Span), ("host.name", Owner::Resource)];
+        assert_eq!(flat, expected);
+    }
+
+    #[test]
+    fn fields_of_structs_are_found() {
+        let status = DataType::Struct(vec![ArrowField::new("code", DataType::Utf8, true)].into());
+        let mapping = resolve(&[
+            ("trace_id", DataType::Utf8),
+            ("span_id", DataType::Utf8),
+            ("name", DataType::Utf8),
+            ("start_time_unix_nano", DataType::Int64),
+            ("end_time_unix_nano", DataType::Int64),
+            ("status", status),
+        ])
+        .expect("resolvable");
+        assert_eq!(mapping.field(Field::Status).map(|column| column.place), Some(Place { root: 5, child: Some(0) }));
+    }
+
+    #[test]
+    fn a_table_without_spans_is_refused_by_name() {
+        let unresolved = resolve(&[("TraceId", DataType::Utf8), ("Begin", DataType::Int64), ("End", DataType::Int64)])
+            .expect_err("has no span ids");
+        let Unresolved::Missing { missing, found } = unresolved else { panic!("{unresolved:?}") };
+        assert_eq!(found, "TraceId, Begin, End");
+        assert!(missing.starts_with("span id (spanid"), "{missing}");
+    }
+}

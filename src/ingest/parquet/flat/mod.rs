@@ -1,0 +1,17 @@
+//! Tables with one span to a row: canonical files, the tables of many stores, and any whose columns can be told by
+//! their names.
+
+pub(crate) mod attributes;
+pub(crate) mod columnar;
+pub(crate) mod derived;
+pub(crate) mod dialect;
+pub(crate) mod events;
+pub(crate) mod ids;
+pub(crate) mod records;
+pub(crate) mod row_columns;
+pub(crate) mod signature_columns;
+pub(crate) mod stores;
+pub(crate) mod table;
+pub(crate) mod text_column;
+pub(crate) mod times;
+pub(crate) mod trace_states;

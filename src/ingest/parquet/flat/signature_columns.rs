@@ -1,0 +1,487 @@
+//! The columns that make up signatures: what all of them say of a row is looked up at once.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+use parquet::errors::ParquetError;
+
+use super::dialect::{Field, Place};
+use super::events::{EventColumns, LinkColumns};
+use super::row_columns::RowColumns;
+use super::table::{BatchColumns, Table};
+use super::text_column::{Says, TextColumn};
+use super::trace_states::TraceStates;
+use crate::conventions::{ArgumentsIn, Attribute};
+use crate::frame::{FrameBuilder, SignatureId};
+use crate::ingest::IngestError;
+use crate::ingest::parquet::file::codes::TextCodes;
+use crate::ingest::parquet::file::fingerprint::Fingerprint;
+use crate::ingest::parquet::file::guard::guarded;
+use crate::ingest::parquet::file::pages::ValueType;
+use crate::ingest::parquet::flat::attributes::{AttributeColumn, PairsOfRows, Wanted};
+use crate::ingest::source::shared_file::SharedFile;
+use crate::span::{SpanId, SpanKind, StatusCode, TraceId, UNKNOWN_SERVICE};
+
+/// So many combinations of codes are remembered.
+const MANY_COMBINATIONS: usize = 1 << 20;
+
+/// The columns that make up a signature, and the signatures that came before.
+pub(crate) struct SignatureColumns {
+    /// The columns that are normalised stand first, those of peers last.
+    texts: Vec<TextColumn>,
+    normalised: usize,
+    peers: usize,
+    /// The attributes of spans; those of one span may be spread over several columns.
+    attributes: Vec<AttributeSource>,
+    /// Those of resources, for spans whose service has no column or nothing in it.
+    resource_attributes: Option<AttributeSource>,
+    events: EventPlaces,
+    exception_types: TextCodes,
+    exception_pairs: PairsOfRows,
+    trace_states: Option<TraceStates>,
+    links: LinkPlaces,
+    ref_types: TextCodes,
+    ref_type_pairs: PairsOfRows,
+    /// Signatures by the fingerprints of the rows that they were worked out from.
+    known: HashMap<Fingerprint, (SignatureId, ArgumentsIn), FixedState>,
+    /// What the rows of the batch say, as far as signatures go, but for normalised texts and peers.
+    fingerprints: Vec<Fingerprint>,
+    fingerprints_of_normalised: Vec<Fingerprint>,
+    fingerprints_of_peers: Vec<Fingerprint>,
+    /// Whether the spans of the batch serve a request: who their peer is makes no difference then
+    /// ([`Attribute::is_peer`]).
+    served: Vec<bool>,
+    /// The same by the codes of kinds.
+    served_kinds: Vec<bool>,
+    urls: Arguments,
+    queries: Arguments,
+}
+
+/// The root fields that signatures need of a row group.
+pub(crate) struct Needed {
+    /// Those of texts, which need not be read by Arrow.
+    pub(crate) texts: Vec<usize>,
+    /// The others.
+    pub(crate) others: Vec<usize>,
+}
+
+/// A column of attributes, and what the current batch has of it.
+struct AttributeSource {
+    place: Place,
+    column: AttributeColumn,
+    pairs: PairsOfRows,
+}
+
+impl AttributeSource {
+    fn new(place: Place, column: AttributeColumn) -> Self {
+        Self { place, column, pairs: PairsOfRows::default() }
+    }
+}
+
+/// Where events stand.
+#[derive(Default)]
+struct EventPlaces {
+    whole: Option<Place>,
+    names: Option<Place>,
+    attributes: Option<Place>,
+}
+
+/// Where links stand.
+#[derive(Default)]
+struct LinkPlaces {
+    whole: Option<Place>,
+    span_ids: Option<Place>,
+    attributes: Option<Place>,
+}
+
+impl LinkPlaces {
+    /// The place without which links say nothing that is wanted.
+    fn attributes(&self) -> Option<Place> {
+        self.attributes.or(self.whole)
+    }
+}
+
+impl SignatureColumns {
+    pub(crate) fn new(table: &Table) -> Self {
+        let mapping = &table.mapping;
+        let place = |field| mapping.field(field).map(|column| column.place);
+        let of_fields = [
+            (Says::Service, Field::Service),
+            (Says::Name, Field::Name),
+            (Says::Kind, Field::Kind),
+            (Says::Status, Field::Status),
+        ];
+        let of_fields = of_fields.into_iter().filter_map(|(says, field)| Some((says, place(field)?)));
+        let of_flat_columns = mapping.flat.iter().filter_map(|flat| {
+            let (attribute, rank) = flat.known?;
+            Some((Says::Attribute(attribute, rank), Place { root: flat.root, child: None }))
+        });
+        let texts = of_fields.chain(of_flat_columns).zip(0..);
+        let texts = texts.map(|((says, place), source)| TextColumn::new(says, place, source));
+        let (mut texts, whole): (Vec<TextColumn>, Vec<TextColumn>) = texts.partition(TextColumn::is_normalised);
+        let normalised = texts.len();
+        let (of_peers, others): (Vec<TextColumn>, Vec<TextColumn>) = whole.into_iter().partition(TextColumn::is_peer);
+        texts.extend(others);
+        let peers = of_peers.len();
+        texts.extend(of_peers);
+        let all_in_columns = mapping.columns_repeat_attributes;
+        let of_spans =
+            [Field::Attributes, Field::NumberAttributes, Field::BoolAttributes].into_iter().filter_map(place);
+        let attributes = of_spans.map(|place| AttributeSource::new(place, AttributeColumn::of_spans()));
+        let resource_attributes = place(Field::ResourceAttributes);
+        let resource_attributes =
+            resource_attributes.map(|place| AttributeSource::new(place, AttributeColumn::of_resources()));
+        let events = EventPlaces {
+            whole: place(Field::Events),
+            names: place(Field::EventNames),
+            attributes: place(Field::EventAttributes),
+        };
+        let has_lists = place(Field::LinkTraceIds).or(place(Field::LinkSpanIds)).is_some();
+        let links = LinkPlaces {
+            whole: place(Field::Links).filter(|_| !has_lists),
+            span_ids: place(Field::LinkSpanIds),
+            attributes: place(Field::LinkAttributes).filter(|_| has_lists),
+        };
+        Self {
+            texts,
+            normalised,
+            peers,
+            attributes: if all_in_columns { Vec::new() } else { attributes.collect() },
+            resource_attributes,
+            events: if all_in_columns { EventPlaces::default() } else { events },
+            exception_types: TextCodes::default(),
+            exception_pairs: PairsOfRows::default(),
+            trace_states: place(Field::TraceState).filter(|_| !all_in_columns).map(TraceStates::new),
+            links: if all_in_columns { LinkPlaces::default() } else { links },
+            ref_types: TextCodes::default(),
+            ref_type_pairs: PairsOfRows::default(),
+            known: HashMap::default(),
+            fingerprints: Vec::new(),
+            fingerprints_of_normalised: Vec::new(),
+            fingerprints_of_peers: Vec::new(),
+            served: Vec::new(),
+            served_kinds: Vec::new(),
+            urls: Arguments::default(),
+            queries: Arguments::default(),
+        }
+    }
+
+    /// What is needed of a row group of `table`: the root fields of texts, and the others.
+    pub(crate) fn needed(&self, table: &Table, row_group: usize) -> Needed {
+        let says_something = |place: &Place| !table.is_empty_column(row_group, place.root);
+        let mut places: Vec<Place> = self.places().filter(says_something).collect();
+        if table.may_lack_text(row_group, Field::Service) {
+            places.extend(table.mapping.field(Field::ResourceAttributes).map(|column| column.place));
+        }
+        let LinkPlaces { span_ids, attributes, .. } = self.links;
+        if attributes.is_some_and(|place| says_something(&place)) {
+            places.extend(span_ids);
+        }
+        let texts = self.texts.iter().map(|text| text.place).filter(says_something);
+        let root = |place: Place| place.root;
+        Needed { texts: texts.map(root).collect(), others: places.into_iter().map(root).collect() }
+    }
+
+    /// The columns beside texts that are always needed, if they are not empty. Resource attributes and the ids of links are
+    /// not.
+    fn places(&self) -> impl Iterator<Item = Place> + '_ {
+        let columns = self.attributes.iter().map(|source| source.place);
+        let lists = [self.events.whole, self.events.names, self.events.attributes, self.links.attributes()];
+        let trace_states = self.trace_states.iter().map(|states| states.place);
+        columns.chain(lists.into_iter().flatten()).chain(trace_states)
+    }
+
+    /// Begins to read the texts of a row group; those that Arrow must read join `roots`.
+    pub(crate) fn open_pages(
+        &mut self,
+        table: &Table,
+        file: &Arc<SharedFile>,
+        row_group: usize,
+        roots: &mut Vec<usize>,
+    ) -> Result<(), IngestError> {
+        for text in &mut self.texts {
+            text.pages = None;
+            if table.is_empty_column(row_group, text.place.root) {
+                continue;
+            }
+            let value_type = table.data_type(text.place).and_then(ValueType::of_text);
+            if let Some(value_type) = value_type {
+                text.pages = table.pages(file, row_group, text.place.root, value_type)?;
+            }
+            if text.pages.is_none() {
+                roots.push(text.place.root);
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads the rows of a batch and what they say. Two threads share the work if one has nothing else to do.
+    pub(crate) fn begin_batch(
+        &mut self,
+        columns: &BatchColumns,
+        batch: &RecordBatch,
+        rows: &mut RowColumns<'_>,
+    ) -> Result<(), ParquetError> {
+        self.forget_if_large();
+        let Self { fingerprints, fingerprints_of_normalised, fingerprints_of_peers, urls, queries, .. } = self;
+        fingerprints_of_peers.clear();
+        if self.peers > 0 {
+            fingerprints_of_peers.resize(batch.num_rows(), Fingerprint::NOTHING);
+        }
+        for fingerprints in [&mut *fingerprints, fingerprints_of_normalised] {
+            fingerprints.clear();
+            fingerprints.resize(batch.num_rows(), Fingerprint::NOTHING);
+        }
+        urls.begin(batch.num_rows());
+        queries.begin(batch.num_rows());
+        let (normalised, whole) = self.texts.split_at_mut(self.normalised);
+        let (whole, peers) = whole.split_at_mut(whole.len() - self.peers);
+        // Whichever thread they are on, panics of the decoder become errors.
+        let (of_rows, of_texts) = rayon::join(
+            || {
+                guarded(|| {
+                    rows.read(columns, batch)?;
+                    normalised.iter_mut().try_for_each(|text| {
+                        text.read(columns, batch, fingerprints_of_normalised, |says, row, hash| match says {
+                            Says::Attribute(Attribute::UrlFull, rank) => urls.put(row, rank, hash),
+                            Says::Attribute(Attribute::DbQueryText, rank) => queries.put(row, rank, hash),
+                            _ => {}
+                        })
+                    })
+                })
+            },
+            || {
+                guarded(|| {
+                    whole.iter_mut().try_for_each(|text| text.read(columns, batch, fingerprints, |_, _, _| {}))?;
+                    peers.iter_mut().try_for_each(|text| text.read(columns, batch, fingerprints_of_peers, |_, _, _| {}))
+                })
+            },
+        );
+        of_rows.and(of_texts)?;
+        let kinds = self.texts.iter().find(|text| text.says == Says::Kind);
+        find_served(kinds, batch.num_rows(), &mut self.served, &mut self.served_kinds);
+        if let Some(states) = &mut self.trace_states {
+            states.read(columns, batch);
+        }
+        let sources = self.attributes.iter_mut().chain(&mut self.resource_attributes);
+        for (source, AttributeSource { place, column, pairs }) in (FIRST_ATTRIBUTE_SOURCE..).zip(sources) {
+            let Some(values) = columns.get(batch, *place) else {
+                pairs.clear();
+                continue;
+            };
+            column.read(values, pairs, &mut |row, wanted, hash| match wanted.as_attribute() {
+                Some((Attribute::UrlFull, rank)) => urls.put(row, rank, hash),
+                Some((Attribute::DbQueryText, rank)) => queries.put(row, rank, hash),
+                _ => {}
+            });
+            pairs.add_to(fingerprints, source, &self.served);
+        }
+        self.read_exception_types(columns, batch);
+        self.read_ref_types(columns, batch, rows.parent_span_ids());
+        self.exception_pairs.add_to(&mut self.fingerprints, EXCEPTION_SOURCE, &self.served);
+        self.ref_type_pairs.add_to(&mut self.fingerprints, REF_TYPE_SOURCE, &self.served);
+        Ok(())
+    }
+
+    fn read_ref_types(&mut self, columns: &BatchColumns, batch: &RecordBatch, parents: &[SpanId]) {
+        self.ref_type_pairs.clear();
+        let column = |place: Option<Place>| place.and_then(|place| columns.get(batch, place));
+        let links = LinkColumns {
+            whole: column(self.links.whole),
+            trace_ids: None,
+            span_ids: column(self.links.span_ids),
+            trace_states: None,
+            attributes: column(self.links.attributes),
+        };
+        if !links.attributes.or(links.whole).is_some_and(has_items) {
+            return;
+        }
+        for row in 0..batch.num_rows() {
+            let parent = parents.get(row).copied().unwrap_or_default();
+            if let Some(ref_type) = links.ref_type_at(row, parent) {
+                self.ref_type_pairs.push(Wanted::REF_TYPE, self.ref_types.code(&ref_type));
+            }
+            self.ref_type_pairs.end_row();
+        }
+    }
+
+    fn read_exception_types(&mut self, columns: &BatchColumns, batch: &RecordBatch) {
+        let column = |place: Option<Place>| place.and_then(|place| columns.get(batch, place));
+        let events = EventColumns {
+            whole: column(self.events.whole),
+            times: None,
+            names: column(self.events.names),
+            attributes: column(self.events.attributes),
+        };
+        self.exception_pairs.clear();
+        if !events.names.or(events.whole).is_some_and(has_items) {
+            return;
+        }
+        for row in 0..batch.num_rows() {
+            if events.may_have_exception(row)
+                && let Some(exception_type) = events.exception_type_at(row)
+            {
+                self.exception_pairs.push(Wanted::EXCEPTION_TYPE, self.exception_types.code(&exception_type));
+            }
+            self.exception_pairs.end_row();
+        }
+    }
+
+    /// Number of combinations that are known.
+    #[cfg(test)]
+    pub(crate) fn combinations(&self) -> usize {
+        self.known.len()
+    }
+
+    /// Codes are good only together with the combinations that were made of them, so all go at once.
+    fn forget_if_large(&mut self) {
+        let is_large = self.known.len() > MANY_COMBINATIONS
+            || self.texts.iter().any(|text| text.is_large())
+            || self.trace_states.as_ref().is_some_and(TraceStates::is_large)
+            || self.attributes.iter().chain(&self.resource_attributes).any(|source| source.column.is_large())
+            || self.exception_types.is_large()
+            || self.ref_types.is_large();
+        if !is_large {
+            return;
+        }
+        self.known = HashMap::default();
+        self.served_kinds.clear();
+        for text in &mut self.texts {
+            text.forget();
+        }
+        self.trace_states = self.trace_states.take().map(|states| TraceStates::new(states.place));
+        for source in &mut self.attributes {
+            source.column = AttributeColumn::of_spans();
+        }
+        if let Some(source) = &mut self.resource_attributes {
+            source.column = AttributeColumn::of_resources();
+        }
+        self.exception_types = TextCodes::default();
+        self.ref_types = TextCodes::default();
+    }
+
+    /// The signature and the arguments of the span at `row` of the batch.
+    pub(crate) fn at(&mut self, row: usize, trace_id: TraceId, builder: &mut FrameBuilder) -> (SignatureId, u64) {
+        let count = self
+            .trace_states
+            .as_mut()
+            .map_or(0, |states| states.number_at(row, trace_id, &mut builder.inconsistent_sampling));
+        let mut fingerprint = self.fingerprints[row];
+        fingerprint.merge(self.fingerprints_of_normalised[row]);
+        if !self.served[row]
+            && let Some(&peers) = self.fingerprints_of_peers.get(row)
+        {
+            fingerprint.merge(peers);
+        }
+        if count > 0 {
+            fingerprint.add(TRACE_STATE_SOURCE, 0, count);
+        }
+        let (signature, arguments) = match self.known.get(&fingerprint) {
+            Some(&known) => known,
+            None => {
+                let new = self.work_out(row, count, builder);
+                self.known.insert(fingerprint, new);
+                new
+            }
+        };
+        (signature, arguments.pick(self.urls.hashes[row], self.queries.hashes[row]))
+    }
+
+    fn work_out(&self, row: usize, count: u32, builder: &mut FrameBuilder) -> (SignatureId, ArgumentsIn) {
+        let text_of = |says| {
+            let column = self.texts.iter().find(|text| text.says == says)?;
+            Some(column.text_at(row))
+        };
+        let of_resource = self.resource_attributes.as_ref().and_then(|AttributeSource { column, pairs, .. }| {
+            let pair = pairs.row(row).chunks_exact(2).next_back()?;
+            Some(column.text(Wanted(pair[0]), pair[1]))
+        });
+        let of_column = text_of(Says::Service).filter(|service| !matches!(*service, "" | UNKNOWN_SERVICE));
+        let service = of_column.or(of_resource).unwrap_or("");
+        let name = text_of(Says::Name).unwrap_or("");
+        let kind = text_of(Says::Kind).map_or(SpanKind::Unspecified, SpanKind::from_text);
+        let status = text_of(Says::Status).map_or(StatusCode::Unset, StatusCode::from_text);
+        let adjusted_count = self.trace_states.as_ref().and_then(|states| states.count(count));
+        let worked_out = builder.signature(service, name, kind, status, |slots| {
+            if let Some(count) = adjusted_count {
+                slots.put_trace_state_count(count);
+            }
+            for pair in self.ref_type_pairs.row(row).chunks_exact(2) {
+                slots.put(Attribute::RefType, 0, self.ref_types.text(pair[1]));
+            }
+            // What an attribute column has counts more than a column that repeats it.
+            for text in &self.texts {
+                if let Says::Attribute(attribute, rank) = text.says {
+                    slots.put_normal(attribute, rank, text.text_at(row));
+                }
+            }
+            for AttributeSource { column, pairs, .. } in &self.attributes {
+                for pair in pairs.row(row).chunks_exact(2) {
+                    if let Some((attribute, rank)) = Wanted(pair[0]).as_attribute() {
+                        slots.put_normal(attribute, rank, column.text(Wanted(pair[0]), pair[1]));
+                    }
+                }
+            }
+            for pair in self.exception_pairs.row(row).chunks_exact(2) {
+                slots.put(Attribute::ExceptionType, EVENT_RANK, self.exception_types.text(pair[1]));
+            }
+        });
+        (worked_out.signature, worked_out.arguments)
+    }
+}
+
+/// Finds out which spans of a batch of `rows` rows serve a request. `of_codes` remembers it by the codes of kinds.
+fn find_served(kinds: Option<&TextColumn>, rows: usize, served: &mut Vec<bool>, of_codes: &mut Vec<bool>) {
+    served.clear();
+    served.resize(rows, false);
+    let Some(kinds) = kinds else { return };
+    kinds.for_each_code(|row, code| {
+        for new in of_codes.len()..=code as usize {
+            of_codes.push(SpanKind::from_text(kinds.text(new as u32)).is_served());
+        }
+        served[row] = of_codes[code as usize];
+    });
+}
+
+/// What tells the sources of codes apart in fingerprints. Columns of text are numbered from 0.
+const FIRST_ATTRIBUTE_SOURCE: u32 = 1 << 16;
+const EXCEPTION_SOURCE: u32 = 1 << 17;
+const REF_TYPE_SOURCE: u32 = EXCEPTION_SOURCE + 1;
+const TRACE_STATE_SOURCE: u32 = EXCEPTION_SOURCE + 2;
+
+/// Hashes of one kind of arguments, by row. Of several spellings the first in the list counts, of one spelling the last
+/// value, as in [`AttributeSlots::put`](crate::frame::AttributeSlots::put).
+#[derive(Default)]
+struct Arguments {
+    hashes: Vec<u64>,
+    ranks: Vec<u8>,
+}
+
+impl Arguments {
+    fn begin(&mut self, rows: usize) {
+        self.hashes.clear();
+        self.hashes.resize(rows, 0);
+        self.ranks.clear();
+        self.ranks.resize(rows, u8::MAX);
+    }
+
+    fn put(&mut self, row: usize, rank: u8, hash: u64) {
+        if rank <= self.ranks[row] {
+            self.ranks[row] = rank;
+            self.hashes[row] = hash;
+        }
+    }
+}
+
+/// Whether any row has a value, or an item if they are lists.
+fn has_items(column: &ArrayRef) -> bool {
+    match column.as_list_opt::<i32>() {
+        Some(list) => list.value_offsets().first() != list.value_offsets().last(),
+        None => column.null_count() < column.len(),
+    }
+}
+
+/// An exception that an event tells of counts less than one that the span's attributes name.
+const EVENT_RANK: u8 = 1;

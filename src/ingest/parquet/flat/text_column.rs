@@ -1,0 +1,137 @@
+//! A text column that is part of a signature: which one, how its texts are coded, and the codes of the current batch.
+
+use arrow::array::RecordBatch;
+use parquet::errors::ParquetError;
+
+use super::dialect::Place;
+use super::table::BatchColumns;
+use crate::conventions::Attribute;
+use crate::ingest::parquet::file::codes::{NormalCodes, TextCodes};
+use crate::ingest::parquet::file::column_cells::Cells;
+use crate::ingest::parquet::file::fingerprint::Fingerprint;
+use crate::ingest::parquet::file::pages::ColumnPages;
+use crate::ingest::parquet::file::row_codes::RowCodes;
+
+/// A text column that is part of a signature.
+pub(crate) struct TextColumn {
+    pub(crate) says: Says,
+    pub(crate) place: Place,
+    texts: Texts,
+    /// The column in the current row group, unless Arrow reads it.
+    pub(crate) pages: Option<ColumnPages>,
+    codes: RowCodes,
+    source: u32,
+}
+
+/// What a text column says of a span.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Says {
+    /// The service.
+    Service,
+    /// The span's name.
+    Name,
+    /// Its kind.
+    Kind,
+    /// Its status.
+    Status,
+    /// An attribute, under the spelling with this number.
+    Attribute(Attribute, u8),
+}
+
+/// The texts of a column, whole or normalised.
+enum Texts {
+    Whole(TextCodes),
+    Normal(NormalCodes),
+}
+
+impl Texts {
+    fn of(says: Says, source: u32) -> Self {
+        match says {
+            Says::Attribute(attribute, _) if attribute.is_normalised() => {
+                Self::Normal(NormalCodes::new(attribute, source))
+            }
+            _ => Self::Whole(TextCodes::of_source(source)),
+        }
+    }
+
+    fn text(&self, code: u32) -> &str {
+        match self {
+            Self::Whole(texts) => texts.text(code),
+            Self::Normal(texts) => texts.text(code),
+        }
+    }
+
+    fn is_large(&self) -> bool {
+        match self {
+            Self::Whole(texts) => texts.is_large(),
+            Self::Normal(texts) => texts.is_large(),
+        }
+    }
+}
+
+impl TextColumn {
+    pub(crate) fn new(says: Says, place: Place, source: u32) -> Self {
+        Self { says, place, texts: Texts::of(says, source), pages: None, codes: RowCodes::default(), source }
+    }
+
+    /// Whether only a normalised form of its texts is kept.
+    pub(crate) fn is_normalised(&self) -> bool {
+        matches!(self.texts, Texts::Normal(_))
+    }
+
+    /// Whether it tells who is at the other end of a connection.
+    pub(crate) fn is_peer(&self) -> bool {
+        matches!(self.says, Says::Attribute(attribute, _) if attribute.is_peer())
+    }
+
+    /// Whether so many texts are kept that it is time to begin anew.
+    pub(crate) fn is_large(&self) -> bool {
+        self.texts.is_large()
+    }
+
+    /// Forgets all texts and their codes.
+    pub(crate) fn forget(&mut self) {
+        self.texts = Texts::of(self.says, self.source);
+    }
+
+    /// The text with the code `code`.
+    pub(crate) fn text(&self, code: u32) -> &str {
+        self.texts.text(code)
+    }
+
+    /// The text at `row` of the batch; empty if it has none.
+    pub(crate) fn text_at(&self, row: usize) -> &str {
+        self.text(self.codes.at(row))
+    }
+
+    /// Hands over each row of the batch that has a text, and its code.
+    pub(crate) fn for_each_code(&self, take: impl FnMut(usize, u32)) {
+        self.codes.for_each(take);
+    }
+
+    /// Reads the rows of a batch: adds what they say to their fingerprints, and tells the hashes of the arguments of
+    /// normalised texts.
+    pub(crate) fn read(
+        &mut self,
+        columns: &BatchColumns,
+        batch: &RecordBatch,
+        fingerprints: &mut [Fingerprint],
+        mut tell: impl FnMut(Says, usize, u64),
+    ) -> Result<(), ParquetError> {
+        self.codes.clear();
+        let column = match (&mut self.pages, columns.get(batch, self.place)) {
+            (Some(pages), _) => Cells::Pages(pages, batch.num_rows()),
+            (None, Some(column)) => Cells::Array(column),
+            (None, None) => return Ok(()),
+        };
+        match &mut self.texts {
+            Texts::Whole(texts) => texts.read_each(column, &mut self.codes, |row, contribution| {
+                fingerprints[row].merge(contribution);
+            }),
+            Texts::Normal(texts) => texts.read_each(column, &mut self.codes, |row, contribution, hash| {
+                fingerprints[row].merge(contribution);
+                tell(self.says, row, hash);
+            }),
+        }
+    }
+}

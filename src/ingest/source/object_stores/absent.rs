@@ -1,0 +1,39 @@
+//! What stands for object stores in a program that was built without them.
+
+use std::io::Read;
+use std::path::Path;
+
+use crate::ingest::IngestError;
+use crate::ingest::source::inputs::{Input, NotRead};
+use crate::ingest::source::shared_file::SharedFile;
+
+pub(crate) fn find(url: &Path) -> Vec<Result<Input, NotRead>> {
+    vec![Err(NotRead::Failed(not_built(url)))]
+}
+
+pub(crate) fn open(url: &Path) -> Result<(Box<dyn Read + Send>, SharedFile), IngestError> {
+    Err(not_built(url))
+}
+
+pub(crate) fn read_beside(_url: &Path, _name: &str) -> Option<Vec<u8>> {
+    None
+}
+
+fn not_built(url: &Path) -> IngestError {
+    IngestError::NoObjectStores { path: url.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_is_an_error_that_says_what_to_do() {
+        let found = find(Path::new("s3://bucket/key"));
+        let [Err(NotRead::Failed(error))] = &found[..] else {
+            panic!("{found:?}");
+        };
+        let message = error.to_string();
+        assert!(message.contains("s3://bucket/key") && message.contains("--features object-stores"), "{message}");
+    }
+}

@@ -1,0 +1,129 @@
+//! A file that several threads read at once: every read names its position, so that none moves another's.
+
+use std::fmt::Debug;
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::ops::Range;
+use std::sync::Arc;
+
+use parquet::errors::{ParquetError, Result};
+use parquet::file::reader::{ChunkReader, Length};
+use prost::bytes::Bytes;
+
+/// What Parquet can be read from.
+pub(crate) trait ReadAt: Debug + Send + Sync {
+    /// How many bytes there are.
+    fn length(&self) -> u64;
+
+    /// Reads at least one byte at `position` if there is one.
+    fn read_at(&self, buffer: &mut [u8], position: u64) -> io::Result<usize>;
+
+    /// The `length` bytes at `start`, all of which there are.
+    fn bytes_at(&self, start: u64, length: usize) -> io::Result<Bytes>;
+
+    /// A source of the same bytes that is quicker for `ranges`, which are read next; `None` if this one is as quick.
+    fn announce(&self, ranges: &[Range<u64>]) -> io::Result<Option<Arc<dyn ReadAt>>>;
+}
+
+/// A Parquet file, here or in an object store. Clones share it.
+#[derive(Clone, Debug)]
+pub(crate) struct SharedFile(Arc<dyn ReadAt>);
+
+impl SharedFile {
+    pub(crate) fn new(file: File) -> io::Result<Self> {
+        let length = file.metadata()?.len();
+        Ok(Self(Arc::new(LocalFile { file, length })))
+    }
+
+    /// The same file, prepared for reading `ranges` next.
+    pub(crate) fn prepared_for(&self, ranges: &[Range<u64>]) -> Result<Self> {
+        Ok(self.0.announce(ranges)?.map_or_else(|| self.clone(), Self))
+    }
+}
+
+#[cfg(feature = "object-stores")]
+impl<T: ReadAt + 'static> From<Arc<T>> for SharedFile {
+    fn from(source: Arc<T>) -> Self {
+        Self(source)
+    }
+}
+
+impl Length for SharedFile {
+    fn len(&self) -> u64 {
+        self.0.length()
+    }
+}
+
+impl ChunkReader for SharedFile {
+    type T = BufReader<ReadFrom>;
+
+    fn get_read(&self, start: u64) -> Result<Self::T> {
+        Ok(BufReader::new(ReadFrom { file: self.clone(), position: start }))
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes> {
+        let end = start.checked_add(length as u64);
+        if end.is_none_or(|end| end > self.len()) {
+            return Err(ParquetError::EOF(format!("{length} bytes at offset {start} lie beyond the end of the file")));
+        }
+        Ok(self.0.bytes_at(start, length)?)
+    }
+}
+
+/// Reads on from a position of its own.
+#[derive(Debug)]
+pub(crate) struct ReadFrom {
+    file: SharedFile,
+    position: u64,
+}
+
+impl Read for ReadFrom {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.0.read_at(buffer, self.position)?;
+        self.position += read as u64;
+        Ok(read)
+    }
+}
+
+#[derive(Debug)]
+struct LocalFile {
+    file: File,
+    length: u64,
+}
+
+impl ReadAt for LocalFile {
+    fn length(&self) -> u64 {
+        self.length
+    }
+
+    #[cfg(unix)]
+    fn read_at(&self, buffer: &mut [u8], position: u64) -> io::Result<usize> {
+        std::os::unix::fs::FileExt::read_at(&self.file, buffer, position)
+    }
+
+    #[cfg(windows)]
+    fn read_at(&self, buffer: &mut [u8], position: u64) -> io::Result<usize> {
+        std::os::windows::fs::FileExt::seek_read(&self.file, buffer, position)
+    }
+
+    fn bytes_at(&self, start: u64, length: usize) -> io::Result<Bytes> {
+        let mut bytes = vec![0; length];
+        let mut filled = 0;
+        while filled < length {
+            match self.read_at(&mut bytes[filled..], start + filled as u64) {
+                Ok(0) => {
+                    let message = format!("the file ends within the {length} bytes at offset {start}");
+                    return Err(io::Error::new(io::ErrorKind::UnexpectedEof, message));
+                }
+                Ok(count) => filled += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(bytes.into())
+    }
+
+    fn announce(&self, _ranges: &[Range<u64>]) -> io::Result<Option<Arc<dyn ReadAt>>> {
+        Ok(None)
+    }
+}

@@ -9,8 +9,6 @@ use super::view::TraceView;
 #[derive(Debug, Default)]
 pub(crate) struct CallsByTarget {
     order: Vec<u32>,
-    /// Calls that these stand for, pruned ones included.
-    pub(crate) weight: u64,
 }
 
 impl CallsByTarget {
@@ -19,7 +17,6 @@ impl CallsByTarget {
         let counts = |call: &Call| call.counts && call.target.kind != TargetKind::Unnamed;
         self.order.clear();
         self.order.extend((0..).zip(calls).filter(|(_, call)| counts(call)).map(|(index, _)| index));
-        self.weight = self.order.iter().map(|&call| u64::from(calls[call as usize].weight)).sum();
         self.order.sort_unstable_by_key(|&call| (calls[call as usize].target, call));
     }
 

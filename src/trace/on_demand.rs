@@ -2,12 +2,13 @@
 
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-/// A fact, or the buffers in which it was worked out for the trace before.
+/// A fact, or the buffers in which it was worked out for the trace before. It is moved between the two for each trace, so it is
+/// moved as a pointer.
 #[derive(Debug, Default)]
 pub(crate) struct OnDemand<T> {
-    fact: OnceLock<T>,
+    fact: OnceLock<Box<T>>,
     /// Buffers are allocated once, not for each trace. Only the first that asks takes them, so nobody waits here.
-    buffers: Mutex<Option<T>>,
+    buffers: Mutex<Option<Box<T>>>,
 }
 
 impl<T: Default> OnDemand<T> {

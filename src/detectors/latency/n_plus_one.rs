@@ -226,11 +226,12 @@ impl Detector for NPlusOne {
     }
 
     fn see(&self, trace: &TraceView<'_>, seen: &mut Self::Seen) {
-        let counted = trace.calls_by_target();
         let calls = &trace.calls.calls;
-        if counted.weight <= self.max_calls() {
+        let all: u64 = calls.iter().filter(|call| call.counts).map(|call| u64::from(call.weight)).sum();
+        if all <= self.max_calls() {
             return;
         }
+        let counted = trace.calls_by_target();
         if counted.by_target(calls).all(|of_target| weight(calls, of_target) <= self.max_calls()) {
             return;
         }

@@ -165,7 +165,7 @@ fn read_and_analyse(bytes: &[u8], file: &Path) {
     let facts = derive(&collection.vocabulary, &UncountedCalls::default());
     let settings = AnalysisSettings {
         detectors: Detectors::default(),
-        enabled: catalog().iter().map(|description| description.name).collect(),
+        enabled: catalog().iter().map(|entry| entry.description.name).collect(),
         overlap_tolerance: OverlapTolerance { millionths: 10_000 },
     };
     let partial = analysis::analyse(&collection, &facts, &settings, &|_| {}, &AtomicBool::new(false)).results;

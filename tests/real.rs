@@ -1,17 +1,17 @@
 //! Whole dumps of real systems, against results that were counted independently with SQL.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use serde_json::Value;
-use tracescan::analysis::{AnalysisSettings, Partial, analyse};
+use tracescan::analysis::{AnalysisSettings, Quality, Totals, analyse};
 use tracescan::conventions::UncountedCalls;
-use tracescan::detectors::{Detectors, catalog};
+use tracescan::detectors::{Cell, Detectors, catalog};
 use tracescan::frame::Collection;
 use tracescan::ingest::{ReadFrames, ReadOptions, read_frames};
-use tracescan::span::TraceId;
-use tracescan::trace::{Facts, OverlapTolerance, TargetKind, derive};
+use tracescan::rank::{Table, ranked_tables};
+use tracescan::trace::{OverlapTolerance, TargetKind, derive};
 
 /// The folder of the dumps; `None`, with a message, where it is absent.
 fn dumps() -> Option<PathBuf> {
@@ -26,28 +26,75 @@ fn dumps() -> Option<PathBuf> {
     None
 }
 
-fn analysed(file: &Path, detectors: Detectors, uncounted: &UncountedCalls) -> (Vec<TraceId>, Facts, Partial) {
+/// What a dump gives.
+struct Analysed {
+    totals: Totals,
+    quality: Quality,
+    services: usize,
+    /// The tables, that of findings as the last.
+    tables: Vec<Table>,
+}
+
+impl Analysed {
+    /// The values of some columns of a table, row by row.
+    fn rows<const N: usize>(&self, table: &str, columns: [&str; N]) -> Vec<[&Cell; N]> {
+        let table = self.tables.iter().find(|known| known.name == table).expect("a table");
+        let columns = columns.map(|name| table.column(name).expect("a column").1);
+        (0..table.row_count()).map(|row| columns.map(|cells| &cells[row])).collect()
+    }
+
+    /// Findings of a detector: target, kind of the target, trace, and what was measured.
+    fn findings(&self, detector: &str) -> Vec<(&str, &str, &str, f64)> {
+        let rows = self.rows("findings", ["detector", "target", "target_kind", "trace_id", "measured"]);
+        let of_detector = rows.into_iter().filter(|[name, ..]| text(name) == detector);
+        of_detector
+            .map(|[_, target, kind, trace, measured]| (text(target), text(kind), text(trace), number(measured)))
+            .collect()
+    }
+}
+
+fn text(cell: &Cell) -> &str {
+    match cell {
+        Cell::Text(text) => text,
+        other => panic!("{other:?} is no text"),
+    }
+}
+
+fn number(cell: &Cell) -> f64 {
+    match cell {
+        Cell::Float(number) => *number,
+        Cell::Int(number) => *number as f64,
+        other => panic!("{other:?} is no number"),
+    }
+}
+
+fn analysed(file: &Path, detectors: &Detectors, uncounted: &UncountedCalls) -> Analysed {
     let ReadFrames { builders, reports, .. } = read_frames(&[file.to_owned()], &ReadOptions::default(), &());
     assert!(reports.iter().all(|report| report.errors.is_empty()), "{}", file.display());
     let collection = Collection::of(builders);
     let facts = derive(&collection.vocabulary, uncounted);
     let settings = AnalysisSettings {
-        detectors,
-        enabled: catalog().iter().map(|description| description.name).collect(),
+        detectors: detectors.clone(),
+        enabled: catalog().iter().map(|entry| entry.description.name).collect(),
         overlap_tolerance: OverlapTolerance { millionths: 10_000 },
     };
     let analysis = analyse(&collection, &facts, &settings, &|_| {}, &AtomicBool::new(false));
-    (analysis.trace_ids, facts, analysis.results)
+    assert_eq!(analysis.trace_ids.len() as u64, analysis.results.totals.traces);
+    Analysed {
+        totals: analysis.results.totals.clone(),
+        quality: analysis.results.quality.clone(),
+        services: facts.service_count,
+        tables: ranked_tables(analysis, detectors, &facts).expect("tables"),
+    }
 }
 
 /// Traces with more than `hops` synchronous hops in a row.
 fn traces_with_more_hops(file: &Path, hops: u32) -> i64 {
     let mut detectors = Detectors::default();
-    detectors.sync_chain.max_hops = hops;
-    let (_, _, partial) = analysed(file, detectors, &UncountedCalls::none());
-    let mut traces = partial.findings[1].traces.clone();
-    traces.sort_unstable();
-    traces.dedup();
+    detectors.set("sync-chain", "max_hops", &hops.to_string()).expect("a threshold");
+    let analysed = analysed(file, &detectors, &UncountedCalls::none());
+    let findings = analysed.findings("sync-chain");
+    let traces: BTreeSet<&str> = findings.iter().map(|&(_, _, trace, _)| trace).collect();
     traces.len() as i64
 }
 
@@ -56,16 +103,16 @@ fn check(name: &str, file: &str) {
     let expected = std::fs::read_to_string(folder.join(format!("{name}.expected.json"))).expect("expected results");
     let expected: Value = serde_json::from_str(&expected).expect("JSON");
     let file = folder.join(file);
-    let (trace_ids, facts, partial) = analysed(&file, Detectors::default(), &UncountedCalls::none());
-    let number = |key: &str| expected[key].as_i64().expect("a number");
+    let analysed = analysed(&file, &Detectors::default(), &UncountedCalls::none());
+    let counted = |key: &str| expected[key].as_i64().expect("a number");
 
-    assert_eq!(partial.totals.spans as i64, number("spans"));
-    assert_eq!(partial.totals.traces as i64, number("traces"));
-    assert_eq!(facts.service_count as i64, number("services"));
-    assert_eq!(partial.quality.orphans as i64, number("orphans"));
-    assert_eq!(partial.totals.root_duration_ns, i128::from(number("root_duration_ns")));
+    assert_eq!(analysed.totals.spans as i64, counted("spans"));
+    assert_eq!(analysed.totals.traces as i64, counted("traces"));
+    assert_eq!(analysed.services as i64, counted("services"));
+    assert_eq!(analysed.quality.orphans as i64, counted("orphans"));
+    assert_eq!(analysed.totals.root_duration_ns, i128::from(counted("root_duration_ns")));
     for kind in TargetKind::ALL {
-        let calls = partial.totals.calls[kind as usize] as i64;
+        let calls = analysed.totals.calls[kind as usize] as i64;
         assert_eq!(
             calls,
             expected["calls"].get(kind.as_str()).and_then(Value::as_i64).unwrap_or(0),
@@ -73,23 +120,17 @@ fn check(name: &str, file: &str) {
             kind.as_str()
         );
     }
-    assert_eq!(trace_ids.len() as u64, partial.totals.traces);
-
     // (trace, target) pairs over the limit, by target: a pair with several callers has several findings.
-    let findings = &partial.findings[0];
-    let mut pairs: BTreeMap<(&str, u32), (TargetKind, f64)> = BTreeMap::new();
-    for row in 0..findings.len() {
-        let target = findings.targets[row].expect("n-plus-one has targets");
-        let pair =
-            pairs.entry((facts.symbols.resolve(target.name), findings.traces[row])).or_insert((target.kind, 0.0));
-        pair.1 += findings.measured[row];
+    let mut pairs: BTreeMap<(&str, &str), (&str, f64)> = BTreeMap::new();
+    for (target, kind, trace, measured) in analysed.findings("n-plus-one") {
+        pairs.entry((target, trace)).or_insert((kind, 0.0)).1 += measured;
     }
     for kind in ["service", "database", "messaging"] {
         for of_target in expected[format!("n_plus_one_by_target_{kind}")].as_array().expect("a list") {
             let target = of_target[0].as_str().expect("a name");
             let found: Vec<f64> = pairs
                 .iter()
-                .filter(|((name, _), (of, _))| *name == target && of.as_str() == kind)
+                .filter(|((name, _), (of, _))| *name == target && *of == kind)
                 .map(|(_, pair)| pair.1)
                 .collect();
             assert_eq!(found.len() as i64, of_target[1].as_i64().expect("a count"), "{target}");
@@ -97,7 +138,7 @@ fn check(name: &str, file: &str) {
             // Calls of callers that are not over the limit alone are in the pair, but in no finding.
             assert!(most <= of_target[3].as_f64().expect("a maximum"), "{target}");
         }
-        let all = pairs.values().filter(|(of, _)| of.as_str() == kind).count() as i64;
+        let all = pairs.values().filter(|(of, _)| *of == kind).count() as i64;
         assert_eq!(all, expected[format!("n_plus_one_findings_{kind}")][0].as_i64().expect("a count"), "{kind}");
     }
 
@@ -111,9 +152,12 @@ fn check(name: &str, file: &str) {
         assert_eq!(traces_with_more_hops(&file, hops), more, "more than {hops} hops");
     }
 
-    let rows = partial.attribution.finish();
-    let of_roots = rows.iter().filter(|row| row.entry.kind.as_str() == "root").map(|row| i128::from(row.critical_ns));
-    assert_eq!(of_roots.sum::<i128>(), i128::from(number("root_duration_ns")));
+    let rows = analysed.rows("latency_attribution", ["entry_kind", "critical_ns"]);
+    let of_roots = rows.iter().filter(|[kind, _]| text(kind) == "root").map(|[_, time]| match time {
+        Cell::Int(time) => i128::from(*time),
+        other => panic!("{other:?} is no time"),
+    });
+    assert_eq!(of_roots.sum::<i128>(), i128::from(counted("root_duration_ns")));
 }
 
 /// A shop under load: loops over services and databases, traces spread over lines.
@@ -141,7 +185,7 @@ fn media() {
 fn heartbeats_are_no_finding() {
     let Some(folder) = dumps() else { return };
     let file = folder.join("robot-shop.flat.parquet");
-    let (_, _, partial) = analysed(&file, Detectors::default(), &UncountedCalls::default());
-    assert_eq!(partial.findings[0].len(), 0);
-    assert_eq!(partial.totals.calls[TargetKind::Database as usize], 1623, "totals count heartbeats");
+    let analysed = analysed(&file, &Detectors::default(), &UncountedCalls::default());
+    assert_eq!(analysed.findings("n-plus-one"), []);
+    assert_eq!(analysed.totals.calls[TargetKind::Database as usize], 1623, "totals count heartbeats");
 }

@@ -13,13 +13,12 @@ use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use tracescan::analysis::{Analysis, AnalysisSettings, analyse};
 use tracescan::conventions::UncountedCalls;
-use tracescan::detectors::{Attribution, Detectors, RetrySequences, catalog};
-use tracescan::findings::Findings;
+use tracescan::detectors::{Detectors, catalog};
 use tracescan::frame::{Collection, Frame, FrameBuilder, group};
 use tracescan::generate::{Compression, GenerateOptions, OutputFormat, generate};
 use tracescan::ingest::{ReadOptions, read_frames};
-use tracescan::rank::{attribution_table, pattern_table};
-use tracescan::trace::{Calls, CriticalPaths, Facts, OverlapTolerance, TraceView, Tree, derive};
+use tracescan::rank::ranked_tables;
+use tracescan::trace::{Calls, CriticalPaths, Facts, OverlapTolerance, TraceModel, Tree, derive};
 
 const SPANS: u64 = 100_000;
 const TOLERANCE: OverlapTolerance = OverlapTolerance { millionths: 10_000 };
@@ -61,48 +60,26 @@ fn count(builders: &[FrameBuilder]) -> ItemsCount {
     ItemsCount::new(builders.iter().map(FrameBuilder::len).sum::<usize>())
 }
 
-/// All traces, rebuilt.
+/// All traces, their trees and calls.
 struct Traces {
     frame: Frame,
     facts: Facts,
     trees: Vec<Tree>,
-    calls: Vec<Calls>,
-    paths: Vec<CriticalPaths>,
-    retries: Vec<RetrySequences>,
 }
 
 static TRACES: LazyLock<Traces> = LazyLock::new(|| {
     let (vocabulary, frame) = group(read(OutputFormat::FlatParquet));
     let facts = derive(&vocabulary, &UncountedCalls::default());
-    let mut traces =
-        Traces { frame, facts, trees: Vec::new(), calls: Vec::new(), paths: Vec::new(), retries: Vec::new() };
-    for index in 0..traces.frame.trace_count() {
-        let (mut tree, mut calls) = (Tree::default(), Calls::default());
-        let (mut paths, mut retries) = (CriticalPaths::default(), RetrySequences::default());
-        tree.rebuild(traces.frame.trace(index), &traces.facts);
-        calls.rebuild(&tree, &traces.facts);
-        paths.rebuild(&tree, &traces.facts, TOLERANCE);
-        traces.trees.push(tree);
-        traces.calls.push(calls);
-        traces.paths.push(paths);
-        retries.rebuild(&traces.view(index));
-        traces.retries.push(retries);
-    }
-    traces
+    let tree = |index| {
+        let mut tree = Tree::default();
+        tree.rebuild(frame.trace(index), &facts);
+        tree
+    };
+    let trees = (0..frame.trace_count()).map(tree).collect();
+    Traces { frame, facts, trees }
 });
 
 impl Traces {
-    fn view(&self, index: usize) -> TraceView<'_> {
-        TraceView {
-            index: index as u32,
-            trace_id: self.frame.trace_ids[index],
-            facts: &self.facts,
-            tree: &self.trees[index],
-            calls: &self.calls[index],
-            paths: &self.paths[index],
-        }
-    }
-
     fn spans(&self) -> ItemsCount {
         ItemsCount::new(self.frame.len())
     }
@@ -168,66 +145,49 @@ fn critical_path(bencher: Bencher<'_, '_>) {
     });
 }
 
+/// Tree, calls, paths and retries of each trace.
 #[divan::bench]
 fn retry_sequences(bencher: Bencher<'_, '_>) {
     let traces = &*TRACES;
-    let mut retries = RetrySequences::default();
+    let mut model = TraceModel::default();
     bencher.counter(traces.spans()).bench_local(|| {
         for index in traces.indexes() {
-            retries.rebuild(&traces.view(index));
-            black_box(&retries);
+            model.rebuild(traces.frame.trace(index), &traces.facts);
+            let view = model.view(index as u32, traces.frame.trace_ids[index], &traces.facts, TOLERANCE);
+            black_box(view.retries());
         }
     });
 }
 
-#[divan::bench(args = ["n-plus-one", "sync-chain", "retry-storm", "failure-amplification"])]
-fn detect(bencher: Bencher<'_, '_>, name: &str) {
-    let traces = &*TRACES;
-    let detectors = Detectors::default();
-    let all = detectors.all();
-    let detector = all.iter().find(|detector| detector.description().name == name).expect("a detector");
-    bencher.counter(traces.spans()).bench_local(|| {
-        let mut findings = Findings::default();
-        for index in traces.indexes() {
-            detector.detect(&traces.view(index), &traces.retries[index], &mut findings);
-        }
-        findings
-    });
-}
-
-#[divan::bench]
-fn latency_attribution(bencher: Bencher<'_, '_>) {
-    let traces = &*TRACES;
-    bencher.counter(traces.spans()).bench_local(|| {
-        let mut attribution = Attribution::default();
-        for index in traces.indexes() {
-            attribution.add(&traces.view(index), 1.0);
-        }
-        attribution.finish()
-    });
-}
-
-fn analysed() -> Analysis {
-    let collection = Collection::of(read(OutputFormat::FlatParquet));
-    let settings = AnalysisSettings {
+fn settings(enabled: &[&str]) -> AnalysisSettings {
+    let names = catalog().into_iter().map(|entry| entry.description.name);
+    AnalysisSettings {
         detectors: Detectors::default(),
-        enabled: catalog().iter().map(|description| description.name).collect(),
+        enabled: names.filter(|name| enabled.is_empty() || enabled.contains(name)).collect(),
         overlap_tolerance: TOLERANCE,
-    };
-    analyse(&collection, &TRACES.facts, &settings, &|_| (), &AtomicBool::new(false))
+    }
+}
+
+fn analysed(enabled: &[&str]) -> Analysis {
+    let collection = Collection::of(read(OutputFormat::FlatParquet));
+    analyse(&collection, &TRACES.facts, &settings(enabled), &|_| (), &AtomicBool::new(false))
+}
+
+/// The whole pass with one detector on.
+#[divan::bench(args = ["n-plus-one", "sync-chain", "retry-storm", "failure-amplification", "latency-attribution"])]
+fn analyse_with(bencher: Bencher<'_, '_>, name: &str) {
+    let collections = || Collection::of(read(OutputFormat::FlatParquet));
+    let spans = |collection: &Collection| ItemsCount::new(collection.len());
+    bencher.with_inputs(collections).input_counter(spans).bench_values(|collection| {
+        analyse(&collection, &TRACES.facts, &settings(&[name]), &|_| (), &AtomicBool::new(false))
+    });
 }
 
 /// The tables of all detectors.
 #[divan::bench]
 fn rank(bencher: Bencher<'_, '_>) {
-    let symbols = &TRACES.facts.symbols;
     let spans = |analysis: &Analysis| ItemsCount::new(analysis.results.totals.spans);
-    bencher.with_inputs(analysed).input_counter(spans).bench_values(|Analysis { results, trace_ids }| {
-        for (detector, findings) in Detectors::default().all().into_iter().zip(&results.findings) {
-            let table = pattern_table(detector.description(), findings, &results.shared, symbols, &trace_ids);
-            black_box(table.expect("numbers that Polars takes"));
-        }
-        let rows = results.attribution.finish();
-        attribution_table(rows, symbols, &trace_ids, false).expect("numbers that Polars takes")
+    bencher.with_inputs(|| analysed(&[])).input_counter(spans).bench_values(|analysis| {
+        ranked_tables(analysis, &Detectors::default(), &TRACES.facts).expect("numbers that Polars takes")
     });
 }

@@ -116,7 +116,7 @@ threshold_types! {
     Duration(i64) |text| duration_of(text.trim()), |value, f| f.write_str(&duration_text(value));
     /// A number of bytes.
     Bytes(u64) |text| text.trim().parse::<bytesize::ByteSize>().ok().map(|size| size.as_u64()),
-        |value, f| write!(f, "{}", bytesize::ByteSize(value).display().iec_short());
+        |value, f| f.write_str(&size_text(value));
 }
 
 fn share_of(text: &str) -> Option<f64> {
@@ -137,6 +137,13 @@ fn duration_text(ns: i64) -> String {
     const UNITS: [(i64, &str); 4] = [(1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "us"), (1, "ns")];
     let (unit_ns, unit) = UNITS.into_iter().find(|(unit_ns, _)| ns % unit_ns == 0).unwrap_or((1, "ns"));
     format!("{}{unit}", ns / unit_ns)
+}
+
+/// The size in the largest unit in which it is a whole number.
+fn size_text(bytes: u64) -> String {
+    const UNITS: [(u64, &str); 4] = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"), (1, "B")];
+    let (unit_bytes, unit) = UNITS.into_iter().find(|(unit_bytes, _)| bytes % unit_bytes == 0).unwrap_or((1, "B"));
+    format!("{}{unit}", bytes / unit_bytes)
 }
 
 /// Numbers stay numbers, so that whoever reads the settings need not parse them.
@@ -286,7 +293,7 @@ mod tests {
                 ("max_calls", ThresholdKind::Count, "5".to_owned(), Some("max-calls")),
                 ("min_share", ThresholdKind::Share, "0.1".to_owned(), None),
                 ("max_wait", ThresholdKind::Duration, "30s".to_owned(), None),
-                ("max_bytes", ThresholdKind::Bytes, "256K".to_owned(), None),
+                ("max_bytes", ThresholdKind::Bytes, "256KiB".to_owned(), None),
             ]
         );
         assert_eq!(Sample::thresholds()[0].doc, "So many.");
@@ -302,8 +309,8 @@ mod tests {
             ("min_share", "1", "1"),
             ("max_wait", "1.5s", "1500ms"),
             ("max_wait", "250 us", "250us"),
-            ("max_bytes", "1 MB", "976.6K"),
-            ("max_bytes", "2KiB", "2K"),
+            ("max_bytes", "1 MB", "1000000B"),
+            ("max_bytes", "2KiB", "2KiB"),
         ] {
             sample.set(name, written).unwrap();
             let place = Sample::thresholds().iter().position(|threshold| threshold.name == name).unwrap();

@@ -177,6 +177,7 @@ mod tests {
             "with_adjusted_count": 0,
             "inconsistent_sampling": 0,
             "is_weighted": false,
+            "in_several_parts": 0,
             "without_target": 0,
             "end_before_start": 0,
             "clock_skew": [
@@ -193,7 +194,10 @@ mod tests {
             "analyse": 0.25
           },
           "peak_memory_bytes": 1024,
-          "spilled_bytes": 0
+          "spilled_bytes": 0,
+          "kept_bytes": {
+            "n-plus-one": 640
+          }
         }
         "#);
     }

@@ -107,7 +107,7 @@ pub struct Tree {
     /// Where paths begin, by row number.
     pub path_roots: Vec<PathRoot>,
     /// How far apart times of the trace may lie by rounding alone, in ns: a millisecond or a microsecond if all its starts
-    /// and ends are whole ones (Jaeger and Zipkin record microseconds, some stores milliseconds), else 0.
+    /// are whole ones (Jaeger and Zipkin record microseconds, some stores milliseconds), else 0.
     pub resolution_ns: i64,
     /// What was odd.
     pub counts: TreeCounts,
@@ -237,7 +237,8 @@ impl Tree {
         fill(&mut self.starts, &self.order, |row| trace.starts[row]);
         fill(&mut self.ends, &self.order, |row| trace.starts[row] + trace.durations[row]);
         fill(&mut self.arguments, &self.order, |row| trace.arguments[row]);
-        self.resolution_ns = resolution_ns(self.starts.iter().chain(&self.ends).copied());
+        // Clocks of whole milliseconds often come with durations by a finer one, so ends say nothing.
+        self.resolution_ns = resolution_ns(self.starts.iter().copied());
     }
 
     fn resolve_parents(&mut self, facts: &Facts) {

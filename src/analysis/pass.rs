@@ -57,7 +57,7 @@ pub fn analyse(
         .into_par_iter()
         .with_max_len(1)
         .map(|_| {
-            let mut worker = Worker::new(settings);
+            let mut worker = Worker::new(settings, collection);
             loop {
                 let part = next.fetch_add(1, Ordering::Relaxed);
                 if part >= collection.part_count() || cancelled.load(Ordering::Relaxed) {
@@ -67,14 +67,14 @@ pub fn analyse(
             }
         })
         .reduce_with(merged);
-    let mut results = results.unwrap_or_else(|| Results::new(settings));
+    let mut results = results.unwrap_or_else(|| Results::new(settings, collection.store()));
 
     let waiting = std::mem::take(&mut results.waiting);
     let callee_names = std::mem::take(&mut results.callee_names);
     let late = (0..waiting.numbers.len())
         .into_par_iter()
         .fold(
-            || Worker::new(settings),
+            || Worker::new(settings, collection),
             |mut worker, index| {
                 worker.analyse_late(pass, waiting.traces.trace(index), waiting.numbers[index], &callee_names);
                 worker
@@ -86,7 +86,7 @@ pub fn analyse(
     let deferred = deferred
         .into_par_iter()
         .fold(
-            || Worker::new(settings),
+            || Worker::new(settings, collection),
             |mut worker, (part, numbers)| {
                 if !cancelled.load(Ordering::Relaxed) {
                     worker.visit_deferred(pass, collection, part, &numbers, &callee_names);
@@ -97,15 +97,20 @@ pub fn analyse(
         .map(|worker| worker.results)
         .reduce_with(merged);
     late.into_iter().chain(deferred).for_each(|late| results.merge(late));
-    let analysis = number_by_id(results);
-    see_targets(analysis, settings)
+    let mut analysis = see_targets(number_by_id(results), settings);
+    if let Some(not_put_aside) = collection.store().and_then(|store| store.take_failure()) {
+        analysis.results.failure.get_or_insert(not_put_aside.into());
+    }
+    analysis
 }
 
 /// Lets detectors that ask for calls look at them, target by target.
 fn see_targets(mut analysis: Analysis, settings: &AnalysisSettings) -> Analysis {
-    let Results { seen, gathered, .. } = &mut analysis.results;
-    if let Some(calls) = &gathered.calls {
-        calls.for_each_target(|calls| seen.see_target(&settings.detectors, calls));
+    let Results { seen, gathered, failure, .. } = &mut analysis.results;
+    if let Some(calls) = &gathered.calls
+        && let Err(not_read) = calls.for_each_target(|calls| seen.see_target(&settings.detectors, calls))
+    {
+        failure.get_or_insert(not_read.into());
     }
     analysis
 }
@@ -217,8 +222,9 @@ struct Worker {
 }
 
 impl Worker {
-    fn new(settings: &AnalysisSettings) -> Self {
-        Self { grouping: Grouping::default(), model: TraceModel::default(), results: Results::new(settings) }
+    fn new(settings: &AnalysisSettings, collection: &Collection) -> Self {
+        let results = Results::new(settings, collection.store());
+        Self { grouping: Grouping::default(), model: TraceModel::default(), results }
     }
 
     /// Groups a partition and analyses its traces; the answer is how many spans there are.

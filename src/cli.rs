@@ -116,6 +116,14 @@ pub struct MergeArgs {
     /// Number of threads [default: all]
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
+
+    /// About how much memory to use, like 2GiB [default: three quarters of what the machine or its control group has]
+    #[arg(long, value_name = "SIZE")]
+    pub memory_limit: Option<String>,
+
+    /// Where to put aside what is beyond that [default: the system's directory for temporary files]
+    #[arg(long, value_name = "DIR")]
+    pub temp_dir: Option<PathBuf>,
 }
 
 /// Arguments that say what is read.

@@ -193,6 +193,12 @@ impl Settings {
             ..Self::unset()
         };
         settings.threads = args.threads.unwrap_or(0);
+        if let Some(text) = &args.memory_limit {
+            settings.memory_limit_bytes = parse_memory_bytes(text)?;
+        }
+        if let Some(directory) = &args.temp_dir {
+            settings.temp_dir.clone_from(directory);
+        }
         settings.set_results(&args.results, &ConfigFile::default())?;
         Ok(settings)
     }

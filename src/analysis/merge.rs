@@ -1,20 +1,20 @@
 //! Parts of an input, each analysed for itself, as one.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use hashbrown::HashMap;
 use rayon::prelude::*;
 
 use crate::conventions::UncountedCalls;
-use crate::frame::{SignatureId, Symbol, Vocabulary};
-use crate::gathered::Gathered;
+use crate::frame::{SignatureId, SpillStore, Symbol, Vocabulary};
 use crate::partial::{PartialError, PartialReader, Renumbering, TraceNumber};
 use crate::span::TraceId;
 use crate::trace::{CalleeNames, Facts, derive};
 
 use super::part::{
-    CALLEE_NAMES, CONDITIONAL, GATHERED, KeptRows, QUALITY, ROWS, SERVICES, SETTLED, SIGNATURES, STRINGS, TOTALS,
-    TRACES, VOIDING, read_names, read_signatures,
+    CALLEE_NAMES, CONDITIONAL, KeptRows, QUALITY, ROWS, SERVICES, SETTLED, SIGNATURES, STRINGS, TOTALS, TRACES,
+    VOIDING, read_names, read_signatures,
 };
 use super::pass::{Analysis, AnalysisSettings, Worker, merged, see_targets};
 use super::quality::Quality;
@@ -29,7 +29,7 @@ pub(crate) struct MergedParts {
     pub(crate) facts: Facts,
 }
 
-/// Merges parts that were analysed with `settings`.
+/// Merges parts that were analysed with `settings`. What was gathered is put aside in `store` where it is too much for memory.
 ///
 /// # Errors
 /// If a part cannot be read.
@@ -37,6 +37,7 @@ pub(crate) fn merge_parts(
     files: &[PartialReader],
     settings: &AnalysisSettings,
     uncounted: &UncountedCalls,
+    store: Option<&Arc<SpillStore>>,
 ) -> Result<MergedParts, PartialError> {
     let services = files.iter().map(|file| texts(file, SERVICES, "service")).collect::<Result<Vec<_>, _>>()?;
     let is_void =
@@ -50,7 +51,7 @@ pub(crate) fn merge_parts(
         .collect();
     let (trace_ids, in_several) = trace_ids_of(files)?;
 
-    let mut results = Results::new(settings);
+    let mut results = Results::new(settings, store);
     let mut callee_names = CalleeNames::default();
     for ((file, symbols), &is_void) in files.iter().zip(&symbols).zip(&is_void) {
         let own_ids = file.group(TRACES, Renumbering::NONE, |group| group.trace_ids("trace_id"))?;
@@ -63,14 +64,12 @@ pub(crate) fn merge_parts(
         for prefix in [SETTLED, CONDITIONAL].into_iter().filter(|&prefix| prefix == SETTLED || !is_void) {
             results.totals.merge(file.group(&format!("{prefix}{TOTALS}"), numbers, Totals::read)?);
             results.quality.merge(file.group(&format!("{prefix}{QUALITY}"), numbers, Quality::read)?);
-            let asked = settings.gathers();
-            results
-                .gathered
-                .merge(file.group(&format!("{prefix}{GATHERED}"), numbers, |group| Gathered::read(asked, group))?);
+            results.gathered.merge_file(file, prefix, numbers)?;
             results.seen.merge_file(file, prefix, numbers)?;
         }
     }
-    let late = analyse_rows(files, settings, &facts, &vocabulary.signatures, &is_void, &trace_ids, &callee_names)?;
+    let late =
+        analyse_rows(files, settings, store, &facts, &vocabulary.signatures, &is_void, &trace_ids, &callee_names)?;
     results.merge(late);
     results.totals.traces = trace_ids.len() as u64;
     results.quality.in_several_parts = in_several;
@@ -82,6 +81,7 @@ pub(crate) fn merge_parts(
 fn analyse_rows(
     files: &[PartialReader],
     settings: &AnalysisSettings,
+    store: Option<&Arc<SpillStore>>,
     facts: &Facts,
     signatures: &[Vec<SignatureId>],
     is_void: &[bool],
@@ -93,7 +93,7 @@ fn analyse_rows(
     let results = groups
         .into_par_iter()
         .try_fold(
-            || Worker::new(settings),
+            || Worker::new(settings, store),
             |mut worker, (file, name)| {
                 let (traces, waits) =
                     files[file].group(name, Renumbering::NONE, |group| KeptRows::read(group, &signatures[file]))?;

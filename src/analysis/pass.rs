@@ -1,13 +1,14 @@
 //! One pass over all traces, on all threads.
 
 use std::io::Write;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 
 use crate::detectors::{Concluded, Conclusions, Description, Detector, Detectors, SeenByAll, Whole};
 use crate::findings::FindingColumns;
-use crate::frame::{Collection, Frame, Grouping, Partition, TraceRows};
+use crate::frame::{Collection, Frame, Grouping, Partition, SpillStore, TraceRows};
 use crate::gathered::{Gathered, Gathers};
 use crate::partial::{PartialWriter, TraceNumber};
 use crate::span::TraceId;
@@ -65,7 +66,7 @@ pub fn analyse(
         .into_par_iter()
         .with_max_len(1)
         .map(|_| {
-            let mut worker = Worker::new(settings);
+            let mut worker = Worker::new(settings, collection.store());
             loop {
                 let part = next.fetch_add(1, Ordering::Relaxed);
                 if part >= collection.part_count() || cancelled.load(Ordering::Relaxed) {
@@ -75,14 +76,14 @@ pub fn analyse(
             }
         })
         .reduce_with(merged);
-    let mut results = results.unwrap_or_else(|| Results::new(settings));
+    let mut results = results.unwrap_or_else(|| Results::new(settings, collection.store()));
 
     let waiting = std::mem::take(&mut results.waiting);
     let callee_names = std::mem::take(&mut results.callee_names);
     let late = (0..waiting.numbers.len())
         .into_par_iter()
         .fold(
-            || Worker::new(settings),
+            || Worker::new(settings, collection.store()),
             |mut worker, index| {
                 let (trace, number) = (waiting.traces.trace(index), waiting.numbers[index]);
                 worker.analyse_late(facts, settings, trace, number, &callee_names);
@@ -95,7 +96,7 @@ pub fn analyse(
     let deferred = deferred
         .into_par_iter()
         .fold(
-            || Worker::new(settings),
+            || Worker::new(settings, collection.store()),
             |mut worker, (part, numbers)| {
                 if !cancelled.load(Ordering::Relaxed) {
                     worker.visit_deferred(pass, collection, part, &numbers, &callee_names);
@@ -106,8 +107,11 @@ pub fn analyse(
         .map(|worker| worker.results)
         .reduce_with(merged);
     late.into_iter().chain(deferred).for_each(|late| results.merge(late));
-    let analysis = number_by_id(results);
-    see_targets(analysis, settings)
+    let mut analysis = see_targets(number_by_id(results), settings);
+    if let Some(not_put_aside) = collection.store().and_then(|store| store.take_failure()) {
+        analysis.results.failure.get_or_insert(not_put_aside.into());
+    }
+    analysis
 }
 
 /// Analyses all traces of `collection`, which is a part of an input, and writes what they give to `out`. Afterwards they are
@@ -132,7 +136,8 @@ pub(crate) fn analyse_part<W: Write + Send>(
         .into_par_iter()
         .with_max_len(1)
         .map(|_| {
-            let (mut worker, mut conditional) = (Worker::new(settings), Worker::new(settings));
+            let new = || Worker::new(settings, collection.store());
+            let (mut worker, mut conditional) = (new(), new());
             loop {
                 let part = next.fetch_add(1, Ordering::Relaxed);
                 if part >= collection.part_count() || cancelled.load(Ordering::Relaxed) {
@@ -142,7 +147,10 @@ pub(crate) fn analyse_part<W: Write + Send>(
             }
         })
         .reduce_with(|left, right| (merged(left.0, right.0), merged(left.1, right.1)));
-    let (mut settled, mut conditional) = results.unwrap_or_else(|| (Results::new(settings), Results::new(settings)));
+    let (mut settled, mut conditional) = results.unwrap_or_else(|| {
+        let new = || Results::new(settings, collection.store());
+        (new(), new())
+    });
     if let Some(failure) = settled.failure.take().or(conditional.failure.take()) {
         return Err(failure);
     }
@@ -172,9 +180,11 @@ fn places_by_number(traces: &[(TraceId, TraceNumber)]) -> Vec<u32> {
 
 /// Lets detectors that ask for calls look at them, target by target.
 pub(super) fn see_targets(mut analysis: Analysis, settings: &AnalysisSettings) -> Analysis {
-    let Results { seen, gathered, .. } = &mut analysis.results;
-    if let Some(calls) = &gathered.calls {
-        calls.for_each_target(|calls| seen.see_target(&settings.detectors, calls));
+    let Results { seen, gathered, failure, .. } = &mut analysis.results;
+    if let Some(calls) = &gathered.calls
+        && let Err(not_read) = calls.for_each_target(|calls| seen.see_target(&settings.detectors, calls))
+    {
+        failure.get_or_insert(not_read.into());
     }
     analysis
 }
@@ -280,8 +290,9 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    pub(super) fn new(settings: &AnalysisSettings) -> Self {
-        Self { grouping: Grouping::default(), model: TraceModel::default(), results: Results::new(settings) }
+    pub(super) fn new(settings: &AnalysisSettings, store: Option<&Arc<SpillStore>>) -> Self {
+        let results = Results::new(settings, store);
+        Self { grouping: Grouping::default(), model: TraceModel::default(), results }
     }
 
     /// Groups a partition and analyses its traces; the answer is how many spans there are.

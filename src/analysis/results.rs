@@ -1,9 +1,10 @@
 //! Results of a set of traces, which merge.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::detectors::SeenByAll;
-use crate::frame::{Frame, SpillError};
+use crate::frame::{Frame, SpillError, SpillStore};
 use crate::gathered::Gathered;
 use crate::partial::TraceNumber;
 use crate::span::TraceId;
@@ -60,11 +61,11 @@ pub(super) struct Waiting {
 }
 
 impl Results {
-    /// Those of no trace.
-    pub(super) fn new(settings: &AnalysisSettings) -> Self {
+    /// Those of no trace. What is gathered is put aside in `store` if it is too much for memory.
+    pub(super) fn new(settings: &AnalysisSettings, store: Option<&Arc<SpillStore>>) -> Self {
         Self {
             seen: SeenByAll::new(|name| settings.is_enabled(name)),
-            gathered: Gathered::new(settings.gathers()),
+            gathered: Gathered::new(settings.gathers(), store),
             ..Self::default()
         }
     }

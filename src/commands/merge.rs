@@ -53,7 +53,12 @@ fn merge(
         read.counts.end_before_start += description.counts.end_before_start;
         read.counts.inconsistent_sampling += description.counts.inconsistent_sampling;
     }
-    let MergedParts { analysis, facts } = merge_parts(&files, &settings.analysis(), &settings.uncounted_calls)?;
+    let store = settings.reading().spill;
+    let MergedParts { mut analysis, facts } =
+        merge_parts(&files, &settings.analysis(), &settings.uncounted_calls, store.as_ref())?;
+    if let Some(failure) = analysis.results.failure.take() {
+        return Err(failure.into());
+    }
     phases.end("merge");
     let in_several = analysis.results.quality.in_several_parts;
     if in_several > 0 {

@@ -99,19 +99,17 @@ impl<D: Columns> Findings<D> {
     /// Adds a finding in `trace`.
     pub(crate) fn push(&mut self, trace: &TraceView<'_>, finding: Finding<'_, D::Row>) {
         let adjusted_count = trace.adjusted_counts().of_evidence(trace, finding.span_ids);
-        self.push_in(TraceNumber(trace.number), adjusted_count, finding);
+        self.push_of(TraceNumber(trace.number), adjusted_count, finding);
     }
 
     /// Adds a finding about the whole input.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "no detector looks at the whole input yet, but those of the kit's tests")
-    )]
+    #[cfg_attr(not(test), expect(dead_code, reason = "all detectors of the catalog find something in a trace so far"))]
     pub(crate) fn push_without_trace(&mut self, finding: Finding<'_, D::Row>) {
-        self.push_in(TraceNumber::NONE, 1.0, finding);
+        self.push_of(TraceNumber::NONE, 1.0, finding);
     }
 
-    fn push_in(&mut self, trace: TraceNumber, adjusted_count: f64, finding: Finding<'_, D::Row>) {
+    /// Adds a finding in a trace that was seen earlier, which stands for `adjusted_count` traces because of sampling.
+    pub(crate) fn push_of(&mut self, trace: TraceNumber, adjusted_count: f64, finding: Finding<'_, D::Row>) {
         let common = &mut self.common;
         common.trace.push(trace);
         common.span_id.push(finding.span_id);

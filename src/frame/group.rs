@@ -25,6 +25,8 @@ pub struct Collection {
     /// Those of a partition are taken out when it is grouped.
     parts: Vec<Mutex<Vec<Piece>>>,
     len: usize,
+    /// Where more may be put aside.
+    store: Option<Arc<SpillStore>>,
     /// Spans that were put aside, and the signatures by their numbers in each collector's own count.
     spilled: Option<Arc<SpillStore>>,
     signatures_of_collectors: HashMap<u32, Arc<Vec<SignatureId>>, FixedState>,
@@ -69,10 +71,11 @@ impl Collection {
                 }
             }
         }
+        let store = spilled.clone();
         let spilled = spilled.filter(|store| store.spilled_bytes() > 0);
         let parts = parts.into_iter().map(Mutex::new).collect();
         let deferred = spilled.as_ref().map(|store| store.beside());
-        Self { vocabulary, parts, len, spilled, signatures_of_collectors, deferred }
+        Self { vocabulary, parts, len, store, spilled, signatures_of_collectors, deferred }
     }
 
     /// Number of spans.
@@ -83,6 +86,11 @@ impl Collection {
     /// Whether there is no span.
     pub fn is_empty(&self) -> bool {
         self.len == 0
+    }
+
+    /// Where what is made of the spans may be put aside, if anywhere.
+    pub(crate) fn store(&self) -> Option<&Arc<SpillStore>> {
+        self.store.as_ref()
     }
 
     /// Number of partitions.

@@ -20,5 +20,6 @@ pub use group::{Collection, Grouping, group};
 pub use partitions::{CollectedRow, CollectedSpan, PARTITIONS, Partition, Partitions, Run, partition_of};
 pub use signatures::{Signature, SignatureId, Signatures};
 pub use sink::{EncodedSpan, Said, SpanSink};
+pub(crate) use spill::PutAside;
 pub use spill::{SpillError, SpillStore};
 pub use symbols::{Symbol, Symbols};

@@ -1,12 +1,12 @@
 //! Spans that are too many for memory, put aside in temporary files: one for each partition, so that each can be brought
 //! back alone.
 //!
-//! The files are Arrow IPC streams, compressed. They have no name in the file system (or lose it at once), so nothing is
+//! The files are Arrow IPC streams, compressed; what is packed already goes to one more file as it is. They have no name in the file system (or lose it at once), so nothing is
 //! left behind however the program ends.
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Seek as _};
+use std::io::{self, BufReader, BufWriter, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -55,7 +55,16 @@ pub struct SpillStore {
     spilled_bytes: AtomicU64,
     next_collector: AtomicU32,
     files: Vec<Mutex<PartitionFile>>,
+    /// What [`SpillStore::put_bytes`] wrote, end to end, and how many bytes these are.
+    packed: Mutex<(Option<File>, u64)>,
     failure: Mutex<Option<SpillError>>,
+}
+
+/// Where bytes are that were put aside.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PutAside {
+    offset: u64,
+    bytes: usize,
 }
 
 #[derive(Default)]
@@ -84,6 +93,7 @@ impl SpillStore {
             spilled_bytes: AtomicU64::new(0),
             next_collector: AtomicU32::new(0),
             files,
+            packed: Mutex::default(),
             failure: Mutex::new(None),
         }
     }
@@ -97,6 +107,11 @@ impl SpillStore {
     pub(crate) fn grow(&self, bytes: u64) -> bool {
         self.bytes_in_memory.fetch_add(bytes, Ordering::Relaxed);
         self.is_full()
+    }
+
+    /// Takes notice of so many bytes that are no longer in memory.
+    pub(crate) fn shrink(&self, bytes: u64) {
+        self.bytes_in_memory.fetch_sub(bytes, Ordering::Relaxed);
     }
 
     /// Whether too much is in memory.
@@ -139,6 +154,43 @@ impl SpillStore {
             let directory = self.directory.clone();
             lock(&self.failure).get_or_insert(SpillError::Write { directory, source });
         }
+    }
+
+    /// Puts bytes aside that are packed; `None` if that is not possible, and they must stay in memory.
+    pub(crate) fn put_bytes(&self, bytes: &[u8]) -> Option<PutAside> {
+        let mut packed = lock(&self.packed);
+        let (file, end) = &mut *packed;
+        let place = PutAside { offset: *end, bytes: bytes.len() };
+        let mut write = || -> io::Result<()> {
+            if file.is_none() {
+                *file = Some(tempfile::tempfile_in(&self.directory)?);
+            }
+            let Some(file) = file else { return Ok(()) };
+            file.seek(SeekFrom::Start(*end))?;
+            file.write_all(bytes)
+        };
+        if let Err(error) = write() {
+            let directory = self.directory.clone();
+            lock(&self.failure).get_or_insert(SpillError::Write { directory, source: error.into() });
+            return None;
+        }
+        *end += bytes.len() as u64;
+        self.shrink(bytes.len() as u64);
+        self.spilled_bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        Some(place)
+    }
+
+    /// Brings bytes back.
+    pub(crate) fn read_bytes(&self, place: PutAside) -> Result<Vec<u8>, SpillError> {
+        let mut packed = lock(&self.packed);
+        let mut bytes = vec![0; place.bytes];
+        let mut read = || -> io::Result<()> {
+            let Some(file) = &mut packed.0 else { return Err(io::ErrorKind::NotFound.into()) };
+            file.seek(SeekFrom::Start(place.offset))?;
+            file.read_exact(&mut bytes)
+        };
+        let read = read().map_err(|error| SpillError::Read { directory: self.directory.clone(), source: error.into() });
+        read.map(|()| bytes)
     }
 
     /// Another store in the same directory.
@@ -282,6 +334,28 @@ mod tests {
             assert_eq!(found, expected);
         }
         assert_eq!(folder.path().read_dir().unwrap().count(), 0, "no file has a name");
+    }
+
+    /// Packed bytes come back, in whatever order they are asked for, and are no longer counted as memory.
+    #[test]
+    fn packed_bytes_come_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SpillStore::new(folder.path(), 1_000);
+        let pieces: Vec<Vec<u8>> = (0..100u8).map(|number| vec![number; usize::from(number)]).collect();
+        assert!(store.grow(4_950));
+        let places: Vec<PutAside> = pieces.iter().map(|piece| store.put_bytes(piece).unwrap()).collect();
+        assert!(!store.is_full() && store.spilled_bytes() == 4_950);
+        for (piece, &place) in pieces.iter().zip(&places).rev() {
+            assert_eq!(&store.read_bytes(place).unwrap(), piece);
+        }
+        // More may follow what was read.
+        let last = store.put_bytes(b"more").unwrap();
+        assert_eq!(store.read_bytes(last).unwrap(), b"more");
+        assert_eq!(store.read_bytes(places[7]).unwrap(), pieces[7]);
+        assert_eq!(folder.path().read_dir().unwrap().count(), 0, "no file has a name");
+        let elsewhere = SpillStore::new(Path::new("/nowhere/at/all"), 0);
+        assert!(elsewhere.put_bytes(b"lost").is_none() && elsewhere.take_failure().is_some());
+        assert!(elsewhere.read_bytes(last).unwrap_err().to_string().contains("/nowhere/at/all"));
     }
 
     #[test]

@@ -1,15 +1,18 @@
 //! Facts about all traces that several detectors share, gathered only if one that is on asks.
 
+mod call_block;
 mod call_log;
 mod service_graph;
 
-use arrow::error::ArrowError;
+use std::io::{self, Write};
+use std::sync::Arc;
 
-use crate::partial::{GroupReader, GroupWriter, TraceNumber};
+use crate::frame::SpillStore;
+use crate::partial::{PartialError, PartialReader, PartialWriter, Renumbering, TraceNumber};
 use crate::trace::TraceView;
 
-pub(crate) use call_log::{CallLog, CallsOfTarget, LoggedCall};
-pub(crate) use service_graph::{Edge, EdgeFigures, ServiceGraph};
+pub(crate) use call_log::{CallLog, CallsOfTarget};
+pub(crate) use service_graph::ServiceGraph;
 
 /// What is to be gathered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,14 +40,20 @@ pub(crate) struct Gathered {
     pub(crate) service_graph: Option<ServiceGraph>,
     /// Every counted call.
     pub(crate) calls: Option<CallLog>,
+    /// Where calls are put aside, and which is told how much memory is taken.
+    store: Option<Arc<SpillStore>>,
+    /// Bytes of the service graph of which the store was told.
+    told_bytes: u64,
 }
 
 impl Gathered {
-    /// Nothing so far of what is asked for.
-    pub(crate) fn new(asked: Gathers) -> Self {
+    /// Nothing so far of what is asked for. Beyond the limit of `store`, calls are put aside there.
+    pub(crate) fn new(asked: Gathers, store: Option<&Arc<SpillStore>>) -> Self {
         Self {
             service_graph: asked.service_graph.then(ServiceGraph::default),
-            calls: asked.calls.then(CallLog::default),
+            calls: asked.calls.then(|| CallLog::new(store)),
+            store: store.filter(|_| asked != Gathers::NOTHING).cloned(),
+            told_bytes: 0,
         }
     }
 
@@ -52,18 +61,33 @@ impl Gathered {
     pub(crate) fn see(&mut self, trace: &TraceView<'_>) {
         if let Some(graph) = &mut self.service_graph {
             graph.see(trace);
+            self.tell_store();
         }
         if let Some(calls) = &mut self.calls {
             calls.see(trace);
         }
     }
 
+    /// Tells the store how much more memory the service graph takes: it is too small to be put aside itself, but others make
+    /// room for it.
+    fn tell_store(&mut self) {
+        if let Some((store, graph)) = self.store.as_ref().zip(self.service_graph.as_ref()) {
+            let bytes = graph.bytes() as u64;
+            store.grow(bytes.saturating_sub(self.told_bytes));
+            self.told_bytes = self.told_bytes.max(bytes);
+        }
+    }
+
     /// Takes in what was gathered of other traces.
     pub(crate) fn merge(&mut self, other: Self) {
+        if let Some(store) = &other.store {
+            store.shrink(other.told_bytes);
+        }
         match (&mut self.service_graph, other.service_graph) {
             (Some(own), Some(other)) => own.merge(other),
             (own, other) => *own = own.take().or(other),
         }
+        self.tell_store();
         match (&mut self.calls, other.calls) {
             (Some(own), Some(other)) => own.merge(other),
             (own, other) => *own = own.take().or(other),
@@ -82,27 +106,46 @@ impl Gathered {
         self.service_graph.as_ref().map_or(0, ServiceGraph::bytes) + self.calls.as_ref().map_or(0, CallLog::bytes)
     }
 
-    /// Writes it, each fact as a group beside this one.
-    pub(crate) fn write(&self, group: &mut GroupWriter<'_>) {
-        if let Some(graph) = &self.service_graph {
-            group.beside("service_graph", |group| graph.write(group));
-        }
-        if let Some(calls) = &self.calls {
-            group.beside("calls", |group| calls.write(group));
-        }
-    }
-
-    /// Reads what is asked for of what [`Gathered::write`] wrote.
+    /// Writes each fact as groups below its name.
     ///
     /// # Errors
-    /// If it is not there or has another form.
-    pub(crate) fn read(asked: Gathers, group: &GroupReader<'_>) -> Result<Self, ArrowError> {
-        Ok(Self {
-            service_graph: asked
-                .service_graph
-                .then(|| group.beside("service_graph", ServiceGraph::read))
-                .transpose()?,
-            calls: asked.calls.then(|| group.beside("calls", CallLog::read)).transpose()?,
-        })
+    /// If the file cannot be written, or what was put aside cannot be brought back.
+    pub(crate) fn write<W: Write>(
+        &self,
+        file: &mut PartialWriter<W>,
+        part: &str,
+        numbers: Renumbering<'_>,
+    ) -> io::Result<()> {
+        if let Some(graph) = &self.service_graph {
+            file.group(&format!("{part}{SERVICE_GRAPH}"), numbers, |group| graph.write(group))?;
+        }
+        if let Some(calls) = &self.calls {
+            calls.write(file, &format!("{part}{CALLS}"), numbers)?;
+        }
+        Ok(())
+    }
+
+    /// Takes in what was written of the traces of a file, as far as it was asked for.
+    ///
+    /// # Errors
+    /// If it is not there or cannot be decoded.
+    pub(crate) fn merge_file(
+        &mut self,
+        file: &PartialReader,
+        part: &str,
+        numbers: Renumbering<'_>,
+    ) -> Result<(), PartialError> {
+        if let Some(graph) = &mut self.service_graph {
+            graph.merge(file.group(&format!("{part}{SERVICE_GRAPH}"), numbers, ServiceGraph::read)?);
+            self.tell_store();
+        }
+        if let Some(calls) = &mut self.calls {
+            calls.merge_file(file, &format!("{part}{CALLS}"), numbers)?;
+        }
+        Ok(())
     }
 }
+
+/// Names of the groups of a file.
+const SERVICE_GRAPH: &str = "gathered/service_graph";
+const CALLS: &str = "gathered/calls";

@@ -18,6 +18,8 @@ mod failure_origins;
 mod on_demand;
 mod retries;
 mod rows_by_id;
+#[cfg(test)]
+pub(crate) mod sample;
 mod target;
 mod total_ns;
 mod tree;

@@ -111,14 +111,18 @@ threshold_types! {
     /// A whole number.
     Count(u32) |text| text.trim().parse::<u32>().ok(), |value, f| write!(f, "{value}");
     /// A share, 0 to 1.
+    #[cfg_attr(not(test), expect(dead_code, reason = "no detector has a threshold of this kind so far"))]
     Share(f64) |text| share_of(text.trim()), |value, f| write!(f, "{value}");
     /// A duration in ns, never negative.
+    #[cfg_attr(not(test), expect(dead_code, reason = "no detector has a threshold of this kind so far"))]
     Duration(i64) |text| duration_of(text.trim()), |value, f| f.write_str(&duration_text(value));
     /// A number of bytes.
+    #[cfg_attr(not(test), expect(dead_code, reason = "no detector has a threshold of this kind so far"))]
     Bytes(u64) |text| text.trim().parse::<bytesize::ByteSize>().ok().map(|size| size.as_u64()),
         |value, f| f.write_str(&size_text(value));
 }
 
+#[cfg_attr(not(test), expect(dead_code, reason = "no detector has a threshold of this kind so far"))]
 fn share_of(text: &str) -> Option<f64> {
     let share = match text.strip_suffix('%') {
         Some(percent) => percent.trim().parse::<f64>().ok()? / 100.0,
@@ -127,12 +131,14 @@ fn share_of(text: &str) -> Option<f64> {
     (0.0..=1.0).contains(&share).then_some(share)
 }
 
+#[cfg_attr(not(test), expect(dead_code, reason = "no detector has a threshold of this kind so far"))]
 fn duration_of(text: &str) -> Option<i64> {
     let duration: jiff::SignedDuration = text.parse().ok()?;
     i64::try_from(duration.as_nanos()).ok().filter(|&duration| duration >= 0)
 }
 
 /// The duration in the largest unit in which it is a whole number.
+#[cfg_attr(not(test), expect(dead_code, reason = "no detector has a threshold of this kind so far"))]
 fn duration_text(ns: i64) -> String {
     const UNITS: [(i64, &str); 4] = [(1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "us"), (1, "ns")];
     let (unit_ns, unit) = UNITS.into_iter().find(|(unit_ns, _)| ns % unit_ns == 0).unwrap_or((1, "ns"));
@@ -140,6 +146,7 @@ fn duration_text(ns: i64) -> String {
 }
 
 /// The size in the largest unit in which it is a whole number.
+#[cfg_attr(not(test), expect(dead_code, reason = "no detector has a threshold of this kind so far"))]
 fn size_text(bytes: u64) -> String {
     const UNITS: [(u64, &str); 4] = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"), (1, "B")];
     let (unit_bytes, unit) = UNITS.into_iter().find(|(unit_bytes, _)| bytes % unit_bytes == 0).unwrap_or((1, "B"));

@@ -1,0 +1,78 @@
+//! Small inputs for tests, one span a line:
+//!
+//! ```text
+//! trace span parent service KIND operation start..end [ERROR] [key=value]…         times in ms, parent 0 for none
+//! ```
+
+use crate::conventions::UncountedCalls;
+use crate::frame::{Frame, FrameBuilder, SpanSink as _};
+use crate::span::{KeyValue, Origin, SpanId, SpanKind, SpanRecord, StatusCode, TraceId, Value};
+
+use super::{Facts, OverlapTolerance, TraceModel, TraceView, derive};
+
+/// When samples begin, in ns since 1970.
+pub(crate) const SAMPLE_START: i64 = 1_700_000_000_000_000_000;
+
+/// Traces of a sample.
+pub(crate) struct Sample {
+    /// What signatures tell, and the strings.
+    pub(crate) facts: Facts,
+    traces: Frame,
+}
+
+impl Sample {
+    /// The traces of some lines.
+    pub(crate) fn of(lines: &str) -> Self {
+        let mut builder = FrameBuilder::default();
+        for line in lines.lines().map(str::trim).filter(|line| !line.is_empty()) {
+            push(&mut builder, line);
+        }
+        let (vocabulary, traces) = crate::frame::group(vec![builder]);
+        Self { facts: derive(&vocabulary, &UncountedCalls::default()), traces }
+    }
+
+    /// The ids of the traces, ascending.
+    pub(crate) fn trace_ids(&self) -> &[TraceId] {
+        &self.traces.trace_ids
+    }
+
+    /// Shows the trace at a place in the order of ids under a number.
+    pub(crate) fn with_trace(&self, index: usize, number: u32, show: impl FnOnce(&TraceView<'_>)) {
+        let mut model = TraceModel::default();
+        model.rebuild(self.traces.trace(index), &self.facts);
+        let tolerance = OverlapTolerance { millionths: 0 };
+        show(&model.view(number, self.trace_ids()[index], &self.facts, tolerance));
+    }
+}
+
+fn push(builder: &mut FrameBuilder, line: &str) {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let &[trace, span, parent, service, kind, operation, times, ref rest @ ..] = words.as_slice() else {
+        panic!("{line} has too few words");
+    };
+    let number = |text: &str| text.parse::<u64>().expect("a number");
+    let at = |ms: &str| (SAMPLE_START as u64) + (ms.parse::<f64>().expect("ms") * 1e6) as u64;
+    let (start, end) = times.split_once("..").expect("start..end");
+    let is_attribute = |word: &&&str| word.contains('=');
+    let text =
+        |key: &str, value: &str| KeyValue { key: key.to_owned().into(), value: Value::Str(value.to_owned().into()) };
+    let record = SpanRecord {
+        trace_id: TraceId(u128::from(number(trace)).to_be_bytes()),
+        span_id: SpanId(number(span)),
+        parent_span_id: SpanId(number(parent)),
+        name: operation.to_owned().into(),
+        kind: SpanKind::from_text(kind),
+        status: if rest.contains(&"ERROR") { StatusCode::Error } else { StatusCode::Unset },
+        start_unix_nano: at(start),
+        end_unix_nano: at(end),
+        attributes: rest
+            .iter()
+            .filter(is_attribute)
+            .filter_map(|word| word.split_once('='))
+            .map(|(key, value)| text(key, value))
+            .collect(),
+        ..SpanRecord::default()
+    };
+    let origin = Origin { resource_attributes: vec![text("service.name", service)], ..Origin::default() };
+    builder.span(&origin, &record, 0);
+}

@@ -1,33 +1,40 @@
-//! For every detector, traces where it fires and look-alikes where it must stay silent.
+//! For every detector, traces where it fires and look-alikes where it must stay silent, given to the real program.
 //!
-//! A trace is a text file below `NAME/fires` or `NAME/silent`. A line is a span, indented below its parent:
+//! Cases are text files below `TABLE/fires` and `TABLE/silent`, or `TABLE/rows` for a table that every input has rows in.
+//! A line is a span, indented below its parent:
 //!
 //! ```text
 //! expect: web cart 6                                   service, target (- for none), measured: one line a finding
+//! row: shape=loop saving_ns=40ms induced=false         columns of one row of the table: one line a row
+//! rows: 3                                              how many rows there are, if not as many as such lines
 //! web SERVER "GET /cart" 0..100
 //!   web CLIENT "cart.get" 1..9 rpc.system=grpc *6+10   the span and what is below it six times, 10 ms apart
 //!     cart SERVER "GetCart" 2..8 ERROR                 times in ms, status, attributes ({n}: the span's number)
+//! trace *3                                             what follows is another trace, here three with the same spans
+//! web SERVER "GET /" 0..100
 //! ```
+//!
+//! Values of columns: durations as 75ms, 1.5s or 250us, shares as 0.5, 50% or 1/3, lists with commas, - for empty.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
+use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tracescan::analysis::{AnalysisSettings, Partial, analyse};
-use tracescan::conventions::UncountedCalls;
-use tracescan::detectors::{Detectors, catalog};
-use tracescan::frame::{Collection, FrameBuilder, SpanSink};
-use tracescan::span::{KeyValue, Origin, SpanId, SpanKind, SpanRecord, StatusCode, TraceId, Value};
-use tracescan::trace::{Facts, OverlapTolerance, derive};
+use serde_json::{Value, json};
+
+/// Start of all traces in ns since 1970; a multiple of ten seconds, as windows are.
+const EPOCH_NS: u64 = 1_700_000_000_000_000_000;
 
 struct Line {
     depth: usize,
     service: String,
-    kind: SpanKind,
+    kind: u8,
     name: String,
     start_ms: f64,
     end_ms: f64,
-    status: StatusCode,
+    status: u8,
     attributes: Vec<(String, String)>,
     times: u64,
     step_ms: f64,
@@ -49,17 +56,23 @@ fn words(line: &str) -> Vec<String> {
     words
 }
 
+/// The number of a span kind in OTLP.
+fn kind(name: &str) -> u8 {
+    let kinds = ["UNSPECIFIED", "INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER"];
+    kinds.iter().position(|known| *known == name).unwrap_or_else(|| panic!("{name} is no kind")) as u8
+}
+
 fn parse_line(line: &str) -> Line {
     let words = words(line.trim());
     let (start, end) = words[3].split_once("..").expect("start..end");
     let mut parsed = Line {
         depth: (line.len() - line.trim_start().len()) / 2,
         service: words[0].clone(),
-        kind: SpanKind::from_text(&words[1]),
+        kind: kind(&words[1]),
         name: words[2].clone(),
         start_ms: start.parse().expect("start in ms"),
         end_ms: end.parse().expect("end in ms"),
-        status: StatusCode::Unset,
+        status: 0,
         attributes: Vec::new(),
         times: 1,
         step_ms: 0.0,
@@ -72,14 +85,18 @@ fn parse_line(line: &str) -> Line {
         } else if let Some((key, value)) = word.split_once('=') {
             parsed.attributes.push((key.to_owned(), value.to_owned()));
         } else {
-            parsed.status = StatusCode::from_text(word);
-            assert_ne!(parsed.status, StatusCode::Unset, "{word} is no status");
+            parsed.status = match word.as_str() {
+                "OK" => 1,
+                "ERROR" => 2,
+                _ => panic!("{word} is no status"),
+            };
         }
     }
     parsed
 }
 
-fn parse(text: &str) -> Vec<Line> {
+/// The root spans of one trace.
+fn parse(lines: &[&str]) -> Vec<Line> {
     let mut stack: Vec<Line> = Vec::new();
     let mut roots = Vec::new();
     let close_to = |stack: &mut Vec<Line>, roots: &mut Vec<Line>, depth: usize| {
@@ -88,9 +105,7 @@ fn parse(text: &str) -> Vec<Line> {
             stack.last_mut().map_or(&mut *roots, |parent| &mut parent.children).push(done);
         }
     };
-    for line in
-        text.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#') && !line.starts_with("expect:"))
-    {
+    for line in lines {
         let line = parse_line(line);
         close_to(&mut stack, &mut roots, line.depth);
         stack.push(line);
@@ -99,127 +114,265 @@ fn parse(text: &str) -> Vec<Line> {
     roots
 }
 
-fn emit(line: &Line, parent: SpanId, shift_ms: f64, next_id: &mut u64, builder: &mut FrameBuilder) {
-    let attribute = |(key, value): &(String, String), number: u64| KeyValue {
-        key: key.clone().into(),
-        value: Value::Str(value.replace("{n}", &number.to_string()).into()),
+/// Traces of a case, each as its root spans, with those that stand for several repeated.
+fn traces(text: &str) -> Vec<Vec<Line>> {
+    let no_span = |line: &str| {
+        line.trim().is_empty() || ["#", "expect:", "row:", "rows:"].iter().any(|start| line.starts_with(start))
     };
+    let mut traces: Vec<(usize, Vec<&str>)> = vec![(1, Vec::new())];
+    for line in text.lines().filter(|line| !no_span(line)) {
+        match line.strip_prefix("trace").filter(|rest| rest.is_empty() || rest.starts_with(" *")) {
+            Some(rest) => {
+                let times = rest.strip_prefix(" *").map_or(1, |times| times.parse().expect("trace *times"));
+                traces.push((times, Vec::new()));
+            }
+            None => traces.last_mut().expect("never empty").1.push(line),
+        }
+    }
+    let with_spans = traces.iter().filter(|(_, lines)| !lines.is_empty());
+    with_spans.flat_map(|(times, lines)| (0..*times).map(|_| parse(lines))).collect()
+}
+
+/// The spans of a case as lines of OTLP JSON.
+fn otlp_lines(text: &str) -> String {
+    let mut out = String::new();
+    let mut last_id = 0;
+    for (number, roots) in (1..).zip(traces(text)) {
+        for root in &roots {
+            emit(root, number, 0, 0.0, &mut last_id, &mut out);
+        }
+    }
+    out
+}
+
+fn emit(line: &Line, trace: u32, parent: u64, shift_ms: f64, last_id: &mut u64, out: &mut String) {
     for time in 0..line.times {
         let shift_ms = shift_ms + time as f64 * line.step_ms;
-        *next_id += 1;
-        let at = |ms: f64| 1_700_000_000_000_000_000 + ((ms + shift_ms) * 1e6) as u64 + 1;
-        let span_id = SpanId(*next_id);
-        let record = SpanRecord {
-            trace_id: TraceId([7; 16]),
-            span_id,
-            parent_span_id: parent,
-            name: line.name.clone().into(),
-            kind: line.kind,
-            status: line.status,
-            start_unix_nano: at(line.start_ms),
-            end_unix_nano: at(line.end_ms),
-            attributes: line.attributes.iter().map(|pair| attribute(pair, *next_id)).collect(),
-            ..SpanRecord::default()
-        };
-        let service = KeyValue { key: "service.name".into(), value: Value::Str(line.service.clone().into()) };
-        let origin = Origin { resource_attributes: vec![service], ..Origin::default() };
-        builder.span(&origin, &record, 0);
+        *last_id += 1;
+        let span_id = *last_id;
+        let at = |ms: f64| (EPOCH_NS + ((ms + shift_ms) * 1e6).round() as u64).to_string();
+        let attribute = |(key, value): &(String, String)| json!({"key": key, "value": {"stringValue": value.replace("{n}", &span_id.to_string())}});
+        let parent_id = if parent == 0 { String::new() } else { format!("{parent:016x}") };
+        let span = json!({
+            "traceId": format!("{trace:032x}"), "spanId": format!("{span_id:016x}"), "parentSpanId": parent_id,
+            "name": line.name, "kind": line.kind, "status": {"code": line.status},
+            "startTimeUnixNano": at(line.start_ms), "endTimeUnixNano": at(line.end_ms),
+            "attributes": line.attributes.iter().map(attribute).collect::<Vec<_>>(),
+        });
+        let service = json!([{"key": "service.name", "value": {"stringValue": line.service}}]);
+        let resource_spans = json!({"resource": {"attributes": service}, "scopeSpans": [{"spans": [span]}]});
+        writeln!(out, "{}", json!({"resourceSpans": [resource_spans]})).expect("a string takes all");
         for child in &line.children {
-            emit(child, span_id, shift_ms, next_id, builder);
+            emit(child, trace, span_id, shift_ms, last_id, out);
         }
     }
 }
 
-fn analysed(text: &str) -> (Partial, Facts) {
-    let mut builder = FrameBuilder::default();
-    for root in parse(text) {
-        emit(&root, SpanId::NONE, 0.0, &mut 0, &mut builder);
+/// What the program wrote about a case.
+struct Output {
+    folder: PathBuf,
+}
+
+impl Output {
+    fn of(text: &str) -> Result<Self, String> {
+        static RUNS: AtomicUsize = AtomicUsize::new(0);
+        let run = format!("detectors-{}-{}", std::process::id(), RUNS.fetch_add(1, Ordering::Relaxed));
+        let output = Self { folder: Path::new(env!("CARGO_TARGET_TMPDIR")).join(run) };
+        fs::create_dir_all(&output.folder).expect("a folder");
+        let input = output.folder.join("input.jsonl");
+        fs::write(&input, otlp_lines(text)).expect("a file");
+        let mut program = Command::new(env!("CARGO_BIN_EXE_tracescan"));
+        program.arg("analyze").arg(&input).arg("--output").arg(output.folder.join("out"));
+        let ran = program.args(["--table-format", "json", "--threads", "1"]).output().expect("the program runs");
+        if !ran.status.success() {
+            return Err(format!("{}: {}", ran.status, String::from_utf8_lossy(&ran.stderr)));
+        }
+        Ok(output)
     }
-    let collection = Collection::of(vec![builder]);
-    let facts = derive(&collection.vocabulary, &UncountedCalls::default());
-    let settings = AnalysisSettings {
-        detectors: Detectors::default(),
-        enabled: catalog().iter().map(|description| description.name).collect(),
-        overlap_tolerance: OverlapTolerance { millionths: 10_000 },
+
+    fn json(&self, name: &str) -> Value {
+        let path = self.folder.join("out").join(format!("{name}.json"));
+        let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        serde_json::from_str(&text).expect("JSON")
+    }
+
+    fn rows(&self, table: &str) -> Vec<Value> {
+        self.json(table).as_array().expect("an array").clone()
+    }
+
+    /// The findings of a detector as lines of the same form as expectations.
+    fn findings(&self, table: &str) -> Vec<String> {
+        let of_detector = |finding: &Value| finding["detector"].as_str().expect("a name").replace('-', "_") == table;
+        let findings = self.rows("findings").into_iter().filter(of_detector);
+        let line = |finding: Value| {
+            let target = finding["target"].as_str().filter(|target| !target.is_empty()).unwrap_or("-");
+            let measured = finding["measured"].as_f64().expect("a number");
+            format!("{} {target} {measured}", finding["service"].as_str().expect("a service"))
+        };
+        let mut lines: Vec<String> = findings.map(line).collect();
+        lines.sort_unstable();
+        lines
+    }
+}
+
+impl Drop for Output {
+    fn drop(&mut self) {
+        // What is left lies in the target folder; there is nothing to be done about it here.
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// A number as written in a `row:` line, in the unit of the column.
+fn number(text: &str) -> Option<f64> {
+    let units = [("ns", 1.0), ("us", 1e3), ("ms", 1e6), ("%", 0.01), ("s", 1e9)];
+    for (unit, factor) in units {
+        if let Some(value) = text.strip_suffix(unit).and_then(|value| value.parse::<f64>().ok()) {
+            return Some(value * factor);
+        }
+    }
+    match text.split_once('/') {
+        Some((part, whole)) => Some(part.parse::<f64>().ok()? / whole.parse::<f64>().ok()?),
+        None => text.parse().ok(),
+    }
+}
+
+fn is_value(cell: &Value, expected: &str) -> bool {
+    match cell {
+        Value::Null => expected == "-",
+        Value::Bool(flag) => expected == flag.to_string(),
+        Value::Number(value) => {
+            let value = value.as_f64().expect("a number");
+            number(expected).is_some_and(|expected| (value - expected).abs() < 1e-9 * expected.abs().max(1.0))
+        }
+        Value::String(text) => expected == if text.is_empty() { "-" } else { text },
+        Value::Array(names) => {
+            let names: Vec<&str> = names.iter().filter_map(Value::as_str).collect();
+            expected == if names.is_empty() { "-".to_owned() } else { names.join(",") }
+        }
+        Value::Object(_) => false,
+    }
+}
+
+/// Whether each of the expected rows can have a different actual one.
+fn all_match(expected: &[Vec<(String, String)>], rows: &[&Value]) -> bool {
+    let Some((first, rest)) = expected.split_first() else { return true };
+    (0..rows.len()).any(|index| {
+        let fits =
+            first.iter().all(|(column, value)| rows[index].get(column).is_some_and(|cell| is_value(cell, value)));
+        let others = || rows.iter().enumerate().filter(|(other, _)| *other != index).map(|(_, row)| *row);
+        fits && all_match(rest, &others().collect::<Vec<_>>())
+    })
+}
+
+/// What is wrong with the rows of a table, if anything.
+fn wrong_rows(text: &str, rows: &[Value]) -> Option<String> {
+    let columns = |line: &str| -> Vec<(String, String)> {
+        let pair = |word: String| {
+            word.split_once('=').map(|(column, value)| (column.to_owned(), value.to_owned())).expect("column=value")
+        };
+        words(line).into_iter().map(pair).collect()
     };
-    (analyse(&collection, &facts, &settings, &|_| {}, &AtomicBool::new(false)).results, facts)
+    let expected: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("row:")).map(columns).collect();
+    let count = text.lines().find_map(|line| line.strip_prefix("rows:"));
+    let count = count.map(|count| count.trim().parse().expect("rows: N"));
+    let count = count.or((!expected.is_empty()).then_some(expected.len()));
+    let is_right =
+        count.is_none_or(|count| count == rows.len()) && all_match(&expected, &rows.iter().collect::<Vec<_>>());
+    let shown = || rows.iter().map(|row| format!("\n    {row}")).collect::<String>();
+    (!is_right).then(|| format!("expected {count:?} rows {expected:?}, found{}", shown()))
 }
 
-/// The findings of a detector as lines of the same form as expectations.
-fn found(detector: &str, text: &str) -> Vec<String> {
-    let (partial, facts) = analysed(text);
-    let detectors = Detectors::default();
-    let index = detectors.all().iter().position(|known| known.description().table == detector);
-    let findings = &partial.findings[index.expect("a folder is named like a table")];
-    let mut lines: Vec<String> = (0..findings.len())
-        .map(|row| {
-            let target = findings.targets[row].map_or("-", |target| facts.symbols.resolve(target.name));
-            format!("{} {} {}", facts.symbols.resolve(findings.services[row]), target, findings.measured[row])
-        })
-        .collect();
-    lines.sort_unstable();
-    lines
+fn time_adds_up(text: &str, output: &Output) -> Option<String> {
+    let duration = |root: &Line| root.times as i64 * ((root.end_ms - root.start_ms) * 1e6).round() as i64;
+    let expected: i64 = traces(text).iter().flatten().map(duration).sum();
+    let rows = output.rows("latency_attribution");
+    let time = |row: &Value| row["critical_ns"].as_i64().expect("an integer");
+    let found: i64 = rows.iter().filter(|row| row["entry_kind"] == "root").map(time).sum();
+    let totals = output.json("run")["totals"]["root_duration_ns"].as_i64();
+    ((found, totals) != (expected, Some(expected)))
+        .then(|| format!("roots take {expected} ns, attributed are {found}, totals say {totals:?}"))
 }
 
-fn cases(detector: &str, kind: &str) -> Vec<(PathBuf, String)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/detectors").join(detector).join(kind);
-    let files = fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
-    let mut cases: Vec<(PathBuf, String)> = files
-        .map(|file| file.expect("a file").path())
-        .map(|path| (path.clone(), fs::read_to_string(path).expect("text")))
-        .collect();
-    cases.sort();
-    assert!(!cases.is_empty(), "{} has no case", folder.display());
+struct Case {
+    table: String,
+    kind: String,
+    path: PathBuf,
+}
+
+impl Case {
+    fn failure(&self) -> Option<String> {
+        let text = fs::read_to_string(&self.path).expect("text");
+        let output = match Output::of(&text) {
+            Ok(output) => output,
+            Err(message) => return Some(message),
+        };
+        let found = output.findings(&self.table);
+        let rows = output.rows(&self.table);
+        let mut expected: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("expect: ")).collect();
+        expected.sort_unstable();
+        let says_rows = text.lines().any(|line| line.starts_with("row:"));
+        let is_sound = match self.kind.as_str() {
+            "silent" => expected.is_empty() && !says_rows && rows.is_empty(),
+            "fires" => !expected.is_empty() && !rows.is_empty(),
+            _ => says_rows,
+        };
+        if found != expected {
+            return Some(format!("expected findings {expected:?}, found {found:?}"));
+        }
+        if !is_sound {
+            return Some(format!("no sound case of {}: {} rows", self.kind, rows.len()));
+        }
+        wrong_rows(&text, &rows).or_else(|| time_adds_up(&text, &output))
+    }
+}
+
+/// Names in a folder, in order.
+fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("UTF-8")).collect();
+    names.sort();
+    names
+}
+
+fn cases() -> Vec<Case> {
+    let all = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/detectors");
+    let mut cases = Vec::new();
+    for table in names(&all).into_iter().filter(|name| all.join(name).is_dir()) {
+        let kinds = names(&all.join(&table));
+        assert!(kinds == ["fires", "silent"] || kinds == ["rows"], "{table} has {kinds:?}");
+        for kind in kinds {
+            let folder = all.join(&table).join(&kind);
+            let files = names(&folder);
+            assert!(!files.is_empty(), "{} has no case", folder.display());
+            cases.extend(files.iter().map(|file| Case {
+                table: table.clone(),
+                kind: kind.clone(),
+                path: folder.join(file),
+            }));
+        }
+    }
     cases
 }
 
-fn check(detector: &str) {
-    for (path, text) in cases(detector, "fires") {
-        let mut expected: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("expect: ")).collect();
-        expected.sort_unstable();
-        assert!(!expected.is_empty(), "{} expects nothing", path.display());
-        assert_eq!(found(detector, &text), expected, "{}", path.display());
-    }
-    for (path, text) in cases(detector, "silent") {
-        assert_eq!(found(detector, &text), Vec::<String>::new(), "{}", path.display());
-    }
-}
-
-/// N+1 calls are found by caller and target, and nothing that only looks like them is.
+/// Findings and rows are those that each case says, look-alikes give none, and in every case of any detector the time of
+/// the roots adds up: what is attributed to them is the sum of their durations, to the nanosecond.
 #[test]
-fn n_plus_one() {
-    check("n_plus_one");
-}
-
-/// Chains of synchronous hops are found with their length, and nothing that nobody waits for is.
-#[test]
-fn sync_chain() {
-    check("sync_chain");
-}
-
-/// Retried requests are found with their amplification, and loops, polling, redirects and hedges are not.
-#[test]
-fn retry_storm() {
-    check("retry_storm");
-}
-
-/// Failures that spread are found at their origin with the number of services that failed.
-#[test]
-fn failure_amplification() {
-    check("failure_amplification");
-}
-
-/// Every case, of any detector: the sections of each path partition its interval, and attribution adds up to the sum of
-/// the durations of all roots, segments and fragments.
-#[test]
-fn time_adds_up_in_every_case() {
-    for detector in ["n_plus_one", "sync_chain", "retry_storm", "failure_amplification"] {
-        for (path, text) in cases(detector, "fires").into_iter().chain(cases(detector, "silent")) {
-            let (partial, _) = analysed(&text);
-            let entries: i64 = parse(&text).iter().map(|root| ((root.end_ms - root.start_ms) * 1e6) as i64).sum();
-            let rows = partial.attribution.finish();
-            let of_roots = rows.iter().filter(|row| row.entry.kind.as_str() == "root");
-            assert_eq!(of_roots.map(|row| row.critical_ns).sum::<i64>(), entries, "{}", path.display());
+fn every_case_gives_what_it_says() {
+    let cases = cases();
+    let next = AtomicUsize::new(0);
+    let worker = || {
+        let mut failures = Vec::new();
+        while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
+            failures.extend(case.failure().map(|failure| format!("{}: {failure}", case.path.display())));
         }
-    }
+        failures
+    };
+    let threads = std::thread::available_parallelism().map_or(2, usize::from);
+    let mut failures: Vec<String> = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(worker)).collect();
+        workers.into_iter().flat_map(|worker| worker.join().expect("no panic")).collect()
+    });
+    failures.sort();
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
 }

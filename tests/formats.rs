@@ -9,11 +9,11 @@ use tracescan::ingest::{IngestError, IngestWarning, InputReport, ReadFrames, Rea
 use tracescan::span::{Origin, SkipReason, SpanKind, SpanRecord, StatusCode, TraceId};
 
 /// The folder of shared data, if there is one.
-#[expect(clippy::print_stdout, reason = "a test that is skipped says so")]
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 fn shared(path: &str) -> Option<PathBuf> {
     let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data")).join(path);
     if !path.exists() {
-        println!("skipped: {} is absent", path.display());
+        eprintln!("skipped what needs shared data: {} is absent", path.display());
         return None;
     }
     Some(path)

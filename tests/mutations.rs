@@ -65,6 +65,12 @@ fn seeds() -> Vec<(String, Vec<u8>)> {
     let prefixed = length_prefixed(&seeds);
     seeds.push(("length-prefixed protobuf".to_owned(), prefixed));
     let shared = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data/formats"));
+    if !shared.exists() {
+        #[expect(clippy::print_stderr, reason = "says what was not mutated")]
+        {
+            eprintln!("skipped mutations of shared data: {} is absent", shared.display());
+        }
+    }
     add_files(shared, &mut seeds);
     seeds
 }

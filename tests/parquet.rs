@@ -15,11 +15,11 @@ use tracescan::report::CanonicalWriter;
 use tracescan::span::{KeyValue, Origin, SkipReason, SpanRecord, TraceId};
 
 /// A file of the data that lies beside the repository, if it is there.
-#[expect(clippy::print_stdout, reason = "a test that is skipped says so")]
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 fn shared(file: &str) -> Option<PathBuf> {
     let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data")).join(file);
     if !path.exists() {
-        println!("skipped: {} is not there", path.display());
+        eprintln!("skipped what needs shared data: {} is absent", path.display());
         return None;
     }
     Some(path)

@@ -21,7 +21,7 @@ fn dumps() -> Option<PathBuf> {
     }
     #[expect(clippy::print_stderr, reason = "says why nothing was tested")]
     {
-        eprintln!("skipped: {} is absent", folder.display());
+        eprintln!("skipped what needs shared data: {} is absent", folder.display());
     }
     None
 }

@@ -307,6 +307,8 @@ mod tests {
             (r#"{"find": "users", "filter": {"_id": 5}}"#, r#"{"find": ?, "filter": {"_id": ?}}"#),
             ("GET user:550e8400-e29b-41d4-a716-446655440000", "GET user:?"),
             ("SELECT 'open", "SELECT ?"),
+            ("select a /* b */ from t", "select a from t"),
+            ("select a from t where b in (?, ?, ?)", "select a from t where b in (?)"),
         ] {
             assert_eq!(query_template(query), template);
         }
@@ -329,6 +331,16 @@ mod tests {
         assert_eq!(path_template("http://h"), "/");
         assert_eq!(name_template("GET /u/550e8400-e29b-41d4-a716-446655440000/v1"), "GET /u/{}/v1");
         assert_eq!(name_template("decade facade"), "decade facade");
+        assert_eq!(name_template("process  order 17"), "process order {}");
+        assert_eq!(path_template("/a/deadbee1"), "/a/{}");
+        assert_eq!(path_template("/a/v1/oauth2"), "/a/v1/oauth2");
+    }
+
+    /// A template holds 1,000 bytes and ends between characters.
+    #[test]
+    fn templates_are_cut() {
+        assert_eq!(name_template(&"x".repeat(2000)).len(), 1000);
+        assert_eq!(query_template(&format!("x{}", "é".repeat(2000))).len(), 999);
     }
 
     #[test]

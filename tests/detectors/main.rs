@@ -1,43 +1,40 @@
-//! For every detector, traces where it fires and look-alikes where it must stay silent.
+//! For every detector, traces where it fires and look-alikes where it must stay silent, given to the real program.
 //!
-//! A case is a text file below `TABLE/fires` or `TABLE/silent`. A line is a span, indented below its parent; a line `trace`
-//! begins another trace:
+//! Cases are text files below `TABLE/fires` and `TABLE/silent`, or `TABLE/rows` for a table that every input has rows in.
+//! A line is a span, indented below its parent:
 //!
 //! ```text
 //! expect: web cart 6                                   service, target (- for none), measured: one line a finding
-//! row: shape=loop execution=serial saving_ns=45ms      columns of the detector's table: one line a row
+//! row: shape=loop saving_ns=40ms induced=false         columns of one row of the table: one line a row
+//! rows: 3                                              how many rows there are, if not as many as such lines
 //! web SERVER "GET /cart" 0..100
 //!   web CLIENT "cart.get" 1..9 rpc.system=grpc *6+10   the span and what is below it six times, 10 ms apart
 //!     cart SERVER "GetCart" 2..8 ERROR                 times in ms, status, attributes ({n}: the span's number)
+//! trace *3                                             what follows is another trace, here three with the same spans
+//! web SERVER "GET /" 0..100
 //! ```
 //!
-//! Where a case has lines `row:`, the table has that many rows, and each line matches a row of its own. Durations are written
-//! like `45ms`, `1.5s` or `0`, shares like `0.5`, lists like `web,cart`, no value as `-`; a value with spaces is quoted. A case
-//! that fires may have no findings but rows.
+//! Values of columns: durations as 75ms, 1.5s or 250us, shares as 0.5, 50% or 1/3, lists with commas, - for empty.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
+use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tracescan::analysis::{AnalysisSettings, analyse};
-use tracescan::conventions::UncountedCalls;
-use tracescan::detectors::{Cell, Column, Detectors, Unit, catalog};
-use tracescan::frame::{Collection, FrameBuilder, SpanSink};
-use tracescan::rank::{Table, ranked_tables};
-use tracescan::span::{KeyValue, Origin, SpanId, SpanKind, SpanRecord, StatusCode, TraceId, Value};
-use tracescan::trace::{OverlapTolerance, derive};
+use serde_json::{Value, json};
 
-/// When the times of cases begin, in ns since 1970.
+/// Start of all traces in ns since 1970; a multiple of ten seconds, as windows are.
 const EPOCH_NS: u64 = 1_700_000_000_000_000_000;
 
 struct Line {
     depth: usize,
     service: String,
-    kind: SpanKind,
+    kind: u8,
     name: String,
     start_ms: f64,
     end_ms: f64,
-    status: StatusCode,
+    status: u8,
     attributes: Vec<(String, String)>,
     times: u64,
     step_ms: f64,
@@ -59,17 +56,23 @@ fn words(line: &str) -> Vec<String> {
     words
 }
 
+/// The number of a span kind in OTLP.
+fn kind(name: &str) -> u8 {
+    let kinds = ["UNSPECIFIED", "INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER"];
+    kinds.iter().position(|known| *known == name).unwrap_or_else(|| panic!("{name} is no kind")) as u8
+}
+
 fn parse_line(line: &str) -> Line {
     let words = words(line.trim());
     let (start, end) = words[3].split_once("..").expect("start..end");
     let mut parsed = Line {
         depth: (line.len() - line.trim_start().len()) / 2,
         service: words[0].clone(),
-        kind: SpanKind::from_text(&words[1]),
+        kind: kind(&words[1]),
         name: words[2].clone(),
         start_ms: start.parse().expect("start in ms"),
         end_ms: end.parse().expect("end in ms"),
-        status: StatusCode::Unset,
+        status: 0,
         attributes: Vec::new(),
         times: 1,
         step_ms: 0.0,
@@ -82,31 +85,18 @@ fn parse_line(line: &str) -> Line {
         } else if let Some((key, value)) = word.split_once('=') {
             parsed.attributes.push((key.to_owned(), value.to_owned()));
         } else {
-            parsed.status = StatusCode::from_text(word);
-            assert_ne!(parsed.status, StatusCode::Unset, "{word} is no status");
+            parsed.status = match word.as_str() {
+                "OK" => 1,
+                "ERROR" => 2,
+                _ => panic!("{word} is no status"),
+            };
         }
     }
     parsed
 }
 
-/// Whether a line says something of the case, not of a span.
-fn is_about_case(line: &str) -> bool {
-    line.trim().is_empty() || line.starts_with(['#']) || line.starts_with("expect:") || line.starts_with("row:")
-}
-
-/// The roots of each trace.
-fn parse(text: &str) -> Vec<Vec<Line>> {
-    let mut traces: Vec<Vec<&str>> = vec![Vec::new()];
-    for line in text.lines().filter(|line| !is_about_case(line)) {
-        match line.trim() {
-            "trace" => traces.push(Vec::new()),
-            _ => traces.last_mut().expect("never empty").push(line),
-        }
-    }
-    traces.iter().filter(|lines| !lines.is_empty()).map(|lines| parse_trace(lines)).collect()
-}
-
-fn parse_trace(lines: &[&str]) -> Vec<Line> {
+/// The root spans of one trace.
+fn parse(lines: &[&str]) -> Vec<Line> {
     let mut stack: Vec<Line> = Vec::new();
     let mut roots = Vec::new();
     let close_to = |stack: &mut Vec<Line>, roots: &mut Vec<Line>, depth: usize| {
@@ -124,225 +114,265 @@ fn parse_trace(lines: &[&str]) -> Vec<Line> {
     roots
 }
 
-fn emit(line: &Line, trace_id: TraceId, parent: SpanId, shift_ms: f64, next_id: &mut u64, builder: &mut FrameBuilder) {
-    let attribute = |(key, value): &(String, String), number: u64| KeyValue {
-        key: key.clone().into(),
-        value: Value::Str(value.replace("{n}", &number.to_string()).into()),
+/// Traces of a case, each as its root spans, with those that stand for several repeated.
+fn traces(text: &str) -> Vec<Vec<Line>> {
+    let no_span = |line: &str| {
+        line.trim().is_empty() || ["#", "expect:", "row:", "rows:"].iter().any(|start| line.starts_with(start))
     };
+    let mut traces: Vec<(usize, Vec<&str>)> = vec![(1, Vec::new())];
+    for line in text.lines().filter(|line| !no_span(line)) {
+        match line.strip_prefix("trace").filter(|rest| rest.is_empty() || rest.starts_with(" *")) {
+            Some(rest) => {
+                let times = rest.strip_prefix(" *").map_or(1, |times| times.parse().expect("trace *times"));
+                traces.push((times, Vec::new()));
+            }
+            None => traces.last_mut().expect("never empty").1.push(line),
+        }
+    }
+    let with_spans = traces.iter().filter(|(_, lines)| !lines.is_empty());
+    with_spans.flat_map(|(times, lines)| (0..*times).map(|_| parse(lines))).collect()
+}
+
+/// The spans of a case as lines of OTLP JSON.
+fn otlp_lines(text: &str) -> String {
+    let mut out = String::new();
+    let mut last_id = 0;
+    for (number, roots) in (1..).zip(traces(text)) {
+        for root in &roots {
+            emit(root, number, 0, 0.0, &mut last_id, &mut out);
+        }
+    }
+    out
+}
+
+fn emit(line: &Line, trace: u32, parent: u64, shift_ms: f64, last_id: &mut u64, out: &mut String) {
     for time in 0..line.times {
         let shift_ms = shift_ms + time as f64 * line.step_ms;
-        *next_id += 1;
-        let at = |ms: f64| EPOCH_NS + ((ms + shift_ms) * 1e6) as u64 + 1;
-        let span_id = SpanId(*next_id);
-        let record = SpanRecord {
-            trace_id,
-            span_id,
-            parent_span_id: parent,
-            name: line.name.clone().into(),
-            kind: line.kind,
-            status: line.status,
-            start_unix_nano: at(line.start_ms),
-            end_unix_nano: at(line.end_ms),
-            attributes: line.attributes.iter().map(|pair| attribute(pair, *next_id)).collect(),
-            ..SpanRecord::default()
-        };
-        let service = KeyValue { key: "service.name".into(), value: Value::Str(line.service.clone().into()) };
-        let origin = Origin { resource_attributes: vec![service], ..Origin::default() };
-        builder.span(&origin, &record, 0);
+        *last_id += 1;
+        let span_id = *last_id;
+        let at = |ms: f64| (EPOCH_NS + ((ms + shift_ms) * 1e6).round() as u64).to_string();
+        let attribute = |(key, value): &(String, String)| json!({"key": key, "value": {"stringValue": value.replace("{n}", &span_id.to_string())}});
+        let parent_id = if parent == 0 { String::new() } else { format!("{parent:016x}") };
+        let span = json!({
+            "traceId": format!("{trace:032x}"), "spanId": format!("{span_id:016x}"), "parentSpanId": parent_id,
+            "name": line.name, "kind": line.kind, "status": {"code": line.status},
+            "startTimeUnixNano": at(line.start_ms), "endTimeUnixNano": at(line.end_ms),
+            "attributes": line.attributes.iter().map(attribute).collect::<Vec<_>>(),
+        });
+        let service = json!([{"key": "service.name", "value": {"stringValue": line.service}}]);
+        let resource_spans = json!({"resource": {"attributes": service}, "scopeSpans": [{"spans": [span]}]});
+        writeln!(out, "{}", json!({"resourceSpans": [resource_spans]})).expect("a string takes all");
         for child in &line.children {
-            emit(child, trace_id, span_id, shift_ms, next_id, builder);
+            emit(child, trace, span_id, shift_ms, last_id, out);
         }
     }
 }
 
-/// The tables of a case, that of findings as the last.
-fn tables(text: &str) -> Vec<Table> {
-    let mut builder = FrameBuilder::default();
-    let mut next_id = 0;
-    for (number, roots) in (1u8..).zip(parse(text)) {
-        for root in roots {
-            emit(&root, TraceId([number; 16]), SpanId::NONE, 0.0, &mut next_id, &mut builder);
-        }
-    }
-    let collection = Collection::of(vec![builder]);
-    let facts = derive(&collection.vocabulary, &UncountedCalls::default());
-    let settings = AnalysisSettings {
-        detectors: Detectors::default(),
-        enabled: catalog().iter().map(|entry| entry.description.name).collect(),
-        overlap_tolerance: OverlapTolerance { millionths: 10_000 },
-    };
-    let analysis = analyse(&collection, &facts, &settings, &|_| {}, &AtomicBool::new(false));
-    ranked_tables(analysis, &settings.detectors, &facts).expect("tables")
+/// What the program wrote about a case.
+struct Output {
+    folder: PathBuf,
 }
 
-/// A value as cases write it.
-fn written(column: &Column, cell: &Cell) -> String {
+impl Output {
+    fn of(text: &str) -> Result<Self, String> {
+        static RUNS: AtomicUsize = AtomicUsize::new(0);
+        let run = format!("detectors-{}-{}", std::process::id(), RUNS.fetch_add(1, Ordering::Relaxed));
+        let output = Self { folder: Path::new(env!("CARGO_TARGET_TMPDIR")).join(run) };
+        fs::create_dir_all(&output.folder).expect("a folder");
+        let input = output.folder.join("input.jsonl");
+        fs::write(&input, otlp_lines(text)).expect("a file");
+        let mut program = Command::new(env!("CARGO_BIN_EXE_tracescan"));
+        program.arg("analyze").arg(&input).arg("--output").arg(output.folder.join("out"));
+        let ran = program.args(["--table-format", "json", "--threads", "1"]).output().expect("the program runs");
+        if !ran.status.success() {
+            return Err(format!("{}: {}", ran.status, String::from_utf8_lossy(&ran.stderr)));
+        }
+        Ok(output)
+    }
+
+    fn json(&self, name: &str) -> Value {
+        let path = self.folder.join("out").join(format!("{name}.json"));
+        let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        serde_json::from_str(&text).expect("JSON")
+    }
+
+    fn rows(&self, table: &str) -> Vec<Value> {
+        self.json(table).as_array().expect("an array").clone()
+    }
+
+    /// The findings of a detector as lines of the same form as expectations.
+    fn findings(&self, table: &str) -> Vec<String> {
+        let of_detector = |finding: &Value| finding["detector"].as_str().expect("a name").replace('-', "_") == table;
+        let findings = self.rows("findings").into_iter().filter(of_detector);
+        let line = |finding: Value| {
+            let target = finding["target"].as_str().filter(|target| !target.is_empty()).unwrap_or("-");
+            let measured = finding["measured"].as_f64().expect("a number");
+            format!("{} {target} {measured}", finding["service"].as_str().expect("a service"))
+        };
+        let mut lines: Vec<String> = findings.map(line).collect();
+        lines.sort_unstable();
+        lines
+    }
+}
+
+impl Drop for Output {
+    fn drop(&mut self) {
+        // What is left lies in the target folder; there is nothing to be done about it here.
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// A number as written in a `row:` line, in the unit of the column.
+fn number(text: &str) -> Option<f64> {
+    let units = [("ns", 1.0), ("us", 1e3), ("ms", 1e6), ("%", 0.01), ("s", 1e9)];
+    for (unit, factor) in units {
+        if let Some(value) = text.strip_suffix(unit).and_then(|value| value.parse::<f64>().ok()) {
+            return Some(value * factor);
+        }
+    }
+    match text.split_once('/') {
+        Some((part, whole)) => Some(part.parse::<f64>().ok()? / whole.parse::<f64>().ok()?),
+        None => text.parse().ok(),
+    }
+}
+
+fn is_value(cell: &Value, expected: &str) -> bool {
     match cell {
-        Cell::None => "-".to_owned(),
-        Cell::Int(0) => "0".to_owned(),
-        Cell::Int(ns) if matches!(column.unit, Unit::Nanoseconds) => {
-            const UNITS: [(i64, &str); 4] = [(1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "us"), (1, "ns")];
-            // A second and a half is written as such, not as 1500 ms.
-            let (unit_ns, unit) = UNITS
-                .into_iter()
-                .find(|(unit_ns, _)| ns.abs() >= *unit_ns && ns % (unit_ns / 10).max(1) == 0)
-                .unwrap_or((1, "ns"));
-            format!("{}{unit}", *ns as f64 / unit_ns as f64)
+        Value::Null => expected == "-",
+        Value::Bool(flag) => expected == flag.to_string(),
+        Value::Number(value) => {
+            let value = value.as_f64().expect("a number");
+            number(expected).is_some_and(|expected| (value - expected).abs() < 1e-9 * expected.abs().max(1.0))
         }
-        Cell::Int(ns) if matches!(column.unit, Unit::Time) => {
-            format!("{}ms", (ns - EPOCH_NS as i64 - 1) as f64 / 1e6)
+        Value::String(text) => expected == if text.is_empty() { "-" } else { text },
+        Value::Array(names) => {
+            let names: Vec<&str> = names.iter().filter_map(Value::as_str).collect();
+            expected == if names.is_empty() { "-".to_owned() } else { names.join(",") }
         }
-        Cell::Int(number) => number.to_string(),
-        Cell::Float(number) => format!("{}", (number * 1e4).round() / 1e4),
-        Cell::Flag(true) => "yes".to_owned(),
-        Cell::Flag(false) => "no".to_owned(),
-        Cell::Text(text) if text.is_empty() => "-".to_owned(),
-        Cell::Text(text) => text.clone(),
-        Cell::Names(names) if names.is_empty() => "-".to_owned(),
-        Cell::Names(names) => names.join(","),
+        Value::Object(_) => false,
     }
 }
 
-/// The rows of a table as `column=value`.
-fn rows(table: &Table) -> Vec<Vec<String>> {
-    let row = |row: usize| {
-        let columns = table.columns.iter().zip(&table.values);
-        columns.map(|(column, cells)| format!("{}={}", column.name, written(column, &cells[row]))).collect()
-    };
-    (0..table.row_count()).map(row).collect()
+/// Whether each of the expected rows can have a different actual one.
+fn all_match(expected: &[Vec<(String, String)>], rows: &[&Value]) -> bool {
+    let Some((first, rest)) = expected.split_first() else { return true };
+    (0..rows.len()).any(|index| {
+        let fits =
+            first.iter().all(|(column, value)| rows[index].get(column).is_some_and(|cell| is_value(cell, value)));
+        let others = || rows.iter().enumerate().filter(|(other, _)| *other != index).map(|(_, row)| *row);
+        fits && all_match(rest, &others().collect::<Vec<_>>())
+    })
 }
 
-/// Findings of a detector as lines of the same form as expectations.
-fn found(table: &str, tables: &[Table]) -> Vec<String> {
-    let findings = tables.last().expect("a table of findings");
-    let name = table.replace('_', "-");
-    let value = |row: usize, column: &str| {
-        let (column, cells) = findings.column(column).expect("a column");
-        written(column, &cells[row])
+/// What is wrong with the rows of a table, if anything.
+fn wrong_rows(text: &str, rows: &[Value]) -> Option<String> {
+    let columns = |line: &str| -> Vec<(String, String)> {
+        let pair = |word: String| {
+            word.split_once('=').map(|(column, value)| (column.to_owned(), value.to_owned())).expect("column=value")
+        };
+        words(line).into_iter().map(pair).collect()
     };
-    let mut lines: Vec<String> = (0..findings.row_count())
-        .filter(|&row| value(row, "detector") == name)
-        .map(|row| format!("{} {} {}", value(row, "service"), value(row, "target"), value(row, "measured")))
-        .collect();
-    lines.sort_unstable();
-    lines
+    let expected: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("row:")).map(columns).collect();
+    let count = text.lines().find_map(|line| line.strip_prefix("rows:"));
+    let count = count.map(|count| count.trim().parse().expect("rows: N"));
+    let count = count.or((!expected.is_empty()).then_some(expected.len()));
+    let is_right =
+        count.is_none_or(|count| count == rows.len()) && all_match(&expected, &rows.iter().collect::<Vec<_>>());
+    let shown = || rows.iter().map(|row| format!("\n    {row}")).collect::<String>();
+    (!is_right).then(|| format!("expected {count:?} rows {expected:?}, found{}", shown()))
 }
 
-/// The folders of cases, each named like a table.
-fn folders() -> Vec<String> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/detectors");
-    let entries = fs::read_dir(&folder).expect("a folder").map(|entry| entry.expect("an entry").path());
-    let mut names: Vec<String> = entries
-        .filter(|path| path.is_dir())
-        .map(|path| path.file_name().expect("a name").to_string_lossy().into_owned())
-        .collect();
+fn time_adds_up(text: &str, output: &Output) -> Option<String> {
+    let duration = |root: &Line| root.times as i64 * ((root.end_ms - root.start_ms) * 1e6).round() as i64;
+    let expected: i64 = traces(text).iter().flatten().map(duration).sum();
+    let rows = output.rows("latency_attribution");
+    let time = |row: &Value| row["critical_ns"].as_i64().expect("an integer");
+    let found: i64 = rows.iter().filter(|row| row["entry_kind"] == "root").map(time).sum();
+    let totals = output.json("run")["totals"]["root_duration_ns"].as_i64();
+    ((found, totals) != (expected, Some(expected)))
+        .then(|| format!("roots take {expected} ns, attributed are {found}, totals say {totals:?}"))
+}
+
+struct Case {
+    table: String,
+    kind: String,
+    path: PathBuf,
+}
+
+impl Case {
+    fn failure(&self) -> Option<String> {
+        let text = fs::read_to_string(&self.path).expect("text");
+        let output = match Output::of(&text) {
+            Ok(output) => output,
+            Err(message) => return Some(message),
+        };
+        let found = output.findings(&self.table);
+        let rows = output.rows(&self.table);
+        let mut expected: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("expect: ")).collect();
+        expected.sort_unstable();
+        let says_rows = text.lines().any(|line| line.starts_with("row:"));
+        let is_sound = match self.kind.as_str() {
+            "silent" => expected.is_empty() && !says_rows && rows.is_empty(),
+            "fires" => !expected.is_empty() && !rows.is_empty(),
+            _ => says_rows,
+        };
+        if found != expected {
+            return Some(format!("expected findings {expected:?}, found {found:?}"));
+        }
+        if !is_sound {
+            return Some(format!("no sound case of {}: {} rows", self.kind, rows.len()));
+        }
+        wrong_rows(&text, &rows).or_else(|| time_adds_up(&text, &output))
+    }
+}
+
+/// Names in a folder, in order.
+fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("UTF-8")).collect();
     names.sort();
     names
 }
 
-fn cases(table: &str, kind: &str) -> Vec<(PathBuf, String)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/detectors").join(table).join(kind);
-    let Ok(files) = fs::read_dir(&folder) else { return Vec::new() };
-    let mut cases: Vec<(PathBuf, String)> = files
-        .map(|file| file.expect("a file").path())
-        .map(|path| (path.clone(), fs::read_to_string(path).expect("text")))
-        .collect();
-    cases.sort();
+fn cases() -> Vec<Case> {
+    let all = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/detectors");
+    let mut cases = Vec::new();
+    for table in names(&all).into_iter().filter(|name| all.join(name).is_dir()) {
+        let kinds = names(&all.join(&table));
+        assert!(kinds == ["fires", "silent"] || kinds == ["rows"], "{table} has {kinds:?}");
+        for kind in kinds {
+            let folder = all.join(&table).join(&kind);
+            let files = names(&folder);
+            assert!(!files.is_empty(), "{} has no case", folder.display());
+            cases.extend(files.iter().map(|file| Case {
+                table: table.clone(),
+                kind: kind.clone(),
+                path: folder.join(file),
+            }));
+        }
+    }
     cases
 }
 
-/// Pairs each expected row with a row of its own; the first expectation without one is the answer.
-fn unmatched<'a>(expected: &'a [Vec<String>], rows: &[Vec<String>]) -> Option<&'a Vec<String>> {
-    fn pair(expected: &[Vec<String>], rows: &[Vec<String>], taken: &mut Vec<bool>) -> bool {
-        let Some((first, rest)) = expected.split_first() else { return true };
-        (0..rows.len()).any(|row| {
-            if taken[row] || !first.iter().all(|value| rows[row].contains(value)) {
-                return false;
-            }
-            taken[row] = true;
-            let all = pair(rest, rows, taken);
-            taken[row] = all;
-            all
-        })
-    }
-    let fits = |count: usize| pair(&expected[..count], rows, &mut vec![false; rows.len()]);
-    (1..=expected.len()).find(|&count| !fits(count)).map(|count| &expected[count - 1])
-}
-
-fn check_rows(path: &Path, text: &str, table: &Table) {
-    let expected: Vec<Vec<String>> = text.lines().filter_map(|line| line.strip_prefix("row:")).map(words).collect();
-    if expected.is_empty() {
-        return;
-    }
-    for value in expected.iter().flatten() {
-        let name = value.split('=').next().unwrap_or_default();
-        assert!(table.column(name).is_some(), "{}: there is no column {name}", path.display());
-    }
-    let rows = rows(table);
-    let shown: Vec<String> = rows.iter().map(|row| row.join(" ")).collect();
-    let shown = shown.join("\n  ");
-    assert_eq!(rows.len(), expected.len(), "{} has other rows:\n  {shown}", path.display());
-    if let Some(row) = unmatched(&expected, &rows) {
-        panic!("{}: no row of its own for {}; there are\n  {shown}", path.display(), row.join(" "));
-    }
-}
-
-/// Every case: the findings and the rows that it says, and none where it says none.
+/// Findings and rows are those that each case says, look-alikes give none, and in every case of any detector the time of
+/// the roots adds up: what is attributed to them is the sum of their durations, to the nanosecond.
 #[test]
-fn cases_hold() {
-    let folders = folders();
-    assert!(folders.len() >= 5, "{folders:?}");
-    for name in folders {
-        let table = |tables: &[Table]| {
-            tables.iter().find(|table| table.name == name).cloned().expect("a folder is named like a table")
-        };
-        let has_findings =
-            catalog().iter().any(|entry| entry.description.table == name && entry.description.has_findings);
-        for (path, text) in cases(&name, "fires") {
-            let tables = tables(&text);
-            let mut expected: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("expect: ")).collect();
-            expected.sort_unstable();
-            assert!(!has_findings || !expected.is_empty(), "{} expects nothing", path.display());
-            assert_eq!(found(&name, &tables), expected, "{}", path.display());
-            check_rows(&path, &text, &table(&tables));
+fn every_case_gives_what_it_says() {
+    let cases = cases();
+    let next = AtomicUsize::new(0);
+    let worker = || {
+        let mut failures = Vec::new();
+        while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
+            failures.extend(case.failure().map(|failure| format!("{}: {failure}", case.path.display())));
         }
-        for (path, text) in cases(&name, "silent") {
-            let tables = tables(&text);
-            assert_eq!(found(&name, &tables), Vec::<String>::new(), "{}", path.display());
-            assert_eq!(rows(&table(&tables)), Vec::<Vec<String>>::new(), "{}", path.display());
-        }
-    }
-}
-
-/// Every case, of any detector: attribution adds up to the sum of the durations of all roots.
-#[test]
-fn time_adds_up_in_every_case() {
-    for name in folders() {
-        for (path, text) in cases(&name, "fires").into_iter().chain(cases(&name, "silent")) {
-            let roots = parse(&text);
-            let durations: i64 = roots
-                .iter()
-                .flatten()
-                .map(|root| ((root.end_ms - root.start_ms) * 1e6) as i64 * root.times as i64)
-                .sum();
-            let tables = tables(&text);
-            let attribution = tables.iter().find(|table| table.name == "latency_attribution").expect("a table");
-            let cells = |name| attribution.column(name).expect("a column").1.iter();
-            let of_roots =
-                cells("entry_kind").zip(cells("critical_ns")).filter_map(|(kind, time)| match (kind, time) {
-                    (Cell::Text(kind), Cell::Int(time)) if kind == "root" => Some(*time),
-                    _ => None,
-                });
-            assert_eq!(of_roots.sum::<i64>(), durations, "{}", path.display());
-        }
-    }
-}
-
-/// A row is no other row's.
-#[test]
-fn expectations_take_rows_of_their_own() {
-    let row = |values: &[&str]| -> Vec<String> { values.iter().map(ToString::to_string).collect() };
-    let rows = [row(&["a=1", "b=1"]), row(&["a=1", "b=2"])];
-    assert_eq!(unmatched(&[row(&["a=1"]), row(&["b=1"])], &rows), None);
-    assert_eq!(unmatched(&[row(&["b=1"]), row(&["b=1"])], &rows), Some(&row(&["b=1"])));
+        failures
+    };
+    let threads = std::thread::available_parallelism().map_or(2, usize::from);
+    let mut failures: Vec<String> = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(worker)).collect();
+        workers.into_iter().flat_map(|worker| worker.join().expect("no panic")).collect()
+    });
+    failures.sort();
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
 }

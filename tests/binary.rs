@@ -212,6 +212,33 @@ fn settings() {
     assert!(stderr(&output).contains("max_call"), "{}", stderr(&output));
 }
 
+/// However the number is asked for, there are no more threads than the machine is good for, and that is said.
+#[test]
+fn threads_are_no_more_than_the_machine_is_good_for() {
+    let incident = sample("incident.flat.parquet");
+    let directory = tempfile::tempdir().expect("a directory");
+    let config = write(directory.path(), "tracescan.toml", b"threads = 9999\n");
+    let expected = stdout(&tracescan(&["analyze", &incident]));
+    let trace = "7382f0db29fa3860b8279190526e13ba";
+    for args in [
+        &["analyze", &incident, "--threads", "9999"][..],
+        &["analyze", &incident, "--config", &config],
+        &["trace", &incident, trace, "--threads", "9999"],
+    ] {
+        let output = tracescan(args);
+        assert_eq!(code(&output), 0, "{args:?}");
+        assert!(stderr(&output).starts_with("warning: 9999 threads are too many for "), "{}", stderr(&output));
+        assert!(args[0] != "analyze" || stdout(&output) == expected, "{args:?}");
+    }
+    let spans = directory.path().join("spans.parquet").display().to_string();
+    for args in [&["analyze", &incident][..], &["convert", &incident, "-o", &spans]] {
+        let output = Command::new(env!("CARGO_BIN_EXE_tracescan")).args(args).env("RAYON_NUM_THREADS", "9999").output();
+        let output = output.expect("the binary runs");
+        assert_eq!(code(&output), 0, "{args:?}");
+        assert!(stderr(&output).starts_with("warning: 9999 threads are too many for "), "{}", stderr(&output));
+    }
+}
+
 /// Findings alone: with detectors left out, their tables are not written.
 fn tables_of_detectors(args: &[&str]) -> Vec<String> {
     let directory = tempfile::tempdir().expect("a directory");

@@ -21,7 +21,7 @@ use crate::trace::{self, Facts, TargetKind};
 
 use super::diagnostics::{say, say_input_problems};
 use super::progress::Bar;
-use super::{Outcome, interrupt, standard_output};
+use super::{Outcome, interrupt, standard_output, threads};
 
 /// Reads the inputs, analyses them, prints and writes what was found.
 ///
@@ -31,7 +31,7 @@ pub fn run(args: &AnalyzeArgs) -> anyhow::Result<Outcome> {
     let settings = Settings::for_analyze(args)?;
     // For inputs that must be copied before they can be read, too. A program around this one may have said otherwise.
     let _ = tempfile::env::override_temp_dir(&settings.temp_dir);
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(settings.threads).build()?;
+    let pool = threads::pool(settings.threads)?;
     pool.install(|| run_on_pool(args, &settings))
 }
 

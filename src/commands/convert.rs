@@ -10,9 +10,9 @@ use crate::config::selection;
 use crate::ingest::{self, ReadOptions};
 use crate::report::{CanonicalWriter, WholeFile, finish_files};
 
-use super::Outcome;
 use super::diagnostics::{say, say_input_problems};
 use super::progress::Bar;
+use super::{Outcome, threads};
 
 mod span_store;
 
@@ -23,6 +23,10 @@ use span_store::SpanStore;
 /// # Errors
 /// If there are no spans, or the output cannot be written.
 pub fn run(args: &ConvertArgs) -> anyhow::Result<Outcome> {
+    threads::pool(0)?.install(|| run_on_pool(args))
+}
+
+fn run_on_pool(args: &ConvertArgs) -> anyhow::Result<Outcome> {
     let mut store = SpanStore::default();
     let options = ReadOptions { format: args.input.input_format, selection: selection(&args.selection)?, spill: None };
     if !options.selection.is_all() {

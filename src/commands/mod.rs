@@ -8,6 +8,7 @@ pub mod generate;
 pub mod interrupt;
 mod progress;
 mod standard_output;
+mod threads;
 pub mod trace;
 
 use crate::cli::{Cli, Command};

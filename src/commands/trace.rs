@@ -15,7 +15,7 @@ use crate::trace::{self, NO_ROW, TraceView};
 
 use super::diagnostics::say_input_problems;
 use super::progress::Bar;
-use super::{Outcome, standard_output};
+use super::{Outcome, standard_output, threads};
 
 #[derive(Serialize)]
 struct Document {
@@ -68,7 +68,7 @@ pub fn run(args: &TraceArgs) -> anyhow::Result<Outcome> {
     let Some(trace_id) = TraceId::from_hex(args.trace_id.trim()) else {
         bail!("{:?} is no trace id: it takes up to 32 hexadecimal digits", args.trace_id);
     };
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(settings.threads).build()?;
+    let pool = threads::pool(settings.threads)?;
     let (frame, facts, all_read) = pool.install(|| {
         let bar = Bar::for_reading(&args.input.inputs);
         let options = ReadOptions { format: args.input.input_format, ..ReadOptions::default() };

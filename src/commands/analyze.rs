@@ -52,6 +52,7 @@ fn run_on_pool(args: &AnalyzeArgs, settings: &Settings) -> anyhow::Result<Outcom
     let spilled_bytes = reading.spill.as_ref().map_or(0, |spill| spill.spilled_bytes());
     let collection = Collection::with_spilled(builders, reading.spill);
     let facts = trace::derive(&collection.vocabulary, &settings.uncounted_calls);
+    facts.symbols.check()?;
     phases.end("derive");
     let bar = Bar::for_spans("analysing", collection.len() as u64);
     let done = |spans| bar.add(spans);

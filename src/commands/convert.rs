@@ -34,7 +34,7 @@ fn run_on_pool(args: &ConvertArgs) -> anyhow::Result<Outcome> {
             bail!("a selection reads its inputs twice, which standard input cannot be: write it to a file first");
         }
         let bar = Bar::for_reading(&args.input.inputs);
-        store.wanted = Some(ingest::find_wanted_traces(&args.input.inputs, &options, &bar));
+        store.wanted = Some(ingest::find_wanted_traces(&args.input.inputs, &options, &bar)?);
         bar.finish();
     }
     let bar = Bar::for_reading(&args.input.inputs);

@@ -12,7 +12,7 @@ use rayon::prelude::*;
 
 use crate::detectors::{Attribution, Detectors, LATENCY_ATTRIBUTION, RetrySequences, Shared};
 use crate::findings::Findings;
-use crate::frame::{Collection, Frame, Grouping, PARTITIONS, Partition, SpillError, Symbol, TraceRows};
+use crate::frame::{Collection, Frame, Grouping, PARTITIONS, Partition, SpillError, Symbol, TraceRows, partition_of};
 use crate::span::{SpanId, SpanKind, StatusCode, TraceId};
 use crate::trace::{CalleeNames, Facts, NO_ROW, OverlapTolerance, RootReason, TraceModel, TraceView};
 
@@ -289,29 +289,50 @@ fn number_by_id(mut results: Partial) -> Analysis {
     Analysis { results, trace_ids: traces.into_iter().map(|(trace_id, _)| trace_id).collect() }
 }
 
-/// The view of one trace as [`analyse`] would see it, with the operations that other traces name, and its findings.
+/// The view of one trace as [`analyse`] would see it, with the operations that other traces name, and its findings; none if
+/// there is no such trace. The traces are taken out of `collection`, partition by partition, as far as they are needed.
+///
+/// # Errors
+/// If spans that were put aside cannot be brought back.
 pub fn with_trace<T>(
-    frame: &Frame,
+    collection: &Collection,
     facts: &Facts,
     settings: &AnalysisSettings,
-    index: u32,
+    trace_id: TraceId,
     look: impl FnOnce(&TraceView<'_>, &[Findings]) -> T,
-) -> T {
+) -> Result<Option<T>, SpillError> {
     let pass = Pass { facts, settings };
-    let mut callee_names = CalleeNames::default();
+    let own_part = partition_of(trace_id);
     let mut worker = Worker::new(settings);
-    if worker.model.rebuild(frame.trace(index as usize), facts) {
-        for other in 0..frame.trace_count() {
-            worker.model.rebuild(frame.trace(other), facts);
-            callee_names.learn(&worker.model);
-        }
-        worker.model.rebuild(frame.trace(index as usize), facts);
+    if own_part >= collection.part_count() {
+        return Ok(None);
     }
-    worker.model.name_operations(&callee_names);
-    let trace_id = frame.trace_ids[index as usize];
-    worker.analyse_trace(pass, trace_id, index);
-    let view = worker.model.view(index, trace_id, facts, settings.overlap_tolerance);
-    look(&view, &worker.partial.findings)
+    collection.group(own_part, &mut worker.grouping)?;
+    let Ok(index) = worker.grouping.traces.trace_ids.binary_search(&trace_id) else { return Ok(None) };
+    let mut own = Frame::default();
+    own.push_trace(worker.grouping.traces.trace(index));
+    let own = own.trace(0);
+    if worker.model.rebuild(own, facts) {
+        let mut callee_names = CalleeNames::default();
+        let mut learn = |grouping: &Grouping, model: &mut TraceModel| {
+            for other in 0..grouping.traces.trace_count() {
+                model.rebuild(grouping.traces.trace(other), facts);
+                callee_names.learn(model);
+            }
+        };
+        learn(&worker.grouping, &mut worker.model);
+        for part in (0..collection.part_count()).filter(|&part| part != own_part) {
+            collection.group(part, &mut worker.grouping)?;
+            learn(&worker.grouping, &mut worker.model);
+        }
+        worker.model.rebuild(own, facts);
+        worker.model.name_operations(&callee_names);
+    }
+    // There is one trace, so its number says nothing.
+    let number = 0;
+    worker.analyse_trace(pass, trace_id, number);
+    let view = worker.model.view(number, trace_id, facts, settings.overlap_tolerance);
+    Ok(Some(look(&view, &worker.partial.findings)))
 }
 
 fn merged(mut left: Partial, right: Partial) -> Partial {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::analysis::AnalysisSettings;
-use crate::cli::{AnalysisArgs, AnalyzeArgs, SelectionArgs, StdoutFormat, TableFormat};
+use crate::cli::{AnalysisArgs, AnalyzeArgs, MemoryArgs, SelectionArgs, StdoutFormat, TableFormat, TraceArgs};
 use crate::conventions::UncountedCalls;
 use crate::detectors::{Detectors, catalog};
 use crate::frame::SpillStore;
@@ -150,6 +150,7 @@ impl Settings {
     /// If the configuration file cannot be read or a value makes no sense.
     pub fn for_analyze(args: &AnalyzeArgs) -> Result<Self, ConfigError> {
         let (file, mut settings) = Self::resolve(&args.analysis)?;
+        settings.set_memory(&args.memory, &file)?;
         settings.format = args.format.or(file.format).unwrap_or_default();
         settings.table_format = args.table_format.or(file.table_format).unwrap_or_default();
         settings.top = args.top.or(file.top).unwrap_or(10);
@@ -163,12 +164,6 @@ impl Settings {
         settings.allow_empty = args.allow_empty || file.allow_empty;
         settings.input_format = args.input.input_format;
         settings.selection = selection(&args.selection)?;
-        if let Some(text) = args.memory_limit.as_ref().or(file.memory_limit.as_ref()) {
-            settings.memory_limit_bytes = parse_memory_bytes(text)?;
-        }
-        if let Some(directory) = args.temp_dir.as_ref().or(file.temp_dir.as_ref()) {
-            settings.temp_dir.clone_from(directory);
-        }
         Ok(settings)
     }
 
@@ -176,8 +171,21 @@ impl Settings {
     ///
     /// # Errors
     /// As [`Settings::for_analyze`].
-    pub fn for_trace(args: &AnalysisArgs) -> Result<Self, ConfigError> {
-        Self::resolve(args).map(|(_, settings)| settings)
+    pub fn for_trace(args: &TraceArgs) -> Result<Self, ConfigError> {
+        let (file, mut settings) = Self::resolve(&args.analysis)?;
+        settings.input_format = args.input.input_format;
+        settings.set_memory(&args.memory, &file)?;
+        Ok(settings)
+    }
+
+    fn set_memory(&mut self, args: &MemoryArgs, file: &ConfigFile) -> Result<(), ConfigError> {
+        if let Some(text) = args.memory_limit.as_ref().or(file.memory_limit.as_ref()) {
+            self.memory_limit_bytes = parse_memory_bytes(text)?;
+        }
+        if let Some(directory) = args.temp_dir.as_ref().or(file.temp_dir.as_ref()) {
+            self.temp_dir.clone_from(directory);
+        }
+        Ok(())
     }
 
     fn resolve(args: &AnalysisArgs) -> Result<(ConfigFile, Self), ConfigError> {
@@ -269,6 +277,16 @@ fn detector_name(name: &str) -> Result<(), ConfigError> {
         return Ok(());
     }
     Err(ConfigError::UnknownDetector { name: name.to_owned(), known: names.join(", ") })
+}
+
+/// About how many bytes of spans may be in memory, and where to put others aside, where there is no configuration file.
+///
+/// # Errors
+/// If the limit is no size of memory.
+pub fn memory_for_spans(args: &MemoryArgs) -> Result<(u64, PathBuf), ConfigError> {
+    let limit_bytes = args.memory_limit.as_deref().map_or_else(|| Ok(usable_memory_bytes()), parse_memory_bytes)?;
+    let directory = args.temp_dir.clone().unwrap_or_else(std::env::temp_dir);
+    Ok(((limit_bytes as f64 * SHARE_FOR_SPANS) as u64, directory))
 }
 
 /// Which traces the arguments ask for.

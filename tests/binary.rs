@@ -249,6 +249,40 @@ fn tables_of_detectors(args: &[&str]) -> Vec<String> {
     vec![fs::read_to_string(directory.path().join("findings.json")).expect("findings")]
 }
 
+/// What `trace` finds in a trace is what `analyze` finds in it, also with other traces put aside.
+#[test]
+fn trace_finds_what_analyze_finds() {
+    let incident = sample("incident.flat.parquet");
+    let spans: Vec<&str> = std::iter::once(incident.as_str()).collect();
+    let findings = tables_of_detectors(&spans);
+    let findings: Vec<Value> = serde_json::from_str(&findings[0]).expect("JSON");
+    let id_of = |finding: &Value| finding["trace_id"].as_str().expect("an id").to_owned();
+    let ids: BTreeSet<String> = findings.iter().map(id_of).collect();
+    let told = |finding: &Value, impact: &str| {
+        let texts =
+            ["detector", "pattern_id", "span_id", "service", "operation", "target"].map(|key| finding[key].to_string());
+        format!("{texts:?} {}", finding[impact])
+    };
+    let directory = tempfile::tempdir().expect("a directory");
+    let temp = directory.path().display().to_string();
+    for (index, id) in ids.iter().step_by(ids.len() / 12 + 1).enumerate() {
+        let mut expected: Vec<String> =
+            findings.iter().filter(|finding| id_of(finding) == *id).map(|finding| told(finding, "impact_ns")).collect();
+        expected.sort();
+        let mut args = vec!["trace", id, "--format", "json", "--temp-dir", &temp, "--memory-limit", "64MiB"];
+        // The same spans again and again are dropped, but not before they are too many for the memory.
+        args.splice(1..1, std::iter::repeat_n(incident.as_str(), if index == 0 { 140 } else { 1 }));
+        let output = tracescan(&args);
+        assert_eq!(code(&output), 0, "{}", stderr(&output));
+        let document: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        let found = document["findings"].as_array().expect("findings");
+        let mut found: Vec<String> = found.iter().map(|finding| told(finding, "impact_ns")).collect();
+        found.sort();
+        assert_eq!(found, expected, "{id}");
+    }
+    assert_eq!(fs::read_dir(directory.path()).expect("a directory").count(), 0);
+}
+
 /// One trace as JSON: the sections of every root follow each other without gap and add up to its duration.
 #[test]
 fn trace_as_json() {
@@ -277,7 +311,7 @@ fn trace_as_json() {
     }
     let unknown = tracescan(&["trace", &incident, "1234"]);
     assert_eq!(code(&unknown), 2);
-    assert!(stderr(&unknown).contains("is not among the 211 traces"), "{}", stderr(&unknown));
+    assert!(stderr(&unknown).contains("is not among the traces of the input"), "{}", stderr(&unknown));
 }
 
 /// Every detector is explained, with its thresholds and columns.

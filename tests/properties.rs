@@ -154,10 +154,11 @@ proptest! {
     /// The sections of every root, segment and fragment partition its interval exactly, and every span lies on one path.
     #[test]
     fn critical_paths_partition_every_root(spans in spans()) {
-        let (vocabulary, frame) = group(vec![build(&spans)]);
-        let facts = derive(&vocabulary, &UncountedCalls::default());
-        for index in 0..frame.trace_count() as u32 {
-            with_trace(&frame, &facts, &settings(Detectors::default()), index, |view, _| {
+        let (_, frame) = group(vec![build(&spans)]);
+        for &trace_id in &frame.trace_ids {
+            let collection = Collection::of(vec![build(&spans)]);
+            let facts = derive(&collection.vocabulary, &UncountedCalls::default());
+            let seen = with_trace(&collection, &facts, &settings(Detectors::default()), trace_id, |view, _| {
                 for (path, root) in view.tree.path_roots.iter().enumerate() {
                     let mut at = view.start(root.row);
                     for section in view.paths.sections_of(path) {
@@ -171,6 +172,7 @@ proptest! {
                 }
                 assert_eq!(view.tree.top_down.len(), view.tree.len());
             });
+            assert!(seen.expect("nothing was put aside").is_some());
         }
     }
 

@@ -239,6 +239,30 @@ fn threads_are_no_more_than_the_machine_is_good_for() {
     }
 }
 
+/// `convert` puts spans aside that are too many for memory, and writes the same bytes.
+#[test]
+fn convert_writes_the_same_with_little_memory() {
+    let incident = sample("incident.flat.parquet");
+    let directory = tempfile::tempdir().expect("a directory");
+    let temp = directory.path().join("temp");
+    fs::create_dir(&temp).expect("a directory");
+    let temp = temp.display().to_string();
+    let spans = |name: &str, more: &[&str]| {
+        let output = directory.path().join(name);
+        let path = output.display().to_string();
+        let mut args = vec!["convert", "-o", &path, "--temp-dir", &temp];
+        args.extend(more);
+        args.extend([incident.as_str(); 25]);
+        let ran = tracescan(&args);
+        assert_eq!(code(&ran), 0, "{}", stderr(&ran));
+        fs::read(output).expect("spans")
+    };
+    assert!(spans("a.parquet", &[]) == spans("b.parquet", &["--memory-limit", "64MiB"]), "the bytes differ");
+    assert_eq!(fs::read_dir(&temp).expect("a directory").count(), 0);
+    let args = ["convert", &incident, "-o", "x.parquet", "--memory-limit", "little"];
+    assert_eq!(code(&tracescan(&args)), 2);
+}
+
 /// Findings alone: with detectors left out, their tables are not written.
 fn tables_of_detectors(args: &[&str]) -> Vec<String> {
     let directory = tempfile::tempdir().expect("a directory");

@@ -56,14 +56,9 @@ pub struct AnalyzeArgs {
     #[command(flatten)]
     pub selection: SelectionArgs,
 
-    /// About how much memory to use, like 2GiB; more spans than that are put aside in files [default: three quarters of what
-    /// the machine or its control group has]
-    #[arg(long, value_name = "SIZE")]
-    pub memory_limit: Option<String>,
-
-    /// Where to put spans aside [default: the system's directory for temporary files]
-    #[arg(long, value_name = "DIR")]
-    pub temp_dir: Option<PathBuf>,
+    /// How much memory is used.
+    #[command(flatten)]
+    pub memory: MemoryArgs,
 
     /// What both `analyze` and `trace` understand.
     #[command(flatten)]
@@ -117,13 +112,9 @@ pub struct MergeArgs {
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
 
-    /// About how much memory to use, like 2GiB [default: three quarters of what the machine or its control group has]
-    #[arg(long, value_name = "SIZE")]
-    pub memory_limit: Option<String>,
-
-    /// Where to put aside what is beyond that [default: the system's directory for temporary files]
-    #[arg(long, value_name = "DIR")]
-    pub temp_dir: Option<PathBuf>,
+    /// How much memory is used.
+    #[command(flatten)]
+    pub memory: MemoryArgs,
 }
 
 /// Arguments that say what is read.
@@ -136,6 +127,19 @@ pub struct InputArgs {
     /// What the inputs are, if their bytes do not tell or mislead; compression is always told by them
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub input_format: Option<InputFormat>,
+}
+
+/// Arguments that say how much memory is used, and what instead.
+#[derive(Debug, Default, Args)]
+pub struct MemoryArgs {
+    /// About how much memory to use, like 2GiB; more spans than that are put aside in files [default: three quarters of what
+    /// the machine or its control group has]
+    #[arg(long, value_name = "SIZE")]
+    pub memory_limit: Option<String>,
+
+    /// Where to put spans aside [default: the system's directory for temporary files]
+    #[arg(long, value_name = "DIR")]
+    pub temp_dir: Option<PathBuf>,
 }
 
 /// Arguments that say which traces are read. Traces are kept whole.
@@ -210,6 +214,10 @@ pub struct TraceArgs {
     #[arg(long)]
     pub all: bool,
 
+    /// How much memory is used.
+    #[command(flatten)]
+    pub memory: MemoryArgs,
+
     /// What both `analyze` and `trace` understand.
     #[command(flatten)]
     pub analysis: AnalysisArgs,
@@ -233,6 +241,10 @@ pub struct ConvertArgs {
     /// The Parquet file to write
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
+
+    /// How much memory is used.
+    #[command(flatten)]
+    pub memory: MemoryArgs,
 
     /// Which traces are read.
     #[command(flatten)]

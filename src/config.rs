@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::analysis::AnalysisSettings;
-use crate::cli::{AnalysisArgs, AnalyzeArgs, MergeArgs, ResultsArgs, SelectionArgs, StdoutFormat, TableFormat};
+use crate::cli::{
+    AnalysisArgs, AnalyzeArgs, MemoryArgs, MergeArgs, ResultsArgs, SelectionArgs, StdoutFormat, TableFormat, TraceArgs,
+};
 use crate::conventions::UncountedCalls;
 use crate::detectors::{CatalogEntry, Detectors, catalog};
 use crate::frame::SpillStore;
@@ -166,15 +168,10 @@ impl Settings {
     /// If the configuration file cannot be read or a value makes no sense.
     pub fn for_analyze(args: &AnalyzeArgs) -> Result<Self, ConfigError> {
         let (file, mut settings) = Self::resolve(&args.analysis)?;
+        settings.set_memory(&args.memory, &file)?;
         settings.set_results(&args.results, &file)?;
         settings.input_format = args.input.input_format;
         settings.selection = selection(&args.selection)?;
-        if let Some(text) = args.memory_limit.as_ref().or(file.memory_limit.as_ref()) {
-            settings.memory_limit_bytes = parse_memory_bytes(text)?;
-        }
-        if let Some(directory) = args.temp_dir.as_ref().or(file.temp_dir.as_ref()) {
-            settings.temp_dir.clone_from(directory);
-        }
         Ok(settings)
     }
 
@@ -193,12 +190,7 @@ impl Settings {
             ..Self::unset()
         };
         settings.threads = args.threads.unwrap_or(0);
-        if let Some(text) = &args.memory_limit {
-            settings.memory_limit_bytes = parse_memory_bytes(text)?;
-        }
-        if let Some(directory) = &args.temp_dir {
-            settings.temp_dir.clone_from(directory);
-        }
+        settings.set_memory(&args.memory, &ConfigFile::default())?;
         settings.set_results(&args.results, &ConfigFile::default())?;
         Ok(settings)
     }
@@ -232,8 +224,21 @@ impl Settings {
     ///
     /// # Errors
     /// As [`Settings::for_analyze`].
-    pub fn for_trace(args: &AnalysisArgs) -> Result<Self, ConfigError> {
-        Self::resolve(args).map(|(_, settings)| settings)
+    pub fn for_trace(args: &TraceArgs) -> Result<Self, ConfigError> {
+        let (file, mut settings) = Self::resolve(&args.analysis)?;
+        settings.input_format = args.input.input_format;
+        settings.set_memory(&args.memory, &file)?;
+        Ok(settings)
+    }
+
+    fn set_memory(&mut self, args: &MemoryArgs, file: &ConfigFile) -> Result<(), ConfigError> {
+        if let Some(text) = args.memory_limit.as_ref().or(file.memory_limit.as_ref()) {
+            self.memory_limit_bytes = parse_memory_bytes(text)?;
+        }
+        if let Some(directory) = args.temp_dir.as_ref().or(file.temp_dir.as_ref()) {
+            self.temp_dir.clone_from(directory);
+        }
+        Ok(())
     }
 
     fn resolve(args: &AnalysisArgs) -> Result<(ConfigFile, Self), ConfigError> {
@@ -337,6 +342,16 @@ fn detector_name(name: &str) -> Result<(), ConfigError> {
         return Ok(());
     }
     Err(ConfigError::UnknownDetector { name: name.to_owned(), known: names.join(", ") })
+}
+
+/// About how many bytes of spans may be in memory, and where to put others aside, where there is no configuration file.
+///
+/// # Errors
+/// If the limit is no size of memory.
+pub fn memory_for_spans(args: &MemoryArgs) -> Result<(u64, PathBuf), ConfigError> {
+    let limit_bytes = args.memory_limit.as_deref().map_or_else(|| Ok(usable_memory_bytes()), parse_memory_bytes)?;
+    let directory = args.temp_dir.clone().unwrap_or_else(std::env::temp_dir);
+    Ok(((limit_bytes as f64 * SHARE_FOR_SPANS) as u64, directory))
 }
 
 /// Which traces the arguments ask for.

@@ -212,6 +212,57 @@ fn settings() {
     assert!(stderr(&output).contains("max_call"), "{}", stderr(&output));
 }
 
+/// However the number is asked for, there are no more threads than the machine is good for, and that is said.
+#[test]
+fn threads_are_no_more_than_the_machine_is_good_for() {
+    let incident = sample("incident.flat.parquet");
+    let directory = tempfile::tempdir().expect("a directory");
+    let config = write(directory.path(), "tracescan.toml", b"threads = 9999\n");
+    let expected = stdout(&tracescan(&["analyze", &incident]));
+    let trace = "7382f0db29fa3860b8279190526e13ba";
+    for args in [
+        &["analyze", &incident, "--threads", "9999"][..],
+        &["analyze", &incident, "--config", &config],
+        &["trace", &incident, trace, "--threads", "9999"],
+    ] {
+        let output = tracescan(args);
+        assert_eq!(code(&output), 0, "{args:?}");
+        assert!(stderr(&output).starts_with("warning: 9999 threads are too many for "), "{}", stderr(&output));
+        assert!(args[0] != "analyze" || stdout(&output) == expected, "{args:?}");
+    }
+    let spans = directory.path().join("spans.parquet").display().to_string();
+    for args in [&["analyze", &incident][..], &["convert", &incident, "-o", &spans]] {
+        let output = Command::new(env!("CARGO_BIN_EXE_tracescan")).args(args).env("RAYON_NUM_THREADS", "9999").output();
+        let output = output.expect("the binary runs");
+        assert_eq!(code(&output), 0, "{args:?}");
+        assert!(stderr(&output).starts_with("warning: 9999 threads are too many for "), "{}", stderr(&output));
+    }
+}
+
+/// `convert` puts spans aside that are too many for memory, and writes the same bytes.
+#[test]
+fn convert_writes_the_same_with_little_memory() {
+    let incident = sample("incident.flat.parquet");
+    let directory = tempfile::tempdir().expect("a directory");
+    let temp = directory.path().join("temp");
+    fs::create_dir(&temp).expect("a directory");
+    let temp = temp.display().to_string();
+    let spans = |name: &str, more: &[&str]| {
+        let output = directory.path().join(name);
+        let path = output.display().to_string();
+        let mut args = vec!["convert", "-o", &path, "--temp-dir", &temp];
+        args.extend(more);
+        args.extend([incident.as_str(); 25]);
+        let ran = tracescan(&args);
+        assert_eq!(code(&ran), 0, "{}", stderr(&ran));
+        fs::read(output).expect("spans")
+    };
+    assert!(spans("a.parquet", &[]) == spans("b.parquet", &["--memory-limit", "64MiB"]), "the bytes differ");
+    assert_eq!(fs::read_dir(&temp).expect("a directory").count(), 0);
+    let args = ["convert", &incident, "-o", "x.parquet", "--memory-limit", "little"];
+    assert_eq!(code(&tracescan(&args)), 2);
+}
+
 /// Findings alone: with detectors left out, their tables are not written.
 fn tables_of_detectors(args: &[&str]) -> Vec<String> {
     let directory = tempfile::tempdir().expect("a directory");
@@ -220,6 +271,40 @@ fn tables_of_detectors(args: &[&str]) -> Vec<String> {
     let output = tracescan(&all);
     assert_eq!(code(&output), 0, "{}", stderr(&output));
     vec![fs::read_to_string(directory.path().join("findings.json")).expect("findings")]
+}
+
+/// What `trace` finds in a trace is what `analyze` finds in it, also with other traces put aside.
+#[test]
+fn trace_finds_what_analyze_finds() {
+    let incident = sample("incident.flat.parquet");
+    let spans: Vec<&str> = std::iter::once(incident.as_str()).collect();
+    let findings = tables_of_detectors(&spans);
+    let findings: Vec<Value> = serde_json::from_str(&findings[0]).expect("JSON");
+    let id_of = |finding: &Value| finding["trace_id"].as_str().expect("an id").to_owned();
+    let ids: BTreeSet<String> = findings.iter().map(id_of).collect();
+    let told = |finding: &Value, impact: &str| {
+        let texts =
+            ["detector", "pattern_id", "span_id", "service", "operation", "target"].map(|key| finding[key].to_string());
+        format!("{texts:?} {}", finding[impact])
+    };
+    let directory = tempfile::tempdir().expect("a directory");
+    let temp = directory.path().display().to_string();
+    for (index, id) in ids.iter().step_by(ids.len() / 12 + 1).enumerate() {
+        let mut expected: Vec<String> =
+            findings.iter().filter(|finding| id_of(finding) == *id).map(|finding| told(finding, "impact_ns")).collect();
+        expected.sort();
+        let mut args = vec!["trace", id, "--format", "json", "--temp-dir", &temp, "--memory-limit", "64MiB"];
+        // The same spans again and again are dropped, but not before they are too many for the memory.
+        args.splice(1..1, std::iter::repeat_n(incident.as_str(), if index == 0 { 140 } else { 1 }));
+        let output = tracescan(&args);
+        assert_eq!(code(&output), 0, "{}", stderr(&output));
+        let document: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        let found = document["findings"].as_array().expect("findings");
+        let mut found: Vec<String> = found.iter().map(|finding| told(finding, "impact_ns")).collect();
+        found.sort();
+        assert_eq!(found, expected, "{id}");
+    }
+    assert_eq!(fs::read_dir(directory.path()).expect("a directory").count(), 0);
 }
 
 /// One trace as JSON: the sections of every root follow each other without gap and add up to its duration.
@@ -250,7 +335,7 @@ fn trace_as_json() {
     }
     let unknown = tracescan(&["trace", &incident, "1234"]);
     assert_eq!(code(&unknown), 2);
-    assert!(stderr(&unknown).contains("is not among the 211 traces"), "{}", stderr(&unknown));
+    assert!(stderr(&unknown).contains("is not among the traces of the input"), "{}", stderr(&unknown));
 }
 
 /// Every detector is explained, with its thresholds and columns.

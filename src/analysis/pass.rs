@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use crate::detectors::{Concluded, Conclusions, Description, Detector, Detectors, SeenByAll, Whole};
 use crate::findings::FindingColumns;
-use crate::frame::{Collection, Frame, Grouping, Partition, SpillStore, TraceRows};
+use crate::frame::{Collection, Frame, Grouping, Partition, SpillError, SpillStore, TraceRows, partition_of};
 use crate::gathered::{Gathered, Gathers};
 use crate::partial::{PartialWriter, TraceNumber};
 use crate::span::TraceId;
@@ -250,32 +250,53 @@ impl Conclusions for FindingsAlone {
     }
 }
 
-/// The view of one trace as [`analyse`] would see it, with the operations that other traces name, and its findings.
+/// The view of one trace as [`analyse`] would see it, with the operations that other traces name, and its findings; none if
+/// there is no such trace. The traces are taken out of `collection`, partition by partition, as far as they are needed.
+///
+/// # Errors
+/// If spans that were put aside cannot be brought back.
 pub(crate) fn with_trace<T>(
-    frame: &Frame,
+    collection: &Collection,
     facts: &Facts,
     settings: &AnalysisSettings,
-    index: u32,
+    trace_id: TraceId,
     look: impl FnOnce(&TraceView<'_>, &[FoundInTrace]) -> T,
-) -> T {
-    let mut callee_names = CalleeNames::default();
-    let mut model = TraceModel::default();
-    if model.rebuild(frame.trace(index as usize), facts) {
-        for other in 0..frame.trace_count() {
-            model.rebuild(frame.trace(other), facts);
-            callee_names.learn(&model);
-        }
-        model.rebuild(frame.trace(index as usize), facts);
+) -> Result<Option<T>, SpillError> {
+    let own_part = partition_of(trace_id);
+    if own_part >= collection.part_count() {
+        return Ok(None);
     }
-    model.name_operations(&callee_names);
-    let view = model.view(index, frame.trace_ids[index as usize], facts, settings.overlap_tolerance);
+    let (mut grouping, mut model) = (Grouping::default(), TraceModel::default());
+    collection.group(own_part, &mut grouping)?;
+    let Ok(index) = grouping.traces.trace_ids.binary_search(&trace_id) else { return Ok(None) };
+    let mut own = Frame::default();
+    own.push_trace(grouping.traces.trace(index));
+    let own = own.trace(0);
+    if model.rebuild(own, facts) {
+        let mut callee_names = CalleeNames::default();
+        let mut learn = |grouping: &Grouping, model: &mut TraceModel| {
+            for other in 0..grouping.traces.trace_count() {
+                model.rebuild(grouping.traces.trace(other), facts);
+                callee_names.learn(model);
+            }
+        };
+        learn(&grouping, &mut model);
+        for part in (0..collection.part_count()).filter(|&part| part != own_part) {
+            collection.group(part, &mut grouping)?;
+            learn(&grouping, &mut model);
+        }
+        model.rebuild(own, facts);
+        model.name_operations(&callee_names);
+    }
+    // There is one trace, so it is the first.
+    let view = model.view(0, trace_id, facts, settings.overlap_tolerance);
     let mut seen = SeenByAll::new(|name| settings.is_enabled(name));
     seen.see(&settings.detectors, &view);
-    let gathered = Gathered::default();
-    let whole = Whole { symbols: &facts.symbols, trace_ids: &frame.trace_ids, is_weighted: false, gathered: &gathered };
+    let whole =
+        Whole { symbols: &facts.symbols, trace_ids: &[trace_id], is_weighted: false, gathered: &Gathered::default() };
     let mut found = FindingsAlone::default();
     seen.conclude(&settings.detectors, &whole, &mut found);
-    look(&view, &found.0)
+    Ok(Some(look(&view, &found.0)))
 }
 
 pub(super) fn merged(mut left: Results, right: Results) -> Results {

@@ -16,7 +16,7 @@ use super::diagnostics::{say, say_input_problems};
 use super::part_description::PartDescription;
 use super::progress::Bar;
 use super::results::{Phases, Read, ReadCounts, input_summaries, outcome, present};
-use super::{Outcome, interrupt};
+use super::{Outcome, interrupt, threads};
 
 /// Reads the inputs, analyses them, prints and writes what was found.
 ///
@@ -26,7 +26,7 @@ pub fn run(args: &AnalyzeArgs) -> anyhow::Result<Outcome> {
     let settings = Settings::for_analyze(args)?;
     // For inputs that must be copied before they can be read, too. A program around this one may have said otherwise.
     let _ = tempfile::env::override_temp_dir(&settings.temp_dir);
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(settings.threads).build()?;
+    let pool = threads::pool(settings.threads)?;
     pool.install(|| run_on_pool(args, &settings))
 }
 
@@ -47,6 +47,7 @@ fn run_on_pool(args: &AnalyzeArgs, settings: &Settings) -> anyhow::Result<Outcom
     let spilled_bytes = reading.spill.as_ref().map_or(0, |spill| spill.spilled_bytes());
     let collection = Collection::with_spilled(builders, reading.spill);
     let facts = trace::derive(&collection.vocabulary, &settings.uncounted_calls);
+    facts.symbols.check()?;
     phases.end("derive");
     let bar = Bar::for_spans("analysing", collection.len() as u64);
     let done = |spans| bar.add(spans);

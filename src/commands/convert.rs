@@ -1,4 +1,7 @@
 //! `convert` writes the spans of all inputs as one canonical Parquet file: sorted by trace, nothing left out.
+//!
+//! Beyond the memory limit, spans are put aside in sorted runs. What is held apart from those is the row group that is being
+//! written, whose size must not depend on the limit, and the traces of a selection.
 
 use std::io::{BufWriter, Write};
 use std::path::Path;
@@ -6,14 +9,15 @@ use std::path::Path;
 use anyhow::{Context, bail};
 
 use crate::cli::ConvertArgs;
-use crate::config::selection;
+use crate::config::{memory_for_spans, selection};
 use crate::ingest::{self, ReadOptions};
 use crate::report::{CanonicalWriter, WholeFile, finish_files};
 
-use super::Outcome;
 use super::diagnostics::{say, say_input_problems};
 use super::progress::Bar;
+use super::{Outcome, threads};
 
+mod sorted_runs;
 mod span_store;
 
 use span_store::SpanStore;
@@ -23,14 +27,21 @@ use span_store::SpanStore;
 /// # Errors
 /// If there are no spans, or the output cannot be written.
 pub fn run(args: &ConvertArgs) -> anyhow::Result<Outcome> {
-    let mut store = SpanStore::default();
+    threads::pool(0)?.install(|| run_on_pool(args))
+}
+
+fn run_on_pool(args: &ConvertArgs) -> anyhow::Result<Outcome> {
+    let (limit_bytes, directory) = memory_for_spans(&args.memory)?;
+    // For inputs that must be copied before they can be read, too. A program around this one may have said otherwise.
+    let _ = tempfile::env::override_temp_dir(&directory);
+    let mut store = SpanStore::new(limit_bytes, directory);
     let options = ReadOptions { format: args.input.input_format, selection: selection(&args.selection)?, spill: None };
     if !options.selection.is_all() {
         if args.input.inputs.iter().any(|path| path.as_os_str() == "-") {
             bail!("a selection reads its inputs twice, which standard input cannot be: write it to a file first");
         }
         let bar = Bar::for_reading(&args.input.inputs);
-        store.wanted = Some(ingest::find_wanted_traces(&args.input.inputs, &options, &bar));
+        store.wanted = Some(ingest::find_wanted_traces(&args.input.inputs, &options, &bar)?);
         bar.finish();
     }
     let bar = Bar::for_reading(&args.input.inputs);
@@ -43,8 +54,7 @@ pub fn run(args: &ConvertArgs) -> anyhow::Result<Outcome> {
             if options.selection.is_all() { "" } else { " that are selected" }
         );
     }
-    store.sort();
-    write(&args.output, &store).with_context(|| format!("failed to write {}", args.output.display()))?;
+    write(&args.output, &mut store).with_context(|| format!("failed to write {}", args.output.display()))?;
     say(&format!("wrote {} spans to {}", store.len(), args.output.display()));
     if store.skipped.total() > 0 {
         let counts: Vec<String> =
@@ -54,13 +64,13 @@ pub fn run(args: &ConvertArgs) -> anyhow::Result<Outcome> {
     Ok(if all_read { Outcome::Done } else { Outcome::Incomplete })
 }
 
-fn write(output: &Path, store: &SpanStore) -> anyhow::Result<()> {
+fn write(output: &Path, store: &mut SpanStore) -> anyhow::Result<()> {
     let file = WholeFile::create(output)?;
     let mut writer = CanonicalWriter::new(BufWriter::new(file.file()))?;
-    let bar = Bar::for_spans("writing", store.len() as u64);
-    store.for_each(|origin, span| {
+    let bar = Bar::for_spans("writing", store.len());
+    store.for_each_sorted(|origin, span| -> anyhow::Result<()> {
         bar.add(1);
-        writer.write(origin, span)
+        Ok(writer.write(origin, span)?)
     })?;
     bar.finish();
     writer.finish()?.flush()?;

@@ -9,10 +9,10 @@ use crate::cli::MergeArgs;
 use crate::config::{AnalysedWith, Settings};
 use crate::partial::{PartialError, PartialReader};
 
-use super::Outcome;
 use super::diagnostics::say;
 use super::part_description::PartDescription;
 use super::results::{Phases, Read, present};
+use super::{Outcome, threads};
 
 /// Reads the parts, ranks what they found together, prints and writes it.
 ///
@@ -35,7 +35,7 @@ pub fn run(args: &MergeArgs) -> anyhow::Result<Outcome> {
         }
     }
     let settings = Settings::for_merge(args, &analysed_with)?;
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(settings.threads).build()?;
+    let pool = threads::pool(settings.threads)?;
     pool.install(|| merge(args, &settings, parts))
 }
 
@@ -59,6 +59,7 @@ fn merge(
     if let Some(failure) = analysis.results.failure.take() {
         return Err(failure.into());
     }
+    facts.symbols.check()?;
     phases.end("merge");
     let in_several = analysis.results.quality.in_several_parts;
     if in_several > 0 {
@@ -132,7 +133,7 @@ mod tests {
     /// What differs is named by its key.
     #[test]
     fn different_settings_are_named() {
-        let Ok(settings) = Settings::for_trace(&analysis_args(&["--set", "n-plus-one.max_calls=5"])) else {
+        let Ok(settings) = Settings::for_analyze(&analyze_args(&["--set", "n-plus-one.max_calls=5"])) else {
             panic!("these are the defaults")
         };
         let first = settings.analysed_with();
@@ -162,11 +163,11 @@ mod tests {
         assert!(paths(&[a]).is_ok());
     }
 
-    fn analysis_args(arguments: &[&str]) -> crate::cli::AnalysisArgs {
+    fn analyze_args(arguments: &[&str]) -> crate::cli::AnalyzeArgs {
         use clap::Parser as _;
         let all = ["tracescan", "analyze", "x"].iter().chain(arguments);
         match crate::cli::Cli::parse_from(all).command {
-            crate::cli::Command::Analyze(args) => args.analysis,
+            crate::cli::Command::Analyze(args) => args,
             other => panic!("{other:?}"),
         }
     }

@@ -11,6 +11,7 @@ mod part_description;
 mod progress;
 mod results;
 mod standard_output;
+mod threads;
 pub mod trace;
 
 use crate::cli::{Cli, Command};

@@ -7,15 +7,15 @@ use crate::analysis::{self, FoundInTrace};
 use crate::cli::{TraceArgs, TraceFormat};
 use crate::config::Settings;
 use crate::findings::{FindingColumns, pattern_id};
-use crate::frame::{Symbol, group};
-use crate::ingest::{self, ReadFrames, ReadOptions};
+use crate::frame::{Collection, Symbol};
+use crate::ingest::{self, ReadFrames};
 use crate::report::{Waterfall, WaterfallFinding, WaterfallRow, write_waterfall};
 use crate::span::TraceId;
 use crate::trace::{self, NO_ROW, TraceView};
 
 use super::diagnostics::say_input_problems;
 use super::progress::Bar;
-use super::{Outcome, standard_output};
+use super::{Outcome, standard_output, threads};
 
 #[derive(Serialize)]
 struct Document {
@@ -64,24 +64,28 @@ struct Found {
 /// # Errors
 /// If the id is none, or no such trace is in the inputs.
 pub fn run(args: &TraceArgs) -> anyhow::Result<Outcome> {
-    let settings = Settings::for_trace(&args.analysis)?;
+    let settings = Settings::for_trace(args)?;
     let Some(trace_id) = TraceId::from_hex(args.trace_id.trim()) else {
         bail!("{:?} is no trace id: it takes up to 32 hexadecimal digits", args.trace_id);
     };
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(settings.threads).build()?;
-    let (frame, facts, all_read) = pool.install(|| {
-        let bar = Bar::for_reading(&args.input.inputs);
-        let options = ReadOptions { format: args.input.input_format, ..ReadOptions::default() };
-        let ReadFrames { builders, reports: inputs, .. } = ingest::read_frames(&args.input.inputs, &options, &bar);
-        bar.finish();
-        let all_read = say_input_problems(&inputs, args.analysis.verbose);
-        let (vocabulary, frame) = group(builders);
-        let facts = trace::derive(&vocabulary, &settings.uncounted_calls);
-        (frame, facts, all_read)
-    });
-    let Ok(index) = frame.trace_ids.binary_search(&trace_id) else {
-        bail!("trace {trace_id} is not among the {} traces of the input", frame.trace_count());
-    };
+    let pool = threads::pool(settings.threads)?;
+    // For inputs that must be copied before they can be read, too. A program around this one may have said otherwise.
+    let _ = tempfile::env::override_temp_dir(&settings.temp_dir);
+    pool.install(|| run_on_pool(args, &settings, trace_id))
+}
+
+fn run_on_pool(args: &TraceArgs, settings: &Settings, trace_id: TraceId) -> anyhow::Result<Outcome> {
+    let reading = settings.reading();
+    let bar = Bar::for_reading(&args.input.inputs);
+    let ReadFrames { builders, reports: inputs, .. } = ingest::read_frames(&args.input.inputs, &reading, &bar);
+    bar.finish();
+    let all_read = say_input_problems(&inputs, args.analysis.verbose);
+    if let Some(failure) = reading.spill.as_ref().and_then(|spill| spill.take_failure()) {
+        return Err(failure.into());
+    }
+    let collection = Collection::with_spilled(builders, reading.spill);
+    let facts = trace::derive(&collection.vocabulary, &settings.uncounted_calls);
+    facts.symbols.check()?;
     let show = |view: &TraceView<'_>, findings: &[FoundInTrace]| {
         let mut found = Vec::new();
         for FoundInTrace { description, findings } in findings {
@@ -98,7 +102,10 @@ pub fn run(args: &TraceArgs) -> anyhow::Result<Outcome> {
             }
         }
     };
-    analysis::with_trace(&frame, &facts, &settings.analysis(), index as u32, show)?;
+    let Some(shown) = analysis::with_trace(&collection, &facts, &settings.analysis(), trace_id, show)? else {
+        bail!("trace {trace_id} is not among the traces of the input, which has {} spans", collection.len());
+    };
+    shown?;
     Ok(if all_read { Outcome::Done } else { Outcome::Incomplete })
 }
 

@@ -22,4 +22,5 @@ pub use signatures::{Signature, SignatureId, Signatures};
 pub use sink::{EncodedSpan, Said, SpanSink};
 pub(crate) use spill::PutAside;
 pub use spill::{SpillError, SpillStore};
-pub use symbols::{Symbol, Symbols};
+pub(crate) use symbols::MANY_TEXT_BYTES;
+pub use symbols::{Symbol, Symbols, TooManyStrings};

@@ -13,7 +13,7 @@ use crate::span::{SpanKind, StatusCode, Value};
 
 use super::signatures::SignatureId;
 use super::sink::{EncodedSpan, Said};
-use super::symbols::{Symbol, Symbols};
+use super::symbols::{MANY_TEXT_BYTES, Symbol, Symbols};
 
 /// So many bytes of signature_cache are remembered; where they are more, most do not come again.
 const MANY_BYTES: usize = 4 << 20;
@@ -163,7 +163,8 @@ impl Queries {
     /// What is kept of `text`, and the hash of its arguments.
     fn normalise(&mut self, text: &str) -> (&str, u64) {
         let key = nonzero_hash(text);
-        if self.known.len() >= MANY_QUERIES && !self.known.contains_key(&key) {
+        let is_large = self.known.len() >= MANY_QUERIES || self.normals.text_bytes() > MANY_TEXT_BYTES;
+        if is_large && !self.known.contains_key(&key) {
             self.known.clear();
             self.normals = Symbols::default();
         }

@@ -27,10 +27,28 @@ impl Symbol {
     }
 }
 
+/// Bytes of distinct strings that numbers reach.
+const MOST_BYTES: usize = u32::MAX as usize - 1;
+
+/// Bytes of strings from which on a cache begins anew: so few that what one batch of rows adds still has room.
+pub(crate) const MANY_TEXT_BYTES: usize = 1 << 30;
+
+/// The distinct strings are too many bytes.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the distinct names of services, spans and attribute values take more than 4 GiB together, which is the most that one run can hold; analyse fewer traces at a time, for example with --since and --until"
+)]
+pub struct TooManyStrings;
+
 /// An interner. The empty string is always [`Symbol::EMPTY`].
+///
+/// It takes no more than 4 GiB. Where that would be a check for each string or a panic in a place that cannot help it, what
+/// comes beyond is no more than remembered: before anything is made of the strings, [`Symbols::check`] must be asked.
 #[derive(Clone, Debug)]
 pub struct Symbols {
     text: String,
+    most_bytes: usize,
+    is_full: bool,
     ends: Vec<u32>,
     table: HashTable<u32>,
     hasher: FixedState,
@@ -38,29 +56,45 @@ pub struct Symbols {
 
 impl Default for Symbols {
     fn default() -> Self {
-        let mut symbols =
-            Self { text: String::new(), ends: Vec::new(), table: HashTable::new(), hasher: FixedState::default() };
+        let mut symbols = Self {
+            text: String::new(),
+            most_bytes: MOST_BYTES,
+            is_full: false,
+            ends: Vec::new(),
+            table: HashTable::new(),
+            hasher: FixedState::default(),
+        };
         symbols.intern("");
         symbols
     }
 }
 
 impl Symbols {
-    /// The symbol of `text`, new or known.
-    ///
-    /// # Panics
-    /// If the distinct strings together exceed 4 GiB.
+    /// The symbol of `text`, new or known; [`Symbol::EMPTY`] if there is no room for it, which [`Symbols::check`] tells.
     pub fn intern(&mut self, text: &str) -> Symbol {
         let hash = self.hasher.hash_one(text);
-        let Self { text: all, ends, table, hasher } = self;
+        let Self { text: all, ends, table, hasher, .. } = self;
         if let Some(&number) = table.find(hash, |&number| resolve(all, ends, number) == text) {
             return Symbol(number);
         }
-        let number = u32::try_from(ends.len()).expect("fewer than 2^32 distinct strings");
+        if text.len() > self.most_bytes - all.len() {
+            self.is_full = true;
+            return Symbol::EMPTY;
+        }
+        // Distinct strings are no more than their bytes, so that their numbers fit too.
+        let number = ends.len() as u32;
         all.push_str(text);
-        ends.push(u32::try_from(all.len()).expect("distinct strings of less than 4 GiB"));
+        ends.push(all.len() as u32);
         table.insert_unique(hash, number, |&number| hasher.hash_one(resolve(all, ends, number)));
         Symbol(number)
+    }
+
+    /// Whether every string that came is here.
+    ///
+    /// # Errors
+    /// If there was no room for one of them, so that nothing that is made of symbols can be relied on.
+    pub fn check(&self) -> Result<(), TooManyStrings> {
+        if self.is_full { Err(TooManyStrings) } else { Ok(()) }
     }
 
     /// The symbol of `text` if it is known.
@@ -79,6 +113,11 @@ impl Symbols {
         self.ends.len()
     }
 
+    /// Bytes of all strings.
+    pub(crate) fn text_bytes(&self) -> usize {
+        self.text.len()
+    }
+
     /// Never true: the empty string is always there.
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()
@@ -86,6 +125,7 @@ impl Symbols {
 
     /// Takes in all strings of `other`; the answer maps `other`'s symbols to this interner's.
     pub fn absorb(&mut self, other: &Self) -> Vec<Symbol> {
+        self.is_full |= other.is_full;
         (0..other.len() as u32).map(|number| self.intern(other.resolve(Symbol(number)))).collect()
     }
 
@@ -93,7 +133,7 @@ impl Symbols {
     pub fn sorted(&self) -> (Self, Vec<Symbol>) {
         let mut order: Vec<Symbol> = (0..self.len() as u32).map(Symbol).collect();
         order.par_sort_unstable_by_key(|&symbol| self.resolve(symbol));
-        let mut sorted = Self::default();
+        let mut sorted = Self { is_full: self.is_full, ..Self::default() };
         let mut renumbered = vec![Symbol::EMPTY; self.len()];
         for symbol in order {
             renumbered[symbol.index()] = sorted.intern(self.resolve(symbol));
@@ -111,6 +151,29 @@ fn resolve<'a>(text: &'a str, ends: &[u32], number: u32) -> &'a str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Beyond the limit nothing is lost in silence, whatever is made of the strings, and what is known stays known.
+    #[test]
+    fn too_many_strings_are_told() {
+        let mut symbols = Symbols { most_bytes: 8, ..Symbols::default() };
+        let known = symbols.intern("cart");
+        assert_ne!(symbols.intern("mail"), Symbol::EMPTY);
+        assert!(symbols.check().is_ok());
+        assert_eq!(symbols.intern("a"), Symbol::EMPTY);
+        assert_eq!((symbols.intern("cart"), symbols.resolve(known), symbols.len()), (known, "cart", 3));
+        assert!(symbols.check().is_err() && symbols.clone().check().is_err() && symbols.sorted().0.check().is_err());
+        let mut joined = Symbols::default();
+        joined.absorb(&symbols);
+        assert!(joined.check().is_err());
+
+        // Each fits alone, but not both together.
+        let mut small = Symbols { most_bytes: 8, ..Symbols::default() };
+        small.intern("orders");
+        let mut other = Symbols::default();
+        other.intern("mail");
+        small.absorb(&other);
+        assert!(other.check().is_ok() && small.check().is_err());
+    }
 
     #[test]
     fn sorted_symbols_order_as_their_strings() {

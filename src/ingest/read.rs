@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use ::parquet::file::reader::Length as _;
 use rayon::iter::{IntoParallelIterator as _, IntoParallelRefMutIterator as _, ParallelIterator as _};
 
-use crate::frame::{FrameBuilder, SpanSink, SpillStore};
+use crate::frame::{FrameBuilder, SpanSink, SpillStore, TooManyStrings};
 use crate::span::{SkipReason, Skipped};
 
 use super::error::{IngestError, IngestWarning};
@@ -143,9 +143,17 @@ fn read_wanted(mut read: Vec<(Frames<'_>, InputReport)>, selection: &Selection, 
 }
 
 /// The traces that are wanted of all inputs, to read them with [`read_records`] afterwards.
-pub fn find_wanted_traces(paths: &[PathBuf], options: &ReadOptions, progress: &dyn Progress) -> TraceIds {
+///
+/// # Errors
+/// If there are too many names to tell them.
+pub fn find_wanted_traces(
+    paths: &[PathBuf],
+    options: &ReadOptions,
+    progress: &dyn Progress,
+) -> Result<TraceIds, TooManyStrings> {
     let read = read_frames(paths, options, progress);
-    read.builders.iter().flat_map(|builder| builder.spans.iter()).map(|span| span.trace_id).collect()
+    read.builders.iter().try_for_each(|builder| builder.symbols.check())?;
+    Ok(read.builders.iter().flat_map(|builder| builder.spans.iter()).map(|span| span.trace_id).collect())
 }
 
 /// Reads all inputs one after the other into `sink`, nothing left out: the selection in `options` says nothing here.

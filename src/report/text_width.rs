@@ -1,27 +1,42 @@
 //! How many columns of a terminal a text takes, and texts cut to fit.
 
-/// Columns that a text takes: none for combining marks, two for East Asian wide characters and emoji, one for the rest.
+use unicode_width::UnicodeWidthStr as _;
+
+/// Columns that a text takes. Characters that are drawn as one (an emoji of several, a flag) count as that one.
 pub(super) fn text_width(text: &str) -> usize {
-    text.chars().map(char_width).sum()
+    text.width()
 }
 
-/// The blocks of Unicode as a whole rather than its table by character: all that is lost is a column in a rare case.
-fn char_width(character: char) -> usize {
-    match character {
-        '\u{300}'..='\u{36f}' | '\u{200b}'..='\u{200d}' | '\u{fe00}'..='\u{fe0f}' => 0,
-        '\u{1100}'..='\u{115f}'
-        | '\u{2e80}'..='\u{a4cf}'
-        | '\u{ac00}'..='\u{d7a3}'
-        | '\u{f900}'..='\u{faff}'
-        | '\u{fe30}'..='\u{fe6f}'
-        | '\u{ff00}'..='\u{ff60}'
-        | '\u{ffe0}'..='\u{ffe6}'
-        | '\u{1f300}'..='\u{1f64f}'
-        | '\u{1f680}'..='\u{1f6ff}'
-        | '\u{1f900}'..='\u{1faff}'
-        | '\u{20000}'..='\u{3fffd}' => 2,
-        _ => 1,
+/// What stands between the characters of one emoji that is made of several.
+const JOINER: char = '\u{200d}';
+
+/// The pieces of a text that must not be cut, because what they are made of is drawn as one.
+fn pieces(text: &str) -> Vec<&str> {
+    let mut pieces = Vec::new();
+    let (mut start, mut flag_letters) = (0, 0);
+    let mut before = None;
+    for (at, character) in text.char_indices() {
+        let is_flag_letter = matches!(character, '\u{1f1e6}'..='\u{1f1ff}');
+        if let Some((place, previous)) = before
+            && !is_one(&text[place..at + character.len_utf8()], &text[at..at + character.len_utf8()])
+            && previous != JOINER
+            && !(is_flag_letter && flag_letters % 2 == 1)
+        {
+            pieces.push(&text[start..at]);
+            start = at;
+        }
+        flag_letters = if is_flag_letter { flag_letters + 1 } else { 0 };
+        before = Some((at, character));
     }
+    pieces.push(&text[start..]);
+    pieces
+}
+
+/// Whether the last character of `pair` takes no room of its own behind the first, as an accent or the colour of a hand.
+fn is_one(pair: &str, last: &str) -> bool {
+    let first = &pair[..pair.len() - last.len()];
+    let is_control = pair.chars().any(char::is_control);
+    !is_control && (text_width(last) == 0 || text_width(pair) <= text_width(first))
 }
 
 /// The text in at most `width` columns: if it is longer, `…` stands for its middle, since names differ at both ends.
@@ -34,17 +49,18 @@ pub(super) fn shortened(text: &str, width: usize) -> String {
     }
     let for_tail = (width - 1) / 2;
     let for_head = width - 1 - for_tail;
-    let head = fitting(text.chars(), for_head);
-    let tail = fitting(text.chars().rev(), for_tail);
-    head.into_iter().chain(['…']).chain(tail.into_iter().rev()).collect()
+    let pieces = pieces(text);
+    let head = fitting(pieces.iter().copied(), for_head);
+    let tail = fitting(pieces[head.len()..].iter().rev().copied(), for_tail);
+    head.into_iter().chain(["…"]).chain(tail.into_iter().rev()).collect()
 }
 
-fn fitting(characters: impl Iterator<Item = char>, mut width: usize) -> Vec<char> {
+fn fitting<'a>(pieces: impl Iterator<Item = &'a str>, mut width: usize) -> Vec<&'a str> {
     let mut taken = Vec::new();
-    for character in characters {
-        let Some(rest) = width.checked_sub(char_width(character)) else { break };
+    for piece in pieces {
+        let Some(rest) = width.checked_sub(text_width(piece)) else { break };
         width = rest;
-        taken.push(character);
+        taken.push(piece);
     }
     taken
 }
@@ -84,6 +100,37 @@ mod tests {
         assert_eq!(shortened("cart", 1), "…");
         assert_eq!(shortened("订单服务系统", 7), "订…统");
         assert_eq!(padded("订单", 6), "订单  ");
+    }
+
+    #[test]
+    fn what_is_drawn_as_one_counts_as_one() {
+        for (text, width) in [
+            ("cart", 4),
+            ("订单", 4),
+            ("カート", 6),
+            ("e\u{301}", 1),
+            ("\u{200b}\u{200d}\u{feff}", 0),
+            ("👩‍👩‍👧‍👦", 2),
+            ("👍🏽", 2),
+            ("❤️", 2),
+            ("🇩🇪🇫🇷", 4),
+            ("🛒 cart", 7),
+        ] {
+            assert_eq!(text_width(text), width, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_drawn_as_one_is_not_cut() {
+        assert_eq!(pieces("a👩‍👩‍👧‍👦e\u{301}🇩🇪🇫🇷👍🏽❤️单"), ["a", "👩‍👩‍👧‍👦", "e\u{301}", "🇩🇪", "🇫🇷", "👍🏽", "❤️", "单"]);
+        assert_eq!(pieces("\u{1b}[0m"), ["\u{1b}", "[", "0", "m"]);
+        assert_eq!(shortened("👩‍👩‍👧‍👦👩‍👩‍👧‍👦👩‍👩‍👧‍👦", 5), "👩‍👩‍👧‍👦…👩‍👩‍👧‍👦");
+        assert_eq!(shortened("🇩🇪🇫🇷🇮🇹", 4), "🇩🇪…");
+        let odd = "订e\u{301}👩‍👧🇩🇪x\u{200d}y\u{200b}👍🏽ﻻ\u{7}❤️カ\u{3099}1️⃣".repeat(3);
+        for width in 0..60 {
+            assert!(text_width(&shortened(&odd, width)) <= width, "{width}");
+            assert_eq!(text_width(&padded(&odd, width)), width, "{width}");
+        }
     }
 
     #[test]

@@ -1,10 +1,13 @@
 //! All spans of the inputs, whole but compact, so that they can be sorted before they are written.
 //!
 //! A span is a string of bytes in one arena. Origins are kept once each, because spans of one batch share theirs and
-//! batches of one process repeat it.
+//! batches of one process repeat it. When they are too many for memory, all that are there are sorted and put aside as one
+//! [run](super::sorted_runs); the runs are merged when the spans are written.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::io;
+use std::path::PathBuf;
 
 use crate::frame::SpanSink;
 use crate::ingest::TraceIds;
@@ -13,10 +16,16 @@ use crate::span::{
     unusable,
 };
 
+use super::sorted_runs::{SortedRuns, SpanKey};
+
 /// See the module.
-#[derive(Default)]
 pub(super) struct SpanStore {
+    limit_bytes: u64,
+    runs: SortedRuns,
+    put_aside: u64,
+    failure: Option<io::Error>,
     bytes: Vec<u8>,
+    origin_bytes: usize,
     spans: Vec<StoredSpan>,
     origins: Vec<Box<[u8]>>,
     numbers_of_origins: HashMap<Box<[u8]>, u32>,
@@ -30,41 +39,94 @@ pub(super) struct SpanStore {
 
 /// Where a span is, and what it is sorted by.
 struct StoredSpan {
-    trace_id: TraceId,
-    start_unix_nano: u64,
-    span_id: SpanId,
+    key: SpanKey,
     origin: u32,
     offset: usize,
 }
 
 impl SpanStore {
+    /// Keeps about `limit_bytes` in memory and puts the rest aside in `directory`.
+    pub(super) fn new(limit_bytes: u64, directory: PathBuf) -> Self {
+        Self {
+            limit_bytes,
+            runs: SortedRuns::new(directory),
+            put_aside: 0,
+            failure: None,
+            bytes: Vec::new(),
+            origin_bytes: 0,
+            spans: Vec::new(),
+            origins: Vec::new(),
+            numbers_of_origins: HashMap::new(),
+            last_origin: Vec::new(),
+            last_origin_number: None,
+            wanted: None,
+            skipped: Skipped::default(),
+        }
+    }
+
     /// Number of spans kept.
-    pub(super) fn len(&self) -> usize {
-        self.spans.len()
+    pub(super) fn len(&self) -> u64 {
+        self.put_aside + self.spans.len() as u64
+    }
+
+    /// What is used of the memory: its room stays when spans are put aside, and is filled anew.
+    fn bytes_in_memory(&self) -> u64 {
+        (self.bytes.len() + self.spans.len() * size_of::<StoredSpan>() + self.origin_bytes) as u64
+    }
+
+    /// Puts all that is in memory aside.
+    fn put_aside(&mut self) -> io::Result<()> {
+        self.sort();
+        let mut run = self.runs.begin()?;
+        for span in &self.spans {
+            let content = Reader(&self.bytes[span.offset..]).bytes();
+            run.push(&span.key, &self.origins[span.origin as usize], content)?;
+        }
+        self.runs.end(run)?;
+        self.put_aside += self.spans.len() as u64;
+        self.bytes.clear();
+        self.spans.clear();
+        self.origins.clear();
+        self.numbers_of_origins.clear();
+        self.origin_bytes = 0;
+        self.last_origin_number = None;
+        Ok(())
     }
 
     /// Sorts by trace, start and span id. What still is equal is sorted by content, so that the order of input never
     /// shows.
-    pub(super) fn sort(&mut self) {
+    fn sort(&mut self) {
         let Self { bytes, spans, origins, .. } = self;
         let content = |span: &StoredSpan| {
             let rest = Reader(&bytes[span.offset..]).bytes();
             (rest, &origins[span.origin as usize])
         };
-        spans.sort_unstable_by(|a, b| {
-            let key = |span: &StoredSpan| (span.trace_id, span.start_unix_nano, span.span_id);
-            key(a).cmp(&key(b)).then_with(|| content(a).cmp(&content(b)))
-        });
+        spans.sort_unstable_by(|a, b| a.key.cmp(&b.key).then_with(|| content(a).cmp(&content(b))));
     }
 
-    /// Hands over all spans in their present order.
-    pub(super) fn for_each<E>(
-        &self,
+    /// Hands over all spans in order.
+    ///
+    /// # Errors
+    /// If they could not be put aside or cannot be brought back, or if `take` fails.
+    pub(super) fn for_each_sorted<E: From<io::Error>>(
+        &mut self,
         mut take: impl FnMut(&Origin<'_>, &SpanRecord<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
+        if let Some(failure) = self.failure.take() {
+            return Err(failure.into());
+        }
+        if self.put_aside > 0 {
+            // What is left goes the same way: whoever writes needs the memory.
+            if !self.spans.is_empty() {
+                self.put_aside()?;
+            }
+            (self.bytes, self.spans) = (Vec::new(), Vec::new());
+            return self.runs.merge(|key, origin, content| take(&Reader(origin).origin(), &Reader(content).span(key)));
+        }
+        self.sort();
         for stored in &self.spans {
             let origin = Reader(&self.origins[stored.origin as usize]).origin();
-            let span = Reader(Reader(&self.bytes[stored.offset..]).bytes()).span(stored);
+            let span = Reader(Reader(&self.bytes[stored.offset..]).bytes()).span(&stored.key);
             take(&origin, &span)?;
         }
         Ok(())
@@ -81,6 +143,8 @@ impl SpanStore {
             None => {
                 let number = u32::try_from(self.origins.len()).expect("fewer than 2^32 origins");
                 let key: Box<[u8]> = bytes.as_slice().into();
+                // Once in the list and once in the map.
+                self.origin_bytes += 2 * (key.len() + size_of::<Box<[u8]>>());
                 self.origins.push(key.clone());
                 self.numbers_of_origins.insert(key, number);
                 number
@@ -94,6 +158,9 @@ impl SpanStore {
 
 impl SpanSink for SpanStore {
     fn span(&mut self, origin: &Origin<'_>, span: &SpanRecord<'_>, offset: u64) {
+        if self.failure.is_some() {
+            return;
+        }
         if let Some(reason) = unusable(span.trace_id, span.span_id, span.start_unix_nano) {
             self.skipped.add(reason, offset);
             return;
@@ -104,14 +171,20 @@ impl SpanSink for SpanStore {
         let mut bytes = Vec::new();
         write_span(&mut bytes, span);
         let stored = StoredSpan {
-            trace_id: span.trace_id,
-            start_unix_nano: span.start_unix_nano,
-            span_id: span.span_id,
+            key: SpanKey { trace_id: span.trace_id, start_unix_nano: span.start_unix_nano, span_id: span.span_id },
             origin: self.number_of_origin(origin),
             offset: self.bytes.len(),
         };
         write_bytes(&mut self.bytes, &bytes);
         self.spans.push(stored);
+        if self.bytes_in_memory() > self.limit_bytes
+            && let Err(failure) = self.put_aside()
+        {
+            // It is told when the spans are asked for: whoever reads cannot do anything about it. Nor is there any use in
+            // keeping what comes.
+            self.failure.get_or_insert(failure);
+            (self.bytes, self.spans) = (Vec::new(), Vec::new());
+        }
     }
 
     fn skip(&mut self, reason: SkipReason, offset: u64) {
@@ -130,7 +203,7 @@ fn write_origin(to: &mut Vec<u8>, origin: &Origin<'_>) {
     write_attributes(to, &origin.scope_attributes);
 }
 
-/// Everything but what [`StoredSpan`] has.
+/// Everything but what [`SpanKey`] has.
 fn write_span(to: &mut Vec<u8>, span: &SpanRecord<'_>) {
     to.extend_from_slice(&span.parent_span_id.to_bytes());
     to.extend_from_slice(&span.end_unix_nano.to_be_bytes());
@@ -227,15 +300,15 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn span(mut self, stored: &StoredSpan) -> SpanRecord<'a> {
+    fn span(mut self, key: &SpanKey) -> SpanRecord<'a> {
         let parent_span_id = SpanId(self.number());
         let end_unix_nano = self.number();
         let [kind, status] = self.array();
         SpanRecord {
-            trace_id: stored.trace_id,
-            span_id: stored.span_id,
+            trace_id: key.trace_id,
+            span_id: key.span_id,
             parent_span_id,
-            start_unix_nano: stored.start_unix_nano,
+            start_unix_nano: key.start_unix_nano,
             end_unix_nano,
             kind: SpanKind::from_number(kind.into()),
             status: StatusCode::from_number(status.into()),
@@ -356,40 +429,68 @@ mod tests {
         }
     }
 
-    fn contents(store: &SpanStore) -> Vec<String> {
+    fn contents(store: &mut SpanStore) -> Vec<String> {
         let mut all = Vec::new();
-        let take = |origin: &Origin<'_>, span: &SpanRecord<'_>| -> Result<(), ()> {
+        let take = |origin: &Origin<'_>, span: &SpanRecord<'_>| -> io::Result<()> {
             all.push(format!("{origin:?} {span:?}"));
             Ok(())
         };
-        store.for_each(take).expect("nothing fails");
+        store.for_each_sorted(take).expect("nothing fails");
         all
+    }
+
+    fn store(limit_bytes: u64) -> SpanStore {
+        SpanStore::new(limit_bytes, std::env::temp_dir())
+    }
+
+    /// Runs of one span, of a few and of all: as many runs as are merged more than once.
+    #[test]
+    fn what_is_put_aside_does_not_show() {
+        let spans: Vec<_> = (0..3_000u64).map(|number| number * 7919 % 1009 + 1).collect();
+        let all = |limit_bytes| {
+            let mut store = store(limit_bytes);
+            for (index, &number) in spans.iter().enumerate() {
+                store.span(&origin(["a", "b", "c"][index % 3]), &full_span(number), 0);
+            }
+            assert_eq!(store.len(), 3_000);
+            contents(&mut store)
+        };
+        let expected = all(u64::MAX);
+        assert_eq!(expected.len(), 3_000);
+        assert!(all(0) == expected && all(100_000) == expected);
+    }
+
+    #[test]
+    fn a_directory_that_takes_nothing_is_told() {
+        let mut store = SpanStore::new(0, "/nowhere/at/all".into());
+        (1..4).for_each(|number| store.span(&origin("a"), &full_span(number), 0));
+        let failure = store.for_each_sorted(|_, _| io::Result::Ok(())).unwrap_err().to_string();
+        assert!(failure.contains("/nowhere/at/all") && failure.contains("--temp-dir"), "{failure}");
     }
 
     #[test]
     fn everything_comes_back() {
-        let mut store = SpanStore::default();
+        let mut store = store(u64::MAX);
         store.span(&origin("a"), &full_span(5), 0);
-        assert_eq!(contents(&store), [format!("{:?} {:?}", origin("a"), full_span(5))]);
+        assert_eq!(contents(&mut store), [format!("{:?} {:?}", origin("a"), full_span(5))]);
     }
 
     /// Even spans that agree in all that is sorted by stand in the same order, whichever came first.
     #[test]
     fn the_order_of_input_does_not_show() {
         let spans = [(origin("b"), full_span(2)), (origin("a"), full_span(2)), (origin("a"), full_span(1))];
-        let mut forwards = SpanStore::default();
+        let mut forwards = store(u64::MAX);
         spans.iter().for_each(|(origin, span)| forwards.span(origin, span, 0));
-        let mut backwards = SpanStore::default();
+        let mut backwards = store(u64::MAX);
         spans.iter().rev().for_each(|(origin, span)| backwards.span(origin, span, 0));
-        forwards.sort();
-        backwards.sort();
-        assert_eq!(contents(&forwards), contents(&backwards));
-        assert!(contents(&forwards)[0].contains("SpanId(1)") || contents(&forwards)[0].contains("0000000000000001"));
+        let contents = [contents(&mut forwards), contents(&mut backwards)];
+        assert_eq!(contents[0], contents[1]);
+        assert!(contents[0][0].contains("SpanId(1)") || contents[0][0].contains("0000000000000001"));
     }
 
     #[test]
     fn spans_that_no_one_could_use_are_counted() {
-        let mut store = SpanStore::default();
+        let mut store = store(u64::MAX);
         store.span(&origin("a"), &full_span(0), 17);
         assert_eq!((store.len(), store.skipped.total()), (0, 1));
         assert_eq!(store.skipped.first_offsets, [17]);

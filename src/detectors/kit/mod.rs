@@ -1,6 +1,5 @@
 //! What detectors are made of: the trait, the catalog, descriptions, thresholds, and the rules that make their tables.
 
-
 mod catalog;
 mod description;
 mod detector;

@@ -15,7 +15,7 @@ use super::dictionary::Dictionary;
 use super::fingerprint::Fingerprint;
 use super::row_codes::RowCodes;
 use crate::conventions::{Attribute, normalise};
-use crate::frame::{Symbol, Symbols};
+use crate::frame::{MANY_TEXT_BYTES, Symbol, Symbols};
 use crate::ingest::parquet::file::cells::text_at;
 
 /// The code of "no text": null and the empty text alike.
@@ -82,7 +82,7 @@ impl TextCodes {
 
     /// Whether so many texts are kept that it is time to begin anew.
     pub(crate) fn is_large(&self) -> bool {
-        self.len() > MANY_TEXTS
+        self.len() > MANY_TEXTS || self.texts.text_bytes() > MANY_TEXT_BYTES
     }
 
     /// Fills `codes` with one code a row.

@@ -55,10 +55,7 @@ pub(crate) fn merge_parts(
     let mut callee_names = CalleeNames::default();
     for ((file, symbols), &is_void) in files.iter().zip(&symbols).zip(&is_void) {
         let own_ids = file.group(TRACES, Renumbering::NONE, |group| group.trace_ids("trace_id"))?;
-        let places: Vec<u32> = own_ids
-            .iter()
-            .map(|id| trace_ids.binary_search(id).map_or(TraceNumber::NONE.0, |place| place as u32))
-            .collect();
+        let places: Vec<u32> = own_ids.iter().map(|&id| number_of(id, &trace_ids).0).collect();
         let numbers = Renumbering { symbols: Some(symbols), traces: Some(&places) };
         file.group(CALLEE_NAMES, numbers, |group| read_names(group, &mut callee_names))?;
         for prefix in [SETTLED, CONDITIONAL].into_iter().filter(|&prefix| prefix == SETTLED || !is_void) {
@@ -68,8 +65,8 @@ pub(crate) fn merge_parts(
             results.seen.merge_file(file, prefix, numbers)?;
         }
     }
-    let late =
-        analyse_rows(files, settings, store, &facts, &vocabulary.signatures, &is_void, &trace_ids, &callee_names)?;
+    let late = Late { settings, store, facts: &facts, trace_ids: &trace_ids, callee_names: &callee_names };
+    let late = late.analyse_rows(files, &vocabulary.signatures, &is_void)?;
     results.merge(late);
     results.totals.traces = trace_ids.len() as u64;
     results.quality.in_several_parts = in_several;
@@ -77,40 +74,55 @@ pub(crate) fn merge_parts(
     Ok(MergedParts { analysis, facts })
 }
 
-/// Looks at the rows that were kept: at those of traces that waited, and at all of a file whose conditional results are void.
-fn analyse_rows(
-    files: &[PartialReader],
-    settings: &AnalysisSettings,
-    store: Option<&Arc<SpillStore>>,
-    facts: &Facts,
-    signatures: &[Vec<SignatureId>],
-    is_void: &[bool],
-    trace_ids: &[TraceId],
-    callee_names: &CalleeNames,
-) -> Result<Results, PartialError> {
-    let groups: Vec<(usize, &str)> =
-        files.iter().enumerate().flat_map(|(file, reader)| reader.names(ROWS).map(move |name| (file, name))).collect();
-    let results = groups
-        .into_par_iter()
-        .try_fold(
-            || Worker::new(settings, store),
-            |mut worker, (file, name)| {
-                let (traces, waits) =
-                    files[file].group(name, Renumbering::NONE, |group| KeptRows::read(group, &signatures[file]))?;
-                for (index, &waits) in waits.iter().enumerate() {
-                    if waits || is_void[file] {
-                        let trace = traces.trace(index);
-                        let place =
-                            trace_ids.binary_search(&trace.trace_id).map_or(TraceNumber::NONE.0, |place| place as u32);
-                        worker.analyse_late(facts, settings, trace, TraceNumber(place), callee_names);
+/// What the rows that were kept are looked at with.
+struct Late<'a> {
+    settings: &'a AnalysisSettings,
+    store: Option<&'a Arc<SpillStore>>,
+    facts: &'a Facts,
+    trace_ids: &'a [TraceId],
+    callee_names: &'a CalleeNames,
+}
+
+impl Late<'_> {
+    /// Looks at the rows that were kept: at those of traces that waited, and at all of a file whose conditional results are
+    /// void.
+    fn analyse_rows(
+        &self,
+        files: &[PartialReader],
+        signatures: &[Vec<SignatureId>],
+        is_void: &[bool],
+    ) -> Result<Results, PartialError> {
+        let groups: Vec<(usize, &str)> = files
+            .iter()
+            .enumerate()
+            .flat_map(|(file, reader)| reader.names(ROWS).map(move |name| (file, name)))
+            .collect();
+        let results = groups
+            .into_par_iter()
+            .try_fold(
+                || Worker::new(self.settings, self.store),
+                |mut worker, (file, name)| {
+                    let (traces, waits) =
+                        files[file].group(name, Renumbering::NONE, |group| KeptRows::read(group, &signatures[file]))?;
+                    for (index, &waits) in waits.iter().enumerate() {
+                        if waits || is_void[file] {
+                            let trace = traces.trace(index);
+                            let number = number_of(trace.trace_id, self.trace_ids);
+                            worker.analyse_late(self.facts, self.settings, trace, number, self.callee_names);
+                        }
                     }
-                }
-                Ok(worker)
-            },
-        )
-        .map(|worker: Result<Worker, PartialError>| worker.map(|worker| worker.results))
-        .try_reduce(Results::default, |left, right| Ok(merged(left, right)))?;
-    Ok(results)
+                    Ok(worker)
+                },
+            )
+            .map(|worker: Result<Worker, PartialError>| worker.map(|worker| worker.results))
+            .try_reduce(Results::default, |left, right| Ok(merged(left, right)))?;
+        Ok(results)
+    }
+}
+
+/// Place of a trace among all.
+fn number_of(trace_id: TraceId, trace_ids: &[TraceId]) -> TraceNumber {
+    trace_ids.binary_search(&trace_id).map_or(TraceNumber::NONE, |place| TraceNumber(place as u32))
 }
 
 /// The strings and signatures of several parts.

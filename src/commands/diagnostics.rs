@@ -3,11 +3,11 @@
 use std::io::Write;
 
 use crate::ingest::InputReport;
-use crate::report::harmless;
+use crate::report::sanitized;
 
 /// Writes a line to standard error. That nobody listens is no reason to stop.
 pub(super) fn say(text: &str) {
-    let line: String = text.lines().map(|line| format!("{}\n", harmless(line))).collect();
+    let line: String = text.lines().map(|line| format!("{}\n", sanitized(line))).collect();
     let _ = std::io::stderr().lock().write_all(line.as_bytes());
 }
 

@@ -48,8 +48,8 @@ pub trait SpanSink {
     /// Takes notice of something that was left out.
     fn skip(&mut self, reason: SkipReason, offset: u64);
 
-    /// Whether everything is wanted. Otherwise decoders may leave out links without [`REF_TYPE`], events but for those named `exception`, and
-    /// attributes that [`attribute_of_key`](super::attribute_of_key) does not know.
+    /// Whether everything is wanted. Otherwise decoders may leave out links without [`REF_TYPE`](crate::span::REF_TYPE), events but for those named `exception`, and
+    /// attributes that [`attribute_of_key`](crate::conventions::attribute_of_key) does not know.
     fn wants_everything(&self) -> bool {
         false
     }

@@ -1,6 +1,5 @@
 //! The file: groups of columns, and an index that finds each by its name.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufWriter, Read as _, Seek as _, SeekFrom, Write};
@@ -196,9 +195,8 @@ impl PartialReader {
         read: impl FnOnce(&GroupReader<'_>) -> Result<T, ArrowError>,
     ) -> Result<T, PartialError> {
         let read_batch = |name: &str| self.batch(name);
-        let others = RefCell::new(read_batch);
         self.batch(name)
-            .and_then(|batch| read(&GroupReader { name: name.to_owned(), batch, numbers, read: &others }))
+            .and_then(|batch| read(&GroupReader { name: name.to_owned(), batch, numbers, read: &read_batch }))
             .map_err(|source| PartialError::Arrow {
                 path: self.path.clone(),
                 group: name.to_owned(),
@@ -258,10 +256,10 @@ mod tests {
             trace: TraceNumber(number),
             count: -i64::from(number),
             share: f64::from(number) / 3.0,
-            flag: number % 2 == 0,
+            flag: number.is_multiple_of(2),
             name: Symbol(number),
             kind: TargetKind::Messaging,
-            target: (number % 3 == 0).then_some(Target { name: Symbol(number), kind: TargetKind::Service }),
+            target: number.is_multiple_of(3).then_some(Target { name: Symbol(number), kind: TargetKind::Service }),
             list: (0..number % 4).map(Symbol).collect(),
         }
     }

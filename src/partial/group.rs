@@ -1,6 +1,5 @@
 //! A group of columns on its way to a file or from one.
 
-use std::cell::RefCell;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -135,13 +134,16 @@ impl<'a> GroupWriter<'a> {
     }
 }
 
+/// Reads another group of a file by its name.
+pub(super) type ReadOther<'a> = dyn Fn(&str) -> Result<RecordBatch, ArrowError> + 'a;
+
 /// Gives the columns of one group.
 pub(crate) struct GroupReader<'a> {
     pub(super) name: String,
     pub(super) batch: RecordBatch,
     pub(super) numbers: Renumbering<'a>,
     /// Reads another group of the file.
-    pub(super) read: &'a RefCell<dyn FnMut(&str) -> Result<RecordBatch, ArrowError> + 'a>,
+    pub(super) read: &'a ReadOther<'a>,
 }
 
 impl GroupReader<'_> {
@@ -232,7 +234,7 @@ impl GroupReader<'_> {
         read: impl FnOnce(&GroupReader<'_>) -> Result<T, ArrowError>,
     ) -> Result<T, ArrowError> {
         let name = format!("{}/{name}", self.name);
-        let batch = (self.read.borrow_mut())(&name)?;
+        let batch = (self.read)(&name)?;
         read(&GroupReader { name, batch, numbers: self.numbers, read: self.read })
     }
 }

@@ -54,7 +54,7 @@ enum Of<'a> {
     Grows(&'a [i64]),
     MostFrequent(NamedValues<'a>),
     MostFrequentFlag(&'a [bool]),
-    ShareOf(&'a [bool]),
+    ShareSet(&'a [bool]),
     Impact,
     OwnImpact,
     FirstSeen,
@@ -62,8 +62,11 @@ enum Of<'a> {
     MostFrequentList(&'a Lists<Symbol>),
     Union(&'a Lists<Symbol>),
     ExampleTrace,
-    Derived(Box<dyn Fn(&[usize]) -> Cell + 'a>),
+    Derived(Box<DerivedRule<'a>>),
 }
+
+/// Makes a value of the findings of a pattern, by their rows.
+type DerivedRule<'a> = dyn Fn(&[usize]) -> Cell + 'a;
 
 /// The columns of a detector's table, and the details that each is made of.
 pub(super) fn columns_of<'a, D: Detector>(
@@ -89,7 +92,7 @@ pub(super) fn columns_of<'a, D: Detector>(
             Rule::Grows(detail) => Of::Grows(detail(details)),
             Rule::MostFrequent(detail) => Of::MostFrequent(detail(details)),
             Rule::MostFrequentFlag(detail) => Of::MostFrequentFlag(detail(details)),
-            Rule::ShareOf(detail) => Of::ShareOf(detail(details)),
+            Rule::ShareOf(detail) => Of::ShareSet(detail(details)),
             Rule::Impact => Of::Impact,
             Rule::OwnImpact => Of::OwnImpact,
             Rule::FirstSeen => Of::FirstSeen,
@@ -151,7 +154,7 @@ pub(super) fn pattern_table(
                 numbers()?.into_iter().map(share).collect()
             }
             Of::Mean(values) => by_pattern(&|rows| Cell::Float(total(values, rows) as f64 / rows.len() as f64)),
-            Of::ShareOf(flags) => by_pattern(&|rows| {
+            Of::ShareSet(flags) => by_pattern(&|rows| {
                 let set = rows.iter().filter(|&&row| flags[row]).count();
                 Cell::Float(set as f64 / rows.len() as f64)
             }),

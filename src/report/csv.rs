@@ -14,8 +14,8 @@ use crate::detectors::{Cell, Column, Unit};
 use crate::rank::{Rows, for_each_row};
 
 use super::detector_table::DetectorTable;
-use super::harmless::harmless_in_csv;
-use super::units;
+use crate::report::text::sanitized::sanitized_in_csv;
+use crate::report::text::units;
 
 /// Writes at most `top` rows of each table.
 ///
@@ -74,8 +74,8 @@ fn text<'a>(column: &Column, cell: &'a Cell) -> Cow<'a, str> {
         Cell::Float(value) if value.is_finite() => Cow::Owned(value.to_string()),
         Cell::Float(_) => Cow::Borrowed(""),
         Cell::Flag(flag) => Cow::Borrowed(if *flag { "true" } else { "false" }),
-        Cell::Text(text) => harmless_in_csv(text),
-        Cell::Names(names) => Cow::Owned(harmless_in_csv(&names.join(";")).into_owned()),
+        Cell::Text(text) => sanitized_in_csv(text),
+        Cell::Names(names) => Cow::Owned(sanitized_in_csv(&names.join(";")).into_owned()),
     }
 }
 

@@ -16,7 +16,7 @@ pub struct DetectorTable<'a> {
 
 impl DetectorTable<'_> {
     /// The column that decides the ranking.
-    pub(super) fn impact_column(&self) -> Option<&'static str> {
+    pub(in crate::report) fn impact_column(&self) -> Option<&'static str> {
         self.description.ranked_by.iter().find_map(|rule| match rule {
             RankedBy::Largest(column) => Some(*column),
             _ => None,
@@ -24,7 +24,7 @@ impl DetectorTable<'_> {
     }
 
     /// What is said instead of an empty table.
-    pub(super) fn none_found(&self) -> String {
+    pub(in crate::report) fn none_found(&self) -> String {
         let thresholds: Vec<String> = self.thresholds.iter().map(|(name, value)| format!("{name} = {value}")).collect();
         if thresholds.is_empty() {
             "none found".to_owned()
@@ -34,16 +34,20 @@ impl DetectorTable<'_> {
     }
 
     /// How many rows are shown, of how many, and how to see the rest.
-    pub(super) fn rows_shown(&self, top: usize) -> String {
+    pub(in crate::report) fn rows_shown(&self, top: usize) -> String {
         let rows = self.table.row_count();
         let shown = if rows <= top {
-            super::units::counted(rows as u64, "row")
+            crate::report::text::units::counted(rows as u64, "row")
         } else {
-            format!("{} of {} rows; --top {rows} shows all", super::units::count(top), super::units::count(rows))
+            format!(
+                "{} of {} rows; --top {rows} shows all",
+                crate::report::text::units::count(top),
+                crate::report::text::units::count(rows)
+            )
         };
         match self.table.summed_up {
             0 => shown,
-            more => format!("{shown}; the last row sums up {} more", super::units::count(more)),
+            more => format!("{shown}; the last row sums up {} more", crate::report::text::units::count(more)),
         }
     }
 }

@@ -1,16 +1,16 @@
 //! The lines above the tables, for people: what was read, counted and doubted.
 
-use super::summary::{InputSummary, Summary};
-use super::units;
+use crate::report::summary::{InputSummary, Summary};
+use crate::report::text::units;
 
 /// How many inputs are listed one by one.
 const MAX_INPUTS: usize = 10;
 
 /// Label of the lines that say what is not to be trusted.
-pub(super) const CAUTION: &str = "caution";
+pub(in crate::report) const CAUTION: &str = "caution";
 
 /// The lines with their labels, not yet made harmless.
-pub(super) fn header_lines(summary: &Summary) -> Vec<(&'static str, String)> {
+pub(in crate::report) fn header_lines(summary: &Summary) -> Vec<(&'static str, String)> {
     let totals = &summary.totals;
     let mut lines: Vec<(&str, String)> = input_lines(&summary.inputs).into_iter().map(|line| ("input", line)).collect();
     let formats = summary.by_format();

@@ -8,17 +8,17 @@ use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter};
 use crate::detectors::{Cell, Column, Unit};
 use crate::rank::{Rows, for_each_row};
 
-use super::harmless::is_harmful;
-use super::units;
+use crate::report::text::sanitized::must_be_escaped;
+use crate::report::text::units;
 
 /// A row of a table.
-pub(super) struct JsonRow<'a> {
+pub(in crate::report) struct JsonRow<'a> {
     /// The table's name, if it comes first.
-    pub(super) name: Option<&'static str>,
+    pub(in crate::report) name: Option<&'static str>,
     /// The table's columns.
-    pub(super) columns: &'a [Column],
+    pub(in crate::report) columns: &'a [Column],
     /// The values.
-    pub(super) cells: &'a [&'a Cell],
+    pub(in crate::report) cells: &'a [&'a Cell],
 }
 
 impl Serialize for JsonRow<'_> {
@@ -54,19 +54,19 @@ impl Serialize for JsonCell<'_> {
 }
 
 /// Writes a value on one line.
-pub(super) fn write_compact(out: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
-    let mut serializer = serde_json::Serializer::with_formatter(out, Harmless(CompactFormatter));
+pub(in crate::report) fn write_compact(out: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
+    let mut serializer = serde_json::Serializer::with_formatter(out, Escaping(CompactFormatter));
     value.serialize(&mut serializer).map_err(io::Error::from)
 }
 
 /// Writes a value with a line for each of its parts.
-pub(super) fn write_pretty(out: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
-    let mut serializer = serde_json::Serializer::with_formatter(out, Harmless(PrettyFormatter::new()));
+pub(in crate::report) fn write_pretty(out: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
+    let mut serializer = serde_json::Serializer::with_formatter(out, Escaping(PrettyFormatter::new()));
     value.serialize(&mut serializer).map_err(io::Error::from)
 }
 
 /// Writes the rows of a table as an array, a line each.
-pub(super) fn write_rows(out: &mut impl Write, table: &dyn Rows, top: usize) -> io::Result<()> {
+pub(in crate::report) fn write_rows(out: &mut impl Write, table: &dyn Rows, top: usize) -> io::Result<()> {
     let columns = table.columns();
     let mut is_first = true;
     out.write_all(b"[")?;
@@ -79,12 +79,12 @@ pub(super) fn write_rows(out: &mut impl Write, table: &dyn Rows, top: usize) -> 
 }
 
 /// Escapes what JSON allows in strings but a terminal obeys; who parses it gets the same strings.
-struct Harmless<F>(F);
+struct Escaping<F>(F);
 
-impl<F: Formatter> Formatter for Harmless<F> {
+impl<F: Formatter> Formatter for Escaping<F> {
     fn write_string_fragment<W: ?Sized + Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
         let mut rest = fragment;
-        while let Some((at, character)) = rest.char_indices().find(|&(_, character)| is_harmful(character)) {
+        while let Some((at, character)) = rest.char_indices().find(|&(_, character)| must_be_escaped(character)) {
             writer.write_all(&rest.as_bytes()[..at])?;
             for unit in character.encode_utf16(&mut [0; 2]) {
                 write!(writer, "\\u{unit:04x}")?;
@@ -146,7 +146,7 @@ mod tests {
         let mut out = Vec::new();
         write_compact(&mut out, &name).unwrap();
         let text = String::from_utf8(out).unwrap();
-        assert!(!text.chars().any(is_harmful), "{text}");
+        assert!(!text.chars().any(must_be_escaped), "{text}");
         assert_eq!(serde_json::from_str::<String>(&text).unwrap(), name);
     }
 }

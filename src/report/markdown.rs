@@ -3,11 +3,11 @@
 
 use std::io::{self, Write};
 
-use super::cell_text::{for_people, is_numeric, title};
 use super::detector_table::DetectorTable;
-use super::harmless::harmless_in_markdown;
-use super::header::{CAUTION, header_lines};
 use super::summary::Summary;
+use crate::report::header::{CAUTION, header_lines};
+use crate::report::text::cell_text::{for_people, is_numeric, title};
+use crate::report::text::sanitized::sanitized_in_markdown;
 
 /// Writes the header and at most `top` rows of each table.
 ///
@@ -21,7 +21,7 @@ pub fn write_markdown(
 ) -> io::Result<()> {
     writeln!(out, "# tracescan\n")?;
     for (label, text) in header_lines(summary) {
-        let text = harmless_in_markdown(&text);
+        let text = sanitized_in_markdown(&text);
         if label == CAUTION {
             writeln!(out, "- **{label}: {text}**")?;
         } else {
@@ -38,9 +38,9 @@ fn write_section(out: &mut impl Write, table: &DetectorTable<'_>, top: usize) ->
     let description = table.description;
     writeln!(out, "\n## {}\n", description.name)?;
     if table.table.row_count() == 0 {
-        return writeln!(out, "{}", harmless_in_markdown(&table.none_found()));
+        return writeln!(out, "{}", sanitized_in_markdown(&table.none_found()));
     }
-    writeln!(out, "{} ({})\n", harmless_in_markdown(description.summary), table.rows_shown(top))?;
+    writeln!(out, "{} ({})\n", sanitized_in_markdown(description.summary), table.rows_shown(top))?;
     let columns: Vec<_> = table.table.shown().collect();
     let titles: Vec<String> = columns.iter().map(|(column, _)| title(column)).collect();
     let rules: Vec<&str> = columns.iter().map(|(column, _)| if is_numeric(column) { "---:" } else { "---" }).collect();
@@ -48,7 +48,7 @@ fn write_section(out: &mut impl Write, table: &DetectorTable<'_>, top: usize) ->
     writeln!(out, "| {} |", rules.join(" | "))?;
     for row in 0..table.table.row_count().min(top) {
         let cells: Vec<String> =
-            columns.iter().map(|(column, cells)| harmless_in_markdown(&for_people(column, &cells[row]))).collect();
+            columns.iter().map(|(column, cells)| sanitized_in_markdown(&for_people(column, &cells[row]))).collect();
         writeln!(out, "| {} |", cells.join(" | "))?;
     }
     Ok(())

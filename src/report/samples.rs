@@ -6,7 +6,7 @@ use crate::rank::Table;
 use super::detector_table::DetectorTable;
 use super::summary::{ClockSkewSummary, InputSummary, QualitySummary, Summary, TotalsSummary};
 
-pub(super) const EXAMPLE_TRACE_ID: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+pub(in crate::report) const EXAMPLE_TRACE_ID: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
 fn columns() -> Vec<Column> {
     let column = |name, unit| Column { name, unit, doc: "", adds_up: false };
@@ -47,7 +47,7 @@ static DESCRIPTION: Description = Description {
     ranked_by: &[RankedBy::LastIf("induced"), RankedBy::Largest("saving_ns")],
 };
 
-pub(super) fn table() -> Table {
+pub(in crate::report) fn table() -> Table {
     let text = |text: &str| Cell::Text(text.to_owned());
     let names = |names: &[&str]| Cell::Names(names.iter().map(|&name| name.to_owned()).collect());
     let rows = vec![
@@ -106,12 +106,12 @@ pub(super) fn table() -> Table {
     }
 }
 
-pub(super) fn empty_table() -> Table {
+pub(in crate::report) fn empty_table() -> Table {
     Table { name: "empty", values: vec![Vec::new(); columns().len()], ..table() }
 }
 
 /// The table, and another that is empty.
-pub(super) fn detector_tables(table: &Table) -> Vec<DetectorTable<'_>> {
+pub(in crate::report) fn detector_tables(table: &Table) -> Vec<DetectorTable<'_>> {
     static EMPTY: std::sync::LazyLock<Table> = std::sync::LazyLock::new(empty_table);
     vec![
         DetectorTable { description: &DESCRIPTION, thresholds: vec![("max_calls", "5".to_owned())], table },
@@ -119,7 +119,7 @@ pub(super) fn detector_tables(table: &Table) -> Vec<DetectorTable<'_>> {
     ]
 }
 
-pub(super) fn summary() -> Summary {
+pub(in crate::report) fn summary() -> Summary {
     Summary {
         selection: None,
         inputs: vec![

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::units;
+use crate::report::text::units;
 
 /// What was read and counted.
 #[derive(Clone, Debug, Default)]
@@ -59,7 +59,7 @@ pub struct SelectionSummary {
 
 impl SelectionSummary {
     /// What was asked for, and what that left out.
-    pub(super) fn in_words(&self) -> String {
+    pub(in crate::report) fn in_words(&self) -> String {
         let mut conditions = Vec::new();
         if !self.services.is_empty() {
             conditions.push(format!("of {}", self.services.join(" or ")));
@@ -252,7 +252,7 @@ impl Summary {
     }
 
     /// What was odd about the data, in words; what did not occur is left out.
-    pub(super) fn oddities(&self) -> Vec<String> {
+    pub(in crate::report) fn oddities(&self) -> Vec<String> {
         let Self { totals, quality, .. } = self;
         let calls: u64 = totals.calls.values().sum();
         let with_share =
@@ -317,7 +317,7 @@ impl Summary {
     }
 
     /// Calls by kind, the most frequent first.
-    pub(super) fn calls_by_kind(&self) -> String {
+    pub(in crate::report) fn calls_by_kind(&self) -> String {
         let mut kinds: Vec<(&String, u64)> = self.totals.calls.iter().map(|(kind, &count)| (kind, count)).collect();
         kinds.sort_by_key(|&(kind, count)| (std::cmp::Reverse(count), kind));
         let kinds: Vec<String> =
@@ -326,7 +326,7 @@ impl Summary {
     }
 
     /// From the first start to the last end.
-    pub(super) fn time_range(&self) -> Option<String> {
+    pub(in crate::report) fn time_range(&self) -> Option<String> {
         let (start, end) = (self.totals.first_start?, self.totals.last_end?);
         Some(format!(
             "{} to {} ({})",
@@ -350,7 +350,7 @@ fn left_out(skipped: &BTreeMap<String, u64>) -> String {
 }
 
 impl FormatSummary {
-    pub(super) fn in_words(&self, format: &str) -> String {
+    pub(in crate::report) fn in_words(&self, format: &str) -> String {
         let Self { inputs, bytes, spans, skipped } = self;
         let (inputs, spans) = (units::counted(*inputs, "input"), units::counted(*spans, "span"));
         format!("{format}: {inputs}, {}, {spans}{}", units::bytes(*bytes), left_out(skipped))
@@ -359,7 +359,7 @@ impl FormatSummary {
 
 impl InputSummary {
     /// Format, size, and what was left out, in words.
-    pub(super) fn in_words(&self) -> String {
+    pub(in crate::report) fn in_words(&self) -> String {
         let mut words =
             format!("{}, {}, {}", self.format, units::bytes(self.bytes), units::counted(self.spans, "span"));
         words.push_str(&left_out(&self.skipped));
@@ -370,7 +370,7 @@ impl InputSummary {
     }
 
     /// Whether all of it was read.
-    pub(super) fn is_complete(&self) -> bool {
+    pub(in crate::report) fn is_complete(&self) -> bool {
         self.skipped.is_empty() && self.errors.is_empty()
     }
 }

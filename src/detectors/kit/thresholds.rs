@@ -149,7 +149,8 @@ fn duration_text(ns: i64) -> String {
 #[cfg_attr(not(test), expect(dead_code, reason = "no detector has a threshold of this kind so far"))]
 fn size_text(bytes: u64) -> String {
     const UNITS: [(u64, &str); 4] = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"), (1, "B")];
-    let (unit_bytes, unit) = UNITS.into_iter().find(|(unit_bytes, _)| bytes % unit_bytes == 0).unwrap_or((1, "B"));
+    let (unit_bytes, unit) =
+        UNITS.into_iter().find(|(unit_bytes, _)| bytes.is_multiple_of(*unit_bytes)).unwrap_or((1, "B"));
     format!("{}{unit}", bytes / unit_bytes)
 }
 

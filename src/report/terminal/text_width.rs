@@ -3,7 +3,7 @@
 use unicode_width::UnicodeWidthStr as _;
 
 /// Columns that a text takes. Characters that are drawn as one (an emoji of several, a flag) count as that one.
-pub(super) fn text_width(text: &str) -> usize {
+pub(in crate::report) fn text_width(text: &str) -> usize {
     text.width()
 }
 
@@ -40,7 +40,7 @@ fn is_one(pair: &str, last: &str) -> bool {
 }
 
 /// The text in at most `width` columns: if it is longer, `…` stands for its middle, since names differ at both ends.
-pub(super) fn shortened(text: &str, width: usize) -> String {
+pub(in crate::report) fn shortened(text: &str, width: usize) -> String {
     if text_width(text) <= width {
         return text.to_owned();
     }
@@ -66,14 +66,14 @@ fn fitting<'a>(pieces: impl Iterator<Item = &'a str>, mut width: usize) -> Vec<&
 }
 
 /// The text in exactly `width` columns.
-pub(super) fn padded(text: &str, width: usize) -> String {
+pub(in crate::report) fn padded(text: &str, width: usize) -> String {
     let mut padded = shortened(text, width);
     padded.extend(std::iter::repeat_n(' ', width.saturating_sub(text_width(&padded))));
     padded
 }
 
 /// The text in lines of at most `width` columns, broken at spaces. Only a word that is longer alone makes a longer line.
-pub(super) fn wrapped(text: &str, width: usize) -> Vec<String> {
+pub(in crate::report) fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     let mut line = String::new();
     for word in text.split(' ') {

@@ -2,10 +2,10 @@
 
 use crate::detectors::{Cell, Column, Unit};
 
-use super::units;
+use crate::report::text::units;
 
 /// The value as people read it, not yet made harmless. Lists that people are shown are paths.
-pub(super) fn for_people(column: &Column, cell: &Cell) -> String {
+pub(in crate::report) fn for_people(column: &Column, cell: &Cell) -> String {
     match (column.unit, cell) {
         (_, Cell::None) => "-".to_owned(),
         (Unit::Nanoseconds, Cell::Int(value)) => units::duration(*value),
@@ -20,11 +20,11 @@ pub(super) fn for_people(column: &Column, cell: &Cell) -> String {
 }
 
 /// The title of a column: its name without unit, as words.
-pub(super) fn title(column: &Column) -> String {
+pub(in crate::report) fn title(column: &Column) -> String {
     column.name.strip_suffix("_ns").unwrap_or(column.name).replace('_', " ")
 }
 
 /// Whether values are compared by size, so that their last digits belong below each other.
-pub(super) fn is_numeric(column: &Column) -> bool {
+pub(in crate::report) fn is_numeric(column: &Column) -> bool {
     matches!(column.unit, Unit::Count | Unit::Nanoseconds | Unit::Share | Unit::Number)
 }

@@ -4,8 +4,8 @@ use std::io::{self, Write};
 
 use crate::detectors::{CatalogEntry, Threshold, Unit};
 
-use super::terminal::TerminalStyle;
-use super::text_width::{text_width, wrapped};
+use crate::report::terminal::TerminalStyle;
+use crate::report::terminal::text_width::{text_width, wrapped};
 
 /// Narrowest room for text beside names.
 const MIN_TEXT_WIDTH: usize = 20;

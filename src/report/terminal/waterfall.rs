@@ -2,10 +2,10 @@
 
 use std::io::{self, Write};
 
-use super::harmless::harmless;
-use super::terminal::TerminalStyle;
-use super::text_width::{padded, text_width, wrapped};
-use super::units;
+use crate::report::terminal::TerminalStyle;
+use crate::report::terminal::text_width::{padded, text_width, wrapped};
+use crate::report::text::sanitized::sanitized;
+use crate::report::text::units;
 
 /// A trace, ready to be drawn. Times are offsets in ns from any one moment.
 #[derive(Clone, Debug, Default)]
@@ -135,13 +135,13 @@ impl WaterfallRow {
     }
 
     fn label(&self) -> String {
-        harmless(&format!("{}: {}", self.service, self.name)).into_owned()
+        sanitized(&format!("{}: {}", self.service, self.name)).into_owned()
     }
 
     /// Findings, and what begins here if that is not the request itself.
     fn remarks(&self) -> String {
         let reason = self.root_reason.filter(|&reason| reason != "root").map(str::to_owned);
-        harmless(&reason.into_iter().chain(self.markers.iter().cloned()).collect::<Vec<_>>().join(", ")).into_owned()
+        sanitized(&reason.into_iter().chain(self.markers.iter().cloned()).collect::<Vec<_>>().join(", ")).into_owned()
     }
 }
 
@@ -185,7 +185,7 @@ fn write_title(out: &mut impl Write, trace: &Waterfall, style: TerminalStyle) ->
     if failed > 0 {
         title.push_str(&format!(", {} failed (!)", units::count(failed)));
     }
-    for line in wrapped(&harmless(&title), style.width) {
+    for line in wrapped(&sanitized(&title), style.width) {
         writeln!(out, "{}", style.paint().bold(&line))?;
     }
     writeln!(out, "{}", style.paint().dim(&format!("{ON_PATH} on the critical path  {OFF_PATH} off it")))?;
@@ -206,7 +206,7 @@ fn write_row(
     let mark = if row.failed { paint.failure("!") } else { " ".to_owned() };
     let mut line = format!("{mark} {:indent$}{name} ", "");
     if layout.kind > 0 {
-        line.push_str(&paint.dim(&padded(&harmless(&row.kind), layout.kind)));
+        line.push_str(&paint.dim(&padded(&sanitized(&row.kind), layout.kind)));
         line.push(' ');
     }
     let duration = units::duration(row.duration_ns);
@@ -249,7 +249,7 @@ fn write_findings(out: &mut impl Write, findings: &[WaterfallFinding], style: Te
             finding.span_id,
             finding.pattern_id
         );
-        for (index, line) in wrapped(harmless(&text).trim_start(), style.width.saturating_sub(4)).iter().enumerate() {
+        for (index, line) in wrapped(sanitized(&text).trim_start(), style.width.saturating_sub(4)).iter().enumerate() {
             writeln!(out, "{}{line}", if index == 0 { "  " } else { "    " })?;
         }
     }

@@ -12,11 +12,11 @@ use comfy_table::{
 
 use crate::detectors::{Column, Unit};
 
-use super::cell_text::{for_people, is_numeric, title};
-use super::detector_table::DetectorTable;
-use super::harmless::harmless;
-use super::terminal::TerminalStyle;
-use super::text_width::{shortened, text_width};
+use crate::report::detector_table::DetectorTable;
+use crate::report::terminal::TerminalStyle;
+use crate::report::terminal::text_width::{shortened, text_width};
+use crate::report::text::cell_text::{for_people, is_numeric, title};
+use crate::report::text::sanitized::sanitized;
 
 const RANK: &str = "rank";
 const EXAMPLE: &str = "example_trace_id";
@@ -62,7 +62,7 @@ impl ShownColumn {
 }
 
 /// Writes the first `top` rows.
-pub(super) fn write_table(
+pub(in crate::report) fn write_table(
     out: &mut impl Write,
     table: &DetectorTable<'_>,
     top: usize,
@@ -126,7 +126,7 @@ fn shown_columns(table: &DetectorTable<'_>, top: usize) -> Vec<ShownColumn> {
         .map(|(column, cells)| ShownColumn {
             column: *column,
             title: title(column),
-            texts: cells.iter().take(top).map(|cell| harmless(&for_people(column, cell)).into_owned()).collect(),
+            texts: cells.iter().take(top).map(|cell| sanitized(&for_people(column, cell)).into_owned()).collect(),
         })
         .collect()
 }

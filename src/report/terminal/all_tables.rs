@@ -2,13 +2,13 @@
 
 use std::io::{self, Write};
 
-use super::detector_table::DetectorTable;
-use super::harmless::harmless;
-use super::header::{CAUTION, header_lines};
-use super::paint::Paint;
-use super::summary::Summary;
-use super::terminal_table::write_table;
-use super::text_width::wrapped;
+use crate::report::detector_table::DetectorTable;
+use crate::report::header::{CAUTION, header_lines};
+use crate::report::summary::Summary;
+use crate::report::terminal::paint::Paint;
+use crate::report::terminal::table::write_table;
+use crate::report::terminal::text_width::wrapped;
+use crate::report::text::sanitized::sanitized;
 
 /// What the terminal can show.
 #[derive(Clone, Copy, Debug)]
@@ -20,7 +20,7 @@ pub struct TerminalStyle {
 }
 
 impl TerminalStyle {
-    pub(super) fn paint(self) -> Paint {
+    pub(in crate::report) fn paint(self) -> Paint {
         Paint { colour: self.colour }
     }
 }
@@ -63,7 +63,7 @@ fn write_header(out: &mut impl Write, summary: &Summary, style: TerminalStyle) -
     for (label, text) in header_lines(summary) {
         let mut shown = if label == previous { "" } else { label };
         previous = label;
-        for line in wrapped(&harmless(&text), style.width.saturating_sub(LABEL_WIDTH).max(MIN_TEXT_WIDTH)) {
+        for line in wrapped(&sanitized(&text), style.width.saturating_sub(LABEL_WIDTH).max(MIN_TEXT_WIDTH)) {
             let line = if label == CAUTION { paint.warning(&line) } else { line };
             writeln!(out, "{}{line}", paint.bold(&format!("{shown:LABEL_WIDTH$}")))?;
             shown = "";
@@ -91,7 +91,7 @@ fn write_titled(out: &mut impl Write, table: &DetectorTable<'_>, top: usize, sty
 mod tests {
     use super::*;
     use crate::report::samples;
-    use crate::report::text_width::text_width;
+    use crate::report::terminal::text_width::text_width;
 
     fn shown(width: usize, colour: bool) -> String {
         let table = samples::table();

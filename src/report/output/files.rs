@@ -10,12 +10,12 @@ use std::path::{Path, PathBuf};
 use crate::cli::TableFormat;
 use crate::rank::Rows;
 
-use super::csv::write_csv_table;
-use super::json_row::write_rows;
-use super::parquet::write_parquet_table;
-use super::run_json::{Run, write_run_json};
-use super::summary::Summary;
-use super::whole_file::{WholeFile, finish_files};
+use crate::report::csv::write_csv_table;
+use crate::report::json_row::write_rows;
+use crate::report::output::whole_file::{WholeFile, finish_files};
+use crate::report::parquet::write_parquet_table;
+use crate::report::run_json::{Run, write_run_json};
+use crate::report::summary::Summary;
 
 /// Why an output file could not be written.
 #[derive(Debug, thiserror::Error)]

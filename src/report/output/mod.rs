@@ -1,0 +1,7 @@
+//! Files that appear whole or not at all, and the output directory made of them.
+
+mod files;
+mod whole_file;
+
+pub use files::{OutputError, write_files};
+pub use whole_file::{WholeFile, finish_files, remove_unfinished_files};

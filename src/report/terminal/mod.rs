@@ -1,0 +1,13 @@
+//! What a terminal shows: tables, waterfalls, explanations.
+
+mod all_tables;
+mod explain;
+mod paint;
+mod table;
+mod text_width;
+mod waterfall;
+
+pub use all_tables::{TerminalStyle, write_terminal};
+pub use explain::{write_catalog, write_explanation};
+pub use paint::Paint;
+pub use waterfall::{Waterfall, WaterfallFinding, WaterfallRow, write_waterfall};

@@ -246,7 +246,7 @@ struct FindingsAlone(Vec<FoundInTrace>);
 
 impl Conclusions for FindingsAlone {
     fn take<D: Detector>(&mut self, _detector: &D, concluded: Concluded<D>) {
-        self.0.push(FoundInTrace { description: D::description(), findings: concluded.findings.common });
+        self.0.push(FoundInTrace { description: D::DESCRIPTION, findings: concluded.findings.common });
     }
 }
 

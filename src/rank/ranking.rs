@@ -65,9 +65,9 @@ impl<'a> Ranking<'a> {
     }
 
     fn rank<D: Detector>(&self, detector: &D, concluded: Concluded<D>) -> Result<Ranked, PolarsError> {
-        let description = D::description();
+        let description = D::DESCRIPTION;
         let Concluded { findings, aside, rows } = concluded;
-        let PatternTable { table, of_findings, ids } = match D::table() {
+        let PatternTable { table, of_findings, ids } = match D::TABLE {
             TableRules::Patterns(columns) => {
                 let made = columns_of(columns, &findings, &aside);
                 pattern_table(description, &made, &findings.common, self.whole)?
@@ -88,7 +88,7 @@ impl<'a> Ranking<'a> {
                         RowRule::Value(value) => rows.iter().map(|row| value(row, self.whole)).collect(),
                     })
                     .collect();
-                let columns: Vec<Column> = D::table().columns();
+                let columns: Vec<Column> = D::TABLE.columns();
                 let order = ranking(description, &columns, &cells_of_columns, rows.len())?;
                 let table = Table::ranked(description, columns, cells_of_columns, &order).capped(MAX_ROWS);
                 self.with_findings(description, table, &findings.common)

@@ -18,7 +18,7 @@ pub struct CatalogEntry {
 impl CatalogEntry {
     /// That of a detector.
     pub(crate) fn of<D: Detector>() -> Self {
-        Self { description: D::description(), thresholds: D::thresholds(), columns: D::table().columns() }
+        Self { description: D::DESCRIPTION, thresholds: D::thresholds(), columns: D::TABLE.columns() }
     }
 }
 
@@ -45,7 +45,7 @@ macro_rules! catalog {
             /// If there is no such detector or threshold, or the value is none.
             pub fn set(&mut self, detector: &str, threshold: &str, value: &str) -> Result<(), $crate::detectors::NotSet> {
                 use $crate::detectors::kit::Thresholds as _;
-                $(if detector == <$detector as $crate::detectors::kit::Detector>::description().name {
+                $(if detector == <$detector as $crate::detectors::kit::Detector>::DESCRIPTION.name {
                     return self.$field.set(threshold, value);
                 })+
                 Err($crate::detectors::NotSet::UnknownDetector)
@@ -63,7 +63,7 @@ macro_rules! catalog {
             /// What is to be gathered for those that are on.
             pub(crate) fn gathers(&self, is_on: impl Fn(&str) -> bool) -> $crate::gathered::Gathers {
                 let mut all = $crate::gathered::Gathers::NOTHING;
-                $(if is_on(<$detector as $crate::detectors::kit::Detector>::description().name) {
+                $(if is_on(<$detector as $crate::detectors::kit::Detector>::DESCRIPTION.name) {
                     all = all.or(<$detector as $crate::detectors::kit::Detector>::gathers());
                 })+
                 all
@@ -85,7 +85,7 @@ macro_rules! catalog {
             /// Nothing so far, of the detectors whose names `is_on` says are on.
             pub(crate) fn new(is_on: impl Fn(&str) -> bool) -> Self {
                 Self {
-                    $($field: is_on(<$detector as $crate::detectors::kit::Detector>::description().name)
+                    $($field: is_on(<$detector as $crate::detectors::kit::Detector>::DESCRIPTION.name)
                         .then(Default::default),)+
                 }
             }
@@ -131,7 +131,7 @@ macro_rules! catalog {
                 use $crate::detectors::kit::Seen as _;
                 let mut bytes = Vec::new();
                 $(if let Some(seen) = &self.$field {
-                    bytes.push((<$detector as $crate::detectors::kit::Detector>::description().name, seen.bytes()));
+                    bytes.push((<$detector as $crate::detectors::kit::Detector>::DESCRIPTION.name, seen.bytes()));
                 })+
                 bytes
             }
@@ -148,7 +148,7 @@ macro_rules! catalog {
             ) -> std::io::Result<()> {
                 use $crate::detectors::kit::Seen as _;
                 $(if let Some(seen) = &self.$field {
-                    let name = <$detector as $crate::detectors::kit::Detector>::description().name;
+                    let name = <$detector as $crate::detectors::kit::Detector>::DESCRIPTION.name;
                     file.group(&format!("{part}{name}"), numbers, |group| seen.write(group))?;
                 })+
                 Ok(())
@@ -166,7 +166,7 @@ macro_rules! catalog {
             ) -> Result<(), $crate::partial::PartialError> {
                 use $crate::detectors::kit::Seen;
                 $(if let Some(own) = &mut self.$field {
-                    let name = <$detector as $crate::detectors::kit::Detector>::description().name;
+                    let name = <$detector as $crate::detectors::kit::Detector>::DESCRIPTION.name;
                     own.merge(file.group(&format!("{part}{name}"), numbers, Seen::read)?);
                 })+
                 Ok(())

@@ -42,10 +42,9 @@ pub(crate) trait Detector:
     type Row: Send + Sync;
 
     /// What it is, for people.
-    fn description() -> &'static Description;
-
+    const DESCRIPTION: &'static Description;
     /// Its table.
-    fn table() -> TableRules<Self>;
+    const TABLE: TableRules<Self>;
 
     /// What is to be gathered for it. What no detector that is on asks for is not worked out.
     fn gathers() -> Gathers {

@@ -717,13 +717,8 @@ impl Detector for LatencyAttribution {
     type Aside = ();
     type Row = AttributionRow;
 
-    fn description() -> &'static Description {
-        &DESCRIPTION
-    }
-
-    fn table() -> TableRules<Self> {
-        TableRules::Rows(COLUMNS)
-    }
+    const DESCRIPTION: &'static Description = &DESCRIPTION;
+    const TABLE: TableRules<Self> = TableRules::Rows(COLUMNS);
 
     fn see(&self, trace: &TraceView<'_>, seen: &mut Attribution) {
         seen.add(trace, trace.adjusted_counts().of_trace);

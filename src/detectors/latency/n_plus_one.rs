@@ -217,13 +217,8 @@ impl Detector for NPlusOne {
     type Aside = ();
     type Row = NoRow;
 
-    fn description() -> &'static Description {
-        &DESCRIPTION
-    }
-
-    fn table() -> TableRules<Self> {
-        TableRules::Patterns(COLUMNS)
-    }
+    const DESCRIPTION: &'static Description = &DESCRIPTION;
+    const TABLE: TableRules<Self> = TableRules::Patterns(COLUMNS);
 
     fn see(&self, trace: &TraceView<'_>, seen: &mut Self::Seen) {
         let calls = &trace.calls.calls;

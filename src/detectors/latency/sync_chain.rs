@@ -197,13 +197,8 @@ impl Detector for SyncChain {
     type Aside = ();
     type Row = NoRow;
 
-    fn description() -> &'static Description {
-        &DESCRIPTION
-    }
-
-    fn table() -> TableRules<Self> {
-        TableRules::Patterns(COLUMNS)
-    }
+    const DESCRIPTION: &'static Description = &DESCRIPTION;
+    const TABLE: TableRules<Self> = TableRules::Patterns(COLUMNS);
 
     fn conclude(&self, seen: Self::Seen, _whole: &Whole<'_>) -> Concluded<Self> {
         Concluded::findings(seen)

@@ -277,13 +277,8 @@ impl Detector for FailureAmplification {
     type Aside = FailedEntries;
     type Row = NoRow;
 
-    fn description() -> &'static Description {
-        &DESCRIPTION
-    }
-
-    fn table() -> TableRules<Self> {
-        TableRules::Patterns(COLUMNS)
-    }
+    const DESCRIPTION: &'static Description = &DESCRIPTION;
+    const TABLE: TableRules<Self> = TableRules::Patterns(COLUMNS);
 
     fn see(&self, trace: &TraceView<'_>, seen: &mut Self::Seen) {
         for root in trace.tree.path_roots.iter().filter(|root| trace.calls.roles[root.row as usize].failed) {

@@ -333,13 +333,8 @@ impl Detector for RetryStorm {
     type Aside = HashMap<Target, Peak, FixedState>;
     type Row = NoRow;
 
-    fn description() -> &'static Description {
-        &DESCRIPTION
-    }
-
-    fn table() -> TableRules<Self> {
-        TableRules::Patterns(COLUMNS)
-    }
+    const DESCRIPTION: &'static Description = &DESCRIPTION;
+    const TABLE: TableRules<Self> = TableRules::Patterns(COLUMNS);
 
     fn conclude(&self, seen: Self::Seen, _whole: &Whole<'_>) -> Concluded<Self> {
         Concluded { findings: seen.findings, aside: seen.windows.peaks(), rows: Vec::new() }

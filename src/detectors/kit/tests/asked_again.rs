@@ -89,13 +89,8 @@ impl Detector for AskedAgain {
     type Aside = ();
     type Row = Row;
 
-    fn description() -> &'static Description {
-        &DESCRIPTION
-    }
-
-    fn table() -> TableRules<Self> {
-        TableRules::Rows(COLUMNS)
-    }
+    const DESCRIPTION: &'static Description = &DESCRIPTION;
+    const TABLE: TableRules<Self> = TableRules::Rows(COLUMNS);
 
     fn see(&self, trace: &TraceView<'_>, seen: &mut Self::Seen) {
         for call in trace.calls.calls.iter().filter(|call| call.counts) {

@@ -59,13 +59,8 @@ impl Detector for FailuresInARow {
     type Aside = ();
     type Row = NoRow;
 
-    fn description() -> &'static Description {
-        &DESCRIPTION
-    }
-
-    fn table() -> TableRules<Self> {
-        TableRules::Patterns(COLUMNS)
-    }
+    const DESCRIPTION: &'static Description = &DESCRIPTION;
+    const TABLE: TableRules<Self> = TableRules::Patterns(COLUMNS);
 
     fn gathers() -> Gathers {
         Gathers { calls: true, ..Gathers::NOTHING }

@@ -79,13 +79,8 @@ impl Detector for FanIn {
     type Aside = ();
     type Row = Row;
 
-    fn description() -> &'static Description {
-        &DESCRIPTION
-    }
-
-    fn table() -> TableRules<Self> {
-        TableRules::Rows(COLUMNS)
-    }
+    const DESCRIPTION: &'static Description = &DESCRIPTION;
+    const TABLE: TableRules<Self> = TableRules::Rows(COLUMNS);
 
     fn gathers() -> Gathers {
         Gathers { service_graph: true, ..Gathers::NOTHING }

@@ -13,8 +13,8 @@ use crate::frame::{Collection, Symbol};
 use crate::ingest::{self, InputReport, LeftOut, ReadFrames};
 use crate::rank::{PatternTable, Table, attribution_table, findings_table, pattern_table};
 use crate::report::{
-    ClockSkewSummary, DetectorTable, InputSummary, QualitySummary, Run, SelectionSummary, Summary, TotalsSummary,
-    write_csv, write_files, write_json, write_markdown, write_ndjson, write_terminal,
+    BeyondCapSummary, ClockSkewSummary, DetectorTable, InputSummary, QualitySummary, Run, SelectionSummary, Summary,
+    TotalsSummary, write_csv, write_files, write_json, write_markdown, write_ndjson, write_terminal,
 };
 use crate::span::TraceId;
 use crate::trace::{self, Facts, TargetKind};
@@ -57,6 +57,7 @@ fn run_on_pool(args: &AnalyzeArgs, settings: &Settings) -> anyhow::Result<Outcom
     let done = |spans| bar.add(spans);
     let Analysis { results: mut partial, trace_ids } =
         analysis::analyse(&collection, &facts, &settings.analysis(), &done, interrupt::flag());
+    let beyond_cap = collection.beyond_cap();
     drop(collection);
     if let Some(failure) = partial.failure.take() {
         return Err(failure.into());
@@ -64,7 +65,9 @@ fn run_on_pool(args: &AnalyzeArgs, settings: &Settings) -> anyhow::Result<Outcom
     bar.finish();
     phases.end("analyse");
 
-    let summary = summary_of(&partial, &facts, &inputs, [end_before_start, inconsistent_sampling], settings, left_out);
+    let mut summary =
+        summary_of(&partial, &facts, &inputs, [end_before_start, inconsistent_sampling], settings, left_out);
+    summary.quality.beyond_cap = beyond_cap.into_iter().map(BeyondCapSummary::from).collect();
     let results = Results::rank(&mut partial, settings, &trace_ids, &facts)?;
     phases.end("rank");
 
@@ -235,6 +238,7 @@ fn summary_of(
             is_weighted: partial.shared.is_weighted,
             without_target: quality.without_target,
             end_before_start,
+            beyond_cap: Vec::new(),
             clock_skew,
         },
     }

@@ -14,8 +14,9 @@ mod sink;
 mod spill;
 mod symbols;
 mod time_resolution;
+mod value_caps;
 
-pub use builder::{AttributeSlots, FrameBuilder, WorkedOut};
+pub use builder::{AttributeSlots, Collecting, FrameBuilder, WorkedOut};
 pub use columns::{Frame, TraceRows, Vocabulary};
 pub use group::{Collection, Grouping, group};
 pub use partitions::{CollectedRow, CollectedSpan, PARTITIONS, Partition, Partitions, Run, partition_of};
@@ -23,3 +24,5 @@ pub use signatures::{Signature, SignatureId, Signatures};
 pub use sink::{EncodedSpan, Said, SpanSink};
 pub use spill::{SpillError, SpillStore};
 pub use symbols::{Symbol, Symbols};
+pub(crate) use value_caps::cap_normal;
+pub use value_caps::{BEYOND_CAP, BeyondCap, MAX_DISTINCT_VALUES, SignaturePart, ValueCaps};

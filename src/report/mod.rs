@@ -40,7 +40,9 @@ pub use ndjson::write_ndjson;
 pub use paint::Paint;
 pub use parquet::write_parquet_table;
 pub use run_json::{Run, write_run_json};
-pub use summary::{ClockSkewSummary, InputSummary, QualitySummary, SelectionSummary, Summary, TotalsSummary};
+pub use summary::{
+    BeyondCapSummary, ClockSkewSummary, InputSummary, QualitySummary, SelectionSummary, Summary, TotalsSummary,
+};
 pub use terminal::{TerminalStyle, write_terminal};
 pub use waterfall::{Waterfall, WaterfallFinding, WaterfallRow, write_waterfall};
 pub use whole_file::{WholeFile, finish_files, remove_unfinished_files};

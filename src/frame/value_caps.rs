@@ -197,7 +197,9 @@ mod tests {
     #[test]
     fn as_many_values_as_the_cap_are_all_kept() {
         let caps = ValueCaps::new(3);
-        ["a", "b", "c", "a"].map(|text| caps.offer(Attribute::HttpRoute.into(), hash_of_value(text)));
+        for text in ["a", "b", "c", "a"] {
+            caps.offer(Attribute::HttpRoute.into(), hash_of_value(text));
+        }
         assert!(caps.limits().iter().all(Option::is_none));
         caps.offer(Attribute::HttpRoute.into(), hash_of_value("d"));
         assert_eq!(caps.limits().iter().flatten().count(), 1);

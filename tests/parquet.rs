@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
-use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::{ARROW_SCHEMA_META_KEY, ArrowWriter};
 use parquet::file::properties::WriterProperties;
 use tracescan::frame::{FrameBuilder, SpanSink, Symbol, group};
 use tracescan::ingest::{IngestError, InputReport, ReadFrames, ReadOptions, read_frames, read_records};
@@ -306,4 +307,39 @@ fn canonical_parquet_loses_nothing() {
         }
         assert!(rows(analysed(&path).0) == rows(analysed(&canonical).0), "{file}: the columns differ");
     }
+}
+
+/// A canonical file that was written before attributes had columns of their own is read whole: what has no column comes from
+/// the attribute map.
+#[test]
+fn an_older_canonical_file_is_read_whole() {
+    let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/samples/incident.flat.parquet"));
+    let folder = tempfile::tempdir().expect("a folder");
+    let canonical = folder.path().join("spans.parquet");
+    let output = fs::File::create(&canonical).expect("a new file");
+    let mut converter = Converter { writer: CanonicalWriter::new(output).expect("a writer"), spans: Vec::new() };
+    read_records(&[path.to_owned()], &ReadOptions::default(), &mut converter, &());
+    converter.writer.finish().expect("finished");
+
+    let file = fs::File::open(&canonical).expect("a file");
+    let builder = ParquetRecordBatchReaderBuilder::try_new(file).expect("Parquet");
+    let key_values = builder.metadata().file_metadata().key_value_metadata().expect("a version").clone();
+    let key_values = key_values.into_iter().filter(|entry| entry.key != ARROW_SCHEMA_META_KEY).collect();
+    let dropped = ["url.full", "http.request.method", "server.address", "error.type", "db.query.text"];
+    let fields = builder.schema().fields();
+    let kept: Vec<usize> = (0..fields.len()).filter(|&at| !dropped.contains(&fields[at].name().as_str())).collect();
+    assert_eq!(kept.len(), fields.len() - dropped.len());
+    let older = folder.path().join("older.parquet");
+    let schema = Arc::new(builder.schema().project(&kept).expect("columns"));
+    let properties = WriterProperties::builder().set_key_value_metadata(Some(key_values)).build();
+    let output = fs::File::create(&older).expect("a new file");
+    let mut writer = ArrowWriter::try_new(output, schema, Some(properties)).expect("a writer");
+    for batch in builder.build().expect("a reader") {
+        writer.write(&batch.and_then(|batch| batch.project(&kept)).expect("rows")).expect("written");
+    }
+    writer.close().expect("closed");
+
+    let (builders, report) = analysed(&older);
+    assert_eq!(report.format, "parquet_canonical");
+    assert!(rows(builders) == rows(analysed(path).0), "the older file says something else");
 }

@@ -1,5 +1,6 @@
 //! What holds for every input: random traces with every oddity that ids, parents and times can have.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -7,7 +8,7 @@ use proptest::prelude::*;
 use tracescan::analysis::{Analysis, AnalysisSettings, analyse};
 use tracescan::conventions::UncountedCalls;
 use tracescan::detectors::{Cell, Detectors, catalog};
-use tracescan::frame::{Collection, FrameBuilder, SpanSink, SpillStore, group};
+use tracescan::frame::{Collecting, Collection, FrameBuilder, SignaturePart, SpanSink, SpillStore, ValueCaps, group};
 use tracescan::rank::{Table, ranked_tables};
 use tracescan::span::{KeyValue, Origin, SpanId, SpanKind, SpanRecord, StatusCode, TraceId, Value};
 use tracescan::trace::{Facts, OverlapTolerance, TraceModel, derive};
@@ -216,16 +217,43 @@ proptest! {
     fn memory_changes_nothing(spans in spans(), cut in 0..120usize) {
         let folder = tempfile::tempdir().expect("a folder");
         let store = Arc::new(SpillStore::new(folder.path(), 0));
+        let collecting = Collecting { spill: Some(Arc::clone(&store)), ..Collecting::default() };
         let (first, second) = spans.split_at(cut.min(spans.len()));
         let builders = vec![
-            build_in(FrameBuilder::spilling(Some(&store)), second),
+            build_in(FrameBuilder::of(&collecting), second),
             build(&first[..first.len() / 2]),
-            build_in(FrameBuilder::spilling(Some(&store)), &first[first.len() / 2..]),
+            build_in(FrameBuilder::of(&collecting), &first[first.len() / 2..]),
         ];
         prop_assert_eq!(builders.iter().map(FrameBuilder::len).sum::<usize>(), spans.len());
         let spilled = tables_of(&Collection::with_spilled(builders, Some(Arc::clone(&store))));
         prop_assert_eq!(store.spilled_bytes() > 0, first.len() / 2 < spans.len());
         prop_assert_eq!(spilled, tables(vec![build(&spans)]));
+    }
+
+    /// Of names and services more than the cap, the same are kept and the same spans counted, whatever came first, whoever
+    /// collected it, and whether it was put aside.
+    #[test]
+    fn caps_keep_the_same_values(spans in spans(), cut in 0..120usize) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Arc::new(SpillStore::new(folder.path(), 0));
+        let capped = || Collecting { caps: Arc::new(ValueCaps::new(2)), spill: None };
+        let results = |builders, store: Option<Arc<SpillStore>>| {
+            let collection = Collection::with_spilled(builders, store);
+            (tables_of(&collection), collection.beyond_cap())
+        };
+        let (first, second) = spans.split_at(cut.min(spans.len()));
+        let straight = results(vec![build_in(FrameBuilder::of(&capped()), &spans)], None);
+        let shared = capped();
+        let together = [second, first].map(|spans| build_in(FrameBuilder::of(&shared), spans.iter().rev()));
+        prop_assert_eq!(&straight, &results(together.into(), None));
+        let apart = [second, first].map(|spans| build_in(FrameBuilder::of(&capped()), spans));
+        prop_assert_eq!(&straight, &results(apart.into(), None));
+        let spilling = Collecting { spill: Some(Arc::clone(&store)), ..capped() };
+        let spilled = [second, first].map(|spans| build_in(FrameBuilder::of(&spilling), spans));
+        prop_assert_eq!(&straight, &results(spilled.into(), Some(store)));
+        let names: HashSet<u64> = spans.iter().map(|span| span.id % 3).collect();
+        let counts_names = straight.1.iter().any(|beyond| beyond.part == SignaturePart::NAME);
+        prop_assert_eq!(counts_names, names.len() > 2);
     }
 
     /// A higher threshold never adds findings.

@@ -115,7 +115,8 @@ pub fn analyse(
 }
 
 /// Analyses all traces of `collection`, which is a part of an input, and writes what they give to `out`. Afterwards they are
-/// what [`merge_parts`](super::merge_parts) makes of several. The answer is how many spans and traces there are.
+/// what [`merge_parts`](super::merge_parts) makes of several. `describe` says, once all traces were seen, what the file says of
+/// itself. The answer is how many spans and traces there are.
 ///
 /// # Errors
 /// If the file cannot be written, or spans that were put aside cannot be brought back.
@@ -124,7 +125,7 @@ pub(crate) fn analyse_part<W: Write + Send>(
     facts: &Facts,
     settings: &AnalysisSettings,
     out: W,
-    description: serde_json::Value,
+    describe: impl FnOnce() -> serde_json::Value,
     done: &(dyn Fn(u64) + Sync),
     cancelled: &AtomicBool,
 ) -> Result<Totals, AnalysisError> {
@@ -162,7 +163,7 @@ pub(crate) fn analyse_part<W: Write + Send>(
     totals.merge(conditional.totals.clone());
     totals.traces = trace_ids.len() as u64;
     let part = Part { settled, conditional, trace_ids, places };
-    file.finish(&part, &collection.vocabulary, facts, description).map_err(AnalysisError::Write)?;
+    file.finish(&part, &collection.vocabulary, facts, describe()).map_err(AnalysisError::Write)?;
     Ok(totals)
 }
 

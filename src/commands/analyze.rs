@@ -15,7 +15,7 @@ use crate::trace::{self, Facts};
 use super::diagnostics::{say, say_input_problems};
 use super::part_description::PartDescription;
 use super::progress::Bar;
-use super::results::{Phases, Read, ReadCounts, input_summaries, outcome, present};
+use super::results::{Phases, Read, ReadCounts, beyond_cap_summaries, input_summaries, outcome, present};
 use super::{Outcome, interrupt, threads};
 
 /// Reads the inputs, analyses them, prints and writes what was found.
@@ -54,12 +54,13 @@ fn run_on_pool(args: &AnalyzeArgs, settings: &Settings) -> anyhow::Result<Outcom
     let counts = ReadCounts { end_before_start, inconsistent_sampling };
     if let Some(path) = &args.partial {
         let part = PartDescription::new(settings, &inputs, counts);
-        let totals = write_part(path, &part, &collection, &facts, settings, &done)?;
+        let totals = write_part(path, part, &collection, &facts, settings, &done)?;
         bar.finish();
         say(&format!("wrote what {} spans of {} traces give to {}", totals.spans, totals.traces, path.display()));
         return Ok(outcome(totals.spans, all_read, false, settings));
     }
     let mut analysis = analysis::analyse(&collection, &facts, &settings.analysis(), &done, interrupt::flag());
+    let beyond_cap = beyond_cap_summaries(&collection);
     drop(collection);
     if let Some(failure) = analysis.results.failure.take() {
         return Err(failure.into());
@@ -75,14 +76,15 @@ fn run_on_pool(args: &AnalyzeArgs, settings: &Settings) -> anyhow::Result<Outcom
         row_groups_not_read: left_out.row_groups,
         spans_not_read: left_out.spans_not_read,
     });
-    let read = Read { inputs: input_summaries(&inputs), selection: left_out, counts, spilled_bytes, all_read };
+    let read =
+        Read { inputs: input_summaries(&inputs), selection: left_out, counts, beyond_cap, spilled_bytes, all_read };
     present(analysis, &facts, read, settings, args.results.output.as_deref(), phases)
 }
 
 /// Analyses a part of an input and writes what it gives to `path`, whole or not at all.
 fn write_part(
     path: &Path,
-    part: &PartDescription,
+    mut part: PartDescription,
     collection: &Collection,
     facts: &Facts,
     settings: &Settings,
@@ -90,9 +92,12 @@ fn write_part(
 ) -> anyhow::Result<Totals> {
     let failed = || format!("failed to write partial results to {}", path.display());
     let file = WholeFile::create(path).with_context(failed)?;
-    let description = serde_json::to_value(part)?;
     let (settings, cancelled) = (settings.analysis(), interrupt::flag());
-    let totals = analysis::analyse_part(collection, facts, &settings, file.file(), description, done, cancelled)
+    let describe = || {
+        part.beyond_cap = beyond_cap_summaries(collection);
+        part.as_json()
+    };
+    let totals = analysis::analyse_part(collection, facts, &settings, file.file(), describe, done, cancelled)
         .with_context(failed)?;
     finish_files(vec![file]).map_err(|(_, source)| source).with_context(failed)?;
     Ok(totals)

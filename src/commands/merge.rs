@@ -8,6 +8,7 @@ use crate::analysis::{MergedParts, merge_parts};
 use crate::cli::MergeArgs;
 use crate::config::{AnalysedWith, Settings};
 use crate::partial::{PartialError, PartialReader};
+use crate::report::BeyondCapSummary;
 
 use super::diagnostics::say;
 use super::part_description::PartDescription;
@@ -50,6 +51,15 @@ fn merge(
     for description in descriptions {
         read.all_read &= description.inputs.iter().all(|input| input.errors.is_empty());
         read.inputs.extend(description.inputs);
+        for BeyondCapSummary { attribute, spans, kept } in description.beyond_cap {
+            match read.beyond_cap.iter_mut().find(|known| known.attribute == attribute) {
+                Some(known) => {
+                    known.spans += spans;
+                    known.kept = known.kept.max(kept);
+                }
+                None => read.beyond_cap.push(BeyondCapSummary { attribute, spans, kept }),
+            }
+        }
         read.counts.end_before_start += description.counts.end_before_start;
         read.counts.inconsistent_sampling += description.counts.inconsistent_sampling;
     }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::{AnalysedWith, Settings};
 use crate::ingest::InputReport;
-use crate::report::InputSummary;
+use crate::report::{BeyondCapSummary, InputSummary};
 
 use super::results::{ReadCounts, input_summaries};
 
@@ -19,6 +19,8 @@ pub(super) struct PartDescription {
     pub(super) inputs: Vec<InputSummary>,
     /// What was counted while it was read.
     pub(super) counts: ReadCounts,
+    /// Values that were too many to be told apart.
+    pub(super) beyond_cap: Vec<BeyondCapSummary>,
 }
 
 impl PartDescription {
@@ -29,6 +31,12 @@ impl PartDescription {
             analysed_with: settings.analysed_with(),
             inputs: input_summaries(inputs),
             counts,
+            beyond_cap: Vec::new(),
         }
+    }
+
+    /// The description as it stands in the file.
+    pub(super) fn as_json(&self) -> serde_json::Value {
+        serde_json::to_value(self).expect("texts and numbers are JSON")
     }
 }

@@ -11,12 +11,12 @@ use crate::analysis::{Analysis, Results};
 use crate::cli::StdoutFormat;
 use crate::config::Settings;
 use crate::detectors::{SeenByAll, Whole};
-use crate::frame::Symbol;
+use crate::frame::{Collection, Symbol};
 use crate::ingest::InputReport;
 use crate::rank::{FindingsTable, Ranked, Ranking, Rows};
 use crate::report::{
-    ClockSkewSummary, DetectorTable, InputSummary, QualitySummary, Run, SelectionSummary, Summary, TotalsSummary,
-    write_csv, write_files, write_json, write_markdown, write_ndjson, write_terminal,
+    BeyondCapSummary, ClockSkewSummary, DetectorTable, InputSummary, QualitySummary, Run, SelectionSummary, Summary,
+    TotalsSummary, write_csv, write_files, write_json, write_markdown, write_ndjson, write_terminal,
 };
 use crate::trace::{Facts, TargetKind};
 
@@ -42,6 +42,8 @@ pub(super) struct Read {
     pub(super) selection: Option<SelectionSummary>,
     /// What was counted.
     pub(super) counts: ReadCounts,
+    /// Values that were too many to be told apart.
+    pub(super) beyond_cap: Vec<BeyondCapSummary>,
     /// Bytes of spans that were put aside.
     pub(super) spilled_bytes: u64,
     /// Whether everything could be read.
@@ -110,6 +112,11 @@ pub(super) fn outcome(spans: u64, all_read: bool, fails: bool, settings: &Settin
         (true, true) => Outcome::FailOnMet,
         (true, false) => Outcome::Done,
     }
+}
+
+/// Values of `collection` that were too many to be told apart, once its traces were seen.
+pub(super) fn beyond_cap_summaries(collection: &Collection) -> Vec<BeyondCapSummary> {
+    collection.beyond_cap().into_iter().map(BeyondCapSummary::from).collect()
 }
 
 /// What was read of each input.
@@ -204,6 +211,7 @@ fn summary_of(results: &Results, facts: &Facts, read: Read) -> Summary {
             without_target: quality.without_target,
             end_before_start: read.counts.end_before_start,
             in_several_parts: quality.in_several_parts,
+            beyond_cap: read.beyond_cap,
             clock_skew,
         },
     }

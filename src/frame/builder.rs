@@ -5,6 +5,9 @@
 
 use std::sync::Arc;
 
+use foldhash::fast::FixedState;
+use hashbrown::HashSet;
+
 use crate::conventions::{
     ATTRIBUTE_COUNT, ArgumentsIn, Attribute, END_OF_HOST, TraceStateSampling, attribute_of_key, count_of_attribute,
     normalise,
@@ -20,6 +23,7 @@ use super::signatures::{Signature, SignatureId, Signatures};
 use super::sink::{EncodedSpan, SpanSink};
 use super::spill::SpillStore;
 use super::symbols::{Symbol, Symbols};
+use super::value_caps::{SignaturePart, ValueCaps, hash_of_value};
 
 /// Collects spans, and the strings and signatures that they are made of.
 #[derive(Debug, Default)]
@@ -31,7 +35,19 @@ pub struct FrameBuilder {
     pub(crate) end_before_start: u64,
     pub(crate) inconsistent_sampling: u64,
     signature_cache: SignatureCache,
+    pub(crate) caps: Arc<ValueCaps>,
+    /// Values of signatures that `caps` was told of, so that it is told once.
+    offered: HashSet<(SignaturePart, Symbol), FixedState>,
     spilling: Option<Spilling>,
+}
+
+/// What the collectors of one input share.
+#[derive(Clone, Debug, Default)]
+pub struct Collecting {
+    /// How many distinct values parts of signatures may have.
+    pub caps: Arc<ValueCaps>,
+    /// Where spans go that are too many for memory.
+    pub spill: Option<Arc<SpillStore>>,
 }
 
 /// Where spans go that are too many for memory.
@@ -51,15 +67,15 @@ impl Spilling {
 }
 
 impl FrameBuilder {
-    /// One that puts spans aside when there are too many in memory.
-    pub fn spilling(store: Option<&Arc<SpillStore>>) -> Self {
-        let spilling = store.map(|store| Spilling {
+    /// One of several that together collect the spans of an input.
+    pub fn of(collecting: &Collecting) -> Self {
+        let spilling = collecting.spill.as_ref().map(|store| Spilling {
             store: Arc::clone(store),
             collector: store.new_collector(),
             bytes_in_memory: 0,
             spilled: 0,
         });
-        Self { spilling, ..Self::default() }
+        Self { spilling, caps: Arc::clone(&collecting.caps), ..Self::default() }
     }
 
     /// Number of spans taken.
@@ -120,9 +136,11 @@ impl FrameBuilder {
         status: StatusCode,
         fill: impl FnOnce(&mut AttributeSlots<'_>),
     ) -> WorkedOut {
-        let service = self.symbols.intern(if service.is_empty() { UNKNOWN_SERVICE } else { service });
-        let name = self.symbols.intern(name);
+        let service = if service.is_empty() { UNKNOWN_SERVICE } else { service };
+        let service = self.symbols.intern(self.caps.kept(SignaturePart::SERVICE, service));
+        let name = self.symbols.intern(self.caps.kept(SignaturePart::NAME, name));
         let mut slots = AttributeSlots {
+            caps: &self.caps,
             symbols: &mut self.symbols,
             attributes: [Symbol::EMPTY; ATTRIBUTE_COUNT],
             ranks: [u8::MAX; ATTRIBUTE_COUNT],
@@ -146,8 +164,23 @@ impl FrameBuilder {
         } else {
             ArgumentsIn::Nothing
         };
-        let signature = self.signatures.intern(&Signature { service, name, kind, status, attributes });
+        let known = self.signatures.len();
+        let signature = Signature { service, name, kind, status, attributes };
+        let id = self.signatures.intern(&signature);
+        if id.index() == known {
+            self.offer_values(&signature);
+        }
+        let signature = id;
         WorkedOut { signature, arguments }
+    }
+
+    /// Tells the caps of the values of a new signature.
+    fn offer_values(&mut self, signature: &Signature) {
+        for (part, value) in signature.parts() {
+            if !value.is_empty() && self.offered.insert((part, value)) {
+                self.caps.offer(part, hash_of_value(self.symbols.resolve(value)));
+            }
+        }
     }
 
     /// Adds a span, or counts why it cannot be taken. `offset` is where it stands in its input.
@@ -195,12 +228,13 @@ impl FrameBuilder {
     fn signature_of(&mut self, origin: &Origin<'_>, span: &SpanRecord<'_>) -> (SignatureId, ArgumentsIn, [u64; 2]) {
         let service = origin.service_name();
         let mut signature_cache = std::mem::take(&mut self.signature_cache);
+        let caps = Arc::clone(&self.caps);
         let count = TraceStateSampling::of_span(span).and_then(|sampling| sampling.adjusted_count(span.trace_id));
-        signature_cache.begin(&service, &span.name, span.kind, span.status);
+        signature_cache.begin(&caps, &service, &span.name, span.kind, span.status);
         if let Some(count) = count {
-            signature_cache.put(Attribute::AdjustedCount, 0, &Value::Double(count));
+            signature_cache.put(&caps, Attribute::AdjustedCount, 0, &Value::Double(count));
         }
-        said_of(span, |attribute, rank, value| signature_cache.put(attribute, rank, value));
+        said_of(span, |attribute, rank, value| signature_cache.put(&caps, attribute, rank, value));
         let hashes = signature_cache.hashes();
         let (signature, arguments) = signature_cache.known().unwrap_or_else(|| {
             let WorkedOut { signature, arguments } =
@@ -233,7 +267,7 @@ impl SpanSink for FrameBuilder {
     }
 
     fn encoded(&mut self, span: &EncodedSpan<'_>, offset: u64) -> bool {
-        self.signature_cache.write_encoded(span);
+        self.signature_cache.write_encoded(&self.caps, span);
         let [url_hash, query_hash] = self.signature_cache.hashes();
         let Some((signature, arguments)) = self.signature_cache.known() else { return false };
         self.push_row(span.row, signature, arguments.pick(url_hash, query_hash), offset);
@@ -242,7 +276,7 @@ impl SpanSink for FrameBuilder {
 
     fn decoded(&mut self, encoded: &EncodedSpan<'_>, origin: &Origin<'_>, span: &SpanRecord<'_>, offset: u64) {
         let (signature, arguments, [url_hash, query_hash]) = self.signature_of(origin, span);
-        self.signature_cache.write_encoded(encoded);
+        self.signature_cache.write_encoded(&self.caps, encoded);
         self.signature_cache.remember(signature, arguments);
         self.push_row(encoded.row, signature, arguments.pick(url_hash, query_hash), offset);
     }
@@ -280,6 +314,7 @@ pub struct WorkedOut {
 
 /// Where the attributes of one span are put before they become a signature.
 pub struct AttributeSlots<'a> {
+    caps: &'a ValueCaps,
     symbols: &'a mut Symbols,
     attributes: [Symbol; ATTRIBUTE_COUNT],
     ranks: [u8; ATTRIBUTE_COUNT],
@@ -334,6 +369,6 @@ impl AttributeSlots<'_> {
     }
 
     fn derive(&mut self, attribute: Attribute, value: &str) {
-        self.attributes[attribute as usize] = self.symbols.intern(value);
+        self.attributes[attribute as usize] = self.symbols.intern(self.caps.kept(attribute.into(), value));
     }
 }

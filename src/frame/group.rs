@@ -4,6 +4,7 @@
 //! cache, trace ids are hashed to dense numbers once, the numbers are put in the order of the ids, and every column is
 //! filled by a counting sort: linear in the spans, and no trace is ever looked up again.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use foldhash::fast::FixedState;
@@ -16,6 +17,8 @@ use super::columns::{Frame, Vocabulary};
 use super::partitions::{PARTITIONS, Partition};
 use super::signatures::SignatureId;
 use super::spill::{SpillError, SpillStore};
+use super::symbols::Symbol;
+use super::value_caps::{BEYOND_CAP, BeyondCap, SignaturePart, ValueCaps, hash_of_value};
 
 /// What several decoders collected, with one vocabulary, still in partitions.
 #[derive(Debug, Default)]
@@ -32,6 +35,100 @@ pub struct Collection {
     signatures_of_collectors: HashMap<u32, Arc<Vec<SignatureId>>, FixedState>,
     /// Traces that are looked at again once all others were, if there are too many spans for memory.
     deferred: Option<SpillStore>,
+    /// If any values were beyond their cap.
+    beyond_cap: Option<SpansBeyondCap>,
+}
+
+/// The largest hash that is kept of the values of each part of signatures, over all decoders.
+#[derive(Debug)]
+struct Limits {
+    of_parts: Vec<Option<u64>>,
+    kept: u64,
+}
+
+impl Limits {
+    fn of(builders: &[FrameBuilder]) -> Self {
+        let mut of_parts = vec![None; SignaturePart::COUNT];
+        let Some(first) = builders.first() else { return Self { of_parts, kept: 0 } };
+        let kept = first.caps.max_distinct() as u64;
+        if builders.iter().all(|builder| Arc::ptr_eq(&builder.caps, &first.caps)) {
+            return Self { of_parts: first.caps.limits(), kept };
+        }
+        // Those who did not share their caps may each have kept what together is too much.
+        let together = ValueCaps::new(first.caps.max_distinct());
+        builders.iter().for_each(|builder| together.absorb(&builder.caps));
+        of_parts.clone_from(&together.limits());
+        Self { of_parts, kept }
+    }
+
+    fn any(&self) -> bool {
+        self.of_parts.iter().any(Option::is_some)
+    }
+
+    /// Takes the signatures of `builder` into `vocabulary`, and of its strings those that they name; the answer gives their
+    /// numbers.
+    fn absorb(&self, vocabulary: &mut Vocabulary, builder: &FrameBuilder) -> Vec<SignatureId> {
+        let Vocabulary { symbols, signatures, .. } = vocabulary;
+        let mut known: Vec<Option<Symbol>> = vec![None; builder.symbols.len()];
+        let mut hashes: Vec<u64> = if self.any() { vec![0; builder.symbols.len()] } else { Vec::new() };
+        signatures.absorb(&builder.signatures, |part, symbol| {
+            let text = builder.symbols.resolve(symbol);
+            if let Some(limit) = self.of_parts[part.index()]
+                && !symbol.is_empty()
+            {
+                let hash = &mut hashes[symbol.index()];
+                if *hash == 0 {
+                    *hash = hash_of_value(text);
+                }
+                if *hash > limit {
+                    return symbols.intern(BEYOND_CAP);
+                }
+            }
+            *known[symbol.index()].get_or_insert_with(|| symbols.intern(text))
+        })
+    }
+}
+
+/// Counts spans whose signatures have values that were beyond their cap.
+#[derive(Debug)]
+struct SpansBeyondCap {
+    /// By the number of the signature: a bit for each part.
+    parts_of_signatures: Vec<u128>,
+    /// By the number of the part.
+    spans: Vec<AtomicU64>,
+    kept: u64,
+}
+
+impl SpansBeyondCap {
+    fn of(vocabulary: &Vocabulary, limits: &Limits) -> Self {
+        let beyond = vocabulary.symbols.get(BEYOND_CAP);
+        let parts_of = |id| {
+            let signature = vocabulary.signatures.resolve(SignatureId(id));
+            let parts = signature
+                .parts()
+                .filter(|&(part, value)| Some(value) == beyond && limits.of_parts[part.index()].is_some());
+            parts.fold(0, |bits, (part, _)| bits | 1 << part.index())
+        };
+        Self {
+            parts_of_signatures: (0..vocabulary.signatures.len() as u32).map(parts_of).collect(),
+            spans: (0..SignaturePart::COUNT).map(|_| AtomicU64::new(0)).collect(),
+            kept: limits.kept,
+        }
+    }
+
+    fn count(&self, signatures: &[SignatureId]) {
+        let mut counts = [0u64; SignaturePart::COUNT];
+        for signature in signatures {
+            let mut parts = self.parts_of_signatures[signature.index()];
+            while parts != 0 {
+                counts[parts.trailing_zeros() as usize] += 1;
+                parts &= parts - 1;
+            }
+        }
+        for (spans, count) in self.spans.iter().zip(counts) {
+            spans.fetch_add(count, Ordering::Relaxed);
+        }
+    }
 }
 
 /// The spans of a partition that one decoder collected.
@@ -55,12 +152,12 @@ impl Collection {
         let mut parts: Vec<Vec<Piece>> = Vec::new();
         parts.resize_with(PARTITIONS, Vec::new);
         let mut len = 0;
+        let limits = Limits::of(&builders);
         for mut builder in builders {
             if builder.skipped().total() > 0 && builder.len() == builder.spans.len() {
                 builder.forget_unused_signatures();
             }
-            let symbols = vocabulary.symbols.absorb(&builder.symbols);
-            let signatures = Arc::new(vocabulary.signatures.absorb(&builder.signatures, &symbols));
+            let signatures = Arc::new(limits.absorb(&mut vocabulary, &builder));
             if let Some(collector) = builder.collector() {
                 signatures_of_collectors.insert(collector, Arc::clone(&signatures));
             }
@@ -75,7 +172,8 @@ impl Collection {
         let spilled = spilled.filter(|store| store.spilled_bytes() > 0);
         let parts = parts.into_iter().map(Mutex::new).collect();
         let deferred = spilled.as_ref().map(|store| store.beside());
-        Self { vocabulary, parts, len, store, spilled, signatures_of_collectors, deferred }
+        let beyond_cap = limits.any().then(|| SpansBeyondCap::of(&vocabulary, &limits));
+        Self { vocabulary, parts, len, store, spilled, signatures_of_collectors, deferred, beyond_cap }
     }
 
     /// Number of spans.
@@ -118,7 +216,22 @@ impl Collection {
         let all: Vec<_> = in_memory.chain([(&returned, None)]).collect();
         grouping.arrange(&all);
         grouping.returned = returned;
+        if let Some(beyond_cap) = &self.beyond_cap {
+            beyond_cap.count(&grouping.traces.signatures_of_rows);
+        }
         read
+    }
+
+    /// How often values were beyond their cap, among the spans that were grouped so far.
+    pub fn beyond_cap(&self) -> Vec<BeyondCap> {
+        let of_part = |beyond: &SpansBeyondCap, part: SignaturePart| {
+            let spans = beyond.spans[part.index()].load(Ordering::Relaxed);
+            (spans > 0).then_some(BeyondCap { part, spans, kept: beyond.kept })
+        };
+        self.beyond_cap
+            .iter()
+            .flat_map(|beyond| SignaturePart::all().filter_map(|part| of_part(beyond, part)))
+            .collect()
     }
 
     /// Whether traces that must wait are to be deferred rather than kept.

@@ -13,8 +13,9 @@ mod signatures;
 mod sink;
 mod spill;
 mod symbols;
+mod value_caps;
 
-pub use builder::{AttributeSlots, FrameBuilder, WorkedOut};
+pub use builder::{AttributeSlots, Collecting, FrameBuilder, WorkedOut};
 pub use columns::{Frame, TraceRows, Vocabulary};
 pub use group::{Collection, Grouping, group};
 pub use partitions::{CollectedRow, CollectedSpan, PARTITIONS, Partition, Partitions, Run, partition_of};
@@ -24,3 +25,5 @@ pub(crate) use spill::PutAside;
 pub use spill::{SpillError, SpillStore};
 pub(crate) use symbols::MANY_TEXT_BYTES;
 pub use symbols::{Symbol, Symbols, TooManyStrings};
+pub(crate) use value_caps::cap_normal;
+pub use value_caps::{BEYOND_CAP, BeyondCap, MAX_DISTINCT_VALUES, SignaturePart, ValueCaps};

@@ -14,6 +14,7 @@ use crate::span::{SpanKind, StatusCode, Value};
 use super::signatures::SignatureId;
 use super::sink::{EncodedSpan, Said};
 use super::symbols::{MANY_TEXT_BYTES, Symbol, Symbols};
+use super::value_caps::{SignaturePart, ValueCaps, cap_normal};
 
 /// So many bytes of signature_cache are remembered; where they are more, most do not come again.
 const MANY_BYTES: usize = 4 << 20;
@@ -71,17 +72,17 @@ impl Argument {
 
 impl SignatureCache {
     /// Begins to write a combination.
-    pub(super) fn begin(&mut self, service: &str, name: &str, kind: SpanKind, status: StatusCode) {
+    pub(super) fn begin(&mut self, caps: &ValueCaps, service: &str, name: &str, kind: SpanKind, status: StatusCode) {
         self.current.clear();
-        write_text(&mut self.current, [kind as u8, status as u8], service);
-        write_text(&mut self.current, [0; 2], name);
+        write_text(&mut self.current, [kind as u8, status as u8], caps.kept(SignaturePart::SERVICE, service));
+        write_text(&mut self.current, [0; 2], caps.kept(SignaturePart::NAME, name));
         self.kind = kind;
         self.url = Argument::default();
         self.query = Argument::default();
     }
 
     /// Adds a value that came under spelling number `rank` of `attribute`. Empty values are absent values.
-    pub(super) fn put(&mut self, attribute: Attribute, rank: u8, value: &Value<'_>) {
+    pub(super) fn put(&mut self, caps: &ValueCaps, attribute: Attribute, rank: u8, value: &Value<'_>) {
         if self.kind.is_served() && attribute.is_peer() {
             return;
         }
@@ -95,29 +96,34 @@ impl SignatureCache {
             return;
         }
         if !is_normalised {
-            return write_text(&mut self.current, which, &text);
+            return write_text(&mut self.current, which, caps.kept(attribute.into(), &text));
         }
         if attribute == Attribute::DbQueryText {
             let (normal, hash) = self.queries.normalise(&text);
             self.query.put(rank, hash, !normal.is_empty());
-            return write_text(&mut self.current, which, normal);
+            return write_text(&mut self.current, which, caps.kept(attribute.into(), normal));
         }
         let hash = normalise(attribute, &text, &mut self.normal);
         if attribute == Attribute::UrlFull {
             self.url.put(rank, hash, !self.normal.is_empty());
         }
+        cap_normal(caps, attribute, &mut self.normal);
         write_text(&mut self.current, which, &self.normal);
     }
 
     /// Writes a combination that is still encoded. None is ever taken for one that was decoded.
-    pub(super) fn write_encoded(&mut self, span: &EncodedSpan<'_>) {
-        self.begin(&span.service, "", span.kind, span.status);
-        write_bytes(&mut self.current, [ENCODED; 2], span.name);
+    pub(super) fn write_encoded(&mut self, caps: &ValueCaps, span: &EncodedSpan<'_>) {
+        self.begin(caps, &span.service, "", span.kind, span.status);
+        let name = caps.kept_encoded(SignaturePart::NAME, span.name, Some(span.name));
+        write_bytes(&mut self.current, [ENCODED; 2], name);
         for (attribute, rank, said) in &span.attributes {
             match said {
-                Said::Value(value) => self.put(*attribute, *rank, value),
+                Said::Value(value) => self.put(caps, *attribute, *rank, value),
                 Said::Encoded(_) if self.kind.is_served() && attribute.is_peer() => {}
-                Said::Encoded(bytes) => write_bytes(&mut self.current, [*attribute as u8, *rank], bytes),
+                Said::Encoded(bytes) => {
+                    let bytes = caps.kept_encoded((*attribute).into(), bytes, text_of_encoded(bytes));
+                    write_bytes(&mut self.current, [*attribute as u8, *rank], bytes);
+                }
             }
         }
     }
@@ -174,6 +180,14 @@ impl Queries {
         });
         (self.normals.resolve(normal), hash)
     }
+}
+
+/// The text of an encoded value, if it is a short one: a field 2 that holds a field 1 that is a text, as in OTLP.
+fn text_of_encoded(bytes: &[u8]) -> Option<&[u8]> {
+    let &[0x12, value_length, 0x0a, text_length, ref text @ ..] = bytes else { return None };
+    let fits =
+        text_length < 0x80 && usize::from(text_length) == text.len() && usize::from(value_length) == text.len() + 2;
+    fits.then_some(text)
 }
 
 /// What stands before the name of a combination that is encoded, where another has its first attribute.
@@ -273,9 +287,10 @@ mod tests {
     fn what_is_remembered_is_bounded() {
         let mut signature_cache = SignatureCache::default();
         let long = "x".repeat(1 << 20);
+        let caps = ValueCaps::default();
         for number in 0..10u32 {
-            signature_cache.begin(&long, "", SpanKind::Client, StatusCode::Unset);
-            signature_cache.put(Attribute::PeerService, 0, &Value::Int(number.into()));
+            signature_cache.begin(&caps, &long, "", SpanKind::Client, StatusCode::Unset);
+            signature_cache.put(&caps, Attribute::PeerService, 0, &Value::Int(number.into()));
             assert_eq!(signature_cache.known(), None);
             signature_cache.remember(SignatureId(number), ArgumentsIn::Nothing);
             assert_eq!(signature_cache.known(), Some((SignatureId(number), ArgumentsIn::Nothing)));

@@ -11,6 +11,7 @@ use crate::conventions::{ATTRIBUTE_COUNT, Attribute};
 use crate::span::{SpanKind, StatusCode};
 
 use super::symbols::Symbol;
+use super::value_caps::SignaturePart;
 
 /// All that is said of a span but its ids, times and arguments, as a number: see
 /// [`Signatures`](super::Signatures).
@@ -40,6 +41,11 @@ pub struct Signature {
 }
 
 impl Signature {
+    /// The values of all parts that are capped, [`Symbol::EMPTY`] where absent.
+    pub(super) fn parts(&self) -> impl Iterator<Item = (SignaturePart, Symbol)> {
+        SignaturePart::all().zip(self.attributes.into_iter().chain([self.name, self.service]))
+    }
+
     /// The value of `attribute`, [`Symbol::EMPTY`] where absent.
     pub fn get(&self, attribute: Attribute) -> Symbol {
         self.attributes[attribute as usize]
@@ -129,18 +135,25 @@ impl Signatures {
         renumbered
     }
 
-    /// Takes in all signatures of `other`, whose symbols `symbols` maps to this side's; the answer maps `other`'s
+    /// Takes in all signatures of `other`, of whose parts `symbol_of` gives this side's symbols; the answer maps `other`'s
     /// signature numbers to this side's.
-    pub fn absorb(&mut self, other: &Self, symbols: &[Symbol]) -> Vec<SignatureId> {
+    pub(super) fn absorb(
+        &mut self,
+        other: &Self,
+        mut symbol_of: impl FnMut(SignaturePart, Symbol) -> Symbol,
+    ) -> Vec<SignatureId> {
+        let mut words = Vec::new();
         (0..other.len() as u32)
             .map(|number| {
-                let mut signature = other.resolve(SignatureId(number));
-                signature.service = symbols[signature.service.index()];
-                signature.name = symbols[signature.name.index()];
-                for value in &mut signature.attributes {
-                    *value = symbols[value.index()];
+                words.clear();
+                words.extend_from_slice(words_of(&other.words, &other.ends, number));
+                words[0] = symbol_of(SignaturePart::SERVICE, Symbol(words[0])).0;
+                words[1] = symbol_of(SignaturePart::NAME, Symbol(words[1])).0;
+                for pair in words[3..].chunks_exact_mut(2) {
+                    let attribute = Attribute::ALL[pair[0] as usize];
+                    pair[1] = symbol_of(attribute.into(), Symbol(pair[1])).0;
                 }
-                self.intern(&signature)
+                self.intern_words(&words)
             })
             .collect()
     }

@@ -5,13 +5,12 @@
 //! threads. What cannot be cut, such as one large pretty-printed document, is left for whoever reads it as a stream.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use rayon::iter::{
     IndexedParallelIterator as _, IntoParallelIterator as _, IntoParallelRefMutIterator as _, ParallelIterator as _,
 };
 
-use crate::frame::{FrameBuilder, SpillStore};
+use crate::frame::{Collecting, FrameBuilder};
 
 use super::intake::{Intake, Meter, Tally};
 use super::recognise::Content;
@@ -45,15 +44,15 @@ pub(crate) fn read(
     content: Content,
     path: &Path,
     meter: &Meter<'_>,
-    spill: Option<&Arc<SpillStore>>,
+    collecting: &Collecting,
 ) -> (Vec<FrameBuilder>, Tally) {
-    let mut builders = vec![FrameBuilder::spilling(spill)];
+    let mut builders = vec![FrameBuilder::of(collecting)];
     let mut tally = Tally::default();
     let mut buffers = Vec::new();
     let mut batch = next_batch(stream, content, &mut buffers);
     while !batch.is_empty() {
         if builders.len() < batch.len() {
-            builders.resize_with(batch.len(), || FrameBuilder::spilling(spill));
+            builders.resize_with(batch.len(), || FrameBuilder::of(collecting));
         }
         let decode = |(part, builder): (Part, &mut FrameBuilder)| {
             let mut intake = Intake::new(path, builder, meter);
@@ -178,6 +177,8 @@ fn whole_documents(stream: &mut ByteStream) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::ingest::recognise;
 
@@ -187,7 +188,8 @@ mod tests {
         let content = recognise::recognise(&mut stream);
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
         let meter = Meter::new(&(), &Arc::default());
-        let (builders, tally) = pool.install(|| read(&mut stream, content, Path::new("test"), &meter, None));
+        let (builders, tally) =
+            pool.install(|| read(&mut stream, content, Path::new("test"), &meter, &Collecting::default()));
         let sizes = builders.iter().map(FrameBuilder::len).collect();
         (tally.spans, sizes, tally.skipped.first_offsets, tally.errors.len())
     }

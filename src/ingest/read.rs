@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use ::parquet::file::reader::Length as _;
 use rayon::iter::{IntoParallelIterator as _, IntoParallelRefMutIterator as _, ParallelIterator as _};
 
-use crate::frame::{FrameBuilder, SpanSink, SpillStore, TooManyStrings};
+use crate::frame::{Collecting, FrameBuilder, SpanSink, SpillStore, TooManyStrings};
 use crate::span::{SkipReason, Skipped};
 
 use super::error::{IngestError, IngestWarning};
@@ -81,11 +81,13 @@ pub struct ReadFrames {
 
 /// Reads all inputs for the analysis, in parallel on the current pool of threads.
 pub fn read_frames(paths: &[PathBuf], options: &ReadOptions, progress: &dyn Progress) -> ReadFrames {
+    let spill = options.spill.clone().filter(|_| options.selection.is_all());
+    let collecting = Collecting { spill, ..Collecting::default() };
     let read: Vec<(Frames<'_>, InputReport)> = find_inputs(paths)
         .into_par_iter()
         .map(|input| {
-            let spill = options.spill.as_ref().filter(|_| options.selection.is_all());
-            let mut target = Frames { selection: &options.selection, spill, builders: Vec::new(), unread: None };
+            let mut target =
+                Frames { selection: &options.selection, collecting: &collecting, builders: Vec::new(), unread: None };
             let report = match input {
                 Ok(input) => read_input(&Reading { input: &input, format: options.format, progress }, &mut target),
                 Err(not_read) => report_not_read(not_read),
@@ -207,7 +209,7 @@ trait Target {
 /// Into builders, for the analysis.
 struct Frames<'a> {
     selection: &'a Selection,
-    spill: Option<&'a Arc<SpillStore>>,
+    collecting: &'a Collecting,
     builders: Vec<FrameBuilder>,
     /// The part of a Parquet file that holds no span that matches.
     unread: Option<parquet::Unread>,
@@ -215,7 +217,7 @@ struct Frames<'a> {
 
 impl Target for Frames<'_> {
     fn messages(&mut self, content: Content, stream: &mut ByteStream, path: &Path, meter: &Meter<'_>) -> Tally {
-        let (builders, tally) = parts::read(stream, content, path, meter, self.spill);
+        let (builders, tally) = parts::read(stream, content, path, meter, self.collecting);
         self.builders.extend(builders);
         tally
     }
@@ -226,7 +228,8 @@ impl Target for Frames<'_> {
         report: &mut InputReport,
         progress: &dyn Progress,
     ) -> Result<(), IngestError> {
-        let (builders, unread, read) = parquet::read_columns(file, &report.path, self.selection, self.spill, progress)?;
+        let (builders, unread, read) =
+            parquet::read_columns(file, &report.path, self.selection, self.collecting, progress)?;
         for builder in &builders {
             report.spans += builder.len() as u64;
             merge_skipped(&mut report.skipped, builder.skipped());

@@ -29,7 +29,9 @@ pub use ndjson::write_ndjson;
 pub use output::{OutputError, WholeFile, finish_files, remove_unfinished_files, write_files};
 pub use parquet::write_parquet_table;
 pub use run_json::{Run, write_run_json};
-pub use summary::{ClockSkewSummary, InputSummary, QualitySummary, SelectionSummary, Summary, TotalsSummary};
+pub use summary::{
+    BeyondCapSummary, ClockSkewSummary, InputSummary, QualitySummary, SelectionSummary, Summary, TotalsSummary,
+};
 pub use terminal::{
     Paint, TerminalStyle, Waterfall, WaterfallFinding, WaterfallRow, write_catalog, write_explanation, write_terminal,
     write_waterfall,

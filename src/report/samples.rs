@@ -154,6 +154,7 @@ pub(in crate::report) fn summary() -> Summary {
         quality: QualitySummary {
             orphans: 400,
             missing_roots: 8,
+            beyond_cap: Vec::new(),
             clock_skew: vec![ClockSkewSummary {
                 caller: "web".to_owned(),
                 callee: "cart".to_owned(),

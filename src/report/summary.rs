@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize, Serializer};
 
+use crate::frame::{BEYOND_CAP, BeyondCap};
 use crate::report::text::units;
 
 /// What was read and counted.
@@ -144,6 +145,9 @@ pub struct QualitySummary {
     pub without_target: u64,
     /// Spans whose end lies before their start.
     pub end_before_start: u64,
+    /// Parts of what spans say whose values were too many to be told apart; left out where there is none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub beyond_cap: Vec<BeyondCapSummary>,
     /// Server spans that stick out of their client span, by caller and callee.
     pub clock_skew: Vec<ClockSkewSummary>,
 }
@@ -159,6 +163,23 @@ pub struct ClockSkewSummary {
     pub spans: u64,
     /// The largest distance in ns.
     pub max_ns: i64,
+}
+
+/// How often values of one part of what spans say were too many to be told apart.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct BeyondCapSummary {
+    /// The attribute, or `name`.
+    pub attribute: String,
+    /// Spans whose value became [`BEYOND_CAP`].
+    pub spans: u64,
+    /// Distinct values that were kept.
+    pub kept: u64,
+}
+
+impl From<BeyondCap> for BeyondCapSummary {
+    fn from(BeyondCap { part, spans, kept }: BeyondCap) -> Self {
+        Self { attribute: part.as_str().to_owned(), spans, kept }
+    }
 }
 
 /// Share of orphans above which traces are called incomplete.
@@ -279,6 +300,13 @@ impl Summary {
             .filter(|(count, _)| *count > 0)
             .map(|(count, what)| format!("{} {what}", units::count(count)))
             .collect();
+        oddities.extend(quality.beyond_cap.iter().map(|BeyondCapSummary { attribute, spans, kept }| {
+            format!(
+                "{} with {BEYOND_CAP} in place of {attribute}, which has more than {} values",
+                units::counted(*spans, "span"),
+                units::count(*kept)
+            )
+        }));
         oddities.extend(self.clock_skew());
         oddities.extend(self.sampling());
         oddities

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use rayon::slice::ParallelSliceMut as _;
+use rayon::iter::ParallelIterator as _;
+use rayon::slice::{ParallelSlice as _, ParallelSliceMut as _};
 
 use crate::conventions::{
     Attribute, ErrorClass, RpcStatus, UncountedCalls, classify, count_of_jaeger_sampler, name_template,
@@ -73,6 +74,23 @@ pub struct SpanFacts {
     pub order: u32,
 }
 
+impl SpanFacts {
+    /// The strings that were worked out of the signature.
+    fn derived_mut(&mut self) -> [&mut Symbol; 6] {
+        [
+            &mut self.operation,
+            &mut self.entry_operation,
+            &mut self.target.name,
+            &mut self.call_operation,
+            &mut self.method,
+            &mut self.error_type,
+        ]
+    }
+}
+
+/// So many signatures are one piece of work.
+const SIGNATURES_OF_PIECE: usize = 1 << 10;
+
 /// The facts of all signatures, and all strings, numbered by their bytes.
 #[derive(Debug, Default)]
 pub struct Facts {
@@ -134,27 +152,32 @@ pub fn derive(vocabulary: &Vocabulary, uncounted: &UncountedCalls) -> Facts {
         add(service);
     }
     let service_count = services.values().map(Vec::len).sum();
-    let mut by_signature: Vec<SpanFacts> = signatures
-        .iter()
-        .map(|signature| facts_of(signature, &vocabulary.symbols, &mut symbols, &services, uncounted))
+    // What is worked out of signatures is mostly texts, so each piece of work has strings of its own, which are joined.
+    let pieces: Vec<(Vec<SpanFacts>, Symbols)> = signatures
+        .par_chunks(SIGNATURES_OF_PIECE)
+        .map(|signatures| {
+            let mut derived = Symbols::default();
+            let facts_of = |signature| facts_of(signature, &vocabulary.symbols, &mut derived, &services, uncounted);
+            (signatures.iter().map(facts_of).collect(), derived)
+        })
         .collect();
+    let mut by_signature: Vec<SpanFacts> = Vec::with_capacity(signatures.len());
+    for (facts, derived) in pieces {
+        let joined = symbols.absorb(&derived);
+        by_signature.extend(facts.into_iter().map(|mut facts| {
+            facts.derived_mut().into_iter().for_each(|symbol| *symbol = joined[symbol.index()]);
+            facts
+        }));
+    }
     symbols.intern(UNKNOWN_SERVICE);
     symbols.intern(ANY_SERVICE);
 
     let (symbols, renumbered) = symbols.sorted();
     for facts in &mut by_signature {
-        for symbol in [
-            &mut facts.service,
-            &mut facts.name,
-            &mut facts.operation,
-            &mut facts.entry_operation,
-            &mut facts.target.name,
-            &mut facts.call_operation,
-            &mut facts.method,
-            &mut facts.error_type,
-        ] {
+        for symbol in [&mut facts.service, &mut facts.name] {
             *symbol = renumbered[symbol.index()];
         }
+        facts.derived_mut().into_iter().for_each(|symbol| *symbol = renumbered[symbol.index()]);
     }
     for signature in &mut signatures {
         signature.service = renumbered[signature.service.index()];

@@ -2,14 +2,13 @@
 
 use std::ops::Range;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::iter::{
     IndexedParallelIterator as _, IntoParallelIterator as _, IntoParallelRefIterator as _, ParallelIterator as _,
 };
 
-use crate::frame::{FrameBuilder, SpanSink, SpillStore};
+use crate::frame::{Collecting, FrameBuilder, SpanSink};
 use crate::ingest::parquet::file::footer::Footer;
 use crate::ingest::parquet::flat::columnar;
 use crate::ingest::parquet::flat::records;
@@ -69,29 +68,33 @@ pub(crate) fn read_columns(
     file: SharedFile,
     path: &Path,
     selection: &Selection,
-    spill: Option<&Arc<SpillStore>>,
+    collecting: &Collecting,
     progress: &dyn Progress,
 ) -> Result<(Vec<FrameBuilder>, Option<Unread>, ParquetRead), IngestError> {
     let footer = Footer::open(file, path)?;
     if block::is_block(&footer) {
-        let (builders, read) = block::read_columns(footer, spill, progress)?;
+        let (builders, read) = block::read_columns(footer, collecting, progress)?;
         return Ok((builders, None, read));
     }
     let table = Table::of(footer)?;
     let mut read = ParquetRead::of_table(&table);
     let (wanted, unread): (Vec<usize>, Vec<usize>) =
         (0..table.footer.row_groups()).partition(|&row_group| table.may_match(row_group, selection));
-    let (builders, errors, opaque_ids) = read_row_groups(&table, &wanted, spill, progress);
+    let (builders, errors, opaque_ids) = read_row_groups(&table, &wanted, collecting, progress);
     errors.into_iter().for_each(|failure| read.fail(failure));
     read.opaque_ids += opaque_ids;
-    let unread = (!unread.is_empty()).then_some(Unread { table, row_groups: unread });
+    let unread = (!unread.is_empty()).then_some(Unread {
+        table,
+        collecting: Collecting { spill: None, ..collecting.clone() },
+        row_groups: unread,
+    });
     Ok((builders, unread, read))
 }
 
 fn read_row_groups(
     table: &Table,
     row_groups: &[usize],
-    spill: Option<&Arc<SpillStore>>,
+    collecting: &Collecting,
     progress: &dyn Progress,
 ) -> (Vec<FrameBuilder>, Vec<IngestError>, u64) {
     let on_row_group = |row_group| progress.advance(table.footer.bytes_of(row_group), table.footer.rows_of(row_group));
@@ -102,7 +105,7 @@ fn read_row_groups(
         .with_max_len(1)
         .map(|_| {
             let taken = std::iter::from_fn(|| row_groups.get(next.fetch_add(1, Ordering::Relaxed)).copied());
-            columnar::read_part(table, taken, FrameBuilder::spilling(spill), &on_row_group)
+            columnar::read_part(table, taken, FrameBuilder::of(collecting), &on_row_group)
         })
         .collect();
     let mut builders = Vec::with_capacity(parts.len());
@@ -119,6 +122,7 @@ fn read_row_groups(
 /// The row groups of a file in which no span matches a selection. They may hold other spans of the traces that do.
 pub(crate) struct Unread {
     table: Table,
+    collecting: Collecting,
     row_groups: Vec<usize>,
 }
 
@@ -146,7 +150,7 @@ impl Unread {
         for (&row_group, _) in left_out() {
             progress.advance(table.footer.bytes_of(row_group), 0);
         }
-        let (builders, errors, _) = read_row_groups(table, &needed, None, progress);
+        let (builders, errors, _) = read_row_groups(table, &needed, &self.collecting, progress);
         Rest {
             builders,
             errors,

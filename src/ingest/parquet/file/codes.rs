@@ -3,6 +3,7 @@
 //! Where the file keeps a column as a dictionary, each of its values is looked at once, and rows cost an array access.
 
 use std::hash::BuildHasher as _;
+use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{DataType, Int32Type, Int64Type};
@@ -15,7 +16,7 @@ use super::dictionary::Dictionary;
 use super::fingerprint::Fingerprint;
 use super::row_codes::RowCodes;
 use crate::conventions::{Attribute, normalise};
-use crate::frame::{MANY_TEXT_BYTES, Symbol, Symbols};
+use crate::frame::{MANY_TEXT_BYTES, SignaturePart, Symbol, Symbols, ValueCaps, cap_normal};
 use crate::ingest::parquet::file::cells::text_at;
 
 /// The code of "no text": null and the empty text alike.
@@ -33,6 +34,8 @@ pub(crate) struct TextCodes {
     texts: Symbols,
     /// What tells the column's codes from those of others in fingerprints.
     source: u32,
+    /// How many distinct texts are told from one another, and as what part of signatures.
+    cap: Option<(Arc<ValueCaps>, SignaturePart)>,
     dictionary: Dictionary,
     of_dictionary: Vec<Coded>,
     /// Of numbers below [`SMALL_NUMBERS`], as status codes and ports are.
@@ -65,8 +68,14 @@ impl TextCodes {
         Self { source, ..Self::default() }
     }
 
+    /// The same; texts beyond the cap of `part` have one code.
+    pub(crate) fn capped(self, caps: &Arc<ValueCaps>, part: SignaturePart) -> Self {
+        Self { cap: Some((Arc::clone(caps), part)), ..self }
+    }
+
     /// The code of `text`.
     pub(crate) fn code(&mut self, text: &str) -> u32 {
+        let text = self.cap.as_ref().map_or(text, |(caps, part)| caps.kept(*part, text));
         self.texts.intern(text).0
     }
 
@@ -203,6 +212,7 @@ impl TextCodes {
 #[derive(Debug)]
 pub(crate) struct NormalCodes {
     attribute: Attribute,
+    caps: Arc<ValueCaps>,
     codes: TextCodes,
     dictionary: Dictionary,
     of_dictionary: Vec<Option<(u32, u64)>>,
@@ -212,9 +222,10 @@ pub(crate) struct NormalCodes {
 }
 
 impl NormalCodes {
-    pub(crate) fn new(attribute: Attribute, source: u32) -> Self {
+    pub(crate) fn new(attribute: Attribute, source: u32, caps: &Arc<ValueCaps>) -> Self {
         Self {
             attribute,
+            caps: Arc::clone(caps),
             codes: TextCodes::of_source(source),
             dictionary: Dictionary::default(),
             of_dictionary: Vec::new(),
@@ -240,6 +251,7 @@ impl NormalCodes {
         }
         if self.attribute != Attribute::DbQueryText {
             let hash = normalise(self.attribute, text, &mut self.normal);
+            cap_normal(&self.caps, self.attribute, &mut self.normal);
             return (self.codes.code(&self.normal), hash);
         }
         let key = self.of_texts.hasher().hash_one(text);
@@ -247,6 +259,7 @@ impl NormalCodes {
             return known;
         }
         let hash = normalise(self.attribute, text, &mut self.normal);
+        cap_normal(&self.caps, self.attribute, &mut self.normal);
         let new = (self.codes.code(&self.normal), hash);
         if self.of_texts.len() >= MANY_TEXTS {
             self.of_texts.clear();
@@ -296,8 +309,6 @@ impl NormalCodes {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use arrow::array::{DictionaryArray, Int32Array, StringArray};
 

@@ -52,6 +52,10 @@ impl RowCodes {
         if row >= self.present.len() || !self.present.get_bit(row) {
             return ABSENT;
         }
+        // Bits need not be counted where each row has a value, as names and services do.
+        if self.codes.len() == self.present.len() {
+            return self.codes[row];
+        }
         self.codes[UnalignedBitChunk::new(self.present.as_slice(), 0, row).count_ones()]
     }
 }

@@ -8,6 +8,7 @@ use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{DataType, Int32Type};
 
 use crate::conventions::{Attribute, attribute_of_key};
+use crate::frame::{BEYOND_CAP, ValueCaps};
 use crate::ingest::parquet::file::cells::{attributes_at, text_at};
 use crate::ingest::parquet::file::codes::{ABSENT, NormalCodes, TextCodes};
 use crate::ingest::parquet::file::fingerprint::Fingerprint;
@@ -123,6 +124,7 @@ impl PairsOfRows {
 #[derive(Debug)]
 pub(crate) struct AttributeColumn {
     want: fn(&str) -> Wanted,
+    caps: Arc<ValueCaps>,
     keys: Option<ArrayRef>,
     wanted_of_keys: Vec<Wanted>,
     pairs_of_texts: Vec<Option<Vec<(Wanted, u32, u64)>>>,
@@ -135,26 +137,27 @@ pub(crate) struct AttributeColumn {
 
 impl AttributeColumn {
     /// For the attributes of spans.
-    pub(crate) fn of_spans() -> Self {
-        Self::new(Wanted::of_span_key)
+    pub(crate) fn of_spans(caps: &Arc<ValueCaps>) -> Self {
+        Self::new(Wanted::of_span_key, caps)
     }
 
     /// For the attributes of resources, of which only the service's name is wanted.
-    pub(crate) fn of_resources() -> Self {
-        Self::new(Wanted::of_resource_key)
+    pub(crate) fn of_resources(caps: &Arc<ValueCaps>) -> Self {
+        Self::new(Wanted::of_resource_key, caps)
     }
 
-    fn new(want: fn(&str) -> Wanted) -> Self {
+    fn new(want: fn(&str) -> Wanted, caps: &Arc<ValueCaps>) -> Self {
         let normalised = Attribute::ALL.iter().copied().filter(|attribute| attribute.is_normalised());
         Self {
             want,
+            caps: Arc::clone(caps),
             keys: None,
             wanted_of_keys: Vec::new(),
             pairs_of_texts: Vec::new(),
             texts: TextCodes::default(),
             codes: Vec::new(),
             values: TextCodes::default(),
-            normal_values: normalised.map(|attribute| (attribute, NormalCodes::new(attribute, 0))).collect(),
+            normal_values: normalised.map(|attribute| (attribute, NormalCodes::new(attribute, 0, caps))).collect(),
         }
     }
 
@@ -170,7 +173,10 @@ impl AttributeColumn {
     fn code_of(&mut self, wanted: Wanted, text: &str) -> (u32, u64) {
         match self.normal_values.iter_mut().find(|(attribute, _)| wanted.is_attribute(*attribute)) {
             Some((_, normal)) => normal.code(text),
-            None => (self.values.code(text), 0),
+            None => match wanted.as_attribute() {
+                Some((attribute, _)) => (self.values.code(self.caps.kept(attribute.into(), text)), 0),
+                None => (self.values.code(text), 0),
+            },
         }
     }
 
@@ -219,12 +225,22 @@ impl AttributeColumn {
                         pairs.push(wanted, code);
                         tell(row, wanted, hash);
                     } else {
-                        pairs.push(wanted, self.values.code_at(entries, entry));
+                        let code = self.values.code_at(entries, entry);
+                        pairs.push(wanted, self.capped(wanted, code));
                     }
                 }
             }
             pairs.end_row();
         }
+    }
+
+    /// The code of what is kept of the value of `wanted` with the code `code`.
+    fn capped(&mut self, wanted: Wanted, code: u32) -> u32 {
+        let Some((attribute, _)) = wanted.as_attribute() else { return code };
+        if self.caps.kept(attribute.into(), self.values.text(code)) == BEYOND_CAP {
+            return self.values.code(BEYOND_CAP);
+        }
+        code
     }
 
     fn begin_keys(&mut self, keys: &ArrayRef) {

@@ -13,7 +13,7 @@ use super::ids::IdColumn;
 use super::row_columns::RowColumns;
 use super::signature_columns::{Needed, SignatureColumns};
 use super::table::{BatchColumns, Table};
-use crate::frame::{FrameBuilder, SpanSink};
+use crate::frame::{FrameBuilder, SpanSink, ValueCaps};
 use crate::ingest::parquet::file::codes::TextCodes;
 use crate::ingest::parquet::file::guard::guarded;
 use crate::ingest::{IngestError, TraceIds};
@@ -36,7 +36,8 @@ pub(crate) fn read_part(
     mut builder: FrameBuilder,
     on_row_group: &(dyn Fn(usize) + Sync),
 ) -> Part {
-    let mut reader = ColumnReader::new(table);
+    let caps = Arc::clone(&builder.caps);
+    let mut reader = ColumnReader::new(table, &caps);
     let mut failures = Vec::new();
     let mut opaque_ids = 0;
     for row_group in row_groups {
@@ -44,7 +45,7 @@ pub(crate) fn read_part(
         // A panic while a batch is taken is as much the fault of hostile bytes as one while it is decoded.
         let read = guarded(|| Ok(reader.read_row_group(row_group, &mut builder, &mut row)));
         let read = read.unwrap_or_else(|error: ParquetError| {
-            reader = ColumnReader::new(table);
+            reader = ColumnReader::new(table, &caps);
             Err(table.footer.failure(row_group, row, &error))
         });
         if let Err(failure) = read {
@@ -89,13 +90,13 @@ struct ColumnReader<'a> {
 }
 
 impl<'a> ColumnReader<'a> {
-    fn new(table: &'a Table) -> Self {
+    fn new(table: &'a Table, caps: &Arc<ValueCaps>) -> Self {
         Self {
             table,
             rows: RowColumns::new(table),
             record_types: TextCodes::default(),
             codes_of_record_types: Vec::new(),
-            signatures: SignatureColumns::new(table),
+            signatures: SignatureColumns::new(table, caps),
         }
     }
 
@@ -192,7 +193,7 @@ mod tests {
     /// The names of the columns that are read of a table's first row group.
     fn columns_read(columns: Vec<(&str, ArrayRef)>) -> Vec<String> {
         let (table, batch) = table_of(columns);
-        let reader = ColumnReader::new(&table);
+        let reader = ColumnReader::new(&table, &Arc::default());
         let Needed { texts, others } = reader.needed(0);
         let mut roots = [reader.rows.roots(0), texts, others].concat();
         roots.sort_unstable();
@@ -270,7 +271,7 @@ mod tests {
             ("network.peer.port", numbers([40_001, 40_002, 40_003, 40_004])),
         ]);
         let mut builder = FrameBuilder::default();
-        let mut reader = ColumnReader::new(&table);
+        let mut reader = ColumnReader::new(&table, &Arc::default());
         reader.read_row_group(0, &mut builder, &mut 0).expect("rows");
         assert_eq!((builder.len(), reader.signatures.combinations()), (4, 3));
     }

@@ -161,6 +161,14 @@ pub(crate) enum Unresolved {
 }
 
 impl Mapping {
+    /// Whether every spelling of every attribute has a column. A file that was written before one had lacks it, and has what it
+    /// says in the attribute map only.
+    pub(crate) fn has_all_columns(&self) -> bool {
+        let has = |known| self.flat.iter().any(|flat| flat.known == Some(known));
+        let recorded = Attribute::ALL.iter().filter(|&&attribute| attribute != Attribute::UrlHost);
+        recorded.copied().all(|attribute| (0u8..).zip(attribute.aliases()).all(|(rank, _)| has((attribute, rank))))
+    }
+
     /// Resolves the columns of `schema`. Units are taken from `restored`, which has the types that the writer's Arrow
     /// schema gives to the same columns.
     pub(crate) fn resolve(schema: &Schema, restored: &Schema, canonical: bool) -> Result<Self, Unresolved> {

@@ -14,7 +14,7 @@ use super::table::{BatchColumns, Table};
 use super::text_column::{Says, TextColumn};
 use super::trace_states::TraceStates;
 use crate::conventions::{ArgumentsIn, Attribute};
-use crate::frame::{FrameBuilder, SignatureId};
+use crate::frame::{FrameBuilder, SignatureId, ValueCaps};
 use crate::ingest::IngestError;
 use crate::ingest::parquet::file::codes::TextCodes;
 use crate::ingest::parquet::file::fingerprint::Fingerprint;
@@ -33,6 +33,7 @@ pub(crate) struct SignatureColumns {
     texts: Vec<TextColumn>,
     normalised: usize,
     peers: usize,
+    caps: Arc<ValueCaps>,
     /// The attributes of spans; those of one span may be spread over several columns.
     attributes: Vec<AttributeSource>,
     /// Those of resources, for spans whose service has no column or nothing in it.
@@ -104,7 +105,7 @@ impl LinkPlaces {
 }
 
 impl SignatureColumns {
-    pub(crate) fn new(table: &Table) -> Self {
+    pub(crate) fn new(table: &Table, caps: &Arc<ValueCaps>) -> Self {
         let mapping = &table.mapping;
         let place = |field| mapping.field(field).map(|column| column.place);
         let of_fields = [
@@ -119,7 +120,7 @@ impl SignatureColumns {
             Some((Says::Attribute(attribute, rank), Place { root: flat.root, child: None }))
         });
         let texts = of_fields.chain(of_flat_columns).zip(0..);
-        let texts = texts.map(|((says, place), source)| TextColumn::new(says, place, source));
+        let texts = texts.map(|((says, place), source)| TextColumn::new(says, place, source, caps));
         let (mut texts, whole): (Vec<TextColumn>, Vec<TextColumn>) = texts.partition(TextColumn::is_normalised);
         let normalised = texts.len();
         let (of_peers, others): (Vec<TextColumn>, Vec<TextColumn>) = whole.into_iter().partition(TextColumn::is_peer);
@@ -129,10 +130,10 @@ impl SignatureColumns {
         let all_in_columns = mapping.columns_repeat_attributes;
         let of_spans =
             [Field::Attributes, Field::NumberAttributes, Field::BoolAttributes].into_iter().filter_map(place);
-        let attributes = of_spans.map(|place| AttributeSource::new(place, AttributeColumn::of_spans()));
+        let attributes = of_spans.map(|place| AttributeSource::new(place, AttributeColumn::of_spans(caps)));
         let resource_attributes = place(Field::ResourceAttributes);
         let resource_attributes =
-            resource_attributes.map(|place| AttributeSource::new(place, AttributeColumn::of_resources()));
+            resource_attributes.map(|place| AttributeSource::new(place, AttributeColumn::of_resources(caps)));
         let events = EventPlaces {
             whole: place(Field::Events),
             names: place(Field::EventNames),
@@ -148,7 +149,8 @@ impl SignatureColumns {
             texts,
             normalised,
             peers,
-            attributes: if all_in_columns { Vec::new() } else { attributes.collect() },
+            caps: Arc::clone(caps),
+            attributes: if all_in_columns && mapping.has_all_columns() { Vec::new() } else { attributes.collect() },
             resource_attributes,
             events: if all_in_columns { EventPlaces::default() } else { events },
             exception_types: TextCodes::default(),
@@ -349,14 +351,14 @@ impl SignatureColumns {
         self.known = HashMap::default();
         self.served_kinds.clear();
         for text in &mut self.texts {
-            text.forget();
+            text.forget(&self.caps);
         }
         self.trace_states = self.trace_states.take().map(|states| TraceStates::new(states.place));
         for source in &mut self.attributes {
-            source.column = AttributeColumn::of_spans();
+            source.column = AttributeColumn::of_spans(&self.caps);
         }
         if let Some(source) = &mut self.resource_attributes {
-            source.column = AttributeColumn::of_resources();
+            source.column = AttributeColumn::of_resources(&self.caps);
         }
         self.exception_types = TextCodes::default();
         self.ref_types = TextCodes::default();

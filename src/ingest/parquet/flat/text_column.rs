@@ -1,11 +1,14 @@
 //! A text column that is part of a signature: which one, how its texts are coded, and the codes of the current batch.
 
+use std::sync::Arc;
+
 use arrow::array::RecordBatch;
 use parquet::errors::ParquetError;
 
 use super::dialect::Place;
 use super::table::BatchColumns;
 use crate::conventions::Attribute;
+use crate::frame::{SignaturePart, ValueCaps};
 use crate::ingest::parquet::file::codes::{NormalCodes, TextCodes};
 use crate::ingest::parquet::file::column_cells::Cells;
 use crate::ingest::parquet::file::fingerprint::Fingerprint;
@@ -45,12 +48,16 @@ enum Texts {
 }
 
 impl Texts {
-    fn of(says: Says, source: u32) -> Self {
+    fn of(says: Says, source: u32, caps: &Arc<ValueCaps>) -> Self {
+        let whole = TextCodes::of_source(source);
         match says {
             Says::Attribute(attribute, _) if attribute.is_normalised() => {
-                Self::Normal(NormalCodes::new(attribute, source))
+                Self::Normal(NormalCodes::new(attribute, source, caps))
             }
-            _ => Self::Whole(TextCodes::of_source(source)),
+            Says::Attribute(attribute, _) => Self::Whole(whole.capped(caps, attribute.into())),
+            Says::Name => Self::Whole(whole.capped(caps, SignaturePart::NAME)),
+            Says::Service => Self::Whole(whole.capped(caps, SignaturePart::SERVICE)),
+            Says::Kind | Says::Status => Self::Whole(whole),
         }
     }
 
@@ -70,8 +77,8 @@ impl Texts {
 }
 
 impl TextColumn {
-    pub(crate) fn new(says: Says, place: Place, source: u32) -> Self {
-        Self { says, place, texts: Texts::of(says, source), pages: None, codes: RowCodes::default(), source }
+    pub(crate) fn new(says: Says, place: Place, source: u32, caps: &Arc<ValueCaps>) -> Self {
+        Self { says, place, texts: Texts::of(says, source, caps), pages: None, codes: RowCodes::default(), source }
     }
 
     /// Whether only a normalised form of its texts is kept.
@@ -90,8 +97,8 @@ impl TextColumn {
     }
 
     /// Forgets all texts and their codes.
-    pub(crate) fn forget(&mut self) {
-        self.texts = Texts::of(self.says, self.source);
+    pub(crate) fn forget(&mut self, caps: &Arc<ValueCaps>) {
+        self.texts = Texts::of(self.says, self.source, caps);
     }
 
     /// The text with the code `code`.

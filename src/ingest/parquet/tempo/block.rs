@@ -5,7 +5,6 @@
 //! at once. A row group is the unit of damage: what cannot be decoded costs the rest of it and nothing else.
 
 use std::ops::Range;
-use std::sync::Arc;
 
 use arrow::datatypes::DataType;
 use parquet::arrow::ProjectionMask;
@@ -17,7 +16,7 @@ use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use super::attributes::Wanted;
 use super::dedicated::{self, Dedicated, Scope};
 use super::spans::{SPAN_COLUMNS, read_batch};
-use crate::frame::{FrameBuilder, SpanSink, SpillStore};
+use crate::frame::{Collecting, FrameBuilder, SpanSink};
 use crate::ingest::parquet::file::footer::Footer;
 use crate::ingest::parquet::file::guard::guarded;
 use crate::ingest::parquet::read::{ParquetRead, even_ranges};
@@ -276,13 +275,13 @@ struct Part {
 /// Reads what the analysis needs, with as many threads as there are.
 pub(crate) fn read_columns(
     footer: Footer,
-    spill: Option<&Arc<SpillStore>>,
+    collecting: &Collecting,
     progress: &dyn Progress,
 ) -> Result<(Vec<FrameBuilder>, ParquetRead), IngestError> {
     let mut block = Block::of(footer)?;
     let mut read = block.report();
     let read_part = |pieces: Vec<Piece>| {
-        let mut part = Part { builder: FrameBuilder::spilling(spill), failures: Vec::new() };
+        let mut part = Part { builder: FrameBuilder::of(collecting), failures: Vec::new() };
         let is_continued = !pieces[0].is_whole && pieces[0].rows.start > 0;
         let continues = is_continued.then_some(pieces[0].row_group);
         for piece in pieces {

@@ -6,6 +6,8 @@
 
 mod kit;
 mod latency;
+#[cfg(test)]
+mod ranked;
 mod resilience;
 
 pub use kit::{CatalogEntry, Cell, Column, Currency, Description, NotSet, RankedBy, Threshold, ThresholdKind, Unit};

@@ -466,4 +466,24 @@ mod tests {
         assert_eq!(all.take(1 << 25).unwrap(), 0);
         assert_eq!(all.take(1).unwrap(), 1 << 25);
     }
+
+    /// Threads that take numbers at the same time never get the same ones, and none is left out, however much is refused.
+    #[test]
+    fn threads_share_numbers() {
+        const EACH: u32 = 3;
+        let numbering = Numbering { next: AtomicU32::new(0), limit: 3_000 };
+        let mut first_numbers: Vec<u32> =
+            (0..2_000).into_par_iter().filter_map(|_| numbering.take(EACH as usize).ok()).collect();
+        first_numbers.sort_unstable();
+        assert_eq!(first_numbers, (0..3_000).step_by(EACH as usize).collect::<Vec<_>>());
+    }
+
+    /// Numbers in the order of meeting become places in the order of ids.
+    #[test]
+    fn traces_are_numbered_by_id() {
+        let trace = |id: u8, number: u32| (TraceId([id; 16]), TraceNumber(number));
+        let traces = vec![trace(9, 0), trace(2, 5), trace(7, 1)];
+        let results = Results { traces, ..Results::default() };
+        assert_eq!(number_by_id(results).trace_ids, [2, 7, 9].map(|id| TraceId([id; 16])));
+    }
 }

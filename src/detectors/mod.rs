@@ -6,7 +6,11 @@
 
 mod kit;
 mod latency;
+#[cfg(test)]
+mod ranked;
 mod resilience;
+#[cfg(test)]
+mod seen_in_parts;
 
 pub use kit::{CatalogEntry, Cell, Column, Currency, Description, NotSet, RankedBy, Threshold, ThresholdKind, Unit};
 pub(crate) use kit::{

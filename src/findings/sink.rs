@@ -172,3 +172,108 @@ impl<D: Columns> Findings<D> {
         Ok(Self { common: FindingColumns::read("", group)?, details: D::read("detail_", group)? })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::partial::{Renumbering, written};
+    use crate::trace::TargetKind;
+
+    columns! {
+        /// What findings of these tests say.
+        struct Details in DetailColumns {
+            count: i64,
+            names: Vec<Symbol>,
+        }
+    }
+
+    /// Findings with these numbers, each of the trace of that number, every third of none.
+    fn findings(numbers: impl IntoIterator<Item = u32>) -> Findings<DetailColumns> {
+        let mut findings = Findings::<DetailColumns>::default();
+        for number in numbers {
+            let spans: Vec<SpanId> = (0..number % 4).map(|span| SpanId(u64::from(number * 10 + span))).collect();
+            findings.push_without_trace(Finding {
+                span_id: SpanId(u64::from(number)),
+                service: Symbol(number),
+                operation: Symbol(number + 1),
+                target: (number % 2 == 0).then_some(Target { name: Symbol(number), kind: TargetKind::Database }),
+                start: i64::from(number) - 5,
+                measured: f64::from(number) / 3.0,
+                threshold: 2.0,
+                impact_ns: i64::from(number) * 7,
+                own_impact: -i64::from(number),
+                induced: number % 5 == 0,
+                span_ids: &spans,
+                key: &[Symbol(number), Symbol(0)],
+                details: Details { count: i64::from(number), names: (0..number % 3).map(Symbol).collect() },
+            });
+            if number % 3 != 0 {
+                *findings.common.trace.last_mut().unwrap() = TraceNumber(number);
+            }
+        }
+        findings
+    }
+
+    fn text(findings: &Findings<DetailColumns>) -> String {
+        format!("{findings:?}")
+    }
+
+    /// Whatever is merged, every column of every finding stays with it, in the order of merging.
+    #[test]
+    fn merged_findings_are_those_of_all() {
+        for (first, second) in [(0, 0), (0, 12), (5, 12), (12, 12)] {
+            let mut merged = findings(0..first);
+            merged.merge(findings(first..second));
+            merged.merge(Findings::default());
+            assert_eq!(text(&merged), text(&findings(0..second)), "{first} of {second}");
+            assert_eq!(merged.bytes(), findings(0..second).bytes());
+            assert_eq!(merged.is_empty(), second == 0);
+        }
+    }
+
+    /// Findings about the whole input have no trace, whatever the traces are called.
+    #[test]
+    fn traces_get_new_numbers() {
+        let mut findings = findings(0..6);
+        findings.renumber_traces(&|trace| trace.index().map_or(trace, |index| TraceNumber(100 - index as u32)));
+        let none = TraceNumber::NONE.0;
+        assert_eq!(findings.common.trace.iter().map(|trace| trace.0).collect::<Vec<_>>(), [none, 99, 98, none, 96, 95]);
+        assert_eq!(findings.common.order(), [5, 4, 2, 1, 0, 3], "by trace, those of none last");
+    }
+
+    /// What is written is read again: strings and traces by their numbers in the whole, all else as it was.
+    #[test]
+    fn findings_come_back() {
+        const COUNT: u32 = 20;
+        let directory = tempfile::tempdir().unwrap();
+        let places: Vec<u32> = (0..COUNT).rev().collect();
+        let own = Renumbering { traces: Some(&places), ..Renumbering::NONE };
+        let file = written(&directory.path().join("partial"), |file| {
+            file.group("some", own, |group| findings(0..COUNT).write(group)).unwrap();
+            file.group("none", own, |group| findings(0..0).write(group)).unwrap();
+        });
+        let symbols: Vec<Symbol> = (0..=COUNT).map(|symbol| Symbol(symbol * 2)).collect();
+        let traces: Vec<u32> = (0..COUNT).map(|place| 1_000 + place).collect();
+        let of_whole = Renumbering { symbols: Some(&symbols), traces: Some(&traces) };
+        let read = |name: &str| file.group(name, of_whole, Findings::<DetailColumns>::read).unwrap();
+
+        let mut expected = findings(0..COUNT);
+        expected.renumber_traces(&|trace| trace.index().map_or(trace, |index| TraceNumber(1_000 + places[index])));
+        let FindingColumns { service, operation, target, key, .. } = &mut expected.common;
+        for (row, number) in (0..COUNT).enumerate() {
+            service[row] = Symbol(number * 2);
+            operation[row] = Symbol(number * 2 + 2);
+        }
+        (*target, *key) = Default::default();
+        expected.details.names = Default::default();
+        for number in 0..COUNT {
+            let of_whole = Target { name: Symbol(number * 2), kind: TargetKind::Database };
+            Columns::push(target, (number % 2 == 0).then_some(of_whole));
+            key.push_slice(&[Symbol(number * 2), Symbol(0)]);
+            let names: Vec<Symbol> = (0..number % 3).map(|symbol| Symbol(symbol * 2)).collect();
+            expected.details.names.push_slice(&names);
+        }
+        assert_eq!(text(&read("some")), text(&expected));
+        assert_eq!(text(&read("none")), text(&Findings::default()));
+    }
+}

@@ -12,8 +12,12 @@ mod columns;
 mod error;
 mod file;
 mod group;
+#[cfg(test)]
+mod written;
 
 pub(crate) use columns::{Columns, Lists, Named, NamedColumn, Stored, TraceNumber, columns, named};
 pub(crate) use error::PartialError;
 pub(crate) use file::{PartialReader, PartialWriter};
 pub(crate) use group::{GroupReader, GroupWriter, Renumbering};
+#[cfg(test)]
+pub(crate) use written::written;

@@ -291,10 +291,10 @@ fn nearest_rank(values: Expr, q: f64) -> Expr {
     values.quantile(lit(q), QuantileMethod::Equiprobable)
 }
 
-/// The trace of the finding with the largest impact, ties to the trace with the smallest id.
+/// The trace of the finding with the largest impact of those that have one, ties to the trace with the smallest id.
 fn example_trace() -> Expr {
     let largest_first = SortMultipleOptions::default().with_order_descending_multi([true, false]);
-    col(TRACE).sort_by([col(IMPACT), col(TRACE)], largest_first).first()
+    col(TRACE).sort_by([col(IMPACT), col(TRACE)], largest_first).drop_nulls().first()
 }
 
 /// The most frequent value of a column in each pattern, ties to the smallest: numbers are in the order of names.
@@ -380,7 +380,12 @@ fn grows(mut values: Vec<i64>) -> bool {
 }
 
 /// The traces of `rows`, which are in the order of their traces, each counted as often as the largest of its findings says.
+/// Findings about the whole input, which come last, are no trace.
 fn weighted_traces(findings: &FindingColumns, rows: &[usize]) -> f64 {
     let of_trace = |rows: &[usize]| rows.iter().map(|&row| findings.adjusted_count[row]).fold(0.0, f64::max);
-    rows.chunk_by(|&left, &right| findings.trace[left] == findings.trace[right]).map(of_trace).sum()
+    let with_trace = &rows[..rows.partition_point(|&row| findings.trace[row] != TraceNumber::NONE)];
+    // A sum of none would be -0.
+    with_trace
+        .chunk_by(|&left, &right| findings.trace[left] == findings.trace[right])
+        .fold(0.0, |sum, rows| sum + of_trace(rows))
 }

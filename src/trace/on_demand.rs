@@ -28,3 +28,62 @@ impl<T: Default> OnDemand<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Barrier;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    /// A fact is worked out by the first that asks and not again until another trace comes.
+    #[test]
+    fn a_fact_is_worked_out_once_for_a_trace() {
+        let mut demanded = OnDemand::<Vec<u32>>::default();
+        assert_eq!(demanded.get(|fact| fact.push(1)), &[1]);
+        assert_eq!(demanded.get(|_| panic!("it is known")), &[1]);
+        demanded.forget();
+        let next = demanded.get(|fact| {
+            fact.clear();
+            fact.push(2);
+        });
+        assert_eq!(next, &[2]);
+    }
+
+    /// Buffers outlive the traces that they were filled for, also those for which nobody asked.
+    #[test]
+    fn buffers_are_reused() {
+        let mut demanded = OnDemand::<Vec<u32>>::default();
+        let buffer = demanded.get(|fact| fact.extend(0..100)).as_ptr();
+        demanded.forget();
+        demanded.forget();
+        let next = demanded.get(|fact| {
+            assert_eq!(fact.len(), 100, "whoever works it out clears what the trace before left");
+            fact.clear();
+            fact.extend(0..50);
+        });
+        assert_eq!((next.len(), next.as_ptr()), (50, buffer));
+    }
+
+    /// Whoever asks at the same time gets the same fact.
+    #[test]
+    fn threads_share_a_fact() {
+        const THREADS: usize = 4;
+        let demanded = OnDemand::<Vec<usize>>::default();
+        let (worked_out, start) = (AtomicUsize::new(0), Barrier::new(THREADS));
+        let ask = || {
+            start.wait();
+            let fact = demanded.get(|fact| {
+                worked_out.fetch_add(1, Ordering::Relaxed);
+                fact.extend(0..1_000);
+            });
+            (fact.as_ptr() as usize, fact.len())
+        };
+        let facts: Vec<_> = std::thread::scope(|scope| {
+            let asking: Vec<_> = (0..THREADS).map(|_| scope.spawn(ask)).collect();
+            asking.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        assert_eq!(worked_out.into_inner(), 1);
+        assert!(facts.iter().all(|&fact| fact == facts[0] && fact.1 == 1_000), "{facts:?}");
+    }
+}

@@ -736,6 +736,7 @@ fn share(part: i64, whole: i64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::partial::{Renumbering, written};
 
     fn times(values: impl Iterator<Item = i64>) -> Times {
         let mut times = Times::default();
@@ -782,5 +783,41 @@ mod tests {
         let (whole, half) =
             (Tail::of(&all, |trace| trace).share_in(&all), Tail::of(&merged, |trace| trace).share_in(&merged));
         assert_eq!(whole, half);
+    }
+
+    /// What was written of an entry and a row comes back, whether traces are kept one by one or in buckets, and adds up with
+    /// what others booked: here once in one piece, and once in two that are written and merged.
+    #[test]
+    fn times_come_back_exactly_and_in_buckets() {
+        let entry = Entry { kind: RootReason::Root, service: Symbol(1), operation: Symbol(2) };
+        let place = Place { service: Symbol(1), operation: Symbol(3), component: Component::Wait, target: Symbol(4) };
+        let booked = |numbers: std::ops::Range<u32>| {
+            let mut attribution = Attribution::default();
+            for number in numbers {
+                let of = attribution.entry(entry);
+                let row = attribution.row_of(of, place);
+                let trace_id = TraceId(u128::from(number + 1).to_be_bytes());
+                let time = 1_000 + i64::from(number) * 7_919 % 1_009;
+                let of_entry = bucket_of(2 * time);
+                let weight = u128::from(number) << 60;
+                let in_row = TraceTime { trace: TraceNumber(number), time, of_entry };
+                attribution.entry_times[of as usize].add(TraceTime { time: 2 * time, ..in_row }, trace_id, weight);
+                attribution.row_times[row as usize].add(in_row, trace_id, weight);
+            }
+            attribution
+        };
+        let directory = tempfile::tempdir().unwrap();
+        for (cut, count) in [(0, 0), (70, 200), (30_000, 70_000), (66_000, 66_100)] {
+            let file = written(&directory.path().join(count.to_string()), |file| {
+                file.group("first", Renumbering::NONE, |group| booked(0..cut).write(group)).unwrap();
+                file.group("second", Renumbering::NONE, |group| booked(cut..count).write(group)).unwrap();
+            });
+            let read = |name: &str| file.group(name, Renumbering::NONE, Attribution::read).unwrap();
+            let mut merged = read("second");
+            merged.merge(read("first"));
+            let rows = booked(0..count).finish();
+            assert_eq!(rows.first().map_or(0, |row| row.traces), i64::from(count));
+            assert_eq!(merged.finish(), rows, "{cut} of {count}");
+        }
     }
 }

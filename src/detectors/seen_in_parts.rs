@@ -1,0 +1,196 @@
+//! What detectors have seen of parts of an input is, once it is merged, what one would have seen of all: to the byte, in any
+//! order, and by way of files.
+
+use std::path::Path;
+
+use super::{Detectors, SeenByAll, Whole, catalog};
+use crate::conventions::UncountedCalls;
+use crate::frame::{Frame, FrameBuilder, Symbol, Symbols, group};
+use crate::gathered::Gathered;
+use crate::generate::{Compression, GenerateOptions, OutputFormat, generate};
+use crate::ingest::{ReadOptions, read_bytes};
+use crate::partial::{PartialReader, Renumbering, TraceNumber, written};
+use crate::rank::{FindingsTable, Ranking, Table};
+use crate::trace::{CalleeNames, Facts, OverlapTolerance, TraceModel, derive};
+
+const PARTS: [usize; 3] = [1, 2, 7];
+
+/// Traces that show every planted anti-pattern.
+struct Dump {
+    frame: Frame,
+    facts: Facts,
+    callee_names: CalleeNames,
+}
+
+impl Dump {
+    fn new() -> Self {
+        let options = GenerateOptions { spans: 3_000, seed: 3, anti_patterns: 0.6, ..GenerateOptions::default() };
+        let mut bytes = Vec::new();
+        let format = OutputFormat::OtlpProto(Compression::None);
+        generate(options, format, &mut bytes, None::<Vec<u8>>, &|_| ()).unwrap();
+        let mut builder = FrameBuilder::default();
+        read_bytes(Path::new("dump"), bytes, &ReadOptions::default(), &mut builder);
+        let (vocabulary, frame) = group(vec![builder]);
+        let facts = derive(&vocabulary, &UncountedCalls::default());
+        let (mut model, mut callee_names) = (TraceModel::default(), CalleeNames::default());
+        for index in 0..frame.trace_count() {
+            model.rebuild(frame.trace(index), &facts);
+            callee_names.learn(&model);
+        }
+        Self { frame, facts, callee_names }
+    }
+
+    /// Lets detectors see a trace, which has this number among those that are seen.
+    fn see(&self, seen: &mut SeenByAll, model: &mut TraceModel, index: usize, number: u32) {
+        model.rebuild(self.frame.trace(index), &self.facts);
+        model.name_operations(&self.callee_names);
+        let tolerance = OverlapTolerance { millionths: 10_000 };
+        let view = model.view(number, self.frame.trace_ids[index], &self.facts, tolerance);
+        seen.see(&Detectors::default(), &view);
+    }
+
+    /// What detectors have seen of some traces, which get numbers in this order from `first` on.
+    fn seen_of(&self, traces: &[usize], first: u32) -> SeenByAll {
+        let (mut seen, mut model) = (SeenByAll::new(|_| true), TraceModel::default());
+        for (&index, number) in traces.iter().zip(first..) {
+            self.see(&mut seen, &mut model, index, number);
+        }
+        seen
+    }
+
+    /// The tables, that of findings as the last.
+    fn tables(&self, seen: SeenByAll, symbols: &Symbols) -> Vec<Table> {
+        // No detector of the catalog asks for what is gathered: one that does cannot do without it and says so here.
+        let gathered = Gathered::default();
+        let whole = Whole { symbols, trace_ids: &self.frame.trace_ids, is_weighted: true, gathered: &gathered };
+        let mut ranking = Ranking::new(&whole, &|| ());
+        seen.conclude(&Detectors::default(), &whole, &mut ranking);
+        let ranked = ranking.ranked.unwrap();
+        let findings = Table::of(&FindingsTable::new(&ranked, &whole));
+        ranked.into_iter().map(|ranked| ranked.table).chain([findings]).collect()
+    }
+
+    /// Those of one that saw every trace, each in buffers of its own.
+    fn expected(&self) -> String {
+        let mut seen = SeenByAll::new(|_| true);
+        for (index, number) in (0..self.frame.trace_count()).zip(0..) {
+            self.see(&mut seen, &mut TraceModel::default(), index, number);
+        }
+        let tables = self.tables(seen, &self.facts.symbols);
+        assert_eq!(tables.len(), catalog().len() + 1);
+        assert!(tables.iter().all(|table| table.row_count() > 1), "every detector has found something");
+        text_of(&tables)
+    }
+
+    /// Ways to deal the traces out to `count` parts; within a part they come in the order in which threads met them.
+    fn dealt_out(&self, count: usize) -> Vec<Vec<Vec<usize>>> {
+        let traces = self.frame.trace_count();
+        let by = |part_of: &dyn Fn(usize) -> usize| {
+            let mut parts = vec![Vec::new(); count];
+            (0..traces).for_each(|index| parts[part_of(index)].push(index));
+            parts
+        };
+        let mut scattered = by(&|index| (index.wrapping_mul(0x9e37_79b9) >> 7) % count);
+        scattered.iter_mut().for_each(|part| part.reverse());
+        // The last part has only the last trace, and with seven parts those between have none.
+        let lopsided = by(&|index| if index + 1 == traces { count - 1 } else { 0 });
+        let mut ways = vec![by(&|index| index % count), by(&|index| index * count / traces), scattered, lopsided];
+        ways.dedup();
+        ways
+    }
+}
+
+fn text_of(tables: &[Table]) -> String {
+    tables.iter().map(|table| format!("{} {:?}\n", table.name, table.values)).collect()
+}
+
+/// Orders in which so many parts may come.
+fn orders(count: usize) -> Vec<Vec<usize>> {
+    let mut middle_first: Vec<usize> = (0..count).collect();
+    middle_first.rotate_left(count / 2);
+    let mut orders = vec![(0..count).collect(), (0..count).rev().collect(), middle_first];
+    orders.dedup();
+    orders
+}
+
+/// What threads have seen merges.
+#[test]
+fn parts_merge_in_any_order() {
+    let dump = Dump::new();
+    let expected = dump.expected();
+    for count in PARTS {
+        for (parts, order) in dump.dealt_out(count).iter().zip(orders(count).iter().cycle()) {
+            // Numbers follow the order of parts, so that they are not those of the traces in the order of ids.
+            let mut places = Vec::new();
+            let mut whole = SeenByAll::new(|_| true);
+            for &part in order {
+                whole.merge(dump.seen_of(&parts[part], places.len() as u32));
+                places.extend(parts[part].iter().map(|&index| TraceNumber(index as u32)));
+            }
+            whole.renumber_traces(&|trace| trace.index().map_or(trace, |index| places[index]));
+            assert!(text_of(&dump.tables(whole, &dump.facts.symbols)) == expected, "{count} parts, {order:?}");
+        }
+    }
+}
+
+/// What parts have written merges, though strings and traces have other numbers in the whole.
+#[test]
+fn parts_merge_by_way_of_files() {
+    let dump = Dump::new();
+    let expected = dump.expected();
+    // Other parts had other strings, between those of this dump.
+    let mut symbols = Symbols::default();
+    let unsorted = symbols.absorb(&dump.facts.symbols);
+    for string in ["!", "GET /of another part", "m", "~"] {
+        symbols.intern(string);
+    }
+    let (symbols, sorted) = symbols.sorted();
+    let symbols_of_whole: Vec<Symbol> = unsorted.iter().map(|symbol| sorted[symbol.index()]).collect();
+    assert!(symbols_of_whole.iter().zip(0..).any(|(&symbol, number)| symbol != Symbol(number)));
+
+    let directory = tempfile::tempdir().unwrap();
+    for count in PARTS {
+        for parts in dump.dealt_out(count) {
+            let files: Vec<(PartialReader, Vec<u32>)> = parts
+                .iter()
+                .enumerate()
+                .map(|(part, traces)| {
+                    // In the file traces are places in the order of ids, whatever numbers they had.
+                    let mut by_id = traces.clone();
+                    by_id.sort_unstable();
+                    let place = |index: &usize| by_id.binary_search(index).unwrap() as u32;
+                    let places: Vec<u32> = traces.iter().map(place).collect();
+                    let own = Renumbering { traces: Some(&places), ..Renumbering::NONE };
+                    let seen = dump.seen_of(traces, 0);
+                    let path = directory.path().join(part.to_string());
+                    let file = written(&path, |file| seen.write(file, "settled/", own).unwrap());
+                    (file, by_id.iter().map(|&index| index as u32).collect())
+                })
+                .collect();
+            for order in orders(count) {
+                let mut whole = SeenByAll::new(|_| true);
+                for &part in &order {
+                    let (file, traces) = &files[part];
+                    let numbers = Renumbering { symbols: Some(&symbols_of_whole), traces: Some(traces) };
+                    whole.merge_file(file, "settled/", numbers).unwrap();
+                }
+                assert!(text_of(&dump.tables(whole, &symbols)) == expected, "{count} parts, {order:?}");
+            }
+        }
+    }
+}
+
+/// A detector that is off has seen nothing, also of a file in which others wrote what it would have seen.
+#[test]
+fn what_is_off_is_not_read() {
+    let dump = Dump::new();
+    let seen = dump.seen_of(&(0..dump.frame.trace_count()).collect::<Vec<_>>(), 0);
+    let directory = tempfile::tempdir().unwrap();
+    let file = written(&directory.path().join("all"), |file| seen.write(file, "", Renumbering::NONE).unwrap());
+    let names = |tables: Vec<Table>| tables.iter().map(|table| table.name).collect::<Vec<_>>();
+    let mut few = SeenByAll::new(|name| name == "retry-storm");
+    few.merge_file(&file, "", Renumbering::NONE).unwrap();
+    assert_eq!(names(dump.tables(few, &dump.facts.symbols)), ["retry_storm", "findings"]);
+    let mut all = SeenByAll::new(|_| true);
+    assert!(all.merge_file(&file, "other/", Renumbering::NONE).is_err(), "what is not there is an error");
+}

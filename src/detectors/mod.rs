@@ -4,13 +4,9 @@
 //! options, configuration keys, tables, findings, partial results and `trace` follow. What detectors are made of is in `kit`;
 //! what several need of one trace is in [`trace`](crate::trace), what several need of all traces in `gathered`.
 
-mod kit;
+pub(crate) mod kit;
 mod latency;
-#[cfg(test)]
-mod ranked;
 mod resilience;
-#[cfg(test)]
-mod seen_in_parts;
 
 pub use kit::{CatalogEntry, Cell, Column, Currency, Description, NotSet, RankedBy, Threshold, ThresholdKind, Unit};
 pub(crate) use kit::{

@@ -3,7 +3,11 @@
 mod findings_table;
 mod patterns;
 mod ranking;
+#[cfg(test)]
+mod seen_in_parts;
 mod table;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use findings_table::FindingsTable;
 pub use ranking::ranked_tables;

@@ -1,6 +1,6 @@
 //! Tables of two detectors of the smallest kind: one whose rows are patterns, one that has rows of its own.
 
-use super::kit::{
+use crate::detectors::kit::{
     self, Cell, Concluded, Conclusions as _, Description, Detector, NoDetails, NoRow, PatternColumn, RankedBy,
     RowColumn, TableRules, Unit, Whole, thresholds,
 };
@@ -79,13 +79,8 @@ macro_rules! detectors_that_see_nothing {
             type Aside = ();
             type Row = $row;
 
-            fn description() -> &'static Description {
-                &$description
-            }
-
-            fn table() -> TableRules<Self> {
-                $table
-            }
+            const DESCRIPTION: &'static Description = &$description;
+            const TABLE: TableRules<Self> = $table;
 
             fn see(&self, _trace: &TraceView<'_>, _seen: &mut Self::Seen) {}
 

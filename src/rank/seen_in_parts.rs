@@ -3,8 +3,8 @@
 
 use std::path::Path;
 
-use super::{Detectors, SeenByAll, Whole, catalog};
 use crate::conventions::UncountedCalls;
+use crate::detectors::{Detectors, SeenByAll, Whole, catalog};
 use crate::frame::{Frame, FrameBuilder, Symbol, Symbols, group};
 use crate::gathered::Gathered;
 use crate::generate::{Compression, GenerateOptions, OutputFormat, generate};

@@ -228,7 +228,7 @@ fn traces_in_several_parts_are_told() {
     let output =
         tracescan(&["merge", text(&path("a.partial")), text(&path("b.partial")), "--output", text(&path("out"))]);
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success() && told.contains("1 traces are in several parts"), "{told}");
+    assert!(output.status.success() && told.contains("1 trace cut in two by the parts"), "{told}");
     let run: serde_json::Value =
         serde_json::from_str(&fs::read_to_string(path("out").join("run.json")).unwrap()).unwrap();
     assert_eq!((&run["totals"]["traces"], &run["totals"]["spans"]), (&1.into(), &3.into()));

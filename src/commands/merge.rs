@@ -8,7 +8,7 @@ use crate::analysis::{MergedParts, merge_parts};
 use crate::cli::MergeArgs;
 use crate::config::{AnalysedWith, Settings};
 use crate::partial::{PartialError, PartialReader};
-use crate::report::BeyondCapSummary;
+use crate::report::{BeyondCapSummary, units};
 
 use super::diagnostics::say;
 use super::part_description::PartDescription;
@@ -74,8 +74,8 @@ fn merge(
     let in_several = analysis.results.quality.in_several_parts;
     if in_several > 0 {
         say(&format!(
-            "warning: {in_several} traces are in several parts, and each piece was analysed for itself: cut inputs between \
-             traces, so that no trace is cut in two"
+            "warning: {} cut in two by the parts, and analysed piece by piece: cut inputs between traces",
+            units::counted(in_several, "trace")
         ));
     }
     present(analysis, &facts, read, settings, args.results.output.as_deref(), phases)

@@ -300,6 +300,12 @@ impl Summary {
             .filter(|(count, _)| *count > 0)
             .map(|(count, what)| format!("{} {what}", units::count(count)))
             .collect();
+        if quality.in_several_parts > 0 {
+            oddities.push(format!(
+                "{} cut in two by the parts of the input, and analysed piece by piece",
+                units::counted(quality.in_several_parts, "trace")
+            ));
+        }
         oddities.extend(quality.beyond_cap.iter().map(|BeyondCapSummary { attribute, spans, kept }| {
             format!(
                 "{} with {BEYOND_CAP} in place of {attribute}, which has more than {} values",

@@ -278,7 +278,7 @@ pub struct GenerateArgs {
 }
 
 /// What `analyze` writes to standard output.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum StdoutFormat {
     /// Tables for people
@@ -305,7 +305,7 @@ pub enum TraceFormat {
 }
 
 /// Format of table files.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TableFormat {
     /// Parquet

@@ -206,10 +206,35 @@ fn settings() {
         write(directory.path(), "tracescan.toml", b"detector = [\"n-plus-one\"]\n[n-plus-one]\nmax_calls = 1000\n");
     assert_eq!(count(&["--config", &config]), 0);
     assert_eq!(count(&["--config", &config, "--max-calls", "5"]), all);
-    let wrong = write(directory.path(), "wrong.toml", b"[n-plus-one]\nmax_call = 5\n");
-    let output = tracescan(&["analyze", "--config", &wrong, &incident]);
-    assert_eq!(code(&output), 2);
-    assert!(stderr(&output).contains("max_call"), "{}", stderr(&output));
+}
+
+/// Settings that make no sense are refused in one sentence, which names the place or the option and says what would.
+#[test]
+fn settings_that_make_no_sense() {
+    let incident = sample("incident.flat.parquet");
+    let directory = tempfile::tempdir().expect("a directory");
+    let wrong = write(directory.path(), "wrong.toml", b"top = 3\n[n-plus-one]\n  max_call = 5\n");
+    let told = format!("{wrong}, line 3, column 3: there is no key max_call in [n-plus-one]; did you mean max_calls?");
+    let size = "a size of memory like 512MiB or 2GiB, and at least 64MiB";
+    let spans = directory.path().join("spans.parquet").display().to_string();
+    for (args, told) in [
+        (&["analyze", "--config", &wrong][..], told.as_str()),
+        (&["trace", "1", "--config", &wrong], &told),
+        (&["analyze", "--memory-limit", "x"], &format!("--memory-limit must be {size}, not x")),
+        (&["convert", "-o", &spans, "--memory-limit", "1MiB"], &format!("--memory-limit must be {size}, not 1MiB")),
+        (&["analyze", "--min-impact", "soon"], "--min-impact must be a duration like 1ms or 2.5s, not soon"),
+        (&["analyze", "--overlap-tolerance", "2"], "--overlap-tolerance must be a number between 0 and 1, not 2"),
+        (
+            &["analyze", "--since", "2026-03-02", "--until", "2026-03-01"],
+            "--since 2026-03-02 must be earlier than --until 2026-03-01",
+        ),
+    ] {
+        let all: Vec<&str> =
+            args[..1].iter().copied().chain([incident.as_str()]).chain(args[1..].iter().copied()).collect();
+        let output = tracescan(&all);
+        assert_eq!((code(&output), stderr(&output)), (2, format!("error: {told}\n")), "{args:?}");
+        assert_eq!(stdout(&output), "", "{args:?}");
+    }
 }
 
 /// However the number is asked for, there are no more threads than the machine is good for, and that is said.

@@ -267,3 +267,6 @@ impl CriticalPaths {
         (inside == 1).then_some(index)
     }
 }
+
+#[cfg(test)]
+mod tests;

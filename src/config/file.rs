@@ -1,0 +1,128 @@
+//! The configuration file.
+
+use std::path::{Path, PathBuf};
+
+use toml::de::{DeTable, DeValue};
+
+use super::error::{ConfigError, FileProblem};
+use super::keys::{FileText, Keys, number_text};
+use super::values::{DURATION, Form, MEMORY, SHARE};
+use crate::cli::{StdoutFormat, TableFormat};
+use crate::conventions::UncountedCalls;
+use crate::detectors::{CatalogEntry, Detectors, catalog};
+
+/// The file that is read if it is there and no other is named.
+const DEFAULT_FILE: &str = "tracescan.toml";
+
+const WHOLE_NUMBER: Form<usize> = Form { told: "a whole number", parse: |text| text.parse().ok() };
+
+/// What the file says. All of it is known to make sense, also what an option then overrides.
+#[derive(Debug, Default)]
+pub(super) struct ConfigFile {
+    pub(super) detector: Vec<String>,
+    pub(super) skip: Vec<String>,
+    pub(super) overlap_tolerance: Option<f64>,
+    pub(super) threads: Option<usize>,
+    pub(super) count_every_call: bool,
+    pub(super) uncounted_calls: UncountedCalls,
+    pub(super) format: Option<StdoutFormat>,
+    pub(super) table_format: Option<TableFormat>,
+    pub(super) top: Option<usize>,
+    pub(super) fail_on: Vec<String>,
+    pub(super) min_impact_ns: Option<i64>,
+    pub(super) allow_empty: bool,
+    pub(super) memory_limit_bytes: Option<u64>,
+    pub(super) temp_dir: Option<PathBuf>,
+    pub(super) detectors: Detectors,
+}
+
+impl ConfigFile {
+    /// The file at `path`, else the usual one, else nothing.
+    ///
+    /// # Errors
+    /// If it cannot be read or something in it is not known.
+    pub(super) fn read(path: Option<&Path>) -> Result<Self, ConfigError> {
+        let path = match path {
+            Some(path) => path,
+            None if Path::new(DEFAULT_FILE).is_file() => Path::new(DEFAULT_FILE),
+            None => return Ok(Self::default()),
+        };
+        let bytes = std::fs::read(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+        Self::parse(path, &bytes)
+    }
+
+    fn parse(path: &Path, bytes: &[u8]) -> Result<Self, ConfigError> {
+        let text = std::str::from_utf8(bytes).map_err(|error| {
+            let (readable, _) = bytes.split_at(error.valid_up_to());
+            let text = std::str::from_utf8(readable).unwrap_or_default();
+            FileText { path, text }.error(readable.len(), FileProblem::NotUtf8)
+        })?;
+        let file = FileText { path, text };
+        let table = DeTable::parse(text).map_err(|error| {
+            let start = error.span().map_or(0, |span| span.start);
+            file.error(start, FileProblem::NotToml { reason: error.message().to_owned() })
+        })?;
+        let mut keys = Keys::of_file(&file, table.get_ref());
+        let with_findings = |entry: &CatalogEntry| entry.description.has_findings;
+        let any: Vec<String> = names(|_| true).collect();
+        let fail_on: Vec<String> = std::iter::once("any".to_owned()).chain(names(with_findings)).collect();
+        let read = Self {
+            detector: keys.words("detector", &any)?.unwrap_or_default(),
+            skip: keys.words("skip", &any)?.unwrap_or_default(),
+            overlap_tolerance: keys.number("overlap_tolerance", &SHARE)?,
+            threads: keys.number("threads", &WHOLE_NUMBER)?,
+            count_every_call: flag(&mut keys, "count_every_call")?,
+            uncounted_calls: uncounted_calls(&mut keys)?,
+            format: keys.choice("format")?,
+            table_format: keys.choice("table_format")?,
+            top: keys.number("top", &WHOLE_NUMBER)?,
+            fail_on: keys.words("fail_on", &fail_on)?.unwrap_or_default(),
+            min_impact_ns: keys.text("min_impact", &DURATION)?,
+            allow_empty: flag(&mut keys, "allow_empty")?,
+            memory_limit_bytes: keys.text("memory_limit", &MEMORY)?,
+            temp_dir: keys.value("temp_dir", "a text", |value| value.as_str().map(PathBuf::from))?,
+            detectors: detectors(&mut keys)?,
+        };
+        keys.finish()?;
+        Ok(read)
+    }
+}
+
+fn names(is_meant: impl Fn(&CatalogEntry) -> bool) -> impl Iterator<Item = String> {
+    catalog().into_iter().filter(is_meant).map(|entry| entry.description.name.to_owned())
+}
+
+fn flag(keys: &mut Keys<'_>, key: &'static str) -> Result<bool, ConfigError> {
+    Ok(keys.value(key, "true or false", |value| value.as_bool())?.unwrap_or(false))
+}
+
+fn uncounted_calls(keys: &mut Keys<'_>) -> Result<UncountedCalls, ConfigError> {
+    let usual = UncountedCalls::default();
+    let Some(mut keys) = keys.table("uncounted_calls")? else { return Ok(usual) };
+    let read = UncountedCalls {
+        heartbeats: keys.texts("heartbeats")?.unwrap_or(usual.heartbeats),
+        health_checks: keys.texts("health_checks")?.unwrap_or(usual.health_checks),
+        health_check_parts: keys.texts("health_check_parts")?.unwrap_or(usual.health_check_parts),
+        plumbing: keys.texts("plumbing")?.unwrap_or(usual.plumbing),
+        sql_plumbing: keys.texts("sql_plumbing")?.unwrap_or(usual.sql_plumbing),
+    };
+    keys.finish()?;
+    Ok(read)
+}
+
+fn detectors(keys: &mut Keys<'_>) -> Result<Detectors, ConfigError> {
+    let mut detectors = Detectors::default();
+    for CatalogEntry { description, thresholds, .. } in catalog() {
+        let Some(mut keys) = keys.table(description.name)? else { continue };
+        for threshold in thresholds {
+            let text = |value: &DeValue<'_>| number_text(value).or_else(|| value.as_str().map(str::to_owned));
+            let set = |value: &DeValue<'_>| detectors.set(description.name, threshold.name, &text(value)?).ok();
+            keys.value(threshold.name, threshold.kind.form(), set)?;
+        }
+        keys.finish()?;
+    }
+    Ok(detectors)
+}
+
+#[cfg(test)]
+mod tests;

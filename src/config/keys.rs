@@ -1,0 +1,201 @@
+//! A table of the configuration file, read key by key.
+//!
+//! Whoever reads a table asks for every key that there is; what is in the table beyond them is unknown. So the keys stand
+//! once, where they are read, and every problem has its place in the file, because the values still have theirs.
+
+use std::path::Path;
+
+use clap::ValueEnum;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::error::{ConfigError, FileProblem};
+use super::values::Form;
+
+/// A configuration file as it is written.
+pub(super) struct FileText<'a> {
+    /// The file.
+    pub(super) path: &'a Path,
+    /// What is in it.
+    pub(super) text: &'a str,
+}
+
+impl FileText<'_> {
+    /// The error that there is a problem at a byte of the text.
+    pub(super) fn error(&self, byte: usize, problem: FileProblem) -> ConfigError {
+        let before = &self.text[..self.text.floor_char_boundary(byte)];
+        let start_of_line = before.rfind('\n').map_or(0, |end| end + 1);
+        // A byte order mark is no character of the first line.
+        let column = before[start_of_line..].trim_start_matches('\u{feff}').chars().count() + 1;
+        let line = before.matches('\n').count() + 1;
+        ConfigError::InFile { path: self.path.to_owned(), line, column, problem: Box::new(problem) }
+    }
+
+    /// A value as it is written, where that is short.
+    fn given(&self, value: &Spanned<DeValue<'_>>) -> String {
+        const LONGEST: usize = 40;
+        let written = self.text.get(value.span()).unwrap_or_default();
+        let is_plain = !written.is_empty() && written.len() <= LONGEST && !written.contains(char::is_control);
+        let kind = || match value.get_ref() {
+            DeValue::String(_) => "such a text",
+            DeValue::Integer(_) | DeValue::Float(_) => "such a number",
+            DeValue::Boolean(_) => "true or false",
+            DeValue::Datetime(_) => "a time",
+            DeValue::Array(_) => "a list",
+            DeValue::Table(_) => "a table",
+        };
+        match value.get_ref() {
+            // The text of a table may be that of its header only.
+            DeValue::Table(_) => kind().to_owned(),
+            _ if is_plain => written.to_owned(),
+            _ => kind().to_owned(),
+        }
+    }
+}
+
+/// A table and the keys that were asked for.
+pub(super) struct Keys<'a> {
+    file: &'a FileText<'a>,
+    name: &'static str,
+    table: &'a DeTable<'a>,
+    asked: Vec<&'static str>,
+}
+
+impl<'a> Keys<'a> {
+    /// Those of the whole file.
+    pub(super) fn of_file(file: &'a FileText<'a>, table: &'a DeTable<'a>) -> Self {
+        Self { file, name: "", table, asked: Vec::new() }
+    }
+
+    fn find(&mut self, key: &'static str) -> Option<&'a Spanned<DeValue<'a>>> {
+        self.asked.push(key);
+        self.table.iter().find(|(known, _)| known.get_ref() == key).map(|(_, value)| value)
+    }
+
+    fn wrong_value(&self, key: &str, form: &str, value: &Spanned<DeValue<'_>>) -> ConfigError {
+        let (key, table) = (key.to_owned(), self.name.to_owned());
+        let problem = FileProblem::WrongValue { key, table, form: form.to_owned(), given: self.file.given(value) };
+        self.file.error(value.span().start, problem)
+    }
+
+    /// The value of a key, of which `read` makes something if it has the form.
+    ///
+    /// # Errors
+    /// If it has not.
+    pub(super) fn value<T>(
+        &mut self,
+        key: &'static str,
+        form: &str,
+        read: impl FnOnce(&DeValue<'_>) -> Option<T>,
+    ) -> Result<Option<T>, ConfigError> {
+        let Some(value) = self.find(key) else { return Ok(None) };
+        read(value.get_ref()).map(Some).ok_or_else(|| self.wrong_value(key, form, value))
+    }
+
+    /// A value that is written as text.
+    ///
+    /// # Errors
+    /// If it is not, or the text has not the form.
+    pub(super) fn text<T>(&mut self, key: &'static str, form: &Form<T>) -> Result<Option<T>, ConfigError> {
+        self.value(key, form.told, |value| (form.parse)(value.as_str()?))
+    }
+
+    /// A number that is written as one.
+    ///
+    /// # Errors
+    /// If it is not, or has not the form.
+    pub(super) fn number<T>(&mut self, key: &'static str, form: &Form<T>) -> Result<Option<T>, ConfigError> {
+        self.value(key, form.told, |value| (form.parse)(&number_text(value)?))
+    }
+
+    /// One of the words that a type has for its values.
+    ///
+    /// # Errors
+    /// If it is none.
+    pub(super) fn choice<T: ValueEnum>(&mut self, key: &'static str) -> Result<Option<T>, ConfigError> {
+        let Some(value) = self.find(key) else { return Ok(None) };
+        let named = |variant: &T| variant.to_possible_value().map(|value| value.get_name().to_owned());
+        let known: Vec<String> = T::value_variants().iter().filter_map(named).collect();
+        let word = self.word(key, value, "a text", &known)?;
+        Ok(T::value_variants().iter().find(|variant| named(variant).as_ref() == Some(&word)).cloned())
+    }
+
+    /// A list of words, all of them known.
+    ///
+    /// # Errors
+    /// If it is no list, or a word is not known.
+    pub(super) fn words(&mut self, key: &'static str, known: &[String]) -> Result<Option<Vec<String>>, ConfigError> {
+        self.list(key, |keys, item| keys.word(key, item, TEXTS, known))
+    }
+
+    /// A list of any texts.
+    ///
+    /// # Errors
+    /// If it is none.
+    pub(super) fn texts(&mut self, key: &'static str) -> Result<Option<Vec<String>>, ConfigError> {
+        self.list(key, |keys, item| {
+            item.get_ref().as_str().map(str::to_owned).ok_or_else(|| keys.wrong_value(key, TEXTS, item))
+        })
+    }
+
+    fn list<T>(
+        &mut self,
+        key: &'static str,
+        read: impl Fn(&Self, &Spanned<DeValue<'_>>) -> Result<T, ConfigError>,
+    ) -> Result<Option<Vec<T>>, ConfigError> {
+        let Some(value) = self.find(key) else { return Ok(None) };
+        let items = value.get_ref().as_array().ok_or_else(|| self.wrong_value(key, TEXTS, value))?;
+        items.iter().map(|item| read(self, item)).collect::<Result<_, _>>().map(Some)
+    }
+
+    fn word(
+        &self,
+        key: &str,
+        value: &Spanned<DeValue<'_>>,
+        form: &str,
+        known: &[String],
+    ) -> Result<String, ConfigError> {
+        let word = value.get_ref().as_str().ok_or_else(|| self.wrong_value(key, form, value))?;
+        if known.iter().any(|known| known == word) {
+            return Ok(word.to_owned());
+        }
+        let problem = FileProblem::UnknownWord { key: key.to_owned(), word: word.to_owned(), known: known.to_vec() };
+        Err(self.file.error(value.span().start, problem))
+    }
+
+    /// A table within this one.
+    ///
+    /// # Errors
+    /// If the key's value is none.
+    pub(super) fn table(&mut self, key: &'static str) -> Result<Option<Self>, ConfigError> {
+        let Some(value) = self.find(key) else { return Ok(None) };
+        let table = value.get_ref().as_table().ok_or_else(|| self.wrong_value(key, "a table", value))?;
+        Ok(Some(Self { file: self.file, name: key, table, asked: Vec::new() }))
+    }
+
+    /// Ends the reading.
+    ///
+    /// # Errors
+    /// If the table has a key that was not asked for: the first of them.
+    pub(super) fn finish(self) -> Result<(), ConfigError> {
+        let unknown = self.table.keys().filter(|key| !self.asked.contains(&key.get_ref().as_ref()));
+        let Some(first) = unknown.min_by_key(|key| key.span().start) else { return Ok(()) };
+        let problem = FileProblem::UnknownKey {
+            key: first.get_ref().to_string(),
+            table: self.name.to_owned(),
+            known: self.asked.into_iter().map(str::to_owned).collect(),
+        };
+        Err(self.file.error(first.span().start, problem))
+    }
+}
+
+const TEXTS: &str = "a list of texts";
+
+/// A number in decimal.
+pub(super) fn number_text(value: &DeValue<'_>) -> Option<String> {
+    match value {
+        DeValue::Integer(number) => Some(i64::from_str_radix(number.as_str(), number.radix()).ok()?.to_string()),
+        DeValue::Float(number) => Some(number.as_str().parse::<f64>().ok()?.to_string()),
+        _ => None,
+    }
+}

@@ -35,7 +35,7 @@ pub fn write_csv(out: &mut impl Write, tables: &[DetectorTable<'_>], top: usize)
 ///
 /// # Errors
 /// If `out` fails.
-pub fn write_csv_table(out: &mut impl Write, table: &dyn Rows) -> io::Result<()> {
+pub(crate) fn write_csv_table(out: &mut impl Write, table: &dyn Rows) -> io::Result<()> {
     write_table(out, table, usize::MAX, false)
 }
 

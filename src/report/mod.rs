@@ -21,20 +21,19 @@ mod terminal;
 mod text;
 
 pub use canonical_parquet::CanonicalWriter;
-pub use csv::{write_csv, write_csv_table};
+pub use csv::write_csv;
 pub use detector_table::DetectorTable;
 pub use json::write_json;
 pub use markdown::write_markdown;
 pub use ndjson::write_ndjson;
-pub use output::{OutputError, WholeFile, finish_files, remove_unfinished_files, write_files};
-pub use parquet::write_parquet_table;
-pub use run_json::{Run, write_run_json};
+pub use output::{WholeFile, finish_files, remove_unfinished_files, write_files};
+pub use run_json::Run;
 pub use summary::{
     BeyondCapSummary, ClockSkewSummary, InputSummary, QualitySummary, SelectionSummary, Summary, TotalsSummary,
 };
 pub use terminal::{
-    Paint, TerminalStyle, Waterfall, WaterfallFinding, WaterfallRow, write_catalog, write_explanation, write_terminal,
+    TerminalStyle, Waterfall, WaterfallFinding, WaterfallRow, write_catalog, write_explanation, write_terminal,
     write_waterfall,
 };
-pub use text::sanitized::{sanitized, sanitized_in_csv, sanitized_in_markdown};
+pub use text::sanitized::sanitized;
 pub use text::units;

@@ -27,7 +27,7 @@ const ROWS_OF_ROW_GROUP: usize = 1 << 20;
 ///
 /// # Errors
 /// If `out` fails.
-pub fn write_parquet_table<W: Write + Send>(out: W, table: &dyn Rows) -> Result<W, ParquetError> {
+pub(crate) fn write_parquet_table<W: Write + Send>(out: W, table: &dyn Rows) -> Result<W, ParquetError> {
     let columns = table.columns();
     let schema = Arc::new(schema(columns));
     let properties = WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())).build();

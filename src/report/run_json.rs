@@ -58,7 +58,7 @@ impl Serialize for Phases<'_> {
 ///
 /// # Errors
 /// If `out` fails.
-pub fn write_run_json(out: &mut impl Write, run: &Run, summary: &Summary) -> io::Result<()> {
+pub(crate) fn write_run_json(out: &mut impl Write, run: &Run, summary: &Summary) -> io::Result<()> {
     let document = Document {
         version: env!("CARGO_PKG_VERSION"),
         arguments: &run.arguments,

@@ -3,5 +3,5 @@
 mod files;
 mod whole_file;
 
-pub use files::{OutputError, write_files};
+pub use files::write_files;
 pub use whole_file::{WholeFile, finish_files, remove_unfinished_files};

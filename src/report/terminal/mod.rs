@@ -9,5 +9,4 @@ mod waterfall;
 
 pub use all_tables::{TerminalStyle, write_terminal};
 pub use explain::{write_catalog, write_explanation};
-pub use paint::Paint;
 pub use waterfall::{Waterfall, WaterfallFinding, WaterfallRow, write_waterfall};

@@ -27,14 +27,14 @@ pub(in crate::report) fn must_be_escaped(character: char) -> bool {
 }
 
 /// For a cell of a spreadsheet: what would start a formula gets an apostrophe in front.
-pub fn sanitized_in_csv(text: &str) -> Cow<'_, str> {
+pub(crate) fn sanitized_in_csv(text: &str) -> Cow<'_, str> {
     let starts_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
     let text = sanitized(text);
     if starts_formula { Cow::Owned(format!("'{text}")) } else { text }
 }
 
 /// For Markdown, in a table's cell too: what would be markup stands for itself.
-pub fn sanitized_in_markdown(text: &str) -> String {
+pub(crate) fn sanitized_in_markdown(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in sanitized(text).chars() {
         match character {

@@ -15,10 +15,10 @@
 pub mod analysis;
 pub mod cli;
 pub mod commands;
-pub mod config;
+mod config;
 pub mod conventions;
 pub mod detectors;
-pub mod findings;
+mod findings;
 pub mod frame;
 mod gathered;
 pub mod generate;

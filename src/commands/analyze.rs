@@ -22,7 +22,7 @@ use super::{Outcome, interrupt, threads};
 ///
 /// # Errors
 /// If the settings make no sense or results cannot be written.
-pub fn run(args: &AnalyzeArgs) -> anyhow::Result<Outcome> {
+pub(crate) fn run(args: &AnalyzeArgs) -> anyhow::Result<Outcome> {
     let settings = Settings::for_analyze(args)?;
     // For inputs that must be copied before they can be read, too. A program around this one may have said otherwise.
     let _ = tempfile::env::override_temp_dir(&settings.temp_dir);

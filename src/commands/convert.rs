@@ -26,7 +26,7 @@ use span_store::SpanStore;
 ///
 /// # Errors
 /// If there are no spans, or the output cannot be written.
-pub fn run(args: &ConvertArgs) -> anyhow::Result<Outcome> {
+pub(crate) fn run(args: &ConvertArgs) -> anyhow::Result<Outcome> {
     threads::pool(0)?.install(|| run_on_pool(args))
 }
 

@@ -17,7 +17,7 @@ use super::progress::Bar;
 ///
 /// # Errors
 /// If the name says no format, or writing fails.
-pub fn run(args: &GenerateArgs) -> anyhow::Result<Outcome> {
+pub(crate) fn run(args: &GenerateArgs) -> anyhow::Result<Outcome> {
     let summary = write(args)?;
     say(&format!(
         "wrote {} spans of {} traces to {}; planted {} anti-patterns and {} look-alikes",

@@ -19,7 +19,7 @@ use super::{Outcome, threads};
 ///
 /// # Errors
 /// If a file cannot be read, or was analysed with other settings than the first.
-pub fn run(args: &MergeArgs) -> anyhow::Result<Outcome> {
+pub(crate) fn run(args: &MergeArgs) -> anyhow::Result<Outcome> {
     let mut parts = Vec::new();
     for path in paths(&args.files)? {
         let file = PartialReader::open(&path)?;

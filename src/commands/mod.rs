@@ -1,18 +1,18 @@
 //! One thin file for each subcommand. Beside [`report`](crate::report), only these print.
 
-pub mod analyze;
-pub mod convert;
+mod analyze;
+mod convert;
 mod diagnostics;
-pub mod explain;
-pub mod generate;
+mod explain;
+mod generate;
 pub mod interrupt;
-pub mod merge;
+mod merge;
 mod part_description;
 mod progress;
 mod results;
 mod standard_output;
 mod threads;
-pub mod trace;
+mod trace;
 
 use crate::cli::{Cli, Command};
 

@@ -63,7 +63,7 @@ struct Found {
 ///
 /// # Errors
 /// If the id is none, or no such trace is in the inputs.
-pub fn run(args: &TraceArgs) -> anyhow::Result<Outcome> {
+pub(crate) fn run(args: &TraceArgs) -> anyhow::Result<Outcome> {
     let settings = Settings::for_trace(args)?;
     let Some(trace_id) = TraceId::from_hex(args.trace_id.trim()) else {
         bail!("{:?} is no trace id: it takes up to 32 hexadecimal digits", args.trace_id);

@@ -7,7 +7,7 @@ use thiserror::Error;
 
 /// Why settings cannot be resolved.
 #[derive(Debug, Error)]
-pub enum ConfigError {
+pub(crate) enum ConfigError {
     /// The file cannot be read.
     #[error("the configuration {path} cannot be read: {source}", path = path.display())]
     Read {
@@ -50,7 +50,7 @@ pub enum ConfigError {
 
 /// What is wrong at a place in a configuration file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum FileProblem {
+pub(crate) enum FileProblem {
     /// The file is no text.
     NotUtf8,
     /// The text is not TOML.

@@ -17,7 +17,7 @@ pub(super) const MIN_MEMORY_BYTES: u64 = 64 << 20;
 ///
 /// # Errors
 /// If the limit is no size of memory.
-pub fn memory_for_spans(args: &MemoryArgs) -> Result<(u64, PathBuf), ConfigError> {
+pub(crate) fn memory_for_spans(args: &MemoryArgs) -> Result<(u64, PathBuf), ConfigError> {
     let limit = args.memory_limit.as_deref().map(|text| MEMORY.argument("--memory-limit", text)).transpose()?;
     let directory = args.temp_dir.clone().unwrap_or_else(std::env::temp_dir);
     Ok((bytes_for_spans(limit.unwrap_or_else(usable_memory_bytes)), directory))

@@ -8,7 +8,6 @@ mod selection;
 mod settings;
 mod values;
 
-pub use error::{ConfigError, FileProblem};
-pub use memory::memory_for_spans;
-pub use selection::selection;
-pub use settings::{AnalysedWith, Settings};
+pub(crate) use memory::memory_for_spans;
+pub(crate) use selection::selection;
+pub(crate) use settings::{AnalysedWith, Settings};

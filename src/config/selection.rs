@@ -9,7 +9,7 @@ use crate::ingest::Selection;
 ///
 /// # Errors
 /// If a time is none, or none lies between the bounds.
-pub fn selection(args: &SelectionArgs) -> Result<Selection, ConfigError> {
+pub(crate) fn selection(args: &SelectionArgs) -> Result<Selection, ConfigError> {
     let time = |option, text: &Option<String>| text.as_deref().map(|text| TIME.argument(option, text)).transpose();
     let selection = Selection {
         since_unix_nano: time("--since", &args.since)?,

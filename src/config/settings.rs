@@ -20,7 +20,7 @@ use crate::trace::OverlapTolerance;
 
 /// Everything that was set, resolved. This is `settings` in `run.json`.
 #[derive(Clone, Debug, Serialize)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// Names of the detectors that run.
     pub enabled: Vec<&'static str>,
     /// Their thresholds.
@@ -59,7 +59,7 @@ const DEFAULT_OVERLAP_TOLERANCE: f64 = 0.01;
 
 /// What decides results: parts that were analysed with the same of these merge.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct AnalysedWith {
+pub(crate) struct AnalysedWith {
     /// Names of the detectors that ran.
     pub enabled: Vec<String>,
     /// Their thresholds.
@@ -75,7 +75,7 @@ impl Settings {
     ///
     /// # Errors
     /// If the configuration file cannot be read or a value makes no sense.
-    pub fn for_analyze(args: &AnalyzeArgs) -> Result<Self, ConfigError> {
+    pub(crate) fn for_analyze(args: &AnalyzeArgs) -> Result<Self, ConfigError> {
         let (file, mut settings) = Self::resolve(&args.analysis)?;
         settings.set_memory(&args.memory, &file)?;
         settings.set_results(&args.results, &file)?;
@@ -88,7 +88,7 @@ impl Settings {
     ///
     /// # Errors
     /// If a value makes no sense.
-    pub fn for_merge(args: &MergeArgs, analysed: &AnalysedWith) -> Result<Self, ConfigError> {
+    pub(crate) fn for_merge(args: &MergeArgs, analysed: &AnalysedWith) -> Result<Self, ConfigError> {
         let catalog = catalog();
         let names = catalog.iter().map(|entry| entry.description.name);
         let mut settings = Self {
@@ -105,7 +105,7 @@ impl Settings {
     }
 
     /// What decides results.
-    pub fn analysed_with(&self) -> AnalysedWith {
+    pub(crate) fn analysed_with(&self) -> AnalysedWith {
         AnalysedWith {
             enabled: self.enabled.iter().map(|&name| name.to_owned()).collect(),
             detectors: self.detectors.clone(),
@@ -132,7 +132,7 @@ impl Settings {
     ///
     /// # Errors
     /// As [`Settings::for_analyze`].
-    pub fn for_trace(args: &TraceArgs) -> Result<Self, ConfigError> {
+    pub(crate) fn for_trace(args: &TraceArgs) -> Result<Self, ConfigError> {
         let (file, mut settings) = Self::resolve(&args.analysis)?;
         settings.input_format = args.input.input_format;
         settings.set_memory(&args.memory, &file)?;
@@ -202,7 +202,7 @@ impl Settings {
     }
 
     /// How inputs are read.
-    pub fn reading(&self) -> ReadOptions {
+    pub(crate) fn reading(&self) -> ReadOptions {
         let spans_bytes = bytes_for_spans(self.memory_limit_bytes);
         ReadOptions {
             format: self.input_format,
@@ -212,7 +212,7 @@ impl Settings {
     }
 
     /// The part that the pass over the traces needs.
-    pub fn analysis(&self) -> AnalysisSettings {
+    pub(crate) fn analysis(&self) -> AnalysisSettings {
         AnalysisSettings {
             detectors: self.detectors.clone(),
             enabled: self.enabled.clone(),

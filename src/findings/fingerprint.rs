@@ -4,7 +4,7 @@
 ///
 /// FNV-1a with 64 bits (Fowler, Noll, Vo; draft-eastlake-fnv) over the detector's name and the parts of the key, each
 /// closed by a zero byte. The function is part of the output's contract and must never change.
-pub fn pattern_id<'a>(detector: &'a str, key: impl IntoIterator<Item = &'a str>) -> String {
+pub(crate) fn pattern_id<'a>(detector: &'a str, key: impl IntoIterator<Item = &'a str>) -> String {
     const OFFSET_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
     const PRIME: u64 = 0x0000_0100_0000_01b3;
     let mut hash = OFFSET_BASIS;

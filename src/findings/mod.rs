@@ -3,5 +3,5 @@
 mod fingerprint;
 mod sink;
 
-pub use fingerprint::pattern_id;
+pub(crate) use fingerprint::pattern_id;
 pub(crate) use sink::{Finding, FindingColumns, Findings};

@@ -21,7 +21,7 @@ use crate::report::text::units;
 ///
 /// # Errors
 /// If `out` fails.
-pub fn write_csv(out: &mut impl Write, tables: &[DetectorTable<'_>], top: usize) -> io::Result<()> {
+pub(crate) fn write_csv(out: &mut impl Write, tables: &[DetectorTable<'_>], top: usize) -> io::Result<()> {
     for (index, table) in tables.iter().enumerate() {
         if index > 0 {
             out.write_all(b"\n")?;

@@ -5,7 +5,7 @@ use crate::rank::Table;
 
 /// A detector's table with what it takes to introduce it.
 #[derive(Clone, Debug)]
-pub struct DetectorTable<'a> {
+pub(crate) struct DetectorTable<'a> {
     /// The detector.
     pub description: &'static Description,
     /// Names and values of its thresholds, as set.

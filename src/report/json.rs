@@ -13,7 +13,12 @@ use super::summary::Summary;
 ///
 /// # Errors
 /// If `out` fails.
-pub fn write_json(out: &mut impl Write, summary: &Summary, tables: &[DetectorTable<'_>], top: usize) -> io::Result<()> {
+pub(crate) fn write_json(
+    out: &mut impl Write,
+    summary: &Summary,
+    tables: &[DetectorTable<'_>],
+    top: usize,
+) -> io::Result<()> {
     out.write_all(b"{\"version\":")?;
     write_compact(out, &env!("CARGO_PKG_VERSION"))?;
     out.write_all(b",\n\"totals\":")?;

@@ -13,7 +13,7 @@ use crate::report::text::sanitized::sanitized_in_markdown;
 ///
 /// # Errors
 /// If `out` fails.
-pub fn write_markdown(
+pub(crate) fn write_markdown(
     out: &mut impl Write,
     summary: &Summary,
     tables: &[DetectorTable<'_>],

@@ -21,19 +21,19 @@ mod terminal;
 mod text;
 
 pub use canonical_parquet::CanonicalWriter;
-pub use csv::write_csv;
-pub use detector_table::DetectorTable;
-pub use json::write_json;
-pub use markdown::write_markdown;
-pub use ndjson::write_ndjson;
-pub use output::{WholeFile, finish_files, remove_unfinished_files, write_files};
-pub use run_json::Run;
-pub use summary::{
+pub(crate) use csv::write_csv;
+pub(crate) use detector_table::DetectorTable;
+pub(crate) use json::write_json;
+pub(crate) use markdown::write_markdown;
+pub(crate) use ndjson::write_ndjson;
+pub(crate) use output::{WholeFile, finish_files, remove_unfinished_files, write_files};
+pub(crate) use run_json::Run;
+pub(crate) use summary::{
     BeyondCapSummary, ClockSkewSummary, InputSummary, QualitySummary, SelectionSummary, Summary, TotalsSummary,
 };
-pub use terminal::{
+pub(crate) use terminal::{
     TerminalStyle, Waterfall, WaterfallFinding, WaterfallRow, write_catalog, write_explanation, write_terminal,
     write_waterfall,
 };
-pub use text::sanitized::sanitized;
-pub use text::units;
+pub(crate) use text::sanitized::sanitized;
+pub(crate) use text::units;

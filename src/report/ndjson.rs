@@ -11,7 +11,7 @@ use super::json_row::{JsonRow, write_compact};
 ///
 /// # Errors
 /// If `out` fails.
-pub fn write_ndjson(out: &mut impl Write, tables: &[DetectorTable<'_>], top: usize) -> io::Result<()> {
+pub(crate) fn write_ndjson(out: &mut impl Write, tables: &[DetectorTable<'_>], top: usize) -> io::Result<()> {
     for DetectorTable { table, .. } in tables {
         for_each_row(*table, top, |cells| {
             write_compact(out, &JsonRow { name: Some(table.name), columns: &table.columns, cells })?;

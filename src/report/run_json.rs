@@ -10,7 +10,7 @@ use super::summary::{FormatSummary, InputSummary, QualitySummary, SelectionSumma
 
 /// What `run.json` holds beside the summary.
 #[derive(Clone, Debug, Default)]
-pub struct Run {
+pub(crate) struct Run {
     /// The arguments as they were given, without the program's name.
     pub arguments: Vec<String>,
     /// The settings as resolved.

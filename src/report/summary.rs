@@ -9,7 +9,7 @@ use crate::report::text::units;
 
 /// What was read and counted.
 #[derive(Clone, Debug, Default)]
-pub struct Summary {
+pub(crate) struct Summary {
     /// The inputs, in the order in which they were given.
     pub inputs: Vec<InputSummary>,
     /// Which traces were analysed, if not all.
@@ -22,7 +22,7 @@ pub struct Summary {
 
 /// What was read of one input.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct InputSummary {
+pub(crate) struct InputSummary {
     /// The path as it was given; `-` for standard input.
     pub path: String,
     /// The format, as its bytes say.
@@ -41,7 +41,7 @@ pub struct InputSummary {
 
 /// Which traces were analysed: those with a span that fulfils all of it, and those whole.
 #[derive(Clone, Debug, Default, Serialize)]
-pub struct SelectionSummary {
+pub(crate) struct SelectionSummary {
     /// The earliest start, in ns since 1970; written as RFC 3339.
     #[serde(serialize_with = "as_time")]
     pub since: Option<i64>,
@@ -89,7 +89,7 @@ impl SelectionSummary {
 
 /// What was counted.
 #[derive(Clone, Debug, Default, Serialize)]
-pub struct TotalsSummary {
+pub(crate) struct TotalsSummary {
     /// Spans kept after duplicates were dropped.
     pub spans: u64,
     /// Traces.
@@ -114,7 +114,7 @@ pub struct TotalsSummary {
 
 /// What was odd about the data.
 #[derive(Clone, Debug, Default, Serialize)]
-pub struct QualitySummary {
+pub(crate) struct QualitySummary {
     /// Spans whose parent id is not in the input.
     pub orphans: u64,
     /// Traces without a span that has no parent id.
@@ -154,7 +154,7 @@ pub struct QualitySummary {
 
 /// How far the server spans of a service stick out of a caller's client spans.
 #[derive(Clone, Debug, Default, Serialize)]
-pub struct ClockSkewSummary {
+pub(crate) struct ClockSkewSummary {
     /// The service that calls.
     pub caller: String,
     /// The service that is called.
@@ -167,7 +167,7 @@ pub struct ClockSkewSummary {
 
 /// How often values of one part of what spans say were too many to be told apart.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct BeyondCapSummary {
+pub(crate) struct BeyondCapSummary {
     /// The attribute, or `name`.
     pub attribute: String,
     /// Spans whose value became [`BEYOND_CAP`].
@@ -193,7 +193,7 @@ const MAX_UNNAMED_SHARE: f64 = 0.1;
 
 /// What was read of all inputs of one format.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct FormatSummary {
+pub(crate) struct FormatSummary {
     /// Number of inputs.
     pub inputs: u64,
     /// Bytes read, before decompression.
@@ -206,7 +206,7 @@ pub struct FormatSummary {
 
 impl Summary {
     /// What was read, by format.
-    pub fn by_format(&self) -> BTreeMap<&str, FormatSummary> {
+    pub(crate) fn by_format(&self) -> BTreeMap<&str, FormatSummary> {
         let mut formats: BTreeMap<&str, FormatSummary> = BTreeMap::new();
         for input in &self.inputs {
             let format = formats.entry(&input.format).or_default();
@@ -221,7 +221,7 @@ impl Summary {
     }
 
     /// Sentences on results that are not to be trusted, and why. None for sound data.
-    pub fn doubts(&self) -> Vec<String> {
+    pub(crate) fn doubts(&self) -> Vec<String> {
         let Self { totals, quality, .. } = self;
         let mut doubts = Vec::new();
         if totals.spans == 0 {

@@ -20,7 +20,7 @@ use crate::report::summary::Summary;
 /// Why an output file could not be written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum OutputError {
+pub(crate) enum OutputError {
     /// The directory is not there and cannot be made.
     #[error("cannot create the output directory {}: {source}", path.display())]
     Directory {
@@ -44,7 +44,7 @@ pub enum OutputError {
 ///
 /// # Errors
 /// If the directory or a file cannot be written: then none is.
-pub fn write_files(
+pub(crate) fn write_files(
     directory: &Path,
     tables: &[&dyn Rows],
     format: TableFormat,

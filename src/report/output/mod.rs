@@ -3,5 +3,5 @@
 mod files;
 mod whole_file;
 
-pub use files::write_files;
-pub use whole_file::{WholeFile, finish_files, remove_unfinished_files};
+pub(crate) use files::write_files;
+pub(crate) use whole_file::{WholeFile, finish_files, remove_unfinished_files};

@@ -14,7 +14,7 @@ static UNFINISHED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
 /// A file that is being written. Dropped before [`finish_files`], it leaves nothing behind.
 #[derive(Debug)]
-pub struct WholeFile {
+pub(crate) struct WholeFile {
     unfinished: NamedTempFile,
     path: PathBuf,
 }
@@ -24,7 +24,7 @@ impl WholeFile {
     ///
     /// # Errors
     /// If the directory of `path` takes no new file, or something else than a file is there, such as a device.
-    pub fn create(path: &Path) -> io::Result<Self> {
+    pub(crate) fn create(path: &Path) -> io::Result<Self> {
         if path.metadata().is_ok_and(|present| !present.is_file()) {
             return Err(io::Error::new(io::ErrorKind::AlreadyExists, "what is there is no file, and is left as it is"));
         }
@@ -43,7 +43,7 @@ impl WholeFile {
     }
 
     /// Where to write.
-    pub fn file(&self) -> &File {
+    pub(crate) fn file(&self) -> &File {
         self.unfinished.as_file()
     }
 }
@@ -53,7 +53,7 @@ impl WholeFile {
 ///
 /// # Errors
 /// The path that cannot be taken, and why.
-pub fn finish_files(files: Vec<WholeFile>) -> Result<(), (PathBuf, io::Error)> {
+pub(crate) fn finish_files(files: Vec<WholeFile>) -> Result<(), (PathBuf, io::Error)> {
     let mut unfinished_files = unfinished_files();
     for WholeFile { unfinished, path } in files {
         unfinished_files.retain(|known| known != unfinished.path());
@@ -65,7 +65,7 @@ pub fn finish_files(files: Vec<WholeFile>) -> Result<(), (PathBuf, io::Error)> {
 }
 
 /// Removes what is being written, for the moment before the process ends: until then, no other file is begun or finished.
-pub fn remove_unfinished_files() {
+pub(crate) fn remove_unfinished_files() {
     let mut unfinished_files = unfinished_files();
     for path in unfinished_files.drain(..) {
         // What is gone already need not be removed.

@@ -12,7 +12,7 @@ use crate::report::text::sanitized::sanitized;
 
 /// What the terminal can show.
 #[derive(Clone, Copy, Debug)]
-pub struct TerminalStyle {
+pub(crate) struct TerminalStyle {
     /// Columns.
     pub width: usize,
     /// Whether it wants colours.
@@ -35,7 +35,7 @@ const MIN_TEXT_WIDTH: usize = 20;
 ///
 /// # Errors
 /// If `out` fails.
-pub fn write_terminal(
+pub(crate) fn write_terminal(
     out: &mut impl Write,
     summary: &Summary,
     tables: &[DetectorTable<'_>],

@@ -14,7 +14,7 @@ const MIN_TEXT_WIDTH: usize = 20;
 ///
 /// # Errors
 /// If `out` fails.
-pub fn write_explanation(out: &mut impl Write, entry: &CatalogEntry, style: TerminalStyle) -> io::Result<()> {
+pub(crate) fn write_explanation(out: &mut impl Write, entry: &CatalogEntry, style: TerminalStyle) -> io::Result<()> {
     let CatalogEntry { description, thresholds, columns } = entry;
     let paint = style.paint();
     writeln!(out, "{}", paint.bold(&format!("# {}", description.name)))?;
@@ -55,7 +55,7 @@ pub fn write_explanation(out: &mut impl Write, entry: &CatalogEntry, style: Term
 ///
 /// # Errors
 /// If `out` fails.
-pub fn write_catalog(out: &mut impl Write, catalog: &[CatalogEntry], style: TerminalStyle) -> io::Result<()> {
+pub(crate) fn write_catalog(out: &mut impl Write, catalog: &[CatalogEntry], style: TerminalStyle) -> io::Result<()> {
     let entries: Vec<(&str, String)> = catalog
         .iter()
         .map(|CatalogEntry { description, .. }| (description.name, description.summary.to_owned()))

@@ -7,6 +7,6 @@ mod table;
 mod text_width;
 mod waterfall;
 
-pub use all_tables::{TerminalStyle, write_terminal};
-pub use explain::{write_catalog, write_explanation};
-pub use waterfall::{Waterfall, WaterfallFinding, WaterfallRow, write_waterfall};
+pub(crate) use all_tables::{TerminalStyle, write_terminal};
+pub(crate) use explain::{write_catalog, write_explanation};
+pub(crate) use waterfall::{Waterfall, WaterfallFinding, WaterfallRow, write_waterfall};

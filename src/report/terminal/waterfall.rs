@@ -9,7 +9,7 @@ use crate::report::text::units;
 
 /// A trace, ready to be drawn. Times are offsets in ns from any one moment.
 #[derive(Clone, Debug, Default)]
-pub struct Waterfall {
+pub(crate) struct Waterfall {
     /// Id of the trace.
     pub trace_id: String,
     /// When it began, in ns since 1970.
@@ -22,7 +22,7 @@ pub struct Waterfall {
 
 /// A span.
 #[derive(Clone, Debug, Default)]
-pub struct WaterfallRow {
+pub(crate) struct WaterfallRow {
     /// How many spans are above it.
     pub depth: usize,
     /// Its service.
@@ -47,7 +47,7 @@ pub struct WaterfallRow {
 
 /// A finding.
 #[derive(Clone, Debug, Default)]
-pub struct WaterfallFinding {
+pub(crate) struct WaterfallFinding {
     /// The label that marks its span.
     pub label: String,
     /// The detector.
@@ -88,7 +88,12 @@ const OFF_PATH: char = '░';
 ///
 /// # Errors
 /// If `out` fails.
-pub fn write_waterfall(out: &mut impl Write, trace: &Waterfall, all: bool, style: TerminalStyle) -> io::Result<()> {
+pub(crate) fn write_waterfall(
+    out: &mut impl Write,
+    trace: &Waterfall,
+    all: bool,
+    style: TerminalStyle,
+) -> io::Result<()> {
     write_title(out, trace, style)?;
     let shown = if all { &trace.rows[..] } else { &trace.rows[..trace.rows.len().min(MAX_ROWS)] };
     let scale = Scale::of(&trace.rows);

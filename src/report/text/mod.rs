@@ -2,4 +2,4 @@
 
 pub(in crate::report) mod cell_text;
 pub(in crate::report) mod sanitized;
-pub mod units;
+pub(crate) mod units;

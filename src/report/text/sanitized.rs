@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 /// Without characters that steer a terminal or reorder text: white space that breaks lines becomes a space, everything else
 /// the replacement character.
-pub fn sanitized(text: &str) -> Cow<'_, str> {
+pub(crate) fn sanitized(text: &str) -> Cow<'_, str> {
     if !text.chars().any(must_be_escaped) {
         return Cow::Borrowed(text);
     }

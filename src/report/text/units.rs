@@ -9,7 +9,7 @@ const MINUTE: u128 = 60 * SECOND;
 const HOUR: u128 = 60 * MINUTE;
 
 /// A duration in ns with two or three digits that matter: `340 ms`, `1.2 s`, `3 min 20 s`, `2.5 h`.
-pub fn duration(ns: impl Into<i128>) -> String {
+pub(crate) fn duration(ns: impl Into<i128>) -> String {
     let ns: i128 = ns.into();
     let sign = if ns < 0 { "-" } else { "" };
     let ns = ns.unsigned_abs();
@@ -44,7 +44,7 @@ fn rounded(value: u128, unit: u128) -> u128 {
 }
 
 /// A share between 0 and 1 in percent. What is not quite nothing or not quite all never looks as if it were.
-pub fn share(share: f64) -> String {
+pub(crate) fn share(share: f64) -> String {
     let percent = share * 100.0;
     if !percent.is_finite() {
         "-".to_owned()
@@ -60,12 +60,12 @@ pub fn share(share: f64) -> String {
 }
 
 /// The share of a part in a whole; of nothing it is 0.
-pub fn share_of(part: u64, whole: u64) -> String {
+pub(crate) fn share_of(part: u64, whole: u64) -> String {
     share(if whole == 0 { 0.0 } else { part as f64 / whole as f64 })
 }
 
 /// A whole number in groups of three digits: `12,345`.
-pub fn count(number: impl ToString) -> String {
+pub(crate) fn count(number: impl ToString) -> String {
     let plain = number.to_string();
     let (sign, digits) = plain.strip_prefix('-').map_or(("", plain.as_str()), |digits| ("-", digits));
     let mut grouped = String::with_capacity(plain.len() + plain.len() / 3);
@@ -80,12 +80,12 @@ pub fn count(number: impl ToString) -> String {
 }
 
 /// A count with its noun: `1 trace`, `12,345 traces`.
-pub fn counted(number: u64, noun: &str) -> String {
+pub(crate) fn counted(number: u64, noun: &str) -> String {
     format!("{} {noun}{}", count(number), if number == 1 { "" } else { "s" })
 }
 
 /// A number that may have a fraction, of which one digit matters.
-pub fn number(number: f64) -> String {
+pub(crate) fn number(number: f64) -> String {
     if !number.is_finite() {
         "-".to_owned()
     } else if number.fract() == 0.0 || number.abs() >= 100.0 {
@@ -96,7 +96,7 @@ pub fn number(number: f64) -> String {
 }
 
 /// A size in powers of 1,000: `1.2 MB`.
-pub fn bytes(bytes: u64) -> String {
+pub(crate) fn bytes(bytes: u64) -> String {
     let bytes = u128::from(bytes);
     if bytes < 1000 {
         return format!("{bytes} B");
@@ -112,12 +112,12 @@ pub fn bytes(bytes: u64) -> String {
 }
 
 /// A time in ns since 1970 to the second, for people: `2024-01-02T03:04:05Z`.
-pub fn time_to_the_second(ns: i64) -> String {
+pub(crate) fn time_to_the_second(ns: i64) -> String {
     Timestamp::from_nanosecond(i128::from(ns)).map_or_else(|_| ns.to_string(), |time| format!("{time:.0}"))
 }
 
 /// A time in ns since 1970 as RFC 3339 with all its digits: `2024-01-02T03:04:05.000000006Z`.
-pub fn time(ns: i64) -> String {
+pub(crate) fn time(ns: i64) -> String {
     Timestamp::from_nanosecond(i128::from(ns)).map_or_else(|_| ns.to_string(), |time| format!("{time:.9}"))
 }
 

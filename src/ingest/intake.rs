@@ -1,15 +1,13 @@
 //! What a decoder reports to while it reads one input: spans, what was left out, and why.
 
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::frame::{EncodedSpan, SpanSink};
 use crate::span::{FIRST_OFFSETS, Origin, SkipReason, Skipped, SpanRecord, unusable};
 
 use super::error::{IngestError, IngestWarning};
+use super::progress::Meter;
 use super::zipkin;
-use crate::ingest::Progress;
 
 /// How many faults of one input are told one by one.
 const MAX_ERRORS: usize = 10;
@@ -92,26 +90,6 @@ pub(crate) fn merge_skipped(all: &mut Skipped, part: &Skipped) {
     all.first_offsets.extend(&part.first_offsets);
     all.first_offsets.sort_unstable();
     all.first_offsets.truncate(FIRST_OFFSETS);
-}
-
-/// Tells how far an input has been read, from any thread.
-pub(crate) struct Meter<'a> {
-    progress: &'a dyn Progress,
-    raw_bytes: Arc<AtomicU64>,
-    told_bytes: AtomicU64,
-}
-
-impl<'a> Meter<'a> {
-    /// `raw_bytes` counts what is read of the input before decompression.
-    pub(crate) fn new(progress: &'a dyn Progress, raw_bytes: &Arc<AtomicU64>) -> Self {
-        Self { progress, raw_bytes: Arc::clone(raw_bytes), told_bytes: AtomicU64::new(0) }
-    }
-
-    fn advance(&self, spans: u64) {
-        let bytes = self.raw_bytes.load(Ordering::Relaxed);
-        let told = self.told_bytes.fetch_max(bytes, Ordering::Relaxed);
-        self.progress.advance(bytes.saturating_sub(told), spans);
-    }
 }
 
 /// See the module.

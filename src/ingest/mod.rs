@@ -12,6 +12,7 @@ mod json;
 mod otlp;
 mod parquet;
 mod parts;
+mod progress;
 mod read;
 mod recognise;
 mod selection;
@@ -22,8 +23,8 @@ mod zipkin;
 pub use error::{IngestError, IngestWarning};
 pub use input_format::InputFormat;
 pub use parquet::keep_caught_panics_quiet;
+pub use progress::Progress;
 pub use read::{
-    InputReport, Progress, ReadFrames, ReadOptions, find_wanted_traces, input_bytes, read_bytes, read_frames,
-    read_records,
+    InputReport, ReadFrames, ReadOptions, find_wanted_traces, input_bytes, read_bytes, read_frames, read_records,
 };
 pub use selection::{LeftOut, Selection, TraceIds};

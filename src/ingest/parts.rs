@@ -13,10 +13,12 @@ use rayon::iter::{
 
 use crate::frame::{FrameBuilder, SpillStore};
 
-use super::intake::{Intake, Meter, Tally};
+use super::intake::{Intake, Tally};
+use super::progress::Meter;
 use super::recognise::Content;
 use super::zipkin;
 use crate::ingest::json;
+use crate::ingest::otlp::framed;
 use crate::ingest::otlp::framing;
 use crate::ingest::otlp::proto;
 use crate::ingest::source::byte_stream::ByteStream;
@@ -91,7 +93,7 @@ pub(crate) fn read_to_end(content: Content, stream: &mut ByteStream, intake: &mu
 
 fn read_as(content: Content, stream: &mut ByteStream, intake: &mut Intake<'_>) {
     match content {
-        Content::Framed(framing) => framing::read_stream(stream, framing, intake),
+        Content::Framed(framing) => framed::read_stream(stream, framing, intake),
         Content::Proto => proto::read_stream(stream, intake),
         _ => json::stream::read_stream(stream, intake),
     }

@@ -14,14 +14,19 @@ use crate::span::{SkipReason, Skipped};
 
 use super::error::{IngestError, IngestWarning};
 use super::input_format::InputFormat;
-use super::intake::{Intake, Meter, Tally, merge_skipped};
+use super::intake::{Intake, Tally, merge_skipped};
+use super::parquet;
 use super::parts;
-use super::recognise::{self, Content, MAX_LAYERS};
+use super::progress::{Meter, Progress};
+use super::recognise::{self, Content};
 use super::selection::{LeftOut, Selection, TraceIds};
-use crate::ingest::otlp::framing;
-use crate::ingest::parquet::read as parquet;
+use crate::ingest::otlp::names;
+use crate::ingest::parquet::outcome::ParquetRead;
+use crate::ingest::parquet::read::Unread;
 use crate::ingest::source::byte_stream::ByteStream;
-use crate::ingest::source::inputs::{Input, NotRead, STANDARD_INPUT, find_inputs};
+use crate::ingest::source::compression::{self, Compression, MAX_LAYERS};
+use crate::ingest::source::input::{Input, NotRead, STANDARD_INPUT};
+use crate::ingest::source::inputs::find_inputs;
 use crate::ingest::source::object_stores;
 use crate::ingest::source::shared_file::SharedFile;
 
@@ -44,17 +49,6 @@ pub struct InputReport {
     pub warnings: Vec<IngestWarning>,
     /// For tables: which columns were taken for what, one on a line; empty for other formats.
     pub mapping: String,
-}
-
-/// Is told how far reading has come, by any thread.
-pub trait Progress: Sync {
-    /// So many more bytes of inputs, before decompression, and so many more spans were read.
-    fn advance(&self, bytes: u64, spans: u64);
-}
-
-/// Nobody wants to know.
-impl Progress for () {
-    fn advance(&self, _bytes: u64, _spans: u64) {}
 }
 
 /// How inputs are read.
@@ -210,7 +204,7 @@ struct Frames<'a> {
     spill: Option<&'a Arc<SpillStore>>,
     builders: Vec<FrameBuilder>,
     /// The part of a Parquet file that holds no span that matches.
-    unread: Option<parquet::Unread>,
+    unread: Option<Unread>,
 }
 
 impl Target for Frames<'_> {
@@ -226,7 +220,8 @@ impl Target for Frames<'_> {
         report: &mut InputReport,
         progress: &dyn Progress,
     ) -> Result<(), IngestError> {
-        let (builders, unread, read) = parquet::read_columns(file, &report.path, self.selection, self.spill, progress)?;
+        let (builders, unread, read) =
+            parquet::read::read_columns(file, &report.path, self.selection, self.spill, progress)?;
         for builder in &builders {
             report.spans += builder.len() as u64;
             merge_skipped(&mut report.skipped, builder.skipped());
@@ -257,7 +252,7 @@ impl Target for Records<'_> {
         let path = report.path.clone();
         let meter = Meter::new(&(), &Arc::default());
         let mut counting = Intake::new(&path, self.0, &meter);
-        let read = parquet::read_records(file, &path, &mut counting, progress)?;
+        let read = parquet::read::read_records(file, &path, &mut counting, progress)?;
         report.spans = counting.tally.spans;
         report.skipped = counting.tally.skipped;
         report_parquet(report, read);
@@ -265,7 +260,7 @@ impl Target for Records<'_> {
     }
 }
 
-fn report_parquet(report: &mut InputReport, read: parquet::ParquetRead) {
+fn report_parquet(report: &mut InputReport, read: ParquetRead) {
     report.format = read.format;
     report.mapping = read.mapping;
     report.errors.extend(read.errors);
@@ -389,8 +384,8 @@ fn read_stream(
     let &Reading { input, format, progress } = reading;
     let path = &input.path;
     let mut plain = stream;
-    let is_compressed = recognise::Compression::of(plain.fill(4)).is_some();
-    let Ok(mut stream) = recognise::decompress(plain, raw_bytes) else {
+    let is_compressed = Compression::of(plain.fill(4)).is_some();
+    let Ok(mut stream) = compression::decompress(plain, raw_bytes) else {
         report.bytes = raw_bytes.load(Ordering::Relaxed);
         report.errors.push(IngestError::TooManyLayers { path: path.clone(), limit: MAX_LAYERS });
         return;
@@ -455,8 +450,8 @@ fn read_stream(
 
 fn report_messages(content: Content, tally: Tally, input: &Input, report: &mut InputReport) {
     report.format = match content {
-        Content::Json | Content::Empty => tally.format.unwrap_or(framing::OTLP_JSON),
-        _ => tally.format.unwrap_or(framing::OTLP_PROTO),
+        Content::Json | Content::Empty => tally.format.unwrap_or(names::OTLP_JSON),
+        _ => tally.format.unwrap_or(names::OTLP_PROTO),
     };
     report.warnings.extend(tally.warnings(&input.path));
     report.spans = tally.spans;

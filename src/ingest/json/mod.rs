@@ -3,5 +3,6 @@
 pub(crate) mod attributes;
 pub(crate) mod damaged;
 pub(crate) mod lenient;
+pub(crate) mod opening;
 pub(crate) mod quick;
 pub(crate) mod stream;

@@ -17,10 +17,11 @@ use super::quick;
 use crate::ingest::documents;
 use crate::ingest::intake::Intake;
 use crate::ingest::jaeger;
-use crate::ingest::otlp::framing::{MAX_MESSAGE_BYTES, OTLP_JSON};
 use crate::ingest::otlp::json_message::{ResourceSpans, ScopeSpans, is_other_signal_key, is_resource_spans_key};
 use crate::ingest::otlp::json_quick;
+use crate::ingest::otlp::names::OTLP_JSON;
 use crate::ingest::source::byte_stream::ByteStream;
+use crate::ingest::source::limits::MAX_MESSAGE_BYTES;
 use crate::ingest::source::position::Position;
 use crate::ingest::zipkin;
 

@@ -1,28 +1,10 @@
 //! Messages with a length before each: the collector's file exporter (4 bytes, big-endian), varint-delimited protobuf,
 //! and captured gRPC streams (a flag byte, then 4 bytes, big-endian).
-//!
-//! What a frame holds is told by its bytes, frame by frame: JSON or protobuf, either of them compressed on its own, as the
-//! collector's `compression: zstd` writes it.
-
-use crate::frame::SpanSink as _;
-use crate::span::SkipReason;
 
 use super::proto;
-use crate::ingest::error::IngestError;
-use crate::ingest::intake::Intake;
-use crate::ingest::json;
-use crate::ingest::recognise::{Compression, MAX_EXPANSION, decompress_slice, looks_like_json, text_start};
-use crate::ingest::source::byte_stream::ByteStream;
-
-/// The largest message that is held in memory.
-pub(crate) const MAX_MESSAGE_BYTES: usize = 1 << 30;
-
-/// The names of the formats in `run.json`.
-pub(crate) const OTLP_JSON: &str = "otlp_json";
-pub(crate) const OTLP_PROTO: &str = "otlp_proto";
-
-/// How large a compressed message may become whatever its size.
-const FREE_MESSAGE_BYTES: usize = 1 << 20;
+use crate::ingest::json::opening::{looks_like_json, text_start};
+use crate::ingest::source::compression::Compression;
+use crate::ingest::source::limits::MAX_MESSAGE_BYTES;
 
 /// The most bytes that a length takes.
 pub(crate) const MAX_HEADER_BYTES: usize = 10;
@@ -116,73 +98,4 @@ fn looks_like_payload(payload: &[u8]) -> bool {
 /// The framing of a file that begins with `head`, which is all of it if `ended`.
 pub(crate) fn recognise_framing(head: &[u8], ended: bool) -> Option<Framing> {
     Framing::ALL.into_iter().find(|framing| framing.fits(head, ended))
-}
-
-/// Reads all messages of `stream`.
-pub(crate) fn read_stream(stream: &mut ByteStream, framing: Framing, intake: &mut Intake<'_>) {
-    while read_frame(stream, framing, intake) {}
-}
-
-/// Reads one message; `false` if none can follow.
-fn read_frame(stream: &mut ByteStream, framing: Framing, intake: &mut Intake<'_>) -> bool {
-    let start = stream.offset();
-    let (bytes, length) = match framing.header(stream.fill(MAX_HEADER_BYTES)) {
-        _ if stream.window().is_empty() => return false,
-        Header::Frame { bytes, length } => (bytes, length),
-        Header::Cut => {
-            intake.truncated("a length", start);
-            return false;
-        }
-        Header::Invalid => {
-            intake.malformed("a length", start, "it is not one");
-            return false;
-        }
-    };
-    stream.advance(bytes);
-    let Some(size) = usize::try_from(length).ok().filter(|size| *size <= MAX_MESSAGE_BYTES) else {
-        intake.too_large(start, MAX_MESSAGE_BYTES);
-        if !stream.skip(length) {
-            intake.truncated("a message", start);
-        }
-        return true;
-    };
-    let offset = stream.offset();
-    let window = stream.fill(size);
-    let payload = &window[..size.min(window.len())];
-    let available = payload.len();
-    let payload_format = read_payload(payload, offset, intake);
-    if available > 0 {
-        intake.tally.format.get_or_insert(payload_format);
-    }
-    if available < size {
-        intake.truncated("a message", start);
-    }
-    stream.advance(available);
-    intake.tell_progress();
-    true
-}
-
-/// Reads the message `payload`, which stands at `offset`.
-fn read_payload(payload: &[u8], offset: u64, intake: &mut Intake<'_>) -> &'static str {
-    let Some(compression) = Compression::of(payload) else {
-        return read_message(payload, offset, true, intake);
-    };
-    let limit = payload.len().saturating_mul(MAX_EXPANSION as usize).clamp(FREE_MESSAGE_BYTES, MAX_MESSAGE_BYTES);
-    let (message, ended) = decompress_slice(compression, payload, limit);
-    let format = read_message(&message, offset, false, intake);
-    if let Err(error) = ended {
-        intake.skip(SkipReason::Truncated, offset);
-        intake.fail(IngestError::Read { path: intake.path().to_owned(), offset, source: error });
-    }
-    format
-}
-
-fn read_message(message: &[u8], offset: u64, verbatim: bool, intake: &mut Intake<'_>) -> &'static str {
-    if proto::looks_like_message(message) || !looks_like_json(text_start(message)) {
-        proto::read_slice(message, offset, verbatim, intake);
-        OTLP_PROTO
-    } else {
-        json::stream::read_slice(message, offset, verbatim, intake);
-        OTLP_JSON
-    }
 }

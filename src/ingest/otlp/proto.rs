@@ -19,11 +19,11 @@ use crate::span::{
     Value, unusable,
 };
 
-use super::framing::MAX_MESSAGE_BYTES;
 use super::protobuf_fields::{Field, Fields, Undecodable, text};
 use super::value;
 use crate::ingest::intake::Intake;
 use crate::ingest::source::byte_stream::ByteStream;
+use crate::ingest::source::limits::MAX_MESSAGE_BYTES;
 use crate::ingest::source::position::Position;
 
 /// The key of field 1 with a length, with which every message of ours begins.
@@ -505,7 +505,7 @@ mod tests {
 
     use super::*;
     use crate::frame::FrameBuilder;
-    use crate::ingest::intake::Meter;
+    use crate::ingest::progress::Meter;
 
     /// Hands decoded spans on, and only those.
     struct Decoded<'a>(&'a mut FrameBuilder);

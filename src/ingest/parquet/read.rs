@@ -1,6 +1,5 @@
 //! From an open Parquet file to spans: the builders of the analysis, or records.
 
-use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,55 +13,10 @@ use crate::ingest::parquet::file::footer::Footer;
 use crate::ingest::parquet::flat::columnar;
 use crate::ingest::parquet::flat::records;
 use crate::ingest::parquet::flat::table::Table;
+use crate::ingest::parquet::outcome::ParquetRead;
 use crate::ingest::parquet::tempo::block;
 use crate::ingest::source::shared_file::SharedFile;
 use crate::ingest::{IngestError, IngestWarning, Progress, Selection, TraceIds};
-
-/// What Parquet files begin and end with.
-pub(crate) const MAGIC: &[u8; 4] = b"PAR1";
-
-/// So many failures of one file are told one by one.
-const MAX_FAILURES: usize = 10;
-
-/// How a file was read.
-#[derive(Debug)]
-pub(crate) struct ParquetRead {
-    /// The format, as `run.json` names it.
-    pub(crate) format: &'static str,
-    /// Which columns were taken for what, one on a line.
-    pub(crate) mapping: String,
-    /// What failed. The rest was read.
-    pub(crate) errors: Vec<IngestError>,
-    /// What the user should know although nothing failed.
-    pub(crate) warnings: Vec<IngestWarning>,
-    /// Ids that are neither hexadecimal nor base64 and were replaced by a hash.
-    pub(crate) opaque_ids: u64,
-}
-
-impl ParquetRead {
-    pub(crate) fn new(format: &'static str, mapping: String) -> Self {
-        Self { format, mapping, errors: Vec::new(), warnings: Vec::new(), opaque_ids: 0 }
-    }
-
-    fn of_table(table: &Table) -> Self {
-        let mut read = Self::new(table.mapping.format, table.mapping.to_string());
-        if !table.mapping.variants.is_empty() {
-            let columns = table.mapping.variants.join(", ");
-            read.warnings.push(IngestWarning::VariantAttributes { path: table.footer.path.clone(), columns });
-        }
-        read
-    }
-
-    pub(crate) fn fail(&mut self, failure: IngestError) {
-        if let Some(IngestError::MoreMalformed { count, .. }) = self.errors.last_mut() {
-            *count += 1;
-        } else if self.errors.len() < MAX_FAILURES {
-            self.errors.push(failure);
-        } else if let IngestError::Parquet { path, row, .. } = failure {
-            self.errors.push(IngestError::MoreMalformed { path, offset: row, count: 1 });
-        }
-    }
-}
 
 /// Reads the columns that the analysis needs, with as many threads as there are: one builder for each. Row groups that hold no span that matches `selection` are left unread.
 pub(crate) fn read_columns(
@@ -78,7 +32,7 @@ pub(crate) fn read_columns(
         return Ok((builders, None, read));
     }
     let table = Table::of(footer)?;
-    let mut read = ParquetRead::of_table(&table);
+    let mut read = outcome_of(&table);
     let (wanted, unread): (Vec<usize>, Vec<usize>) =
         (0..table.footer.row_groups()).partition(|&row_group| table.may_match(row_group, selection));
     let (builders, errors, opaque_ids) = read_row_groups(&table, &wanted, spill, progress);
@@ -168,7 +122,7 @@ pub(crate) fn read_records(
         return block::read_records(footer, sink, progress);
     }
     let table = Table::of(footer)?;
-    let mut read = ParquetRead::of_table(&table);
+    let mut read = outcome_of(&table);
     for row_group in 0..table.footer.row_groups() {
         match records::read_row_group(&table, row_group, sink) {
             Ok(opaque_ids) => read.opaque_ids += opaque_ids,
@@ -179,17 +133,11 @@ pub(crate) fn read_records(
     Ok(read)
 }
 
-/// Row groups, whose numbers of rows are `rows`, in at most `parts` ranges of about as many rows each.
-pub(crate) fn even_ranges(rows: &[u64], parts: usize) -> Vec<Range<usize>> {
-    let rows_of_part = rows.iter().fold(0u64, |sum, &rows| sum.saturating_add(rows)).div_ceil(parts.max(1) as u64);
-    let mut ranges = Vec::new();
-    let (mut start, mut rows_so_far) = (0, 0u64);
-    for (number, &rows_of_group) in rows.iter().enumerate() {
-        rows_so_far = rows_so_far.saturating_add(rows_of_group);
-        if rows_so_far >= rows_of_part || number + 1 == rows.len() {
-            ranges.push(start..number + 1);
-            (start, rows_so_far) = (number + 1, 0);
-        }
+fn outcome_of(table: &Table) -> ParquetRead {
+    let mut read = ParquetRead::new(table.mapping.format, table.mapping.to_string());
+    if !table.mapping.variants.is_empty() {
+        let columns = table.mapping.variants.join(", ");
+        read.warnings.push(IngestWarning::VariantAttributes { path: table.footer.path.clone(), columns });
     }
-    ranges
+    read
 }

@@ -10,16 +10,14 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use parquet::errors::ParquetError;
 
-use super::column_cells::{Cell, Cells, for_each_cell};
+use super::cell::Cell;
+use super::column_cells::{Cells, for_each_cell};
 use super::dictionary::Dictionary;
 use super::fingerprint::Fingerprint;
-use super::row_codes::RowCodes;
+use super::row_codes::{ABSENT, RowCodes};
 use crate::conventions::{Attribute, normalise};
 use crate::frame::{MANY_TEXT_BYTES, Symbol, Symbols};
 use crate::ingest::parquet::file::cells::text_at;
-
-/// The code of "no text": null and the empty text alike.
-pub(crate) const ABSENT: u32 = 0;
 
 /// The code of a value that has not been asked for.
 const UNSEEN: u32 = u32::MAX;

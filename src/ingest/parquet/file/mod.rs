@@ -1,5 +1,6 @@
 //! One Parquet file as bytes: its footer, its pages, and the cells of its columns.
 
+pub(crate) mod cell;
 pub(crate) mod cells;
 pub(crate) mod codes;
 pub(crate) mod column_cells;

@@ -21,7 +21,7 @@ use parquet::file::serialized_reader::SerializedPageReader;
 use prost::bytes::Bytes;
 
 use super::hybrid::Hybrid;
-use crate::ingest::parquet::file::column_cells::Cell;
+use crate::ingest::parquet::file::cell::Cell;
 use crate::ingest::source::shared_file::SharedFile;
 
 /// What the values of a column are.

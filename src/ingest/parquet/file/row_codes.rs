@@ -5,8 +5,11 @@ use arrow::util::bit_chunk_iterator::UnalignedBitChunk;
 use arrow::util::bit_iterator::BitIndexIterator;
 use parquet::errors::ParquetError;
 
-use super::column_cells::{Cell, Cells};
-use crate::ingest::parquet::file::codes::ABSENT;
+use super::cell::Cell;
+use super::column_cells::Cells;
+
+/// The code of "no text": null and the empty text alike.
+pub(crate) const ABSENT: u32 = 0;
 
 /// The codes of the rows of a batch.
 #[derive(Debug)]

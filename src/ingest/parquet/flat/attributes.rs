@@ -9,8 +9,9 @@ use arrow::datatypes::{DataType, Int32Type};
 
 use crate::conventions::{Attribute, attribute_of_key};
 use crate::ingest::parquet::file::cells::{attributes_at, text_at};
-use crate::ingest::parquet::file::codes::{ABSENT, NormalCodes, TextCodes};
+use crate::ingest::parquet::file::codes::{NormalCodes, TextCodes};
 use crate::ingest::parquet::file::fingerprint::Fingerprint;
+use crate::ingest::parquet::file::row_codes::ABSENT;
 
 /// JSON texts hold all attributes of a span at once, so fewer are kept than of other texts.
 const MANY_JSON_TEXTS: usize = 1 << 14;

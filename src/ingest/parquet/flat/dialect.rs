@@ -8,11 +8,12 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::OnceLock;
 
-use arrow::datatypes::{DataType, FieldRef, Fields, Schema};
+use arrow::datatypes::{DataType, Schema};
 
 use super::stores::{CANONICAL, DIALECTS, Dialect, Others, Owner, UNKNOWN, refused};
 use super::times::Unit;
 use crate::conventions::{Attribute, attribute_of_key};
+use crate::ingest::parquet::file::cells::{is_key_value, is_variant, is_variant_type};
 use crate::ingest::parquet::flat::derived::Derived;
 
 macro_rules! fields {
@@ -379,23 +380,6 @@ impl<'a> Column<'a> {
     fn new(place: Place, name: String, data_type: &'a DataType) -> Self {
         Self { place, normal_name: normalised(&name), name, data_type }
     }
-}
-
-/// Whether this is the group that Parquet keeps a VARIANT in.
-pub(crate) fn is_variant_type(data_type: &DataType) -> bool {
-    matches!(data_type, DataType::Struct(fields) if is_variant(fields))
-}
-
-fn is_variant(fields: &Fields) -> bool {
-    let is_part = |field: &FieldRef| matches!(field.name().as_str(), "metadata" | "value" | "typed_value");
-    let has_metadata = fields.iter().any(|field| field.name() == "metadata" && *field.data_type() == DataType::Binary);
-    has_metadata && fields.len() > 1 && fields.iter().all(is_part)
-}
-
-/// Whether this is a struct of a key and a value.
-pub(crate) fn is_key_value(data_type: &DataType) -> bool {
-    matches!(data_type, DataType::Struct(fields)
-        if fields.len() == 2 && fields[0].name() == "key" && fields[1].name() == "value")
 }
 
 fn normalised(name: &str) -> String {

@@ -8,7 +8,8 @@ use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{DataType, Int32Type, Int64Type, UInt64Type};
 use parquet::errors::ParquetError;
 
-use crate::ingest::parquet::file::column_cells::{Cell, Cells};
+use crate::ingest::parquet::file::cell::Cell;
+use crate::ingest::parquet::file::column_cells::Cells;
 use crate::ingest::parquet::file::dictionary::Dictionary;
 use crate::ingest::parquet::file::pages::ColumnPages;
 use crate::ingest::text_ids::{self, TextId};

@@ -20,7 +20,7 @@ use super::spans::{SPAN_COLUMNS, read_batch};
 use crate::frame::{FrameBuilder, SpanSink, SpillStore};
 use crate::ingest::parquet::file::footer::Footer;
 use crate::ingest::parquet::file::guard::guarded;
-use crate::ingest::parquet::read::{ParquetRead, even_ranges};
+use crate::ingest::parquet::outcome::ParquetRead;
 use crate::ingest::{IngestError, IngestWarning, Progress};
 use crate::span::{Origin, SkipReason, SpanRecord};
 
@@ -350,4 +350,19 @@ impl SpanSink for Counted<'_> {
     fn wants_everything(&self) -> bool {
         self.sink.wants_everything()
     }
+}
+
+/// Row groups, whose numbers of rows are `rows`, in at most `parts` ranges of about as many rows each.
+fn even_ranges(rows: &[u64], parts: usize) -> Vec<Range<usize>> {
+    let rows_of_part = rows.iter().fold(0u64, |sum, &rows| sum.saturating_add(rows)).div_ceil(parts.max(1) as u64);
+    let mut ranges = Vec::new();
+    let (mut start, mut rows_so_far) = (0, 0u64);
+    for (number, &rows_of_group) in rows.iter().enumerate() {
+        rows_so_far = rows_so_far.saturating_add(rows_of_group);
+        if rows_so_far >= rows_of_part || number + 1 == rows.len() {
+            ranges.push(start..number + 1);
+            (start, rows_so_far) = (number + 1, 0);
+        }
+    }
+    ranges
 }

@@ -7,7 +7,6 @@ use crate::span::{FIRST_OFFSETS, Origin, SkipReason, Skipped, SpanRecord, unusab
 
 use super::error::{IngestError, IngestWarning};
 use super::progress::Meter;
-use super::zipkin;
 
 /// How many faults of one input are told one by one.
 const MAX_ERRORS: usize = 10;
@@ -27,8 +26,6 @@ pub(crate) struct Tally {
     pub(crate) unknown_keys: Option<String>,
     /// The format of the first message, where only messages tell it.
     pub(crate) format: Option<&'static str>,
-    /// Zipkin's records, which wait for the end of the input.
-    pub(crate) zipkin: zipkin::Held,
 }
 
 impl Tally {
@@ -66,7 +63,6 @@ impl Tally {
         later.errors.into_iter().for_each(|error| self.fail(error));
         self.unknown_keys = self.unknown_keys.take().or(later.unknown_keys);
         self.format = self.format.or(later.format);
-        self.zipkin.add(later.zipkin);
     }
 
     /// What the user should know although nothing failed.

@@ -51,6 +51,7 @@ pub(crate) fn read(
 ) -> (Vec<FrameBuilder>, Tally) {
     let mut builders = vec![FrameBuilder::spilling(spill)];
     let mut tally = Tally::default();
+    let mut held = zipkin::Held::default();
     let mut buffers = Vec::new();
     let mut batch = next_batch(stream, content, &mut buffers);
     while !batch.is_empty() {
@@ -60,42 +61,44 @@ pub(crate) fn read(
         let decode = |(part, builder): (Part, &mut FrameBuilder)| {
             let mut intake = Intake::new(path, builder, meter);
             let mut stream = ByteStream::of_part(part.bytes, part.offset);
-            read_as(content, &mut stream, &mut intake);
+            let mut held = zipkin::Held::default();
+            read_as(content, &mut stream, &mut held, &mut intake);
             intake.tell_progress();
-            (intake.tally, stream.into_buffer())
+            (intake.tally, held, stream.into_buffer())
         };
         let decode_all = || -> Vec<_> { batch.into_par_iter().zip(builders.par_iter_mut()).map(decode).collect() };
         let (decoded, next) = rayon::join(decode_all, || next_batch(stream, content, &mut buffers));
-        for (part, buffer) in decoded {
+        for (part, held_of_part, buffer) in decoded {
             tally.add(part);
+            held.add(held_of_part);
             buffers.push(buffer);
         }
         buffers.retain(|buffer| buffer.capacity() <= MAX_KEPT_BYTES);
-        if tally.zipkin.is_full() {
+        if held.is_full() {
             let mut intake = Intake::resume(path, &mut builders[0], meter, std::mem::take(&mut tally));
-            zipkin::release(&mut intake);
+            zipkin::release(&mut held, &mut intake);
             tally = intake.tally;
         }
         batch = next;
     }
     let mut intake = Intake::resume(path, &mut builders[0], meter, tally);
-    read_to_end(content, stream, &mut intake);
+    read_to_end(content, stream, held, &mut intake);
     let tally = intake.tally;
     (builders, tally)
 }
 
-/// Reads all of `stream` as what it holds, and hands on what has waited for the end.
-pub(crate) fn read_to_end(content: Content, stream: &mut ByteStream, intake: &mut Intake<'_>) {
-    read_as(content, stream, intake);
-    zipkin::release(intake);
+/// Reads all of `stream` as what it holds, and hands on what has waited for the end, `held` first.
+pub(crate) fn read_to_end(content: Content, stream: &mut ByteStream, mut held: zipkin::Held, intake: &mut Intake<'_>) {
+    read_as(content, stream, &mut held, intake);
+    zipkin::release(&mut held, intake);
     intake.tell_progress();
 }
 
-fn read_as(content: Content, stream: &mut ByteStream, intake: &mut Intake<'_>) {
+fn read_as(content: Content, stream: &mut ByteStream, held: &mut zipkin::Held, intake: &mut Intake<'_>) {
     match content {
-        Content::Framed(framing) => framed::read_stream(stream, framing, intake),
+        Content::Framed(framing) => framed::read_stream(stream, framing, held, intake),
         Content::Proto => proto::read_stream(stream, intake),
-        _ => json::stream::read_stream(stream, intake),
+        _ => json::stream::read_stream(stream, held, intake),
     }
 }
 

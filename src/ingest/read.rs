@@ -20,6 +20,7 @@ use super::parts;
 use super::progress::{Meter, Progress};
 use super::recognise::{self, Content};
 use super::selection::{LeftOut, Selection, TraceIds};
+use super::zipkin;
 use crate::ingest::otlp::names;
 use crate::ingest::parquet::outcome::ParquetRead;
 use crate::ingest::parquet::read::Unread;
@@ -239,7 +240,7 @@ struct Records<'a>(&'a mut dyn SpanSink);
 impl Target for Records<'_> {
     fn messages(&mut self, content: Content, stream: &mut ByteStream, path: &Path, meter: &Meter<'_>) -> Tally {
         let mut intake = Intake::new(path, self.0, meter);
-        parts::read_to_end(content, stream, &mut intake);
+        parts::read_to_end(content, stream, zipkin::Held::default(), &mut intake);
         intake.tally
     }
 

@@ -227,7 +227,7 @@ impl Held {
 }
 
 /// Takes the record that stands at `offset`.
-pub(crate) fn hold(record: Record, offset: u64, intake: &mut Intake<'_>) {
+pub(crate) fn hold(record: Record, offset: u64, held: &mut Held, intake: &mut Intake<'_>) {
     intake.tally.format.get_or_insert(ZIPKIN_JSON);
     if record.is_version_1 {
         return intake.unsupported(
@@ -236,15 +236,15 @@ pub(crate) fn hold(record: Record, offset: u64, intake: &mut Intake<'_>) {
             offset,
         );
     }
-    intake.tally.zipkin.0.push((record, offset));
-    if intake.tally.zipkin.is_full() {
-        release(intake);
+    held.0.push((record, offset));
+    if held.is_full() {
+        release(held, intake);
     }
 }
 
 /// Joins what is held and hands it on.
-pub(crate) fn release(intake: &mut Intake<'_>) {
-    let mut held = std::mem::take(&mut intake.tally.zipkin).0;
+pub(crate) fn release(held: &mut Held, intake: &mut Intake<'_>) {
+    let mut held = std::mem::take(&mut held.0);
     if held.is_empty() {
         return;
     }

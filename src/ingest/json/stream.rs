@@ -37,8 +37,8 @@ const MAX_UNKNOWN_KEYS: usize = 16;
 /// How much text may be scanned for the ends of values that do not parse: so much and as much again as the input has.
 const FREE_SCAN_BYTES: usize = 64 << 20;
 
-/// Reads all values of `stream`.
-pub(crate) fn read_stream(stream: &mut ByteStream, intake: &mut Intake<'_>) {
+/// Reads all values of `stream`. Records of Zipkin, which may be pieces of spans, go to `held`.
+pub(crate) fn read_stream(stream: &mut ByteStream, held: &mut zipkin::Held, intake: &mut Intake<'_>) {
     let mut walk = Walk::new(None);
     let mut wanted = CHUNK_BYTES;
     loop {
@@ -46,7 +46,7 @@ pub(crate) fn read_stream(stream: &mut ByteStream, intake: &mut Intake<'_>) {
         let ended = stream.ended();
         let length = replace_bad_utf8(stream.window_mut(), ended);
         let text = std::str::from_utf8(&stream.window()[..length]).unwrap_or_default();
-        let used = walk.advance(text, stream.offset(), ended, intake);
+        let used = walk.advance(text, stream.offset(), ended, held, intake);
         stream.advance(used);
         intake.tell_progress();
         if ended {
@@ -63,11 +63,11 @@ pub(crate) fn read_stream(stream: &mut ByteStream, intake: &mut Intake<'_>) {
 
 /// Reads all values in `bytes`, which stand at `offset` of the input as they are, or if not `verbatim` are what was made
 /// of the bytes there.
-pub(crate) fn read_slice(bytes: &[u8], offset: u64, verbatim: bool, intake: &mut Intake<'_>) {
+pub(crate) fn read_slice(bytes: &[u8], offset: u64, verbatim: bool, held: &mut zipkin::Held, intake: &mut Intake<'_>) {
     let mut bytes = bytes.to_vec();
     replace_bad_utf8(&mut bytes, true);
     let text = std::str::from_utf8(&bytes).unwrap_or_default();
-    Walk::new((!verbatim).then_some(offset)).advance(text, offset, true, intake);
+    Walk::new((!verbatim).then_some(offset)).advance(text, offset, true, held, intake);
 }
 
 /// Replaces every byte that is not UTF-8 by a question mark, so that offsets stay. The answer is the length of what is
@@ -234,12 +234,19 @@ impl Walk {
     }
 
     /// Walks through `text`, which stands at `offset`; the answer is how much of it is done with.
-    fn advance(&mut self, text: &str, offset: u64, ended: bool, intake: &mut Intake<'_>) -> usize {
+    fn advance(
+        &mut self,
+        text: &str,
+        offset: u64,
+        ended: bool,
+        held: &mut zipkin::Held,
+        intake: &mut Intake<'_>,
+    ) -> usize {
         let position = match self.fixed_offset {
             Some(offset) => Position::fixed(offset),
             None => Position::of(text.as_bytes(), offset),
         };
-        let mut chunk = Chunk { text, start: offset, position, ended, intake };
+        let mut chunk = Chunk { text, start: offset, position, ended, held, intake };
         let mut at = self.looked_at;
         self.scan_budget = self.scan_budget.saturating_add(text.len() - at.min(text.len()));
         loop {
@@ -439,7 +446,7 @@ impl Walk {
                     let is_document = text.trim_start().starts_with('{');
                     *known |= is_document;
                     if is_document {
-                        read_slice(text.as_bytes(), chunk.offset(at), false, chunk.intake);
+                        read_slice(text.as_bytes(), chunk.offset(at), false, chunk.held, chunk.intake);
                     } else if unknown_keys.len() < MAX_UNKNOWN_KEYS {
                         unknown_keys.push("message".to_owned());
                     }
@@ -523,6 +530,7 @@ struct Chunk<'t, 'i, 's> {
     start: u64,
     position: Position,
     ended: bool,
+    held: &'i mut zipkin::Held,
     intake: &'i mut Intake<'s>,
 }
 
@@ -585,7 +593,7 @@ impl Chunk<'_, '_, '_> {
             Shape::Zipkin => {
                 let (record, parsed) = parse_document(zipkin::Record::default, text, at);
                 if matches!(parsed, Parsed::Value(_)) {
-                    zipkin::hold(record, offset, self.intake);
+                    zipkin::hold(record, offset, self.held, self.intake);
                 }
                 parsed
             }

@@ -14,18 +14,19 @@ use crate::ingest::json::opening::{looks_like_json, text_start};
 use crate::ingest::source::byte_stream::ByteStream;
 use crate::ingest::source::compression::{Compression, MAX_EXPANSION, decompress_slice};
 use crate::ingest::source::limits::MAX_MESSAGE_BYTES;
+use crate::ingest::zipkin::Held;
 use crate::span::SkipReason;
 
 /// How large a compressed message may become whatever its size.
 const FREE_MESSAGE_BYTES: usize = 1 << 20;
 
 /// Reads all messages of `stream`.
-pub(crate) fn read_stream(stream: &mut ByteStream, framing: Framing, intake: &mut Intake<'_>) {
-    while read_frame(stream, framing, intake) {}
+pub(crate) fn read_stream(stream: &mut ByteStream, framing: Framing, held: &mut Held, intake: &mut Intake<'_>) {
+    while read_frame(stream, framing, held, intake) {}
 }
 
 /// Reads one message; `false` if none can follow.
-fn read_frame(stream: &mut ByteStream, framing: Framing, intake: &mut Intake<'_>) -> bool {
+fn read_frame(stream: &mut ByteStream, framing: Framing, held: &mut Held, intake: &mut Intake<'_>) -> bool {
     let start = stream.offset();
     let (bytes, length) = match framing.header(stream.fill(MAX_HEADER_BYTES)) {
         _ if stream.window().is_empty() => return false,
@@ -51,7 +52,7 @@ fn read_frame(stream: &mut ByteStream, framing: Framing, intake: &mut Intake<'_>
     let window = stream.fill(size);
     let payload = &window[..size.min(window.len())];
     let available = payload.len();
-    let payload_format = read_payload(payload, offset, intake);
+    let payload_format = read_payload(payload, offset, held, intake);
     if available > 0 {
         intake.tally.format.get_or_insert(payload_format);
     }
@@ -64,13 +65,13 @@ fn read_frame(stream: &mut ByteStream, framing: Framing, intake: &mut Intake<'_>
 }
 
 /// Reads the message `payload`, which stands at `offset`.
-fn read_payload(payload: &[u8], offset: u64, intake: &mut Intake<'_>) -> &'static str {
+fn read_payload(payload: &[u8], offset: u64, held: &mut Held, intake: &mut Intake<'_>) -> &'static str {
     let Some(compression) = Compression::of(payload) else {
-        return read_message(payload, offset, true, intake);
+        return read_message(payload, offset, true, held, intake);
     };
     let limit = payload.len().saturating_mul(MAX_EXPANSION as usize).clamp(FREE_MESSAGE_BYTES, MAX_MESSAGE_BYTES);
     let (message, ended) = decompress_slice(compression, payload, limit);
-    let format = read_message(&message, offset, false, intake);
+    let format = read_message(&message, offset, false, held, intake);
     if let Err(error) = ended {
         intake.skip(SkipReason::Truncated, offset);
         intake.fail(IngestError::Read { path: intake.path().to_owned(), offset, source: error });
@@ -78,12 +79,12 @@ fn read_payload(payload: &[u8], offset: u64, intake: &mut Intake<'_>) -> &'stati
     format
 }
 
-fn read_message(message: &[u8], offset: u64, verbatim: bool, intake: &mut Intake<'_>) -> &'static str {
+fn read_message(message: &[u8], offset: u64, verbatim: bool, held: &mut Held, intake: &mut Intake<'_>) -> &'static str {
     if proto::looks_like_message(message) || !looks_like_json(text_start(message)) {
         proto::read_slice(message, offset, verbatim, intake);
         OTLP_PROTO
     } else {
-        json::stream::read_slice(message, offset, verbatim, intake);
+        json::stream::read_slice(message, offset, verbatim, held, intake);
         OTLP_JSON
     }
 }

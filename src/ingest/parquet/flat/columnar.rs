@@ -8,8 +8,9 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use parquet::errors::ParquetError;
 
-use super::dialect::{Field, Place};
 use super::ids::IdColumn;
+use super::mapping::dialect::Place;
+use super::mapping::field::Field;
 use super::row_columns::RowColumns;
 use super::signature_columns::{Needed, SignatureColumns};
 use super::table::{BatchColumns, Table};

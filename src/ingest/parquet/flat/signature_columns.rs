@@ -7,8 +7,9 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use parquet::errors::ParquetError;
 
-use super::dialect::{Field, Place};
 use super::events::{EventColumns, LinkColumns};
+use super::mapping::dialect::Place;
+use super::mapping::field::Field;
 use super::row_columns::RowColumns;
 use super::table::{BatchColumns, Table};
 use super::text_column::{Says, TextColumn};

@@ -18,7 +18,8 @@ use parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
 use parquet::file::reader::Length as _;
 use parquet::file::statistics::Statistics;
 
-use super::dialect::{Field, Mapping, Place, Unresolved};
+use super::mapping::dialect::{Mapping, Place, Unresolved};
+use super::mapping::field::Field;
 use super::times::{Unit, read_times};
 use crate::conventions::{CANONICAL_VERSION, CANONICAL_VERSION_KEY};
 use crate::ingest::parquet::file::footer::Footer;

@@ -3,7 +3,7 @@
 use arrow::array::RecordBatch;
 use parquet::errors::ParquetError;
 
-use super::dialect::Place;
+use super::mapping::dialect::Place;
 use super::table::BatchColumns;
 use crate::conventions::Attribute;
 use crate::ingest::parquet::file::codes::{NormalCodes, TextCodes};

@@ -2,7 +2,7 @@
 
 use arrow::array::RecordBatch;
 
-use super::dialect::Place;
+use super::mapping::dialect::Place;
 use super::table::BatchColumns;
 use crate::conventions::TraceStateSampling;
 use crate::ingest::parquet::file::codes::TextCodes;

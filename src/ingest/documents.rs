@@ -7,14 +7,14 @@ use crate::frame::SpanSink as _;
 use crate::span::{Event, KeyValue, Link, Origin, SpanKind, SpanRecord, StatusCode, Value};
 
 use super::text_ids;
-use crate::ingest::intake::Intake;
+use crate::ingest::counting_sink::CountingSink;
 use crate::ingest::json::attributes::{attributes_of_json, value_of_json};
 
 /// The format, as `run.json` names it.
 pub(crate) const SPAN_DOCUMENTS: &str = "span_documents_json";
 
-/// Hands the span that `document` is to `intake`.
-pub(crate) fn emit(mut document: Map<String, Json>, offset: u64, intake: &mut Intake<'_>) {
+/// Hands the span that `document` is to `sink`.
+pub(crate) fn emit(mut document: Map<String, Json>, offset: u64, sink: &mut CountingSink<'_>) {
     let mut hashes = 0;
     let mut fields = Fields(&mut document);
     let record = SpanRecord {
@@ -65,9 +65,9 @@ pub(crate) fn emit(mut document: Map<String, Json>, offset: u64, intake: &mut In
         links,
         ..record
     };
-    intake.tally.opaque_ids += hashes;
-    intake.tally.format.get_or_insert(SPAN_DOCUMENTS);
-    intake.span(&origin, &span, offset);
+    sink.tally.opaque_ids += hashes;
+    sink.tally.format.get_or_insert(SPAN_DOCUMENTS);
+    sink.span(&origin, &span, offset);
 }
 
 const START_KEYS: &[&str] = &["startTimeUnixNano", "start_time_unix_nano", "span_start_timestamp_nanos"];

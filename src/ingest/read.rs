@@ -12,14 +12,15 @@ use rayon::iter::{IntoParallelIterator as _, IntoParallelRefMutIterator as _, Pa
 use crate::frame::{FrameBuilder, SpanSink, SpillStore, TooManyStrings};
 use crate::span::{SkipReason, Skipped};
 
+use super::counting_sink::CountingSink;
 use super::error::{IngestError, IngestWarning};
 use super::input_format::InputFormat;
-use super::intake::{Intake, Tally, merge_skipped};
 use super::parquet;
-use super::parts;
 use super::progress::{Meter, Progress};
 use super::recognise::{self, Content};
 use super::selection::{LeftOut, Selection, TraceIds};
+use super::splits;
+use super::tally::{Tally, merge_skipped};
 use super::zipkin;
 use crate::ingest::otlp::names;
 use crate::ingest::parquet::outcome::ParquetRead;
@@ -173,14 +174,14 @@ pub fn read_bytes(name: &Path, bytes: Vec<u8>, options: &ReadOptions, sink: &mut
     let input = Input { path: name.to_owned(), found: false };
     let mut report = InputReport::new(&input.path);
     let raw_bytes = Arc::new(AtomicU64::new(0));
-    let stream = ByteStream::new(Counted { reader: io::Cursor::new(bytes), bytes: Arc::clone(&raw_bytes) });
+    let stream = ByteStream::new(CountedBytes { reader: io::Cursor::new(bytes), bytes: Arc::clone(&raw_bytes) });
     let reading = Reading { input: &input, format: options.format, progress: &() };
     read_stream(stream, None, &raw_bytes, &reading, &mut report, &mut Records(sink));
     report
 }
 
 /// How many bytes the inputs have, as far as files tell before they are read.
-pub fn input_bytes(paths: &[PathBuf]) -> u64 {
+pub(crate) fn input_bytes(paths: &[PathBuf]) -> u64 {
     let found = find_inputs(paths).into_iter().filter_map(Result::ok);
     found.filter_map(|input| std::fs::metadata(input.path).ok()).map(|file| file.len()).sum()
 }
@@ -210,7 +211,7 @@ struct Frames<'a> {
 
 impl Target for Frames<'_> {
     fn messages(&mut self, content: Content, stream: &mut ByteStream, path: &Path, meter: &Meter<'_>) -> Tally {
-        let (builders, tally) = parts::read(stream, content, path, meter, self.spill);
+        let (builders, tally) = splits::read(stream, content, path, meter, self.spill);
         self.builders.extend(builders);
         tally
     }
@@ -239,9 +240,9 @@ struct Records<'a>(&'a mut dyn SpanSink);
 
 impl Target for Records<'_> {
     fn messages(&mut self, content: Content, stream: &mut ByteStream, path: &Path, meter: &Meter<'_>) -> Tally {
-        let mut intake = Intake::new(path, self.0, meter);
-        parts::read_to_end(content, stream, zipkin::Held::default(), &mut intake);
-        intake.tally
+        let mut sink = CountingSink::new(path, self.0, meter);
+        splits::read_to_end(content, stream, zipkin::Held::default(), &mut sink);
+        sink.tally
     }
 
     fn parquet(
@@ -252,7 +253,7 @@ impl Target for Records<'_> {
     ) -> Result<(), IngestError> {
         let path = report.path.clone();
         let meter = Meter::new(&(), &Arc::default());
-        let mut counting = Intake::new(&path, self.0, &meter);
+        let mut counting = CountingSink::new(&path, self.0, &meter);
         let read = parquet::read::read_records(file, &path, &mut counting, progress)?;
         report.spans = counting.tally.spans;
         report.skipped = counting.tally.skipped;
@@ -321,12 +322,12 @@ fn report_not_read(not_read: NotRead) -> InputReport {
 }
 
 /// Counts the bytes that are read.
-struct Counted<R> {
+struct CountedBytes<R> {
     reader: R,
     bytes: Arc<AtomicU64>,
 }
 
-impl<R: Read> Read for Counted<R> {
+impl<R: Read> Read for CountedBytes<R> {
     fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
         let count = self.reader.read(target)?;
         self.bytes.fetch_add(count as u64, Ordering::Relaxed);
@@ -347,14 +348,14 @@ fn read_input(reading: &Reading<'_>, target: &mut dyn Target) -> InputReport {
     let raw_bytes = Arc::new(AtomicU64::new(0));
     let path = &input.path;
     if path.as_os_str() == STANDARD_INPUT {
-        let stream = ByteStream::new(Counted { reader: io::stdin(), bytes: Arc::clone(&raw_bytes) });
+        let stream = ByteStream::new(CountedBytes { reader: io::stdin(), bytes: Arc::clone(&raw_bytes) });
         read_stream(stream, None, &raw_bytes, reading, &mut report, target);
         return report;
     }
     if object_stores::is_url(path) {
         match object_stores::open(path) {
             Ok((reader, file)) => {
-                let stream = ByteStream::new(Counted { reader, bytes: Arc::clone(&raw_bytes) });
+                let stream = ByteStream::new(CountedBytes { reader, bytes: Arc::clone(&raw_bytes) });
                 read_stream(stream, Some(file), &raw_bytes, reading, &mut report, target);
             }
             Err(error) => report.errors.push(error),
@@ -364,7 +365,7 @@ fn read_input(reading: &Reading<'_>, target: &mut dyn Target) -> InputReport {
     let opened = File::open(path).and_then(|file| Ok((file.try_clone()?, file.metadata()?, file)));
     match opened {
         Ok((reader, metadata, file)) => {
-            let stream = ByteStream::new(Counted { reader, bytes: Arc::clone(&raw_bytes) });
+            let stream = ByteStream::new(CountedBytes { reader, bytes: Arc::clone(&raw_bytes) });
             let file = metadata.is_file().then(|| SharedFile::new(file)).and_then(Result::ok);
             read_stream(stream, file, &raw_bytes, reading, &mut report, target);
         }

@@ -3,12 +3,12 @@
 //! What a frame holds is told by its bytes, frame by frame: JSON or protobuf, either of them compressed on its own, as the
 //! collector's `compression: zstd` writes it.
 
-use super::framing::{Framing, Header, MAX_HEADER_BYTES};
+use super::framing::{FrameHeader, Framing, MAX_HEADER_BYTES};
 use super::names::{OTLP_JSON, OTLP_PROTO};
 use super::proto;
 use crate::frame::SpanSink as _;
+use crate::ingest::counting_sink::CountingSink;
 use crate::ingest::error::IngestError;
-use crate::ingest::intake::Intake;
 use crate::ingest::json;
 use crate::ingest::json::opening::{looks_like_json, text_start};
 use crate::ingest::source::byte_stream::ByteStream;
@@ -21,30 +21,30 @@ use crate::span::SkipReason;
 const FREE_MESSAGE_BYTES: usize = 1 << 20;
 
 /// Reads all messages of `stream`.
-pub(crate) fn read_stream(stream: &mut ByteStream, framing: Framing, held: &mut Held, intake: &mut Intake<'_>) {
-    while read_frame(stream, framing, held, intake) {}
+pub(crate) fn read_stream(stream: &mut ByteStream, framing: Framing, held: &mut Held, sink: &mut CountingSink<'_>) {
+    while read_frame(stream, framing, held, sink) {}
 }
 
 /// Reads one message; `false` if none can follow.
-fn read_frame(stream: &mut ByteStream, framing: Framing, held: &mut Held, intake: &mut Intake<'_>) -> bool {
+fn read_frame(stream: &mut ByteStream, framing: Framing, held: &mut Held, sink: &mut CountingSink<'_>) -> bool {
     let start = stream.offset();
     let (bytes, length) = match framing.header(stream.fill(MAX_HEADER_BYTES)) {
         _ if stream.window().is_empty() => return false,
-        Header::Frame { bytes, length } => (bytes, length),
-        Header::Cut => {
-            intake.truncated("a length", start);
+        FrameHeader::Frame { bytes, length } => (bytes, length),
+        FrameHeader::Cut => {
+            sink.truncated("a length", start);
             return false;
         }
-        Header::Invalid => {
-            intake.malformed("a length", start, "it is not one");
+        FrameHeader::Invalid => {
+            sink.malformed("a length", start, "it is not one");
             return false;
         }
     };
     stream.advance(bytes);
     let Some(size) = usize::try_from(length).ok().filter(|size| *size <= MAX_MESSAGE_BYTES) else {
-        intake.too_large(start, MAX_MESSAGE_BYTES);
+        sink.too_large(start, MAX_MESSAGE_BYTES);
         if !stream.skip(length) {
-            intake.truncated("a message", start);
+            sink.truncated("a message", start);
         }
         return true;
     };
@@ -52,39 +52,45 @@ fn read_frame(stream: &mut ByteStream, framing: Framing, held: &mut Held, intake
     let window = stream.fill(size);
     let payload = &window[..size.min(window.len())];
     let available = payload.len();
-    let payload_format = read_payload(payload, offset, held, intake);
+    let payload_format = read_payload(payload, offset, held, sink);
     if available > 0 {
-        intake.tally.format.get_or_insert(payload_format);
+        sink.tally.format.get_or_insert(payload_format);
     }
     if available < size {
-        intake.truncated("a message", start);
+        sink.truncated("a message", start);
     }
     stream.advance(available);
-    intake.tell_progress();
+    sink.tell_progress();
     true
 }
 
 /// Reads the message `payload`, which stands at `offset`.
-fn read_payload(payload: &[u8], offset: u64, held: &mut Held, intake: &mut Intake<'_>) -> &'static str {
+fn read_payload(payload: &[u8], offset: u64, held: &mut Held, sink: &mut CountingSink<'_>) -> &'static str {
     let Some(compression) = Compression::of(payload) else {
-        return read_message(payload, offset, true, held, intake);
+        return read_message(payload, offset, true, held, sink);
     };
     let limit = payload.len().saturating_mul(MAX_EXPANSION as usize).clamp(FREE_MESSAGE_BYTES, MAX_MESSAGE_BYTES);
     let (message, ended) = decompress_slice(compression, payload, limit);
-    let format = read_message(&message, offset, false, held, intake);
+    let format = read_message(&message, offset, false, held, sink);
     if let Err(error) = ended {
-        intake.skip(SkipReason::Truncated, offset);
-        intake.fail(IngestError::Read { path: intake.path().to_owned(), offset, source: error });
+        sink.skip(SkipReason::Truncated, offset);
+        sink.fail(IngestError::Read { path: sink.path().to_owned(), offset, source: error });
     }
     format
 }
 
-fn read_message(message: &[u8], offset: u64, verbatim: bool, held: &mut Held, intake: &mut Intake<'_>) -> &'static str {
+fn read_message(
+    message: &[u8],
+    offset: u64,
+    verbatim: bool,
+    held: &mut Held,
+    sink: &mut CountingSink<'_>,
+) -> &'static str {
     if proto::looks_like_message(message) || !looks_like_json(text_start(message)) {
-        proto::read_slice(message, offset, verbatim, intake);
+        proto::read_slice(message, offset, verbatim, sink);
         OTLP_PROTO
     } else {
-        json::stream::read_slice(message, offset, verbatim, held, intake);
+        json::stream::read_slice(message, offset, verbatim, held, sink);
         OTLP_JSON
     }
 }

@@ -24,7 +24,7 @@ pub(crate) enum Framing {
 }
 
 /// What stands before a message.
-pub(crate) enum Header {
+pub(crate) enum FrameHeader {
     /// So many bytes, and then a message of so many.
     Frame { bytes: usize, length: u64 },
     /// It is cut off.
@@ -37,23 +37,25 @@ impl Framing {
     const ALL: [Self; 3] = [Self::BigEndian32, Self::Grpc, Self::Varint];
 
     /// What `bytes` begin with.
-    pub(crate) fn header(self, bytes: &[u8]) -> Header {
+    pub(crate) fn header(self, bytes: &[u8]) -> FrameHeader {
         let big_endian = |bytes: &[u8]| bytes.first_chunk().map(|bytes| u64::from(u32::from_be_bytes(*bytes)));
         match self {
-            Self::BigEndian32 => big_endian(bytes).map_or(Header::Cut, |length| Header::Frame { bytes: 4, length }),
+            Self::BigEndian32 => {
+                big_endian(bytes).map_or(FrameHeader::Cut, |length| FrameHeader::Frame { bytes: 4, length })
+            }
             Self::Grpc => match bytes.split_first() {
-                None => Header::Cut,
+                None => FrameHeader::Cut,
                 Some((0 | 1, rest)) => {
-                    big_endian(rest).map_or(Header::Cut, |length| Header::Frame { bytes: 5, length })
+                    big_endian(rest).map_or(FrameHeader::Cut, |length| FrameHeader::Frame { bytes: 5, length })
                 }
-                Some(_) => Header::Invalid,
+                Some(_) => FrameHeader::Invalid,
             },
             Self::Varint => {
                 let mut rest = bytes;
                 match prost::encoding::decode_varint(&mut rest) {
-                    Ok(length) => Header::Frame { bytes: bytes.len() - rest.len(), length },
-                    Err(_) if bytes.len() < 10 => Header::Cut,
-                    Err(_) => Header::Invalid,
+                    Ok(length) => FrameHeader::Frame { bytes: bytes.len() - rest.len(), length },
+                    Err(_) if bytes.len() < 10 => FrameHeader::Cut,
+                    Err(_) => FrameHeader::Invalid,
                 }
             }
         }
@@ -68,9 +70,9 @@ impl Framing {
                 break;
             }
             let (bytes, length) = match self.header(rest) {
-                Header::Frame { bytes, length } => (bytes, length),
-                Header::Cut => break,
-                Header::Invalid => return false,
+                FrameHeader::Frame { bytes, length } => (bytes, length),
+                FrameHeader::Cut => break,
+                FrameHeader::Invalid => return false,
             };
             rest = &rest[bytes..];
             if length > 0 {

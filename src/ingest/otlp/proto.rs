@@ -21,7 +21,7 @@ use crate::span::{
 
 use super::protobuf_fields::{Field, Fields, Undecodable, text};
 use super::value;
-use crate::ingest::intake::Intake;
+use crate::ingest::counting_sink::CountingSink;
 use crate::ingest::source::byte_stream::ByteStream;
 use crate::ingest::source::limits::MAX_MESSAGE_BYTES;
 use crate::ingest::source::position::Position;
@@ -77,24 +77,24 @@ fn first_message<'a>(message: &'a [u8], numbers: &[u32]) -> Option<&'a [u8]> {
 }
 
 /// Reads one message of any length from `stream`, ResourceSpans by ResourceSpans.
-pub(crate) fn read_stream(stream: &mut ByteStream, intake: &mut Intake<'_>) {
+pub(crate) fn read_stream(stream: &mut ByteStream, sink: &mut CountingSink<'_>) {
     loop {
         let start = stream.offset();
         let (number, header_bytes, length) = match header(stream.fill(MAX_HEADER_BYTES)) {
-            Header::End => return,
-            Header::LineFeed => {
+            MessageHeader::End => return,
+            MessageHeader::LineFeed => {
                 stream.advance(1);
                 continue;
             }
-            Header::Field { number, bytes, length } => (number, bytes, length),
-            Header::Cut => return intake.truncated("a message", start),
-            Header::Invalid => return intake.malformed("a message", start, "it is not OTLP protobuf"),
+            MessageHeader::Field { number, bytes, length } => (number, bytes, length),
+            MessageHeader::Cut => return sink.truncated("a message", start),
+            MessageHeader::Invalid => return sink.malformed("a message", start, "it is not OTLP protobuf"),
         };
         stream.advance(header_bytes);
         let Some(size) = usize::try_from(length).ok().filter(|size| *size <= MAX_MESSAGE_BYTES) else {
-            intake.too_large(start, MAX_MESSAGE_BYTES);
+            sink.too_large(start, MAX_MESSAGE_BYTES);
             if !stream.skip(length) {
-                intake.truncated("a message", start);
+                sink.truncated("a message", start);
             }
             continue;
         };
@@ -103,20 +103,20 @@ pub(crate) fn read_stream(stream: &mut ByteStream, intake: &mut Intake<'_>) {
         let message = &window[..size.min(window.len())];
         let available = message.len();
         if number == 1 {
-            read_resource_spans(message, Position::of(message, offset), available < size, intake);
+            read_resource_spans(message, Position::of(message, offset), available < size, sink);
         } else {
-            intake.skip(SkipReason::UnknownContent, start);
+            sink.skip(SkipReason::UnknownContent, start);
         }
         if available < size {
-            intake.truncated("a ResourceSpans", start);
+            sink.truncated("a ResourceSpans", start);
         }
         stream.advance(available);
-        intake.tell_progress();
+        sink.tell_progress();
     }
 }
 
 /// What the outermost message goes on with.
-pub(crate) enum Header {
+pub(crate) enum MessageHeader {
     /// A field with a length.
     Field {
         /// Its number.
@@ -137,11 +137,11 @@ pub(crate) enum Header {
 }
 
 /// What `head`, of which there are [`MAX_HEADER_BYTES`] unless the input ends, goes on with.
-pub(crate) fn header(head: &[u8]) -> Header {
+pub(crate) fn header(head: &[u8]) -> MessageHeader {
     match head {
-        [] => return Header::End,
-        [b'\n'] => return Header::LineFeed,
-        [b'\n', RESOURCE_SPANS_KEY, ..] if !looks_like_message(head) => return Header::LineFeed,
+        [] => return MessageHeader::End,
+        [b'\n'] => return MessageHeader::LineFeed,
+        [b'\n', RESOURCE_SPANS_KEY, ..] if !looks_like_message(head) => return MessageHeader::LineFeed,
         _ => {}
     }
     let mut rest = head;
@@ -149,13 +149,13 @@ pub(crate) fn header(head: &[u8]) -> Header {
     if let Ok((number, prost::encoding::WireType::LengthDelimited)) = key
         && let Ok(length) = prost::encoding::decode_varint(&mut rest)
     {
-        return Header::Field { number, bytes: head.len() - rest.len(), length };
+        return MessageHeader::Field { number, bytes: head.len() - rest.len(), length };
     }
-    if head.len() < MAX_HEADER_BYTES { Header::Cut } else { Header::Invalid }
+    if head.len() < MAX_HEADER_BYTES { MessageHeader::Cut } else { MessageHeader::Invalid }
 }
 
 /// Reads one message, which stands at `offset` of the input as it is, or if not `verbatim` was made of what stands there.
-pub(crate) fn read_slice(message: &[u8], offset: u64, verbatim: bool, intake: &mut Intake<'_>) {
+pub(crate) fn read_slice(message: &[u8], offset: u64, verbatim: bool, sink: &mut CountingSink<'_>) {
     let position = if verbatim { Position::of(message, offset) } else { Position::fixed(offset) };
     let mut fields = Fields::of(message);
     loop {
@@ -163,19 +163,19 @@ pub(crate) fn read_slice(message: &[u8], offset: u64, verbatim: bool, intake: &m
         match fields.next() {
             None => return,
             Some(Ok((1, Field::Bytes(resource_spans)))) => {
-                read_resource_spans(resource_spans, position, false, intake);
+                read_resource_spans(resource_spans, position, false, sink);
             }
             // The frame that is cut off is reported by whoever read it.
             Some(Ok((1, Field::Cut(resource_spans)))) => {
-                read_resource_spans(resource_spans, position, true, intake);
+                read_resource_spans(resource_spans, position, true, sink);
             }
-            Some(Ok(_)) => intake.skip(SkipReason::UnknownContent, at),
-            Some(Err(error)) => return intake.malformed("a message", at, error.reason),
+            Some(Ok(_)) => sink.skip(SkipReason::UnknownContent, at),
+            Some(Err(error)) => return sink.malformed("a message", at, error.reason),
         }
     }
 }
 
-fn read_resource_spans(message: &[u8], position: Position, is_cut: bool, intake: &mut Intake<'_>) {
+fn read_resource_spans(message: &[u8], position: Position, is_cut: bool, sink: &mut CountingSink<'_>) {
     let mut origin = Origin::default();
     // The resource may stand after the spans.
     for (number, field) in Fields::of(message).readable() {
@@ -191,11 +191,11 @@ fn read_resource_spans(message: &[u8], position: Position, is_cut: bool, intake:
         match fields.next() {
             None => return,
             Some(Ok((2 | 1000, Field::Bytes(scope_spans) | Field::Cut(scope_spans)))) => {
-                read_scope_spans(scope_spans, &mut origin, &mut span, &mut encoded, position, is_cut, intake);
+                read_scope_spans(scope_spans, &mut origin, &mut span, &mut encoded, position, is_cut, sink);
             }
             Some(Ok(_)) => {}
             Some(Err(error)) if error.is_cut && is_cut => return,
-            Some(Err(error)) => return intake.malformed("a ResourceSpans", at, error.reason),
+            Some(Err(error)) => return sink.malformed("a ResourceSpans", at, error.reason),
         }
     }
 }
@@ -207,9 +207,9 @@ fn read_scope_spans<'a>(
     encoded: &mut EncodedSpan<'a>,
     position: Position,
     is_cut: bool,
-    intake: &mut Intake<'_>,
+    sink: &mut CountingSink<'_>,
 ) {
-    let everything = intake.wants_everything();
+    let everything = sink.wants_everything();
     origin.scope_name = Cow::Borrowed("");
     origin.scope_version = Cow::Borrowed("");
     origin.scope_attributes.clear();
@@ -224,25 +224,25 @@ fn read_scope_spans<'a>(
         match fields.next() {
             None => return,
             Some(Ok((2, Field::Bytes(bytes)))) if !everything && read_encoded(bytes, encoded) => {
-                if !intake.encoded(encoded, at) {
+                if !sink.encoded(encoded, at) {
                     match read_span(bytes, span, everything) {
-                        Ok(()) => intake.decoded(encoded, origin, span, at),
-                        Err(_) => intake.skip(SkipReason::MalformedSpan, at),
+                        Ok(()) => sink.decoded(encoded, origin, span, at),
+                        Err(_) => sink.skip(SkipReason::MalformedSpan, at),
                     }
                 }
             }
             Some(Ok((2, Field::Bytes(bytes)))) => match read_span(bytes, span, everything) {
                 Ok(()) if !is_usable(span) && looks_like_other_signal(bytes) => {
-                    intake.skip(SkipReason::OtherSignal, at);
+                    sink.skip(SkipReason::OtherSignal, at);
                 }
-                Ok(()) => intake.span(origin, span, at),
-                Err(_) if looks_like_other_signal(bytes) => intake.skip(SkipReason::OtherSignal, at),
-                Err(_) => intake.skip(SkipReason::MalformedSpan, at),
+                Ok(()) => sink.span(origin, span, at),
+                Err(_) if looks_like_other_signal(bytes) => sink.skip(SkipReason::OtherSignal, at),
+                Err(_) => sink.skip(SkipReason::MalformedSpan, at),
             },
-            Some(Ok((2, Field::Cut(_)))) if !is_cut => intake.skip(SkipReason::MalformedSpan, at),
+            Some(Ok((2, Field::Cut(_)))) if !is_cut => sink.skip(SkipReason::MalformedSpan, at),
             Some(Ok(_)) => {}
             Some(Err(error)) if error.is_cut && is_cut => return,
-            Some(Err(error)) => return intake.malformed("a ScopeSpans", at, error.reason),
+            Some(Err(error)) => return sink.malformed("a ScopeSpans", at, error.reason),
         }
     }
 }
@@ -606,9 +606,9 @@ mod tests {
         let messages = [message(&["a", "b", ""], &spans), message(&["b"], &spans)].concat();
         let read = |sink: &mut dyn crate::frame::SpanSink| {
             let meter = Meter::new(&(), &Arc::default());
-            let mut intake = Intake::new(Path::new("spans.binpb"), sink, &meter);
-            read_slice(&messages, 0, true, &mut intake);
-            (intake.tally.spans, intake.tally.skipped.total())
+            let mut sink = CountingSink::new(Path::new("spans.binpb"), sink, &meter);
+            read_slice(&messages, 0, true, &mut sink);
+            (sink.tally.spans, sink.tally.skipped.total())
         };
         let (mut quickly, mut by_the_rules) = (FrameBuilder::default(), FrameBuilder::default());
         let counts = read(&mut quickly);

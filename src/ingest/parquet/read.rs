@@ -51,20 +51,20 @@ fn read_row_groups(
     let on_row_group = |row_group| progress.advance(table.footer.bytes_of(row_group), table.footer.rows_of(row_group));
     // Whoever is done takes the next one: row groups differ in size, and the last is often small.
     let next = AtomicUsize::new(0);
-    let parts: Vec<columnar::Part> = (0..rayon::current_num_threads().min(row_groups.len()))
+    let of_threads: Vec<columnar::ReadRowGroups> = (0..rayon::current_num_threads().min(row_groups.len()))
         .into_par_iter()
         .with_max_len(1)
         .map(|_| {
             let taken = std::iter::from_fn(|| row_groups.get(next.fetch_add(1, Ordering::Relaxed)).copied());
-            columnar::read_part(table, taken, FrameBuilder::spilling(spill), &on_row_group)
+            columnar::read_row_groups(table, taken, FrameBuilder::spilling(spill), &on_row_group)
         })
         .collect();
-    let mut builders = Vec::with_capacity(parts.len());
+    let mut builders = Vec::with_capacity(of_threads.len());
     let (mut failures, mut opaque_ids) = (Vec::new(), 0);
-    for part in parts {
-        failures.extend(part.failures);
-        opaque_ids += part.opaque_ids;
-        builders.push(part.builder);
+    for of_thread in of_threads {
+        failures.extend(of_thread.failures);
+        opaque_ids += of_thread.opaque_ids;
+        builders.push(of_thread.builder);
     }
     failures.sort_by_key(|&(row_group, _)| row_group);
     (builders, failures.into_iter().map(|(_, failure)| failure).collect(), opaque_ids)

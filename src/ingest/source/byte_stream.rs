@@ -24,9 +24,9 @@ impl ByteStream {
         Self { reader: Box::new(reader), buffer: Vec::new(), start: 0, end: 0, offset: 0, ended: false, failure: None }
     }
 
-    /// The stream of a part that stands at `offset` of a longer one.
-    pub(crate) fn of_part(part: Vec<u8>, offset: u64) -> Self {
-        Self { end: part.len(), buffer: part, offset, ended: true, ..Self::new(io::empty()) }
+    /// The stream of a split that stands at `offset` of a longer one.
+    pub(crate) fn of_split(split: Vec<u8>, offset: u64) -> Self {
+        Self { end: split.len(), buffer: split, offset, ended: true, ..Self::new(io::empty()) }
     }
 
     /// The memory of the window, to be used again.

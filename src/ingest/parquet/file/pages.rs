@@ -20,7 +20,7 @@ use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::file::serialized_reader::SerializedPageReader;
 use prost::bytes::Bytes;
 
-use super::hybrid::Hybrid;
+use super::rle_bit_packed::RleBitPacked;
 use crate::ingest::parquet::file::cell::Cell;
 use crate::ingest::source::shared_file::SharedFile;
 
@@ -80,13 +80,13 @@ pub(crate) struct ColumnPages {
     /// Rows of the current page that were not read yet.
     rows_left: usize,
     /// Definition levels, of an optional column.
-    levels: Hybrid,
+    levels: RleBitPacked,
     values: Values,
 }
 
 /// The values of a page.
 enum Values {
-    Keys(Hybrid),
+    Keys(RleBitPacked),
     Plain(Plain),
 }
 
@@ -130,7 +130,7 @@ impl ColumnPages {
             keys: Vec::new(),
             present: BooleanBufferBuilder::new(0),
             rows_left: 0,
-            levels: Hybrid::default(),
+            levels: RleBitPacked::default(),
             values: Values::Plain(Plain::default()),
         }))
     }
@@ -234,7 +234,7 @@ impl ColumnPages {
         }
         self.rows_left = rows;
         let values = page.slice(levels.end..);
-        self.levels = Hybrid::new(page.slice(levels), 1);
+        self.levels = RleBitPacked::new(page.slice(levels), 1);
         self.values = match encoding {
             Encoding::PLAIN => Values::Plain(Plain { bytes: values, at: 0 }),
             Encoding::RLE_DICTIONARY | Encoding::PLAIN_DICTIONARY => {
@@ -243,7 +243,7 @@ impl ColumnPages {
                 if u32::from(width) > u32::BITS {
                     return Err(ParquetError::General(format!("dictionary keys of {width} bits")));
                 }
-                Values::Keys(Hybrid::new(values.slice(values.len().min(1)..), width.into()))
+                Values::Keys(RleBitPacked::new(values.slice(values.len().min(1)..), width.into()))
             }
             _ => return Err(ParquetError::General(format!("a page of {encoding}, not what the footer says"))),
         };

@@ -9,9 +9,10 @@ use arrow::datatypes::{DataType, Int32Type};
 
 use crate::conventions::{Attribute, attribute_of_key};
 use crate::ingest::parquet::file::cells::{attributes_at, text_at};
-use crate::ingest::parquet::file::codes::{NormalCodes, TextCodes};
+use crate::ingest::parquet::file::dictionary_indices::ABSENT;
 use crate::ingest::parquet::file::fingerprint::Fingerprint;
-use crate::ingest::parquet::file::row_codes::ABSENT;
+use crate::ingest::parquet::file::normalised_dictionary::NormalisedDictionary;
+use crate::ingest::parquet::file::text_dictionary::TextDictionary;
 
 /// JSON texts hold all attributes of a span at once, so fewer are kept than of other texts.
 const MANY_JSON_TEXTS: usize = 1 << 14;
@@ -127,11 +128,11 @@ pub(crate) struct AttributeColumn {
     keys: Option<ArrayRef>,
     wanted_of_keys: Vec<Wanted>,
     pairs_of_texts: Vec<Option<Vec<(Wanted, u32, u64)>>>,
-    texts: TextCodes,
+    texts: TextDictionary,
     codes: Vec<u32>,
-    values: TextCodes,
+    values: TextDictionary,
     /// The values of the attributes that are too many to be kept.
-    normal_values: Vec<(Attribute, NormalCodes)>,
+    normal_values: Vec<(Attribute, NormalisedDictionary)>,
 }
 
 impl AttributeColumn {
@@ -152,10 +153,10 @@ impl AttributeColumn {
             keys: None,
             wanted_of_keys: Vec::new(),
             pairs_of_texts: Vec::new(),
-            texts: TextCodes::default(),
+            texts: TextDictionary::default(),
             codes: Vec::new(),
-            values: TextCodes::default(),
-            normal_values: normalised.map(|attribute| (attribute, NormalCodes::new(attribute, 0))).collect(),
+            values: TextDictionary::default(),
+            normal_values: normalised.map(|attribute| (attribute, NormalisedDictionary::new(attribute, 0))).collect(),
         }
     }
 
@@ -170,8 +171,8 @@ impl AttributeColumn {
     /// The code of the value `text` of `wanted`, and the hash of its arguments.
     fn code_of(&mut self, wanted: Wanted, text: &str) -> (u32, u64) {
         match self.normal_values.iter_mut().find(|(attribute, _)| wanted.is_attribute(*attribute)) {
-            Some((_, normal)) => normal.code(text),
-            None => (self.values.code(text), 0),
+            Some((_, normal)) => normal.index_of(text),
+            None => (self.values.index_of(text), 0),
         }
     }
 
@@ -220,7 +221,7 @@ impl AttributeColumn {
                         pairs.push(wanted, code);
                         tell(row, wanted, hash);
                     } else {
-                        pairs.push(wanted, self.values.code_at(entries, entry));
+                        pairs.push(wanted, self.values.index_at(entries, entry));
                     }
                 }
             }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use arrow::array::{ArrayRef, AsArray, RecordBatch, StructArray};
 
-use super::attributes::{AttributeLists, NamedColumn, Wanted};
+use super::attributes::{AttributeLists, NamedColumn, WantedAttributes};
 use super::dedicated::{Dedicated, Scope};
 use super::items::{Items, bytes_at, number_at};
 use crate::frame::SpanSink;
@@ -117,7 +117,7 @@ impl<'a> ResourceColumns<'a> {
         let service = text_of(self.services, row);
         attributes.extend(self.named.iter().filter_map(|column| column.at(row)));
         if let Some(lists) = &self.attributes {
-            lists.read(row, Wanted::Everything, attributes);
+            lists.read(row, WantedAttributes::Everything, attributes);
         }
         if !service.is_empty() {
             attributes.retain(|attribute| attribute.key != "service.name");
@@ -151,7 +151,7 @@ impl<'a> ScopeColumns<'a> {
         origin.scope_version = text_of(self.versions, row);
         origin.scope_attributes.clear();
         if let Some(lists) = &self.attributes {
-            lists.read(row, Wanted::Everything, &mut origin.scope_attributes);
+            lists.read(row, WantedAttributes::Everything, &mut origin.scope_attributes);
         }
     }
 }
@@ -215,7 +215,7 @@ impl<'a> SpanColumns<'a> {
         span.attributes.clear();
         span.attributes.extend(self.named.iter().filter_map(|column| column.at(at)));
         if let Some(lists) = &self.attributes {
-            let wanted = if self.wants_everything { Wanted::Everything } else { Wanted::Known };
+            let wanted = if self.wants_everything { WantedAttributes::Everything } else { WantedAttributes::Known };
             lists.read(at, wanted, &mut span.attributes);
         }
         span.events.clear();
@@ -268,7 +268,8 @@ impl<'a> EventColumns<'a> {
             };
             let mut attributes: Vec<KeyValue<'a>> = self.named.iter().filter_map(|column| column.at(at)).collect();
             if let Some(lists) = &self.attributes {
-                let wanted = if wants_everything { Wanted::Everything } else { Wanted::ExceptionType };
+                let wanted =
+                    if wants_everything { WantedAttributes::Everything } else { WantedAttributes::ExceptionType };
                 lists.read(at, wanted, &mut attributes);
             }
             events.push(Event { time_unix_nano, name, attributes });
@@ -298,7 +299,7 @@ impl<'a> LinkColumns<'a> {
     }
 
     fn read(&self, row: usize, wants_everything: bool, links: &mut Vec<Link<'a>>) {
-        let wanted = if wants_everything { Wanted::Everything } else { Wanted::RefType };
+        let wanted = if wants_everything { WantedAttributes::Everything } else { WantedAttributes::RefType };
         for at in self.links.at(row) {
             let mut attributes = Vec::new();
             if let Some(lists) = &self.attributes {

@@ -43,6 +43,7 @@ pub(crate) fn recognise(stream: &mut ByteStream) -> Content {
     if head.starts_with(b"ARROW1") {
         return Content::ArrowFile;
     }
+    // A message of OTLP begins with the byte of a line feed, which JSON may begin with: it must be looked at more closely first.
     if proto::looks_like_message(head) {
         return Content::Proto;
     }

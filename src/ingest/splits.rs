@@ -3,6 +3,16 @@
 //!
 //! Where the cuts are depends on the bytes alone, so that the spans, and what is left out, do not depend on the number of
 //! threads. What cannot be cut, such as one large pretty-printed document, is left for whoever reads it as a stream.
+//!
+//! ```text
+//! stream   |--split 0--|--split 1--| … |--split 15--|--split 16--| …
+//! batch    \____________________ 0 ________________/ \_____ 1 …
+//! builder        0           1               15           0
+//! ```
+//!
+//! While a batch is decoded, the next one is read and decompressed. The split with number n of each batch goes to builder n, so
+//! that builders, too, hold the same whatever thread was when done. What one split leaves for later, as Zipkin's records are
+//! left, is joined in the order of the input.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -158,6 +168,7 @@ fn whole_messages(
         let Some(end) = usize::try_from(message).ok().and_then(|message| message.checked_add(length + bytes)) else {
             break;
         };
+        // What is cut off or too large is none of ours to judge: it is left in the stream.
         if end > MAX_SPLIT_BYTES || stream.fill(end).len() < end {
             break;
         }
@@ -176,6 +187,9 @@ fn whole_documents(stream: &mut ByteStream) -> Option<usize> {
             return Some(available);
         }
         let window = &stream.window()[..wanted];
+        // Between two objects of one document stands a comma, and strings hold no line feeds that are not escaped: `}`, a line
+        // feed and `{` are the end of one document and the start of another. Text that is damaged may look so too, but
+        // then the line begins what whoever reads on after damage would begin with, too.
         let is_cut = |line_feed: &usize| {
             window.get(line_feed + 1) == Some(&b'{') && window[..*line_feed].trim_ascii_end().last() == Some(&b'}')
         };

@@ -19,7 +19,7 @@ use crate::ingest::otlp::json_message::Attributes;
 /// The format, as `run.json` names it.
 pub(crate) const ZIPKIN_JSON: &str = "zipkin_json";
 
-/// So many records are held; pieces that are further apart stay apart.
+/// So many records are held, so that inputs of any size can be read; pieces that are further apart stay apart.
 const MAX_HELD: usize = 400_000;
 
 /// One record.

@@ -34,7 +34,8 @@ const MAX_ENVELOPES: usize = 16;
 /// How many keys of an object are remembered to tell what it is.
 const MAX_UNKNOWN_KEYS: usize = 16;
 
-/// How much text may be scanned for the ends of values that do not parse: so much and as much again as the input has.
+/// How much text may be scanned for the ends of values that do not parse: so much and as much again as the input has. Each
+/// such value may be scanned up to the end of the text; without a bound, faults in every line would cost the square of it.
 const FREE_SCAN_BYTES: usize = 64 << 20;
 
 /// Reads all values of `stream`. Records of Zipkin, which may be pieces of spans, go to `held`.
@@ -151,6 +152,17 @@ fn is_envelope_key(key: &str) -> bool {
 }
 
 /// How to go on after a value that could not be read.
+///
+/// ```text
+/// {"resourceSpans": … }             read
+/// garbage                           no value: NextLine
+/// {"resourceSpans": [ … }} … ]}     the fault is within a document, of which more lines may follow: NextDocument
+///   "name": "x",                    left out
+/// {"resourceSpans": … }             read
+/// ```
+///
+/// Where a document ends that does not parse, nothing tells for certain. That a line begins with `{` or `[` is what all
+/// writers of documents have in common, and what the lines of a pretty-printed document, all but its first, have not.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Resync {
     /// With the next line.
@@ -275,6 +287,7 @@ impl Walk {
                 }
             }
         }
+        // An object that may yet turn out to be a document, by a key that comes later, must stay to be read from its start.
         let done = match self.stack.last() {
             Some(Container::Object { start: Some(start), .. }) => {
                 usize::try_from(start.saturating_sub(offset)).unwrap_or(at).min(at)
@@ -487,6 +500,8 @@ impl Walk {
         fault: usize,
         reason: &str,
     ) -> Step {
+        // The parser stops at the first fault and cannot tell where the value would end: its brackets do, unless they are what
+        // is damaged.
         let extent =
             if self.scan_budget == 0 { Extent::Broken(fault - at) } else { damaged::extent(&chunk.text[at..]) };
         match extent {

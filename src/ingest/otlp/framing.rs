@@ -34,6 +34,7 @@ pub(crate) enum FrameHeader {
 }
 
 impl Framing {
+    /// In the order in which they are tried: nearly all bytes are a varint, few begin with a length of 4 bytes that fits.
     const ALL: [Self; 3] = [Self::BigEndian32, Self::Grpc, Self::Varint];
 
     /// What `bytes` begin with.

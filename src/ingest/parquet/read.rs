@@ -49,7 +49,8 @@ fn read_row_groups(
     progress: &dyn Progress,
 ) -> (Vec<FrameBuilder>, Vec<IngestError>, u64) {
     let on_row_group = |row_group| progress.advance(table.footer.bytes_of(row_group), table.footer.rows_of(row_group));
-    // Whoever is done takes the next one: row groups differ in size, and the last is often small.
+    // Whoever is done takes the next one: row groups differ in size, and the last is often small. So it is chance which
+    // builder a span gets into, and nothing that comes later may depend on it.
     let next = AtomicUsize::new(0);
     let of_threads: Vec<columnar::ReadRowGroups> = (0..rayon::current_num_threads().min(row_groups.len()))
         .into_par_iter()

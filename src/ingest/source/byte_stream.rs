@@ -51,6 +51,8 @@ impl ByteStream {
         self.window()
     }
 
+    /// Makes room for at least one more byte. The window moves to the front of the buffer only when little room is left behind
+    /// it, so that bytes are moved seldom. The buffer doubles as bytes arrive, however many are `wanted`.
     fn make_room(&mut self, wanted: usize) {
         if self.start > 0 && (self.start == self.end || self.buffer.len() - self.end < READ_SIZE) {
             self.buffer.copy_within(self.start..self.end, 0);

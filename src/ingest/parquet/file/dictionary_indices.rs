@@ -55,6 +55,7 @@ impl DictionaryIndices {
         if row >= self.present.len() || !self.present.get_bit(row) {
             return ABSENT;
         }
+        // Counting takes longer the later the row is. Only rows that say what no row before them said are asked for.
         self.indices[UnalignedBitChunk::new(self.present.as_slice(), 0, row).count_ones()]
     }
 }

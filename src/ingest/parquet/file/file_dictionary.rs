@@ -13,6 +13,7 @@ pub(crate) struct FileDictionary(Option<ArrayRef>);
 impl FileDictionary {
     /// Takes notice of a dictionary; true if it is another one than before, so that what was known of keys is void.
     pub(crate) fn changes_to(&mut self, values: &ArrayRef) -> bool {
+        // All batches of a row group share one array. It is kept, so that no other can be put where it lay.
         let is_other = !self.0.as_ref().is_some_and(|known| Arc::ptr_eq(known, values));
         if is_other {
             self.0 = Some(Arc::clone(values));

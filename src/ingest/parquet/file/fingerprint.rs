@@ -1,4 +1,7 @@
 //! Fingerprints of what a row's columns say, so that a signature is worked out once for each combination of values.
+//!
+//! They are sums, not a hash of all values one after the other: columns are read one by one, each for all rows of a batch, on
+//! whichever thread, and a row that has no value in a column costs nothing there.
 
 /// The sum of what was added, in any order. Two rows that say different things have different fingerprints but for a chance
 /// of 2^-128.

@@ -24,7 +24,8 @@ pub(crate) struct NormalisedDictionary {
     kept: TextDictionary,
     dictionary: FileDictionary,
     of_keys: Vec<Option<(u32, u64)>>,
-    /// Of query texts, which take long to normalise and often come again.
+    /// Of query texts, which take long to normalise and often come again. Their hashes stand for them: that two of as many
+    /// as are kept, 2^18, have the same one has a chance of 2^-29.
     of_texts: HashMap<u64, (u32, u64), FixedState>,
     normal: String,
 }

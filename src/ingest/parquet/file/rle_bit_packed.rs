@@ -1,4 +1,14 @@
-//! Parquet's hybrid of run lengths and packed bits, in which definition levels and dictionary indices are written.
+//! Parquet's RLE/bit-packed hybrid, in which definition levels and dictionary indices are written
+//! (<https://parquet.apache.org/docs/file-format/data-pages/encodings/>).
+//!
+//! Runs of two sorts follow one another. The lowest bit of a run's header, a varint, tells which it is:
+//!
+//! ```text
+//! count << 1        number               count times the same number, in as few whole bytes as have its bits
+//! groups << 1 | 1   numbers, packed      eight numbers a group, without gaps, the lowest bit of a byte first
+//! ```
+//!
+//! No byte says how many numbers there are: whoever reads knows, and what pads the last group is never asked for.
 
 use arrow::array::BooleanBufferBuilder;
 use prost::bytes::Bytes;
@@ -93,11 +103,13 @@ impl RleBitPacked {
 
     fn begin_run(&mut self) -> Option<()> {
         let header = self.varint()?;
+        // A run of nothing is refused, so that every run that is begun brings the reader on.
         let count = usize::try_from(header >> 1).ok().filter(|count| *count > 0)?;
         let width = self.bit_width as usize;
         let rest = self.bytes.len() - self.at;
         if header & 1 == 1 {
-            // A last run may be shorter than it says.
+            // Eight numbers of `width` bits are `width` bytes. Writers may leave out what pads the last group, so that a last
+            // run is shorter than it says. Numbers of no bits, of a dictionary with one value, take no bytes at all.
             let bytes = count.checked_mul(width)?.min(rest);
             let count = match (bytes * 8).checked_div(width) {
                 Some(count) => count,
@@ -118,6 +130,7 @@ impl RleBitPacked {
     /// Appends `count` packed numbers, the first of which begins at bit number `bit`.
     fn unpack(&self, bit: usize, count: usize, numbers: &mut Vec<u32>) {
         let width = self.bit_width as usize;
+        // At most 7 bits before it and its own 32: a number always lies within the eight bytes from where it begins.
         let mask = (1u64 << width) - 1;
         let number = |word: u64, bit: usize| (word >> (bit % 8) & mask) as u32;
         let bit_of = |index: usize| bit + index * width;

@@ -2,6 +2,15 @@
 //! whatever the column's type.
 //!
 //! Where the file keeps a column as a dictionary, each of its values is looked at once, and rows cost an array access.
+//!
+//! ```text
+//! row group 0   dictionary [GET, POST]   keys 0 1 0        of_keys [1, 2]   indices 1 2 1
+//! row group 1   dictionary [POST, PUT]   keys 1 0          of_keys [2, 3]   indices 3 2
+//!               null, or no text                                            index   0
+//! ```
+//!
+//! Keys mean something in one row group only, indices in the whole file, as long as nothing is forgotten: what was made
+//! of indices, as fingerprints are, must be forgotten together with the dictionary.
 
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{DataType, Int32Type, Int64Type};
@@ -122,6 +131,7 @@ impl TextDictionary {
         self.find_entry(cell)
     }
 
+    /// Apart, so that the way of known keys is small enough to become part of the loops over rows.
     #[inline(never)]
     fn find_entry(&mut self, cell: Cell<'_>) -> Entry {
         match cell {

@@ -2,6 +2,18 @@
 //!
 //! Of each text column a batch brings indices; the indices of a row together are looked up in a table of those that came
 //! before, so that a signature is worked out once for each combination and a span costs a lookup.
+//!
+//! A thread reads a row group batch by batch, and a thread that has nothing to do, because row groups are fewer or the
+//! others are done, helps with each batch:
+//!
+//! ```text
+//! one       ids, times, then texts to normalise (queries, URLs)  ─┐
+//!                                                                 ├─▶ row by row: sum of fingerprints ─▶ signature ─▶ frame
+//! another   texts kept whole, then those of peers                ─┘
+//! ```
+//!
+//! The two write fingerprints to arrays of their own, which are summed row by row, so that it makes no difference who was
+//! first. Attributes in maps and in JSON, events and links are read by the one thread, before the rows.
 
 use std::sync::Arc;
 

@@ -220,6 +220,8 @@ impl Block {
             let ranges = even_ranges(&rows, shares).into_iter();
             return ranges.map(|range| range.map(|row_group| self.whole(row_group)).collect()).collect();
         }
+        // A fault costs the batch that it is in and those behind it. With cuts between batches these are the same rows for any
+        // number of threads.
         let pieces_of_each = (shares / row_groups.max(1)) as u64;
         let mut all = Vec::new();
         for row_group in 0..row_groups {

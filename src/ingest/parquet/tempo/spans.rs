@@ -1,4 +1,15 @@
-//! From the rows of a Tempo block, each of which is a trace, to span records.
+//! From the rows of a Tempo block, each of which is a trace, to span records
+//! (<https://github.com/grafana/tempo/blob/main/tempodb/encoding/vparquet4/schema.go>).
+//!
+//! ```text
+//! row = trace ─▶ rs[] resource ─▶ ss[] scope ─▶ Spans[] ─▶ Events[], Links[]
+//! ```
+//!
+//! Each list is a column of its own for the whole batch; a row of the one above has a range of it ([`Items`]).
+//!
+//! Only the start of a span is an instant. Its end and, from vParquet4 on, the times of its events are written as unsigned
+//! differences from that start. A span that ends before it starts, or an event from before its span, is a difference of nearly
+//! 2^64, so the sums below must wrap as the writer's subtractions did; to saturate or to refuse would lose the time.
 
 use std::borrow::Cow;
 
@@ -210,7 +221,6 @@ impl<'a> SpanColumns<'a> {
         span.status_message = text_of(self.status_messages, at);
         span.trace_state = text_of(self.trace_states, at);
         span.start_unix_nano = number_at(self.starts, at);
-        // The writer subtracted without looking which is later, so the sum wraps back.
         span.end_unix_nano = span.start_unix_nano.wrapping_add(number_at(self.durations, at));
         span.attributes.clear();
         span.attributes.extend(self.named.iter().filter_map(|column| column.at(at)));

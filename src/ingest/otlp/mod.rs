@@ -1,6 +1,5 @@
-//! OTLP: its messages in protobuf and in JSON, and the frames that they are stored in.
+//! OTLP: its messages in protobuf and in JSON, and the framings that they are stored in.
 
-pub(crate) mod framed;
 pub(crate) mod framing;
 pub(crate) mod json_message;
 pub(crate) mod json_quick;

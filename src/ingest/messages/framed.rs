@@ -3,14 +3,14 @@
 //! What a frame holds is told by its bytes, frame by frame: JSON or protobuf, either of them compressed on its own, as the
 //! collector's `compression: zstd` writes it.
 
-use super::framing::{FrameHeader, Framing, MAX_HEADER_BYTES};
-use super::names::{OTLP_JSON, OTLP_PROTO};
-use super::proto;
+use super::json_stream;
 use crate::frame::SpanSink as _;
 use crate::ingest::counting_sink::CountingSink;
 use crate::ingest::error::IngestError;
-use crate::ingest::json;
 use crate::ingest::json::opening::{looks_like_json, text_start};
+use crate::ingest::otlp::framing::{FrameHeader, Framing, MAX_HEADER_BYTES};
+use crate::ingest::otlp::names::{OTLP_JSON, OTLP_PROTO};
+use crate::ingest::otlp::proto;
 use crate::ingest::source::byte_stream::ByteStream;
 use crate::ingest::source::compression::{Compression, MAX_EXPANSION, decompress_slice};
 use crate::ingest::source::limits::MAX_MESSAGE_BYTES;
@@ -90,7 +90,7 @@ fn read_message(
         proto::read_slice(message, offset, verbatim, sink);
         OTLP_PROTO
     } else {
-        json::stream::read_slice(message, offset, verbatim, held, sink);
+        json_stream::read_slice(message, offset, verbatim, held, sink);
         OTLP_JSON
     }
 }

@@ -21,18 +21,17 @@ use rayon::iter::{
     IndexedParallelIterator as _, IntoParallelIterator as _, IntoParallelRefMutIterator as _, ParallelIterator as _,
 };
 
+use super::framed;
+use super::json_stream;
 use crate::frame::{FrameBuilder, SpillStore};
-
-use super::counting_sink::CountingSink;
-use super::progress::Meter;
-use super::recognise::Content;
-use super::tally::Tally;
-use super::zipkin;
-use crate::ingest::json;
-use crate::ingest::otlp::framed;
+use crate::ingest::counting_sink::CountingSink;
 use crate::ingest::otlp::framing;
 use crate::ingest::otlp::proto;
+use crate::ingest::progress::Meter;
+use crate::ingest::recognise::Content;
 use crate::ingest::source::byte_stream::ByteStream;
+use crate::ingest::tally::Tally;
+use crate::ingest::zipkin;
 
 /// How large a split is, unless a message is larger.
 const SPLIT_BYTES: usize = 1 << 20;
@@ -114,7 +113,7 @@ fn read_as(content: Content, stream: &mut ByteStream, held: &mut zipkin::Held, s
     match content {
         Content::Framed(framing) => framed::read_stream(stream, framing, held, sink),
         Content::Proto => proto::read_stream(stream, sink),
-        _ => json::stream::read_stream(stream, held, sink),
+        _ => json_stream::read_stream(stream, held, sink),
     }
 }
 

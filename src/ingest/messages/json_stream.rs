@@ -11,12 +11,12 @@ use serde::de::{DeserializeSeed, IgnoredAny};
 use crate::frame::SpanSink as _;
 use crate::span::{Origin, SkipReason};
 
-use super::damaged::{self, Extent};
-use super::lenient::{Fill, Message, Text, WantedFields};
-use super::quick;
 use crate::ingest::counting_sink::CountingSink;
 use crate::ingest::documents;
 use crate::ingest::jaeger;
+use crate::ingest::json::damaged::{self, Extent};
+use crate::ingest::json::lenient::{Fill, Message, Text, WantedFields};
+use crate::ingest::json::quick;
 use crate::ingest::otlp::json_message::{ResourceSpans, ScopeSpans, is_other_signal_key, is_resource_spans_key};
 use crate::ingest::otlp::json_quick;
 use crate::ingest::otlp::names::OTLP_JSON;

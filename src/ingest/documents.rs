@@ -7,16 +7,16 @@ use crate::frame::SpanSink as _;
 use crate::span::{Event, KeyValue, Link, Origin, SpanKind, SpanRecord, StatusCode, Value};
 
 use super::text_ids;
-use crate::ingest::intake::Intake;
+use crate::ingest::counting_sink::CountingSink;
 use crate::ingest::json::attributes::{attributes_of_json, value_of_json};
 
 /// The format, as `run.json` names it.
 pub(crate) const SPAN_DOCUMENTS: &str = "span_documents_json";
 
-/// Hands the span that `document` is to `intake`.
-pub(crate) fn emit(mut document: Map<String, Json>, offset: u64, intake: &mut Intake<'_>) {
+/// Hands the span that `document` is to `sink`.
+pub(crate) fn emit(mut document: Map<String, Json>, offset: u64, sink: &mut CountingSink<'_>) {
     let mut hashes = 0;
-    let mut fields = Fields(&mut document);
+    let mut fields = DocumentFields(&mut document);
     let record = SpanRecord {
         trace_id: {
             let id = text_ids::trace_id(&fields.text(&["traceId", "trace_id"]));
@@ -48,7 +48,7 @@ pub(crate) fn emit(mut document: Map<String, Json>, offset: u64, intake: &mut In
         resource_attributes.insert(0, KeyValue { key: "service.name".into(), value: Value::Str(service.into()) });
     }
     let mut scope = fields.object(&["scope", "instrumentationScope"]);
-    let mut scope = Fields(&mut scope);
+    let mut scope = DocumentFields(&mut scope);
     let origin = Origin {
         resource_attributes,
         scope_name: or_else(scope.text(&["name"]), || fields.text(&["scope_name"])).into(),
@@ -65,9 +65,9 @@ pub(crate) fn emit(mut document: Map<String, Json>, offset: u64, intake: &mut In
         links,
         ..record
     };
-    intake.tally.opaque_ids += hashes;
-    intake.tally.format.get_or_insert(SPAN_DOCUMENTS);
-    intake.span(&origin, &span, offset);
+    sink.tally.opaque_ids += hashes;
+    sink.tally.format.get_or_insert(SPAN_DOCUMENTS);
+    sink.span(&origin, &span, offset);
 }
 
 const START_KEYS: &[&str] = &["startTimeUnixNano", "start_time_unix_nano", "span_start_timestamp_nanos"];
@@ -77,9 +77,9 @@ fn or_else(text: String, other: impl FnOnce() -> String) -> String {
 }
 
 /// The fields of an object, taken out one by one. Each has several names, of which the first present counts.
-struct Fields<'a>(&'a mut Map<String, Json>);
+struct DocumentFields<'a>(&'a mut Map<String, Json>);
 
-impl Fields<'_> {
+impl DocumentFields<'_> {
     fn take(&mut self, keys: &[&str]) -> Json {
         keys.iter().find_map(|key| self.0.remove(*key)).unwrap_or_default()
     }
@@ -138,14 +138,14 @@ impl Fields<'_> {
     fn resource(&mut self) -> Vec<KeyValue<'static>> {
         let mut attributes = self.attributes(&["resource_attributes", "resourceAttributes"]);
         let mut resource = self.object(&["resource"]);
-        attributes.extend(Fields(&mut resource).attributes(&["attributes"]));
+        attributes.extend(DocumentFields(&mut resource).attributes(&["attributes"]));
         attributes
     }
 
     fn status(&mut self) -> (StatusCode, String) {
         match self.take(&["status", "span_status"]) {
             Json::Object(mut status) => {
-                let mut status = Fields(&mut status);
+                let mut status = DocumentFields(&mut status);
                 (StatusCode::from_text(&status.text(&["code"])), status.text(&["message"]))
             }
             code => (StatusCode::from_text(&value_of_json(code).to_text()), self.text(&["status_message"])),
@@ -157,7 +157,7 @@ fn otlp_attribute(item: Json) -> Option<KeyValue<'static>> {
     let Json::Object(mut item) = item else {
         return None;
     };
-    let key = Fields(&mut item).text(&["key"]);
+    let key = DocumentFields(&mut item).text(&["key"]);
     let value = match item.remove("value").unwrap_or_default() {
         Json::Object(any) => {
             any.into_iter().next().map_or(Value::Empty, |(kind, value)| match (kind.as_str(), value) {
@@ -171,7 +171,7 @@ fn otlp_attribute(item: Json) -> Option<KeyValue<'static>> {
 }
 
 fn event(mut event: Map<String, Json>) -> Event<'static> {
-    let mut fields = Fields(&mut event);
+    let mut fields = DocumentFields(&mut event);
     Event {
         time_unix_nano: fields.time(&["timeUnixNano", "time_unix_nano", "event_timestamp_nanos"]),
         name: fields.text(&["name", "event_name"]).into(),
@@ -180,7 +180,7 @@ fn event(mut event: Map<String, Json>) -> Event<'static> {
 }
 
 fn link(mut link: Map<String, Json>, hashes: &mut u64) -> Link<'static> {
-    let mut fields = Fields(&mut link);
+    let mut fields = DocumentFields(&mut link);
     let trace_id = text_ids::trace_id(&fields.text(&["traceId", "trace_id", "link_trace_id"]));
     *hashes += u64::from(trace_id.is_hash);
     Link {

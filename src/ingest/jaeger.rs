@@ -12,8 +12,8 @@ use crate::frame::SpanSink as _;
 use crate::span::{Event, KeyValue, Link, Origin, REF_TYPE, SkipReason, SpanKind, SpanRecord, StatusCode, Value};
 
 use super::text_ids;
-use crate::ingest::intake::Intake;
-use crate::ingest::json::lenient::{Fill, List, Listed, Message, Scalar, Text, Wanted, ignore, scalars_are};
+use crate::ingest::counting_sink::CountingSink;
+use crate::ingest::json::lenient::{Fill, List, Listed, Message, Scalar, Text, WantedFields, ignore, scalars_are};
 use crate::ingest::otlp::json_message::{AnyValue, Attributes};
 
 /// The format, as `run.json` names it.
@@ -34,12 +34,12 @@ pub(crate) struct Document<'a> {
     processes: Vec<(Cow<'a, str>, Process<'a>)>,
     /// How many elements of `spans` are no objects.
     malformed: u64,
-    wanted: Wanted,
+    wanted: WantedFields,
 }
 
 impl Document<'_> {
     /// Nothing yet.
-    pub(crate) fn new(wanted: Wanted) -> Self {
+    pub(crate) fn new(wanted: WantedFields) -> Self {
         Self { span: Span::start(wanted), spans: None, processes: Vec::new(), malformed: 0, wanted }
     }
 }
@@ -85,7 +85,7 @@ struct Span<'a> {
 }
 
 impl<'de> Listed<'de> for Span<'de> {
-    fn start(_: Wanted) -> Self {
+    fn start(_: WantedFields) -> Self {
         Self::default()
     }
 }
@@ -139,7 +139,7 @@ impl<'de, T: Listed<'de>> DeserializeSeed<'de> for ListOf<'_, T> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        List { list: self.0, malformed: &mut 0, wanted: Wanted { everything: true } }.deserialize(deserializer)
+        List { list: self.0, malformed: &mut 0, wanted: WantedFields { everything: true } }.deserialize(deserializer)
     }
 }
 
@@ -163,7 +163,7 @@ struct Reference<'a> {
 }
 
 impl<'de> Listed<'de> for Reference<'de> {
-    fn start(_: Wanted) -> Self {
+    fn start(_: WantedFields) -> Self {
         Self::default()
     }
 }
@@ -188,7 +188,7 @@ struct Tag<'a> {
 }
 
 impl<'de> Listed<'de> for Tag<'de> {
-    fn start(_: Wanted) -> Self {
+    fn start(_: WantedFields) -> Self {
         Self::default()
     }
 }
@@ -241,7 +241,7 @@ struct Log<'a> {
 }
 
 impl<'de> Listed<'de> for Log<'de> {
-    fn start(_: Wanted) -> Self {
+    fn start(_: WantedFields) -> Self {
         Self::default()
     }
 }
@@ -336,15 +336,15 @@ impl<'de> Visitor<'de> for Processes<'_, 'de> {
     }
 }
 
-/// Hands the spans of `document`, which stands at `offset`, to `intake`; `offset_of` knows the places of addresses.
-pub(crate) fn emit(document: Document<'_>, offset: u64, offset_of: impl Fn(usize) -> u64, intake: &mut Intake<'_>) {
+/// Hands the spans of `document`, which stands at `offset`, to `sink`; `offset_of` knows the places of addresses.
+pub(crate) fn emit(document: Document<'_>, offset: u64, offset_of: impl Fn(usize) -> u64, sink: &mut CountingSink<'_>) {
     let Document { span, spans, processes, malformed, .. } = document;
     for _ in 0..malformed {
-        intake.skip(SkipReason::MalformedSpan, offset);
+        sink.skip(SkipReason::MalformedSpan, offset);
     }
     let is_span = spans.is_none();
     if is_span && span.span_id.is_empty() && !span.of_protobuf {
-        return intake.unknown("a Jaeger trace without spans", offset);
+        return sink.unknown("a Jaeger trace without spans", offset);
     }
     let mut resources: Vec<(Cow<'_, str>, Vec<KeyValue<'_>>)> = Vec::new();
     let of_elasticsearch = span.of_elasticsearch;
@@ -356,7 +356,7 @@ pub(crate) fn emit(document: Document<'_>, offset: u64, offset_of: impl Fn(usize
     for mut span in spans.unwrap_or_else(|| vec![span]) {
         let offset = if span.address == 0 { offset } else { offset_of(span.address) };
         if span.of_protobuf || is_protobuf_batch {
-            intake.unsupported(
+            sink.unsupported(
                 "Jaeger's protobuf written as JSON",
                 "export the traces from Jaeger's UI or API, or as OTLP",
                 offset,
@@ -373,12 +373,12 @@ pub(crate) fn emit(document: Document<'_>, offset: u64, offset_of: impl Fn(usize
                 found.map(|(_, attributes)| attributes.clone()).unwrap_or_default()
             }
         };
-        emit_span(span, resource, offset, intake);
+        emit_span(span, resource, offset, sink);
     }
-    intake.tally.format.get_or_insert(JAEGER_JSON);
+    sink.tally.format.get_or_insert(JAEGER_JSON);
 }
 
-fn emit_span<'a>(span: Span<'a>, resource_attributes: Vec<KeyValue<'a>>, offset: u64, intake: &mut Intake<'_>) {
+fn emit_span<'a>(span: Span<'a>, resource_attributes: Vec<KeyValue<'a>>, offset: u64, sink: &mut CountingSink<'_>) {
     let mut hashes = 0;
     let mut trace_id = |text: &str| {
         let id = text_ids::hex_trace_id(text);
@@ -395,7 +395,7 @@ fn emit_span<'a>(span: Span<'a>, resource_attributes: Vec<KeyValue<'a>>, offset:
     let own_id = span_id(&span.span_id);
     let reference_spans: Vec<_> = span.references.iter().map(|reference| span_id(&reference.span_id)).collect();
     let old_parent = span_id(&span.parent_span_id);
-    intake.tally.opaque_ids += hashes;
+    sink.tally.opaque_ids += hashes;
 
     let to_own_trace = |ref_type: &str| {
         (0..span.references.len()).find(|&number| {
@@ -439,7 +439,7 @@ fn emit_span<'a>(span: Span<'a>, resource_attributes: Vec<KeyValue<'a>>, offset:
     if !matches!(span.warnings.to_text().as_ref(), "" | "[]") {
         record.attributes.push(KeyValue { key: "jaeger.warnings".into(), value: span.warnings });
     }
-    intake.span(&origin, &record, offset);
+    sink.span(&origin, &record, offset);
 }
 
 fn event(log: Log<'_>, of_elasticsearch: bool) -> Event<'_> {

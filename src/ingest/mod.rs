@@ -3,27 +3,28 @@
 //! An extension says nothing. Compression is taken off first, then the content is recognised and read as a stream.
 //! Whatever cannot be read is counted in the input's [`InputReport`], and the rest is read.
 
+mod counting_sink;
 mod documents;
 mod error;
 mod input_format;
-mod intake;
 mod jaeger;
 mod json;
+mod messages;
 mod otlp;
 mod parquet;
-mod parts;
+mod progress;
 mod read;
 mod recognise;
 mod selection;
 mod source;
+mod tally;
 mod text_ids;
 mod zipkin;
 
 pub use error::{IngestError, IngestWarning};
 pub use input_format::InputFormat;
 pub use parquet::keep_caught_panics_quiet;
-pub use read::{
-    InputReport, Progress, ReadFrames, ReadOptions, find_wanted_traces, input_bytes, read_bytes, read_frames,
-    read_records,
-};
+pub use progress::Progress;
+pub(crate) use read::input_bytes;
+pub use read::{InputReport, ReadFrames, ReadOptions, find_wanted_traces, read_bytes, read_frames, read_records};
 pub use selection::{LeftOut, Selection, TraceIds};

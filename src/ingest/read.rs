@@ -12,16 +12,23 @@ use rayon::iter::{IntoParallelIterator as _, IntoParallelRefMutIterator as _, Pa
 use crate::frame::{Collecting, FrameBuilder, SpanSink, SpillStore, TooManyStrings};
 use crate::span::{SkipReason, Skipped};
 
+use super::counting_sink::CountingSink;
 use super::error::{IngestError, IngestWarning};
 use super::input_format::InputFormat;
-use super::intake::{Intake, Meter, Tally, merge_skipped};
-use super::parts;
-use super::recognise::{self, Content, MAX_LAYERS};
+use super::messages::splits;
+use super::parquet;
+use super::progress::{Meter, Progress};
+use super::recognise::{self, Content};
 use super::selection::{LeftOut, Selection, TraceIds};
-use crate::ingest::otlp::framing;
-use crate::ingest::parquet::read as parquet;
+use super::tally::{Tally, merge_skipped};
+use super::zipkin;
+use crate::ingest::otlp::names;
+use crate::ingest::parquet::outcome::ParquetRead;
+use crate::ingest::parquet::read::Unread;
 use crate::ingest::source::byte_stream::ByteStream;
-use crate::ingest::source::inputs::{Input, NotRead, STANDARD_INPUT, find_inputs};
+use crate::ingest::source::compression::{self, Compression, MAX_LAYERS};
+use crate::ingest::source::input::{Input, NotRead, STANDARD_INPUT};
+use crate::ingest::source::inputs::find_inputs;
 use crate::ingest::source::object_stores;
 use crate::ingest::source::shared_file::SharedFile;
 
@@ -44,17 +51,6 @@ pub struct InputReport {
     pub warnings: Vec<IngestWarning>,
     /// For tables: which columns were taken for what, one on a line; empty for other formats.
     pub mapping: String,
-}
-
-/// Is told how far reading has come, by any thread.
-pub trait Progress: Sync {
-    /// So many more bytes of inputs, before decompression, and so many more spans were read.
-    fn advance(&self, bytes: u64, spans: u64);
-}
-
-/// Nobody wants to know.
-impl Progress for () {
-    fn advance(&self, _bytes: u64, _spans: u64) {}
 }
 
 /// How inputs are read.
@@ -180,14 +176,14 @@ pub fn read_bytes(name: &Path, bytes: Vec<u8>, options: &ReadOptions, sink: &mut
     let input = Input { path: name.to_owned(), found: false };
     let mut report = InputReport::new(&input.path);
     let raw_bytes = Arc::new(AtomicU64::new(0));
-    let stream = ByteStream::new(Counted { reader: io::Cursor::new(bytes), bytes: Arc::clone(&raw_bytes) });
+    let stream = ByteStream::new(CountedBytes { reader: io::Cursor::new(bytes), bytes: Arc::clone(&raw_bytes) });
     let reading = Reading { input: &input, format: options.format, progress: &() };
     read_stream(stream, None, &raw_bytes, &reading, &mut report, &mut Records(sink));
     report
 }
 
 /// How many bytes the inputs have, as far as files tell before they are read.
-pub fn input_bytes(paths: &[PathBuf]) -> u64 {
+pub(crate) fn input_bytes(paths: &[PathBuf]) -> u64 {
     let found = find_inputs(paths).into_iter().filter_map(Result::ok);
     found.filter_map(|input| std::fs::metadata(input.path).ok()).map(|file| file.len()).sum()
 }
@@ -212,12 +208,12 @@ struct Frames<'a> {
     collecting: &'a Collecting,
     builders: Vec<FrameBuilder>,
     /// The part of a Parquet file that holds no span that matches.
-    unread: Option<parquet::Unread>,
+    unread: Option<Unread>,
 }
 
 impl Target for Frames<'_> {
     fn messages(&mut self, content: Content, stream: &mut ByteStream, path: &Path, meter: &Meter<'_>) -> Tally {
-        let (builders, tally) = parts::read(stream, content, path, meter, self.collecting);
+        let (builders, tally) = splits::read(stream, content, path, meter, self.collecting);
         self.builders.extend(builders);
         tally
     }
@@ -229,7 +225,7 @@ impl Target for Frames<'_> {
         progress: &dyn Progress,
     ) -> Result<(), IngestError> {
         let (builders, unread, read) =
-            parquet::read_columns(file, &report.path, self.selection, self.collecting, progress)?;
+            parquet::read::read_columns(file, &report.path, self.selection, self.collecting, progress)?;
         for builder in &builders {
             report.spans += builder.len() as u64;
             merge_skipped(&mut report.skipped, builder.skipped());
@@ -246,9 +242,9 @@ struct Records<'a>(&'a mut dyn SpanSink);
 
 impl Target for Records<'_> {
     fn messages(&mut self, content: Content, stream: &mut ByteStream, path: &Path, meter: &Meter<'_>) -> Tally {
-        let mut intake = Intake::new(path, self.0, meter);
-        parts::read_to_end(content, stream, &mut intake);
-        intake.tally
+        let mut sink = CountingSink::new(path, self.0, meter);
+        splits::read_to_end(content, stream, zipkin::Held::default(), &mut sink);
+        sink.tally
     }
 
     fn parquet(
@@ -259,8 +255,8 @@ impl Target for Records<'_> {
     ) -> Result<(), IngestError> {
         let path = report.path.clone();
         let meter = Meter::new(&(), &Arc::default());
-        let mut counting = Intake::new(&path, self.0, &meter);
-        let read = parquet::read_records(file, &path, &mut counting, progress)?;
+        let mut counting = CountingSink::new(&path, self.0, &meter);
+        let read = parquet::read::read_records(file, &path, &mut counting, progress)?;
         report.spans = counting.tally.spans;
         report.skipped = counting.tally.skipped;
         report_parquet(report, read);
@@ -268,7 +264,7 @@ impl Target for Records<'_> {
     }
 }
 
-fn report_parquet(report: &mut InputReport, read: parquet::ParquetRead) {
+fn report_parquet(report: &mut InputReport, read: ParquetRead) {
     report.format = read.format;
     report.mapping = read.mapping;
     report.errors.extend(read.errors);
@@ -328,12 +324,12 @@ fn report_not_read(not_read: NotRead) -> InputReport {
 }
 
 /// Counts the bytes that are read.
-struct Counted<R> {
+struct CountedBytes<R> {
     reader: R,
     bytes: Arc<AtomicU64>,
 }
 
-impl<R: Read> Read for Counted<R> {
+impl<R: Read> Read for CountedBytes<R> {
     fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
         let count = self.reader.read(target)?;
         self.bytes.fetch_add(count as u64, Ordering::Relaxed);
@@ -354,14 +350,14 @@ fn read_input(reading: &Reading<'_>, target: &mut dyn Target) -> InputReport {
     let raw_bytes = Arc::new(AtomicU64::new(0));
     let path = &input.path;
     if path.as_os_str() == STANDARD_INPUT {
-        let stream = ByteStream::new(Counted { reader: io::stdin(), bytes: Arc::clone(&raw_bytes) });
+        let stream = ByteStream::new(CountedBytes { reader: io::stdin(), bytes: Arc::clone(&raw_bytes) });
         read_stream(stream, None, &raw_bytes, reading, &mut report, target);
         return report;
     }
     if object_stores::is_url(path) {
         match object_stores::open(path) {
             Ok((reader, file)) => {
-                let stream = ByteStream::new(Counted { reader, bytes: Arc::clone(&raw_bytes) });
+                let stream = ByteStream::new(CountedBytes { reader, bytes: Arc::clone(&raw_bytes) });
                 read_stream(stream, Some(file), &raw_bytes, reading, &mut report, target);
             }
             Err(error) => report.errors.push(error),
@@ -371,7 +367,7 @@ fn read_input(reading: &Reading<'_>, target: &mut dyn Target) -> InputReport {
     let opened = File::open(path).and_then(|file| Ok((file.try_clone()?, file.metadata()?, file)));
     match opened {
         Ok((reader, metadata, file)) => {
-            let stream = ByteStream::new(Counted { reader, bytes: Arc::clone(&raw_bytes) });
+            let stream = ByteStream::new(CountedBytes { reader, bytes: Arc::clone(&raw_bytes) });
             let file = metadata.is_file().then(|| SharedFile::new(file)).and_then(Result::ok);
             read_stream(stream, file, &raw_bytes, reading, &mut report, target);
         }
@@ -392,8 +388,8 @@ fn read_stream(
     let &Reading { input, format, progress } = reading;
     let path = &input.path;
     let mut plain = stream;
-    let is_compressed = recognise::Compression::of(plain.fill(4)).is_some();
-    let Ok(mut stream) = recognise::decompress(plain, raw_bytes) else {
+    let is_compressed = Compression::of(plain.fill(4)).is_some();
+    let Ok(mut stream) = compression::decompress(plain, raw_bytes) else {
         report.bytes = raw_bytes.load(Ordering::Relaxed);
         report.errors.push(IngestError::TooManyLayers { path: path.clone(), limit: MAX_LAYERS });
         return;
@@ -458,8 +454,8 @@ fn read_stream(
 
 fn report_messages(content: Content, tally: Tally, input: &Input, report: &mut InputReport) {
     report.format = match content {
-        Content::Json | Content::Empty => tally.format.unwrap_or(framing::OTLP_JSON),
-        _ => tally.format.unwrap_or(framing::OTLP_PROTO),
+        Content::Json | Content::Empty => tally.format.unwrap_or(names::OTLP_JSON),
+        _ => tally.format.unwrap_or(names::OTLP_PROTO),
     };
     report.warnings.extend(tally.warnings(&input.path));
     report.spans = tally.spans;

@@ -26,7 +26,7 @@ pub struct Selection {
 
 impl Selection {
     /// Whether every trace is wanted.
-    pub fn is_all(&self) -> bool {
+    pub(crate) fn is_all(&self) -> bool {
         *self == Self::default()
     }
 

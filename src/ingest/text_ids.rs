@@ -181,6 +181,9 @@ pub(crate) fn base64_bytes(text: &[u8]) -> Option<Vec<u8>> {
     ALPHABETS.iter().find_map(|base64| base64.decode(text).ok())
 }
 
+/// An id in place of a text that spells none. The seed is fixed (`traceids` in ASCII, and for the second half of a trace id the
+/// next number), so that equal texts give equal ids in every input, on every thread and in every run: that is all that the
+/// tree of a trace needs of ids. The text itself is not kept anywhere.
 fn hash<const N: usize>(text: &[u8]) -> [u8; N] {
     let mut id = [0; N];
     for (seed, part) in (0x7472_6163_6569_6473..).zip(id.chunks_mut(8)) {

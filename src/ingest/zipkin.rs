@@ -12,14 +12,14 @@ use crate::frame::SpanSink as _;
 use crate::span::{Event, KeyValue, Link, Origin, SkipReason, SpanKind, SpanRecord, StatusCode, Value};
 
 use super::text_ids;
-use crate::ingest::intake::Intake;
-use crate::ingest::json::lenient::{Fill, List, Listed, Message, Scalar, Wanted, ignore};
+use crate::ingest::counting_sink::CountingSink;
+use crate::ingest::json::lenient::{Fill, List, Listed, Message, Scalar, WantedFields, ignore};
 use crate::ingest::otlp::json_message::Attributes;
 
 /// The format, as `run.json` names it.
 pub(crate) const ZIPKIN_JSON: &str = "zipkin_json";
 
-/// So many records are held; pieces that are further apart stay apart.
+/// So many records are held, so that inputs of any size can be read; pieces that are further apart stay apart.
 const MAX_HELD: usize = 400_000;
 
 /// One record.
@@ -73,7 +73,8 @@ impl<'de> Message<'de> for Record {
             "remoteEndpoint" => map.next_value_seed(Fill(&mut self.remote)).map(drop)?,
             "annotations" => {
                 self.annotations.clear();
-                let list = List { list: &mut self.annotations, malformed: &mut 0, wanted: Wanted { everything: true } };
+                let list =
+                    List { list: &mut self.annotations, malformed: &mut 0, wanted: WantedFields { everything: true } };
                 map.next_value_seed(list)?;
                 self.is_version_1 |= self.annotations.iter().any(|annotation| annotation.has_endpoint);
             }
@@ -139,7 +140,7 @@ impl Endpoint {
 }
 
 impl<'de> Listed<'de> for Annotation {
-    fn start(_: Wanted) -> Self {
+    fn start(_: WantedFields) -> Self {
         Self::default()
     }
 }
@@ -227,30 +228,30 @@ impl Held {
 }
 
 /// Takes the record that stands at `offset`.
-pub(crate) fn hold(record: Record, offset: u64, intake: &mut Intake<'_>) {
-    intake.tally.format.get_or_insert(ZIPKIN_JSON);
+pub(crate) fn hold(record: Record, offset: u64, held: &mut Held, sink: &mut CountingSink<'_>) {
+    sink.tally.format.get_or_insert(ZIPKIN_JSON);
     if record.is_version_1 {
-        return intake.unsupported(
+        return sink.unsupported(
             "Zipkin JSON of version 1",
             "export it as version 2, with Zipkin's /api/v2 or zipkin-dependencies",
             offset,
         );
     }
-    intake.tally.zipkin.0.push((record, offset));
-    if intake.tally.zipkin.is_full() {
-        release(intake);
+    held.0.push((record, offset));
+    if held.is_full() {
+        release(held, sink);
     }
 }
 
 /// Joins what is held and hands it on.
-pub(crate) fn release(intake: &mut Intake<'_>) {
-    let mut held = std::mem::take(&mut intake.tally.zipkin).0;
+pub(crate) fn release(held: &mut Held, sink: &mut CountingSink<'_>) {
+    let mut held = std::mem::take(&mut held.0);
     if held.is_empty() {
         return;
     }
     use_longest_trace_ids(&mut held);
-    for (record, offset, halves_start) in join_pieces(held, intake) {
-        emit(record, offset, halves_start, intake);
+    for (record, offset, halves_start) in join_pieces(held, sink) {
+        emit(record, offset, halves_start, sink);
     }
 }
 
@@ -286,7 +287,7 @@ fn use_longest_trace_ids(held: &mut [(Record, u64)]) {
 
 /// Joins the records of each half. With every record comes the earliest start among all records of its id, for halves
 /// that have none.
-fn join_pieces(held: Vec<(Record, u64)>, intake: &mut Intake<'_>) -> Vec<(Record, u64, u64)> {
+fn join_pieces(held: Vec<(Record, u64)>, sink: &mut CountingSink<'_>) -> Vec<(Record, u64, u64)> {
     let mut by_id: HashMap<(String, String), Vec<usize>> = HashMap::with_capacity(held.len());
     for (number, (record, _)) in held.iter().enumerate() {
         let numbers = by_id.entry((record.trace_id.clone(), record.id.clone())).or_default();
@@ -311,7 +312,7 @@ fn join_pieces(held: Vec<(Record, u64)>, intake: &mut Intake<'_>) -> Vec<(Record
             match same_half {
                 Some((_, half, _)) => {
                     half.join(record);
-                    intake.skip(SkipReason::JoinedRecord, offset);
+                    sink.skip(SkipReason::JoinedRecord, offset);
                 }
                 None => halves.push((number, record, offset)),
             }
@@ -325,12 +326,11 @@ fn join_pieces(held: Vec<(Record, u64)>, intake: &mut Intake<'_>) -> Vec<(Record
     records.into_iter().flatten().collect()
 }
 
-fn emit(record: Record, offset: u64, start_of_other_half_us: u64, intake: &mut Intake<'_>) {
+fn emit(record: Record, offset: u64, start_of_other_half_us: u64, sink: &mut CountingSink<'_>) {
     let trace_id = text_ids::hex_trace_id(&record.trace_id);
     let span_id = text_ids::hex_span_id(&record.id);
     let parent_id = text_ids::hex_span_id(&record.parent_id);
-    intake.tally.opaque_ids +=
-        [trace_id.is_hash, span_id.is_hash, parent_id.is_hash].map(u64::from).iter().sum::<u64>();
+    sink.tally.opaque_ids += [trace_id.is_hash, span_id.is_hash, parent_id.is_hash].map(u64::from).iter().sum::<u64>();
 
     let annotated = record.annotations.iter().map(|annotation| annotation.timestamp_us).filter(|time| *time > 0).min();
     let start_us = match record.timestamp_us {
@@ -411,7 +411,7 @@ fn emit(record: Record, offset: u64, start_of_other_half_us: u64, intake: &mut I
         events: record.annotations.iter().map(event).collect(),
         links,
     };
-    intake.span(&origin, &span, offset);
+    sink.span(&origin, &span, offset);
 }
 
 fn text_attribute<'a>(key: &'a str, value: &'a str) -> KeyValue<'a> {

@@ -23,6 +23,8 @@ pub(crate) fn extent(text: &str) -> Extent {
     while at < bytes.len() {
         let byte = bytes[at];
         match byte {
+            // A line that begins with an object begins the next document, and this one was cut off, be it within a string: but
+            // for items of a pretty-printed array, which stand behind `,` or `[`. One that names an envelope is never an item.
             b'\n'
                 if bytes[at..].starts_with(b"\n{\"")
                     && (in_string || !matches!(before, b',' | b'[') || begins_document(&bytes[at + 1..])) =>

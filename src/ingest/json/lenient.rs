@@ -8,7 +8,7 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 
 /// Which parts of a message are wanted.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Wanted {
+pub(crate) struct WantedFields {
     /// Links, and events of any name.
     pub(crate) everything: bool,
 }
@@ -25,7 +25,7 @@ pub(crate) trait Message<'de> {
 /// A message of which there is a list.
 pub(crate) trait Listed<'de>: Message<'de> {
     /// The message before its first field.
-    fn start(wanted: Wanted) -> Self;
+    fn start(wanted: WantedFields) -> Self;
 }
 
 /// Takes the value that stands next and drops it.
@@ -102,7 +102,7 @@ impl<'de, T: Message<'de>> Visitor<'de> for Fill<'_, T> {
 pub(crate) struct List<'a, T> {
     pub(crate) list: &'a mut Vec<T>,
     pub(crate) malformed: &'a mut u64,
-    pub(crate) wanted: Wanted,
+    pub(crate) wanted: WantedFields,
 }
 
 impl<'de, T: Listed<'de>> DeserializeSeed<'de> for List<'_, T> {

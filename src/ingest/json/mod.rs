@@ -1,7 +1,7 @@
-//! What all formats in JSON share: streams of documents, damaged ones included, and two ways to parse one.
+//! What all formats in JSON share: two ways to parse a document, and what can be had of a damaged one.
 
 pub(crate) mod attributes;
 pub(crate) mod damaged;
 pub(crate) mod lenient;
+pub(crate) mod opening;
 pub(crate) mod quick;
-pub(crate) mod stream;

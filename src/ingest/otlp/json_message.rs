@@ -10,7 +10,7 @@ use crate::conventions::attribute_of_key;
 use crate::span::{Event, KeyValue, Link, SpanId, SpanKind, SpanRecord, StatusCode, TraceId, Value};
 
 use super::value::{self, MAX_VALUE_DEPTH};
-use crate::ingest::json::lenient::{Fill, List, Listed, Message, Scalar, Text, Wanted, ignore, scalars_are};
+use crate::ingest::json::lenient::{Fill, List, Listed, Message, Scalar, Text, WantedFields, ignore, scalars_are};
 use crate::ingest::text_ids::{self, TextId};
 
 /// The spans of one resource.
@@ -26,7 +26,7 @@ pub(crate) struct ResourceSpans<'a> {
     pub(crate) is_other_signal: bool,
     /// Whether it is one span that has its resource within itself.
     pub(crate) is_span: bool,
-    wanted: Wanted,
+    wanted: WantedFields,
 }
 
 /// The spans of one instrumentation scope.
@@ -42,7 +42,7 @@ pub(crate) struct ScopeSpans<'a> {
     pub(crate) spans: Vec<Span<'a>>,
     /// How many elements of `spans` are no objects.
     pub(crate) malformed: u64,
-    wanted: Wanted,
+    wanted: WantedFields,
 }
 
 /// A span and where it was read.
@@ -54,7 +54,7 @@ pub(crate) struct Span<'a> {
     pub(crate) address: usize,
     /// How many of its ids are hashes.
     pub(crate) opaque_ids: u64,
-    wanted: Wanted,
+    wanted: WantedFields,
 }
 
 /// Whether an object with this key is a ResourceSpans.
@@ -96,7 +96,7 @@ pub(crate) fn is_scope_spans_key(key: &str) -> bool {
 
 impl ResourceSpans<'_> {
     /// Nothing yet.
-    pub(crate) fn new(wanted: Wanted) -> Self {
+    pub(crate) fn new(wanted: WantedFields) -> Self {
         Self {
             resource_attributes: Vec::new(),
             scopes: Vec::new(),
@@ -139,7 +139,7 @@ impl<'de> Message<'de> for Resource<'de> {
 }
 
 impl<'de> Listed<'de> for ScopeSpans<'de> {
-    fn start(wanted: Wanted) -> Self {
+    fn start(wanted: WantedFields) -> Self {
         Self {
             name: Cow::Borrowed(""),
             version: Cow::Borrowed(""),
@@ -183,7 +183,7 @@ impl<'de> Message<'de> for Scope<'_, 'de> {
 }
 
 impl<'de> Listed<'de> for Span<'de> {
-    fn start(wanted: Wanted) -> Self {
+    fn start(wanted: WantedFields) -> Self {
         Self { record: SpanRecord::default(), address: 0, opaque_ids: 0, wanted }
     }
 }
@@ -262,7 +262,7 @@ impl<'de> Message<'de> for Status<'_, 'de> {
 struct ReadEvent<'a>(Event<'a>);
 
 impl<'de> Listed<'de> for ReadEvent<'de> {
-    fn start(_: Wanted) -> Self {
+    fn start(_: WantedFields) -> Self {
         Self(Event::default())
     }
 }
@@ -288,7 +288,7 @@ struct ReadLink<'a> {
 }
 
 impl<'de> Listed<'de> for ReadLink<'de> {
-    fn start(_: Wanted) -> Self {
+    fn start(_: WantedFields) -> Self {
         Self { link: Link::default(), opaque_ids: 0 }
     }
 }

@@ -8,7 +8,7 @@ use crate::conventions::attribute_of_key;
 use crate::span::{KeyValue, Value};
 
 use super::json_message::{AnyValue, ReadAttribute, ResourceSpans, ScopeSpans, Span, integer, is_scope_spans_key};
-use crate::ingest::json::lenient::{Fill, Listed as _, Message, Scalar, Wanted};
+use crate::ingest::json::lenient::{Fill, Listed as _, Message, Scalar, WantedFields};
 use crate::ingest::json::quick::{GivenUp, Parser};
 use crate::ingest::text_ids;
 
@@ -16,7 +16,7 @@ use crate::ingest::text_ids;
 const USUAL_ATTRIBUTES: usize = 8;
 
 /// Reads the message at `at` of `text`; the answer is the message and where it ends, if it is as expected.
-pub(crate) fn read(wanted: Wanted, text: &str, at: usize) -> Option<(ResourceSpans<'_>, usize)> {
+pub(crate) fn read(wanted: WantedFields, text: &str, at: usize) -> Option<(ResourceSpans<'_>, usize)> {
     let mut parser = Parser::new(text, at);
     let mut message = ResourceSpans::new(wanted);
     let read = parser.object(|parser, key| {
@@ -33,7 +33,11 @@ pub(crate) fn read(wanted: Wanted, text: &str, at: usize) -> Option<(ResourceSpa
     read.ok().map(|()| (message, parser.at()))
 }
 
-fn read_scope_spans<'a>(parser: &mut Parser<'a>, scope: &mut ScopeSpans<'a>, wanted: Wanted) -> Result<(), GivenUp> {
+fn read_scope_spans<'a>(
+    parser: &mut Parser<'a>,
+    scope: &mut ScopeSpans<'a>,
+    wanted: WantedFields,
+) -> Result<(), GivenUp> {
     parser.object(|parser, key| {
         if key != "spans" {
             return parser.field(scope, key);
@@ -47,7 +51,7 @@ fn read_scope_spans<'a>(parser: &mut Parser<'a>, scope: &mut ScopeSpans<'a>, wan
     })
 }
 
-fn read_span<'a>(parser: &mut Parser<'a>, span: &mut Span<'a>, wanted: Wanted) -> Result<(), GivenUp> {
+fn read_span<'a>(parser: &mut Parser<'a>, span: &mut Span<'a>, wanted: WantedFields) -> Result<(), GivenUp> {
     parser.object(|parser, key| {
         if span.address == 0 {
             span.starts_at(key.as_ptr().addr());
@@ -91,7 +95,7 @@ fn read_span<'a>(parser: &mut Parser<'a>, span: &mut Span<'a>, wanted: Wanted) -
 fn read_attribute<'a>(
     parser: &mut Parser<'a>,
     attributes: &mut Vec<KeyValue<'a>>,
-    wanted: Wanted,
+    wanted: WantedFields,
 ) -> Result<(), GivenUp> {
     let start = parser.clone();
     match read_usual_attribute(parser, wanted) {
@@ -108,7 +112,7 @@ fn read_attribute<'a>(
 
 /// Reads an attribute that is written as exporters write it, without white space and its key first; nothing within if it
 /// is not wanted.
-fn read_usual_attribute<'a>(parser: &mut Parser<'a>, wanted: Wanted) -> Option<Option<KeyValue<'a>>> {
+fn read_usual_attribute<'a>(parser: &mut Parser<'a>, wanted: WantedFields) -> Option<Option<KeyValue<'a>>> {
     parser.literal(r#"{"key":"#)?;
     let key = parser.next_string()?;
     parser.literal(r#","value":"#)?;
@@ -156,7 +160,7 @@ mod tests {
     );
 
     /// What the rules make of the message that `text` begins with, and where it ends.
-    fn by_the_rules(text: &str, wanted: Wanted) -> Option<(String, usize)> {
+    fn by_the_rules(text: &str, wanted: WantedFields) -> Option<(String, usize)> {
         let mut message = ResourceSpans::new(wanted);
         let mut deserializer = serde_json::Deserializer::from_str(text);
         Fill(&mut message).deserialize(&mut deserializer).ok()?;
@@ -168,7 +172,7 @@ mod tests {
     #[test]
     fn the_short_cut_changes_nothing() {
         for everything in [false, true] {
-            let wanted = Wanted { everything };
+            let wanted = WantedFields { everything };
             assert!(read(wanted, USUAL, 0).is_some());
             for at in 0..USUAL.len() {
                 for replaced in ["\"", "\\", "{", "}", "[", "]", ",", ":", "0", "x", " ", "\n", "\u{1}", "é", ""] {

@@ -19,11 +19,11 @@ use crate::span::{
     Value, unusable,
 };
 
-use super::framing::MAX_MESSAGE_BYTES;
-use super::protobuf_fields::{Field, Fields, Undecodable, text};
+use super::protobuf_fields::{Undecodable, WireField, WireFields, text};
 use super::value;
-use crate::ingest::intake::Intake;
+use crate::ingest::counting_sink::CountingSink;
 use crate::ingest::source::byte_stream::ByteStream;
+use crate::ingest::source::limits::MAX_MESSAGE_BYTES;
 use crate::ingest::source::position::Position;
 
 /// The key of field 1 with a length, with which every message of ours begins.
@@ -41,28 +41,28 @@ pub(crate) fn looks_like_message(head: &[u8]) -> bool {
         // An empty ResourceSpans is legal, but two bytes are not enough to go by.
         return head.starts_with(&[RESOURCE_SPANS_KEY, 0, RESOURCE_SPANS_KEY]) || head == [RESOURCE_SPANS_KEY, 0];
     }
-    let mut fields = Fields::of(resource_spans);
+    let mut fields = WireFields::of(resource_spans);
     match fields.next() {
         // A resource: attributes, a count, or entities.
-        Some(Ok((1, Field::Bytes(resource) | Field::Cut(resource)))) => match Fields::of(resource).next() {
-            Some(Ok((1 | 3, Field::Bytes(_) | Field::Cut(_)) | (2, Field::Varint(_)))) => {}
+        Some(Ok((1, WireField::Bytes(resource) | WireField::Cut(resource)))) => match WireFields::of(resource).next() {
+            Some(Ok((1 | 3, WireField::Bytes(_) | WireField::Cut(_)) | (2, WireField::Varint(_)))) => {}
             None => {}
             Some(Err(error)) if error.is_cut => {}
             Some(_) => return false,
         },
-        Some(Ok((2 | 1000, Field::Bytes(scope_spans) | Field::Cut(scope_spans)))) => {
-            match Fields::of(scope_spans).next() {
-                Some(Ok((1..=3, Field::Bytes(_) | Field::Cut(_)))) | None => {}
+        Some(Ok((2 | 1000, WireField::Bytes(scope_spans) | WireField::Cut(scope_spans)))) => {
+            match WireFields::of(scope_spans).next() {
+                Some(Ok((1..=3, WireField::Bytes(_) | WireField::Cut(_)))) | None => {}
                 Some(Err(error)) if error.is_cut => {}
                 Some(_) => return false,
             }
         }
-        Some(Ok((3, Field::Bytes(_) | Field::Cut(_)))) => {}
+        Some(Ok((3, WireField::Bytes(_) | WireField::Cut(_)))) => {}
         Some(Err(error)) if error.is_cut => return resource_spans.len() < MAX_HEADER_BYTES,
         _ => return false,
     }
     fields.next().is_none_or(|field| match field {
-        Ok((number, Field::Bytes(_) | Field::Cut(_))) => matches!(number, 1..=3 | 1000),
+        Ok((number, WireField::Bytes(_) | WireField::Cut(_))) => matches!(number, 1..=3 | 1000),
         Ok(_) => false,
         Err(error) => error.is_cut,
     })
@@ -70,31 +70,31 @@ pub(crate) fn looks_like_message(head: &[u8]) -> bool {
 
 /// The bytes of the first field of `message`, if it is a message and its number among `numbers`.
 fn first_message<'a>(message: &'a [u8], numbers: &[u32]) -> Option<&'a [u8]> {
-    match Fields::of(message).next()? {
-        Ok((number, Field::Bytes(bytes) | Field::Cut(bytes))) if numbers.contains(&number) => Some(bytes),
+    match WireFields::of(message).next()? {
+        Ok((number, WireField::Bytes(bytes) | WireField::Cut(bytes))) if numbers.contains(&number) => Some(bytes),
         _ => None,
     }
 }
 
 /// Reads one message of any length from `stream`, ResourceSpans by ResourceSpans.
-pub(crate) fn read_stream(stream: &mut ByteStream, intake: &mut Intake<'_>) {
+pub(crate) fn read_stream(stream: &mut ByteStream, sink: &mut CountingSink<'_>) {
     loop {
         let start = stream.offset();
         let (number, header_bytes, length) = match header(stream.fill(MAX_HEADER_BYTES)) {
-            Header::End => return,
-            Header::LineFeed => {
+            MessageHeader::End => return,
+            MessageHeader::LineFeed => {
                 stream.advance(1);
                 continue;
             }
-            Header::Field { number, bytes, length } => (number, bytes, length),
-            Header::Cut => return intake.truncated("a message", start),
-            Header::Invalid => return intake.malformed("a message", start, "it is not OTLP protobuf"),
+            MessageHeader::Field { number, bytes, length } => (number, bytes, length),
+            MessageHeader::Cut => return sink.truncated("a message", start),
+            MessageHeader::Invalid => return sink.malformed("a message", start, "it is not OTLP protobuf"),
         };
         stream.advance(header_bytes);
         let Some(size) = usize::try_from(length).ok().filter(|size| *size <= MAX_MESSAGE_BYTES) else {
-            intake.too_large(start, MAX_MESSAGE_BYTES);
+            sink.too_large(start, MAX_MESSAGE_BYTES);
             if !stream.skip(length) {
-                intake.truncated("a message", start);
+                sink.truncated("a message", start);
             }
             continue;
         };
@@ -103,20 +103,20 @@ pub(crate) fn read_stream(stream: &mut ByteStream, intake: &mut Intake<'_>) {
         let message = &window[..size.min(window.len())];
         let available = message.len();
         if number == 1 {
-            read_resource_spans(message, Position::of(message, offset), available < size, intake);
+            read_resource_spans(message, Position::of(message, offset), available < size, sink);
         } else {
-            intake.skip(SkipReason::UnknownContent, start);
+            sink.skip(SkipReason::UnknownContent, start);
         }
         if available < size {
-            intake.truncated("a ResourceSpans", start);
+            sink.truncated("a ResourceSpans", start);
         }
         stream.advance(available);
-        intake.tell_progress();
+        sink.tell_progress();
     }
 }
 
 /// What the outermost message goes on with.
-pub(crate) enum Header {
+pub(crate) enum MessageHeader {
     /// A field with a length.
     Field {
         /// Its number.
@@ -137,11 +137,13 @@ pub(crate) enum Header {
 }
 
 /// What `head`, of which there are [`MAX_HEADER_BYTES`] unless the input ends, goes on with.
-pub(crate) fn header(head: &[u8]) -> Header {
+pub(crate) fn header(head: &[u8]) -> MessageHeader {
     match head {
-        [] => return Header::End,
-        [b'\n'] => return Header::LineFeed,
-        [b'\n', RESOURCE_SPANS_KEY, ..] if !looks_like_message(head) => return Header::LineFeed,
+        [] => return MessageHeader::End,
+        [b'\n'] => return MessageHeader::LineFeed,
+        // A line feed and the key of field 1 are the same byte. Of two of them the first may be either: it is a key if what
+        // follows, taken for a length and so on, makes sense.
+        [b'\n', RESOURCE_SPANS_KEY, ..] if !looks_like_message(head) => return MessageHeader::LineFeed,
         _ => {}
     }
     let mut rest = head;
@@ -149,53 +151,53 @@ pub(crate) fn header(head: &[u8]) -> Header {
     if let Ok((number, prost::encoding::WireType::LengthDelimited)) = key
         && let Ok(length) = prost::encoding::decode_varint(&mut rest)
     {
-        return Header::Field { number, bytes: head.len() - rest.len(), length };
+        return MessageHeader::Field { number, bytes: head.len() - rest.len(), length };
     }
-    if head.len() < MAX_HEADER_BYTES { Header::Cut } else { Header::Invalid }
+    if head.len() < MAX_HEADER_BYTES { MessageHeader::Cut } else { MessageHeader::Invalid }
 }
 
 /// Reads one message, which stands at `offset` of the input as it is, or if not `verbatim` was made of what stands there.
-pub(crate) fn read_slice(message: &[u8], offset: u64, verbatim: bool, intake: &mut Intake<'_>) {
+pub(crate) fn read_slice(message: &[u8], offset: u64, verbatim: bool, sink: &mut CountingSink<'_>) {
     let position = if verbatim { Position::of(message, offset) } else { Position::fixed(offset) };
-    let mut fields = Fields::of(message);
+    let mut fields = WireFields::of(message);
     loop {
         let at = position.offset_of(fields.rest());
         match fields.next() {
             None => return,
-            Some(Ok((1, Field::Bytes(resource_spans)))) => {
-                read_resource_spans(resource_spans, position, false, intake);
+            Some(Ok((1, WireField::Bytes(resource_spans)))) => {
+                read_resource_spans(resource_spans, position, false, sink);
             }
             // The frame that is cut off is reported by whoever read it.
-            Some(Ok((1, Field::Cut(resource_spans)))) => {
-                read_resource_spans(resource_spans, position, true, intake);
+            Some(Ok((1, WireField::Cut(resource_spans)))) => {
+                read_resource_spans(resource_spans, position, true, sink);
             }
-            Some(Ok(_)) => intake.skip(SkipReason::UnknownContent, at),
-            Some(Err(error)) => return intake.malformed("a message", at, error.reason),
+            Some(Ok(_)) => sink.skip(SkipReason::UnknownContent, at),
+            Some(Err(error)) => return sink.malformed("a message", at, error.reason),
         }
     }
 }
 
-fn read_resource_spans(message: &[u8], position: Position, is_cut: bool, intake: &mut Intake<'_>) {
+fn read_resource_spans(message: &[u8], position: Position, is_cut: bool, sink: &mut CountingSink<'_>) {
     let mut origin = Origin::default();
     // The resource may stand after the spans.
-    for (number, field) in Fields::of(message).readable() {
-        if let (1, Field::Bytes(resource)) = (number, field) {
+    for (number, field) in WireFields::of(message).readable() {
+        if let (1, WireField::Bytes(resource)) = (number, field) {
             read_attributes(resource, 1, &mut origin.resource_attributes);
         }
     }
-    let mut fields = Fields::of(message);
+    let mut fields = WireFields::of(message);
     let mut span = SpanRecord::default();
     let mut encoded = EncodedSpan { service: origin.service_name().into_owned(), ..EncodedSpan::default() };
     loop {
         let at = position.offset_of(fields.rest());
         match fields.next() {
             None => return,
-            Some(Ok((2 | 1000, Field::Bytes(scope_spans) | Field::Cut(scope_spans)))) => {
-                read_scope_spans(scope_spans, &mut origin, &mut span, &mut encoded, position, is_cut, intake);
+            Some(Ok((2 | 1000, WireField::Bytes(scope_spans) | WireField::Cut(scope_spans)))) => {
+                read_scope_spans(scope_spans, &mut origin, &mut span, &mut encoded, position, is_cut, sink);
             }
             Some(Ok(_)) => {}
             Some(Err(error)) if error.is_cut && is_cut => return,
-            Some(Err(error)) => return intake.malformed("a ResourceSpans", at, error.reason),
+            Some(Err(error)) => return sink.malformed("a ResourceSpans", at, error.reason),
         }
     }
 }
@@ -207,51 +209,51 @@ fn read_scope_spans<'a>(
     encoded: &mut EncodedSpan<'a>,
     position: Position,
     is_cut: bool,
-    intake: &mut Intake<'_>,
+    sink: &mut CountingSink<'_>,
 ) {
-    let everything = intake.wants_everything();
+    let everything = sink.wants_everything();
     origin.scope_name = Cow::Borrowed("");
     origin.scope_version = Cow::Borrowed("");
     origin.scope_attributes.clear();
-    for (number, field) in Fields::of(message).readable() {
-        if let (1, Field::Bytes(scope)) = (number, field) {
+    for (number, field) in WireFields::of(message).readable() {
+        if let (1, WireField::Bytes(scope)) = (number, field) {
             read_scope(scope, origin);
         }
     }
-    let mut fields = Fields::of(message);
+    let mut fields = WireFields::of(message);
     loop {
         let at = position.offset_of(fields.rest());
         match fields.next() {
             None => return,
-            Some(Ok((2, Field::Bytes(bytes)))) if !everything && read_encoded(bytes, encoded) => {
-                if !intake.encoded(encoded, at) {
+            Some(Ok((2, WireField::Bytes(bytes)))) if !everything && read_encoded(bytes, encoded) => {
+                if !sink.encoded(encoded, at) {
                     match read_span(bytes, span, everything) {
-                        Ok(()) => intake.decoded(encoded, origin, span, at),
-                        Err(_) => intake.skip(SkipReason::MalformedSpan, at),
+                        Ok(()) => sink.decoded(encoded, origin, span, at),
+                        Err(_) => sink.skip(SkipReason::MalformedSpan, at),
                     }
                 }
             }
-            Some(Ok((2, Field::Bytes(bytes)))) => match read_span(bytes, span, everything) {
+            Some(Ok((2, WireField::Bytes(bytes)))) => match read_span(bytes, span, everything) {
                 Ok(()) if !is_usable(span) && looks_like_other_signal(bytes) => {
-                    intake.skip(SkipReason::OtherSignal, at);
+                    sink.skip(SkipReason::OtherSignal, at);
                 }
-                Ok(()) => intake.span(origin, span, at),
-                Err(_) if looks_like_other_signal(bytes) => intake.skip(SkipReason::OtherSignal, at),
-                Err(_) => intake.skip(SkipReason::MalformedSpan, at),
+                Ok(()) => sink.span(origin, span, at),
+                Err(_) if looks_like_other_signal(bytes) => sink.skip(SkipReason::OtherSignal, at),
+                Err(_) => sink.skip(SkipReason::MalformedSpan, at),
             },
-            Some(Ok((2, Field::Cut(_)))) if !is_cut => intake.skip(SkipReason::MalformedSpan, at),
+            Some(Ok((2, WireField::Cut(_)))) if !is_cut => sink.skip(SkipReason::MalformedSpan, at),
             Some(Ok(_)) => {}
             Some(Err(error)) if error.is_cut && is_cut => return,
-            Some(Err(error)) => return intake.malformed("a ScopeSpans", at, error.reason),
+            Some(Err(error)) => return sink.malformed("a ScopeSpans", at, error.reason),
         }
     }
 }
 
 fn read_scope<'a>(message: &'a [u8], origin: &mut Origin<'a>) {
-    for (number, field) in Fields::of(message).readable() {
+    for (number, field) in WireFields::of(message).readable() {
         match (number, field) {
-            (1, Field::Bytes(name)) => origin.scope_name = text(name),
-            (2, Field::Bytes(version)) => origin.scope_version = text(version),
+            (1, WireField::Bytes(name)) => origin.scope_name = text(name),
+            (2, WireField::Bytes(version)) => origin.scope_version = text(version),
             _ => {}
         }
     }
@@ -267,12 +269,12 @@ fn is_usable(span: &SpanRecord<'_>) -> bool {
 fn looks_like_other_signal(message: &[u8]) -> bool {
     let mut ids_of_right_length = 0;
     let mut says_anything = false;
-    for (number, field) in Fields::of(message).readable() {
+    for (number, field) in WireFields::of(message).readable() {
         says_anything = true;
         match (number, field) {
-            (7, Field::Fixed64(_)) => return false,
-            (1, Field::Bytes(bytes)) => ids_of_right_length += usize::from(matches!(bytes.len(), 8 | 16)),
-            (2, Field::Bytes(bytes)) => ids_of_right_length += usize::from(bytes.len() == 8),
+            (7, WireField::Fixed64(_)) => return false,
+            (1, WireField::Bytes(bytes)) => ids_of_right_length += usize::from(matches!(bytes.len(), 8 | 16)),
+            (2, WireField::Bytes(bytes)) => ids_of_right_length += usize::from(bytes.len() == 8),
             _ => {}
         }
     }
@@ -282,31 +284,31 @@ fn looks_like_other_signal(message: &[u8]) -> bool {
 /// Fills `span`, whose vectors are used again, from a message.
 fn read_span<'a>(message: &'a [u8], span: &mut SpanRecord<'a>, everything: bool) -> Result<(), Undecodable> {
     span.clear();
-    for field in Fields::of(message) {
+    for field in WireFields::of(message) {
         match field? {
-            (1, Field::Bytes(id)) => span.trace_id = TraceId::from_bytes(id).unwrap_or_default(),
-            (2, Field::Bytes(id)) => span.span_id = SpanId::from_bytes(id).unwrap_or_default(),
-            (3, Field::Bytes(state)) => span.trace_state = text(state),
-            (4, Field::Bytes(id)) => span.parent_span_id = SpanId::from_bytes(id).unwrap_or_default(),
-            (5, Field::Bytes(name)) => span.name = text(name),
-            (6, Field::Varint(kind)) => span.kind = SpanKind::from_number(kind as i64),
-            (7, Field::Fixed64(time)) => span.start_unix_nano = time,
-            (8, Field::Fixed64(time)) => span.end_unix_nano = time,
-            (9, Field::Bytes(attribute)) => span.attributes.extend(read_attribute(attribute, everything)),
-            (11, Field::Bytes(event)) => span.events.extend(read_event(event, everything)),
-            (13, Field::Bytes(link)) if everything || memchr::memmem::find(link, REF_TYPE.as_bytes()).is_some() => {
+            (1, WireField::Bytes(id)) => span.trace_id = TraceId::from_bytes(id).unwrap_or_default(),
+            (2, WireField::Bytes(id)) => span.span_id = SpanId::from_bytes(id).unwrap_or_default(),
+            (3, WireField::Bytes(state)) => span.trace_state = text(state),
+            (4, WireField::Bytes(id)) => span.parent_span_id = SpanId::from_bytes(id).unwrap_or_default(),
+            (5, WireField::Bytes(name)) => span.name = text(name),
+            (6, WireField::Varint(kind)) => span.kind = SpanKind::from_number(kind as i64),
+            (7, WireField::Fixed64(time)) => span.start_unix_nano = time,
+            (8, WireField::Fixed64(time)) => span.end_unix_nano = time,
+            (9, WireField::Bytes(attribute)) => span.attributes.extend(read_attribute(attribute, everything)),
+            (11, WireField::Bytes(event)) => span.events.extend(read_event(event, everything)),
+            (13, WireField::Bytes(link)) if everything || memchr::memmem::find(link, REF_TYPE.as_bytes()).is_some() => {
                 span.links.push(read_link(link));
             }
-            (15, Field::Bytes(status)) => {
-                for (number, field) in Fields::of(status).readable() {
+            (15, WireField::Bytes(status)) => {
+                for (number, field) in WireFields::of(status).readable() {
                     match (number, field) {
-                        (2, Field::Bytes(message)) => span.status_message = text(message),
-                        (3, Field::Varint(code)) => span.status = StatusCode::from_number(code as i64),
+                        (2, WireField::Bytes(message)) => span.status_message = text(message),
+                        (3, WireField::Varint(code)) => span.status = StatusCode::from_number(code as i64),
                         _ => {}
                     }
                 }
             }
-            (_, Field::Cut(_)) => {
+            (_, WireField::Cut(_)) => {
                 return Err(Undecodable { reason: "a field is longer than the span".to_owned(), is_cut: true });
             }
             _ => {}
@@ -323,23 +325,23 @@ fn read_encoded<'a>(message: &'a [u8], encoded: &mut EncodedSpan<'a>) -> bool {
     (*name, *kind, *status) = (b"", SpanKind::default(), StatusCode::default());
     attributes.clear();
     let mut end_unix_nano = 0;
-    for field in Fields::of(message) {
+    for field in WireFields::of(message) {
         match field {
-            Ok((1, Field::Bytes(id))) => row.trace_id = TraceId::from_bytes(id).unwrap_or_default(),
-            Ok((2, Field::Bytes(id))) => row.span_id = SpanId::from_bytes(id).unwrap_or_default(),
-            Ok((3, Field::Bytes(state))) if !state.is_empty() => return false,
-            Ok((4, Field::Bytes(id))) => row.parent_span_id = SpanId::from_bytes(id).unwrap_or_default(),
-            Ok((5, Field::Bytes(text))) => *name = text,
-            Ok((6, Field::Varint(number))) => *kind = SpanKind::from_number(number as i64),
-            Ok((7, Field::Fixed64(time))) => row.start_unix_nano = time,
-            Ok((8, Field::Fixed64(time))) => end_unix_nano = time,
-            Ok((9, Field::Bytes(attribute))) => {
-                let mut fields = Fields::of(attribute);
-                let Some(Ok((1, Field::Bytes(key)))) = fields.next() else { return false };
+            Ok((1, WireField::Bytes(id))) => row.trace_id = TraceId::from_bytes(id).unwrap_or_default(),
+            Ok((2, WireField::Bytes(id))) => row.span_id = SpanId::from_bytes(id).unwrap_or_default(),
+            Ok((3, WireField::Bytes(state))) if !state.is_empty() => return false,
+            Ok((4, WireField::Bytes(id))) => row.parent_span_id = SpanId::from_bytes(id).unwrap_or_default(),
+            Ok((5, WireField::Bytes(text))) => *name = text,
+            Ok((6, WireField::Varint(number))) => *kind = SpanKind::from_number(number as i64),
+            Ok((7, WireField::Fixed64(time))) => row.start_unix_nano = time,
+            Ok((8, WireField::Fixed64(time))) => end_unix_nano = time,
+            Ok((9, WireField::Bytes(attribute))) => {
+                let mut fields = WireFields::of(attribute);
+                let Some(Ok((1, WireField::Bytes(key)))) = fields.next() else { return false };
                 if let Some((known, rank)) = attribute_of_key_bytes(key) {
                     let said = if !known.is_normalised() {
                         Said::Encoded(fields.rest())
-                    } else if let Some(Ok((2, Field::Bytes(value)))) = fields.next()
+                    } else if let Some(Ok((2, WireField::Bytes(value)))) = fields.next()
                         && fields.rest().is_empty()
                     {
                         Said::Value(read_value(value))
@@ -349,24 +351,24 @@ fn read_encoded<'a>(message: &'a [u8], encoded: &mut EncodedSpan<'a>) -> bool {
                     attributes.push((known, rank, said));
                 }
             }
-            Ok((11, Field::Bytes(event))) => {
+            Ok((11, WireField::Bytes(event))) => {
                 if read_event(event, false).is_some() {
                     return false;
                 }
             }
-            Ok((13, Field::Bytes(link))) => {
+            Ok((13, WireField::Bytes(link))) => {
                 if memchr::memmem::find(link, REF_TYPE.as_bytes()).is_some() {
                     return false;
                 }
             }
-            Ok((15, Field::Bytes(said))) => {
-                for (number, field) in Fields::of(said).readable() {
-                    if let (3, Field::Varint(code)) = (number, field) {
+            Ok((15, WireField::Bytes(said))) => {
+                for (number, field) in WireFields::of(said).readable() {
+                    if let (3, WireField::Varint(code)) = (number, field) {
                         *status = StatusCode::from_number(code as i64);
                     }
                 }
             }
-            Ok((_, Field::Cut(_))) | Err(_) => return false,
+            Ok((_, WireField::Cut(_))) | Err(_) => return false,
             Ok(_) => {}
         }
     }
@@ -377,10 +379,10 @@ fn read_encoded<'a>(message: &'a [u8], encoded: &mut EncodedSpan<'a>) -> bool {
 /// The event, if it is wanted.
 fn read_event(message: &[u8], everything: bool) -> Option<Event<'_>> {
     let mut event = Event::default();
-    for (number, field) in Fields::of(message).readable() {
+    for (number, field) in WireFields::of(message).readable() {
         match (number, field) {
-            (1, Field::Fixed64(time)) => event.time_unix_nano = time,
-            (2, Field::Bytes(name)) => event.name = text(name),
+            (1, WireField::Fixed64(time)) => event.time_unix_nano = time,
+            (2, WireField::Bytes(name)) => event.name = text(name),
             _ => {}
         }
     }
@@ -393,19 +395,19 @@ fn read_event(message: &[u8], everything: bool) -> Option<Event<'_>> {
 
 /// The links of a message that has nothing but links, in its field 1.
 pub(crate) fn links_of_message(message: &[u8]) -> impl Iterator<Item = Link<'_>> {
-    Fields::of(message).readable().filter_map(|(number, field)| match (number, field) {
-        (1, Field::Bytes(link)) => Some(read_link(link)),
+    WireFields::of(message).readable().filter_map(|(number, field)| match (number, field) {
+        (1, WireField::Bytes(link)) => Some(read_link(link)),
         _ => None,
     })
 }
 
 fn read_link(message: &[u8]) -> Link<'_> {
     let mut link = Link::default();
-    for (number, field) in Fields::of(message).readable() {
+    for (number, field) in WireFields::of(message).readable() {
         match (number, field) {
-            (1, Field::Bytes(id)) => link.trace_id = TraceId::from_bytes(id).unwrap_or_default(),
-            (2, Field::Bytes(id)) => link.span_id = SpanId::from_bytes(id).unwrap_or_default(),
-            (3, Field::Bytes(state)) => link.trace_state = text(state),
+            (1, WireField::Bytes(id)) => link.trace_id = TraceId::from_bytes(id).unwrap_or_default(),
+            (2, WireField::Bytes(id)) => link.span_id = SpanId::from_bytes(id).unwrap_or_default(),
+            (3, WireField::Bytes(state)) => link.trace_state = text(state),
             _ => {}
         }
     }
@@ -415,8 +417,8 @@ fn read_link(message: &[u8]) -> Link<'_> {
 
 /// Adds the attributes that `message` has in its field `number`.
 fn read_attributes<'a>(message: &'a [u8], number: u32, attributes: &mut Vec<KeyValue<'a>>) {
-    for field in Fields::of(message).readable() {
-        if let (found, Field::Bytes(attribute)) = field
+    for field in WireFields::of(message).readable() {
+        if let (found, WireField::Bytes(attribute)) = field
             && found == number
         {
             attributes.extend(read_attribute(attribute, true));
@@ -430,11 +432,13 @@ fn read_attribute(message: &[u8], everything: bool) -> Option<KeyValue<'_>> {
     let mut key = None;
     let mut value = Value::Empty;
     let mut is_asked_for = everything;
-    for (number, field) in Fields::of(message).readable() {
+    for (number, field) in WireFields::of(message).readable() {
         match (number, field) {
-            (1, Field::Bytes(bytes)) if is_asked_for || attribute_of_key_bytes(bytes).is_some() => key = Some(bytes),
-            (1, Field::Bytes(_)) => return None,
-            (2, Field::Bytes(bytes)) => value = read_value(bytes),
+            (1, WireField::Bytes(bytes)) if is_asked_for || attribute_of_key_bytes(bytes).is_some() => {
+                key = Some(bytes)
+            }
+            (1, WireField::Bytes(_)) => return None,
+            (2, WireField::Bytes(bytes)) => value = read_value(bytes),
             _ => {}
         }
         is_asked_for = true;
@@ -445,15 +449,19 @@ fn read_attribute(message: &[u8], everything: bool) -> Option<KeyValue<'_>> {
 /// The value that an `AnyValue` holds.
 pub(crate) fn read_value(message: &[u8]) -> Value<'_> {
     let mut value = Value::Empty;
-    for (number, field) in Fields::of(message).readable() {
+    for (number, field) in WireFields::of(message).readable() {
         value = match (number, field) {
-            (1, Field::Bytes(bytes)) => Value::Str(text(bytes)),
-            (2, Field::Varint(number)) => Value::Bool(number != 0),
-            (3, Field::Varint(number)) => Value::Int(number as i64),
-            (4, Field::Fixed64(bits)) => Value::Double(f64::from_bits(bits)),
-            (5, Field::Bytes(bytes)) => common::ArrayValue::decode(bytes).map_or(Value::Empty, |list| array(list, 1)),
-            (6, Field::Bytes(bytes)) => common::KeyValueList::decode(bytes).map_or(Value::Empty, |list| map(list, 1)),
-            (7, Field::Bytes(bytes)) => Value::Bytes(bytes.into()),
+            (1, WireField::Bytes(bytes)) => Value::Str(text(bytes)),
+            (2, WireField::Varint(number)) => Value::Bool(number != 0),
+            (3, WireField::Varint(number)) => Value::Int(number as i64),
+            (4, WireField::Fixed64(bits)) => Value::Double(f64::from_bits(bits)),
+            (5, WireField::Bytes(bytes)) => {
+                common::ArrayValue::decode(bytes).map_or(Value::Empty, |list| array(list, 1))
+            }
+            (6, WireField::Bytes(bytes)) => {
+                common::KeyValueList::decode(bytes).map_or(Value::Empty, |list| map(list, 1))
+            }
+            (7, WireField::Bytes(bytes)) => Value::Bytes(bytes.into()),
             _ => value,
         };
     }
@@ -505,7 +513,7 @@ mod tests {
 
     use super::*;
     use crate::frame::FrameBuilder;
-    use crate::ingest::intake::Meter;
+    use crate::ingest::progress::Meter;
 
     /// Hands decoded spans on, and only those.
     struct Decoded<'a>(&'a mut FrameBuilder);
@@ -606,9 +614,9 @@ mod tests {
         let messages = [message(&["a", "b", ""], &spans), message(&["b"], &spans)].concat();
         let read = |sink: &mut dyn crate::frame::SpanSink| {
             let meter = Meter::new(&(), &Arc::default());
-            let mut intake = Intake::new(Path::new("spans.binpb"), sink, &meter);
-            read_slice(&messages, 0, true, &mut intake);
-            (intake.tally.spans, intake.tally.skipped.total())
+            let mut sink = CountingSink::new(Path::new("spans.binpb"), sink, &meter);
+            read_slice(&messages, 0, true, &mut sink);
+            (sink.tally.spans, sink.tally.skipped.total())
         };
         let (mut quickly, mut by_the_rules) = (FrameBuilder::default(), FrameBuilder::default());
         let counts = read(&mut quickly);

@@ -8,7 +8,7 @@ use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_f
 
 /// The value of a field.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub(crate) enum Field<'a> {
+pub(crate) enum WireField<'a> {
     /// A varint.
     Varint(u64),
     /// 8 bytes, little-endian.
@@ -34,17 +34,17 @@ pub(crate) struct Undecodable {
 
 /// Iterates over the fields of a message; ends after the first that cannot be read.
 #[derive(Clone, Debug)]
-pub(crate) struct Fields<'a> {
+pub(crate) struct WireFields<'a> {
     rest: &'a [u8],
 }
 
-impl<'a> Fields<'a> {
+impl<'a> WireFields<'a> {
     pub(crate) fn of(message: &'a [u8]) -> Self {
         Self { rest: message }
     }
 
     /// The fields before the first that cannot be read.
-    pub(crate) fn readable(self) -> impl Iterator<Item = (u32, Field<'a>)> {
+    pub(crate) fn readable(self) -> impl Iterator<Item = (u32, WireField<'a>)> {
         self.map_while(Result::ok)
     }
 
@@ -55,16 +55,16 @@ impl<'a> Fields<'a> {
 
     /// The next field if its key is one byte and its length or number few, as those of spans are; else nothing is read.
     #[inline]
-    fn next_short(&mut self) -> Option<(u32, Field<'a>)> {
+    fn next_short(&mut self) -> Option<(u32, WireField<'a>)> {
         let (&key, rest) = self.rest.split_first().filter(|(key, _)| (1 << 3..0x80).contains(*key))?;
         let (field, rest) = match WireType::try_from(u64::from(key & 7)).ok()? {
             WireType::Varint => {
                 let (&number, rest) = rest.split_first().filter(|(number, _)| **number < 0x80)?;
-                (Field::Varint(number.into()), rest)
+                (WireField::Varint(number.into()), rest)
             }
             WireType::SixtyFourBit => {
                 let (bytes, rest) = rest.split_first_chunk()?;
-                (Field::Fixed64(u64::from_le_bytes(*bytes)), rest)
+                (WireField::Fixed64(u64::from_le_bytes(*bytes)), rest)
             }
             WireType::LengthDelimited => {
                 let (length, rest) = match rest {
@@ -73,7 +73,7 @@ impl<'a> Fields<'a> {
                     _ => return None,
                 };
                 let (bytes, rest) = rest.split_at_checked(length)?;
-                (Field::Bytes(bytes), rest)
+                (WireField::Bytes(bytes), rest)
             }
             _ => return None,
         };
@@ -82,28 +82,28 @@ impl<'a> Fields<'a> {
     }
 
     #[cold]
-    fn next_field(&mut self) -> Result<(u32, Field<'a>), Undecodable> {
+    fn next_field(&mut self) -> Result<(u32, WireField<'a>), Undecodable> {
         // A key or a length that is cut off looks to prost like any other varint that is none.
         let few_left = self.rest.len() < 10;
         let undecodable = move |error: prost::DecodeError| Undecodable { reason: error.to_string(), is_cut: few_left };
         let (number, wire_type) = decode_key(&mut self.rest).map_err(undecodable)?;
         let field = match wire_type {
-            WireType::Varint => Field::Varint(decode_varint(&mut self.rest).map_err(undecodable)?),
-            WireType::SixtyFourBit => Field::Fixed64(u64::from_le_bytes(self.take()?)),
-            WireType::ThirtyTwoBit => Field::Fixed32(u32::from_le_bytes(self.take()?)),
+            WireType::Varint => WireField::Varint(decode_varint(&mut self.rest).map_err(undecodable)?),
+            WireType::SixtyFourBit => WireField::Fixed64(u64::from_le_bytes(self.take()?)),
+            WireType::ThirtyTwoBit => WireField::Fixed32(u32::from_le_bytes(self.take()?)),
             WireType::LengthDelimited => {
                 let length = decode_varint(&mut self.rest).map_err(undecodable)?;
                 match usize::try_from(length).ok().and_then(|length| self.rest.split_at_checked(length)) {
                     Some((bytes, rest)) => {
                         self.rest = rest;
-                        Field::Bytes(bytes)
+                        WireField::Bytes(bytes)
                     }
-                    None => Field::Cut(std::mem::take(&mut self.rest)),
+                    None => WireField::Cut(std::mem::take(&mut self.rest)),
                 }
             }
             WireType::StartGroup | WireType::EndGroup => {
                 skip_field(wire_type, number, &mut self.rest, DecodeContext::default()).map_err(undecodable)?;
-                Field::Group
+                WireField::Group
             }
         };
         Ok((number, field))
@@ -120,8 +120,8 @@ impl<'a> Fields<'a> {
     }
 }
 
-impl<'a> Iterator for Fields<'a> {
-    type Item = Result<(u32, Field<'a>), Undecodable>;
+impl<'a> Iterator for WireFields<'a> {
+    type Item = Result<(u32, WireField<'a>), Undecodable>;
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
@@ -152,24 +152,24 @@ mod tests {
     fn every_kind_of_field_is_read() {
         let message =
             [0x08, 0x96, 0x01, 0x11, 1, 0, 0, 0, 0, 0, 0, 0, 0x1d, 2, 0, 0, 0, 0x22, 1, 7, 0x2b, 0x2c, 0x32, 9, 8];
-        let fields: Vec<(u32, Field<'_>)> = Fields::of(&message).map(|field| field.expect("a field")).collect();
+        let fields: Vec<(u32, WireField<'_>)> = WireFields::of(&message).map(|field| field.expect("a field")).collect();
         assert_eq!(
             fields,
             [
-                (1, Field::Varint(150)),
-                (2, Field::Fixed64(1)),
-                (3, Field::Fixed32(2)),
-                (4, Field::Bytes(&[7])),
-                (5, Field::Group),
-                (6, Field::Cut(&[8])),
+                (1, WireField::Varint(150)),
+                (2, WireField::Fixed64(1)),
+                (3, WireField::Fixed32(2)),
+                (4, WireField::Bytes(&[7])),
+                (5, WireField::Group),
+                (6, WireField::Cut(&[8])),
             ]
         );
     }
 
     #[test]
     fn reading_ends_with_the_first_fault() {
-        assert!(Fields::of(&[0x11, 1, 2]).next().is_some_and(|field| field.is_err_and(|error| error.is_cut)));
-        let mut fields = Fields::of(&[0x0f, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
+        assert!(WireFields::of(&[0x11, 1, 2]).next().is_some_and(|field| field.is_err_and(|error| error.is_cut)));
+        let mut fields = WireFields::of(&[0x0f, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
         assert!(fields.next().is_some_and(|field| field.is_err_and(|error| !error.is_cut)));
         assert_eq!(fields.next(), None);
     }
@@ -177,12 +177,12 @@ mod tests {
     #[test]
     fn any_varint_is_read() {
         let long = [&[0x0a, 0xc8, 0x01][..], &[7; 200]].concat();
-        assert_eq!(Fields::of(&long).next(), Some(Ok((1, Field::Bytes(&[7; 200])))));
+        assert_eq!(WireFields::of(&long).next(), Some(Ok((1, WireField::Bytes(&[7; 200])))));
         let longer = [&[0x0a, 0x80, 0x80, 0x01][..], &[7; 1 << 14]].concat();
-        assert_eq!(Fields::of(&longer).next(), Some(Ok((1, Field::Bytes(&[7; 1 << 14])))));
-        assert_eq!(Fields::of(&[0x0a, 0x81, 0x00, 7]).next(), Some(Ok((1, Field::Bytes(&[7])))));
-        assert_eq!(Fields::of(&[0x88, 0x00, 0x05]).next(), Some(Ok((1, Field::Varint(5)))));
-        assert_eq!(Fields::of(&[0x82, 0x01, 0x00]).next(), Some(Ok((16, Field::Bytes(&[])))));
-        assert_eq!(Fields::of(&[0x02, 0x00]).readable().count(), 0);
+        assert_eq!(WireFields::of(&longer).next(), Some(Ok((1, WireField::Bytes(&[7; 1 << 14])))));
+        assert_eq!(WireFields::of(&[0x0a, 0x81, 0x00, 7]).next(), Some(Ok((1, WireField::Bytes(&[7])))));
+        assert_eq!(WireFields::of(&[0x88, 0x00, 0x05]).next(), Some(Ok((1, WireField::Varint(5)))));
+        assert_eq!(WireFields::of(&[0x82, 0x01, 0x00]).next(), Some(Ok((16, WireField::Bytes(&[])))));
+        assert_eq!(WireFields::of(&[0x02, 0x00]).readable().count(), 0);
     }
 }

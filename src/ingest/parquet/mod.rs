@@ -4,8 +4,9 @@
 //! [`read_columns`] brings what the analysis needs by the shortest way, [`read_records`] everything that the table has.
 //! Both read whatever part of a damaged file can be read, and say what could not.
 
-mod file;
+pub(crate) mod file;
 mod flat;
+pub(crate) mod outcome;
 pub(crate) mod read;
 mod tempo;
 

@@ -1,6 +1,5 @@
 //! From an open Parquet file to spans: the builders of the analysis, or records.
 
-use std::ops::Range;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -13,55 +12,10 @@ use crate::ingest::parquet::file::footer::Footer;
 use crate::ingest::parquet::flat::columnar;
 use crate::ingest::parquet::flat::records;
 use crate::ingest::parquet::flat::table::Table;
+use crate::ingest::parquet::outcome::ParquetRead;
 use crate::ingest::parquet::tempo::block;
 use crate::ingest::source::shared_file::SharedFile;
 use crate::ingest::{IngestError, IngestWarning, Progress, Selection, TraceIds};
-
-/// What Parquet files begin and end with.
-pub(crate) const MAGIC: &[u8; 4] = b"PAR1";
-
-/// So many failures of one file are told one by one.
-const MAX_FAILURES: usize = 10;
-
-/// How a file was read.
-#[derive(Debug)]
-pub(crate) struct ParquetRead {
-    /// The format, as `run.json` names it.
-    pub(crate) format: &'static str,
-    /// Which columns were taken for what, one on a line.
-    pub(crate) mapping: String,
-    /// What failed. The rest was read.
-    pub(crate) errors: Vec<IngestError>,
-    /// What the user should know although nothing failed.
-    pub(crate) warnings: Vec<IngestWarning>,
-    /// Ids that are neither hexadecimal nor base64 and were replaced by a hash.
-    pub(crate) opaque_ids: u64,
-}
-
-impl ParquetRead {
-    pub(crate) fn new(format: &'static str, mapping: String) -> Self {
-        Self { format, mapping, errors: Vec::new(), warnings: Vec::new(), opaque_ids: 0 }
-    }
-
-    fn of_table(table: &Table) -> Self {
-        let mut read = Self::new(table.mapping.format, table.mapping.to_string());
-        if !table.mapping.variants.is_empty() {
-            let columns = table.mapping.variants.join(", ");
-            read.warnings.push(IngestWarning::VariantAttributes { path: table.footer.path.clone(), columns });
-        }
-        read
-    }
-
-    pub(crate) fn fail(&mut self, failure: IngestError) {
-        if let Some(IngestError::MoreMalformed { count, .. }) = self.errors.last_mut() {
-            *count += 1;
-        } else if self.errors.len() < MAX_FAILURES {
-            self.errors.push(failure);
-        } else if let IngestError::Parquet { path, row, .. } = failure {
-            self.errors.push(IngestError::MoreMalformed { path, offset: row, count: 1 });
-        }
-    }
-}
 
 /// Reads the columns that the analysis needs, with as many threads as there are: one builder for each. Row groups that hold no span that matches `selection` are left unread.
 pub(crate) fn read_columns(
@@ -77,7 +31,7 @@ pub(crate) fn read_columns(
         return Ok((builders, None, read));
     }
     let table = Table::of(footer)?;
-    let mut read = ParquetRead::of_table(&table);
+    let mut read = outcome_of(&table);
     let (wanted, unread): (Vec<usize>, Vec<usize>) =
         (0..table.footer.row_groups()).partition(|&row_group| table.may_match(row_group, selection));
     let (builders, errors, opaque_ids) = read_row_groups(&table, &wanted, collecting, progress);
@@ -98,22 +52,23 @@ fn read_row_groups(
     progress: &dyn Progress,
 ) -> (Vec<FrameBuilder>, Vec<IngestError>, u64) {
     let on_row_group = |row_group| progress.advance(table.footer.bytes_of(row_group), table.footer.rows_of(row_group));
-    // Whoever is done takes the next one: row groups differ in size, and the last is often small.
+    // Whoever is done takes the next one: row groups differ in size, and the last is often small. So it is chance which
+    // builder a span gets into, and nothing that comes later may depend on it.
     let next = AtomicUsize::new(0);
-    let parts: Vec<columnar::Part> = (0..rayon::current_num_threads().min(row_groups.len()))
+    let of_threads: Vec<columnar::ReadRowGroups> = (0..rayon::current_num_threads().min(row_groups.len()))
         .into_par_iter()
         .with_max_len(1)
         .map(|_| {
             let taken = std::iter::from_fn(|| row_groups.get(next.fetch_add(1, Ordering::Relaxed)).copied());
-            columnar::read_part(table, taken, FrameBuilder::of(collecting), &on_row_group)
+            columnar::read_row_groups(table, taken, FrameBuilder::of(collecting), &on_row_group)
         })
         .collect();
-    let mut builders = Vec::with_capacity(parts.len());
+    let mut builders = Vec::with_capacity(of_threads.len());
     let (mut failures, mut opaque_ids) = (Vec::new(), 0);
-    for part in parts {
-        failures.extend(part.failures);
-        opaque_ids += part.opaque_ids;
-        builders.push(part.builder);
+    for of_thread in of_threads {
+        failures.extend(of_thread.failures);
+        opaque_ids += of_thread.opaque_ids;
+        builders.push(of_thread.builder);
     }
     failures.sort_by_key(|&(row_group, _)| row_group);
     (builders, failures.into_iter().map(|(_, failure)| failure).collect(), opaque_ids)
@@ -172,7 +127,7 @@ pub(crate) fn read_records(
         return block::read_records(footer, sink, progress);
     }
     let table = Table::of(footer)?;
-    let mut read = ParquetRead::of_table(&table);
+    let mut read = outcome_of(&table);
     for row_group in 0..table.footer.row_groups() {
         match records::read_row_group(&table, row_group, sink) {
             Ok(opaque_ids) => read.opaque_ids += opaque_ids,
@@ -183,17 +138,11 @@ pub(crate) fn read_records(
     Ok(read)
 }
 
-/// Row groups, whose numbers of rows are `rows`, in at most `parts` ranges of about as many rows each.
-pub(crate) fn even_ranges(rows: &[u64], parts: usize) -> Vec<Range<usize>> {
-    let rows_of_part = rows.iter().fold(0u64, |sum, &rows| sum.saturating_add(rows)).div_ceil(parts.max(1) as u64);
-    let mut ranges = Vec::new();
-    let (mut start, mut rows_so_far) = (0, 0u64);
-    for (number, &rows_of_group) in rows.iter().enumerate() {
-        rows_so_far = rows_so_far.saturating_add(rows_of_group);
-        if rows_so_far >= rows_of_part || number + 1 == rows.len() {
-            ranges.push(start..number + 1);
-            (start, rows_so_far) = (number + 1, 0);
-        }
+fn outcome_of(table: &Table) -> ParquetRead {
+    let mut read = ParquetRead::new(table.mapping.format, table.mapping.to_string());
+    if !table.mapping.variants.is_empty() {
+        let columns = table.mapping.variants.join(", ");
+        read.warnings.push(IngestWarning::VariantAttributes { path: table.footer.path.clone(), columns });
     }
-    ranges
+    read
 }

@@ -24,9 +24,9 @@ impl ByteStream {
         Self { reader: Box::new(reader), buffer: Vec::new(), start: 0, end: 0, offset: 0, ended: false, failure: None }
     }
 
-    /// The stream of a part that stands at `offset` of a longer one.
-    pub(crate) fn of_part(part: Vec<u8>, offset: u64) -> Self {
-        Self { end: part.len(), buffer: part, offset, ended: true, ..Self::new(io::empty()) }
+    /// The stream of a split that stands at `offset` of a longer one.
+    pub(crate) fn of_split(split: Vec<u8>, offset: u64) -> Self {
+        Self { end: split.len(), buffer: split, offset, ended: true, ..Self::new(io::empty()) }
     }
 
     /// The memory of the window, to be used again.
@@ -51,6 +51,8 @@ impl ByteStream {
         self.window()
     }
 
+    /// Makes room for at least one more byte. The window moves to the front of the buffer only when little room is left behind
+    /// it, so that bytes are moved seldom. The buffer doubles as bytes arrive, however many are `wanted`.
     fn make_room(&mut self, wanted: usize) {
         if self.start > 0 && (self.start == self.end || self.buffer.len() - self.end < READ_SIZE) {
             self.buffer.copy_within(self.start..self.end, 0);

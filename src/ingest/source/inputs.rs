@@ -5,37 +5,13 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::input::{Input, NotRead, STANDARD_INPUT};
+use super::no_spans::why_no_spans;
 use super::object_stores;
 use crate::ingest::error::IngestError;
 
-/// Standard input, as a path.
-pub(crate) const STANDARD_INPUT: &str = "-";
-
 /// How deep directories are searched.
 const MAX_DIRECTORY_DEPTH: usize = 32;
-
-/// One thing to read.
-#[derive(Debug)]
-pub(crate) struct Input {
-    /// Where it is; `-` for standard input.
-    pub(crate) path: PathBuf,
-    /// Whether it was found in a directory, and so may be something else than traces.
-    pub(crate) found: bool,
-}
-
-/// A file that is not read, and why.
-#[derive(Debug)]
-pub(crate) enum NotRead {
-    /// It holds no spans, or none that count.
-    LeftOut {
-        /// The file or directory.
-        path: PathBuf,
-        /// Why, for people.
-        reason: &'static str,
-    },
-    /// It cannot be found out what it is.
-    Failed(IngestError),
-}
 
 /// The inputs in the order of `paths`; the files of a directory, and those that a glob matches, in the order of their
 /// names. A path that exists is no glob, whatever its name.
@@ -110,41 +86,6 @@ fn search(directory: &Path, depth: usize, inputs: &mut Vec<Result<Input, NotRead
 
 fn name_of(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
-}
-
-/// Where Tempo keeps the spans of a block.
-const TEMPO_BLOCK: &str = "data.parquet";
-
-/// What Tempo writes beside the spans of a block: descriptions and indexes.
-fn describes_tempo_block(name: &str) -> bool {
-    matches!(name, "meta.json" | "meta.compacted.json" | "index")
-        || name.starts_with("bloom-")
-        || name.starts_with("nodes")
-}
-
-/// Why a file or directory of this name holds no spans that count, if its name and those beside it say so: hidden files, the
-/// markers and logs of table formats, checksums, the indexes that Honeycomb writes beside its archive, and what stands
-/// beside Tempo's blocks. A Hive partition may begin with `_`.
-pub(crate) fn why_no_spans(name: &str, is_beside: impl Fn(&str) -> bool) -> Option<&'static str> {
-    if name == "_delta_log" {
-        Some(
-            "it is the log of a Delta table, which is not read: files beside it may have been removed from the table, \
-             so export the table if spans come out twice or too many",
-        )
-    } else if name.starts_with('.') || name.starts_with('_') && !name.contains('=') || name.ends_with(".crc") {
-        Some("its name says that it is hidden, a marker or a checksum; give it by its own path to read it")
-    } else if name == TEMPO_BLOCK && is_beside("meta.compacted.json") {
-        Some(
-            "meta.compacted.json beside it says that its spans were merged into another block; give it by its own path \
-             to read it",
-        )
-    } else if describes_tempo_block(name) && is_beside(TEMPO_BLOCK) {
-        Some("it describes the Tempo block beside it")
-    } else if name.starts_with("index_") {
-        Some("its name says that it is an index beside an archive; give it by its own path to read it")
-    } else {
-        None
-    }
 }
 
 #[cfg(test)]

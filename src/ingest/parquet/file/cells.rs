@@ -7,14 +7,13 @@ use std::borrow::Cow;
 
 use arrow::array::{Array, ArrayRef, AsArray, ListArray};
 use arrow::datatypes::{
-    ArrowPrimitiveType, DataType, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, TimeUnit,
-    TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt8Type,
-    UInt16Type, UInt32Type, UInt64Type,
+    ArrowPrimitiveType, DataType, FieldRef, Fields, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type,
+    Int64Type, TimeUnit, TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
+    TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 
 use crate::ingest::json::attributes::{attributes_of_json, parse_object};
-use crate::ingest::parquet::flat::dialect::{is_key_value, is_variant_type};
 use crate::span::{KeyValue, Value};
 
 /// The value at `row`. Bytes that are text come as text.
@@ -154,4 +153,22 @@ pub(crate) fn attributes_at(array: &dyn Array, row: usize) -> Vec<KeyValue<'_>> 
         }
         _ => Vec::new(),
     }
+}
+
+/// Whether this is the group that Parquet keeps a VARIANT in.
+pub(crate) fn is_variant_type(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Struct(fields) if is_variant(fields))
+}
+
+/// Whether these are the fields of that group.
+pub(crate) fn is_variant(fields: &Fields) -> bool {
+    let is_part = |field: &FieldRef| matches!(field.name().as_str(), "metadata" | "value" | "typed_value");
+    let has_metadata = fields.iter().any(|field| field.name() == "metadata" && *field.data_type() == DataType::Binary);
+    has_metadata && fields.len() > 1 && fields.iter().all(is_part)
+}
+
+/// Whether this is a struct of a key and a value.
+pub(crate) fn is_key_value(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Struct(fields)
+        if fields.len() == 2 && fields[0].name() == "key" && fields[1].name() == "value")
 }

@@ -5,21 +5,9 @@ use arrow::buffer::NullBuffer;
 use arrow::datatypes::{Int32Type, Int64Type};
 use parquet::errors::ParquetError;
 
+use super::cell::Cell;
 use super::pages::ColumnPages;
 use crate::ingest::parquet::file::cells::text_at;
-
-/// What a cell holds.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Cell<'a> {
-    /// The value at this place of the column's dictionary.
-    Key(u32),
-    /// A text.
-    Text(&'a str),
-    /// Bytes, or a text that was not looked at yet.
-    Bytes(&'a [u8]),
-    /// An integer.
-    Number(i64),
-}
 
 /// Rows of a column, from whichever reader.
 pub(crate) enum Cells<'a> {

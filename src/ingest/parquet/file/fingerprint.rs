@@ -1,4 +1,7 @@
 //! Fingerprints of what a row's columns say, so that a signature is worked out once for each combination of values.
+//!
+//! They are sums, not a hash of all values one after the other: columns are read one by one, each for all rows of a batch, on
+//! whichever thread, and a row that has no value in a column costs nothing there.
 
 /// The sum of what was added, in any order. Two rows that say different things have different fingerprints but for a chance
 /// of 2^-128.
@@ -10,9 +13,9 @@ impl Fingerprint {
     pub(crate) const NOTHING: Self = Self([0; 2]);
 
     /// What [`Self::add`] adds.
-    pub(crate) fn of(source: u32, key: u32, code: u32) -> Self {
+    pub(crate) fn of(source: u32, key: u32, index: u32) -> Self {
         let mut fingerprint = Self::default();
-        fingerprint.add(source, key, code);
+        fingerprint.add(source, key, index);
         fingerprint
     }
 
@@ -23,11 +26,11 @@ impl Fingerprint {
         self.0[1] = self.0[1].wrapping_add(other.0[1]);
     }
 
-    /// Adds that the source number `source` has the value with the code `code` under `key`.
-    pub(crate) fn add(&mut self, source: u32, key: u32, code: u32) {
+    /// Adds that the source number `source` has the value with the index `index` under `key`.
+    pub(crate) fn add(&mut self, source: u32, key: u32, index: u32) {
         // Four odd constants without pattern: the first digits of the golden ratio and of the roots of 2, 3 and 5.
         let which = u64::from(source) << 32 | u64::from(key);
-        let value = u64::from(code).wrapping_add(which.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let value = u64::from(index).wrapping_add(which.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         self.0[0] = self.0[0].wrapping_add(folded(value ^ 0xb504_f333_f9de_6485, 0xddb3_d742_c265_539d));
         self.0[1] = self.0[1].wrapping_add(folded(value ^ 0x3c6e_f372_fe94_f82b, 0x9e37_79b9_7f4a_7c15));
     }
@@ -49,11 +52,11 @@ mod tests {
 
     fn of(values: &[(u32, u32, u32)]) -> Fingerprint {
         let mut fingerprint = Fingerprint::default();
-        values.iter().for_each(|&(source, key, code)| fingerprint.merge(Fingerprint::of(source, key, code)));
+        values.iter().for_each(|&(source, key, index)| fingerprint.merge(Fingerprint::of(source, key, index)));
         fingerprint
     }
 
-    /// Small codes of few sources, as they are met, all differ, also in sums and with sources exchanged.
+    /// Small indices of few sources, as they are met, all differ, also in sums and with sources exchanged.
     #[test]
     fn what_differs_has_another_fingerprint() {
         let mut seen = [HashSet::new(), HashSet::new()];

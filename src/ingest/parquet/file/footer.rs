@@ -11,6 +11,9 @@ use crate::ingest::IngestError;
 use crate::ingest::parquet::file::guard::guarded;
 use crate::ingest::source::shared_file::SharedFile;
 
+/// What Parquet files begin and end with.
+pub(crate) const MAGIC: &[u8; 4] = b"PAR1";
+
 /// An open Parquet file of any columns.
 #[derive(Debug)]
 pub(crate) struct Footer {

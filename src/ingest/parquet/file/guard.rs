@@ -12,6 +12,7 @@ thread_local! {
 /// Makes work of `work`; its panics become errors.
 pub(crate) fn guarded<T>(work: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, ParquetError> {
     let was_guarded = IS_GUARDED.replace(true);
+    // What a panic left half done is not looked at: readers are dropped, and spans that were handed on are complete.
     let done = catch_unwind(AssertUnwindSafe(work));
     IS_GUARDED.set(was_guarded);
     done.unwrap_or_else(|payload| {

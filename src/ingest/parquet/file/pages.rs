@@ -2,6 +2,21 @@
 //!
 //! Spans have dozens of attribute columns, and few spans have any one of them. Arrow gives each column an entry for each row;
 //! here a thousand rows without a value are one step. What this reader does not know, Arrow's reader does.
+//!
+//! A data page of such a column, decompressed (<https://parquet.apache.org/docs/file-format/data-pages/>):
+//!
+//! ```text
+//! version 1   length of levels (4 bytes) | definition levels | values
+//! version 2   definition levels | values                                  the page's header has the length of levels
+//!
+//! rows        0  1  2  3  4  5
+//! levels      1  0  0  1  1  0      one bit a row, since nothing is nested: whether it has a value
+//! values      a        b  c         only those that there are, so the ones among the levels count them
+//! ```
+//!
+//! A required column has values only. Values are plain, or indices into the column chunk's dictionary, here called keys;
+//! the dictionary is a page of its own, before all data pages. A writer that finds it grow too large goes on with plain pages,
+//! so both may stand in one chunk.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -20,8 +35,8 @@ use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::file::serialized_reader::SerializedPageReader;
 use prost::bytes::Bytes;
 
-use super::hybrid::Hybrid;
-use crate::ingest::parquet::file::column_cells::Cell;
+use super::rle_bit_packed::RleBitPacked;
+use crate::ingest::parquet::file::cell::Cell;
 use crate::ingest::source::shared_file::SharedFile;
 
 /// What the values of a column are.
@@ -80,13 +95,13 @@ pub(crate) struct ColumnPages {
     /// Rows of the current page that were not read yet.
     rows_left: usize,
     /// Definition levels, of an optional column.
-    levels: Hybrid,
+    levels: RleBitPacked,
     values: Values,
 }
 
 /// The values of a page.
 enum Values {
-    Keys(Hybrid),
+    Keys(RleBitPacked),
     Plain(Plain),
 }
 
@@ -114,6 +129,8 @@ impl ColumnPages {
             ValueType::Int32 => Type::INT32,
             ValueType::Int64 => Type::INT64,
         };
+        // A chunk lists the encodings of levels and values together. RLE is that of the levels: values of our types never
+        // have it. PLAIN_DICTIONARY is what version 1 called RLE_DICTIONARY.
         let known = |encoding| {
             matches!(encoding, Encoding::PLAIN | Encoding::RLE | Encoding::RLE_DICTIONARY | Encoding::PLAIN_DICTIONARY)
         };
@@ -130,7 +147,7 @@ impl ColumnPages {
             keys: Vec::new(),
             present: BooleanBufferBuilder::new(0),
             rows_left: 0,
-            levels: Hybrid::default(),
+            levels: RleBitPacked::default(),
             values: Values::Plain(Plain::default()),
         }))
     }
@@ -138,6 +155,7 @@ impl ColumnPages {
     /// The dictionary that the keys of the next rows point into.
     pub(crate) fn dictionary(&mut self) -> Result<Option<&ArrayRef>> {
         if self.rows_left == 0 && self.dictionary.is_none() {
+            // It is not known before the data page behind it is begun.
             self.next_page()?;
         }
         Ok(self.dictionary.as_ref())
@@ -168,6 +186,7 @@ impl ColumnPages {
             if self.rows_left == 0 && !self.next_page()? {
                 return Err(too_short());
             }
+            // Batches and pages end where they like: this is what one has in common with the other.
             let end = rows.min(row + self.rows_left);
             self.rows_left -= end - row;
             let mut count = end - row;
@@ -183,6 +202,7 @@ impl ColumnPages {
                 value_type: self.value_type,
                 dictionary_len: self.dictionary_len,
             };
+            // Two loops, because a range costs less to walk than the ones among bits, and is what full columns have.
             if count == end - row {
                 values.for_each(count, row..end, &mut take)?;
             } else {
@@ -205,6 +225,7 @@ impl ColumnPages {
                 }
                 Page::DataPage { buf, num_values, encoding, def_level_encoding, .. } => {
                     let mut values = 0;
+                    // Where there are no levels, there is no length of levels either.
                     if self.is_optional {
                         if def_level_encoding != Encoding::RLE {
                             let message =
@@ -234,16 +255,16 @@ impl ColumnPages {
         }
         self.rows_left = rows;
         let values = page.slice(levels.end..);
-        self.levels = Hybrid::new(page.slice(levels), 1);
+        self.levels = RleBitPacked::new(page.slice(levels), 1);
         self.values = match encoding {
             Encoding::PLAIN => Values::Plain(Plain { bytes: values, at: 0 }),
             Encoding::RLE_DICTIONARY | Encoding::PLAIN_DICTIONARY => {
-                // A page of nulls may have no values, not even their width.
+                // One byte before the indices tells their width. A page of nulls may have no values, not even that.
                 let width = values.first().copied().unwrap_or(0);
                 if u32::from(width) > u32::BITS {
                     return Err(ParquetError::General(format!("dictionary keys of {width} bits")));
                 }
-                Values::Keys(Hybrid::new(values.slice(values.len().min(1)..), width.into()))
+                Values::Keys(RleBitPacked::new(values.slice(values.len().min(1)..), width.into()))
             }
             _ => return Err(ParquetError::General(format!("a page of {encoding}, not what the footer says"))),
         };
@@ -294,6 +315,7 @@ impl PageValues<'_> {
             Values::Keys(keys) => {
                 self.keys.clear();
                 keys.read(count, self.keys).ok_or_else(too_short)?;
+                // Checked here, once for all: whoever takes a key may index with it.
                 if let Some(key) = self.keys.iter().find(|&&key| key as usize >= self.dictionary_len) {
                     let message = format!("a key of {key} in a dictionary of {}", self.dictionary_len);
                     return Err(ParquetError::General(message));

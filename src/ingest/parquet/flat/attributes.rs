@@ -10,8 +10,10 @@ use arrow::datatypes::{DataType, Int32Type};
 use crate::conventions::{Attribute, attribute_of_key};
 use crate::frame::{BEYOND_CAP, ValueCaps};
 use crate::ingest::parquet::file::cells::{attributes_at, text_at};
-use crate::ingest::parquet::file::codes::{ABSENT, NormalCodes, TextCodes};
+use crate::ingest::parquet::file::dictionary_indices::ABSENT;
 use crate::ingest::parquet::file::fingerprint::Fingerprint;
+use crate::ingest::parquet::file::normalised_dictionary::NormalisedDictionary;
+use crate::ingest::parquet::file::text_dictionary::TextDictionary;
 
 /// JSON texts hold all attributes of a span at once, so fewer are kept than of other texts.
 const MANY_JSON_TEXTS: usize = 1 << 14;
@@ -128,11 +130,11 @@ pub(crate) struct AttributeColumn {
     keys: Option<ArrayRef>,
     wanted_of_keys: Vec<Wanted>,
     pairs_of_texts: Vec<Option<Vec<(Wanted, u32, u64)>>>,
-    texts: TextCodes,
+    texts: TextDictionary,
     codes: Vec<u32>,
-    values: TextCodes,
+    values: TextDictionary,
     /// The values of the attributes that are too many to be kept.
-    normal_values: Vec<(Attribute, NormalCodes)>,
+    normal_values: Vec<(Attribute, NormalisedDictionary)>,
 }
 
 impl AttributeColumn {
@@ -154,10 +156,12 @@ impl AttributeColumn {
             keys: None,
             wanted_of_keys: Vec::new(),
             pairs_of_texts: Vec::new(),
-            texts: TextCodes::default(),
+            texts: TextDictionary::default(),
             codes: Vec::new(),
-            values: TextCodes::default(),
-            normal_values: normalised.map(|attribute| (attribute, NormalCodes::new(attribute, 0, caps))).collect(),
+            values: TextDictionary::default(),
+            normal_values: normalised
+                .map(|attribute| (attribute, NormalisedDictionary::new(attribute, 0, caps)))
+                .collect(),
         }
     }
 
@@ -172,10 +176,10 @@ impl AttributeColumn {
     /// The code of the value `text` of `wanted`, and the hash of its arguments.
     fn code_of(&mut self, wanted: Wanted, text: &str) -> (u32, u64) {
         match self.normal_values.iter_mut().find(|(attribute, _)| wanted.is_attribute(*attribute)) {
-            Some((_, normal)) => normal.code(text),
+            Some((_, normal)) => normal.index_of(text),
             None => match wanted.as_attribute() {
-                Some((attribute, _)) => (self.values.code(self.caps.kept(attribute.into(), text)), 0),
-                None => (self.values.code(text), 0),
+                Some((attribute, _)) => (self.values.index_of(self.caps.kept(attribute.into(), text)), 0),
+                None => (self.values.index_of(text), 0),
             },
         }
     }
@@ -225,8 +229,8 @@ impl AttributeColumn {
                         pairs.push(wanted, code);
                         tell(row, wanted, hash);
                     } else {
-                        let code = self.values.code_at(entries, entry);
-                        pairs.push(wanted, self.capped(wanted, code));
+                        let index = self.values.index_at(entries, entry);
+                        pairs.push(wanted, self.capped(wanted, index));
                     }
                 }
             }
@@ -234,13 +238,13 @@ impl AttributeColumn {
         }
     }
 
-    /// The code of what is kept of the value of `wanted` with the code `code`.
-    fn capped(&mut self, wanted: Wanted, code: u32) -> u32 {
-        let Some((attribute, _)) = wanted.as_attribute() else { return code };
-        if self.caps.kept(attribute.into(), self.values.text(code)) == BEYOND_CAP {
-            return self.values.code(BEYOND_CAP);
+    /// The index of what is kept of the value of `wanted` with the index `index`.
+    fn capped(&mut self, wanted: Wanted, index: u32) -> u32 {
+        let Some((attribute, _)) = wanted.as_attribute() else { return index };
+        if self.caps.kept(attribute.into(), self.values.text(index)) == BEYOND_CAP {
+            return self.values.index_of(BEYOND_CAP);
         }
-        code
+        index
     }
 
     fn begin_keys(&mut self, keys: &ArrayRef) {

@@ -1,26 +1,39 @@
-//! The fast way from a table's columns to a frame: by codes, with no record for a span.
+//! The fast way from a table's columns to a frame: by dictionary indices, with no record for a span.
 //!
-//! Of each text column a batch brings codes; the codes of a row together are looked up in a table of those that came
+//! Of each text column a batch brings indices; the indices of a row together are looked up in a table of those that came
 //! before, so that a signature is worked out once for each combination and a span costs a lookup.
+//!
+//! A thread reads a row group batch by batch, and a thread that has nothing to do, because row groups are fewer or the
+//! others are done, helps with each batch:
+//!
+//! ```text
+//! one       ids, times, then texts to normalise (queries, URLs)  ─┐
+//!                                                                 ├─▶ row by row: sum of fingerprints ─▶ signature ─▶ frame
+//! another   texts kept whole, then those of peers                ─┘
+//! ```
+//!
+//! The two write fingerprints to arrays of their own, which are summed row by row, so that it makes no difference who was
+//! first. Attributes in maps and in JSON, events and links are read by the one thread, before the rows.
 
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use parquet::errors::ParquetError;
 
-use super::dialect::{Field, Place};
 use super::ids::IdColumn;
+use super::mapping::dialect::Place;
+use super::mapping::field::Field;
 use super::row_columns::RowColumns;
 use super::signature_columns::{Needed, SignatureColumns};
 use super::table::{BatchColumns, Table};
 use crate::frame::{FrameBuilder, SpanSink, ValueCaps};
-use crate::ingest::parquet::file::codes::TextCodes;
 use crate::ingest::parquet::file::guard::guarded;
+use crate::ingest::parquet::file::text_dictionary::TextDictionary;
 use crate::ingest::{IngestError, TraceIds};
 use crate::span::{SkipReason, TraceId};
 
 /// What some row groups gave.
-pub(crate) struct Part {
+pub(crate) struct ReadRowGroups {
     /// The spans.
     pub(crate) builder: FrameBuilder,
     /// Row groups that are not complete, and why.
@@ -30,12 +43,12 @@ pub(crate) struct Part {
 }
 
 /// Reads some row groups into `builder`.
-pub(crate) fn read_part(
+pub(crate) fn read_row_groups(
     table: &Table,
     row_groups: impl Iterator<Item = usize>,
     mut builder: FrameBuilder,
     on_row_group: &(dyn Fn(usize) + Sync),
-) -> Part {
+) -> ReadRowGroups {
     let caps = Arc::clone(&builder.caps);
     let mut reader = ColumnReader::new(table, &caps);
     let mut failures = Vec::new();
@@ -55,7 +68,7 @@ pub(crate) fn read_part(
         opaque_ids += reader.rows.take_opaque_ids();
         on_row_group(row_group);
     }
-    Part { builder, failures, opaque_ids }
+    ReadRowGroups { builder, failures, opaque_ids }
 }
 
 /// Whether a row group has spans of `wanted` traces; also if its trace ids cannot be read, so that this is told once.
@@ -84,8 +97,8 @@ pub(crate) fn has_trace(table: &Table, row_group: usize, wanted: &TraceIds) -> b
 struct ColumnReader<'a> {
     table: &'a Table,
     rows: RowColumns<'a>,
-    record_types: TextCodes,
-    codes_of_record_types: Vec<u32>,
+    record_types: TextDictionary,
+    record_type_indices: Vec<u32>,
     signatures: SignatureColumns,
 }
 
@@ -94,8 +107,8 @@ impl<'a> ColumnReader<'a> {
         Self {
             table,
             rows: RowColumns::new(table),
-            record_types: TextCodes::default(),
-            codes_of_record_types: Vec::new(),
+            record_types: TextDictionary::default(),
+            record_type_indices: Vec::new(),
             signatures: SignatureColumns::new(table, caps),
         }
     }
@@ -142,13 +155,13 @@ impl<'a> ColumnReader<'a> {
         builder: &mut FrameBuilder,
     ) -> Result<(), ParquetError> {
         let record_type = self.record_type();
-        let Self { table, rows, record_types, codes_of_record_types, signatures } = self;
-        codes_of_record_types.clear();
+        let Self { table, rows, record_types, record_type_indices, signatures } = self;
+        record_type_indices.clear();
         if let Some(column) = record_type.and_then(|place| columns.get(batch, place)) {
-            record_types.read(column, codes_of_record_types);
+            record_types.read(column, record_type_indices);
         }
         let is_span = |row: usize| match table.mapping.only {
-            Some(span) => codes_of_record_types.get(row).is_some_and(|&code| record_types.text(code) == span),
+            Some(span) => record_type_indices.get(row).is_some_and(|&index| record_types.text(index) == span),
             None => true,
         };
         signatures.begin_batch(columns, batch, rows)?;

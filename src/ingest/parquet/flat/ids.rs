@@ -8,8 +8,9 @@ use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{DataType, Int32Type, Int64Type, UInt64Type};
 use parquet::errors::ParquetError;
 
-use crate::ingest::parquet::file::column_cells::{Cell, Cells};
-use crate::ingest::parquet::file::dictionary::Dictionary;
+use crate::ingest::parquet::file::cell::Cell;
+use crate::ingest::parquet::file::column_cells::Cells;
+use crate::ingest::parquet::file::file_dictionary::FileDictionary;
 use crate::ingest::parquet::file::pages::ColumnPages;
 use crate::ingest::text_ids::{self, TextId};
 use crate::span::{SpanId, TraceId};
@@ -70,7 +71,7 @@ impl Id for SpanId {
 /// Decodes columns of ids; a dictionary's values are decoded once for all batches that share it.
 #[derive(Debug, Default)]
 pub(crate) struct IdColumn<T> {
-    dictionary: Dictionary,
+    dictionary: FileDictionary,
     ids_of_dictionary: Vec<T>,
     opaque_of_dictionary: Vec<bool>,
     /// Ids that were replaced by a hash of their text.

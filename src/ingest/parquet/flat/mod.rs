@@ -4,13 +4,12 @@
 pub(crate) mod attributes;
 pub(crate) mod columnar;
 pub(crate) mod derived;
-pub(crate) mod dialect;
 pub(crate) mod events;
 pub(crate) mod ids;
+pub(crate) mod mapping;
 pub(crate) mod records;
 pub(crate) mod row_columns;
 pub(crate) mod signature_columns;
-pub(crate) mod stores;
 pub(crate) mod table;
 pub(crate) mod text_column;
 pub(crate) mod times;

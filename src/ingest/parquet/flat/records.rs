@@ -5,10 +5,11 @@ use std::borrow::Cow;
 use arrow::array::{ArrayRef, RecordBatch};
 use parquet::errors::ParquetError;
 
-use super::dialect::{Field, FlatAttribute, Place};
 use super::events::{EventColumns, LinkColumns};
 use super::ids::IdColumn;
-use super::stores::Owner;
+use super::mapping::dialect::{FlatAttribute, Place};
+use super::mapping::field::Field;
+use super::mapping::stores::Owner;
 use super::table::{Batches, Table};
 use super::times::{length, read_times};
 use crate::frame::SpanSink;

@@ -6,8 +6,8 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::DataType;
 use parquet::errors::ParquetError;
 
-use super::dialect::Field;
 use super::ids::IdColumn;
+use super::mapping::field::Field;
 use super::table::{BatchColumns, Table};
 use super::times::{Unit, length, read_times, read_times_of_pages};
 use crate::ingest::IngestError;

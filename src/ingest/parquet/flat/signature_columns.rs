@@ -7,8 +7,9 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use parquet::errors::ParquetError;
 
-use super::dialect::{Field, Place};
 use super::events::{EventColumns, LinkColumns};
+use super::mapping::dialect::Place;
+use super::mapping::field::Field;
 use super::row_columns::RowColumns;
 use super::table::{BatchColumns, Table};
 use super::text_column::{Says, TextColumn};
@@ -16,10 +17,10 @@ use super::trace_states::TraceStates;
 use crate::conventions::{ArgumentsIn, Attribute};
 use crate::frame::{FrameBuilder, SignatureId, ValueCaps};
 use crate::ingest::IngestError;
-use crate::ingest::parquet::file::codes::TextCodes;
 use crate::ingest::parquet::file::fingerprint::Fingerprint;
 use crate::ingest::parquet::file::guard::guarded;
 use crate::ingest::parquet::file::pages::ValueType;
+use crate::ingest::parquet::file::text_dictionary::TextDictionary;
 use crate::ingest::parquet::flat::attributes::{AttributeColumn, PairsOfRows, Wanted};
 use crate::ingest::source::shared_file::SharedFile;
 use crate::span::{SpanId, SpanKind, StatusCode, TraceId, UNKNOWN_SERVICE};
@@ -39,11 +40,11 @@ pub(crate) struct SignatureColumns {
     /// Those of resources, for spans whose service has no column or nothing in it.
     resource_attributes: Option<AttributeSource>,
     events: EventPlaces,
-    exception_types: TextCodes,
+    exception_types: TextDictionary,
     exception_pairs: PairsOfRows,
     trace_states: Option<TraceStates>,
     links: LinkPlaces,
-    ref_types: TextCodes,
+    ref_types: TextDictionary,
     ref_type_pairs: PairsOfRows,
     /// Signatures by the fingerprints of the rows that they were worked out from.
     known: HashMap<Fingerprint, (SignatureId, ArgumentsIn), FixedState>,
@@ -153,11 +154,11 @@ impl SignatureColumns {
             attributes: if all_in_columns && mapping.has_all_columns() { Vec::new() } else { attributes.collect() },
             resource_attributes,
             events: if all_in_columns { EventPlaces::default() } else { events },
-            exception_types: TextCodes::default(),
+            exception_types: TextDictionary::default(),
             exception_pairs: PairsOfRows::default(),
             trace_states: place(Field::TraceState).filter(|_| !all_in_columns).map(TraceStates::new),
             links: if all_in_columns { LinkPlaces::default() } else { links },
-            ref_types: TextCodes::default(),
+            ref_types: TextDictionary::default(),
             ref_type_pairs: PairsOfRows::default(),
             known: HashMap::default(),
             fingerprints: Vec::new(),
@@ -303,7 +304,7 @@ impl SignatureColumns {
         for row in 0..batch.num_rows() {
             let parent = parents.get(row).copied().unwrap_or_default();
             if let Some(ref_type) = links.ref_type_at(row, parent) {
-                self.ref_type_pairs.push(Wanted::REF_TYPE, self.ref_types.code(&ref_type));
+                self.ref_type_pairs.push(Wanted::REF_TYPE, self.ref_types.index_of(&ref_type));
             }
             self.ref_type_pairs.end_row();
         }
@@ -325,7 +326,7 @@ impl SignatureColumns {
             if events.may_have_exception(row)
                 && let Some(exception_type) = events.exception_type_at(row)
             {
-                self.exception_pairs.push(Wanted::EXCEPTION_TYPE, self.exception_types.code(&exception_type));
+                self.exception_pairs.push(Wanted::EXCEPTION_TYPE, self.exception_types.index_of(&exception_type));
             }
             self.exception_pairs.end_row();
         }
@@ -360,8 +361,8 @@ impl SignatureColumns {
         if let Some(source) = &mut self.resource_attributes {
             source.column = AttributeColumn::of_resources(&self.caps);
         }
-        self.exception_types = TextCodes::default();
-        self.ref_types = TextCodes::default();
+        self.exception_types = TextDictionary::default();
+        self.ref_types = TextDictionary::default();
     }
 
     /// The signature and the arguments of the span at `row` of the batch.
@@ -439,7 +440,7 @@ fn find_served(kinds: Option<&TextColumn>, rows: usize, served: &mut Vec<bool>, 
     served.clear();
     served.resize(rows, false);
     let Some(kinds) = kinds else { return };
-    kinds.for_each_code(|row, code| {
+    kinds.for_each_index(|row, code| {
         for new in of_codes.len()..=code as usize {
             of_codes.push(SpanKind::from_text(kinds.text(new as u32)).is_served());
         }

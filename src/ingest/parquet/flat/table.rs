@@ -18,7 +18,8 @@ use parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
 use parquet::file::reader::Length as _;
 use parquet::file::statistics::Statistics;
 
-use super::dialect::{Field, Mapping, Place, Unresolved};
+use super::mapping::dialect::{Mapping, Place, Unresolved};
+use super::mapping::field::Field;
 use super::times::{Unit, read_times};
 use crate::conventions::{CANONICAL_VERSION, CANONICAL_VERSION_KEY};
 use crate::ingest::parquet::file::footer::Footer;
@@ -79,6 +80,7 @@ impl Table {
 
     /// Whether a row group may have a span that matches `selection`, as far as its statistics tell.
     pub(crate) fn may_match(&self, row_group: usize, selection: &Selection) -> bool {
+        // Bounds of long texts may be cut short by the writer, but then they are wider, never narrower.
         let starts = || {
             let unit = self.mapping.field(Field::Start)?.unit?;
             match self.only_statistics(row_group, Field::Start)? {

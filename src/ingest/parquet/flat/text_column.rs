@@ -1,19 +1,20 @@
-//! A text column that is part of a signature: which one, how its texts are coded, and the codes of the current batch.
+//! A text column that is part of a signature: which one, what dictionary its texts are in, and the indices of the current batch.
 
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use parquet::errors::ParquetError;
 
-use super::dialect::Place;
+use super::mapping::dialect::Place;
 use super::table::BatchColumns;
 use crate::conventions::Attribute;
 use crate::frame::{SignaturePart, ValueCaps};
-use crate::ingest::parquet::file::codes::{NormalCodes, TextCodes};
 use crate::ingest::parquet::file::column_cells::Cells;
+use crate::ingest::parquet::file::dictionary_indices::DictionaryIndices;
 use crate::ingest::parquet::file::fingerprint::Fingerprint;
+use crate::ingest::parquet::file::normalised_dictionary::NormalisedDictionary;
 use crate::ingest::parquet::file::pages::ColumnPages;
-use crate::ingest::parquet::file::row_codes::RowCodes;
+use crate::ingest::parquet::file::text_dictionary::TextDictionary;
 
 /// A text column that is part of a signature.
 pub(crate) struct TextColumn {
@@ -22,7 +23,7 @@ pub(crate) struct TextColumn {
     texts: Texts,
     /// The column in the current row group, unless Arrow reads it.
     pub(crate) pages: Option<ColumnPages>,
-    codes: RowCodes,
+    indices: DictionaryIndices,
     source: u32,
 }
 
@@ -43,16 +44,16 @@ pub(crate) enum Says {
 
 /// The texts of a column, whole or normalised.
 enum Texts {
-    Whole(TextCodes),
-    Normal(NormalCodes),
+    Whole(TextDictionary),
+    Normal(NormalisedDictionary),
 }
 
 impl Texts {
     fn of(says: Says, source: u32, caps: &Arc<ValueCaps>) -> Self {
-        let whole = TextCodes::of_source(source);
+        let whole = TextDictionary::of_source(source);
         match says {
             Says::Attribute(attribute, _) if attribute.is_normalised() => {
-                Self::Normal(NormalCodes::new(attribute, source, caps))
+                Self::Normal(NormalisedDictionary::new(attribute, source, caps))
             }
             Says::Attribute(attribute, _) => Self::Whole(whole.capped(caps, attribute.into())),
             Says::Name => Self::Whole(whole.capped(caps, SignaturePart::NAME)),
@@ -61,10 +62,10 @@ impl Texts {
         }
     }
 
-    fn text(&self, code: u32) -> &str {
+    fn text(&self, index: u32) -> &str {
         match self {
-            Self::Whole(texts) => texts.text(code),
-            Self::Normal(texts) => texts.text(code),
+            Self::Whole(texts) => texts.text(index),
+            Self::Normal(texts) => texts.text(index),
         }
     }
 
@@ -78,7 +79,14 @@ impl Texts {
 
 impl TextColumn {
     pub(crate) fn new(says: Says, place: Place, source: u32, caps: &Arc<ValueCaps>) -> Self {
-        Self { says, place, texts: Texts::of(says, source, caps), pages: None, codes: RowCodes::default(), source }
+        Self {
+            says,
+            place,
+            texts: Texts::of(says, source, caps),
+            pages: None,
+            indices: DictionaryIndices::default(),
+            source,
+        }
     }
 
     /// Whether only a normalised form of its texts is kept.
@@ -96,24 +104,24 @@ impl TextColumn {
         self.texts.is_large()
     }
 
-    /// Forgets all texts and their codes.
+    /// Forgets all texts and their indices.
     pub(crate) fn forget(&mut self, caps: &Arc<ValueCaps>) {
         self.texts = Texts::of(self.says, self.source, caps);
     }
 
-    /// The text with the code `code`.
-    pub(crate) fn text(&self, code: u32) -> &str {
-        self.texts.text(code)
+    /// The text with the index `index`.
+    pub(crate) fn text(&self, index: u32) -> &str {
+        self.texts.text(index)
     }
 
     /// The text at `row` of the batch; empty if it has none.
     pub(crate) fn text_at(&self, row: usize) -> &str {
-        self.text(self.codes.at(row))
+        self.text(self.indices.at(row))
     }
 
-    /// Hands over each row of the batch that has a text, and its code.
-    pub(crate) fn for_each_code(&self, take: impl FnMut(usize, u32)) {
-        self.codes.for_each(take);
+    /// Hands over each row of the batch that has a text, and its index.
+    pub(crate) fn for_each_index(&self, take: impl FnMut(usize, u32)) {
+        self.indices.for_each(take);
     }
 
     /// Reads the rows of a batch: adds what they say to their fingerprints, and tells the hashes of the arguments of
@@ -125,17 +133,17 @@ impl TextColumn {
         fingerprints: &mut [Fingerprint],
         mut tell: impl FnMut(Says, usize, u64),
     ) -> Result<(), ParquetError> {
-        self.codes.clear();
+        self.indices.clear();
         let column = match (&mut self.pages, columns.get(batch, self.place)) {
             (Some(pages), _) => Cells::Pages(pages, batch.num_rows()),
             (None, Some(column)) => Cells::Array(column),
             (None, None) => return Ok(()),
         };
         match &mut self.texts {
-            Texts::Whole(texts) => texts.read_each(column, &mut self.codes, |row, contribution| {
+            Texts::Whole(texts) => texts.read_each(column, &mut self.indices, |row, contribution| {
                 fingerprints[row].merge(contribution);
             }),
-            Texts::Normal(texts) => texts.read_each(column, &mut self.codes, |row, contribution, hash| {
+            Texts::Normal(texts) => texts.read_each(column, &mut self.indices, |row, contribution, hash| {
                 fingerprints[row].merge(contribution);
                 tell(self.says, row, hash);
             }),

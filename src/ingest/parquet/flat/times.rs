@@ -8,8 +8,8 @@ use arrow::datatypes::{
 
 use parquet::errors::ParquetError;
 
+use crate::ingest::parquet::file::cell::Cell;
 use crate::ingest::parquet::file::cells::text_at;
-use crate::ingest::parquet::file::column_cells::Cell;
 use crate::ingest::parquet::file::pages::ColumnPages;
 
 /// What one step of a number of a time column means.

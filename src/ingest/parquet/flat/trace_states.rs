@@ -2,25 +2,31 @@
 
 use arrow::array::RecordBatch;
 
-use super::dialect::Place;
+use super::mapping::dialect::Place;
 use super::table::BatchColumns;
 use crate::conventions::TraceStateSampling;
-use crate::ingest::parquet::file::codes::TextCodes;
+use crate::ingest::parquet::file::text_dictionary::TextDictionary;
 use crate::span::TraceId;
 
 /// The column of trace states.
 pub(crate) struct TraceStates {
     pub(crate) place: Place,
-    codes: Vec<u32>,
-    texts: TextCodes,
-    of_codes: Vec<Option<TraceStateSampling>>,
+    indices: Vec<u32>,
+    texts: TextDictionary,
+    of_indices: Vec<Option<TraceStateSampling>>,
     /// The adjusted counts that occurred; a row's is named by its number here plus 1.
     counts: Vec<f64>,
 }
 
 impl TraceStates {
     pub(crate) fn new(place: Place) -> Self {
-        Self { place, codes: Vec::new(), texts: TextCodes::default(), of_codes: Vec::new(), counts: Vec::new() }
+        Self {
+            place,
+            indices: Vec::new(),
+            texts: TextDictionary::default(),
+            of_indices: Vec::new(),
+            counts: Vec::new(),
+        }
     }
 
     /// Whether so many texts are kept that it is time to begin anew.
@@ -30,19 +36,19 @@ impl TraceStates {
 
     /// Reads the rows of a batch.
     pub(crate) fn read(&mut self, columns: &BatchColumns, batch: &RecordBatch) {
-        self.codes.clear();
+        self.indices.clear();
         if let Some(column) = columns.get(batch, self.place) {
-            self.texts.read(column, &mut self.codes);
+            self.texts.read(column, &mut self.indices);
         }
         let texts = &self.texts;
-        let looked_at = self.of_codes.len();
-        self.of_codes.extend((looked_at..texts.len()).map(|code| TraceStateSampling::of(texts.text(code as u32))));
+        let looked_at = self.of_indices.len();
+        self.of_indices.extend((looked_at..texts.len()).map(|index| TraceStateSampling::of(texts.text(index as u32))));
     }
 
     /// Number of the adjusted count of the span at `row`; 0 for none.
     pub(crate) fn number_at(&mut self, row: usize, trace_id: TraceId, inconsistent: &mut u64) -> u32 {
-        let Some(&code) = self.codes.get(row) else { return 0 };
-        let Some(sampling) = self.of_codes[code as usize] else { return 0 };
+        let Some(&index) = self.indices.get(row) else { return 0 };
+        let Some(sampling) = self.of_indices[index as usize] else { return 0 };
         let Some(count) = sampling.adjusted_count(trace_id) else {
             *inconsistent += 1;
             return 0;

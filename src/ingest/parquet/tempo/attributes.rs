@@ -19,7 +19,7 @@ const FIRST_ARRAY_TYPE: u64 = 5;
 
 /// Which attributes are taken.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Wanted {
+pub(crate) enum WantedAttributes {
     /// All.
     Everything,
     /// Those of spans that the analysis asks for.
@@ -30,7 +30,7 @@ pub(crate) enum Wanted {
     RefType,
 }
 
-impl Wanted {
+impl WantedAttributes {
     /// Whether the attribute `key` is taken.
     pub(crate) fn takes(self, key: &str) -> bool {
         match self {
@@ -80,7 +80,7 @@ impl<'a> AttributeLists<'a> {
     }
 
     /// Adds those attributes of the parent at `row` that are wanted.
-    pub(crate) fn read(&self, row: usize, wanted: Wanted, attributes: &mut Vec<KeyValue<'a>>) {
+    pub(crate) fn read(&self, row: usize, wanted: WantedAttributes, attributes: &mut Vec<KeyValue<'a>>) {
         for at in self.items.at(row) {
             let key = text_at(self.keys, at);
             if wanted.takes(&key) {

@@ -13,13 +13,13 @@ use parquet::errors::ParquetError;
 use parquet::schema::types::ColumnDescriptor;
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
-use super::attributes::Wanted;
+use super::attributes::WantedAttributes;
 use super::dedicated::{self, Dedicated, Scope};
 use super::spans::{SPAN_COLUMNS, read_batch};
 use crate::frame::{Collecting, FrameBuilder, SpanSink};
 use crate::ingest::parquet::file::footer::Footer;
 use crate::ingest::parquet::file::guard::guarded;
-use crate::ingest::parquet::read::{ParquetRead, even_ranges};
+use crate::ingest::parquet::outcome::ParquetRead;
 use crate::ingest::{IngestError, IngestWarning, Progress};
 use crate::span::{Origin, SkipReason, SpanRecord};
 
@@ -146,8 +146,8 @@ impl Block {
             DEDICATED_GROUPS.into_iter().any(|(scope, group)| {
                 let wanted = match scope {
                     Scope::Resource => return false,
-                    Scope::Span => Wanted::Known,
-                    Scope::Event => Wanted::ExceptionType,
+                    Scope::Span => WantedAttributes::Known,
+                    Scope::Event => WantedAttributes::ExceptionType,
                 };
                 let mut of_scope = self.dedicated.iter().filter(|dedicated| dedicated.scope == scope);
                 path.strip_prefix(group).is_some_and(|column| {
@@ -210,16 +210,18 @@ impl Block {
         Ok(())
     }
 
-    /// The row groups in at most `parts` parts of about as many rows each; if there are fewer row groups than that, each
+    /// The row groups in at most `shares` shares, of about as many rows each; if there are fewer row groups than that, each
     /// is cut into pieces, always between the batches that would be decoded without a cut.
-    fn parts(&self, parts: usize) -> Vec<Vec<Piece>> {
+    fn shares(&self, shares: usize) -> Vec<Vec<Piece>> {
         let row_groups = self.footer.row_groups();
-        if row_groups >= parts {
+        if row_groups >= shares {
             let rows: Vec<u64> = (0..row_groups).map(|row_group| self.footer.rows_of(row_group)).collect();
-            let ranges = even_ranges(&rows, parts).into_iter();
+            let ranges = even_ranges(&rows, shares).into_iter();
             return ranges.map(|range| range.map(|row_group| self.whole(row_group)).collect()).collect();
         }
-        let pieces_of_each = (parts / row_groups.max(1)) as u64;
+        // A fault costs the batch that it is in and those behind it. With cuts between batches these are the same rows for any
+        // number of threads.
+        let pieces_of_each = (shares / row_groups.max(1)) as u64;
         let mut all = Vec::new();
         for row_group in 0..row_groups {
             let rows = self.footer.rows_of(row_group);
@@ -266,8 +268,8 @@ fn plain_path(column: &ColumnDescriptor) -> String {
     names.join(".")
 }
 
-/// What one part gave.
-struct Part {
+/// What one share gave.
+struct ReadShare {
     builder: FrameBuilder,
     failures: Vec<(usize, IngestError)>,
 }
@@ -280,33 +282,33 @@ pub(crate) fn read_columns(
 ) -> Result<(Vec<FrameBuilder>, ParquetRead), IngestError> {
     let mut block = Block::of(footer)?;
     let mut read = block.report();
-    let read_part = |pieces: Vec<Piece>| {
-        let mut part = Part { builder: FrameBuilder::of(collecting), failures: Vec::new() };
+    let read_share = |pieces: Vec<Piece>| {
+        let mut share = ReadShare { builder: FrameBuilder::of(collecting), failures: Vec::new() };
         let is_continued = !pieces[0].is_whole && pieces[0].rows.start > 0;
         let continues = is_continued.then_some(pieces[0].row_group);
         for piece in pieces {
-            let before = part.builder.len();
-            if let Err(failure) = block.read(&piece, &mut part.builder) {
-                part.failures.push((piece.row_group, failure));
+            let before = share.builder.len();
+            if let Err(failure) = block.read(&piece, &mut share.builder) {
+                share.failures.push((piece.row_group, failure));
             }
-            progress.advance(block.bytes_of(&piece), (part.builder.len() - before) as u64);
+            progress.advance(block.bytes_of(&piece), (share.builder.len() - before) as u64);
         }
-        (continues, part)
+        (continues, share)
     };
-    let parts: Vec<(Option<usize>, Part)> =
-        block.parts(rayon::current_num_threads()).into_par_iter().map(read_part).collect();
-    let mut builders = Vec::with_capacity(parts.len());
+    let shares: Vec<(Option<usize>, ReadShare)> =
+        block.shares(rayon::current_num_threads()).into_par_iter().map(read_share).collect();
+    let mut builders = Vec::with_capacity(shares.len());
     let mut failed = None;
-    for (continues, part) in parts {
+    for (continues, share) in shares {
         // Damage costs the rest of a row group however many threads read it.
         if continues.is_some() && continues == failed {
             continue;
         }
-        for (row_group, failure) in part.failures {
+        for (row_group, failure) in share.failures {
             failed = Some(row_group);
             read.fail(failure);
         }
-        builders.push(part.builder);
+        builders.push(share.builder);
     }
     Ok((builders, read))
 }
@@ -320,7 +322,7 @@ pub(crate) fn read_records(
     let mut block = Block::of(footer)?;
     let mut read = block.report();
     for row_group in 0..block.footer.row_groups() {
-        let mut counted = Counted { sink, spans: 0 };
+        let mut counted = CountedSpans { sink, spans: 0 };
         let piece = block.whole(row_group);
         if let Err(failure) = block.read(&piece, &mut counted) {
             read.fail(failure);
@@ -331,12 +333,12 @@ pub(crate) fn read_records(
 }
 
 /// Counts the spans that pass through.
-struct Counted<'a> {
+struct CountedSpans<'a> {
     sink: &'a mut dyn SpanSink,
     spans: u64,
 }
 
-impl SpanSink for Counted<'_> {
+impl SpanSink for CountedSpans<'_> {
     fn span(&mut self, origin: &Origin<'_>, span: &SpanRecord<'_>, offset: u64) {
         self.spans += 1;
         self.sink.span(origin, span, offset);
@@ -349,4 +351,19 @@ impl SpanSink for Counted<'_> {
     fn wants_everything(&self) -> bool {
         self.sink.wants_everything()
     }
+}
+
+/// Row groups, whose numbers of rows are `rows`, in at most `shares` ranges of about as many rows each.
+fn even_ranges(rows: &[u64], shares: usize) -> Vec<Range<usize>> {
+    let rows_of_share = rows.iter().fold(0u64, |sum, &rows| sum.saturating_add(rows)).div_ceil(shares.max(1) as u64);
+    let mut ranges = Vec::new();
+    let (mut start, mut rows_so_far) = (0, 0u64);
+    for (number, &rows_of_group) in rows.iter().enumerate() {
+        rows_so_far = rows_so_far.saturating_add(rows_of_group);
+        if rows_so_far >= rows_of_share || number + 1 == rows.len() {
+            ranges.push(start..number + 1);
+            (start, rows_so_far) = (number + 1, 0);
+        }
+    }
+    ranges
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::ingest::source::inputs::STANDARD_INPUT;
+use crate::ingest::source::input::STANDARD_INPUT;
 use crate::ingest::source::object_stores;
 
 /// What Tempo calls the file of a block that holds the spans.

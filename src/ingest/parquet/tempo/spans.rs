@@ -1,10 +1,21 @@
-//! From the rows of a Tempo block, each of which is a trace, to span records.
+//! From the rows of a Tempo block, each of which is a trace, to span records
+//! (<https://github.com/grafana/tempo/blob/main/tempodb/encoding/vparquet4/schema.go>).
+//!
+//! ```text
+//! row = trace ─▶ rs[] resource ─▶ ss[] scope ─▶ Spans[] ─▶ Events[], Links[]
+//! ```
+//!
+//! Each list is a column of its own for the whole batch; a row of the one above has a range of it ([`Items`]).
+//!
+//! Only the start of a span is an instant. Its end and, from vParquet4 on, the times of its events are written as unsigned
+//! differences from that start. A span that ends before it starts, or an event from before its span, is a difference of nearly
+//! 2^64, so the sums below must wrap as the writer's subtractions did; to saturate or to refuse would lose the time.
 
 use std::borrow::Cow;
 
 use arrow::array::{ArrayRef, AsArray, RecordBatch, StructArray};
 
-use super::attributes::{AttributeLists, NamedColumn, Wanted};
+use super::attributes::{AttributeLists, NamedColumn, WantedAttributes};
 use super::dedicated::{Dedicated, Scope};
 use super::items::{Items, bytes_at, number_at};
 use crate::frame::SpanSink;
@@ -117,7 +128,7 @@ impl<'a> ResourceColumns<'a> {
         let service = text_of(self.services, row);
         attributes.extend(self.named.iter().filter_map(|column| column.at(row)));
         if let Some(lists) = &self.attributes {
-            lists.read(row, Wanted::Everything, attributes);
+            lists.read(row, WantedAttributes::Everything, attributes);
         }
         if !service.is_empty() {
             attributes.retain(|attribute| attribute.key != "service.name");
@@ -151,7 +162,7 @@ impl<'a> ScopeColumns<'a> {
         origin.scope_version = text_of(self.versions, row);
         origin.scope_attributes.clear();
         if let Some(lists) = &self.attributes {
-            lists.read(row, Wanted::Everything, &mut origin.scope_attributes);
+            lists.read(row, WantedAttributes::Everything, &mut origin.scope_attributes);
         }
     }
 }
@@ -210,12 +221,11 @@ impl<'a> SpanColumns<'a> {
         span.status_message = text_of(self.status_messages, at);
         span.trace_state = text_of(self.trace_states, at);
         span.start_unix_nano = number_at(self.starts, at);
-        // The writer subtracted without looking which is later, so the sum wraps back.
         span.end_unix_nano = span.start_unix_nano.wrapping_add(number_at(self.durations, at));
         span.attributes.clear();
         span.attributes.extend(self.named.iter().filter_map(|column| column.at(at)));
         if let Some(lists) = &self.attributes {
-            let wanted = if self.wants_everything { Wanted::Everything } else { Wanted::Known };
+            let wanted = if self.wants_everything { WantedAttributes::Everything } else { WantedAttributes::Known };
             lists.read(at, wanted, &mut span.attributes);
         }
         span.events.clear();
@@ -268,7 +278,8 @@ impl<'a> EventColumns<'a> {
             };
             let mut attributes: Vec<KeyValue<'a>> = self.named.iter().filter_map(|column| column.at(at)).collect();
             if let Some(lists) = &self.attributes {
-                let wanted = if wants_everything { Wanted::Everything } else { Wanted::ExceptionType };
+                let wanted =
+                    if wants_everything { WantedAttributes::Everything } else { WantedAttributes::ExceptionType };
                 lists.read(at, wanted, &mut attributes);
             }
             events.push(Event { time_unix_nano, name, attributes });
@@ -298,7 +309,7 @@ impl<'a> LinkColumns<'a> {
     }
 
     fn read(&self, row: usize, wants_everything: bool, links: &mut Vec<Link<'a>>) {
-        let wanted = if wants_everything { Wanted::Everything } else { Wanted::RefType };
+        let wanted = if wants_everything { WantedAttributes::Everything } else { WantedAttributes::RefType };
         for at in self.links.at(row) {
             let mut attributes = Vec::new();
             if let Some(lists) = &self.attributes {

@@ -4,7 +4,7 @@ use std::io::Read;
 use std::path::Path;
 
 use crate::ingest::IngestError;
-use crate::ingest::source::inputs::{Input, NotRead};
+use crate::ingest::source::input::{Input, NotRead};
 use crate::ingest::source::shared_file::SharedFile;
 
 pub(crate) fn find(url: &Path) -> Vec<Result<Input, NotRead>> {

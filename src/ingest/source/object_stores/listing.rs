@@ -12,7 +12,8 @@ use object_store::{ObjectMeta, ObjectStoreExt as _};
 use super::runtime::answer;
 use super::store::Location;
 use crate::ingest::IngestError;
-use crate::ingest::source::inputs::{Input, NotRead, why_no_spans};
+use crate::ingest::source::input::{Input, NotRead};
+use crate::ingest::source::no_spans::why_no_spans;
 
 /// The objects in the order of their names.
 pub(crate) fn find(url: &Path) -> Vec<Result<Input, NotRead>> {

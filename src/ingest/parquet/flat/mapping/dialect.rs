@@ -4,88 +4,17 @@
 //! columns and every view drops some. A known dialect ([`DIALECTS`]) says what cannot be guessed; everything else, and
 //! every unknown table, is resolved by [`ALIASES`].
 
-use std::collections::HashMap;
 use std::fmt;
-use std::sync::OnceLock;
 
-use arrow::datatypes::{DataType, FieldRef, Fields, Schema};
+use arrow::datatypes::{DataType, Schema};
 
+use super::field::{ALIASES, FIELD_COUNT, Field};
+use super::known_key::known_key;
 use super::stores::{CANONICAL, DIALECTS, Dialect, Others, Owner, UNKNOWN, refused};
-use super::times::Unit;
 use crate::conventions::{Attribute, attribute_of_key};
+use crate::ingest::parquet::file::cells::{is_key_value, is_variant, is_variant_type};
 use crate::ingest::parquet::flat::derived::Derived;
-
-macro_rules! fields {
-    ($($variant:ident, $label:literal, [$($alias:literal),* $(,)?];)+) => {
-        /// A field of a span.
-        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-        pub(crate) enum Field {
-            $($variant),+
-        }
-
-        impl Field {
-            /// Every field.
-            pub(crate) const ALL: &[Self] = &[$(Self::$variant),+];
-        }
-
-        /// How many fields there are.
-        const FIELD_COUNT: usize = Field::ALL.len();
-
-        /// Every field, what it is called in messages, and its column's names in order of preference: lower-case and
-        /// without `_`, `.`, `-` and space. A struct's column goes by its name and the struct's together.
-        const ALIASES: [(Field, &str, &[&str]); FIELD_COUNT] = [$((Field::$variant, $label, &[$($alias),*])),+];
-    };
-}
-
-fields! {
-    TraceId, "trace id", ["traceid", "spantraceid", "tracetraceid", "contexttraceid", "oteltraceid"];
-    SpanId, "span id", ["spanid", "spanspanid", "tracespanid", "contextspanid", "id"];
-    ParentSpanId, "parent span id", [
-        "parentspanid", "parentid", "referenceparentspanid", "spanparentspanid", "parentspan", "recordparentspanid",
-    ];
-    Name, "name", ["spanname", "name", "operationname", "operation", "resourcename", "recordname"];
-    Kind, "kind", ["spankind", "kind", "kindstring", "spankinddescription", "recordkind"];
-    Start, "start", [
-        "starttimeunixnano", "starttimens", "starttimeus", "starttimems", "starttimeseconds", "spanstarttimestampnanos", "spanstarttimeunixnano", "starttime", "starttimestamp",
-        "timestamp", "time", "start",
-    ];
-    End, "end", [
-        "endtimeunixnano", "endtimens", "endtimeus", "endtimems", "endtimeseconds", "spanendtimestampnanos", "spanendtimeunixnano", "endtime", "endtimestamp", "timestampend", "end",
-    ];
-    Duration, "duration", [
-        "durationnano", "durationns", "durationtimeunixnano", "spandurationns", "durationus", "durationmicros",
-        "durationms", "durationmillis", "spandurationmillis", "durationseconds", "durationsec", "durations", "duration",
-    ];
-    Status, "status", [
-        "statuscode", "spanstatuscode", "status", "statuscodestring", "spanstatus", "recordstatuscode", "haserror", "error",
-    ];
-    StatusMessage, "status message", [
-        "statusmessage", "spanstatusmessage", "statusstatusmessage", "recordstatusmessage",
-    ];
-    Service, "service", ["servicename", "service", "resourceservicename", "resourceattributesservicename"];
-    TraceState, "trace state", ["tracestate", "spantracestate"];
-    ScopeName, "scope name", ["scopename", "instrumentationscopename", "otelscopename"];
-    ScopeVersion, "scope version", ["scopeversion", "instrumentationscopeversion", "otelscopeversion"];
-    ScopeAttributes, "scope attributes", ["scopeattributes", "instrumentationscopeattributes"];
-    ResourceAttributes, "resource attributes", [
-        "resourceattributes", "resource", "resources", "resourcestring", "resourcesstring",
-    ];
-    Attributes, "attributes", [
-        "spanattributes", "attributes", "traceattributes", "tags", "recordattributes", "attributesstring",
-    ];
-    NumberAttributes, "number attributes", ["attributesnumber"];
-    BoolAttributes, "boolean attributes", ["attributesbool"];
-    Events, "events", ["events", "eventsjson", "spanevents"];
-    EventTimes, "event times", ["eventstimestamp"];
-    EventNames, "event names", ["eventsname"];
-    EventAttributes, "event attributes", ["eventsattributes"];
-    Links, "links", ["links", "linksjson", "spanlinks"];
-    LinkTraceIds, "link trace ids", ["linkstraceid"];
-    LinkSpanIds, "link span ids", ["linksspanid"];
-    LinkTraceStates, "link trace states", ["linkstracestate"];
-    LinkAttributes, "link attributes", ["linksattributes"];
-    RecordType, "record type", [];
-}
+use crate::ingest::parquet::flat::times::Unit;
 
 /// Where a column stands: its root, and its place in that if the root is a struct. The roots past the last are columns
 /// that the file does not have ([`Mapping::derived`]).
@@ -389,23 +318,6 @@ impl<'a> Column<'a> {
     }
 }
 
-/// Whether this is the group that Parquet keeps a VARIANT in.
-pub(crate) fn is_variant_type(data_type: &DataType) -> bool {
-    matches!(data_type, DataType::Struct(fields) if is_variant(fields))
-}
-
-fn is_variant(fields: &Fields) -> bool {
-    let is_part = |field: &FieldRef| matches!(field.name().as_str(), "metadata" | "value" | "typed_value");
-    let has_metadata = fields.iter().any(|field| field.name() == "metadata" && *field.data_type() == DataType::Binary);
-    has_metadata && fields.len() > 1 && fields.iter().all(is_part)
-}
-
-/// Whether this is a struct of a key and a value.
-pub(crate) fn is_key_value(data_type: &DataType) -> bool {
-    matches!(data_type, DataType::Struct(fields)
-        if fields.len() == 2 && fields[0].name() == "key" && fields[1].name() == "value")
-}
-
 fn normalised(name: &str) -> String {
     name.chars()
         .filter(|character| !matches!(character, '_' | '.' | '-' | ' '))
@@ -520,27 +432,6 @@ fn key_of_column(name: &str) -> Option<(Owner, String)> {
     }
     let key = known_key(name);
     (attribute_of_key(key).is_some() || name.contains('.')).then(|| (Owner::Span, key.into()))
-}
-
-/// `name`, or the known key that is `name` but for dots.
-pub(crate) fn known_key(name: &str) -> &str {
-    if attribute_of_key(name).is_some() {
-        return name;
-    }
-    keys_by_underscored_form().get(name).copied().unwrap_or(name)
-}
-
-/// Known keys by what is left of them where dots are not allowed in column names.
-fn keys_by_underscored_form() -> &'static HashMap<String, &'static str> {
-    static BY_FORM: OnceLock<HashMap<String, &'static str>> = OnceLock::new();
-    BY_FORM.get_or_init(|| {
-        let keys = Attribute::ALL.iter().flat_map(|attribute| attribute.aliases());
-        let mut by_form = HashMap::new();
-        for &key in keys {
-            by_form.entry(key.replace('.', "_")).or_insert(key);
-        }
-        by_form
-    })
 }
 
 #[cfg(test)]

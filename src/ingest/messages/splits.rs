@@ -1,8 +1,18 @@
-//! Reads one stream on several threads: it is cut where one message ends and the next begins, and the parts are decoded
-//! apart from one another.
+//! Reads one stream on several threads: it is cut into splits, each from where one message ends to where another does, which
+//! are decoded apart from one another.
 //!
 //! Where the cuts are depends on the bytes alone, so that the spans, and what is left out, do not depend on the number of
 //! threads. What cannot be cut, such as one large pretty-printed document, is left for whoever reads it as a stream.
+//!
+//! ```text
+//! stream   |--split 0--|--split 1--| … |--split 15--|--split 16--| …
+//! batch    \____________________ 0 ________________/ \_____ 1 …
+//! builder        0           1               15           0
+//! ```
+//!
+//! While a batch is decoded, the next one is read and decompressed. The split with number n of each batch goes to builder n, so
+//! that builders, too, hold the same whatever thread was when done. What one split leaves for later, as Zipkin's records are
+//! left, is joined in the order of the input.
 
 use std::path::Path;
 
@@ -10,30 +20,32 @@ use rayon::iter::{
     IndexedParallelIterator as _, IntoParallelIterator as _, IntoParallelRefMutIterator as _, ParallelIterator as _,
 };
 
+use super::framed;
+use super::json_stream;
 use crate::frame::{Collecting, FrameBuilder};
-
-use super::intake::{Intake, Meter, Tally};
-use super::recognise::Content;
-use super::zipkin;
-use crate::ingest::json;
+use crate::ingest::counting_sink::CountingSink;
 use crate::ingest::otlp::framing;
 use crate::ingest::otlp::proto;
+use crate::ingest::progress::Meter;
+use crate::ingest::recognise::Content;
 use crate::ingest::source::byte_stream::ByteStream;
+use crate::ingest::tally::Tally;
+use crate::ingest::zipkin;
 
-/// How large a part is, unless a message is larger.
-const PART_BYTES: usize = 1 << 20;
+/// How large a split is, unless a message is larger.
+const SPLIT_BYTES: usize = 1 << 20;
 
-/// A part may be so large; a message that is larger is not held twice.
-const MAX_PART_BYTES: usize = 64 << 20;
+/// A split may be so large; a message that is larger is not held twice.
+const MAX_SPLIT_BYTES: usize = 64 << 20;
 
-/// The largest buffer that is kept for the next part.
-const MAX_KEPT_BYTES: usize = 2 * PART_BYTES;
+/// The largest buffer that is kept for the next split.
+const MAX_KEPT_BYTES: usize = 2 * SPLIT_BYTES;
 
-/// How many parts are decoded together, each into a builder of its own.
+/// How many splits are decoded together, each into a builder of its own.
 const BATCH: usize = 16;
 
 /// Messages that can be decoded without what stands around them.
-struct Part {
+struct Split {
     offset: u64,
     bytes: Vec<u8>,
 }
@@ -48,97 +60,105 @@ pub(crate) fn read(
 ) -> (Vec<FrameBuilder>, Tally) {
     let mut builders = vec![FrameBuilder::of(collecting)];
     let mut tally = Tally::default();
+    let mut held = zipkin::Held::default();
     let mut buffers = Vec::new();
     let mut batch = next_batch(stream, content, &mut buffers);
     while !batch.is_empty() {
         if builders.len() < batch.len() {
             builders.resize_with(batch.len(), || FrameBuilder::of(collecting));
         }
-        let decode = |(part, builder): (Part, &mut FrameBuilder)| {
-            let mut intake = Intake::new(path, builder, meter);
-            let mut stream = ByteStream::of_part(part.bytes, part.offset);
-            read_as(content, &mut stream, &mut intake);
-            intake.tell_progress();
-            (intake.tally, stream.into_buffer())
+        let decode = |(split, builder): (Split, &mut FrameBuilder)| {
+            let mut sink = CountingSink::new(path, builder, meter);
+            let mut stream = ByteStream::of_split(split.bytes, split.offset);
+            let mut held = zipkin::Held::default();
+            read_as(content, &mut stream, &mut held, &mut sink);
+            sink.tell_progress();
+            (sink.tally, held, stream.into_buffer())
         };
         let decode_all = || -> Vec<_> { batch.into_par_iter().zip(builders.par_iter_mut()).map(decode).collect() };
         let (decoded, next) = rayon::join(decode_all, || next_batch(stream, content, &mut buffers));
-        for (part, buffer) in decoded {
-            tally.add(part);
+        for (tally_of_split, held_of_split, buffer) in decoded {
+            tally.add(tally_of_split);
+            held.add(held_of_split);
             buffers.push(buffer);
         }
         buffers.retain(|buffer| buffer.capacity() <= MAX_KEPT_BYTES);
-        if tally.zipkin.is_full() {
-            let mut intake = Intake::resume(path, &mut builders[0], meter, std::mem::take(&mut tally));
-            zipkin::release(&mut intake);
-            tally = intake.tally;
+        if held.is_full() {
+            let mut sink = CountingSink::resume(path, &mut builders[0], meter, std::mem::take(&mut tally));
+            zipkin::release(&mut held, &mut sink);
+            tally = sink.tally;
         }
         batch = next;
     }
-    let mut intake = Intake::resume(path, &mut builders[0], meter, tally);
-    read_to_end(content, stream, &mut intake);
-    let tally = intake.tally;
+    let mut sink = CountingSink::resume(path, &mut builders[0], meter, tally);
+    read_to_end(content, stream, held, &mut sink);
+    let tally = sink.tally;
     (builders, tally)
 }
 
-/// Reads all of `stream` as what it holds, and hands on what has waited for the end.
-pub(crate) fn read_to_end(content: Content, stream: &mut ByteStream, intake: &mut Intake<'_>) {
-    read_as(content, stream, intake);
-    zipkin::release(intake);
-    intake.tell_progress();
+/// Reads all of `stream` as what it holds, and hands on what has waited for the end, `held` first.
+pub(crate) fn read_to_end(
+    content: Content,
+    stream: &mut ByteStream,
+    mut held: zipkin::Held,
+    sink: &mut CountingSink<'_>,
+) {
+    read_as(content, stream, &mut held, sink);
+    zipkin::release(&mut held, sink);
+    sink.tell_progress();
 }
 
-fn read_as(content: Content, stream: &mut ByteStream, intake: &mut Intake<'_>) {
+fn read_as(content: Content, stream: &mut ByteStream, held: &mut zipkin::Held, sink: &mut CountingSink<'_>) {
     match content {
-        Content::Framed(framing) => framing::read_stream(stream, framing, intake),
-        Content::Proto => proto::read_stream(stream, intake),
-        _ => json::stream::read_stream(stream, intake),
+        Content::Framed(framing) => framed::read_stream(stream, framing, held, sink),
+        Content::Proto => proto::read_stream(stream, sink),
+        _ => json_stream::read_stream(stream, held, sink),
     }
 }
 
-/// Takes the next parts from `stream` into `buffers`, as far as there are any: memory that is used again costs no page
+/// Takes the next splits from `stream` into `buffers`, as far as there are any: memory that is used again costs no page
 /// faults.
-fn next_batch(stream: &mut ByteStream, content: Content, buffers: &mut Vec<Vec<u8>>) -> Vec<Part> {
+fn next_batch(stream: &mut ByteStream, content: Content, buffers: &mut Vec<Vec<u8>>) -> Vec<Split> {
     let mut batch = Vec::new();
     while batch.len() < BATCH {
-        let Some(length) = next_part(stream, content).filter(|length| *length > 0) else {
+        let Some(length) = next_split(stream, content).filter(|length| *length > 0) else {
             break;
         };
         let mut bytes = buffers.pop().unwrap_or_default();
         bytes.clear();
         bytes.extend_from_slice(&stream.window()[..length]);
-        batch.push(Part { offset: stream.offset(), bytes });
+        batch.push(Split { offset: stream.offset(), bytes });
         stream.advance(length);
     }
     batch
 }
 
-/// The length of the next part, which is then in the window; `None` if the stream cannot be cut here.
-fn next_part(stream: &mut ByteStream, content: Content) -> Option<usize> {
+/// The length of the next split, which is then in the window; `None` if the stream cannot be cut here.
+fn next_split(stream: &mut ByteStream, content: Content) -> Option<usize> {
     match content {
         Content::Framed(framing) => {
             whole_messages(stream, framing::MAX_HEADER_BYTES, |head| match framing.header(head) {
-                framing::Header::Frame { bytes, length } => Some((bytes, length)),
+                framing::FrameHeader::Frame { bytes, length } => Some((bytes, length)),
                 _ => None,
             })
         }
         Content::Proto => whole_messages(stream, proto::MAX_HEADER_BYTES, |head| match proto::header(head) {
-            proto::Header::Field { bytes, length, .. } => Some((bytes, length)),
-            proto::Header::LineFeed => Some((1, 0)),
+            proto::MessageHeader::Field { bytes, length, .. } => Some((bytes, length)),
+            proto::MessageHeader::LineFeed => Some((1, 0)),
             _ => None,
         }),
         _ => whole_documents(stream),
     }
 }
 
-/// Whole messages of together about [`PART_BYTES`]. `header` tells the bytes of a message's header and of the message.
+/// Whole messages of together about [`SPLIT_BYTES`]. `header` tells the bytes of a message's header and of the message.
 fn whole_messages(
     stream: &mut ByteStream,
     max_header_bytes: usize,
     header: impl Fn(&[u8]) -> Option<(usize, u64)>,
 ) -> Option<usize> {
     let mut length = 0;
-    while length < PART_BYTES {
+    while length < SPLIT_BYTES {
         let head = &stream.fill(length + max_header_bytes)[length..];
         let Some((bytes, message)) = header(&head[..head.len().min(max_header_bytes)]) else {
             break;
@@ -146,7 +166,8 @@ fn whole_messages(
         let Some(end) = usize::try_from(message).ok().and_then(|message| message.checked_add(length + bytes)) else {
             break;
         };
-        if end > MAX_PART_BYTES || stream.fill(end).len() < end {
+        // What is cut off or too large is none of ours to judge: it is left in the stream.
+        if end > MAX_SPLIT_BYTES || stream.fill(end).len() < end {
             break;
         }
         length = end;
@@ -157,13 +178,16 @@ fn whole_messages(
 /// Whole JSON documents: up to the last line in the window that begins an object where the line before ended one, which
 /// in JSON can only be where a document begins.
 fn whole_documents(stream: &mut ByteStream) -> Option<usize> {
-    let mut wanted = PART_BYTES;
-    while wanted <= MAX_PART_BYTES {
+    let mut wanted = SPLIT_BYTES;
+    while wanted <= MAX_SPLIT_BYTES {
         let available = stream.fill(wanted).len();
         if stream.ended() && available <= wanted {
             return Some(available);
         }
         let window = &stream.window()[..wanted];
+        // Between two objects of one document stands a comma, and strings hold no line feeds that are not escaped: `}`, a line
+        // feed and `{` are the end of one document and the start of another. Text that is damaged may look so too, but
+        // then the line begins what whoever reads on after damage would begin with, too.
         let is_cut = |line_feed: &usize| {
             window.get(line_feed + 1) == Some(&b'{') && window[..*line_feed].trim_ascii_end().last() == Some(&b'}')
         };
@@ -194,7 +218,7 @@ mod tests {
         (tally.spans, sizes, tally.skipped.first_offsets, tally.errors.len())
     }
 
-    /// Threads change nothing, and a fault in one part is told with its place in the whole.
+    /// Threads change nothing, and a fault in one split is told with its place in the whole.
     #[test]
     fn parts_are_read_as_the_whole_is() {
         let good = |number: u64| {

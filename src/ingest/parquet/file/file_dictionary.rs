@@ -1,4 +1,4 @@
-//! The dictionary that a column's keys point into, of which each value is looked at once.
+//! The dictionary of the file that a column's keys point into, of which each value is looked at once.
 
 use std::sync::Arc;
 
@@ -8,11 +8,12 @@ use crate::ingest::parquet::file::cells::text_at;
 
 /// The dictionary that was met last.
 #[derive(Debug, Default)]
-pub(crate) struct Dictionary(Option<ArrayRef>);
+pub(crate) struct FileDictionary(Option<ArrayRef>);
 
-impl Dictionary {
+impl FileDictionary {
     /// Takes notice of a dictionary; true if it is another one than before, so that what was known of keys is void.
     pub(crate) fn changes_to(&mut self, values: &ArrayRef) -> bool {
+        // All batches of a row group share one array. It is kept, so that no other can be put where it lay.
         let is_other = !self.0.as_ref().is_some_and(|known| Arc::ptr_eq(known, values));
         if is_other {
             self.0 = Some(Arc::clone(values));

@@ -11,16 +11,17 @@ use serde::de::{DeserializeSeed, IgnoredAny};
 use crate::frame::SpanSink as _;
 use crate::span::{Origin, SkipReason};
 
-use super::damaged::{self, Extent};
-use super::lenient::{Fill, Message, Text, Wanted};
-use super::quick;
+use crate::ingest::counting_sink::CountingSink;
 use crate::ingest::documents;
-use crate::ingest::intake::Intake;
 use crate::ingest::jaeger;
-use crate::ingest::otlp::framing::{MAX_MESSAGE_BYTES, OTLP_JSON};
+use crate::ingest::json::damaged::{self, Extent};
+use crate::ingest::json::lenient::{Fill, Message, Text, WantedFields};
+use crate::ingest::json::quick;
 use crate::ingest::otlp::json_message::{ResourceSpans, ScopeSpans, is_other_signal_key, is_resource_spans_key};
 use crate::ingest::otlp::json_quick;
+use crate::ingest::otlp::names::OTLP_JSON;
 use crate::ingest::source::byte_stream::ByteStream;
+use crate::ingest::source::limits::MAX_MESSAGE_BYTES;
 use crate::ingest::source::position::Position;
 use crate::ingest::zipkin;
 
@@ -33,11 +34,12 @@ const MAX_ENVELOPES: usize = 16;
 /// How many keys of an object are remembered to tell what it is.
 const MAX_UNKNOWN_KEYS: usize = 16;
 
-/// How much text may be scanned for the ends of values that do not parse: so much and as much again as the input has.
+/// How much text may be scanned for the ends of values that do not parse: so much and as much again as the input has. Each
+/// such value may be scanned up to the end of the text; without a bound, faults in every line would cost the square of it.
 const FREE_SCAN_BYTES: usize = 64 << 20;
 
-/// Reads all values of `stream`.
-pub(crate) fn read_stream(stream: &mut ByteStream, intake: &mut Intake<'_>) {
+/// Reads all values of `stream`. Records of Zipkin, which may be pieces of spans, go to `held`.
+pub(crate) fn read_stream(stream: &mut ByteStream, held: &mut zipkin::Held, sink: &mut CountingSink<'_>) {
     let mut walk = Walk::new(None);
     let mut wanted = CHUNK_BYTES;
     loop {
@@ -45,15 +47,15 @@ pub(crate) fn read_stream(stream: &mut ByteStream, intake: &mut Intake<'_>) {
         let ended = stream.ended();
         let length = replace_bad_utf8(stream.window_mut(), ended);
         let text = std::str::from_utf8(&stream.window()[..length]).unwrap_or_default();
-        let used = walk.advance(text, stream.offset(), ended, intake);
+        let used = walk.advance(text, stream.offset(), ended, held, sink);
         stream.advance(used);
-        intake.tell_progress();
+        sink.tell_progress();
         if ended {
             return;
         }
         wanted = if used == 0 { available.saturating_mul(2).max(CHUNK_BYTES) } else { CHUNK_BYTES };
         if used == 0 && available >= MAX_MESSAGE_BYTES {
-            intake.too_large(stream.offset(), MAX_MESSAGE_BYTES);
+            sink.too_large(stream.offset(), MAX_MESSAGE_BYTES);
             walk.give_up();
             wanted = CHUNK_BYTES;
         }
@@ -62,11 +64,17 @@ pub(crate) fn read_stream(stream: &mut ByteStream, intake: &mut Intake<'_>) {
 
 /// Reads all values in `bytes`, which stand at `offset` of the input as they are, or if not `verbatim` are what was made
 /// of the bytes there.
-pub(crate) fn read_slice(bytes: &[u8], offset: u64, verbatim: bool, intake: &mut Intake<'_>) {
+pub(crate) fn read_slice(
+    bytes: &[u8],
+    offset: u64,
+    verbatim: bool,
+    held: &mut zipkin::Held,
+    sink: &mut CountingSink<'_>,
+) {
     let mut bytes = bytes.to_vec();
     replace_bad_utf8(&mut bytes, true);
     let text = std::str::from_utf8(&bytes).unwrap_or_default();
-    Walk::new((!verbatim).then_some(offset)).advance(text, offset, true, intake);
+    Walk::new((!verbatim).then_some(offset)).advance(text, offset, true, held, sink);
 }
 
 /// Replaces every byte that is not UTF-8 by a question mark, so that offsets stay. The answer is the length of what is
@@ -144,6 +152,17 @@ fn is_envelope_key(key: &str) -> bool {
 }
 
 /// How to go on after a value that could not be read.
+///
+/// ```text
+/// {"resourceSpans": … }             read
+/// garbage                           no value: NextLine
+/// {"resourceSpans": [ … }} … ]}     the fault is within a document, of which more lines may follow: NextDocument
+///   "name": "x",                    left out
+/// {"resourceSpans": … }             read
+/// ```
+///
+/// Where a document ends that does not parse, nothing tells for certain. That a line begins with `{` or `[` is what all
+/// writers of documents have in common, and what the lines of a pretty-printed document, all but its first, have not.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Resync {
     /// With the next line.
@@ -233,25 +252,32 @@ impl Walk {
     }
 
     /// Walks through `text`, which stands at `offset`; the answer is how much of it is done with.
-    fn advance(&mut self, text: &str, offset: u64, ended: bool, intake: &mut Intake<'_>) -> usize {
+    fn advance(
+        &mut self,
+        text: &str,
+        offset: u64,
+        ended: bool,
+        held: &mut zipkin::Held,
+        sink: &mut CountingSink<'_>,
+    ) -> usize {
         let position = match self.fixed_offset {
             Some(offset) => Position::fixed(offset),
             None => Position::of(text.as_bytes(), offset),
         };
-        let mut chunk = Chunk { text, start: offset, position, ended, intake };
+        let mut chunk = Chunk { text, start: offset, position, ended, held, sink };
         let mut at = self.looked_at;
         self.scan_budget = self.scan_budget.saturating_add(text.len() - at.min(text.len()));
         loop {
             match self.step(&mut chunk, at) {
                 Some(Step::To(next)) => at = next,
                 Some(Step::NeedMore) if ended => {
-                    chunk.intake.truncated("a JSON document", self.document_start);
+                    chunk.sink.truncated("a JSON document", self.document_start);
                     self.stack.clear();
                     return text.len();
                 }
                 Some(Step::NeedMore) => break,
                 None if ended && !self.stack.is_empty() => {
-                    chunk.intake.truncated("a JSON document", self.document_start);
+                    chunk.sink.truncated("a JSON document", self.document_start);
                     self.stack.clear();
                     return text.len();
                 }
@@ -261,6 +287,7 @@ impl Walk {
                 }
             }
         }
+        // An object that may yet turn out to be a document, by a key that comes later, must stay to be read from its start.
         let done = match self.stack.last() {
             Some(Container::Object { start: Some(start), .. }) => {
                 usize::try_from(start.saturating_sub(offset)).unwrap_or(at).min(at)
@@ -285,7 +312,7 @@ impl Walk {
                 if let Some(Container::Object { known: false, unknown_keys, .. }) = self.stack.pop()
                     && !unknown_keys.is_empty()
                 {
-                    chunk.intake.unknown(&unknown_keys.join(", "), chunk.offset(at));
+                    chunk.sink.unknown(&unknown_keys.join(", "), chunk.offset(at));
                 }
                 Step::To(at + 1)
             }
@@ -297,14 +324,14 @@ impl Walk {
             (Some(Container::Array) | None, b'{' | b'[') => self.open(chunk, at),
             (Some(Container::Array), _) => match chunk.ignore(at) {
                 Parsed::Value(end) => {
-                    chunk.intake.skip(SkipReason::UnknownContent, chunk.offset(at));
+                    chunk.sink.skip(SkipReason::UnknownContent, chunk.offset(at));
                     Step::To(end)
                 }
                 Parsed::Unfinished => Step::NeedMore,
                 Parsed::Bad { at: fault, reason } => self.bad(chunk, at, fault, &reason),
             },
             (None, _) => {
-                chunk.intake.malformed("a line", chunk.offset(at), "expected a JSON object or array");
+                chunk.sink.malformed("a line", chunk.offset(at), "expected a JSON object or array");
                 self.resync = Some(Resync::NextLine);
                 Step::To(at)
             }
@@ -336,7 +363,7 @@ impl Walk {
         if self.stack.len() >= MAX_ENVELOPES {
             return match chunk.ignore(at) {
                 Parsed::Value(end) => {
-                    chunk.intake.skip(SkipReason::UnknownContent, chunk.offset(at));
+                    chunk.sink.skip(SkipReason::UnknownContent, chunk.offset(at));
                     Step::To(end)
                 }
                 Parsed::Unfinished => Step::NeedMore,
@@ -385,7 +412,7 @@ impl Walk {
         };
         if bytes[..value].ends_with(b"\n") && bytes[value..].starts_with(b"{\"") {
             // No writer begins a member's value at the start of a line: the line before was cut.
-            chunk.intake.malformed("JSON", chunk.offset(at), "the line ends where a value should stand");
+            chunk.sink.malformed("JSON", chunk.offset(at), "the line ends where a value should stand");
             self.stack.clear();
             return Step::To(value);
         }
@@ -419,7 +446,7 @@ impl Walk {
         match chunk.ignore(value) {
             Parsed::Value(end) => {
                 if is_other_signal {
-                    chunk.intake.skip(SkipReason::OtherSignal, chunk.offset(at));
+                    chunk.sink.skip(SkipReason::OtherSignal, chunk.offset(at));
                 } else if !is_envelope && unknown_keys.len() < MAX_UNKNOWN_KEYS {
                     unknown_keys.push(key.into_owned());
                 }
@@ -438,7 +465,7 @@ impl Walk {
                     let is_document = text.trim_start().starts_with('{');
                     *known |= is_document;
                     if is_document {
-                        read_slice(text.as_bytes(), chunk.offset(at), false, chunk.intake);
+                        read_slice(text.as_bytes(), chunk.offset(at), false, chunk.held, chunk.sink);
                     } else if unknown_keys.len() < MAX_UNKNOWN_KEYS {
                         unknown_keys.push("message".to_owned());
                     }
@@ -457,7 +484,7 @@ impl Walk {
             Parsed::Unfinished if !chunk.ended => Step::NeedMore,
             Parsed::Unfinished => {
                 chunk.salvage(shape, at, chunk.text.len());
-                chunk.intake.truncated(shape.name(), chunk.offset(at));
+                chunk.sink.truncated(shape.name(), chunk.offset(at));
                 self.stack.clear();
                 Step::To(chunk.text.len())
             }
@@ -473,6 +500,8 @@ impl Walk {
         fault: usize,
         reason: &str,
     ) -> Step {
+        // The parser stops at the first fault and cannot tell where the value would end: its brackets do, unless they are what
+        // is damaged.
         let extent =
             if self.scan_budget == 0 { Extent::Broken(fault - at) } else { damaged::extent(&chunk.text[at..]) };
         match extent {
@@ -481,7 +510,7 @@ impl Walk {
                 let mended = damaged::mend(&chunk.text[at..at + length]);
                 if !chunk.read_copy(shape, &mended, at) {
                     chunk.salvage(shape, at, at + length);
-                    chunk.intake.malformed(shape.name(), chunk.offset(fault), reason);
+                    chunk.sink.malformed(shape.name(), chunk.offset(fault), reason);
                 }
                 Step::To(at + length)
             }
@@ -498,7 +527,7 @@ impl Walk {
             Extent::Broken(length) => {
                 self.scan_budget = self.scan_budget.saturating_sub(length);
                 chunk.salvage(shape, at, at + length);
-                chunk.intake.malformed("JSON", chunk.offset(fault), reason);
+                chunk.sink.malformed("JSON", chunk.offset(fault), reason);
                 self.give_up();
                 Step::To(at + length)
             }
@@ -508,7 +537,7 @@ impl Walk {
     /// Leaves the value at `at` because of a fault, and everything around it, for the next line that begins a document. The
     /// parser may have read the line feed that ends the line with the fault.
     fn bad(&mut self, chunk: &mut Chunk<'_, '_, '_>, at: usize, fault: usize, reason: &str) -> Step {
-        chunk.intake.malformed("JSON", chunk.offset(fault), reason);
+        chunk.sink.malformed("JSON", chunk.offset(fault), reason);
         self.give_up();
         let is_after_line_feed = fault > at && chunk.text.as_bytes()[fault - 1] == b'\n';
         Step::To(fault.max(at) - usize::from(is_after_line_feed))
@@ -522,12 +551,13 @@ struct Chunk<'t, 'i, 's> {
     start: u64,
     position: Position,
     ended: bool,
-    intake: &'i mut Intake<'s>,
+    held: &'i mut zipkin::Held,
+    sink: &'i mut CountingSink<'s>,
 }
 
 impl Chunk<'_, '_, '_> {
-    fn wanted(&self) -> Wanted {
-        Wanted { everything: self.intake.wants_everything() }
+    fn wanted(&self) -> WantedFields {
+        WantedFields { everything: self.sink.wants_everything() }
     }
 
     fn offset(&self, at: usize) -> u64 {
@@ -577,14 +607,14 @@ impl Chunk<'_, '_, '_> {
                 if matches!(parsed, Parsed::Value(_)) {
                     // The brace stands before the quote of the first key.
                     let offset_of = |address: usize| position.offset_of_address(address - 2);
-                    jaeger::emit(document, offset, offset_of, self.intake);
+                    jaeger::emit(document, offset, offset_of, self.sink);
                 }
                 parsed
             }
             Shape::Zipkin => {
                 let (record, parsed) = parse_document(zipkin::Record::default, text, at);
                 if matches!(parsed, Parsed::Value(_)) {
-                    zipkin::hold(record, offset, self.intake);
+                    zipkin::hold(record, offset, self.held, self.sink);
                 }
                 parsed
             }
@@ -592,7 +622,7 @@ impl Chunk<'_, '_, '_> {
                 let (document, parsed) =
                     parse(std::marker::PhantomData::<serde_json::Map<String, serde_json::Value>>, text, at);
                 if let Some(document) = document {
-                    documents::emit(document, offset, self.intake);
+                    documents::emit(document, offset, self.sink);
                 }
                 parsed
             }
@@ -618,9 +648,9 @@ impl Chunk<'_, '_, '_> {
     fn emit(&mut self, message: ResourceSpans<'_>, position: Position, offset: u64) {
         let ResourceSpans { resource_attributes, scopes, malformed, is_other_signal, .. } = message;
         if is_other_signal && scopes.is_empty() {
-            self.intake.skip(SkipReason::OtherSignal, offset);
+            self.sink.skip(SkipReason::OtherSignal, offset);
         }
-        self.intake.tally.format.get_or_insert(OTLP_JSON);
+        self.sink.tally.format.get_or_insert(OTLP_JSON);
         let mut origin = Origin { resource_attributes, ..Origin::default() };
         let mut malformed_spans = malformed;
         for scope in scopes {
@@ -630,14 +660,14 @@ impl Chunk<'_, '_, '_> {
             origin.scope_version = version;
             origin.scope_attributes = attributes;
             for span in &spans {
-                self.intake.tally.opaque_ids += span.opaque_ids;
+                self.sink.tally.opaque_ids += span.opaque_ids;
                 // The brace stands before the quote of the first key.
                 let offset = if span.address == 0 { offset } else { position.offset_of_address(span.address - 2) };
-                self.intake.span(&origin, &span.record, offset);
+                self.sink.span(&origin, &span.record, offset);
             }
         }
         for _ in 0..malformed_spans {
-            self.intake.skip(SkipReason::MalformedSpan, offset);
+            self.sink.skip(SkipReason::MalformedSpan, offset);
         }
     }
 }

@@ -3,8 +3,9 @@
 //! Also the tables that belong to a trace store and hold no spans that could be read, so that they can be refused with a
 //! reason.
 
-use super::times::Unit;
-use crate::ingest::parquet::flat::dialect::{Field, known_key};
+use super::field::Field;
+use super::known_key::known_key;
+use crate::ingest::parquet::flat::times::Unit;
 
 /// A table that is known by name.
 pub(crate) struct Dialect {

@@ -1,37 +1,47 @@
-//! Parquet's hybrid of run lengths and packed bits, in which definition levels and dictionary indices are written.
+//! Parquet's RLE/bit-packed hybrid, in which definition levels and dictionary indices are written
+//! (<https://parquet.apache.org/docs/file-format/data-pages/encodings/>).
+//!
+//! Runs of two sorts follow one another. The lowest bit of a run's header, a varint, tells which it is:
+//!
+//! ```text
+//! count << 1        number               count times the same number, in as few whole bytes as have its bits
+//! groups << 1 | 1   numbers, packed      eight numbers a group, without gaps, the lowest bit of a byte first
+//! ```
+//!
+//! No byte says how many numbers there are: whoever reads knows, and what pads the last group is never asked for.
 
 use arrow::array::BooleanBufferBuilder;
 use prost::bytes::Bytes;
 
 /// The numbers of one page.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Hybrid {
+pub(crate) struct RleBitPacked {
     bytes: Bytes,
-    /// Where the next group begins.
+    /// Where the next run begins.
     at: usize,
     bit_width: u32,
-    group: Group,
+    run: Run,
 }
 
-/// What is left of the group that is being read.
+/// What is left of the run that is being read.
 #[derive(Clone, Copy, Debug)]
-enum Group {
+enum Run {
     /// So many times the same number.
-    Equal { value: u32, count: usize },
+    Repeated { value: u32, count: usize },
     /// So many numbers of `bit_width` bits, from this bit of all bytes on.
-    Packed { bit: usize, count: usize },
+    BitPacked { bit: usize, count: usize },
 }
 
-impl Default for Group {
+impl Default for Run {
     fn default() -> Self {
-        Self::Equal { value: 0, count: 0 }
+        Self::Repeated { value: 0, count: 0 }
     }
 }
 
-impl Hybrid {
+impl RleBitPacked {
     /// The numbers of `bit_width` bits, at most 32, in `bytes`.
     pub(crate) fn new(bytes: Bytes, bit_width: u32) -> Self {
-        Self { bytes, at: 0, bit_width: bit_width.min(u32::BITS), group: Group::default() }
+        Self { bytes, at: 0, bit_width: bit_width.min(u32::BITS), run: Run::default() }
     }
 
     /// Appends the next `count` numbers; `None` if there are not so many.
@@ -39,11 +49,11 @@ impl Hybrid {
         let mut left = count;
         while left > 0 {
             left -= match self.take(left)? {
-                Group::Equal { value, count } => {
+                Run::Repeated { value, count } => {
                     numbers.resize(numbers.len() + count, value);
                     count
                 }
-                Group::Packed { bit, count } => {
+                Run::BitPacked { bit, count } => {
                     self.unpack(bit, count, numbers);
                     count
                 }
@@ -58,11 +68,11 @@ impl Hybrid {
         let mut left = count;
         while left > 0 {
             left -= match self.take(left)? {
-                Group::Equal { value, count } => {
+                Run::Repeated { value, count } => {
                     bits.append_n(count, value != 0);
                     count
                 }
-                Group::Packed { bit, count } => {
+                Run::BitPacked { bit, count } => {
                     bits.append_packed_range(bit..bit + count, &self.bytes);
                     count
                 }
@@ -71,18 +81,18 @@ impl Hybrid {
         Some(())
     }
 
-    /// Takes at most `most` numbers of the current group, of which there is one if `most` is one or more.
-    fn take(&mut self, most: usize) -> Option<Group> {
+    /// Takes at most `most` numbers of the current run, of which there is one if `most` is one or more.
+    fn take(&mut self, most: usize) -> Option<Run> {
         loop {
-            match &mut self.group {
-                Group::Equal { count: 0, .. } | Group::Packed { count: 0, .. } => self.begin_group()?,
-                Group::Equal { value, count } => {
+            match &mut self.run {
+                Run::Repeated { count: 0, .. } | Run::BitPacked { count: 0, .. } => self.begin_run()?,
+                Run::Repeated { value, count } => {
                     let taken = most.min(*count);
                     *count -= taken;
-                    return Some(Group::Equal { value: *value, count: taken });
+                    return Some(Run::Repeated { value: *value, count: taken });
                 }
-                Group::Packed { bit, count } => {
-                    let taken = Group::Packed { bit: *bit, count: most.min(*count) };
+                Run::BitPacked { bit, count } => {
+                    let taken = Run::BitPacked { bit: *bit, count: most.min(*count) };
                     *bit += most.min(*count) * self.bit_width as usize;
                     *count -= most.min(*count);
                     return Some(taken);
@@ -91,26 +101,28 @@ impl Hybrid {
         }
     }
 
-    fn begin_group(&mut self) -> Option<()> {
+    fn begin_run(&mut self) -> Option<()> {
         let header = self.varint()?;
+        // A run of nothing is refused, so that every run that is begun brings the reader on.
         let count = usize::try_from(header >> 1).ok().filter(|count| *count > 0)?;
         let width = self.bit_width as usize;
         let rest = self.bytes.len() - self.at;
         if header & 1 == 1 {
-            // A last group may be shorter than it says.
+            // Eight numbers of `width` bits are `width` bytes. Writers may leave out what pads the last group, so that a last
+            // run is shorter than it says. Numbers of no bits, of a dictionary with one value, take no bytes at all.
             let bytes = count.checked_mul(width)?.min(rest);
             let count = match (bytes * 8).checked_div(width) {
                 Some(count) => count,
                 None => count.checked_mul(8)?,
             };
-            self.group = Group::Packed { bit: self.at * 8, count };
+            self.run = Run::BitPacked { bit: self.at * 8, count };
             self.at += bytes;
             (count > 0).then_some(())
         } else {
             let bytes = self.bytes.get(self.at..self.at + width.div_ceil(8))?;
             let value = bytes.iter().rev().fold(0, |value, &byte| value << 8 | u32::from(byte));
             self.at += bytes.len();
-            self.group = Group::Equal { value, count };
+            self.run = Run::Repeated { value, count };
             Some(())
         }
     }
@@ -118,6 +130,7 @@ impl Hybrid {
     /// Appends `count` packed numbers, the first of which begins at bit number `bit`.
     fn unpack(&self, bit: usize, count: usize, numbers: &mut Vec<u32>) {
         let width = self.bit_width as usize;
+        // At most 7 bits before it and its own 32: a number always lies within the eight bytes from where it begins.
         let mask = (1u64 << width) - 1;
         let number = |word: u64, bit: usize| (word >> (bit % 8) & mask) as u32;
         let bit_of = |index: usize| bit + index * width;
@@ -160,9 +173,9 @@ mod tests {
 
     /// All numbers, read in pieces.
     fn all(bytes: &[u8], bit_width: u32, piece: usize) -> Vec<u32> {
-        let mut hybrid = Hybrid::new(Bytes::copy_from_slice(bytes), bit_width);
+        let mut numbers_of_page = RleBitPacked::new(Bytes::copy_from_slice(bytes), bit_width);
         let mut numbers = Vec::new();
-        while hybrid.read(piece, &mut numbers).is_some() {}
+        while numbers_of_page.read(piece, &mut numbers).is_some() {}
         numbers
     }
 
@@ -194,9 +207,9 @@ mod tests {
     fn bits_are_numbers_of_one_bit() {
         let bytes = [0x05, 0b1010_0110, 0x0f, 0x06, 1, 0x00, 0x06, 0];
         let mut bits = BooleanBufferBuilder::new(0);
-        let mut hybrid = Hybrid::new(Bytes::copy_from_slice(&bytes), 1);
+        let mut numbers_of_page = RleBitPacked::new(Bytes::copy_from_slice(&bytes), 1);
         for piece in [3, 9, 6] {
-            hybrid.read_bits(piece, &mut bits).expect("so many bits");
+            numbers_of_page.read_bits(piece, &mut bits).expect("so many bits");
         }
         let numbers: Vec<u32> = (0..bits.len()).map(|bit| bits.get_bit(bit).into()).collect();
         assert_eq!(numbers, all(&bytes, 1, 1)[..18]);

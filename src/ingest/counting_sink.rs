@@ -1,0 +1,111 @@
+//! What a decoder of messages hands the spans of one input to: they pass through, and with what was left out are counted.
+
+use std::path::Path;
+
+use crate::frame::{EncodedSpan, SpanSink};
+use crate::span::{Origin, SkipReason, SpanRecord, unusable};
+
+use super::error::IngestError;
+use super::progress::Meter;
+use super::tally::Tally;
+
+/// Hands on to another sink, and counts, what is decoded of one input, on one thread.
+pub(crate) struct CountingSink<'a> {
+    path: &'a Path,
+    sink: &'a mut dyn SpanSink,
+    meter: &'a Meter<'a>,
+    told_spans: u64,
+    /// What the input came to so far.
+    pub(crate) tally: Tally,
+}
+
+impl<'a> CountingSink<'a> {
+    pub(crate) fn new(path: &'a Path, sink: &'a mut dyn SpanSink, meter: &'a Meter<'a>) -> Self {
+        Self { path, sink, meter, told_spans: 0, tally: Tally::default() }
+    }
+
+    /// Goes on where `tally` stopped.
+    pub(crate) fn resume(path: &'a Path, sink: &'a mut dyn SpanSink, meter: &'a Meter<'a>, tally: Tally) -> Self {
+        Self { path, sink, meter, told_spans: tally.spans, tally }
+    }
+
+    /// The input.
+    pub(crate) fn path(&self) -> &'a Path {
+        self.path
+    }
+
+    /// Tells what was read since it was last told.
+    pub(crate) fn tell_progress(&mut self) {
+        self.meter.advance(self.tally.spans - self.told_spans);
+        self.told_spans = self.tally.spans;
+    }
+
+    /// Counts a part that cannot be decoded, and says why.
+    pub(crate) fn malformed(&mut self, what: &'static str, offset: u64, reason: impl Into<String>) {
+        self.skip(SkipReason::MalformedMessage, offset);
+        let reason = reason.into();
+        self.fail(IngestError::Malformed { path: self.path.to_owned(), offset, what, reason });
+    }
+
+    /// Counts a part that the input ends in, and says so.
+    pub(crate) fn truncated(&mut self, what: &'static str, offset: u64) {
+        self.skip(SkipReason::Truncated, offset);
+        self.fail(IngestError::Truncated { path: self.path.to_owned(), offset, what });
+    }
+
+    /// Counts a message that is too large to be held, and says so.
+    pub(crate) fn too_large(&mut self, offset: u64, limit: usize) {
+        self.skip(SkipReason::MalformedMessage, offset);
+        self.fail(IngestError::TooLarge { path: self.path.to_owned(), offset, limit: limit as u64 });
+    }
+
+    /// Counts a part that is of no known kind. `keys` says what it has.
+    pub(crate) fn unknown(&mut self, keys: &str, offset: u64) {
+        self.tally.unknown_keys.get_or_insert_with(|| keys.to_owned());
+        self.skip(SkipReason::UnknownContent, offset);
+    }
+
+    /// Counts a span of a format that is known and not read, and says so once.
+    pub(crate) fn unsupported(&mut self, what: &str, advice: &str, offset: u64) {
+        self.skip(SkipReason::UnsupportedFormat, offset);
+        let error =
+            IngestError::Unsupported { path: self.path.to_owned(), what: what.to_owned(), advice: advice.to_owned() };
+        self.fail(error);
+    }
+
+    /// Notes a failure.
+    pub(crate) fn fail(&mut self, error: IngestError) {
+        self.tally.fail(error);
+    }
+}
+
+/// What passes through is counted.
+impl SpanSink for CountingSink<'_> {
+    fn span(&mut self, origin: &Origin<'_>, span: &SpanRecord<'_>, offset: u64) {
+        match unusable(span.trace_id, span.span_id, span.start_unix_nano) {
+            Some(reason) => self.tally.skipped.add(reason, offset),
+            None => self.tally.spans += 1,
+        }
+        self.sink.span(origin, span, offset);
+    }
+
+    fn encoded(&mut self, span: &EncodedSpan<'_>, offset: u64) -> bool {
+        let is_taken = self.sink.encoded(span, offset);
+        self.tally.spans += u64::from(is_taken);
+        is_taken
+    }
+
+    fn decoded(&mut self, encoded: &EncodedSpan<'_>, origin: &Origin<'_>, span: &SpanRecord<'_>, offset: u64) {
+        self.tally.spans += 1;
+        self.sink.decoded(encoded, origin, span, offset);
+    }
+
+    fn skip(&mut self, reason: SkipReason, offset: u64) {
+        self.tally.skipped.add(reason, offset);
+        self.sink.skip(reason, offset);
+    }
+
+    fn wants_everything(&self) -> bool {
+        self.sink.wants_everything()
+    }
+}

@@ -1,0 +1,221 @@
+//! Compression, which is taken off layer by layer.
+//!
+//! Both kinds may come in many pieces one after the other (gzip members, zstd frames), with white space or zeros between
+//! them, which is what appending to a blob leaves. How much comes out is bounded by what went in.
+
+use std::io::{self, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use flate2::bufread::GzDecoder;
+use zstd::stream::read::Decoder as ZstdDecoder;
+
+use super::byte_stream::ByteStream;
+
+/// How many layers of compression are taken off.
+pub(crate) const MAX_LAYERS: usize = 3;
+
+/// More than any telemetry shrinks by (gzip cannot exceed 1,032), and less than a bomb does.
+pub(crate) const MAX_EXPANSION: u64 = 4096;
+
+/// Expansion is not looked at before so many bytes have come out, because small inputs may be all repetition.
+const FREE_EXPANSION_BYTES: u64 = 256 << 20;
+
+const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b];
+const ZSTD_MAGIC: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
+
+/// The compression that `bytes` begin with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Compression {
+    Gzip,
+    Zstd,
+}
+
+impl Compression {
+    pub(crate) fn of(bytes: &[u8]) -> Option<Self> {
+        if bytes.starts_with(GZIP_MAGIC) {
+            Some(Self::Gzip)
+        } else if bytes.starts_with(ZSTD_MAGIC) || is_skippable_zstd_frame(bytes) {
+            Some(Self::Zstd)
+        } else {
+            None
+        }
+    }
+}
+
+fn is_skippable_zstd_frame(bytes: &[u8]) -> bool {
+    matches!(bytes, [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..])
+}
+
+/// The input is compressed in more layers than are taken off.
+#[derive(Debug)]
+pub(crate) struct TooManyLayers;
+
+/// Takes the layers of compression off. `raw_bytes` counts what is read of the input itself.
+pub(crate) fn decompress(mut stream: ByteStream, raw_bytes: &Arc<AtomicU64>) -> Result<ByteStream, TooManyLayers> {
+    for _ in 0..MAX_LAYERS {
+        let Some(compression) = Compression::of(stream.fill(4)) else {
+            return Ok(stream);
+        };
+        stream = ByteStream::new(Decompressor::new(compression, stream, Arc::clone(raw_bytes)));
+    }
+    if Compression::of(stream.fill(4)).is_some() { Err(TooManyLayers) } else { Ok(stream) }
+}
+
+/// Decompresses bytes that are in memory, as far as they can be, into at most `limit` bytes.
+pub(crate) fn decompress_slice(compression: Compression, bytes: &[u8], limit: usize) -> (Vec<u8>, io::Result<()>) {
+    let mut out = Vec::new();
+    let ended = match compression {
+        Compression::Gzip => flate2::read::MultiGzDecoder::new(bytes).take(limit as u64 + 1).read_to_end(&mut out),
+        Compression::Zstd => {
+            ZstdDecoder::with_buffer(bytes).and_then(|decoder| decoder.take(limit as u64 + 1).read_to_end(&mut out))
+        }
+    };
+    let ended = ended.and_then(|_| {
+        if out.len() > limit {
+            return Err(io::Error::other(format!("it expands to more than {limit} bytes")));
+        }
+        Ok(())
+    });
+    (out, ended)
+}
+
+/// Decompresses piece after piece.
+struct Decompressor {
+    piece: Piece,
+    raw_bytes: Arc<AtomicU64>,
+    produced: u64,
+}
+
+enum Piece {
+    Gzip(Box<GzDecoder<ByteStream>>),
+    Zstd(Box<ZstdDecoder<'static, ByteStream>>),
+    Ended,
+}
+
+impl Piece {
+    fn new(compression: Compression, stream: ByteStream) -> io::Result<Self> {
+        match compression {
+            Compression::Gzip => Ok(Self::Gzip(Box::new(GzDecoder::new(stream)))),
+            Compression::Zstd => Ok(Self::Zstd(Box::new(ZstdDecoder::with_buffer(stream)?.single_frame()))),
+        }
+    }
+}
+
+impl Decompressor {
+    fn new(compression: Compression, stream: ByteStream, raw_bytes: Arc<AtomicU64>) -> Self {
+        // Only the allocation of a zstd context can fail here, and then nothing can be read.
+        let piece = Piece::new(compression, stream).unwrap_or(Piece::Ended);
+        Self { piece, raw_bytes, produced: 0 }
+    }
+
+    /// Goes on to the piece after one that has ended; `false` if there is none.
+    fn next_piece(&mut self) -> io::Result<bool> {
+        let (mut stream, compression) = match std::mem::replace(&mut self.piece, Piece::Ended) {
+            Piece::Gzip(decoder) => (decoder.into_inner(), Compression::Gzip),
+            Piece::Zstd(decoder) => (decoder.finish(), Compression::Zstd),
+            Piece::Ended => return Ok(false),
+        };
+        loop {
+            let window = stream.fill(4);
+            if Compression::of(window) == Some(compression) {
+                self.piece = Piece::new(compression, stream)?;
+                return Ok(true);
+            }
+            match window.first() {
+                Some(byte) if byte.is_ascii_whitespace() || *byte == 0 => stream.advance(1),
+                Some(_) => {
+                    return Err(io::Error::new(
+                        io::ErrorKind::InvalidData,
+                        format!("what follows byte {} of the compressed data is not compressed", stream.offset()),
+                    ));
+                }
+                None => return stream.take_failure().map_or(Ok(false), Err),
+            }
+        }
+    }
+}
+
+impl Read for Decompressor {
+    fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let count = match &mut self.piece {
+                Piece::Gzip(decoder) => decoder.read(target)?,
+                Piece::Zstd(decoder) => decoder.read(target)?,
+                Piece::Ended => return Ok(0),
+            };
+            if count == 0 {
+                if self.next_piece()? {
+                    continue;
+                }
+                return Ok(0);
+            }
+            self.produced += count as u64;
+            let allowed = self.raw_bytes.load(Ordering::Relaxed).saturating_mul(MAX_EXPANSION);
+            if self.produced > allowed.max(FREE_EXPANSION_BYTES) {
+                return Err(io::Error::other(format!(
+                    "it expands to more than {MAX_EXPANSION} times its size, which telemetry never does"
+                )));
+            }
+            return Ok(count);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write as _;
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn zstd(bytes: &[u8]) -> Vec<u8> {
+        zstd::stream::encode_all(bytes, 1).unwrap()
+    }
+
+    fn read_all(bytes: Vec<u8>) -> (Vec<u8>, Option<io::Error>) {
+        let raw_bytes = Arc::new(AtomicU64::new(bytes.len() as u64));
+        let mut stream = decompress(ByteStream::new(io::Cursor::new(bytes)), &raw_bytes).unwrap();
+        let out = stream.fill(1 << 30).to_vec();
+        (out, stream.take_failure())
+    }
+
+    /// Every piece is read, whatever padding stands between, and layers of both kinds come off.
+    #[test]
+    fn pieces_and_layers_are_taken_off() {
+        let two_members = [gzip(b"one "), b"\n".to_vec(), gzip(b""), gzip(b"two")].concat();
+        let two_frames = [zstd(b"one "), vec![0x50, 0x2a, 0x4d, 0x18, 1, 0, 0, 0, 9], zstd(b""), zstd(b"two")].concat();
+        for bytes in [two_members.clone(), two_frames.clone(), gzip(&two_frames), zstd(&gzip(&two_members))] {
+            let (out, failure) = read_all(bytes);
+            assert_eq!(out, b"one two");
+            assert!(failure.is_none(), "{failure:?}");
+        }
+        let four_layers = gzip(&gzip(&gzip(&gzip(b"x"))));
+        assert!(decompress(ByteStream::new(io::Cursor::new(four_layers)), &Arc::default()).is_err());
+    }
+
+    #[test]
+    fn a_cut_stream_gives_its_start_and_a_failure() {
+        let text: Vec<u8> = (0..100_000u32).flat_map(|number| number.to_le_bytes()).collect();
+        for mut bytes in [gzip(&text), zstd(&text)] {
+            bytes.truncate(bytes.len() - 10);
+            let (out, failure) = read_all(bytes);
+            assert!(!out.is_empty() && text.starts_with(&out));
+            assert_eq!(failure.unwrap().kind(), io::ErrorKind::UnexpectedEof);
+        }
+    }
+
+    #[test]
+    fn a_bomb_is_stopped() {
+        let bomb = zstd::stream::encode_all(io::repeat(0).take(300 << 20), 1).unwrap();
+        let raw_bytes = Arc::new(AtomicU64::new(bomb.len() as u64));
+        let mut stream = decompress(ByteStream::new(io::Cursor::new(bomb)), &raw_bytes).unwrap();
+        assert!(!stream.skip(u64::MAX));
+        assert!(stream.offset() < 300 << 20);
+        assert!(stream.take_failure().is_some());
+    }
+}

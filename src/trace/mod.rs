@@ -8,15 +8,10 @@
 //! Everything is indexed by row number within the trace, nothing recurses, and all buffers are reused. What only some
 //! detectors need (retries, failures, calls by target, sampling) is worked out when the first of them asks.
 
-mod adjusted_counts;
 mod calls;
-mod calls_by_target;
 mod critical_path;
 mod facts;
-mod failure_chains;
-mod failure_origins;
 mod on_demand;
-mod retries;
 mod rows_by_id;
 #[cfg(test)]
 pub(crate) mod sample;
@@ -29,8 +24,8 @@ pub use calls::{Call, CallRole, Calls, NO_CALL};
 pub use critical_path::{CriticalPaths, OverlapTolerance, Section};
 pub(crate) use facts::services_that_matter;
 pub use facts::{ANY_SERVICE, Facts, SpanFacts, derive};
-pub(crate) use failure_chains::counts_for_service;
-pub use retries::{RetrySequences, Sequence};
+pub(crate) use on_demand::counts_for_service;
+pub use on_demand::{RetrySequences, Sequence};
 pub use target::{Target, TargetKind};
 pub use total_ns::total_ns;
 pub use tree::{NO_ROW, PathRoot, RootReason, Row, Tree, TreeCounts};

@@ -8,14 +8,10 @@ use hashbrown::HashMap;
 use crate::frame::{SignatureId, Symbol, TraceRows};
 use crate::span::{SpanId, TraceId};
 
-use super::adjusted_counts::AdjustedCounts;
 use super::calls::{Call, CallRole, Calls, NO_CALL};
-use super::calls_by_target::CallsByTarget;
 use super::critical_path::{CriticalPaths, OverlapTolerance, Section};
 use super::facts::{Facts, SpanFacts};
-use super::failure_origins::Failures;
-use super::on_demand::OnDemand;
-use super::retries::RetrySequences;
+use super::on_demand::{AdjustedCounts, CallsByTarget, Failures, OnDemand, RetrySequences};
 use super::target::Target;
 use super::total_ns::total_ns;
 use super::tree::{NO_ROW, Row, Tree};

@@ -1,8 +1,8 @@
 //! The counted calls of a trace, those to one target side by side.
 
-use super::calls::Call;
-use super::target::TargetKind;
-use super::view::TraceView;
+use crate::trace::calls::Call;
+use crate::trace::target::TargetKind;
+use crate::trace::view::TraceView;
 
 /// Indices of the calls that detectors count and whose target has a name of its own, by target; those to one target in the
 /// order of their spans.
@@ -12,7 +12,7 @@ pub(crate) struct CallsByTarget {
 }
 
 impl CallsByTarget {
-    pub(super) fn rebuild(&mut self, trace: &TraceView<'_>) {
+    pub(in crate::trace) fn rebuild(&mut self, trace: &TraceView<'_>) {
         let calls = &trace.calls.calls;
         let counts = |call: &Call| call.counts && call.target.kind != TargetKind::Unnamed;
         self.order.clear();

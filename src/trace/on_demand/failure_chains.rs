@@ -6,8 +6,8 @@
 use crate::conventions::ErrorClass;
 use crate::frame::Symbol;
 
-use super::tree::{NO_ROW, Row};
-use super::view::TraceView;
+use crate::trace::tree::{NO_ROW, Row};
+use crate::trace::view::TraceView;
 
 /// No service.
 const NONE: u32 = u32::MAX;
@@ -59,7 +59,7 @@ struct ListedService {
 }
 
 impl FailureChains {
-    pub(super) fn rebuild(&mut self, trace: &TraceView<'_>) {
+    pub(in crate::trace) fn rebuild(&mut self, trace: &TraceView<'_>) {
         let tree = trace.tree;
         self.services.clear();
         self.chains.clear();

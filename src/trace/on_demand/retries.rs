@@ -12,10 +12,10 @@
 use std::cmp::Ordering;
 use std::ops::Range;
 
-use super::calls::Call;
-use super::target::TargetKind;
-use super::tree::{NO_ROW, Row};
-use super::view::TraceView;
+use crate::trace::calls::Call;
+use crate::trace::target::TargetKind;
+use crate::trace::tree::{NO_ROW, Row};
+use crate::trace::view::TraceView;
 
 /// One retry sequence.
 #[derive(Clone, Debug)]

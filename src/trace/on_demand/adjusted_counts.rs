@@ -7,8 +7,8 @@ use hashbrown::HashMap;
 
 use crate::span::SpanId;
 
-use super::tree::RootReason;
-use super::view::TraceView;
+use crate::trace::tree::RootReason;
+use crate::trace::view::TraceView;
 
 /// What sampling says of a trace.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ impl Default for AdjustedCounts {
 }
 
 impl AdjustedCounts {
-    pub(super) fn rebuild(&mut self, trace: &TraceView<'_>) {
+    pub(in crate::trace) fn rebuild(&mut self, trace: &TraceView<'_>) {
         *self = Self::default();
         if !trace.facts.has_adjusted_counts {
             return;

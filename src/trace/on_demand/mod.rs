@@ -1,11 +1,24 @@
-//! A fact about one trace that is worked out when somebody asks for it first, and not at all if nobody does.
+//! Facts about one trace that are worked out when somebody asks for them first, and not at all if nobody does: retries,
+//! failures, the calls to each target, sampling.
+
+mod adjusted_counts;
+mod calls_by_target;
+mod failure_chains;
+mod failure_origins;
+mod retries;
 
 use std::sync::{Mutex, OnceLock, PoisonError};
+
+pub(super) use adjusted_counts::AdjustedCounts;
+pub(super) use calls_by_target::CallsByTarget;
+pub(crate) use failure_chains::counts_for_service;
+pub(super) use failure_origins::Failures;
+pub use retries::{RetrySequences, Sequence};
 
 /// A fact, or the buffers in which it was worked out for the trace before. It is moved between the two for each trace, so it is
 /// moved as a pointer.
 #[derive(Debug, Default)]
-pub(crate) struct OnDemand<T> {
+pub(super) struct OnDemand<T> {
     fact: OnceLock<Box<T>>,
     /// Buffers are allocated once, not for each trace. Only the first that asks takes them, so nobody waits here.
     buffers: Mutex<Option<Box<T>>>,
@@ -13,7 +26,7 @@ pub(crate) struct OnDemand<T> {
 
 impl<T: Default> OnDemand<T> {
     /// The fact. `work_out` fills buffers that may hold those of another trace.
-    pub(crate) fn get(&self, work_out: impl FnOnce(&mut T)) -> &T {
+    pub(super) fn get(&self, work_out: impl FnOnce(&mut T)) -> &T {
         self.fact.get_or_init(|| {
             let mut fact = self.buffers.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default();
             work_out(&mut fact);
@@ -22,7 +35,7 @@ impl<T: Default> OnDemand<T> {
     }
 
     /// Says that another trace comes.
-    pub(crate) fn forget(&mut self) {
+    pub(super) fn forget(&mut self) {
         if let Some(fact) = self.fact.take() {
             *self.buffers.get_mut().unwrap_or_else(PoisonError::into_inner) = Some(fact);
         }

@@ -6,8 +6,8 @@
 use crate::conventions::ErrorClass;
 
 use super::failure_chains::FailureChains;
-use super::tree::{NO_ROW, Row};
-use super::view::TraceView;
+use crate::trace::tree::{NO_ROW, Row};
+use crate::trace::view::TraceView;
 
 /// The failures of one trace.
 #[derive(Debug, Default)]
@@ -22,7 +22,7 @@ pub(crate) struct Failures {
 }
 
 impl Failures {
-    pub(super) fn rebuild(&mut self, trace: &TraceView<'_>) {
+    pub(in crate::trace) fn rebuild(&mut self, trace: &TraceView<'_>) {
         self.origins.clear();
         let roles = &trace.calls.roles;
         if !roles.iter().any(|role| role.failed) {

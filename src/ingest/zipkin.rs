@@ -211,7 +211,8 @@ impl Record {
     }
 }
 
-/// Records that wait for the rest of the input, in the order of the input.
+/// Records that wait for the rest of the input, in the order of the input: which records are pieces of one span does not
+/// depend on where the input was cut into splits, and which of two pieces is the later one does not on threads.
 #[derive(Debug, Default)]
 pub(crate) struct Held(Vec<(Record, u64)>);
 

@@ -73,6 +73,7 @@ impl Id for SpanId {
 pub(crate) struct IdColumn<T> {
     dictionary: FileDictionary,
     ids_of_dictionary: Vec<T>,
+    /// Which of them are hashes: a value is hashed once and counts in every row that has it.
     opaque_of_dictionary: Vec<bool>,
     /// Ids that were replaced by a hash of their text.
     pub(crate) opaque: u64,
@@ -151,6 +152,7 @@ impl<T: Id> IdColumn<T> {
         }
         ids.clear();
         ids.resize(rows, T::default());
+        // What Arrow would refuse to decode as text is refused here too, so that who decodes a column makes no difference.
         let mut no_text = None;
         pages.for_each_value(rows, |row, cell| {
             let (id, is_opaque) = match cell {

@@ -61,6 +61,7 @@ impl<'a> RowColumns<'a> {
         let (length, other) =
             if self.table.mapping.end_is_finer { (Field::End, Field::Duration) } else { (Field::Duration, Field::End) };
         fields.push(length);
+        // One of the two is enough, unless rows may be without it.
         if self.table.may_lack(row_group, length) {
             fields.push(other);
         }

@@ -44,7 +44,7 @@ fn run_on_pool(args: &AnalyzeArgs, settings: &Settings) -> anyhow::Result<Outcom
     if let Some(failure) = reading.spill.as_ref().and_then(|spill| spill.take_failure()) {
         return Err(failure.into());
     }
-    let spilled_bytes = reading.spill.as_ref().map_or(0, |spill| spill.spilled_bytes());
+    let store = reading.spill.clone();
     let collection = Collection::with_spilled(builders, reading.spill);
     let facts = trace::derive(&collection.vocabulary, &settings.uncounted_calls);
     facts.symbols.check()?;
@@ -67,6 +67,8 @@ fn run_on_pool(args: &AnalyzeArgs, settings: &Settings) -> anyhow::Result<Outcom
     }
     bar.finish();
     phases.end("analyse");
+    // What was gathered may have been put aside as well.
+    let spilled_bytes = store.map_or(0, |store| store.spilled_bytes());
 
     let left_out = (!settings.selection.is_all()).then(|| SelectionSummary {
         since: settings.selection.since_unix_nano,

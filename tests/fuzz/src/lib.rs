@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use tracescan::frame::SpanSink;
-use tracescan::span::{Origin, SkipReason, SpanRecord};
 use tracescan::ingest::{InputFormat, ReadOptions, read_bytes};
+use tracescan::span::{Origin, SkipReason, SpanRecord};
 
 /// Takes everything and keeps nothing.
 struct Everything;

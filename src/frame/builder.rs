@@ -10,7 +10,7 @@ use hashbrown::HashSet;
 
 use crate::conventions::{
     ATTRIBUTE_COUNT, ArgumentsIn, Attribute, END_OF_HOST, TraceStateSampling, attribute_of_key, count_of_attribute,
-    normalise,
+    normalise, resource_attribute_of_key,
 };
 use crate::span::{
     Origin, SkipReason, Skipped, SpanId, SpanKind, SpanRecord, SpanRow, StatusCode, TraceId, UNKNOWN_SERVICE, Value,
@@ -231,6 +231,7 @@ impl FrameBuilder {
         let caps = Arc::clone(&self.caps);
         let count = TraceStateSampling::of_span(span).and_then(|sampling| sampling.adjusted_count(span.trace_id));
         signature_cache.begin(&caps, &service, &span.name, span.kind, span.status);
+        said_of_resource(origin, |attribute, rank, value| signature_cache.put(&caps, attribute, rank, value));
         if let Some(count) = count {
             signature_cache.put(&caps, Attribute::AdjustedCount, 0, &Value::Double(count));
         }
@@ -239,6 +240,7 @@ impl FrameBuilder {
         let (signature, arguments) = signature_cache.known().unwrap_or_else(|| {
             let WorkedOut { signature, arguments } =
                 self.signature(&service, &span.name, span.kind, span.status, |slots| {
+                    said_of_resource(origin, |attribute, rank, value| slots.put(attribute, rank, &value.to_text()));
                     if let Some(count) = count {
                         slots.put_trace_state_count(count);
                     }
@@ -283,6 +285,16 @@ impl SpanSink for FrameBuilder {
 
     fn skip(&mut self, reason: SkipReason, offset: u64) {
         self.skipped.add(reason, offset);
+    }
+}
+
+/// Tells the attributes of the resource that are part of the signatures of its spans, the numbers of their spellings, and
+/// their values.
+pub(crate) fn said_of_resource<'o>(origin: &'o Origin<'_>, mut tell: impl FnMut(Attribute, u8, &'o Value<'o>)) {
+    for attribute in &origin.resource_attributes {
+        if let Some((known, rank)) = resource_attribute_of_key(&attribute.key) {
+            tell(known, rank, &attribute.value);
+        }
     }
 }
 

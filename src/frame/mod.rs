@@ -15,6 +15,7 @@ mod spill;
 mod symbols;
 mod value_caps;
 
+pub(crate) use builder::said_of_resource;
 pub use builder::{AttributeSlots, Collecting, FrameBuilder, WorkedOut};
 pub use columns::{Frame, TraceRows, Vocabulary};
 pub use group::{Collection, Grouping, group};

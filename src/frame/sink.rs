@@ -11,6 +11,8 @@ pub struct EncodedSpan<'a> {
     pub row: SpanRow,
     /// The service that recorded it.
     pub service: String,
+    /// The attributes of the resource that are part of signatures, with the number of the spelling of each.
+    pub resource: Vec<(Attribute, u8, Value<'static>)>,
     /// Its name, as it was encoded.
     pub name: &'a [u8],
     /// Its kind.

@@ -13,7 +13,7 @@ use opentelemetry_proto::tonic::common::v1 as common;
 use prost::Message as _;
 
 use crate::conventions::attribute_of_key_bytes;
-use crate::frame::{EncodedSpan, Said, SpanSink as _};
+use crate::frame::{EncodedSpan, Said, SpanSink as _, said_of_resource};
 use crate::span::{
     Event, KeyValue, Link, Origin, REF_TYPE, SkipReason, SpanId, SpanKind, SpanRecord, SpanRow, StatusCode, TraceId,
     Value, unusable,
@@ -186,6 +186,9 @@ fn read_resource_spans(message: &[u8], position: Position, is_cut: bool, intake:
     let mut fields = Fields::of(message);
     let mut span = SpanRecord::default();
     let mut encoded = EncodedSpan { service: origin.service_name().into_owned(), ..EncodedSpan::default() };
+    said_of_resource(&origin, |attribute, rank, value| {
+        encoded.resource.push((attribute, rank, Value::Str(value.to_text().into_owned().into())));
+    });
     loop {
         let at = position.offset_of(fields.rest());
         match fields.next() {
@@ -315,7 +318,7 @@ fn read_span<'a>(message: &'a [u8], span: &mut SpanRecord<'a>, everything: bool)
     Ok(())
 }
 
-/// Fills `encoded`, but for the service, from a message; false if that does not say all of it: if it has a trace state, an
+/// Fills `encoded`, but for what its resource says, from a message; false if that does not say all of it: if it has a trace state, an
 /// exception or a reference to what it follows from, or is not as it should be.
 fn read_encoded<'a>(message: &'a [u8], encoded: &mut EncodedSpan<'a>) -> bool {
     let EncodedSpan { row, name, kind, status, attributes, .. } = encoded;

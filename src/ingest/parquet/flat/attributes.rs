@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{DataType, Int32Type};
 
-use crate::conventions::{Attribute, attribute_of_key};
+use crate::conventions::{Attribute, attribute_of_key, resource_attribute_of_key};
 use crate::frame::{BEYOND_CAP, ValueCaps};
 use crate::ingest::parquet::file::cells::{attributes_at, text_at};
 use crate::ingest::parquet::file::codes::{ABSENT, NormalCodes, TextCodes};
@@ -65,7 +65,10 @@ impl Wanted {
     }
 
     fn of_resource_key(key: &str) -> Self {
-        if key == "service.name" { Self::SERVICE } else { Self::NOT }
+        if key == "service.name" {
+            return Self::SERVICE;
+        }
+        resource_attribute_of_key(key).map_or(Self::NOT, |(attribute, rank)| Self::attribute(attribute, rank))
     }
 }
 
@@ -141,7 +144,7 @@ impl AttributeColumn {
         Self::new(Wanted::of_span_key, caps)
     }
 
-    /// For the attributes of resources, of which only the service's name is wanted.
+    /// For the attributes of resources, the service's name among them.
     pub(crate) fn of_resources(caps: &Arc<ValueCaps>) -> Self {
         Self::new(Wanted::of_resource_key, caps)
     }

@@ -12,7 +12,7 @@ use arrow::datatypes::{DataType, FieldRef, Fields, Schema};
 
 use super::stores::{CANONICAL, DIALECTS, Dialect, Others, Owner, UNKNOWN, refused};
 use super::times::Unit;
-use crate::conventions::{Attribute, attribute_of_key};
+use crate::conventions::{Attribute, AttributeClass, attribute_of_key, resource_attribute_of_key};
 use crate::ingest::parquet::flat::derived::Derived;
 
 macro_rules! fields {
@@ -161,11 +161,12 @@ pub(crate) enum Unresolved {
 }
 
 impl Mapping {
-    /// Whether every spelling of every attribute has a column. A file that was written before one had lacks it, and has what it
-    /// says in the attribute map only.
-    pub(crate) fn has_all_columns(&self) -> bool {
+    /// Whether every spelling of every attribute of a class has a column. A file that was written before one had lacks it, and
+    /// has what it says in the attribute map only.
+    pub(crate) fn has_all_columns(&self, class: AttributeClass) -> bool {
         let has = |known| self.flat.iter().any(|flat| flat.known == Some(known));
-        let recorded = Attribute::ALL.iter().filter(|&&attribute| attribute != Attribute::UrlHost);
+        let of_class = Attribute::ALL.iter().filter(|attribute| attribute.class() == class);
+        let recorded = of_class.filter(|&&attribute| attribute != Attribute::UrlHost);
         recorded.copied().all(|attribute| (0u8..).zip(attribute.aliases()).all(|(rank, _)| has((attribute, rank))))
     }
 
@@ -260,7 +261,11 @@ impl Mapping {
             } else {
                 root
             };
-            let known = if owner == Owner::Span { attribute_of_key(&key) } else { None };
+            let known = match owner {
+                Owner::Span => attribute_of_key(&key),
+                Owner::Resource => resource_attribute_of_key(&key),
+                Owner::Scope => None,
+            };
             self.flat.push(FlatAttribute { root, key, owner, known });
         }
     }
@@ -313,7 +318,8 @@ impl fmt::Display for Mapping {
             }
         }
         for flat in self.flat.iter().filter(|flat| flat.known.is_some()) {
-            write!(f, "\n  attribute {}", flat.key)?;
+            let owner = if flat.owner == Owner::Resource { "resource attribute" } else { "attribute" };
+            write!(f, "\n  {owner} {}", flat.key)?;
         }
         Ok(())
     }
@@ -534,7 +540,8 @@ pub(crate) fn known_key(name: &str) -> &str {
 fn keys_by_underscored_form() -> &'static HashMap<String, &'static str> {
     static BY_FORM: OnceLock<HashMap<String, &'static str>> = OnceLock::new();
     BY_FORM.get_or_init(|| {
-        let keys = Attribute::ALL.iter().flat_map(|attribute| attribute.aliases());
+        let of_spans = Attribute::ALL.iter().filter(|attribute| attribute.class() == AttributeClass::Shape);
+        let keys = of_spans.flat_map(|attribute| attribute.aliases());
         let mut by_form = HashMap::new();
         for &key in keys {
             by_form.entry(key.replace('.', "_")).or_insert(key);

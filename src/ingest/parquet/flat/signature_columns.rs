@@ -13,7 +13,7 @@ use super::row_columns::RowColumns;
 use super::table::{BatchColumns, Table};
 use super::text_column::{Says, TextColumn};
 use super::trace_states::TraceStates;
-use crate::conventions::{ArgumentsIn, Attribute};
+use crate::conventions::{ArgumentsIn, Attribute, AttributeClass};
 use crate::frame::{FrameBuilder, SignatureId, ValueCaps};
 use crate::ingest::IngestError;
 use crate::ingest::parquet::file::codes::TextCodes;
@@ -36,8 +36,11 @@ pub(crate) struct SignatureColumns {
     caps: Arc<ValueCaps>,
     /// The attributes of spans; those of one span may be spread over several columns.
     attributes: Vec<AttributeSource>,
-    /// Those of resources, for spans whose service has no column or nothing in it.
+    /// Those of resources.
     resource_attributes: Option<AttributeSource>,
+    /// Whether those that are part of signatures have columns of their own: then the others are needed only for spans whose
+    /// service has no column or nothing in it.
+    resource_has_columns: bool,
     events: EventPlaces,
     exception_types: TextCodes,
     exception_pairs: PairsOfRows,
@@ -150,8 +153,13 @@ impl SignatureColumns {
             normalised,
             peers,
             caps: Arc::clone(caps),
-            attributes: if all_in_columns && mapping.has_all_columns() { Vec::new() } else { attributes.collect() },
+            attributes: if all_in_columns && mapping.has_all_columns(AttributeClass::Shape) {
+                Vec::new()
+            } else {
+                attributes.collect()
+            },
             resource_attributes,
+            resource_has_columns: all_in_columns && mapping.has_all_columns(AttributeClass::Resource),
             events: if all_in_columns { EventPlaces::default() } else { events },
             exception_types: TextCodes::default(),
             exception_pairs: PairsOfRows::default(),
@@ -174,8 +182,8 @@ impl SignatureColumns {
     pub(crate) fn needed(&self, table: &Table, row_group: usize) -> Needed {
         let says_something = |place: &Place| !table.is_empty_column(row_group, place.root);
         let mut places: Vec<Place> = self.places().filter(says_something).collect();
-        if table.may_lack_text(row_group, Field::Service) {
-            places.extend(table.mapping.field(Field::ResourceAttributes).map(|column| column.place));
+        if !self.resource_has_columns || table.may_lack_text(row_group, Field::Service) {
+            places.extend(self.resource_attributes.iter().map(|source| source.place).filter(says_something));
         }
         let LinkPlaces { span_ids, attributes, .. } = self.links;
         if attributes.is_some_and(|place| says_something(&place)) {
@@ -397,8 +405,8 @@ impl SignatureColumns {
             Some(column.text_at(row))
         };
         let of_resource = self.resource_attributes.as_ref().and_then(|AttributeSource { column, pairs, .. }| {
-            let pair = pairs.row(row).chunks_exact(2).next_back()?;
-            Some(column.text(Wanted(pair[0]), pair[1]))
+            let mut services = pairs.row(row).chunks_exact(2).filter(|pair| Wanted(pair[0]) == Wanted::SERVICE);
+            services.next_back().map(|pair| column.text(Wanted::SERVICE, pair[1]))
         });
         let of_column = text_of(Says::Service).filter(|service| !matches!(*service, "" | UNKNOWN_SERVICE));
         let service = of_column.or(of_resource).unwrap_or("");
@@ -419,7 +427,7 @@ impl SignatureColumns {
                     slots.put_normal(attribute, rank, text.text_at(row));
                 }
             }
-            for AttributeSource { column, pairs, .. } in &self.attributes {
+            for AttributeSource { column, pairs, .. } in self.attributes.iter().chain(&self.resource_attributes) {
                 for pair in pairs.row(row).chunks_exact(2) {
                     if let Some((attribute, rank)) = Wanted(pair[0]).as_attribute() {
                         slots.put_normal(attribute, rank, column.text(Wanted(pair[0]), pair[1]));

@@ -7,7 +7,7 @@ use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, ListArray, StructArra
 use arrow::datatypes::DataType;
 
 use super::items::{Items, bytes_at, number_at};
-use crate::conventions::attribute_of_key;
+use crate::conventions::{attribute_of_key, resource_attribute_of_key};
 use crate::ingest::otlp::json_message;
 use crate::ingest::otlp::proto;
 use crate::ingest::otlp::value;
@@ -24,6 +24,8 @@ pub(crate) enum Wanted {
     Everything,
     /// Those of spans that the analysis asks for.
     Known,
+    /// Those of resources that the analysis asks for.
+    KnownOfResources,
     /// The type of an event's exception.
     ExceptionType,
     /// What a link says of how the span refers to its parent.
@@ -36,6 +38,7 @@ impl Wanted {
         match self {
             Self::Everything => true,
             Self::Known => attribute_of_key(key).is_some(),
+            Self::KnownOfResources => key == "service.name" || resource_attribute_of_key(key).is_some(),
             Self::ExceptionType => key == "exception.type",
             Self::RefType => key == REF_TYPE,
         }

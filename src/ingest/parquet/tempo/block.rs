@@ -51,7 +51,8 @@ const ANALYSED: [&str; 13] = [
 ];
 
 /// Attribute lists that the analysis needs.
-const ANALYSED_LISTS: [&str; 3] = ["rs.ss.Spans.Attrs.", "rs.ss.Spans.Events.Attrs.", "rs.ss.Spans.Links.Attrs."];
+const ANALYSED_LISTS: [&str; 4] =
+    ["rs.Resource.Attrs.", "rs.ss.Spans.Attrs.", "rs.ss.Spans.Events.Attrs.", "rs.ss.Spans.Links.Attrs."];
 
 /// Where dedicated columns stand.
 const DEDICATED_GROUPS: [(Scope, &str); 3] = [
@@ -145,7 +146,7 @@ impl Block {
         let is_dedicated = || {
             DEDICATED_GROUPS.into_iter().any(|(scope, group)| {
                 let wanted = match scope {
-                    Scope::Resource => return false,
+                    Scope::Resource => Wanted::KnownOfResources,
                     Scope::Span => Wanted::Known,
                     Scope::Event => Wanted::ExceptionType,
                 };

@@ -42,7 +42,7 @@ pub(crate) fn read_batch(batch: &RecordBatch, dedicated: &[Dedicated], sink: &mu
     };
     let wants_everything = sink.wants_everything();
     let trace_ids = traces.column_by_name("TraceID");
-    let resource_columns = ResourceColumns::of(&resources, dedicated);
+    let resource_columns = ResourceColumns::of(&resources, dedicated, wants_everything);
     let scope_columns = ScopeColumns::of(&scopes);
     let Some(span_columns) = SpanColumns::of(scopes.items, dedicated, wants_everything) else {
         *row += batch.num_rows() as u64;
@@ -92,18 +92,21 @@ fn named_columns<'a>(parent: &'a StructArray, names: &'a [(&str, &str)]) -> impl
 
 /// The resources of a batch.
 struct ResourceColumns<'a> {
+    wanted: Wanted,
     services: Option<&'a ArrayRef>,
     named: Vec<NamedColumn<'a>>,
     attributes: Option<AttributeLists<'a>>,
 }
 
 impl<'a> ResourceColumns<'a> {
-    fn of(resources: &Items<'a>, dedicated: &'a [Dedicated]) -> Self {
+    fn of(resources: &Items<'a>, dedicated: &'a [Dedicated], wants_everything: bool) -> Self {
+        let wanted = if wants_everything { Wanted::Everything } else { Wanted::KnownOfResources };
         let Some(resources) = resources.group("Resource") else {
-            return Self { services: None, named: Vec::new(), attributes: None };
+            return Self { wanted, services: None, named: Vec::new(), attributes: None };
         };
         let named = named_columns(resources, &RESOURCE_COLUMNS);
         Self {
+            wanted,
             services: resources.column_by_name("ServiceName"),
             named: named.chain(dedicated_columns(resources, Scope::Resource, dedicated)).collect(),
             attributes: AttributeLists::of(resources),
@@ -117,7 +120,7 @@ impl<'a> ResourceColumns<'a> {
         let service = text_of(self.services, row);
         attributes.extend(self.named.iter().filter_map(|column| column.at(row)));
         if let Some(lists) = &self.attributes {
-            lists.read(row, Wanted::Everything, attributes);
+            lists.read(row, self.wanted, attributes);
         }
         if !service.is_empty() {
             attributes.retain(|attribute| attribute.key != "service.name");

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::conventions::OwnAttributes;
 use crate::frame::{EncodedSpan, SpanSink};
 use crate::span::{FIRST_OFFSETS, Origin, SkipReason, Skipped, SpanRecord, unusable};
 
@@ -212,5 +213,9 @@ impl SpanSink for Intake<'_> {
 
     fn wants_everything(&self) -> bool {
         self.sink.wants_everything()
+    }
+
+    fn own_attributes(&self) -> OwnAttributes {
+        self.sink.own_attributes()
     }
 }

@@ -139,7 +139,7 @@ impl<'de, T: Listed<'de>> DeserializeSeed<'de> for ListOf<'_, T> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        List { list: self.0, malformed: &mut 0, wanted: Wanted { everything: true } }.deserialize(deserializer)
+        List { list: self.0, malformed: &mut 0, wanted: Wanted::EVERYTHING }.deserialize(deserializer)
     }
 }
 

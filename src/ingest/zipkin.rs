@@ -73,7 +73,7 @@ impl<'de> Message<'de> for Record {
             "remoteEndpoint" => map.next_value_seed(Fill(&mut self.remote)).map(drop)?,
             "annotations" => {
                 self.annotations.clear();
-                let list = List { list: &mut self.annotations, malformed: &mut 0, wanted: Wanted { everything: true } };
+                let list = List { list: &mut self.annotations, malformed: &mut 0, wanted: Wanted::EVERYTHING };
                 map.next_value_seed(list)?;
                 self.is_version_1 |= self.annotations.iter().any(|annotation| annotation.has_endpoint);
             }

@@ -23,7 +23,8 @@ use parquet::schema::types::ColumnPath;
 use serde_json::{Map, Value as Json};
 
 use crate::conventions::{
-    Attribute, AttributeClass, CANONICAL_VERSION, CANONICAL_VERSION_KEY, TraceStateSampling, resource_attribute_of_key,
+    Attribute, AttributeClass, CANONICAL_VERSION, CANONICAL_VERSION_KEY, OwnAttribute, TraceStateSampling,
+    resource_attribute_of_key,
 };
 use crate::span::{KeyValue, Origin, REF_TYPE, SpanRecord};
 
@@ -38,7 +39,8 @@ const ALSO_PROMOTED: [&str; 4] =
 /// `tracescan.adjusted_count` from the trace state.
 fn promoted() -> impl Iterator<Item = &'static str> {
     let recorded = keys_of(AttributeClass::Shape).filter(|(attribute, _)| *attribute != Attribute::UrlHost);
-    recorded.map(|(_, key)| key).chain(ALSO_PROMOTED)
+    let own = OwnAttribute::ALL.iter().flat_map(|attribute| attribute.aliases()).copied();
+    recorded.map(|(_, key)| key).chain(ALSO_PROMOTED).chain(own)
 }
 
 /// Resource attributes that have a column: all spellings of those that the analysis asks for. The column's name is the key

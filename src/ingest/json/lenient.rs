@@ -6,12 +6,7 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-/// Which parts of a message are wanted.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Wanted {
-    /// Links, and events of any name.
-    pub(crate) everything: bool,
-}
+pub(crate) use crate::frame::Wanted;
 
 /// A message that is filled field by field.
 pub(crate) trait Message<'de> {

@@ -527,7 +527,7 @@ struct Chunk<'t, 'i, 's> {
 
 impl Chunk<'_, '_, '_> {
     fn wanted(&self) -> Wanted {
-        Wanted { everything: self.intake.wants_everything() }
+        self.intake.wanted()
     }
 
     fn offset(&self, at: usize) -> u64 {

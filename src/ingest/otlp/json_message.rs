@@ -6,7 +6,6 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use crate::conventions::attribute_of_key;
 use crate::span::{Event, KeyValue, Link, SpanId, SpanKind, SpanRecord, StatusCode, TraceId, Value};
 
 use super::value::{self, MAX_VALUE_DEPTH};
@@ -213,11 +212,7 @@ impl<'de> Message<'de> for Span<'de> {
             "endTimeUnixNano" | "end_time_unix_nano" => record.end_unix_nano = Scalar::next(map)?.to_time(),
             "attributes" => {
                 record.attributes.clear();
-                map.next_value_seed(Attributes {
-                    list: &mut record.attributes,
-                    depth: 0,
-                    all: self.wanted.everything,
-                })?;
+                map.next_value_seed(Attributes { list: &mut record.attributes, depth: 0, wanted: self.wanted })?;
             }
             "status" => {
                 (record.status, record.status_message) = Default::default();
@@ -326,13 +321,13 @@ pub(crate) struct Attributes<'l, 'a> {
     list: &'l mut Vec<KeyValue<'a>>,
     depth: usize,
     /// Whether attributes are wanted that the analysis does not ask for.
-    all: bool,
+    wanted: Wanted,
 }
 
 impl<'l, 'a> Attributes<'l, 'a> {
     /// Appends all attributes to `list`.
     pub(crate) fn all(list: &'l mut Vec<KeyValue<'a>>) -> Self {
-        Self { list, depth: 0, all: true }
+        Self { list, depth: 0, wanted: Wanted::EVERYTHING }
     }
 }
 
@@ -355,7 +350,7 @@ impl<'de> Visitor<'de> for Attributes<'_, 'de> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
         loop {
-            let mut attribute = ReadAttribute::new(self.depth, self.all);
+            let mut attribute = ReadAttribute::new(self.depth, self.wanted);
             match seq.next_element_seed(Fill(&mut attribute))? {
                 None => return Ok(()),
                 Some(_) => self.list.extend(attribute.into_wanted()),
@@ -378,13 +373,13 @@ pub(crate) struct ReadAttribute<'a> {
     is_wanted: bool,
     value: Value<'a>,
     depth: usize,
-    all: bool,
+    wanted: Wanted,
 }
 
 impl<'a> ReadAttribute<'a> {
-    /// Nothing yet. `all` says whether it is wanted also if the analysis does not ask for it.
-    pub(crate) fn new(depth: usize, all: bool) -> Self {
-        Self { key: None, is_wanted: true, value: Value::Empty, depth, all }
+    /// Nothing yet. `wanted` says which are.
+    pub(crate) fn new(depth: usize, wanted: Wanted) -> Self {
+        Self { key: None, is_wanted: true, value: Value::Empty, depth, wanted }
     }
 
     /// What was read, if it is wanted and has a key.
@@ -399,7 +394,7 @@ impl<'de> Message<'de> for ReadAttribute<'de> {
         match key {
             "key" => {
                 let key = Scalar::next(map)?.into_text();
-                self.is_wanted = self.all || attribute_of_key(&key).is_some();
+                self.is_wanted = self.wanted.takes(&key);
                 self.key = Some(key);
             }
             "value" if self.is_wanted => self.value = map.next_value_seed(AnyValue { depth: self.depth })?,
@@ -609,7 +604,11 @@ struct KvlistValue<'a> {
 impl<'de> Message<'de> for KvlistValue<'de> {
     fn field<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
         match key {
-            "values" => map.next_value_seed(Attributes { list: &mut self.entries, depth: self.depth, all: true }),
+            "values" => map.next_value_seed(Attributes {
+                list: &mut self.entries,
+                depth: self.depth,
+                wanted: Wanted::EVERYTHING,
+            }),
             _ => ignore(map),
         }
     }

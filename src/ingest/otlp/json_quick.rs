@@ -4,7 +4,6 @@
 
 use serde::de::DeserializeSeed as _;
 
-use crate::conventions::attribute_of_key;
 use crate::span::{KeyValue, Value};
 
 use super::json_message::{AnyValue, ReadAttribute, ResourceSpans, ScopeSpans, Span, integer, is_scope_spans_key};
@@ -98,7 +97,7 @@ fn read_attribute<'a>(
         Some(attribute) => attributes.extend(attribute),
         None => {
             *parser = start;
-            let mut attribute = ReadAttribute::new(0, wanted.everything);
+            let mut attribute = ReadAttribute::new(0, wanted);
             Fill(&mut attribute).deserialize(&mut *parser)?;
             attributes.extend(attribute.into_wanted());
         }
@@ -112,7 +111,7 @@ fn read_usual_attribute<'a>(parser: &mut Parser<'a>, wanted: Wanted) -> Option<O
     parser.literal(r#"{"key":"#)?;
     let key = parser.next_string()?;
     parser.literal(r#","value":"#)?;
-    let is_wanted = wanted.everything || attribute_of_key(&key).is_some();
+    let is_wanted = wanted.takes(&key);
     let value = if !is_wanted {
         parser.skip_value().ok()?;
         Value::Empty
@@ -144,12 +143,14 @@ fn read_value<'a>(parser: &mut Parser<'a>) -> Option<Value<'a>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::conventions::OwnAttributes;
 
     const USUAL: &str = concat!(
         r#"{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"shop"}}]},"scopeSpans":[{"scope":"#,
         r#"{"name":"lib"},"spans":[{"traceId":"000000000000000000000000000000ab","spanId":"0000000000000002","#,
         r#""parentSpanId":"","name":"get \"x\"","kind":3,"startTimeUnixNano":"17","endTimeUnixNano":18,"attributes":["#,
         r#"{"key":"http.method","value":{"stringValue":"GET"}},{"key":"thread.id","value":{"intValue":"7"}},"#,
+        r#"{"key":"messaging.message.id","value":{"stringValue":"m"}},"#,
         r#"{"key":"server.port","value":{"intValue":"80"}},{"key":"http.status_code","value":{"intValue":200}},"#,
         r#"{"value":{"boolValue":true},"key":"error"}, {"key":"db.statement","value":{"stringValue":"a\nb"}}],"#,
         r#""status":{"code":2},"events":[{"name":"exception","attributes":[]}],"flags":1},{}]}],"schemaUrl":"u"}"#,
@@ -167,8 +168,8 @@ mod tests {
     /// The short cut leads to where the rules lead, also where any byte is another one or the text ends.
     #[test]
     fn the_short_cut_changes_nothing() {
-        for everything in [false, true] {
-            let wanted = Wanted { everything };
+        let own = Wanted { everything: false, own: OwnAttributes::ALL };
+        for wanted in [Wanted::default(), Wanted::EVERYTHING, own] {
             assert!(read(wanted, USUAL, 0).is_some());
             for at in 0..USUAL.len() {
                 for replaced in ["\"", "\\", "{", "}", "[", "]", ",", ":", "0", "x", " ", "\n", "\u{1}", "é", ""] {

@@ -12,8 +12,8 @@ use std::borrow::Cow;
 use opentelemetry_proto::tonic::common::v1 as common;
 use prost::Message as _;
 
-use crate::conventions::attribute_of_key_bytes;
-use crate::frame::{EncodedSpan, Said, SpanSink as _, said_of_resource};
+use crate::conventions::{OwnAttributes, attribute_of_key_bytes};
+use crate::frame::{EncodedSpan, OwnSlots, Said, SpanSink as _, Wanted, said_of_resource};
 use crate::span::{
     Event, KeyValue, Link, Origin, REF_TYPE, SkipReason, SpanId, SpanKind, SpanRecord, SpanRow, StatusCode, TraceId,
     Value, unusable,
@@ -212,7 +212,7 @@ fn read_scope_spans<'a>(
     is_cut: bool,
     intake: &mut Intake<'_>,
 ) {
-    let everything = intake.wants_everything();
+    let wanted = intake.wanted();
     origin.scope_name = Cow::Borrowed("");
     origin.scope_version = Cow::Borrowed("");
     origin.scope_attributes.clear();
@@ -226,15 +226,15 @@ fn read_scope_spans<'a>(
         let at = position.offset_of(fields.rest());
         match fields.next() {
             None => return,
-            Some(Ok((2, Field::Bytes(bytes)))) if !everything && read_encoded(bytes, encoded) => {
+            Some(Ok((2, Field::Bytes(bytes)))) if !wanted.everything && read_encoded(bytes, encoded, wanted.own) => {
                 if !intake.encoded(encoded, at) {
-                    match read_span(bytes, span, everything) {
+                    match read_span(bytes, span, wanted) {
                         Ok(()) => intake.decoded(encoded, origin, span, at),
                         Err(_) => intake.skip(SkipReason::MalformedSpan, at),
                     }
                 }
             }
-            Some(Ok((2, Field::Bytes(bytes)))) => match read_span(bytes, span, everything) {
+            Some(Ok((2, Field::Bytes(bytes)))) => match read_span(bytes, span, wanted) {
                 Ok(()) if !is_usable(span) && looks_like_other_signal(bytes) => {
                     intake.skip(SkipReason::OtherSignal, at);
                 }
@@ -283,7 +283,7 @@ fn looks_like_other_signal(message: &[u8]) -> bool {
 }
 
 /// Fills `span`, whose vectors are used again, from a message.
-fn read_span<'a>(message: &'a [u8], span: &mut SpanRecord<'a>, everything: bool) -> Result<(), Undecodable> {
+fn read_span<'a>(message: &'a [u8], span: &mut SpanRecord<'a>, wanted: Wanted) -> Result<(), Undecodable> {
     span.clear();
     for field in Fields::of(message) {
         match field? {
@@ -295,9 +295,11 @@ fn read_span<'a>(message: &'a [u8], span: &mut SpanRecord<'a>, everything: bool)
             (6, Field::Varint(kind)) => span.kind = SpanKind::from_number(kind as i64),
             (7, Field::Fixed64(time)) => span.start_unix_nano = time,
             (8, Field::Fixed64(time)) => span.end_unix_nano = time,
-            (9, Field::Bytes(attribute)) => span.attributes.extend(read_attribute(attribute, everything)),
-            (11, Field::Bytes(event)) => span.events.extend(read_event(event, everything)),
-            (13, Field::Bytes(link)) if everything || memchr::memmem::find(link, REF_TYPE.as_bytes()).is_some() => {
+            (9, Field::Bytes(attribute)) => span.attributes.extend(read_attribute(attribute, wanted)),
+            (11, Field::Bytes(event)) => span.events.extend(read_event(event, wanted.everything)),
+            (13, Field::Bytes(link))
+                if wanted.everything || memchr::memmem::find(link, REF_TYPE.as_bytes()).is_some() =>
+            {
                 span.links.push(read_link(link));
             }
             (15, Field::Bytes(status)) => {
@@ -320,12 +322,13 @@ fn read_span<'a>(message: &'a [u8], span: &mut SpanRecord<'a>, everything: bool)
 
 /// Fills `encoded`, but for what its resource says, from a message; false if that does not say all of it: if it has a trace state, an
 /// exception or a reference to what it follows from, or is not as it should be.
-fn read_encoded<'a>(message: &'a [u8], encoded: &mut EncodedSpan<'a>) -> bool {
-    let EncodedSpan { row, name, kind, status, attributes, .. } = encoded;
+fn read_encoded<'a>(message: &'a [u8], encoded: &mut EncodedSpan<'a>, own: OwnAttributes) -> bool {
+    let EncodedSpan { row, name, kind, status, attributes, own_values, .. } = encoded;
     *row = SpanRow::default();
     (*name, *kind, *status) = (b"", SpanKind::default(), StatusCode::default());
     attributes.clear();
     let mut end_unix_nano = 0;
+    let mut own_slots = OwnSlots::default();
     for field in Fields::of(message) {
         match field {
             Ok((1, Field::Bytes(id))) => row.trace_id = TraceId::from_bytes(id).unwrap_or_default(),
@@ -350,6 +353,12 @@ fn read_encoded<'a>(message: &'a [u8], encoded: &mut EncodedSpan<'a>) -> bool {
                         return false;
                     };
                     attributes.push((known, rank, said));
+                } else if let Some((attribute, rank)) = own.of_key_bytes(key) {
+                    let Some(Ok((2, Field::Bytes(value)))) = fields.next() else { return false };
+                    if !fields.rest().is_empty() {
+                        return false;
+                    }
+                    own_slots.put(attribute, rank, attribute.value_of(&read_value(value).to_text()));
                 }
             }
             Ok((11, Field::Bytes(event))) => {
@@ -373,6 +382,7 @@ fn read_encoded<'a>(message: &'a [u8], encoded: &mut EncodedSpan<'a>) -> bool {
             Ok(_) => {}
         }
     }
+    *own_values = own_slots.values(own);
     row.duration_ns = end_unix_nano.wrapping_sub(row.start_unix_nano) as i64;
     unusable(row.trace_id, row.span_id, row.start_unix_nano).is_none()
 }
@@ -422,20 +432,20 @@ fn read_attributes<'a>(message: &'a [u8], number: u32, attributes: &mut Vec<KeyV
         if let (found, Field::Bytes(attribute)) = field
             && found == number
         {
-            attributes.extend(read_attribute(attribute, true));
+            attributes.extend(read_attribute(attribute, Wanted::EVERYTHING));
         }
     }
 }
 
-/// The attribute, if it has a key, and if `everything` is wanted or the analysis asks for it; the key comes first, or else
+/// The attribute, if it has a key, and if it is wanted; the key comes first, or else
 /// it is taken to be asked for.
-fn read_attribute(message: &[u8], everything: bool) -> Option<KeyValue<'_>> {
+fn read_attribute(message: &[u8], wanted: Wanted) -> Option<KeyValue<'_>> {
     let mut key = None;
     let mut value = Value::Empty;
-    let mut is_asked_for = everything;
+    let mut is_asked_for = false;
     for (number, field) in Fields::of(message).readable() {
         match (number, field) {
-            (1, Field::Bytes(bytes)) if is_asked_for || attribute_of_key_bytes(bytes).is_some() => key = Some(bytes),
+            (1, Field::Bytes(bytes)) if is_asked_for || wanted.takes_bytes(bytes) => key = Some(bytes),
             (1, Field::Bytes(_)) => return None,
             (2, Field::Bytes(bytes)) => value = read_value(bytes),
             _ => {}

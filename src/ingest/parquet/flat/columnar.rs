@@ -13,6 +13,7 @@ use super::ids::IdColumn;
 use super::row_columns::RowColumns;
 use super::signature_columns::{Needed, SignatureColumns};
 use super::table::{BatchColumns, Table};
+use crate::conventions::OwnAttributes;
 use crate::frame::{FrameBuilder, SpanSink, ValueCaps};
 use crate::ingest::parquet::file::codes::TextCodes;
 use crate::ingest::parquet::file::guard::guarded;
@@ -37,7 +38,8 @@ pub(crate) fn read_part(
     on_row_group: &(dyn Fn(usize) + Sync),
 ) -> Part {
     let caps = Arc::clone(&builder.caps);
-    let mut reader = ColumnReader::new(table, &caps);
+    let own = builder.own_attributes();
+    let mut reader = ColumnReader::new(table, &caps, own);
     let mut failures = Vec::new();
     let mut opaque_ids = 0;
     for row_group in row_groups {
@@ -45,7 +47,7 @@ pub(crate) fn read_part(
         // A panic while a batch is taken is as much the fault of hostile bytes as one while it is decoded.
         let read = guarded(|| Ok(reader.read_row_group(row_group, &mut builder, &mut row)));
         let read = read.unwrap_or_else(|error: ParquetError| {
-            reader = ColumnReader::new(table, &caps);
+            reader = ColumnReader::new(table, &caps, own);
             Err(table.footer.failure(row_group, row, &error))
         });
         if let Err(failure) = read {
@@ -90,13 +92,13 @@ struct ColumnReader<'a> {
 }
 
 impl<'a> ColumnReader<'a> {
-    fn new(table: &'a Table, caps: &Arc<ValueCaps>) -> Self {
+    fn new(table: &'a Table, caps: &Arc<ValueCaps>, own: OwnAttributes) -> Self {
         Self {
             table,
             rows: RowColumns::new(table),
             record_types: TextCodes::default(),
             codes_of_record_types: Vec::new(),
-            signatures: SignatureColumns::new(table, caps),
+            signatures: SignatureColumns::new(table, caps, own),
         }
     }
 
@@ -160,7 +162,7 @@ impl<'a> ColumnReader<'a> {
             }
             let span = rows.at(row);
             let (signature, arguments) = signatures.at(row, span.trace_id, builder);
-            builder.push_row(span, signature, arguments, offset);
+            builder.push_row(span, signature, arguments, signatures.own_values(row).as_ref(), offset);
         }
         Ok(())
     }
@@ -193,7 +195,7 @@ mod tests {
     /// The names of the columns that are read of a table's first row group.
     fn columns_read(columns: Vec<(&str, ArrayRef)>) -> Vec<String> {
         let (table, batch) = table_of(columns);
-        let reader = ColumnReader::new(&table, &Arc::default());
+        let reader = ColumnReader::new(&table, &Arc::default(), OwnAttributes::NONE);
         let Needed { texts, others } = reader.needed(0);
         let mut roots = [reader.rows.roots(0), texts, others].concat();
         roots.sort_unstable();
@@ -268,7 +270,7 @@ mod tests {
             ("network.peer.port", numbers([40_001, 40_002, 40_003, 40_004])),
         ]);
         let mut builder = FrameBuilder::default();
-        let mut reader = ColumnReader::new(&table, &Arc::default());
+        let mut reader = ColumnReader::new(&table, &Arc::default(), OwnAttributes::NONE);
         reader.read_row_group(0, &mut builder, &mut 0).expect("rows");
         assert_eq!((builder.len(), reader.signatures.combinations()), (4, 3));
     }

@@ -12,7 +12,9 @@ use arrow::datatypes::{DataType, FieldRef, Fields, Schema};
 
 use super::stores::{CANONICAL, DIALECTS, Dialect, Others, Owner, UNKNOWN, refused};
 use super::times::Unit;
-use crate::conventions::{Attribute, AttributeClass, attribute_of_key, resource_attribute_of_key};
+use crate::conventions::{
+    Attribute, AttributeClass, OwnAttribute, OwnAttributes, attribute_of_key, resource_attribute_of_key,
+};
 use crate::ingest::parquet::flat::derived::Derived;
 
 macro_rules! fields {
@@ -119,6 +121,8 @@ pub(crate) struct FlatAttribute {
     pub(crate) owner: Owner,
     /// The attribute that the analysis keeps it as, and the rank of its spelling.
     pub(crate) known: Option<(Attribute, u8)>,
+    /// The attribute of spans that may be unique to one, and the rank of its spelling.
+    pub(crate) own: Option<(OwnAttribute, u8)>,
 }
 
 /// The columns of a table, resolved.
@@ -168,6 +172,12 @@ impl Mapping {
         let of_class = Attribute::ALL.iter().filter(|attribute| attribute.class() == class);
         let recorded = of_class.filter(|&&attribute| attribute != Attribute::UrlHost);
         recorded.copied().all(|attribute| (0u8..).zip(attribute.aliases()).all(|(rank, _)| has((attribute, rank))))
+    }
+
+    /// Whether every spelling of the own attributes `asked` for has a column.
+    pub(crate) fn has_all_own_columns(&self, asked: OwnAttributes) -> bool {
+        let has = |known| self.flat.iter().any(|flat| flat.own == Some(known));
+        asked.iter().all(|own| (0u8..).zip(own.aliases()).all(|(rank, _)| has((own, rank))))
     }
 
     /// Resolves the columns of `schema`. Units are taken from `restored`, which has the types that the writer's Arrow
@@ -266,7 +276,8 @@ impl Mapping {
                 Owner::Resource => resource_attribute_of_key(&key),
                 Owner::Scope => None,
             };
-            self.flat.push(FlatAttribute { root, key, owner, known });
+            let own = if owner == Owner::Span { OwnAttributes::ALL.of_key(&key) } else { None };
+            self.flat.push(FlatAttribute { root, key, owner, known, own });
         }
     }
 
@@ -525,15 +536,19 @@ fn key_of_column(name: &str) -> Option<(Owner, String)> {
         }
     }
     let key = known_key(name);
-    (attribute_of_key(key).is_some() || name.contains('.')).then(|| (Owner::Span, key.into()))
+    (is_key_of_span(key) || name.contains('.')).then(|| (Owner::Span, key.into()))
 }
 
 /// `name`, or the known key that is `name` but for dots.
 pub(crate) fn known_key(name: &str) -> &str {
-    if attribute_of_key(name).is_some() {
+    if is_key_of_span(name) {
         return name;
     }
     keys_by_underscored_form().get(name).copied().unwrap_or(name)
+}
+
+fn is_key_of_span(key: &str) -> bool {
+    attribute_of_key(key).is_some() || OwnAttributes::ALL.of_key(key).is_some()
 }
 
 /// Known keys by what is left of them where dots are not allowed in column names.
@@ -541,7 +556,8 @@ fn keys_by_underscored_form() -> &'static HashMap<String, &'static str> {
     static BY_FORM: OnceLock<HashMap<String, &'static str>> = OnceLock::new();
     BY_FORM.get_or_init(|| {
         let of_spans = Attribute::ALL.iter().filter(|attribute| attribute.class() == AttributeClass::Shape);
-        let keys = of_spans.flat_map(|attribute| attribute.aliases());
+        let own = OwnAttribute::ALL.iter().flat_map(|own| own.aliases());
+        let keys = of_spans.flat_map(|attribute| attribute.aliases()).chain(own);
         let mut by_form = HashMap::new();
         for &key in keys {
             by_form.entry(key.replace('.', "_")).or_insert(key);

@@ -13,9 +13,10 @@ use super::row_columns::RowColumns;
 use super::table::{BatchColumns, Table};
 use super::text_column::{Says, TextColumn};
 use super::trace_states::TraceStates;
-use crate::conventions::{ArgumentsIn, Attribute, AttributeClass};
-use crate::frame::{FrameBuilder, SignatureId, ValueCaps};
+use crate::conventions::{ArgumentsIn, Attribute, AttributeClass, OwnAttribute, OwnAttributes};
+use crate::frame::{FrameBuilder, OwnSlots, OwnValues, SignatureId, ValueCaps};
 use crate::ingest::IngestError;
+use crate::ingest::parquet::file::cells::value_at;
 use crate::ingest::parquet::file::codes::TextCodes;
 use crate::ingest::parquet::file::fingerprint::Fingerprint;
 use crate::ingest::parquet::file::guard::guarded;
@@ -61,6 +62,40 @@ pub(crate) struct SignatureColumns {
     served_kinds: Vec<bool>,
     urls: Arguments,
     queries: Arguments,
+    own: OwnColumns,
+}
+
+/// The attributes that may be unique to a span and are asked for.
+struct OwnColumns {
+    asked: OwnAttributes,
+    /// Those that have columns of their own.
+    places: Vec<(OwnAttribute, u8, Place)>,
+    /// What the rows of the batch say; nothing unless something is asked for.
+    of_rows: Vec<OwnSlots>,
+}
+
+impl OwnColumns {
+    fn new(table: &Table, asked: OwnAttributes) -> Self {
+        let places = table.mapping.flat.iter().filter_map(|flat| {
+            let (attribute, rank) = flat.own.filter(|(attribute, _)| asked.contains(*attribute))?;
+            Some((attribute, rank, Place { root: flat.root, child: None }))
+        });
+        Self { asked, places: places.collect(), of_rows: Vec::new() }
+    }
+
+    fn read(&mut self, columns: &BatchColumns, batch: &RecordBatch) {
+        self.of_rows.clear();
+        if self.asked.is_empty() {
+            return;
+        }
+        self.of_rows.resize(batch.num_rows(), OwnSlots::default());
+        for &(attribute, rank, place) in &self.places {
+            let Some(column) = columns.get(batch, place) else { continue };
+            for (row, slots) in self.of_rows.iter_mut().enumerate() {
+                slots.put(attribute, rank, attribute.value_of(&value_at(column, row).to_text()));
+            }
+        }
+    }
 }
 
 /// The root fields that signatures need of a row group.
@@ -108,7 +143,7 @@ impl LinkPlaces {
 }
 
 impl SignatureColumns {
-    pub(crate) fn new(table: &Table, caps: &Arc<ValueCaps>) -> Self {
+    pub(crate) fn new(table: &Table, caps: &Arc<ValueCaps>, own: OwnAttributes) -> Self {
         let mapping = &table.mapping;
         let place = |field| mapping.field(field).map(|column| column.place);
         let of_fields = [
@@ -133,7 +168,7 @@ impl SignatureColumns {
         let all_in_columns = mapping.columns_repeat_attributes;
         let of_spans =
             [Field::Attributes, Field::NumberAttributes, Field::BoolAttributes].into_iter().filter_map(place);
-        let attributes = of_spans.map(|place| AttributeSource::new(place, AttributeColumn::of_spans(caps)));
+        let attributes = of_spans.map(|place| AttributeSource::new(place, AttributeColumn::of_spans(own, caps)));
         let resource_attributes = place(Field::ResourceAttributes);
         let resource_attributes =
             resource_attributes.map(|place| AttributeSource::new(place, AttributeColumn::of_resources(caps)));
@@ -153,7 +188,10 @@ impl SignatureColumns {
             normalised,
             peers,
             caps: Arc::clone(caps),
-            attributes: if all_in_columns && mapping.has_all_columns(AttributeClass::Shape) {
+            attributes: if all_in_columns
+                && mapping.has_all_columns(AttributeClass::Shape)
+                && mapping.has_all_own_columns(own)
+            {
                 Vec::new()
             } else {
                 attributes.collect()
@@ -175,6 +213,7 @@ impl SignatureColumns {
             served_kinds: Vec::new(),
             urls: Arguments::default(),
             queries: Arguments::default(),
+            own: OwnColumns::new(table, own),
         }
     }
 
@@ -200,7 +239,8 @@ impl SignatureColumns {
         let columns = self.attributes.iter().map(|source| source.place);
         let lists = [self.events.whole, self.events.names, self.events.attributes, self.links.attributes()];
         let trace_states = self.trace_states.iter().map(|states| states.place);
-        columns.chain(lists.into_iter().flatten()).chain(trace_states)
+        let own = self.own.places.iter().map(|&(_, _, place)| place);
+        columns.chain(lists.into_iter().flatten()).chain(trace_states).chain(own)
     }
 
     /// Begins to read the texts of a row group; those that Arrow must read join `roots`.
@@ -276,6 +316,8 @@ impl SignatureColumns {
             states.read(columns, batch);
         }
         let sources = self.attributes.iter_mut().chain(&mut self.resource_attributes);
+        self.own.read(columns, batch);
+        let own_of_rows = &mut self.own.of_rows;
         for (source, AttributeSource { place, column, pairs }) in (FIRST_ATTRIBUTE_SOURCE..).zip(sources) {
             let Some(values) = columns.get(batch, *place) else {
                 pairs.clear();
@@ -284,7 +326,11 @@ impl SignatureColumns {
             column.read(values, pairs, &mut |row, wanted, hash| match wanted.as_attribute() {
                 Some((Attribute::UrlFull, rank)) => urls.put(row, rank, hash),
                 Some((Attribute::DbQueryText, rank)) => queries.put(row, rank, hash),
-                _ => {}
+                _ => {
+                    if let Some((attribute, rank)) = wanted.as_own() {
+                        own_of_rows[row].put(attribute, rank, hash);
+                    }
+                }
             });
             pairs.add_to(fingerprints, source, &self.served);
         }
@@ -363,7 +409,7 @@ impl SignatureColumns {
         }
         self.trace_states = self.trace_states.take().map(|states| TraceStates::new(states.place));
         for source in &mut self.attributes {
-            source.column = AttributeColumn::of_spans(&self.caps);
+            source.column = AttributeColumn::of_spans(self.own.asked, &self.caps);
         }
         if let Some(source) = &mut self.resource_attributes {
             source.column = AttributeColumn::of_resources(&self.caps);
@@ -397,6 +443,11 @@ impl SignatureColumns {
             }
         };
         (signature, arguments.pick(self.urls.hashes[row], self.queries.hashes[row]))
+    }
+
+    /// The own values of the span at `row` of the batch, if they are asked for.
+    pub(crate) fn own_values(&self, row: usize) -> Option<OwnValues> {
+        self.own.of_rows.get(row)?.values(self.own.asked)
     }
 
     fn work_out(&self, row: usize, count: u32, builder: &mut FrameBuilder) -> (SignatureId, ArgumentsIn) {

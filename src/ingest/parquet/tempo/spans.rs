@@ -7,7 +7,7 @@ use arrow::array::{ArrayRef, AsArray, RecordBatch, StructArray};
 use super::attributes::{AttributeLists, NamedColumn, Wanted};
 use super::dedicated::{Dedicated, Scope};
 use super::items::{Items, bytes_at, number_at};
-use crate::frame::SpanSink;
+use crate::frame::{SpanSink, Wanted as WantedOfSpans};
 use crate::ingest::otlp::proto;
 use crate::ingest::parquet::file::cells::text_at;
 use crate::span::{Event, KeyValue, Link, Origin, SpanId, SpanKind, SpanRecord, StatusCode, TraceId, Value};
@@ -40,11 +40,12 @@ pub(crate) fn read_batch(batch: &RecordBatch, dedicated: &[Dedicated], sink: &mu
         *row += batch.num_rows() as u64;
         return;
     };
-    let wants_everything = sink.wants_everything();
+    let wanted = sink.wanted();
+    let wants_everything = wanted.everything;
     let trace_ids = traces.column_by_name("TraceID");
     let resource_columns = ResourceColumns::of(&resources, dedicated, wants_everything);
     let scope_columns = ScopeColumns::of(&scopes);
-    let Some(span_columns) = SpanColumns::of(scopes.items, dedicated, wants_everything) else {
+    let Some(span_columns) = SpanColumns::of(scopes.items, dedicated, wanted) else {
         *row += batch.num_rows() as u64;
         return;
     };
@@ -162,7 +163,7 @@ impl<'a> ScopeColumns<'a> {
 /// The spans of a batch.
 struct SpanColumns<'a> {
     spans: Items<'a>,
-    wants_everything: bool,
+    wanted: WantedOfSpans,
     span_ids: Option<&'a ArrayRef>,
     parent_span_ids: Option<&'a ArrayRef>,
     names: Option<&'a ArrayRef>,
@@ -180,11 +181,11 @@ struct SpanColumns<'a> {
 }
 
 impl<'a> SpanColumns<'a> {
-    fn of(scopes: &'a StructArray, dedicated: &'a [Dedicated], wants_everything: bool) -> Option<Self> {
+    fn of(scopes: &'a StructArray, dedicated: &'a [Dedicated], wanted: WantedOfSpans) -> Option<Self> {
         let spans = Items::of(scopes, "Spans")?;
         let named = named_columns(spans.items, &SPAN_COLUMNS);
         Some(Self {
-            wants_everything,
+            wanted,
             span_ids: spans.column("SpanID"),
             parent_span_ids: spans.column("ParentSpanID"),
             names: spans.column("Name"),
@@ -218,16 +219,15 @@ impl<'a> SpanColumns<'a> {
         span.attributes.clear();
         span.attributes.extend(self.named.iter().filter_map(|column| column.at(at)));
         if let Some(lists) = &self.attributes {
-            let wanted = if self.wants_everything { Wanted::Everything } else { Wanted::Known };
-            lists.read(at, wanted, &mut span.attributes);
+            lists.read(at, Wanted::Known(self.wanted), &mut span.attributes);
         }
         span.events.clear();
         if let Some(events) = &self.events {
-            events.read(at, span.start_unix_nano, self.wants_everything, &mut span.events);
+            events.read(at, span.start_unix_nano, self.wanted.everything, &mut span.events);
         }
         span.links.clear();
         if let Some(links) = &self.links {
-            links.read(at, self.wants_everything, &mut span.links);
+            links.read(at, self.wanted.everything, &mut span.links);
         }
         span.links.extend(proto::links_of_message(bytes_at(self.link_messages, at)));
     }

@@ -307,3 +307,51 @@ pub(super) fn read_signatures(group: &GroupReader<'_>) -> Result<Vec<Signature>,
     };
     (0..group.len()).map(signature).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+
+    use super::*;
+    use crate::partial::PartialReader;
+
+    /// Rows that are kept come back from a file, with their own values where somebody asked for them.
+    #[test]
+    fn kept_rows_come_back() {
+        let own = |number: u64| {
+            let mut values = OwnValues::default();
+            values.set(OwnAttribute::MessageId, number * number);
+            values.set(OwnAttribute::MessageBodySize, number / 2);
+            values
+        };
+        for asks in [false, true] {
+            let mut all = Frame::default();
+            for trace in 1..=3u128 {
+                let rows = trace as usize;
+                all.push_trace(crate::frame::TraceRows {
+                    trace_id: TraceId(trace.to_be_bytes()),
+                    span_ids: &vec![SpanId(trace as u64); rows],
+                    parent_span_ids: &vec![SpanId::NONE; rows],
+                    starts: &vec![7; rows],
+                    durations: &vec![1; rows],
+                    signatures: &vec![SignatureId(0); rows],
+                    arguments: &vec![5; rows],
+                    own_values: &(0..if asks { rows } else { 0 }).map(|row| own(row as u64)).collect::<Vec<_>>(),
+                });
+            }
+            let mut kept = KeptRows::default();
+            (0..all.trace_count()).for_each(|index| kept.push(all.trace(index), index == 1));
+            let directory = tempfile::tempdir().unwrap();
+            let path = directory.path().join("part");
+            let mut writer = PartialWriter::new(File::create(&path).unwrap()).unwrap();
+            writer.group("rows/000", Renumbering::NONE, |group| kept.write(group)).unwrap();
+            writer.finish(serde_json::Value::Null).unwrap();
+            let file = PartialReader::open(&path).unwrap();
+            let read = |group: &GroupReader<'_>| KeptRows::read(group, &[SignatureId(0)]);
+            let (traces, waits) = file.group("rows/000", Renumbering::NONE, read).unwrap();
+            assert_eq!(waits, [false, true, false]);
+            assert_eq!(format!("{traces:?}"), format!("{all:?}"));
+            assert_eq!(traces.own_values.len(), if asks { 6 } else { 0 });
+        }
+    }
+}

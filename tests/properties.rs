@@ -236,7 +236,7 @@ proptest! {
     fn caps_keep_the_same_values(spans in spans(), cut in 0..120usize) {
         let folder = tempfile::tempdir().expect("a folder");
         let store = Arc::new(SpillStore::new(folder.path(), 0));
-        let capped = || Collecting { caps: Arc::new(ValueCaps::new(2)), spill: None };
+        let capped = || Collecting { caps: Arc::new(ValueCaps::new(2)), ..Collecting::default() };
         let results = |builders, store: Option<Arc<SpillStore>>| {
             let collection = Collection::with_spilled(builders, store);
             (tables_of(&collection), collection.beyond_cap())

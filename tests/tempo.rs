@@ -16,6 +16,7 @@ use parquet::schema::parser::parse_message_type;
 use parquet::schema::types::Type;
 use prost::Message as _;
 use serde_json::{Value as Json, json};
+use tracescan::conventions::{Attribute, AttributeClass, OwnAttribute, OwnAttributes};
 use tracescan::frame::{FrameBuilder, SpanSink, Symbol, group};
 use tracescan::ingest::{IngestError, IngestWarning, InputReport, ReadFrames, ReadOptions, read_frames, read_records};
 use tracescan::report::CanonicalWriter;
@@ -804,5 +805,48 @@ fn blocks_of_tempo_hold_as_many_spans_as_counted() {
         let (builders, report) = analysed(&path, 2);
         assert_eq!((count(&builders), report.spans), (spans, spans as u64), "{name}");
         assert_ways_agree(&path);
+    }
+}
+
+/// Attributes of the resource are parts of signatures, in lists as in dedicated columns; those of spans with their names are
+/// not. Own values are there if they are asked for.
+#[test]
+fn attributes_of_resources_and_own_values_are_read() {
+    for form in FORMS {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("data.parquet");
+        let meta = r#"{"format":"vParquet4","dedicatedColumns":[{"s":"resource","n":"service.namespace"},{"n":"messaging.message_id"}]}"#;
+        fs::write(folder.path().join("meta.json"), meta).expect("written");
+        let attribute = |key: &str, value: &str| form.attribute(key, value.into());
+        let resource = json!({
+            "ServiceName": "cart",
+            "Attrs": [attribute("service.version", "1.2"), attribute("host", "h")],
+            "DedicatedAttributes": {"String01": form.dedicated_value("shop".into())},
+        });
+        let span = json!({
+            "SpanID": "0100000000000000", "ParentSpanID": "", "Name": "send", "Kind": 4, "StartTimeUnixNano": START,
+            "DurationNano": 1000, "Links": if form == Form::Third { json!("") } else { json!([]) }, "Events": [],
+            "Attrs": [attribute("k8s.deployment.name", "no"), attribute("messaging.message.body.size", "17")],
+            "DedicatedAttributes": {"String01": form.dedicated_value("m-1".into())},
+        });
+        let trace =
+            json!({"TraceID": hex(&[1; 16]), "rs": [{"Resource": resource, "ss": [{"Scope": {}, "Spans": [span]}]}]});
+        write_block(&path, form, &[vec![trace]]);
+        assert_ways_agree(&path);
+        for own_attributes in [OwnAttributes::NONE, OwnAttributes::ALL] {
+            let options = ReadOptions { own_attributes, ..ReadOptions::default() };
+            let (vocabulary, frame) = group(read_frames(&[path.clone()], &options, &()).builders);
+            assert_eq!(frame.len(), 1, "{form:?}");
+            let signature = vocabulary.signatures.resolve(frame.signatures_of_rows[0]);
+            let of_resources = Attribute::ALL.iter().filter(|attribute| attribute.class() == AttributeClass::Resource);
+            let texts: Vec<&str> =
+                of_resources.map(|&attribute| vocabulary.symbols.resolve(signature.get(attribute))).collect();
+            assert_eq!(texts, ["1.2", "shop", "", ""], "{form:?}");
+            let own = |attribute| frame.own_values.first().and_then(|values| values.get(attribute));
+            let asked = !own_attributes.is_empty();
+            let id = OwnAttribute::MessageId.value_of("m-1");
+            assert_eq!(own(OwnAttribute::MessageId), asked.then_some(id), "{form:?}");
+            assert_eq!(own(OwnAttribute::MessageBodySize), asked.then_some(17), "{form:?}");
+        }
     }
 }

@@ -14,7 +14,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use arrow::error::ArrowError;
 
-use crate::frame::{Frame, Signature, SignatureId, Symbol, Symbols, Vocabulary};
+use crate::conventions::OwnAttribute;
+use crate::frame::{Frame, OwnValues, Signature, SignatureId, Symbol, Symbols, Vocabulary};
 use crate::partial::{Columns as _, GroupReader, GroupWriter, PartialWriter, Renumbering, columns};
 use crate::span::{SpanId, TraceId};
 use crate::trace::{CalleeNames, Facts, services_that_matter};
@@ -123,13 +124,22 @@ impl KeptRows {
             }
         }
         traces.write("", group);
-        group.beside("spans", |group| spans.write("", group));
+        group.beside("spans", |group| {
+            spans.write("", group);
+            if !self.traces.own_values.is_empty() {
+                for &attribute in OwnAttribute::ALL {
+                    let values = self.traces.own_values.iter().map(|values| values.get(attribute).unwrap_or(0));
+                    group.u64s(&own_column(attribute), values);
+                }
+            }
+        });
     }
 
     /// The traces, and whether each waits; `signatures` are the numbers in the whole by those of the part.
     pub(super) fn read(group: &GroupReader<'_>, signatures: &[SignatureId]) -> Result<(Frame, Vec<bool>), ArrowError> {
         let traces = KeptTraces::read("", group)?;
-        let spans = group.beside("spans", |group| KeptSpans::read("", group))?;
+        let (spans, own_values) =
+            group.beside("spans", |group| Ok((KeptSpans::read("", group)?, read_own_values(group)?)))?;
         let wrong = |what: &str| ArrowError::ParseError(format!("rows of traces name {what} that is not there"));
         let mut frame = Frame { trace_starts: vec![0], ..Frame::default() };
         let mut end = 0usize;
@@ -152,8 +162,27 @@ impl KeptRows {
         frame.starts = spans.start;
         frame.durations = spans.duration;
         frame.arguments = spans.arguments;
+        frame.own_values = own_values;
         Ok((frame, traces.waits))
     }
+}
+
+/// The column of an own attribute, which is there only if it was asked for.
+fn own_column(attribute: OwnAttribute) -> String {
+    format!("own.{}", attribute.aliases()[0])
+}
+
+/// The own values of all spans of a group; none if nobody asked for them.
+fn read_own_values(group: &GroupReader<'_>) -> Result<Vec<OwnValues>, ArrowError> {
+    let mut own_values = Vec::new();
+    for &attribute in OwnAttribute::ALL {
+        let column = own_column(attribute);
+        if group.has(&column) {
+            own_values.resize(group.len(), OwnValues::default());
+            own_values.iter_mut().zip(group.u64s(&column)?).for_each(|(values, value)| values.set(attribute, value));
+        }
+    }
+    Ok(own_values)
 }
 
 /// The file that a part goes to: rows while its traces are analysed, all else once that is done.
@@ -277,4 +306,52 @@ pub(super) fn read_signatures(group: &GroupReader<'_>) -> Result<Vec<Signature>,
         Ok(signature)
     };
     (0..group.len()).map(signature).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+
+    use super::*;
+    use crate::partial::PartialReader;
+
+    /// Rows that are kept come back from a file, with their own values where somebody asked for them.
+    #[test]
+    fn kept_rows_come_back() {
+        let own = |number: u64| {
+            let mut values = OwnValues::default();
+            values.set(OwnAttribute::MessageId, number * number);
+            values.set(OwnAttribute::MessageBodySize, number / 2);
+            values
+        };
+        for asks in [false, true] {
+            let mut all = Frame::default();
+            for trace in 1..=3u128 {
+                let rows = trace as usize;
+                all.push_trace(crate::frame::TraceRows {
+                    trace_id: TraceId(trace.to_be_bytes()),
+                    span_ids: &vec![SpanId(trace as u64); rows],
+                    parent_span_ids: &vec![SpanId::NONE; rows],
+                    starts: &vec![7; rows],
+                    durations: &vec![1; rows],
+                    signatures: &vec![SignatureId(0); rows],
+                    arguments: &vec![5; rows],
+                    own_values: &(0..if asks { rows } else { 0 }).map(|row| own(row as u64)).collect::<Vec<_>>(),
+                });
+            }
+            let mut kept = KeptRows::default();
+            (0..all.trace_count()).for_each(|index| kept.push(all.trace(index), index == 1));
+            let directory = tempfile::tempdir().unwrap();
+            let path = directory.path().join("part");
+            let mut writer = PartialWriter::new(File::create(&path).unwrap()).unwrap();
+            writer.group("rows/000", Renumbering::NONE, |group| kept.write(group)).unwrap();
+            writer.finish(serde_json::Value::Null).unwrap();
+            let file = PartialReader::open(&path).unwrap();
+            let read = |group: &GroupReader<'_>| KeptRows::read(group, &[SignatureId(0)]);
+            let (traces, waits) = file.group("rows/000", Renumbering::NONE, read).unwrap();
+            assert_eq!(waits, [false, true, false]);
+            assert_eq!(format!("{traces:?}"), format!("{all:?}"));
+            assert_eq!(traces.own_values.len(), if asks { 6 } else { 0 });
+        }
+    }
 }

@@ -35,7 +35,11 @@ fn run_on_pool(args: &ConvertArgs) -> anyhow::Result<Outcome> {
     // For inputs that must be copied before they can be read, too. A program around this one may have said otherwise.
     let _ = tempfile::env::override_temp_dir(&directory);
     let mut store = SpanStore::new(limit_bytes, directory);
-    let options = ReadOptions { format: args.input.input_format, selection: selection(&args.selection)?, spill: None };
+    let options = ReadOptions {
+        format: args.input.input_format,
+        selection: selection(&args.selection)?,
+        ..ReadOptions::default()
+    };
     if !options.selection.is_all() {
         if args.input.inputs.iter().any(|path| path.as_os_str() == "-") {
             bail!("a selection reads its inputs twice, which standard input cannot be: write it to a file first");

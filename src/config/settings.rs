@@ -208,6 +208,7 @@ impl Settings {
             format: self.input_format,
             selection: self.selection.clone(),
             spill: Some(Arc::new(SpillStore::new(&self.temp_dir, spans_bytes))),
+            own_attributes: self.detectors.gathers(|name| self.enabled.contains(&name)).own_attributes,
         }
     }
 

@@ -6,9 +6,23 @@
 use std::num::NonZeroU8;
 use std::sync::LazyLock;
 
+use super::normal_form::nonzero_hash;
+
+/// Makes the types of the table below. The class of a line says what the attribute is one of, and what it costs:
+///
+/// - `shape`: an attribute of the span that is part of its signature. Its distinct values multiply signatures, so they are
+///   capped, and it takes four bytes of every signature and a column of canonical Parquet for each spelling.
+/// - `resource`: an attribute of the span's resource that is part of its signature. The same, but that it is looked up once
+///   for all spans of a resource where the format tells them so. A span attribute of that name does not count.
+/// - `own(hash)`, `own(number)`: an attribute of the span that may be unique to it. It is no part of the signature: what is
+///   kept is the hash of its text, or its number, in a column of its own beside the span's row. That takes up to nine bytes
+///   a span, and nothing at all unless a detector that is on asks for it.
 macro_rules! attributes {
-    ($($(#[$doc:meta])* $variant:ident = [$($alias:literal),+ $(,)?],)+) => {
-        /// An attribute that the analysis keeps, whatever its spelling in the input.
+    (
+        signature { $($(#[$doc:meta])* $variant:ident: $class:ident = [$($alias:literal),+ $(,)?],)+ }
+        beside { $($(#[$own_doc:meta])* $own:ident: own($kept:ident) = [$($own_alias:literal),+ $(,)?],)+ }
+    ) => {
+        /// An attribute that is part of signatures, whatever its spelling in the input.
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
         #[repr(u8)]
         pub enum Attribute {
@@ -18,6 +32,13 @@ macro_rules! attributes {
         impl Attribute {
             /// All attributes, in the order of their numbers.
             pub const ALL: &[Self] = &[$(Self::$variant),+];
+
+            /// What it is an attribute of.
+            pub const fn class(self) -> AttributeClass {
+                match self {
+                    $(Self::$variant => attributes!(@class $class),)+
+                }
+            }
 
             /// Whether only a normalised form of its values is kept ([`normalise`](super::normalise)): they are too many.
             pub fn is_normalised(self) -> bool {
@@ -39,160 +60,339 @@ macro_rules! attributes {
             }
 
             /// The spellings, the preferred one first.
-            pub fn aliases(self) -> &'static [&'static str] {
+            pub const fn aliases(self) -> &'static [&'static str] {
                 match self {
                     $(Self::$variant => &[$($alias),+],)+
                 }
             }
         }
+
+        /// An attribute that may be unique to a span, whatever its spelling in the input.
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+        #[repr(u8)]
+        pub enum OwnAttribute {
+            $($(#[$own_doc])* $own,)+
+        }
+
+        impl OwnAttribute {
+            /// All attributes, in the order of their numbers.
+            pub const ALL: &[Self] = &[$(Self::$own),+];
+
+            /// The spellings, the preferred one first.
+            pub const fn aliases(self) -> &'static [&'static str] {
+                match self {
+                    $(Self::$own => &[$($own_alias),+],)+
+                }
+            }
+
+            /// What is kept of the value that `text` is: a number or a hash, the same in every run, and 0 if there is none.
+            pub fn value_of(self, text: &str) -> u64 {
+                match self {
+                    $(Self::$own => attributes!(@value $kept text),)+
+                }
+            }
+        }
     };
+    (@class shape) => { AttributeClass::Shape };
+    (@class resource) => { AttributeClass::Resource };
+    (@value hash $text:ident) => { if $text.is_empty() { 0 } else { nonzero_hash($text) } };
+    (@value number $text:ident) => { number_of($text) };
+}
+
+/// What an attribute that is part of signatures is an attribute of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AttributeClass {
+    /// The span.
+    Shape,
+    /// The span's resource.
+    Resource,
 }
 
 attributes! {
-    /// Logical name of the service that is called.
-    ServicePeerName = ["service.peer.name"],
-    /// Its older form, often set by hand.
-    PeerService = ["peer.service"],
-    /// Host name of the server, current form.
-    ServerAddress = ["server.address"],
-    /// Port of the server, current form.
-    ServerPort = ["server.port"],
-    /// Host name of the server, older form.
-    NetPeerName = ["net.peer.name", "peer.hostname", "db.hostname"],
-    /// Port of the server, older form.
-    NetPeerPort = ["net.peer.port"],
-    /// Value of the HTTP `Host` header.
-    HttpHost = ["http.host"],
-    /// Server name of an HTTP request.
-    HttpServerName = ["http.server_name"],
-    /// Full URL of an HTTP request. Kept as host, templated path and a hash.
-    UrlFull = ["url.full", "http.url"],
-    /// Host and port of the full URL.
-    UrlHost = ["tracescan.url.host"],
-    /// Path of an HTTP request, kept templated.
-    UrlPath = ["url.path", "http.target"],
-    /// Host name behind the socket.
-    SocketPeerName = ["net.sock.peer.name"],
-    /// Address behind the socket.
-    NetworkPeerAddress = ["network.peer.address", "net.sock.peer.addr", "net.peer.ip", "peer.address", "peer.ipv4"],
-    /// Port behind the socket.
-    NetworkPeerPort = ["network.peer.port", "net.sock.peer.port"],
-    /// HTTP method.
-    HttpMethod = ["http.request.method", "http.method"],
-    /// HTTP status code.
-    HttpStatusCode = ["http.response.status_code", "http.status_code"],
-    /// How often this request was sent before.
-    ResendCount = ["http.request.resend_count", "http.resend_count", "http.retry_count", "grpc.previous-rpc-attempts"],
-    /// Template of the URL's path.
-    UrlTemplate = ["url.template"],
-    /// Route that the server matched.
-    HttpRoute = ["http.route"],
-    /// RPC system.
-    RpcSystem = ["rpc.system.name", "rpc.system"],
-    /// RPC service, older form.
-    RpcService = ["rpc.service"],
-    /// RPC method, fully qualified in the current form.
-    RpcMethod = ["rpc.method"],
-    /// RPC status, a name or a number.
-    RpcStatusCode = [
-        "rpc.status_code",
-        "rpc.response.status_code",
-        "rpc.grpc.status_code",
-        "rpc.connect_rpc.error_code",
-        "grpc.code",
-        "grpc.status_code",
-    ],
-    /// Database system.
-    DbSystem = ["db.system.name", "db.system", "db.type"],
-    /// Database namespace.
-    DbNamespace = [
-        "db.namespace",
-        "db.name",
-        "db.instance",
-        "db.elasticsearch.cluster.name",
-        "db.redis.database_index",
-        "db.mssql.instance_name",
-    ],
-    /// Table, collection or container.
-    DbCollection = [
-        "db.collection.name",
-        "db.sql.table",
-        "db.mongodb.collection",
-        "db.cassandra.table",
-        "db.cosmosdb.container",
-        "aws.dynamodb.table_names",
-    ],
-    /// Database operation.
-    DbOperation = ["db.operation.name", "db.operation"],
-    /// Low-cardinality summary of the query.
-    DbQuerySummary = ["db.query.summary"],
-    /// Query text, kept as a template and a hash.
-    DbQueryText = ["db.query.text", "db.statement", "sql.query", "cassandra.query"],
-    /// Connection string, kept as its host.
-    DbConnectionString = ["db.connection_string"],
-    /// Messaging system.
-    MessagingSystem = ["messaging.system"],
-    /// Template of the destination's name.
-    MessagingDestinationTemplate = ["messaging.destination.template"],
-    /// Destination: topic or queue.
-    MessagingDestination =
-        ["messaging.destination.name", "messaging.destination", "message_bus.destination", "kafka.topic"],
-    /// Whether the destination is temporary or anonymous: then its name identifies nothing.
-    MessagingTemporary =
-        ["messaging.destination.temporary", "messaging.destination.anonymous", "messaging.temp_destination"],
-    /// What is done with the message.
-    MessagingOperation = ["messaging.operation.type", "messaging.operation", "messaging.operation.name"],
-    /// Function that is invoked.
-    FaasInvokedName = ["faas.invoked_name"],
-    /// Cloud provider of that function.
-    FaasInvokedProvider = ["faas.invoked_provider"],
-    /// Region of that function.
-    FaasInvokedRegion = ["faas.invoked_region"],
-    /// Resource of a cloud provider's API.
-    CloudRemote = ["aws.remote.service", "aws.s3.bucket", "aws.sqs.queue.url"],
-    /// Provider of a generative model.
-    GenAiProvider = ["gen_ai.provider.name", "gen_ai.system"],
-    /// Class of the error.
-    ErrorType = ["error.type"],
-    /// Type of the exception, an attribute of the span or of its event `exception`.
-    ExceptionType = ["exception.type"],
-    /// OpenTracing's error flag.
-    ErrorFlag = ["error"],
-    /// How the span refers to its parent (OpenTracing).
-    RefType = ["opentracing.ref_type"],
-    /// Whether the span stands for several that were pruned.
-    IsSummary = ["aggregation.is_summary"],
-    /// How many spans it stands for.
-    SpanCount = ["aggregation.span_count"],
-    /// The same in Elastic's form.
-    CompositeCount = ["composite.count"],
-    /// How many spans this one stands for because of sampling: counts for the first two spellings, ratios for the others.
-    AdjustedCount = [
-        "tracescan.adjusted_count",
-        "SampleRate",
-        "X-SampleRatio",
-        "sampling.probability",
-        "_dd.rule_psr",
-        "_dd.agent_psr",
-    ],
-    /// Jaeger's sampler, on roots.
-    SamplerType = ["sampler.type"],
-    /// What the sampler was set to.
-    SamplerParam = ["sampler.param"],
+    signature {
+        /// Logical name of the service that is called.
+        ServicePeerName: shape = ["service.peer.name"],
+        /// Its older form, often set by hand.
+        PeerService: shape = ["peer.service"],
+        /// Host name of the server, current form.
+        ServerAddress: shape = ["server.address"],
+        /// Port of the server, current form.
+        ServerPort: shape = ["server.port"],
+        /// Host name of the server, older form.
+        NetPeerName: shape = ["net.peer.name", "peer.hostname", "db.hostname"],
+        /// Port of the server, older form.
+        NetPeerPort: shape = ["net.peer.port"],
+        /// Value of the HTTP `Host` header.
+        HttpHost: shape = ["http.host"],
+        /// Server name of an HTTP request.
+        HttpServerName: shape = ["http.server_name"],
+        /// Full URL of an HTTP request. Kept as host, templated path and a hash.
+        UrlFull: shape = ["url.full", "http.url"],
+        /// Host and port of the full URL.
+        UrlHost: shape = ["tracescan.url.host"],
+        /// Path of an HTTP request, kept templated.
+        UrlPath: shape = ["url.path", "http.target"],
+        /// Host name behind the socket.
+        SocketPeerName: shape = ["net.sock.peer.name"],
+        /// Address behind the socket.
+        NetworkPeerAddress: shape = ["network.peer.address", "net.sock.peer.addr", "net.peer.ip", "peer.address", "peer.ipv4"],
+        /// Port behind the socket.
+        NetworkPeerPort: shape = ["network.peer.port", "net.sock.peer.port"],
+        /// HTTP method.
+        HttpMethod: shape = ["http.request.method", "http.method"],
+        /// HTTP status code.
+        HttpStatusCode: shape = ["http.response.status_code", "http.status_code"],
+        /// How often this request was sent before.
+        ResendCount: shape = ["http.request.resend_count", "http.resend_count", "http.retry_count", "grpc.previous-rpc-attempts"],
+        /// Template of the URL's path.
+        UrlTemplate: shape = ["url.template"],
+        /// Route that the server matched.
+        HttpRoute: shape = ["http.route"],
+        /// RPC system.
+        RpcSystem: shape = ["rpc.system.name", "rpc.system"],
+        /// RPC service, older form.
+        RpcService: shape = ["rpc.service"],
+        /// RPC method, fully qualified in the current form.
+        RpcMethod: shape = ["rpc.method"],
+        /// RPC status, a name or a number.
+        RpcStatusCode: shape = [
+            "rpc.status_code",
+            "rpc.response.status_code",
+            "rpc.grpc.status_code",
+            "rpc.connect_rpc.error_code",
+            "grpc.code",
+            "grpc.status_code",
+        ],
+        /// Database system.
+        DbSystem: shape = ["db.system.name", "db.system", "db.type"],
+        /// Database namespace.
+        DbNamespace: shape = [
+            "db.namespace",
+            "db.name",
+            "db.instance",
+            "db.elasticsearch.cluster.name",
+            "db.redis.database_index",
+            "db.mssql.instance_name",
+        ],
+        /// Table, collection or container.
+        DbCollection: shape = [
+            "db.collection.name",
+            "db.sql.table",
+            "db.mongodb.collection",
+            "db.cassandra.table",
+            "db.cosmosdb.container",
+            "aws.dynamodb.table_names",
+        ],
+        /// Database operation.
+        DbOperation: shape = ["db.operation.name", "db.operation"],
+        /// Low-cardinality summary of the query.
+        DbQuerySummary: shape = ["db.query.summary"],
+        /// Query text, kept as a template and a hash.
+        DbQueryText: shape = ["db.query.text", "db.statement", "sql.query", "cassandra.query"],
+        /// Connection string, kept as its host.
+        DbConnectionString: shape = ["db.connection_string"],
+        /// Messaging system.
+        MessagingSystem: shape = ["messaging.system"],
+        /// Template of the destination's name.
+        MessagingDestinationTemplate: shape = ["messaging.destination.template"],
+        /// Destination: topic or queue.
+        MessagingDestination: shape =
+            ["messaging.destination.name", "messaging.destination", "message_bus.destination", "kafka.topic"],
+        /// Whether the destination is temporary or anonymous: then its name identifies nothing.
+        MessagingTemporary: shape =
+            ["messaging.destination.temporary", "messaging.destination.anonymous", "messaging.temp_destination"],
+        /// What is done with the message.
+        MessagingOperation: shape = ["messaging.operation.type", "messaging.operation", "messaging.operation.name"],
+        /// Function that is invoked.
+        FaasInvokedName: shape = ["faas.invoked_name"],
+        /// Cloud provider of that function.
+        FaasInvokedProvider: shape = ["faas.invoked_provider"],
+        /// Region of that function.
+        FaasInvokedRegion: shape = ["faas.invoked_region"],
+        /// Resource of a cloud provider's API.
+        CloudRemote: shape = ["aws.remote.service", "aws.s3.bucket", "aws.sqs.queue.url"],
+        /// Provider of a generative model.
+        GenAiProvider: shape = ["gen_ai.provider.name", "gen_ai.system"],
+        /// Class of the error.
+        ErrorType: shape = ["error.type"],
+        /// Type of the exception, an attribute of the span or of its event `exception`.
+        ExceptionType: shape = ["exception.type"],
+        /// OpenTracing's error flag.
+        ErrorFlag: shape = ["error"],
+        /// How the span refers to its parent (OpenTracing).
+        RefType: shape = ["opentracing.ref_type"],
+        /// Whether the span stands for several that were pruned.
+        IsSummary: shape = ["aggregation.is_summary"],
+        /// How many spans it stands for.
+        SpanCount: shape = ["aggregation.span_count"],
+        /// The same in Elastic's form.
+        CompositeCount: shape = ["composite.count"],
+        /// How many spans this one stands for because of sampling: counts for the first two spellings, ratios for the others.
+        AdjustedCount: shape = [
+            "tracescan.adjusted_count",
+            "SampleRate",
+            "X-SampleRatio",
+            "sampling.probability",
+            "_dd.rule_psr",
+            "_dd.agent_psr",
+        ],
+        /// Jaeger's sampler, on roots.
+        SamplerType: shape = ["sampler.type"],
+        /// What the sampler was set to.
+        SamplerParam: shape = ["sampler.param"],
+        /// Version of the service, to tell a deployment from the one before.
+        ServiceVersion: resource = ["service.version"],
+        /// Group of services that the service belongs to.
+        ServiceNamespace: resource = ["service.namespace"],
+        /// Where the service is deployed, such as `production`.
+        DeploymentEnvironment: resource = ["deployment.environment.name", "deployment.environment"],
+        /// Kubernetes' name of the deployment.
+        K8sDeployment: resource = ["k8s.deployment.name"],
+    }
+    beside {
+        /// Id of a message, by which its sender and its receivers are brought together.
+        MessageId: own(hash) = ["messaging.message.id", "messaging.message_id"],
+        /// Bytes of a message's body.
+        MessageBodySize: own(number) = ["messaging.message.body.size", "messaging.message.payload_size_bytes"],
+    }
+}
+
+/// Attributes that detectors ask for, of those that may be unique to a span.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct OwnAttributes(u8);
+
+const _: () = assert!(OwnAttribute::ALL.len() <= u8::BITS as usize);
+
+impl OwnAttributes {
+    /// None.
+    pub const NONE: Self = Self(0);
+    /// All that there are.
+    pub const ALL: Self = Self::of(OwnAttribute::ALL);
+
+    /// Those of `attributes`.
+    pub const fn of(attributes: &[OwnAttribute]) -> Self {
+        let mut bits = 0;
+        let mut index = 0;
+        while index < attributes.len() {
+            bits |= 1 << attributes[index] as u8;
+            index += 1;
+        }
+        Self(bits)
+    }
+
+    /// These and those of `other`.
+    pub const fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Whether `attribute` is among them.
+    pub const fn contains(self, attribute: OwnAttribute) -> bool {
+        self.0 & 1 << attribute as u8 != 0
+    }
+
+    /// Whether all of `other` are among them.
+    pub const fn contains_all(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// Whether there are none: then no key needs to be looked up.
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// They, in the order of their numbers.
+    pub fn iter(self) -> impl Iterator<Item = OwnAttribute> {
+        OwnAttribute::ALL.iter().copied().filter(move |&attribute| self.contains(attribute))
+    }
+
+    /// The one among them that `key` spells, and how far back in the list of its spellings it stands.
+    pub fn of_key(self, key: &str) -> Option<(OwnAttribute, u8)> {
+        self.of_key_bytes(key.as_bytes())
+    }
+
+    /// The same of a key that need not be UTF-8.
+    pub fn of_key_bytes(self, key: &[u8]) -> Option<(OwnAttribute, u8)> {
+        if self.is_empty() {
+            return None;
+        }
+        match spelled(key)? {
+            (Spelled::Own(attribute), rank) if self.contains(attribute) => Some((attribute, rank)),
+            _ => None,
+        }
+    }
+}
+
+/// The whole number, not negative, that `text` is; 0 if it is none.
+fn number_of(text: &str) -> u64 {
+    let text = text.trim();
+    text.parse().unwrap_or_else(|_| text.parse().map_or(0, |number: f64| number as u64))
 }
 
 /// Number of attributes.
 pub const ATTRIBUTE_COUNT: usize = Attribute::ALL.len();
 
-/// The attribute that `key` spells, and how far back in the list of its spellings it stands (0 is preferred).
+/// The attribute of spans that `key` spells, and how far back in the list of its spellings it stands (0 is preferred).
 pub fn attribute_of_key(key: &str) -> Option<(Attribute, u8)> {
     attribute_of_key_bytes(key.as_bytes())
 }
 
 /// The same of a key that need not be UTF-8.
 pub fn attribute_of_key_bytes(key: &[u8]) -> Option<(Attribute, u8)> {
+    match spelled(key)? {
+        (Spelled::Shape(attribute), rank) => Some((attribute, rank)),
+        _ => None,
+    }
+}
+
+/// The attribute of resources that `key` spells, and how far back in the list of its spellings it stands.
+///
+/// It may be asked of every attribute of every span's resource, so nearly all keys are told by their lengths alone.
+pub fn resource_attribute_of_key(key: &str) -> Option<(Attribute, u8)> {
+    if key.len() >= 64 || RESOURCE_KEY_LENGTHS >> key.len() & 1 == 0 {
+        return None;
+    }
+    match spelled(key.as_bytes())? {
+        (Spelled::Resource(attribute), rank) => Some((attribute, rank)),
+        _ => None,
+    }
+}
+
+/// A bit for each length that a spelling of a resource's attribute has.
+const RESOURCE_KEY_LENGTHS: u64 = {
+    let mut lengths = 0;
+    let mut index = 0;
+    while index < Attribute::ALL.len() {
+        let aliases = Attribute::ALL[index].aliases();
+        let mut rank = 0;
+        while rank < aliases.len() && matches!(Attribute::ALL[index].class(), AttributeClass::Resource) {
+            lengths |= 1 << aliases[rank].len();
+            rank += 1;
+        }
+        index += 1;
+    }
+    lengths
+};
+
+/// What a key spells.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Spelled {
+    Shape(Attribute),
+    Resource(Attribute),
+    Own(OwnAttribute),
+}
+
+fn spelled(key: &[u8]) -> Option<(Spelled, u8)> {
     static SPELLINGS: LazyLock<Spellings> = LazyLock::new(Spellings::new);
     SPELLINGS.find(key)
+}
+
+/// All that there is to spell, and its spellings.
+fn all_spelled() -> impl Iterator<Item = (Spelled, &'static [&'static str])> {
+    let in_signatures = Attribute::ALL.iter().map(|&attribute| match attribute.class() {
+        AttributeClass::Shape => (Spelled::Shape(attribute), attribute.aliases()),
+        AttributeClass::Resource => (Spelled::Resource(attribute), attribute.aliases()),
+    });
+    in_signatures.chain(OwnAttribute::ALL.iter().map(|&own| (Spelled::Own(own), own.aliases())))
 }
 
 /// All spellings in a table that few others fall into, because most keys of most spans are asked for in vain.
@@ -200,7 +400,7 @@ struct Spellings {
     /// Numbers in `keys`, from the slot of the key on.
     slots: [Option<NonZeroU8>; SLOTS],
     /// The first is none.
-    keys: Vec<(&'static str, Attribute, u8)>,
+    keys: Vec<(&'static str, Spelled, u8)>,
 }
 
 const SLOT_BITS: u32 = 10;
@@ -208,27 +408,28 @@ const SLOTS: usize = 1 << SLOT_BITS;
 
 impl Spellings {
     fn new() -> Self {
-        let mut spellings = Self { slots: [None; SLOTS], keys: vec![("", Attribute::ServicePeerName, 0)] };
-        for &attribute in Attribute::ALL {
-            for (rank, &key) in (0u8..).zip(attribute.aliases()) {
+        let mut spellings =
+            Self { slots: [None; SLOTS], keys: vec![("", Spelled::Shape(Attribute::ServicePeerName), 0)] };
+        for (what, aliases) in all_spelled() {
+            for (rank, &key) in (0u8..).zip(aliases) {
                 let mut slot = slot_of(key.as_bytes());
                 while spellings.slots[slot].is_some() {
                     slot = (slot + 1) % SLOTS;
                 }
                 let number = u8::try_from(spellings.keys.len()).ok().and_then(NonZeroU8::new);
                 spellings.slots[slot] = Some(number.expect("fewer than 256 spellings"));
-                spellings.keys.push((key, attribute, rank));
+                spellings.keys.push((key, what, rank));
             }
         }
         spellings
     }
 
-    fn find(&self, key: &[u8]) -> Option<(Attribute, u8)> {
+    fn find(&self, key: &[u8]) -> Option<(Spelled, u8)> {
         let mut slot = slot_of(key);
         while let Some(number) = self.slots[slot] {
-            let (known, attribute, rank) = self.keys[usize::from(number.get())];
+            let (known, what, rank) = self.keys[usize::from(number.get())];
             if known.as_bytes() == key {
-                return Some((attribute, rank));
+                return Some((what, rank));
             }
             slot = (slot + 1) % SLOTS;
         }
@@ -254,12 +455,40 @@ mod tests {
     /// No key may spell two attributes, or the second would never be read.
     #[test]
     fn every_spelling_belongs_to_one_attribute() {
-        for &attribute in Attribute::ALL {
-            for (rank, key) in (0u8..).zip(attribute.aliases()) {
-                assert_eq!(attribute_of_key(key), Some((attribute, rank)), "{key}");
+        for (what, aliases) in all_spelled() {
+            for (rank, key) in (0u8..).zip(aliases) {
+                assert_eq!(spelled(key.as_bytes()), Some((what, rank)), "{key}");
             }
         }
     }
+
+    /// What a key spells counts only where the attribute may stand, and only if it is asked for.
+    #[test]
+    fn a_key_spells_by_its_class() {
+        let deployment = Some((Attribute::DeploymentEnvironment, 1));
+        assert_eq!(attribute_of_key("deployment.environment"), None);
+        assert_eq!(resource_attribute_of_key("deployment.environment"), deployment);
+        assert_eq!(attribute_of_key("http.route"), Some((Attribute::HttpRoute, 0)));
+        assert_eq!(resource_attribute_of_key("http.route"), None);
+        assert_eq!(attribute_of_key("messaging.message.id"), None);
+        assert_eq!(OwnAttributes::ALL.of_key("messaging.message_id"), Some((OwnAttribute::MessageId, 1)));
+        assert_eq!(OwnAttributes::of(&[OwnAttribute::MessageBodySize]).of_key("messaging.message_id"), None);
+        for &attribute in Attribute::ALL.iter().filter(|attribute| attribute.class() == AttributeClass::Resource) {
+            for (rank, key) in (0u8..).zip(attribute.aliases()) {
+                assert_eq!(resource_attribute_of_key(key), Some((attribute, rank)), "{key}");
+            }
+        }
+    }
+
+    #[test]
+    fn own_values_are_numbers_or_hashes() {
+        let size = |text| OwnAttribute::MessageBodySize.value_of(text);
+        assert_eq!(["17", " 17 ", "17.0", "-1", "", "many", "NaN"].map(size), [17, 17, 17, 0, 0, 0, 0]);
+        let id = |text| OwnAttribute::MessageId.value_of(text);
+        assert_eq!(id(""), 0);
+        assert!(id("a") != 0 && id("a") != id("b") && id("a") == id("a"));
+    }
+
     #[test]
     fn other_keys_spell_none() {
         for key in ["", "x", "error2", "http.metho", "http.method ", "http.methoe", "thread.id", "service.peer.names"] {

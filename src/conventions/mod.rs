@@ -8,7 +8,10 @@ mod sampling;
 mod templates;
 mod uncounted;
 
-pub use attributes::{ATTRIBUTE_COUNT, Attribute, attribute_of_key, attribute_of_key_bytes};
+pub use attributes::{
+    ATTRIBUTE_COUNT, Attribute, AttributeClass, OwnAttribute, OwnAttributes, attribute_of_key, attribute_of_key_bytes,
+    resource_attribute_of_key,
+};
 pub(crate) use canonical::{CANONICAL_VERSION, CANONICAL_VERSION_KEY};
 pub use error_class::{ErrorClass, RpcStatus, classify};
 pub use normal_form::{ArgumentsIn, normalise};

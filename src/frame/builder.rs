@@ -9,14 +9,15 @@ use foldhash::fast::FixedState;
 use hashbrown::HashSet;
 
 use crate::conventions::{
-    ATTRIBUTE_COUNT, ArgumentsIn, Attribute, END_OF_HOST, TraceStateSampling, attribute_of_key, count_of_attribute,
-    normalise,
+    ATTRIBUTE_COUNT, ArgumentsIn, Attribute, END_OF_HOST, OwnAttributes, TraceStateSampling, attribute_of_key,
+    count_of_attribute, normalise, resource_attribute_of_key,
 };
 use crate::span::{
     Origin, SkipReason, Skipped, SpanId, SpanKind, SpanRecord, SpanRow, StatusCode, TraceId, UNKNOWN_SERVICE, Value,
     unusable,
 };
 
+use super::own_values::{OwnValues, own_values_of};
 use super::partitions::{CollectedRow, CollectedSpan, Partitions};
 use super::signature_cache::SignatureCache;
 use super::signatures::{Signature, SignatureId, Signatures};
@@ -34,6 +35,8 @@ pub struct FrameBuilder {
     pub(crate) skipped: Skipped,
     pub(crate) end_before_start: u64,
     pub(crate) inconsistent_sampling: u64,
+    /// The attributes whose own values are kept beside rows.
+    own_attributes: OwnAttributes,
     signature_cache: SignatureCache,
     pub(crate) caps: Arc<ValueCaps>,
     /// Values of signatures that `caps` was told of, so that it is told once.
@@ -48,6 +51,8 @@ pub struct Collecting {
     pub caps: Arc<ValueCaps>,
     /// Where spans go that are too many for memory.
     pub spill: Option<Arc<SpillStore>>,
+    /// The attributes that may be unique to a span and are asked for.
+    pub own_attributes: OwnAttributes,
 }
 
 /// Where spans go that are too many for memory.
@@ -75,7 +80,8 @@ impl FrameBuilder {
             bytes_in_memory: 0,
             spilled: 0,
         });
-        Self { spilling, caps: Arc::clone(&collecting.caps), ..Self::default() }
+        let own_attributes = collecting.own_attributes;
+        Self { spilling, own_attributes, caps: Arc::clone(&collecting.caps), ..Self::default() }
     }
 
     /// Number of spans taken.
@@ -183,8 +189,17 @@ impl FrameBuilder {
         }
     }
 
-    /// Adds a span, or counts why it cannot be taken. `offset` is where it stands in its input.
-    pub fn push_row(&mut self, row: SpanRow, signature: SignatureId, arguments: u64, offset: u64) {
+    /// Adds a span, or counts why it cannot be taken. `offset` is where it stands in its input. Its own values must be given if
+    /// they are asked for, and only then.
+    pub fn push_row(
+        &mut self,
+        row: SpanRow,
+        signature: SignatureId,
+        arguments: u64,
+        own_values: Option<&OwnValues>,
+        offset: u64,
+    ) {
+        debug_assert_eq!(own_values.is_some(), !self.own_attributes.is_empty());
         if let Some(reason) = unusable(row.trace_id, row.span_id, row.start_unix_nano) {
             self.skipped.add(reason, offset);
             return;
@@ -202,7 +217,7 @@ impl FrameBuilder {
             arguments,
             signature,
         };
-        let new_bytes = self.spans.push(CollectedSpan { trace_id: row.trace_id, row: collected });
+        let new_bytes = self.spans.push(CollectedSpan { trace_id: row.trace_id, row: collected }, own_values);
         if new_bytes > 0
             && let Some(spilling) = &mut self.spilling
         {
@@ -231,6 +246,7 @@ impl FrameBuilder {
         let caps = Arc::clone(&self.caps);
         let count = TraceStateSampling::of_span(span).and_then(|sampling| sampling.adjusted_count(span.trace_id));
         signature_cache.begin(&caps, &service, &span.name, span.kind, span.status);
+        said_of_resource(origin, |attribute, rank, value| signature_cache.put(&caps, attribute, rank, value));
         if let Some(count) = count {
             signature_cache.put(&caps, Attribute::AdjustedCount, 0, &Value::Double(count));
         }
@@ -239,6 +255,7 @@ impl FrameBuilder {
         let (signature, arguments) = signature_cache.known().unwrap_or_else(|| {
             let WorkedOut { signature, arguments } =
                 self.signature(&service, &span.name, span.kind, span.status, |slots| {
+                    said_of_resource(origin, |attribute, rank, value| slots.put(attribute, rank, &value.to_text()));
                     if let Some(count) = count {
                         slots.put_trace_state_count(count);
                     }
@@ -263,14 +280,15 @@ impl SpanSink for FrameBuilder {
             start_unix_nano: span.start_unix_nano,
             duration_ns,
         };
-        self.push_row(row, signature, arguments.pick(url_hash, query_hash), offset);
+        let own_values = own_values_of(self.own_attributes, span);
+        self.push_row(row, signature, arguments.pick(url_hash, query_hash), own_values.as_ref(), offset);
     }
 
     fn encoded(&mut self, span: &EncodedSpan<'_>, offset: u64) -> bool {
         self.signature_cache.write_encoded(&self.caps, span);
         let [url_hash, query_hash] = self.signature_cache.hashes();
         let Some((signature, arguments)) = self.signature_cache.known() else { return false };
-        self.push_row(span.row, signature, arguments.pick(url_hash, query_hash), offset);
+        self.push_row(span.row, signature, arguments.pick(url_hash, query_hash), span.own_values.as_ref(), offset);
         true
     }
 
@@ -278,11 +296,26 @@ impl SpanSink for FrameBuilder {
         let (signature, arguments, [url_hash, query_hash]) = self.signature_of(origin, span);
         self.signature_cache.write_encoded(&self.caps, encoded);
         self.signature_cache.remember(signature, arguments);
-        self.push_row(encoded.row, signature, arguments.pick(url_hash, query_hash), offset);
+        let own_values = own_values_of(self.own_attributes, span);
+        self.push_row(encoded.row, signature, arguments.pick(url_hash, query_hash), own_values.as_ref(), offset);
     }
 
     fn skip(&mut self, reason: SkipReason, offset: u64) {
         self.skipped.add(reason, offset);
+    }
+
+    fn own_attributes(&self) -> OwnAttributes {
+        self.own_attributes
+    }
+}
+
+/// Tells the attributes of the resource that are part of the signatures of its spans, the numbers of their spellings, and
+/// their values.
+pub(crate) fn said_of_resource<'o>(origin: &'o Origin<'_>, mut tell: impl FnMut(Attribute, u8, &'o Value<'o>)) {
+    for attribute in &origin.resource_attributes {
+        if let Some((known, rank)) = resource_attribute_of_key(&attribute.key) {
+            tell(known, rank, &attribute.value);
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::span::{SpanId, TraceId};
 
+use super::own_values::OwnValues;
 use super::signatures::{SignatureId, Signatures};
 use super::symbols::{Symbol, Symbols};
 
@@ -43,6 +44,8 @@ pub struct Frame {
     pub signatures_of_rows: Vec<SignatureId>,
     /// Hash of the arguments, 0 where they are not known.
     pub arguments: Vec<u64>,
+    /// Own values; empty unless they are asked for.
+    pub own_values: Vec<OwnValues>,
 }
 
 /// The rows of one trace.
@@ -62,6 +65,8 @@ pub struct TraceRows<'a> {
     pub signatures: &'a [SignatureId],
     /// Hash of the arguments, 0 where they are not known.
     pub arguments: &'a [u64],
+    /// Own values; empty unless they are asked for.
+    pub own_values: &'a [OwnValues],
 }
 
 impl Frame {
@@ -87,6 +92,7 @@ impl Frame {
         self.durations.extend_from_slice(trace.durations);
         self.signatures_of_rows.extend_from_slice(trace.signatures);
         self.arguments.extend_from_slice(trace.arguments);
+        self.own_values.extend_from_slice(trace.own_values);
         self.trace_starts.push(self.span_ids.len());
     }
 
@@ -105,7 +111,8 @@ impl Frame {
             starts: &self.starts[rows.clone()],
             durations: &self.durations[rows.clone()],
             signatures: &self.signatures_of_rows[rows.clone()],
-            arguments: &self.arguments[rows],
+            arguments: &self.arguments[rows.clone()],
+            own_values: self.own_values.get(rows).unwrap_or_default(),
         }
     }
 }

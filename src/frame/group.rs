@@ -14,6 +14,7 @@ use crate::span::{SpanId, TraceId};
 
 use super::builder::FrameBuilder;
 use super::columns::{Frame, Vocabulary};
+use super::own_values::OwnValues;
 use super::partitions::{PARTITIONS, Partition};
 use super::signatures::SignatureId;
 use super::spill::{SpillError, SpillStore};
@@ -204,10 +205,10 @@ impl Collection {
         let mut returned = std::mem::take(&mut grouping.returned);
         returned.clear();
         let read = self.spilled.as_ref().map_or(Ok(()), |store| {
-            store.read(part, |collector, mut span| {
+            store.read(part, |collector, mut span, own_values| {
                 if let Some(signatures) = self.signatures_of_collectors.get(&collector) {
                     span.row.signature = signatures[span.row.signature.index()];
-                    returned.push(span);
+                    returned.push(span, own_values);
                 }
             })
         });
@@ -254,8 +255,8 @@ impl Collection {
         let mut returned = std::mem::take(&mut grouping.returned);
         returned.clear();
         let read = self.deferred.as_ref().map_or(Ok(()), |store| {
-            let read = store.read(part, |_, span| {
-                returned.push(span);
+            let read = store.read(part, |_, span, own_values| {
+                returned.push(span, own_values);
             });
             store.take_failure().map_or(read, Err)
         });
@@ -305,7 +306,8 @@ pub struct Grouping {
 impl Grouping {
     /// Fills in the traces of all `spans`, with the signatures by their numbers if these are a decoder's own.
     fn arrange(&mut self, spans: &[(&Partition, Option<&[SignatureId]>)]) {
-        self.number_traces(spans.iter().map(|(spans, _)| *spans));
+        let has_own_values = spans.iter().any(|(spans, _)| spans.own_values().is_some());
+        self.number_traces(spans.iter().map(|(spans, _)| *spans), has_own_values);
         let mut first_run = 0;
         for (spans, signatures) in spans {
             self.fill(first_run, spans, *signatures);
@@ -315,7 +317,7 @@ impl Grouping {
 
     /// Numbers traces in the order of their arrival, puts those numbers in the order of the ids, and makes room for each
     /// trace.
-    fn number_traces<'a>(&mut self, partitions: impl Iterator<Item = &'a Partition>) {
+    fn number_traces<'a>(&mut self, partitions: impl Iterator<Item = &'a Partition>, has_own_values: bool) {
         let Self { numbers, arrived, counts, trace_of_run, .. } = self;
         numbers.clear();
         arrived.clear();
@@ -352,13 +354,18 @@ impl Grouping {
         traces.durations.resize(start, 0);
         traces.signatures_of_rows.resize(start, SignatureId(0));
         traces.arguments.resize(start, 0);
+        traces.own_values.clear();
+        if has_own_values {
+            traces.own_values.resize(start, OwnValues::default());
+        }
     }
 
     /// Puts the spans of `partition`, whose first run was number `first_run`, where their traces lie. `signatures` are those
     /// of their numbers, if these are a decoder's own.
     fn fill(&mut self, first_run: usize, partition: &Partition, signatures: Option<&[SignatureId]>) {
-        let Frame { span_ids, parent_span_ids, starts, durations, signatures_of_rows, arguments, .. } =
+        let Frame { span_ids, parent_span_ids, starts, durations, signatures_of_rows, arguments, own_values, .. } =
             &mut self.traces;
+        let mut own_values_of_rows = partition.own_values();
         let mut runs = self.trace_of_run[first_run..].iter().zip(partition.runs());
         let (mut row, mut left) = (0, 0);
         for span in partition.rows() {
@@ -376,6 +383,9 @@ impl Grouping {
             signatures_of_rows[row] =
                 signatures.map_or(span.signature, |signatures| signatures[span.signature.index()]);
             arguments[row] = span.arguments;
+            if let Some(values) = own_values_of_rows.as_mut().and_then(Iterator::next) {
+                own_values[row] = values;
+            }
             row += 1;
             left -= 1;
         }

@@ -6,6 +6,7 @@
 mod builder;
 mod columns;
 mod group;
+mod own_values;
 mod packed_rows;
 mod partitions;
 mod signature_cache;
@@ -15,12 +16,15 @@ mod spill;
 mod symbols;
 mod value_caps;
 
+pub(crate) use builder::said_of_resource;
 pub use builder::{AttributeSlots, Collecting, FrameBuilder, WorkedOut};
 pub use columns::{Frame, TraceRows, Vocabulary};
 pub use group::{Collection, Grouping, group};
+pub(crate) use own_values::OwnSlots;
+pub use own_values::OwnValues;
 pub use partitions::{CollectedRow, CollectedSpan, PARTITIONS, Partition, Partitions, Run, partition_of};
 pub use signatures::{Signature, SignatureId, Signatures};
-pub use sink::{EncodedSpan, Said, SpanSink};
+pub use sink::{EncodedSpan, Said, SpanSink, Wanted};
 pub(crate) use spill::PutAside;
 pub use spill::{SpillError, SpillStore};
 pub(crate) use symbols::MANY_TEXT_BYTES;

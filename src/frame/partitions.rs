@@ -6,6 +6,7 @@
 use crate::span::{SpanId, TraceId};
 
 use super::columns::TraceRows;
+use super::own_values::{OwnValues, PackedOwnValues};
 use super::packed_rows::PackedRows;
 use super::signatures::SignatureId;
 
@@ -60,12 +61,14 @@ pub fn partition_of(trace_id: TraceId) -> usize {
 pub struct Partition {
     rows: PackedRows,
     runs: Vec<Run>,
+    /// If they are asked for.
+    own_values: Option<PackedOwnValues>,
 }
 
 impl Partition {
-    /// Adds a span; the answer is how many bytes that took anew.
-    pub fn push(&mut self, span: CollectedSpan) -> usize {
-        let mut new_bytes = 0;
+    /// Adds a span, with its own values if they are asked for; the answer is how many bytes that took anew.
+    pub fn push(&mut self, span: CollectedSpan, own_values: Option<&OwnValues>) -> usize {
+        let mut new_bytes = own_values.map_or(0, |values| self.push_own_values(values));
         match self.runs.last_mut() {
             Some(last) if last.trace_id == span.trace_id && last.len < u32::MAX => last.len += 1,
             _ => {
@@ -77,18 +80,24 @@ impl Partition {
         new_bytes + self.rows.push(span.row)
     }
 
+    fn push_own_values(&mut self, values: &OwnValues) -> usize {
+        let own_values = self.own_values.get_or_insert_default();
+        debug_assert_eq!(own_values.len(), self.rows.len(), "either all spans come with their own values, or none");
+        own_values.push(values)
+    }
+
     /// Adds the spans of a trace.
     pub fn push_trace(&mut self, trace: TraceRows<'_>) {
-        for row in 0..trace.span_ids.len() {
+        for number in 0..trace.span_ids.len() {
             let row = CollectedRow {
-                span_id: trace.span_ids[row],
-                parent_span_id: trace.parent_span_ids[row],
-                start: trace.starts[row],
-                duration: trace.durations[row],
-                arguments: trace.arguments[row],
-                signature: trace.signatures[row],
+                span_id: trace.span_ids[number],
+                parent_span_id: trace.parent_span_ids[number],
+                start: trace.starts[number],
+                duration: trace.durations[number],
+                arguments: trace.arguments[number],
+                signature: trace.signatures[number],
             };
-            self.push(CollectedSpan { trace_id: trace.trace_id, row });
+            self.push(CollectedSpan { trace_id: trace.trace_id, row }, trace.own_values.get(number));
         }
     }
 
@@ -96,11 +105,17 @@ impl Partition {
     pub fn clear(&mut self) {
         self.rows.clear();
         self.runs.clear();
+        self.own_values = None;
     }
 
     /// The spans without their trace ids.
     pub fn rows(&self) -> impl Iterator<Item = CollectedRow> {
         self.rows.iter()
+    }
+
+    /// The own values of the spans, if they were asked for.
+    pub fn own_values(&self) -> Option<impl Iterator<Item = OwnValues>> {
+        self.own_values.as_ref().map(PackedOwnValues::iter)
     }
 
     /// The trace ids of the spans: run after run, of which none is empty.
@@ -133,13 +148,13 @@ pub struct Partitions {
 }
 
 impl Partitions {
-    /// Adds a span; the answer is how many bytes that took anew.
-    pub fn push(&mut self, span: CollectedSpan) -> usize {
+    /// Adds a span, with its own values if they are asked for; the answer is how many bytes that took anew.
+    pub fn push(&mut self, span: CollectedSpan, own_values: Option<&OwnValues>) -> usize {
         if self.partitions.is_empty() {
             self.partitions.resize_with(PARTITIONS, Partition::default);
         }
         self.len += 1;
-        self.partitions[partition_of(span.trace_id)].push(span)
+        self.partitions[partition_of(span.trace_id)].push(span, own_values)
     }
 
     /// Number of spans.
@@ -183,9 +198,14 @@ impl Partitions {
     pub fn retain_traces(&mut self, is_wanted: impl Fn(TraceId) -> bool) {
         for partition in std::mem::take(&mut self.partitions) {
             let mut kept = Partition::default();
-            partition.spans().filter(|span| is_wanted(span.trace_id)).for_each(|span| {
-                kept.push(span);
-            });
+            let mut own_values = partition.own_values();
+            for span in partition.spans() {
+                let own_values = own_values.as_mut().and_then(Iterator::next);
+                if is_wanted(span.trace_id) {
+                    kept.push(span, own_values.as_ref());
+                }
+            }
+            drop(own_values);
             self.partitions.push(kept);
         }
         self.len = self.partitions.iter().map(Partition::len).sum();
@@ -230,7 +250,7 @@ mod tests {
                 arguments: 0,
                 signature: SignatureId(0),
             };
-            partitions.push(CollectedSpan { trace_id: trace_of(number), row });
+            partitions.push(CollectedSpan { trace_id: trace_of(number), row }, None);
         }
         let is_right = |span: &CollectedSpan| span.trace_id == trace_of(span.row.span_id.0);
         assert!(partitions.iter().all(|span| is_right(&span)));

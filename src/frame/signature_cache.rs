@@ -116,6 +116,9 @@ impl SignatureCache {
         self.begin(caps, &span.service, "", span.kind, span.status);
         let name = caps.kept_encoded(SignaturePart::NAME, span.name, Some(span.name));
         write_bytes(&mut self.current, [ENCODED; 2], name);
+        for (attribute, rank, value) in &span.resource {
+            self.put(caps, *attribute, *rank, value);
+        }
         for (attribute, rank, said) in &span.attributes {
             match said {
                 Said::Value(value) => self.put(caps, *attribute, *rank, value),

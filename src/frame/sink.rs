@@ -1,7 +1,9 @@
 //! Where decoders put spans. The analysis keeps only what detectors ask for ([`FrameBuilder`](super::FrameBuilder)); `convert`
 //! keeps everything.
 
-use crate::conventions::Attribute;
+use crate::conventions::{Attribute, OwnAttributes, attribute_of_key, attribute_of_key_bytes};
+
+use super::own_values::OwnValues;
 use crate::span::{Origin, SkipReason, SpanKind, SpanRecord, SpanRow, StatusCode, Value};
 
 /// A span of which what is said often is still as it was encoded: the same bytes say the same.
@@ -11,6 +13,8 @@ pub struct EncodedSpan<'a> {
     pub row: SpanRow,
     /// The service that recorded it.
     pub service: String,
+    /// The attributes of the resource that are part of signatures, with the number of the spelling of each.
+    pub resource: Vec<(Attribute, u8, Value<'static>)>,
     /// Its name, as it was encoded.
     pub name: &'a [u8],
     /// Its kind.
@@ -19,6 +23,33 @@ pub struct EncodedSpan<'a> {
     pub status: StatusCode,
     /// The attributes that the analysis asks for, with the number of the spelling of each.
     pub attributes: Vec<(Attribute, u8, Said<'a>)>,
+    /// Its own values, if they are asked for.
+    pub own_values: Option<OwnValues>,
+}
+
+/// What a sink wants to know of spans.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Wanted {
+    /// Everything. Otherwise decoders may leave out links without [`REF_TYPE`](crate::span::REF_TYPE), events but for those named `exception`, and
+    /// attributes that [`Wanted::takes`] does not take.
+    pub everything: bool,
+    /// The attributes that may be unique to a span and are asked for.
+    pub own: OwnAttributes,
+}
+
+impl Wanted {
+    /// All that there is.
+    pub const EVERYTHING: Self = Self { everything: true, own: OwnAttributes::ALL };
+
+    /// Whether a span's attribute `key` is wanted.
+    pub fn takes(self, key: &str) -> bool {
+        self.everything || attribute_of_key(key).is_some() || self.own.of_key(key).is_some()
+    }
+
+    /// The same of a key that need not be UTF-8.
+    pub fn takes_bytes(self, key: &[u8]) -> bool {
+        self.everything || attribute_of_key_bytes(key).is_some() || self.own.of_key_bytes(key).is_some()
+    }
 }
 
 /// What is said of an attribute.
@@ -48,9 +79,18 @@ pub trait SpanSink {
     /// Takes notice of something that was left out.
     fn skip(&mut self, reason: SkipReason, offset: u64);
 
-    /// Whether everything is wanted. Otherwise decoders may leave out links without [`REF_TYPE`](crate::span::REF_TYPE), events but for those named `exception`, and
-    /// attributes that [`attribute_of_key`](crate::conventions::attribute_of_key) does not know.
+    /// Whether everything is wanted.
     fn wants_everything(&self) -> bool {
         false
+    }
+
+    /// The attributes that may be unique to a span and are asked for.
+    fn own_attributes(&self) -> OwnAttributes {
+        OwnAttributes::NONE
+    }
+
+    /// What is wanted.
+    fn wanted(&self) -> Wanted {
+        Wanted { everything: self.wants_everything(), own: self.own_attributes() }
     }
 }

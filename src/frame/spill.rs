@@ -18,8 +18,10 @@ use arrow::ipc::CompressionType;
 use arrow::ipc::reader::StreamReader;
 use arrow::ipc::writer::{IpcWriteOptions, StreamWriter};
 
+use crate::conventions::OwnAttribute;
 use crate::span::{SpanId, TraceId};
 
+use super::own_values::OwnValues;
 use super::partitions::{CollectedRow, CollectedSpan, PARTITIONS, Partition};
 use super::signatures::SignatureId;
 
@@ -148,9 +150,12 @@ impl SpillStore {
     /// Puts some spans of partition number `part` aside.
     pub(crate) fn put(&self, part: usize, collector: u32, partition: Partition) {
         let spans: Vec<CollectedSpan> = partition.spans().collect();
+        let own_values: Option<Vec<OwnValues>> = partition.own_values().map(Iterator::collect);
         drop(partition);
         let mut file = lock(&self.files[part]);
-        if let Err(source) = batch_of(collector, &spans).and_then(|batch| self.write(&mut file, &batch)) {
+        if let Err(source) =
+            batch_of(collector, &spans, own_values.as_deref()).and_then(|batch| self.write(&mut file, &batch))
+        {
             let directory = self.directory.clone();
             lock(&self.failure).get_or_insert(SpillError::Write { directory, source });
         }
@@ -211,8 +216,13 @@ impl SpillStore {
         }
     }
 
-    /// Hands the spans of partition number `part` that were put aside to `take`, with the numbers of their collectors.
-    pub(crate) fn read(&self, part: usize, mut take: impl FnMut(u32, CollectedSpan)) -> Result<(), SpillError> {
+    /// Hands the spans of partition number `part` that were put aside to `take`, with the numbers of their collectors
+    /// and their own values.
+    pub(crate) fn read(
+        &self,
+        part: usize,
+        mut take: impl FnMut(u32, CollectedSpan, Option<&OwnValues>),
+    ) -> Result<(), SpillError> {
         let mut file = lock(&self.files[part]);
         let fail = |source| SpillError::Read { directory: self.directory.clone(), source };
         let written = match std::mem::take(&mut *file) {
@@ -241,9 +251,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-fn schema() -> SchemaRef {
+/// The columns, with one for each own attribute if they are asked for.
+fn schema(has_own_values: bool) -> SchemaRef {
     let field = |name: &str, data_type| Field::new(name, data_type, false);
-    Arc::new(Schema::new(vec![
+    let mut fields = vec![
         field("trace_id", DataType::FixedSizeBinary(16)),
         field("span_id", DataType::UInt64),
         field("parent_span_id", DataType::UInt64),
@@ -252,12 +263,23 @@ fn schema() -> SchemaRef {
         field("arguments", DataType::UInt64),
         field("signature", DataType::UInt32),
         field("collector", DataType::UInt32),
-    ]))
+    ];
+    if has_own_values {
+        fields.extend(OwnAttribute::ALL.iter().map(|attribute| field(attribute.aliases()[0], DataType::UInt64)));
+    }
+    Arc::new(Schema::new(fields))
 }
 
-fn batch_of(collector: u32, spans: &[CollectedSpan]) -> Result<RecordBatch, ArrowError> {
+/// Columns before those of own attributes.
+const COLUMNS: usize = 8;
+
+fn batch_of(
+    collector: u32,
+    spans: &[CollectedSpan],
+    own_values: Option<&[OwnValues]>,
+) -> Result<RecordBatch, ArrowError> {
     let trace_ids: Vec<u8> = spans.iter().flat_map(|span| span.trace_id.0).collect();
-    let columns: Vec<ArrayRef> = vec![
+    let mut columns: Vec<ArrayRef> = vec![
         Arc::new(FixedSizeBinaryArray::try_new(16, trace_ids.into(), None)?),
         Arc::new(UInt64Array::from_iter_values(spans.iter().map(|span| span.row.span_id.0))),
         Arc::new(UInt64Array::from_iter_values(spans.iter().map(|span| span.row.parent_span_id.0))),
@@ -267,14 +289,19 @@ fn batch_of(collector: u32, spans: &[CollectedSpan]) -> Result<RecordBatch, Arro
         Arc::new(UInt32Array::from_iter_values(spans.iter().map(|span| span.row.signature.0))),
         Arc::new(UInt32Array::from_value(collector, spans.len())),
     ];
-    RecordBatch::try_new(schema(), columns)
+    for place in own_values.iter().flat_map(|_| 0..OwnAttribute::ALL.len()) {
+        let values = own_values.into_iter().flatten().map(|values| values.0[place]);
+        columns.push(Arc::new(UInt64Array::from_iter_values(values)));
+    }
+    RecordBatch::try_new(schema(own_values.is_some()), columns)
 }
 
-fn take_batch(batch: &RecordBatch, take: &mut impl FnMut(u32, CollectedSpan)) {
+fn take_batch(batch: &RecordBatch, take: &mut impl FnMut(u32, CollectedSpan, Option<&OwnValues>)) {
     let numbers = |column: usize| batch.column(column).as_primitive::<UInt64Type>().values();
     let times = |column: usize| batch.column(column).as_primitive::<Int64Type>().values();
     let small = |column: usize| batch.column(column).as_primitive::<UInt32Type>().values();
     let trace_ids = batch.column(0).as_fixed_size_binary();
+    let own_columns: Vec<&[u64]> = (COLUMNS..batch.num_columns()).map(|column| &**numbers(column)).collect();
     for row in 0..batch.num_rows() {
         let span = CollectedSpan {
             trace_id: TraceId::from_bytes(trace_ids.value(row)).unwrap_or_default(),
@@ -287,7 +314,9 @@ fn take_batch(batch: &RecordBatch, take: &mut impl FnMut(u32, CollectedSpan)) {
                 signature: SignatureId(small(6)[row]),
             },
         };
-        take(small(7)[row], span);
+        let mut own_values = OwnValues::default();
+        own_values.0.iter_mut().zip(&own_columns).for_each(|(value, column)| *value = column[row]);
+        take(small(7)[row], span, (!own_columns.is_empty()).then_some(&own_values));
     }
 }
 
@@ -311,17 +340,19 @@ mod tests {
                 signature: SignatureId(number as u32 % 3),
             },
         };
+        let own = |number: u64| OwnValues([number % 5, u64::MAX / number]);
         for collector in 0..2 {
             let mut partitions = Partitions::default();
-            (1..=1_000).for_each(|number| assert!(partitions.push(span(number)) < 1 << 20));
+            (1..=1_000).for_each(|number| assert!(partitions.push(span(number), Some(&own(number))) < 1 << 20));
             store.spill(collector, partitions.take(), 64_000);
         }
         assert!(store.take_failure().is_none());
         for _ in 0..2 {
             let mut found = Vec::new();
             for part in 0..PARTITIONS {
-                let take = |collector, span: CollectedSpan| {
+                let take = |collector, span: CollectedSpan, values: Option<&OwnValues>| {
                     assert_eq!(partition_of(span.trace_id), part);
+                    assert_eq!(values, Some(&own(span.row.span_id.0)));
                     found.push((collector, format!("{span:?}")));
                 };
                 store.read(part, take).unwrap();
@@ -370,7 +401,7 @@ mod tests {
             arguments: 0,
             signature: SignatureId(0),
         };
-        partitions.push(CollectedSpan { trace_id: TraceId([1; 16]), row });
+        partitions.push(CollectedSpan { trace_id: TraceId([1; 16]), row }, None);
         store.spill(0, partitions.take(), 64);
         let failure = store.take_failure().unwrap().to_string();
         assert!(failure.contains("/nowhere/at/all") && failure.contains("--temp-dir"), "{failure}");

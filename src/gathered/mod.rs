@@ -7,6 +7,7 @@ mod service_graph;
 use std::io::{self, Write};
 use std::sync::Arc;
 
+use crate::conventions::OwnAttributes;
 use crate::frame::SpillStore;
 use crate::partial::{PartialError, PartialReader, PartialWriter, Renumbering, TraceNumber};
 use crate::trace::TraceView;
@@ -21,15 +22,21 @@ pub(crate) struct Gathers {
     pub(crate) service_graph: bool,
     /// Every counted call, by target and time.
     pub(crate) calls: bool,
+    /// Values that are unique to spans, of which readers must know: [`TraceView::own`] gives those of these attributes.
+    pub(crate) own_attributes: OwnAttributes,
 }
 
 impl Gathers {
     /// Nothing.
-    pub(crate) const NOTHING: Self = Self { service_graph: false, calls: false };
+    pub(crate) const NOTHING: Self = Self { service_graph: false, calls: false, own_attributes: OwnAttributes::NONE };
 
     /// What either asks for.
     pub(crate) fn or(self, other: Self) -> Self {
-        Self { service_graph: self.service_graph || other.service_graph, calls: self.calls || other.calls }
+        Self {
+            service_graph: self.service_graph || other.service_graph,
+            calls: self.calls || other.calls,
+            own_attributes: self.own_attributes.union(other.own_attributes),
+        }
     }
 }
 
@@ -52,7 +59,7 @@ impl Gathered {
         Self {
             service_graph: asked.service_graph.then(ServiceGraph::default),
             calls: asked.calls.then(|| CallLog::new(store)),
-            store: store.filter(|_| asked != Gathers::NOTHING).cloned(),
+            store: store.filter(|_| asked.service_graph || asked.calls).cloned(),
             told_bytes: 0,
         }
     }

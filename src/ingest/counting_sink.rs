@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::conventions::OwnAttributes;
 use crate::frame::{EncodedSpan, SpanSink};
 use crate::span::{Origin, SkipReason, SpanRecord, unusable};
 
@@ -107,5 +108,9 @@ impl SpanSink for CountingSink<'_> {
 
     fn wants_everything(&self) -> bool {
         self.sink.wants_everything()
+    }
+
+    fn own_attributes(&self) -> OwnAttributes {
+        self.sink.own_attributes()
     }
 }

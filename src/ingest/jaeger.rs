@@ -13,7 +13,7 @@ use crate::span::{Event, KeyValue, Link, Origin, REF_TYPE, SkipReason, SpanKind,
 
 use super::text_ids;
 use crate::ingest::counting_sink::CountingSink;
-use crate::ingest::json::lenient::{Fill, List, Listed, Message, Scalar, Text, WantedFields, ignore, scalars_are};
+use crate::ingest::json::lenient::{Fill, List, Listed, Message, Scalar, Text, Wanted, ignore, scalars_are};
 use crate::ingest::otlp::json_message::{AnyValue, Attributes};
 
 /// The format, as `run.json` names it.
@@ -34,12 +34,12 @@ pub(crate) struct Document<'a> {
     processes: Vec<(Cow<'a, str>, Process<'a>)>,
     /// How many elements of `spans` are no objects.
     malformed: u64,
-    wanted: WantedFields,
+    wanted: Wanted,
 }
 
 impl Document<'_> {
     /// Nothing yet.
-    pub(crate) fn new(wanted: WantedFields) -> Self {
+    pub(crate) fn new(wanted: Wanted) -> Self {
         Self { span: Span::start(wanted), spans: None, processes: Vec::new(), malformed: 0, wanted }
     }
 }
@@ -85,7 +85,7 @@ struct Span<'a> {
 }
 
 impl<'de> Listed<'de> for Span<'de> {
-    fn start(_: WantedFields) -> Self {
+    fn start(_: Wanted) -> Self {
         Self::default()
     }
 }
@@ -139,7 +139,7 @@ impl<'de, T: Listed<'de>> DeserializeSeed<'de> for ListOf<'_, T> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        List { list: self.0, malformed: &mut 0, wanted: WantedFields { everything: true } }.deserialize(deserializer)
+        List { list: self.0, malformed: &mut 0, wanted: Wanted::EVERYTHING }.deserialize(deserializer)
     }
 }
 
@@ -163,7 +163,7 @@ struct Reference<'a> {
 }
 
 impl<'de> Listed<'de> for Reference<'de> {
-    fn start(_: WantedFields) -> Self {
+    fn start(_: Wanted) -> Self {
         Self::default()
     }
 }
@@ -188,7 +188,7 @@ struct Tag<'a> {
 }
 
 impl<'de> Listed<'de> for Tag<'de> {
-    fn start(_: WantedFields) -> Self {
+    fn start(_: Wanted) -> Self {
         Self::default()
     }
 }
@@ -241,7 +241,7 @@ struct Log<'a> {
 }
 
 impl<'de> Listed<'de> for Log<'de> {
-    fn start(_: WantedFields) -> Self {
+    fn start(_: Wanted) -> Self {
         Self::default()
     }
 }

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use ::parquet::file::reader::Length as _;
 use rayon::iter::{IntoParallelIterator as _, IntoParallelRefMutIterator as _, ParallelIterator as _};
 
+use crate::conventions::OwnAttributes;
 use crate::frame::{Collecting, FrameBuilder, SpanSink, SpillStore, TooManyStrings};
 use crate::span::{SkipReason, Skipped};
 
@@ -62,6 +63,8 @@ pub struct ReadOptions {
     pub selection: Selection,
     /// Where spans are put aside that are too many for memory. Spans of a selection are not: it is applied in memory.
     pub spill: Option<Arc<SpillStore>>,
+    /// The attributes that may be unique to a span and are asked for.
+    pub own_attributes: OwnAttributes,
 }
 
 /// What [`read_frames`] read.
@@ -78,7 +81,8 @@ pub struct ReadFrames {
 /// Reads all inputs for the analysis, in parallel on the current pool of threads.
 pub fn read_frames(paths: &[PathBuf], options: &ReadOptions, progress: &dyn Progress) -> ReadFrames {
     let spill = options.spill.clone().filter(|_| options.selection.is_all());
-    let collecting = Collecting { spill, ..Collecting::default() };
+    let own_attributes = options.own_attributes;
+    let collecting = Collecting { spill, own_attributes, ..Collecting::default() };
     let read: Vec<(Frames<'_>, InputReport)> = find_inputs(paths)
         .into_par_iter()
         .map(|input| {

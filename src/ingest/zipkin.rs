@@ -13,7 +13,7 @@ use crate::span::{Event, KeyValue, Link, Origin, SkipReason, SpanKind, SpanRecor
 
 use super::text_ids;
 use crate::ingest::counting_sink::CountingSink;
-use crate::ingest::json::lenient::{Fill, List, Listed, Message, Scalar, WantedFields, ignore};
+use crate::ingest::json::lenient::{Fill, List, Listed, Message, Scalar, Wanted, ignore};
 use crate::ingest::otlp::json_message::Attributes;
 
 /// The format, as `run.json` names it.
@@ -73,8 +73,7 @@ impl<'de> Message<'de> for Record {
             "remoteEndpoint" => map.next_value_seed(Fill(&mut self.remote)).map(drop)?,
             "annotations" => {
                 self.annotations.clear();
-                let list =
-                    List { list: &mut self.annotations, malformed: &mut 0, wanted: WantedFields { everything: true } };
+                let list = List { list: &mut self.annotations, malformed: &mut 0, wanted: Wanted::EVERYTHING };
                 map.next_value_seed(list)?;
                 self.is_version_1 |= self.annotations.iter().any(|annotation| annotation.has_endpoint);
             }
@@ -140,7 +139,7 @@ impl Endpoint {
 }
 
 impl<'de> Listed<'de> for Annotation {
-    fn start(_: WantedFields) -> Self {
+    fn start(_: Wanted) -> Self {
         Self::default()
     }
 }

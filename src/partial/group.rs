@@ -167,6 +167,11 @@ impl GroupReader<'_> {
         self.batch.num_rows()
     }
 
+    /// Whether there is a column `name`.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.batch.column_by_name(name).is_some()
+    }
+
     /// A column of signed numbers.
     pub(crate) fn i64s(&self, name: &str) -> Result<Vec<i64>, ArrowError> {
         self.numbers::<Int64Type>(name)

@@ -22,7 +22,10 @@ use parquet::file::properties::WriterProperties;
 use parquet::schema::types::ColumnPath;
 use serde_json::{Map, Value as Json};
 
-use crate::conventions::{Attribute, CANONICAL_VERSION, CANONICAL_VERSION_KEY, TraceStateSampling};
+use crate::conventions::{
+    Attribute, AttributeClass, CANONICAL_VERSION, CANONICAL_VERSION_KEY, OwnAttribute, TraceStateSampling,
+    resource_attribute_of_key,
+};
 use crate::span::{KeyValue, Origin, REF_TYPE, SpanRecord};
 
 /// Keys that detectors do not read, but people who query the file do.
@@ -35,8 +38,23 @@ const ALSO_PROMOTED: [&str; 4] =
 /// `exception.type` is also taken from an event named `exception`, `opentracing.ref_type` from a link to the parent, and
 /// `tracescan.adjusted_count` from the trace state.
 fn promoted() -> impl Iterator<Item = &'static str> {
-    let recorded = Attribute::ALL.iter().filter(|&&attribute| attribute != Attribute::UrlHost);
-    recorded.flat_map(|attribute| attribute.aliases()).copied().chain(ALSO_PROMOTED)
+    let recorded = keys_of(AttributeClass::Shape).filter(|(attribute, _)| *attribute != Attribute::UrlHost);
+    let own = OwnAttribute::ALL.iter().flat_map(|attribute| attribute.aliases()).copied();
+    recorded.map(|(_, key)| key).chain(ALSO_PROMOTED).chain(own)
+}
+
+/// Resource attributes that have a column: all spellings of those that the analysis asks for. The column's name is the key
+/// behind [`RESOURCE`].
+fn promoted_of_resources() -> impl Iterator<Item = &'static str> {
+    keys_of(AttributeClass::Resource).map(|(_, key)| key)
+}
+
+/// What begins the names of columns that hold an attribute of the resource.
+const RESOURCE: &str = "resource.";
+
+fn keys_of(class: AttributeClass) -> impl Iterator<Item = (Attribute, &'static str)> {
+    let of_class = Attribute::ALL.iter().filter(move |attribute| attribute.class() == class);
+    of_class.flat_map(|&attribute| attribute.aliases().iter().map(move |&key| (attribute, key)))
 }
 
 const EXCEPTION_TYPE: &str = "exception.type";
@@ -54,7 +72,9 @@ const FEW_ATTRIBUTES: usize = 32;
 pub struct CanonicalWriter<W: Write + Send> {
     writer: ArrowWriter<W>,
     schema: SchemaRef,
+    /// Numbers of columns by the keys of span attributes, and by those of resources.
     promoted_by_key: HashMap<&'static str, usize, FixedState>,
+    promoted_by_resource_key: HashMap<&'static str, usize, FixedState>,
     rows: usize,
     trace_id: FixedSizeBinaryBuilder,
     span_id: FixedSizeBinaryBuilder,
@@ -97,7 +117,8 @@ impl<W: Write + Send> CanonicalWriter<W> {
         Ok(Self {
             writer: ArrowWriter::try_new(output, Arc::clone(&schema), Some(properties.build()))?,
             schema,
-            promoted_by_key: promoted().enumerate().map(|(column, key)| (key, column)).collect(),
+            promoted_by_key: promoted().zip(0..).collect(),
+            promoted_by_resource_key: promoted_of_resources().zip(promoted().count()..).collect(),
             rows: 0,
             trace_id: FixedSizeBinaryBuilder::new(16),
             span_id: FixedSizeBinaryBuilder::new(8),
@@ -117,7 +138,7 @@ impl<W: Write + Send> CanonicalWriter<W> {
             scope_attributes: map_builder(),
             events: StringBuilder::new(),
             links: StringBuilder::new(),
-            promoted: promoted().map(|_| StringBuilder::new()).collect(),
+            promoted: promoted().chain(promoted_of_resources()).map(|_| StringBuilder::new()).collect(),
         })
     }
 
@@ -146,6 +167,13 @@ impl<W: Write + Send> CanonicalWriter<W> {
         append_map(&mut self.attributes, &span.attributes)?;
         for attribute in last_of_each_key(&span.attributes) {
             if let Some(&column) = self.promoted_by_key.get(attribute.key.as_ref()) {
+                self.promote(column, &attribute.value.to_text());
+            }
+        }
+        for attribute in last_of_each_key(&origin.resource_attributes) {
+            if resource_attribute_of_key(&attribute.key).is_some()
+                && let Some(&column) = self.promoted_by_resource_key.get(attribute.key.as_ref())
+            {
                 self.promote(column, &attribute.value.to_text());
             }
         }
@@ -253,6 +281,7 @@ fn schema() -> SchemaRef {
         text("links", true),
     ];
     fields.extend(promoted().map(|key| text(key, true)));
+    fields.extend(promoted_of_resources().map(|key| text(&format!("{RESOURCE}{key}"), true)));
     Arc::new(Schema::new(fields))
 }
 

@@ -4,8 +4,8 @@
 //! trace span parent service KIND operation start..end [ERROR] [key=value]…         times in ms, parent 0 for none
 //! ```
 
-use crate::conventions::UncountedCalls;
-use crate::frame::{Frame, FrameBuilder, SpanSink as _};
+use crate::conventions::{OwnAttributes, UncountedCalls};
+use crate::frame::{Collecting, Frame, FrameBuilder, SpanSink as _};
 use crate::span::{KeyValue, Origin, SpanId, SpanKind, SpanRecord, StatusCode, TraceId, Value};
 
 use super::{Facts, OverlapTolerance, TraceModel, TraceView, derive};
@@ -23,7 +23,8 @@ pub(crate) struct Sample {
 impl Sample {
     /// The traces of some lines.
     pub(crate) fn of(lines: &str) -> Self {
-        let mut builder = FrameBuilder::default();
+        let own_attributes = OwnAttributes::ALL;
+        let mut builder = FrameBuilder::of(&Collecting { own_attributes, ..Collecting::default() });
         for line in lines.lines().map(str::trim).filter(|line| !line.is_empty()) {
             push(&mut builder, line);
         }

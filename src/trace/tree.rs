@@ -6,7 +6,7 @@
 use std::ops::{Not as _, Range};
 use std::sync::OnceLock;
 
-use crate::frame::{SignatureId, TraceRows};
+use crate::frame::{OwnValues, SignatureId, TraceRows};
 use crate::span::{SpanId, SpanKind};
 
 use super::facts::{Facts, SpanFacts};
@@ -98,6 +98,8 @@ pub struct Tree {
     pub ends: Vec<i64>,
     /// Hash of the arguments, 0 where not known.
     pub arguments: Vec<u64>,
+    /// Own values; empty unless they are asked for.
+    pub own_values: Vec<OwnValues>,
     /// Parent rows, synchronous or not; [`NO_ROW`] for roots and fragments.
     pub parents: Vec<Row>,
     /// Whether the span has a parent that does not wait for it.
@@ -218,6 +220,7 @@ impl Tree {
                         trace.parent_span_ids[row as usize],
                         facts_of(row).order,
                         trace.arguments[row as usize],
+                        trace.own_values.get(row as usize),
                     )
                 };
                 identity(left).cmp(&identity(right)).then_with(|| preference(right).cmp(&preference(left)))
@@ -237,6 +240,8 @@ impl Tree {
         fill(&mut self.starts, &self.order, |row| trace.starts[row]);
         fill(&mut self.ends, &self.order, |row| trace.starts[row] + trace.durations[row]);
         fill(&mut self.arguments, &self.order, |row| trace.arguments[row]);
+        let own_order = if trace.own_values.is_empty() { &[] } else { &*self.order };
+        fill(&mut self.own_values, own_order, |row| trace.own_values[row]);
         // Clocks of whole milliseconds often come with durations by a finer one, so ends say nothing.
         self.resolution_ns = resolution_ns(self.starts.iter().copied());
     }

@@ -5,6 +5,7 @@ use std::hash::{Hash, Hasher};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
+use crate::conventions::OwnAttribute;
 use crate::frame::{SignatureId, Symbol, TraceRows};
 use crate::span::{SpanId, TraceId};
 
@@ -250,6 +251,12 @@ impl<'a> TraceView<'a> {
     /// The id of a span.
     pub fn span_id(&self, row: Row) -> SpanId {
         self.tree.span_ids[row as usize]
+    }
+
+    /// The value of `attribute` of a span, or its hash; `None` if it has none, or if nobody asks for it
+    /// ([`own_attributes`](crate::gathered::Gathers::own_attributes)).
+    pub fn own(&self, row: Row, attribute: OwnAttribute) -> Option<u64> {
+        self.tree.own_values.get(row as usize)?.get(attribute)
     }
 
     /// Start of a span in ns since 1970.

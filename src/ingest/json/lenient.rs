@@ -6,12 +6,7 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-/// Which parts of a message are wanted.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct WantedFields {
-    /// Links, and events of any name.
-    pub(crate) everything: bool,
-}
+pub(crate) use crate::frame::Wanted;
 
 /// A message that is filled field by field.
 pub(crate) trait Message<'de> {
@@ -25,7 +20,7 @@ pub(crate) trait Message<'de> {
 /// A message of which there is a list.
 pub(crate) trait Listed<'de>: Message<'de> {
     /// The message before its first field.
-    fn start(wanted: WantedFields) -> Self;
+    fn start(wanted: Wanted) -> Self;
 }
 
 /// Takes the value that stands next and drops it.
@@ -102,7 +97,7 @@ impl<'de, T: Message<'de>> Visitor<'de> for Fill<'_, T> {
 pub(crate) struct List<'a, T> {
     pub(crate) list: &'a mut Vec<T>,
     pub(crate) malformed: &'a mut u64,
-    pub(crate) wanted: WantedFields,
+    pub(crate) wanted: Wanted,
 }
 
 impl<'de, T: Listed<'de>> DeserializeSeed<'de> for List<'_, T> {

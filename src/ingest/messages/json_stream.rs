@@ -15,7 +15,7 @@ use crate::ingest::counting_sink::CountingSink;
 use crate::ingest::documents;
 use crate::ingest::jaeger;
 use crate::ingest::json::damaged::{self, Extent};
-use crate::ingest::json::lenient::{Fill, Message, Text, WantedFields};
+use crate::ingest::json::lenient::{Fill, Message, Text, Wanted};
 use crate::ingest::json::quick;
 use crate::ingest::otlp::json_message::{ResourceSpans, ScopeSpans, is_other_signal_key, is_resource_spans_key};
 use crate::ingest::otlp::json_quick;
@@ -556,8 +556,8 @@ struct Chunk<'t, 'i, 's> {
 }
 
 impl Chunk<'_, '_, '_> {
-    fn wanted(&self) -> WantedFields {
-        WantedFields { everything: self.sink.wants_everything() }
+    fn wanted(&self) -> Wanted {
+        self.sink.wanted()
     }
 
     fn offset(&self, at: usize) -> u64 {

@@ -6,11 +6,10 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use crate::conventions::attribute_of_key;
 use crate::span::{Event, KeyValue, Link, SpanId, SpanKind, SpanRecord, StatusCode, TraceId, Value};
 
 use super::value::{self, MAX_VALUE_DEPTH};
-use crate::ingest::json::lenient::{Fill, List, Listed, Message, Scalar, Text, WantedFields, ignore, scalars_are};
+use crate::ingest::json::lenient::{Fill, List, Listed, Message, Scalar, Text, Wanted, ignore, scalars_are};
 use crate::ingest::text_ids::{self, TextId};
 
 /// The spans of one resource.
@@ -26,7 +25,7 @@ pub(crate) struct ResourceSpans<'a> {
     pub(crate) is_other_signal: bool,
     /// Whether it is one span that has its resource within itself.
     pub(crate) is_span: bool,
-    wanted: WantedFields,
+    wanted: Wanted,
 }
 
 /// The spans of one instrumentation scope.
@@ -42,7 +41,7 @@ pub(crate) struct ScopeSpans<'a> {
     pub(crate) spans: Vec<Span<'a>>,
     /// How many elements of `spans` are no objects.
     pub(crate) malformed: u64,
-    wanted: WantedFields,
+    wanted: Wanted,
 }
 
 /// A span and where it was read.
@@ -54,7 +53,7 @@ pub(crate) struct Span<'a> {
     pub(crate) address: usize,
     /// How many of its ids are hashes.
     pub(crate) opaque_ids: u64,
-    wanted: WantedFields,
+    wanted: Wanted,
 }
 
 /// Whether an object with this key is a ResourceSpans.
@@ -96,7 +95,7 @@ pub(crate) fn is_scope_spans_key(key: &str) -> bool {
 
 impl ResourceSpans<'_> {
     /// Nothing yet.
-    pub(crate) fn new(wanted: WantedFields) -> Self {
+    pub(crate) fn new(wanted: Wanted) -> Self {
         Self {
             resource_attributes: Vec::new(),
             scopes: Vec::new(),
@@ -139,7 +138,7 @@ impl<'de> Message<'de> for Resource<'de> {
 }
 
 impl<'de> Listed<'de> for ScopeSpans<'de> {
-    fn start(wanted: WantedFields) -> Self {
+    fn start(wanted: Wanted) -> Self {
         Self {
             name: Cow::Borrowed(""),
             version: Cow::Borrowed(""),
@@ -183,7 +182,7 @@ impl<'de> Message<'de> for Scope<'_, 'de> {
 }
 
 impl<'de> Listed<'de> for Span<'de> {
-    fn start(wanted: WantedFields) -> Self {
+    fn start(wanted: Wanted) -> Self {
         Self { record: SpanRecord::default(), address: 0, opaque_ids: 0, wanted }
     }
 }
@@ -213,11 +212,7 @@ impl<'de> Message<'de> for Span<'de> {
             "endTimeUnixNano" | "end_time_unix_nano" => record.end_unix_nano = Scalar::next(map)?.to_time(),
             "attributes" => {
                 record.attributes.clear();
-                map.next_value_seed(Attributes {
-                    list: &mut record.attributes,
-                    depth: 0,
-                    all: self.wanted.everything,
-                })?;
+                map.next_value_seed(Attributes { list: &mut record.attributes, depth: 0, wanted: self.wanted })?;
             }
             "status" => {
                 (record.status, record.status_message) = Default::default();
@@ -262,7 +257,7 @@ impl<'de> Message<'de> for Status<'_, 'de> {
 struct ReadEvent<'a>(Event<'a>);
 
 impl<'de> Listed<'de> for ReadEvent<'de> {
-    fn start(_: WantedFields) -> Self {
+    fn start(_: Wanted) -> Self {
         Self(Event::default())
     }
 }
@@ -288,7 +283,7 @@ struct ReadLink<'a> {
 }
 
 impl<'de> Listed<'de> for ReadLink<'de> {
-    fn start(_: WantedFields) -> Self {
+    fn start(_: Wanted) -> Self {
         Self { link: Link::default(), opaque_ids: 0 }
     }
 }
@@ -326,13 +321,13 @@ pub(crate) struct Attributes<'l, 'a> {
     list: &'l mut Vec<KeyValue<'a>>,
     depth: usize,
     /// Whether attributes are wanted that the analysis does not ask for.
-    all: bool,
+    wanted: Wanted,
 }
 
 impl<'l, 'a> Attributes<'l, 'a> {
     /// Appends all attributes to `list`.
     pub(crate) fn all(list: &'l mut Vec<KeyValue<'a>>) -> Self {
-        Self { list, depth: 0, all: true }
+        Self { list, depth: 0, wanted: Wanted::EVERYTHING }
     }
 }
 
@@ -355,7 +350,7 @@ impl<'de> Visitor<'de> for Attributes<'_, 'de> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
         loop {
-            let mut attribute = ReadAttribute::new(self.depth, self.all);
+            let mut attribute = ReadAttribute::new(self.depth, self.wanted);
             match seq.next_element_seed(Fill(&mut attribute))? {
                 None => return Ok(()),
                 Some(_) => self.list.extend(attribute.into_wanted()),
@@ -378,13 +373,13 @@ pub(crate) struct ReadAttribute<'a> {
     is_wanted: bool,
     value: Value<'a>,
     depth: usize,
-    all: bool,
+    wanted: Wanted,
 }
 
 impl<'a> ReadAttribute<'a> {
-    /// Nothing yet. `all` says whether it is wanted also if the analysis does not ask for it.
-    pub(crate) fn new(depth: usize, all: bool) -> Self {
-        Self { key: None, is_wanted: true, value: Value::Empty, depth, all }
+    /// Nothing yet. `wanted` says which are.
+    pub(crate) fn new(depth: usize, wanted: Wanted) -> Self {
+        Self { key: None, is_wanted: true, value: Value::Empty, depth, wanted }
     }
 
     /// What was read, if it is wanted and has a key.
@@ -399,7 +394,7 @@ impl<'de> Message<'de> for ReadAttribute<'de> {
         match key {
             "key" => {
                 let key = Scalar::next(map)?.into_text();
-                self.is_wanted = self.all || attribute_of_key(&key).is_some();
+                self.is_wanted = self.wanted.takes(&key);
                 self.key = Some(key);
             }
             "value" if self.is_wanted => self.value = map.next_value_seed(AnyValue { depth: self.depth })?,
@@ -609,7 +604,11 @@ struct KvlistValue<'a> {
 impl<'de> Message<'de> for KvlistValue<'de> {
     fn field<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
         match key {
-            "values" => map.next_value_seed(Attributes { list: &mut self.entries, depth: self.depth, all: true }),
+            "values" => map.next_value_seed(Attributes {
+                list: &mut self.entries,
+                depth: self.depth,
+                wanted: Wanted::EVERYTHING,
+            }),
             _ => ignore(map),
         }
     }

@@ -4,11 +4,10 @@
 
 use serde::de::DeserializeSeed as _;
 
-use crate::conventions::attribute_of_key;
 use crate::span::{KeyValue, Value};
 
 use super::json_message::{AnyValue, ReadAttribute, ResourceSpans, ScopeSpans, Span, integer, is_scope_spans_key};
-use crate::ingest::json::lenient::{Fill, Listed as _, Message, Scalar, WantedFields};
+use crate::ingest::json::lenient::{Fill, Listed as _, Message, Scalar, Wanted};
 use crate::ingest::json::quick::{GivenUp, Parser};
 use crate::ingest::text_ids;
 
@@ -16,7 +15,7 @@ use crate::ingest::text_ids;
 const USUAL_ATTRIBUTES: usize = 8;
 
 /// Reads the message at `at` of `text`; the answer is the message and where it ends, if it is as expected.
-pub(crate) fn read(wanted: WantedFields, text: &str, at: usize) -> Option<(ResourceSpans<'_>, usize)> {
+pub(crate) fn read(wanted: Wanted, text: &str, at: usize) -> Option<(ResourceSpans<'_>, usize)> {
     let mut parser = Parser::new(text, at);
     let mut message = ResourceSpans::new(wanted);
     let read = parser.object(|parser, key| {
@@ -33,11 +32,7 @@ pub(crate) fn read(wanted: WantedFields, text: &str, at: usize) -> Option<(Resou
     read.ok().map(|()| (message, parser.at()))
 }
 
-fn read_scope_spans<'a>(
-    parser: &mut Parser<'a>,
-    scope: &mut ScopeSpans<'a>,
-    wanted: WantedFields,
-) -> Result<(), GivenUp> {
+fn read_scope_spans<'a>(parser: &mut Parser<'a>, scope: &mut ScopeSpans<'a>, wanted: Wanted) -> Result<(), GivenUp> {
     parser.object(|parser, key| {
         if key != "spans" {
             return parser.field(scope, key);
@@ -51,7 +46,7 @@ fn read_scope_spans<'a>(
     })
 }
 
-fn read_span<'a>(parser: &mut Parser<'a>, span: &mut Span<'a>, wanted: WantedFields) -> Result<(), GivenUp> {
+fn read_span<'a>(parser: &mut Parser<'a>, span: &mut Span<'a>, wanted: Wanted) -> Result<(), GivenUp> {
     parser.object(|parser, key| {
         if span.address == 0 {
             span.starts_at(key.as_ptr().addr());
@@ -95,14 +90,14 @@ fn read_span<'a>(parser: &mut Parser<'a>, span: &mut Span<'a>, wanted: WantedFie
 fn read_attribute<'a>(
     parser: &mut Parser<'a>,
     attributes: &mut Vec<KeyValue<'a>>,
-    wanted: WantedFields,
+    wanted: Wanted,
 ) -> Result<(), GivenUp> {
     let start = parser.clone();
     match read_usual_attribute(parser, wanted) {
         Some(attribute) => attributes.extend(attribute),
         None => {
             *parser = start;
-            let mut attribute = ReadAttribute::new(0, wanted.everything);
+            let mut attribute = ReadAttribute::new(0, wanted);
             Fill(&mut attribute).deserialize(&mut *parser)?;
             attributes.extend(attribute.into_wanted());
         }
@@ -112,11 +107,11 @@ fn read_attribute<'a>(
 
 /// Reads an attribute that is written as exporters write it, without white space and its key first; nothing within if it
 /// is not wanted.
-fn read_usual_attribute<'a>(parser: &mut Parser<'a>, wanted: WantedFields) -> Option<Option<KeyValue<'a>>> {
+fn read_usual_attribute<'a>(parser: &mut Parser<'a>, wanted: Wanted) -> Option<Option<KeyValue<'a>>> {
     parser.literal(r#"{"key":"#)?;
     let key = parser.next_string()?;
     parser.literal(r#","value":"#)?;
-    let is_wanted = wanted.everything || attribute_of_key(&key).is_some();
+    let is_wanted = wanted.takes(&key);
     let value = if !is_wanted {
         parser.skip_value().ok()?;
         Value::Empty
@@ -148,19 +143,21 @@ fn read_value<'a>(parser: &mut Parser<'a>) -> Option<Value<'a>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::conventions::OwnAttributes;
 
     const USUAL: &str = concat!(
         r#"{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"shop"}}]},"scopeSpans":[{"scope":"#,
         r#"{"name":"lib"},"spans":[{"traceId":"000000000000000000000000000000ab","spanId":"0000000000000002","#,
         r#""parentSpanId":"","name":"get \"x\"","kind":3,"startTimeUnixNano":"17","endTimeUnixNano":18,"attributes":["#,
         r#"{"key":"http.method","value":{"stringValue":"GET"}},{"key":"thread.id","value":{"intValue":"7"}},"#,
+        r#"{"key":"messaging.message.id","value":{"stringValue":"m"}},"#,
         r#"{"key":"server.port","value":{"intValue":"80"}},{"key":"http.status_code","value":{"intValue":200}},"#,
         r#"{"value":{"boolValue":true},"key":"error"}, {"key":"db.statement","value":{"stringValue":"a\nb"}}],"#,
         r#""status":{"code":2},"events":[{"name":"exception","attributes":[]}],"flags":1},{}]}],"schemaUrl":"u"}"#,
     );
 
     /// What the rules make of the message that `text` begins with, and where it ends.
-    fn by_the_rules(text: &str, wanted: WantedFields) -> Option<(String, usize)> {
+    fn by_the_rules(text: &str, wanted: Wanted) -> Option<(String, usize)> {
         let mut message = ResourceSpans::new(wanted);
         let mut deserializer = serde_json::Deserializer::from_str(text);
         Fill(&mut message).deserialize(&mut deserializer).ok()?;
@@ -171,8 +168,8 @@ mod tests {
     /// The short cut leads to where the rules lead, also where any byte is another one or the text ends.
     #[test]
     fn the_short_cut_changes_nothing() {
-        for everything in [false, true] {
-            let wanted = WantedFields { everything };
+        let own = Wanted { everything: false, own: OwnAttributes::ALL };
+        for wanted in [Wanted::default(), Wanted::EVERYTHING, own] {
             assert!(read(wanted, USUAL, 0).is_some());
             for at in 0..USUAL.len() {
                 for replaced in ["\"", "\\", "{", "}", "[", "]", ",", ":", "0", "x", " ", "\n", "\u{1}", "é", ""] {

@@ -12,8 +12,8 @@ use std::borrow::Cow;
 use opentelemetry_proto::tonic::common::v1 as common;
 use prost::Message as _;
 
-use crate::conventions::attribute_of_key_bytes;
-use crate::frame::{EncodedSpan, Said, SpanSink as _};
+use crate::conventions::{OwnAttributes, attribute_of_key_bytes};
+use crate::frame::{EncodedSpan, OwnSlots, Said, SpanSink as _, Wanted, said_of_resource};
 use crate::span::{
     Event, KeyValue, Link, Origin, REF_TYPE, SkipReason, SpanId, SpanKind, SpanRecord, SpanRow, StatusCode, TraceId,
     Value, unusable,
@@ -188,6 +188,9 @@ fn read_resource_spans(message: &[u8], position: Position, is_cut: bool, sink: &
     let mut fields = WireFields::of(message);
     let mut span = SpanRecord::default();
     let mut encoded = EncodedSpan { service: origin.service_name().into_owned(), ..EncodedSpan::default() };
+    said_of_resource(&origin, |attribute, rank, value| {
+        encoded.resource.push((attribute, rank, Value::Str(value.to_text().into_owned().into())));
+    });
     loop {
         let at = position.offset_of(fields.rest());
         match fields.next() {
@@ -211,7 +214,7 @@ fn read_scope_spans<'a>(
     is_cut: bool,
     sink: &mut CountingSink<'_>,
 ) {
-    let everything = sink.wants_everything();
+    let wanted = sink.wanted();
     origin.scope_name = Cow::Borrowed("");
     origin.scope_version = Cow::Borrowed("");
     origin.scope_attributes.clear();
@@ -225,15 +228,17 @@ fn read_scope_spans<'a>(
         let at = position.offset_of(fields.rest());
         match fields.next() {
             None => return,
-            Some(Ok((2, WireField::Bytes(bytes)))) if !everything && read_encoded(bytes, encoded) => {
+            Some(Ok((2, WireField::Bytes(bytes))))
+                if !wanted.everything && read_encoded(bytes, encoded, wanted.own) =>
+            {
                 if !sink.encoded(encoded, at) {
-                    match read_span(bytes, span, everything) {
+                    match read_span(bytes, span, wanted) {
                         Ok(()) => sink.decoded(encoded, origin, span, at),
                         Err(_) => sink.skip(SkipReason::MalformedSpan, at),
                     }
                 }
             }
-            Some(Ok((2, WireField::Bytes(bytes)))) => match read_span(bytes, span, everything) {
+            Some(Ok((2, WireField::Bytes(bytes)))) => match read_span(bytes, span, wanted) {
                 Ok(()) if !is_usable(span) && looks_like_other_signal(bytes) => {
                     sink.skip(SkipReason::OtherSignal, at);
                 }
@@ -282,7 +287,7 @@ fn looks_like_other_signal(message: &[u8]) -> bool {
 }
 
 /// Fills `span`, whose vectors are used again, from a message.
-fn read_span<'a>(message: &'a [u8], span: &mut SpanRecord<'a>, everything: bool) -> Result<(), Undecodable> {
+fn read_span<'a>(message: &'a [u8], span: &mut SpanRecord<'a>, wanted: Wanted) -> Result<(), Undecodable> {
     span.clear();
     for field in WireFields::of(message) {
         match field? {
@@ -294,9 +299,11 @@ fn read_span<'a>(message: &'a [u8], span: &mut SpanRecord<'a>, everything: bool)
             (6, WireField::Varint(kind)) => span.kind = SpanKind::from_number(kind as i64),
             (7, WireField::Fixed64(time)) => span.start_unix_nano = time,
             (8, WireField::Fixed64(time)) => span.end_unix_nano = time,
-            (9, WireField::Bytes(attribute)) => span.attributes.extend(read_attribute(attribute, everything)),
-            (11, WireField::Bytes(event)) => span.events.extend(read_event(event, everything)),
-            (13, WireField::Bytes(link)) if everything || memchr::memmem::find(link, REF_TYPE.as_bytes()).is_some() => {
+            (9, WireField::Bytes(attribute)) => span.attributes.extend(read_attribute(attribute, wanted)),
+            (11, WireField::Bytes(event)) => span.events.extend(read_event(event, wanted.everything)),
+            (13, WireField::Bytes(link))
+                if wanted.everything || memchr::memmem::find(link, REF_TYPE.as_bytes()).is_some() =>
+            {
                 span.links.push(read_link(link));
             }
             (15, WireField::Bytes(status)) => {
@@ -317,14 +324,15 @@ fn read_span<'a>(message: &'a [u8], span: &mut SpanRecord<'a>, everything: bool)
     Ok(())
 }
 
-/// Fills `encoded`, but for the service, from a message; false if that does not say all of it: if it has a trace state, an
+/// Fills `encoded`, but for what its resource says, from a message; false if that does not say all of it: if it has a trace state, an
 /// exception or a reference to what it follows from, or is not as it should be.
-fn read_encoded<'a>(message: &'a [u8], encoded: &mut EncodedSpan<'a>) -> bool {
-    let EncodedSpan { row, name, kind, status, attributes, .. } = encoded;
+fn read_encoded<'a>(message: &'a [u8], encoded: &mut EncodedSpan<'a>, own: OwnAttributes) -> bool {
+    let EncodedSpan { row, name, kind, status, attributes, own_values, .. } = encoded;
     *row = SpanRow::default();
     (*name, *kind, *status) = (b"", SpanKind::default(), StatusCode::default());
     attributes.clear();
     let mut end_unix_nano = 0;
+    let mut own_slots = OwnSlots::default();
     for field in WireFields::of(message) {
         match field {
             Ok((1, WireField::Bytes(id))) => row.trace_id = TraceId::from_bytes(id).unwrap_or_default(),
@@ -349,6 +357,12 @@ fn read_encoded<'a>(message: &'a [u8], encoded: &mut EncodedSpan<'a>) -> bool {
                         return false;
                     };
                     attributes.push((known, rank, said));
+                } else if let Some((attribute, rank)) = own.of_key_bytes(key) {
+                    let Some(Ok((2, WireField::Bytes(value)))) = fields.next() else { return false };
+                    if !fields.rest().is_empty() {
+                        return false;
+                    }
+                    own_slots.put(attribute, rank, attribute.value_of(&read_value(value).to_text()));
                 }
             }
             Ok((11, WireField::Bytes(event))) => {
@@ -372,6 +386,7 @@ fn read_encoded<'a>(message: &'a [u8], encoded: &mut EncodedSpan<'a>) -> bool {
             Ok(_) => {}
         }
     }
+    *own_values = own_slots.values(own);
     row.duration_ns = end_unix_nano.wrapping_sub(row.start_unix_nano) as i64;
     unusable(row.trace_id, row.span_id, row.start_unix_nano).is_none()
 }
@@ -421,22 +436,20 @@ fn read_attributes<'a>(message: &'a [u8], number: u32, attributes: &mut Vec<KeyV
         if let (found, WireField::Bytes(attribute)) = field
             && found == number
         {
-            attributes.extend(read_attribute(attribute, true));
+            attributes.extend(read_attribute(attribute, Wanted::EVERYTHING));
         }
     }
 }
 
-/// The attribute, if it has a key, and if `everything` is wanted or the analysis asks for it; the key comes first, or else
+/// The attribute, if it has a key, and if it is wanted; the key comes first, or else
 /// it is taken to be asked for.
-fn read_attribute(message: &[u8], everything: bool) -> Option<KeyValue<'_>> {
+fn read_attribute(message: &[u8], wanted: Wanted) -> Option<KeyValue<'_>> {
     let mut key = None;
     let mut value = Value::Empty;
-    let mut is_asked_for = everything;
+    let mut is_asked_for = false;
     for (number, field) in WireFields::of(message).readable() {
         match (number, field) {
-            (1, WireField::Bytes(bytes)) if is_asked_for || attribute_of_key_bytes(bytes).is_some() => {
-                key = Some(bytes)
-            }
+            (1, WireField::Bytes(bytes)) if is_asked_for || wanted.takes_bytes(bytes) => key = Some(bytes),
             (1, WireField::Bytes(_)) => return None,
             (2, WireField::Bytes(bytes)) => value = read_value(bytes),
             _ => {}

@@ -1,34 +1,36 @@
-//! Kind d: looks at a value that is unique to a span, here what a call asks for.
+//! Kind d: looks at a value that is unique to a span, here the id of the message by which a call asks.
 
 use std::collections::BTreeMap;
 
 use arrow::error::ArrowError;
 
+use crate::conventions::{OwnAttribute, OwnAttributes};
 use crate::detectors::kit::{
     Cell, Concluded, Description, Detector, NoDetails, RankedBy, RowColumn, Seen, TableRules, Unit, Whole, thresholds,
 };
 use crate::frame::Symbol;
+use crate::gathered::Gathers;
 use crate::partial::{Columns as _, GroupReader, GroupWriter, TraceNumber, columns};
 use crate::trace::{Target, TraceView};
 
 thresholds! {
-    /// Finds what is asked for by one trace after the other.
+    /// Finds messages that are sent by one trace after the other.
     pub(crate) struct AskedAgain {
-        /// Traces that ask for the same that are still fine.
+        /// Traces that send the same that are still fine.
         max_traces: Count = 1;
     }
 }
 
 columns! {
-    /// What a call asks for.
+    /// A call that asks by a message.
     struct Asked in AskedColumns {
         target: Option<Target>,
-        arguments: u64,
+        message: u64,
         trace: TraceNumber,
     }
 }
 
-/// What calls ask for.
+/// Calls that ask by a message.
 #[derive(Default)]
 pub(crate) struct AllAsked(AskedColumns);
 
@@ -54,10 +56,10 @@ impl Seen for AllAsked {
     }
 }
 
-/// A target that is asked for the same again.
+/// A target that is sent the same again.
 pub(crate) struct Row {
     target: Symbol,
-    arguments: i64,
+    messages: i64,
     calls: i64,
     example_trace: TraceNumber,
 }
@@ -65,7 +67,7 @@ pub(crate) struct Row {
 static DESCRIPTION: Description = Description {
     name: "asked-again",
     table: "asked_again",
-    summary: "what is asked for by one trace after the other",
+    summary: "messages that are sent by one trace after the other",
     documentation: "",
     currency: None,
     has_findings: false,
@@ -78,8 +80,8 @@ type Column = RowColumn<AskedAgain>;
 static COLUMNS: &[Column] = &[
     Column::rank("place"),
     Column::new("target", Unit::Text, "target", |row, whole| whole.name(row.target)),
-    Column::new("arguments", Unit::Count, "different things", |row, _| Cell::Int(row.arguments)),
-    Column::new("calls", Unit::Count, "calls that ask for them", |row, _| Cell::Int(row.calls)),
+    Column::new("messages", Unit::Count, "different messages", |row, _| Cell::Int(row.messages)),
+    Column::new("calls", Unit::Count, "calls that send them", |row, _| Cell::Int(row.calls)),
     Column::new("example_trace_id", Unit::Id, "the first trace", |row, whole| whole.trace_id(row.example_trace)),
 ];
 
@@ -92,11 +94,14 @@ impl Detector for AskedAgain {
     const DESCRIPTION: &'static Description = &DESCRIPTION;
     const TABLE: TableRules<Self> = TableRules::Rows(COLUMNS);
 
+    fn gathers() -> Gathers {
+        Gathers { own_attributes: OwnAttributes::of(&[OwnAttribute::MessageId]), ..Gathers::NOTHING }
+    }
+
     fn see(&self, trace: &TraceView<'_>, seen: &mut Self::Seen) {
         for call in trace.calls.calls.iter().filter(|call| call.counts) {
-            let arguments = trace.tree.arguments[call.row as usize];
-            if arguments != 0 {
-                seen.0.push(Asked { target: Some(call.target), arguments, trace: TraceNumber(trace.number) });
+            if let Some(message) = trace.own(call.row, OwnAttribute::MessageId) {
+                seen.0.push(Asked { target: Some(call.target), message, trace: TraceNumber(trace.number) });
             }
         }
     }
@@ -105,7 +110,7 @@ impl Detector for AskedAgain {
         let mut traces: BTreeMap<(Target, u64), Vec<TraceNumber>> = BTreeMap::new();
         for row in 0..seen.0.trace.len() {
             let target = seen.0.target.get(row).unwrap_or_default();
-            traces.entry((target, seen.0.arguments[row])).or_default().push(seen.0.trace[row]);
+            traces.entry((target, seen.0.message[row])).or_default().push(seen.0.trace[row]);
         }
         let mut rows: BTreeMap<Target, Row> = BTreeMap::new();
         for ((target, _), mut traces) in traces {
@@ -115,9 +120,9 @@ impl Detector for AskedAgain {
             if traces.len() <= self.max_traces.0 as usize {
                 continue;
             }
-            let none = Row { target: target.name, arguments: 0, calls: 0, example_trace: traces[0] };
+            let none = Row { target: target.name, messages: 0, calls: 0, example_trace: traces[0] };
             let row = rows.entry(target).or_insert(none);
-            row.arguments += 1;
+            row.messages += 1;
             row.calls += calls;
             row.example_trace = row.example_trace.min(traces[0]);
         }

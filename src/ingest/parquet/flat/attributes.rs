@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{DataType, Int32Type};
 
-use crate::conventions::{Attribute, attribute_of_key};
+use crate::conventions::{Attribute, OwnAttribute, OwnAttributes, attribute_of_key, resource_attribute_of_key};
 use crate::frame::{BEYOND_CAP, ValueCaps};
 use crate::ingest::parquet::file::cells::{attributes_at, text_at};
 use crate::ingest::parquet::file::dictionary_indices::ABSENT;
@@ -32,6 +32,7 @@ impl Wanted {
     /// How a link says that the span refers to its parent.
     pub(crate) const REF_TYPE: Self = Self(3);
     const FIRST_ATTRIBUTE: u32 = 1 << 16;
+    const FIRST_OWN: u32 = 1 << 17;
 
     /// An attribute under spelling number `rank`.
     pub(crate) fn attribute(attribute: Attribute, rank: u8) -> Self {
@@ -40,7 +41,7 @@ impl Wanted {
 
     /// The attribute and the number of its spelling, if it is one.
     pub(crate) fn as_attribute(self) -> Option<(Attribute, u8)> {
-        if self.0 < Self::FIRST_ATTRIBUTE {
+        if !(Self::FIRST_ATTRIBUTE..Self::FIRST_OWN).contains(&self.0) {
             return None;
         }
         let attribute = Attribute::ALL.get((self.0 & 0xff) as usize)?;
@@ -49,7 +50,21 @@ impl Wanted {
 
     /// Whether it is `attribute` under any spelling.
     fn is_attribute(self, attribute: Attribute) -> bool {
-        self.0 >= Self::FIRST_ATTRIBUTE && self.0 & 0xff == attribute as u32
+        (Self::FIRST_ATTRIBUTE..Self::FIRST_OWN).contains(&self.0) && self.0 & 0xff == attribute as u32
+    }
+
+    fn own(attribute: OwnAttribute, rank: u8) -> Self {
+        Self(Self::FIRST_OWN | u32::from(rank) << 8 | attribute as u32)
+    }
+
+    /// The attribute that may be unique to a span and the number of its spelling, if it is one. Its values have no codes: they
+    /// are told as what is kept of them.
+    pub(crate) fn as_own(self) -> Option<(OwnAttribute, u8)> {
+        if self.0 < Self::FIRST_OWN {
+            return None;
+        }
+        let attribute = OwnAttribute::ALL.get((self.0 & 0xff) as usize)?;
+        Some((*attribute, (self.0 >> 8) as u8))
     }
 
     /// Whether it tells who is at the other end of a connection.
@@ -57,17 +72,23 @@ impl Wanted {
         self.as_attribute().is_some_and(|(attribute, _)| attribute.is_peer())
     }
 
-    /// Whether only a normalised form of its values is kept.
-    fn is_normalised(self) -> bool {
-        self.as_attribute().is_some_and(|(attribute, _)| attribute.is_normalised())
+    /// Whether its values are told rather than only coded: as hashes of arguments, or as own values.
+    fn is_told(self) -> bool {
+        self.as_own().is_some() || self.as_attribute().is_some_and(|(attribute, _)| attribute.is_normalised())
     }
 
-    fn of_span_key(key: &str) -> Self {
-        attribute_of_key(key).map_or(Self::NOT, |(attribute, rank)| Self::attribute(attribute, rank))
+    fn of_span_key(key: &str, own: OwnAttributes) -> Self {
+        if let Some((attribute, rank)) = attribute_of_key(key) {
+            return Self::attribute(attribute, rank);
+        }
+        own.of_key(key).map_or(Self::NOT, |(attribute, rank)| Self::own(attribute, rank))
     }
 
     fn of_resource_key(key: &str) -> Self {
-        if key == "service.name" { Self::SERVICE } else { Self::NOT }
+        if key == "service.name" {
+            return Self::SERVICE;
+        }
+        resource_attribute_of_key(key).map_or(Self::NOT, |(attribute, rank)| Self::attribute(attribute, rank))
     }
 }
 
@@ -122,10 +143,19 @@ impl PairsOfRows {
     }
 }
 
+/// Whose attributes a column holds.
+#[derive(Clone, Copy, Debug)]
+enum Of {
+    /// Spans', of whose own attributes some are asked for.
+    Spans(OwnAttributes),
+    /// Resources'.
+    Resources,
+}
+
 /// Reads one column of attributes.
 #[derive(Debug)]
 pub(crate) struct AttributeColumn {
-    want: fn(&str) -> Wanted,
+    of: Of,
     caps: Arc<ValueCaps>,
     keys: Option<ArrayRef>,
     wanted_of_keys: Vec<Wanted>,
@@ -138,20 +168,20 @@ pub(crate) struct AttributeColumn {
 }
 
 impl AttributeColumn {
-    /// For the attributes of spans.
-    pub(crate) fn of_spans(caps: &Arc<ValueCaps>) -> Self {
-        Self::new(Wanted::of_span_key, caps)
+    /// For the attributes of spans, also those of the `own` attributes.
+    pub(crate) fn of_spans(own: OwnAttributes, caps: &Arc<ValueCaps>) -> Self {
+        Self::new(Of::Spans(own), caps)
     }
 
-    /// For the attributes of resources, of which only the service's name is wanted.
+    /// For the attributes of resources, the service's name among them.
     pub(crate) fn of_resources(caps: &Arc<ValueCaps>) -> Self {
-        Self::new(Wanted::of_resource_key, caps)
+        Self::new(Of::Resources, caps)
     }
 
-    fn new(want: fn(&str) -> Wanted, caps: &Arc<ValueCaps>) -> Self {
+    fn new(of: Of, caps: &Arc<ValueCaps>) -> Self {
         let normalised = Attribute::ALL.iter().copied().filter(|attribute| attribute.is_normalised());
         Self {
-            want,
+            of,
             caps: Arc::clone(caps),
             keys: None,
             wanted_of_keys: Vec::new(),
@@ -165,6 +195,13 @@ impl AttributeColumn {
         }
     }
 
+    fn want(&self, key: &str) -> Wanted {
+        match self.of {
+            Of::Spans(own) => Wanted::of_span_key(key, own),
+            Of::Resources => Wanted::of_resource_key(key),
+        }
+    }
+
     /// What is kept of the value of `wanted` with the code `code`.
     pub(crate) fn text(&self, wanted: Wanted, code: u32) -> &str {
         match self.normal_values.iter().find(|(attribute, _)| wanted.is_attribute(*attribute)) {
@@ -173,8 +210,11 @@ impl AttributeColumn {
         }
     }
 
-    /// The code of the value `text` of `wanted`, and the hash of its arguments.
+    /// The code of the value `text` of `wanted`, and the hash of its arguments; of own attributes no code, and what is kept.
     fn code_of(&mut self, wanted: Wanted, text: &str) -> (u32, u64) {
+        if let Some((own, _)) = wanted.as_own() {
+            return (ABSENT, own.value_of(text));
+        }
         match self.normal_values.iter_mut().find(|(attribute, _)| wanted.is_attribute(*attribute)) {
             Some((_, normal)) => normal.index_of(text),
             None => match wanted.as_attribute() {
@@ -184,7 +224,8 @@ impl AttributeColumn {
         }
     }
 
-    /// Fills `pairs` with the rows of `column`, and tells each row that has arguments, whose they are, and their hash.
+    /// Fills `pairs` with the rows of `column`, and tells each row that has arguments or an own value, whose they are, and
+    /// their hash or the value.
     pub(crate) fn read(
         &mut self,
         column: &ArrayRef,
@@ -198,7 +239,7 @@ impl AttributeColumn {
             _ => {
                 for row in 0..column.len() {
                     for attribute in attributes_at(column, row) {
-                        let wanted = (self.want)(&attribute.key);
+                        let wanted = self.want(&attribute.key);
                         if wanted != Wanted::NOT {
                             let (code, hash) = self.code_of(wanted, &attribute.value.to_text());
                             pairs.push(wanted, code);
@@ -224,7 +265,7 @@ impl AttributeColumn {
                     if wanted == Wanted::NOT {
                         continue;
                     }
-                    if wanted.is_normalised() {
+                    if wanted.is_told() {
                         let (code, hash) = self.code_of(wanted, &text_at(entries, entry));
                         pairs.push(wanted, code);
                         tell(row, wanted, hash);
@@ -253,8 +294,7 @@ impl AttributeColumn {
         };
         let texts = dictionary.values();
         if !self.keys.as_ref().is_some_and(|known| Arc::ptr_eq(known, texts)) {
-            self.wanted_of_keys.clear();
-            self.wanted_of_keys.extend((0..texts.len()).map(|key| (self.want)(&text_at(texts, key))));
+            self.wanted_of_keys = (0..texts.len()).map(|key| self.want(&text_at(texts, key))).collect();
             self.keys = Some(Arc::clone(texts));
         }
     }
@@ -266,7 +306,7 @@ impl AttributeColumn {
                 self.wanted_of_keys.get(key).copied().unwrap_or(Wanted::NOT)
             }
             Some(_) => Wanted::NOT,
-            None => (self.want)(&text_at(keys, entry)),
+            None => self.want(&text_at(keys, entry)),
         }
     }
 
@@ -278,7 +318,7 @@ impl AttributeColumn {
             if self.pairs_of_texts[code as usize].is_none() {
                 let mut of_text = Vec::new();
                 for attribute in attributes_at(column, row) {
-                    let wanted = (self.want)(&attribute.key);
+                    let wanted = self.want(&attribute.key);
                     if wanted != Wanted::NOT {
                         let (code, hash) = self.code_of(wanted, &attribute.value.to_text());
                         of_text.push((wanted, code, hash));

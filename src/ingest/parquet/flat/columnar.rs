@@ -26,6 +26,7 @@ use super::mapping::field::Field;
 use super::row_columns::RowColumns;
 use super::signature_columns::{Needed, SignatureColumns};
 use super::table::{BatchColumns, Table};
+use crate::conventions::OwnAttributes;
 use crate::frame::{FrameBuilder, SpanSink, ValueCaps};
 use crate::ingest::parquet::file::guard::guarded;
 use crate::ingest::parquet::file::text_dictionary::TextDictionary;
@@ -50,7 +51,8 @@ pub(crate) fn read_row_groups(
     on_row_group: &(dyn Fn(usize) + Sync),
 ) -> ReadRowGroups {
     let caps = Arc::clone(&builder.caps);
-    let mut reader = ColumnReader::new(table, &caps);
+    let own = builder.own_attributes();
+    let mut reader = ColumnReader::new(table, &caps, own);
     let mut failures = Vec::new();
     let mut opaque_ids = 0;
     for row_group in row_groups {
@@ -58,7 +60,7 @@ pub(crate) fn read_row_groups(
         // A panic while a batch is taken is as much the fault of hostile bytes as one while it is decoded.
         let read = guarded(|| Ok(reader.read_row_group(row_group, &mut builder, &mut row)));
         let read = read.unwrap_or_else(|error: ParquetError| {
-            reader = ColumnReader::new(table, &caps);
+            reader = ColumnReader::new(table, &caps, own);
             Err(table.footer.failure(row_group, row, &error))
         });
         if let Err(failure) = read {
@@ -103,13 +105,13 @@ struct ColumnReader<'a> {
 }
 
 impl<'a> ColumnReader<'a> {
-    fn new(table: &'a Table, caps: &Arc<ValueCaps>) -> Self {
+    fn new(table: &'a Table, caps: &Arc<ValueCaps>, own: OwnAttributes) -> Self {
         Self {
             table,
             rows: RowColumns::new(table),
             record_types: TextDictionary::default(),
             record_type_indices: Vec::new(),
-            signatures: SignatureColumns::new(table, caps),
+            signatures: SignatureColumns::new(table, caps, own),
         }
     }
 
@@ -173,7 +175,7 @@ impl<'a> ColumnReader<'a> {
             }
             let span = rows.at(row);
             let (signature, arguments) = signatures.at(row, span.trace_id, builder);
-            builder.push_row(span, signature, arguments, offset);
+            builder.push_row(span, signature, arguments, signatures.own_values(row).as_ref(), offset);
         }
         Ok(())
     }
@@ -206,7 +208,7 @@ mod tests {
     /// The names of the columns that are read of a table's first row group.
     fn columns_read(columns: Vec<(&str, ArrayRef)>) -> Vec<String> {
         let (table, batch) = table_of(columns);
-        let reader = ColumnReader::new(&table, &Arc::default());
+        let reader = ColumnReader::new(&table, &Arc::default(), OwnAttributes::NONE);
         let Needed { texts, others } = reader.needed(0);
         let mut roots = [reader.rows.roots(0), texts, others].concat();
         roots.sort_unstable();
@@ -220,7 +222,7 @@ mod tests {
         Arc::new(lists.finish())
     }
 
-    fn table(service: Option<&str>, item: Option<&str>) -> Vec<(&'static str, ArrayRef)> {
+    fn table(item: Option<&str>) -> Vec<(&'static str, ArrayRef)> {
         let text = |text: &str| Arc::new(StringArray::from(vec![text])) as ArrayRef;
         let number = || Arc::new(Int64Array::from(vec![1_700_000_000_000_000_000])) as ArrayRef;
         vec![
@@ -231,7 +233,7 @@ mod tests {
             ("start_time_unix_nano", number()),
             ("end_time_unix_nano", number()),
             ("duration_nano", number()),
-            ("service_name", Arc::new(StringArray::from(vec![service]))),
+            ("service_name", text("cart")),
             ("resource_attributes", text("{}")),
             ("scope_name", text("lib")),
             ("attributes", text("{}")),
@@ -249,23 +251,20 @@ mod tests {
     /// Whatever no finding needs is not even decoded.
     #[test]
     fn only_needed_columns_are_read() {
-        const ALWAYS: [&str; 8] = [
+        const ALWAYS: [&str; 9] = [
             "trace_id",
             "span_id",
             "name",
             "start_time_unix_nano",
             "duration_nano",
             "service_name",
+            "resource_attributes",
             "attributes",
             "http.route",
         ];
-        assert_eq!(columns_read(table(Some("cart"), None)), ALWAYS);
+        assert_eq!(columns_read(table(None)), ALWAYS);
         let of_lists = ["events_name", "events_attributes", "links_span_id", "links_attributes"];
-        assert_eq!(columns_read(table(Some("cart"), Some("{}"))), [&ALWAYS[..], &of_lists].concat());
-        for no_service in [None, Some("")] {
-            let columns = columns_read(table(no_service, None));
-            assert!(columns.iter().any(|name| name == "resource_attributes"), "{columns:?}");
-        }
+        assert_eq!(columns_read(table(Some("{}"))), [&ALWAYS[..], &of_lists].concat());
     }
 
     /// The port of a client is a combination of its own only where the span is not that of the server.
@@ -284,7 +283,7 @@ mod tests {
             ("network.peer.port", numbers([40_001, 40_002, 40_003, 40_004])),
         ]);
         let mut builder = FrameBuilder::default();
-        let mut reader = ColumnReader::new(&table, &Arc::default());
+        let mut reader = ColumnReader::new(&table, &Arc::default(), OwnAttributes::NONE);
         reader.read_row_group(0, &mut builder, &mut 0).expect("rows");
         assert_eq!((builder.len(), reader.signatures.combinations()), (4, 3));
     }

@@ -14,9 +14,10 @@ use super::row_columns::RowColumns;
 use super::table::{BatchColumns, Table};
 use super::text_column::{Says, TextColumn};
 use super::trace_states::TraceStates;
-use crate::conventions::{ArgumentsIn, Attribute};
-use crate::frame::{FrameBuilder, SignatureId, ValueCaps};
+use crate::conventions::{ArgumentsIn, Attribute, AttributeClass, OwnAttribute, OwnAttributes};
+use crate::frame::{FrameBuilder, OwnSlots, OwnValues, SignatureId, ValueCaps};
 use crate::ingest::IngestError;
+use crate::ingest::parquet::file::cells::value_at;
 use crate::ingest::parquet::file::fingerprint::Fingerprint;
 use crate::ingest::parquet::file::guard::guarded;
 use crate::ingest::parquet::file::pages::ValueType;
@@ -37,8 +38,11 @@ pub(crate) struct SignatureColumns {
     caps: Arc<ValueCaps>,
     /// The attributes of spans; those of one span may be spread over several columns.
     attributes: Vec<AttributeSource>,
-    /// Those of resources, for spans whose service has no column or nothing in it.
+    /// Those of resources.
     resource_attributes: Option<AttributeSource>,
+    /// Whether those that are part of signatures have columns of their own: then the others are needed only for spans whose
+    /// service has no column or nothing in it.
+    resource_has_columns: bool,
     events: EventPlaces,
     exception_types: TextDictionary,
     exception_pairs: PairsOfRows,
@@ -59,6 +63,40 @@ pub(crate) struct SignatureColumns {
     served_kinds: Vec<bool>,
     urls: Arguments,
     queries: Arguments,
+    own: OwnColumns,
+}
+
+/// The attributes that may be unique to a span and are asked for.
+struct OwnColumns {
+    asked: OwnAttributes,
+    /// Those that have columns of their own.
+    places: Vec<(OwnAttribute, u8, Place)>,
+    /// What the rows of the batch say; nothing unless something is asked for.
+    of_rows: Vec<OwnSlots>,
+}
+
+impl OwnColumns {
+    fn new(table: &Table, asked: OwnAttributes) -> Self {
+        let places = table.mapping.flat.iter().filter_map(|flat| {
+            let (attribute, rank) = flat.own.filter(|(attribute, _)| asked.contains(*attribute))?;
+            Some((attribute, rank, Place { root: flat.root, child: None }))
+        });
+        Self { asked, places: places.collect(), of_rows: Vec::new() }
+    }
+
+    fn read(&mut self, columns: &BatchColumns, batch: &RecordBatch) {
+        self.of_rows.clear();
+        if self.asked.is_empty() {
+            return;
+        }
+        self.of_rows.resize(batch.num_rows(), OwnSlots::default());
+        for &(attribute, rank, place) in &self.places {
+            let Some(column) = columns.get(batch, place) else { continue };
+            for (row, slots) in self.of_rows.iter_mut().enumerate() {
+                slots.put(attribute, rank, attribute.value_of(&value_at(column, row).to_text()));
+            }
+        }
+    }
 }
 
 /// The root fields that signatures need of a row group.
@@ -106,7 +144,7 @@ impl LinkPlaces {
 }
 
 impl SignatureColumns {
-    pub(crate) fn new(table: &Table, caps: &Arc<ValueCaps>) -> Self {
+    pub(crate) fn new(table: &Table, caps: &Arc<ValueCaps>, own: OwnAttributes) -> Self {
         let mapping = &table.mapping;
         let place = |field| mapping.field(field).map(|column| column.place);
         let of_fields = [
@@ -131,7 +169,7 @@ impl SignatureColumns {
         let all_in_columns = mapping.columns_repeat_attributes;
         let of_spans =
             [Field::Attributes, Field::NumberAttributes, Field::BoolAttributes].into_iter().filter_map(place);
-        let attributes = of_spans.map(|place| AttributeSource::new(place, AttributeColumn::of_spans(caps)));
+        let attributes = of_spans.map(|place| AttributeSource::new(place, AttributeColumn::of_spans(own, caps)));
         let resource_attributes = place(Field::ResourceAttributes);
         let resource_attributes =
             resource_attributes.map(|place| AttributeSource::new(place, AttributeColumn::of_resources(caps)));
@@ -151,8 +189,16 @@ impl SignatureColumns {
             normalised,
             peers,
             caps: Arc::clone(caps),
-            attributes: if all_in_columns && mapping.has_all_columns() { Vec::new() } else { attributes.collect() },
+            attributes: if all_in_columns
+                && mapping.has_all_columns(AttributeClass::Shape)
+                && mapping.has_all_own_columns(own)
+            {
+                Vec::new()
+            } else {
+                attributes.collect()
+            },
             resource_attributes,
+            resource_has_columns: all_in_columns && mapping.has_all_columns(AttributeClass::Resource),
             events: if all_in_columns { EventPlaces::default() } else { events },
             exception_types: TextDictionary::default(),
             exception_pairs: PairsOfRows::default(),
@@ -168,6 +214,7 @@ impl SignatureColumns {
             served_kinds: Vec::new(),
             urls: Arguments::default(),
             queries: Arguments::default(),
+            own: OwnColumns::new(table, own),
         }
     }
 
@@ -175,8 +222,8 @@ impl SignatureColumns {
     pub(crate) fn needed(&self, table: &Table, row_group: usize) -> Needed {
         let says_something = |place: &Place| !table.is_empty_column(row_group, place.root);
         let mut places: Vec<Place> = self.places().filter(says_something).collect();
-        if table.may_lack_text(row_group, Field::Service) {
-            places.extend(table.mapping.field(Field::ResourceAttributes).map(|column| column.place));
+        if !self.resource_has_columns || table.may_lack_text(row_group, Field::Service) {
+            places.extend(self.resource_attributes.iter().map(|source| source.place).filter(says_something));
         }
         let LinkPlaces { span_ids, attributes, .. } = self.links;
         if attributes.is_some_and(|place| says_something(&place)) {
@@ -193,7 +240,8 @@ impl SignatureColumns {
         let columns = self.attributes.iter().map(|source| source.place);
         let lists = [self.events.whole, self.events.names, self.events.attributes, self.links.attributes()];
         let trace_states = self.trace_states.iter().map(|states| states.place);
-        columns.chain(lists.into_iter().flatten()).chain(trace_states)
+        let own = self.own.places.iter().map(|&(_, _, place)| place);
+        columns.chain(lists.into_iter().flatten()).chain(trace_states).chain(own)
     }
 
     /// Begins to read the texts of a row group; those that Arrow must read join `roots`.
@@ -269,6 +317,8 @@ impl SignatureColumns {
             states.read(columns, batch);
         }
         let sources = self.attributes.iter_mut().chain(&mut self.resource_attributes);
+        self.own.read(columns, batch);
+        let own_of_rows = &mut self.own.of_rows;
         for (source, AttributeSource { place, column, pairs }) in (FIRST_ATTRIBUTE_SOURCE..).zip(sources) {
             let Some(values) = columns.get(batch, *place) else {
                 pairs.clear();
@@ -277,7 +327,11 @@ impl SignatureColumns {
             column.read(values, pairs, &mut |row, wanted, hash| match wanted.as_attribute() {
                 Some((Attribute::UrlFull, rank)) => urls.put(row, rank, hash),
                 Some((Attribute::DbQueryText, rank)) => queries.put(row, rank, hash),
-                _ => {}
+                _ => {
+                    if let Some((attribute, rank)) = wanted.as_own() {
+                        own_of_rows[row].put(attribute, rank, hash);
+                    }
+                }
             });
             pairs.add_to(fingerprints, source, &self.served);
         }
@@ -356,7 +410,7 @@ impl SignatureColumns {
         }
         self.trace_states = self.trace_states.take().map(|states| TraceStates::new(states.place));
         for source in &mut self.attributes {
-            source.column = AttributeColumn::of_spans(&self.caps);
+            source.column = AttributeColumn::of_spans(self.own.asked, &self.caps);
         }
         if let Some(source) = &mut self.resource_attributes {
             source.column = AttributeColumn::of_resources(&self.caps);
@@ -392,14 +446,19 @@ impl SignatureColumns {
         (signature, arguments.pick(self.urls.hashes[row], self.queries.hashes[row]))
     }
 
+    /// The own values of the span at `row` of the batch, if they are asked for.
+    pub(crate) fn own_values(&self, row: usize) -> Option<OwnValues> {
+        self.own.of_rows.get(row)?.values(self.own.asked)
+    }
+
     fn work_out(&self, row: usize, count: u32, builder: &mut FrameBuilder) -> (SignatureId, ArgumentsIn) {
         let text_of = |says| {
             let column = self.texts.iter().find(|text| text.says == says)?;
             Some(column.text_at(row))
         };
         let of_resource = self.resource_attributes.as_ref().and_then(|AttributeSource { column, pairs, .. }| {
-            let pair = pairs.row(row).chunks_exact(2).next_back()?;
-            Some(column.text(Wanted(pair[0]), pair[1]))
+            let mut services = pairs.row(row).chunks_exact(2).filter(|pair| Wanted(pair[0]) == Wanted::SERVICE);
+            services.next_back().map(|pair| column.text(Wanted::SERVICE, pair[1]))
         });
         let of_column = text_of(Says::Service).filter(|service| !matches!(*service, "" | UNKNOWN_SERVICE));
         let service = of_column.or(of_resource).unwrap_or("");
@@ -420,7 +479,7 @@ impl SignatureColumns {
                     slots.put_normal(attribute, rank, text.text_at(row));
                 }
             }
-            for AttributeSource { column, pairs, .. } in &self.attributes {
+            for AttributeSource { column, pairs, .. } in self.attributes.iter().chain(&self.resource_attributes) {
                 for pair in pairs.row(row).chunks_exact(2) {
                     if let Some((attribute, rank)) = Wanted(pair[0]).as_attribute() {
                         slots.put_normal(attribute, rank, column.text(Wanted(pair[0]), pair[1]));

@@ -7,7 +7,8 @@ use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, ListArray, StructArra
 use arrow::datatypes::DataType;
 
 use super::items::{Items, bytes_at, number_at};
-use crate::conventions::attribute_of_key;
+use crate::conventions::resource_attribute_of_key;
+use crate::frame::Wanted as WantedOfSpans;
 use crate::ingest::otlp::json_message;
 use crate::ingest::otlp::proto;
 use crate::ingest::otlp::value;
@@ -18,12 +19,14 @@ use crate::span::{KeyValue, REF_TYPE, Value};
 const FIRST_ARRAY_TYPE: u64 = 5;
 
 /// Which attributes are taken.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum WantedAttributes {
     /// All.
     Everything,
     /// Those of spans that the analysis asks for.
-    Known,
+    Known(WantedOfSpans),
+    /// Those of resources that the analysis asks for.
+    KnownOfResources,
     /// The type of an event's exception.
     ExceptionType,
     /// What a link says of how the span refers to its parent.
@@ -35,7 +38,8 @@ impl WantedAttributes {
     pub(crate) fn takes(self, key: &str) -> bool {
         match self {
             Self::Everything => true,
-            Self::Known => attribute_of_key(key).is_some(),
+            Self::Known(wanted) => wanted.takes(key),
+            Self::KnownOfResources => key == "service.name" || resource_attribute_of_key(key).is_some(),
             Self::ExceptionType => key == "exception.type",
             Self::RefType => key == REF_TYPE,
         }

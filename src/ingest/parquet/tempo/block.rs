@@ -16,7 +16,8 @@ use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use super::attributes::WantedAttributes;
 use super::dedicated::{self, Dedicated, Scope};
 use super::spans::{SPAN_COLUMNS, read_batch};
-use crate::frame::{Collecting, FrameBuilder, SpanSink};
+use crate::conventions::OwnAttributes;
+use crate::frame::{Collecting, FrameBuilder, SpanSink, Wanted as WantedOfSpans};
 use crate::ingest::parquet::file::footer::Footer;
 use crate::ingest::parquet::file::guard::guarded;
 use crate::ingest::parquet::outcome::ParquetRead;
@@ -51,7 +52,8 @@ const ANALYSED: [&str; 13] = [
 ];
 
 /// Attribute lists that the analysis needs.
-const ANALYSED_LISTS: [&str; 3] = ["rs.ss.Spans.Attrs.", "rs.ss.Spans.Events.Attrs.", "rs.ss.Spans.Links.Attrs."];
+const ANALYSED_LISTS: [&str; 4] =
+    ["rs.Resource.Attrs.", "rs.ss.Spans.Attrs.", "rs.ss.Spans.Events.Attrs.", "rs.ss.Spans.Links.Attrs."];
 
 /// Where dedicated columns stand.
 const DEDICATED_GROUPS: [(Scope, &str); 3] = [
@@ -141,12 +143,12 @@ impl Block {
     }
 
     /// Whether the analysis needs the column at `path`.
-    fn is_analysed(&self, path: &str) -> bool {
+    fn is_analysed(&self, path: &str, of_spans: WantedOfSpans) -> bool {
         let is_dedicated = || {
             DEDICATED_GROUPS.into_iter().any(|(scope, group)| {
                 let wanted = match scope {
-                    Scope::Resource => return false,
-                    Scope::Span => WantedAttributes::Known,
+                    Scope::Resource => WantedAttributes::KnownOfResources,
+                    Scope::Span => WantedAttributes::Known(of_spans),
                     Scope::Event => WantedAttributes::ExceptionType,
                 };
                 let mut of_scope = self.dedicated.iter().filter(|dedicated| dedicated.scope == scope);
@@ -165,10 +167,10 @@ impl Block {
             || is_dedicated()
     }
 
-    fn columns(&self, wants_everything: bool) -> ProjectionMask {
+    fn columns(&self, of_spans: WantedOfSpans) -> ProjectionMask {
         let wanted = self.paths.iter().enumerate().filter(|(_, path)| {
             let is_of_spans = path.starts_with("rs.") || *path == "TraceID";
-            is_of_spans && (wants_everything || self.is_analysed(path))
+            is_of_spans && (of_spans.everything || self.is_analysed(path, of_spans))
         });
         let schema = self.footer.parquet().file_metadata().schema_descr();
         ProjectionMask::leaves(schema, wanted.map(|(leaf, _)| leaf))
@@ -197,7 +199,7 @@ impl Block {
     fn read_batches(&self, piece: &Piece, sink: &mut dyn SpanSink, row: &mut u64) -> Result<(), ParquetError> {
         let mut builder =
             ParquetRecordBatchReaderBuilder::new_with_metadata(self.footer.file.clone(), self.footer.metadata.clone())
-                .with_projection(self.columns(sink.wants_everything()))
+                .with_projection(self.columns(sink.wanted()))
                 .with_row_groups(vec![piece.row_group])
                 .with_batch_size(self.batch_rows(piece.row_group) as usize);
         if !piece.is_whole {
@@ -350,6 +352,10 @@ impl SpanSink for CountedSpans<'_> {
 
     fn wants_everything(&self) -> bool {
         self.sink.wants_everything()
+    }
+
+    fn own_attributes(&self) -> OwnAttributes {
+        self.sink.own_attributes()
     }
 }
 

@@ -18,7 +18,7 @@ use arrow::array::{ArrayRef, AsArray, RecordBatch, StructArray};
 use super::attributes::{AttributeLists, NamedColumn, WantedAttributes};
 use super::dedicated::{Dedicated, Scope};
 use super::items::{Items, bytes_at, number_at};
-use crate::frame::SpanSink;
+use crate::frame::{SpanSink, Wanted as WantedOfSpans};
 use crate::ingest::otlp::proto;
 use crate::ingest::parquet::file::cells::text_at;
 use crate::span::{Event, KeyValue, Link, Origin, SpanId, SpanKind, SpanRecord, StatusCode, TraceId, Value};
@@ -51,11 +51,12 @@ pub(crate) fn read_batch(batch: &RecordBatch, dedicated: &[Dedicated], sink: &mu
         *row += batch.num_rows() as u64;
         return;
     };
-    let wants_everything = sink.wants_everything();
+    let wanted = sink.wanted();
+    let wants_everything = wanted.everything;
     let trace_ids = traces.column_by_name("TraceID");
-    let resource_columns = ResourceColumns::of(&resources, dedicated);
+    let resource_columns = ResourceColumns::of(&resources, dedicated, wants_everything);
     let scope_columns = ScopeColumns::of(&scopes);
-    let Some(span_columns) = SpanColumns::of(scopes.items, dedicated, wants_everything) else {
+    let Some(span_columns) = SpanColumns::of(scopes.items, dedicated, wanted) else {
         *row += batch.num_rows() as u64;
         return;
     };
@@ -103,18 +104,21 @@ fn named_columns<'a>(parent: &'a StructArray, names: &'a [(&str, &str)]) -> impl
 
 /// The resources of a batch.
 struct ResourceColumns<'a> {
+    wanted: WantedAttributes,
     services: Option<&'a ArrayRef>,
     named: Vec<NamedColumn<'a>>,
     attributes: Option<AttributeLists<'a>>,
 }
 
 impl<'a> ResourceColumns<'a> {
-    fn of(resources: &Items<'a>, dedicated: &'a [Dedicated]) -> Self {
+    fn of(resources: &Items<'a>, dedicated: &'a [Dedicated], wants_everything: bool) -> Self {
+        let wanted = if wants_everything { WantedAttributes::Everything } else { WantedAttributes::KnownOfResources };
         let Some(resources) = resources.group("Resource") else {
-            return Self { services: None, named: Vec::new(), attributes: None };
+            return Self { wanted, services: None, named: Vec::new(), attributes: None };
         };
         let named = named_columns(resources, &RESOURCE_COLUMNS);
         Self {
+            wanted,
             services: resources.column_by_name("ServiceName"),
             named: named.chain(dedicated_columns(resources, Scope::Resource, dedicated)).collect(),
             attributes: AttributeLists::of(resources),
@@ -128,7 +132,7 @@ impl<'a> ResourceColumns<'a> {
         let service = text_of(self.services, row);
         attributes.extend(self.named.iter().filter_map(|column| column.at(row)));
         if let Some(lists) = &self.attributes {
-            lists.read(row, WantedAttributes::Everything, attributes);
+            lists.read(row, self.wanted, attributes);
         }
         if !service.is_empty() {
             attributes.retain(|attribute| attribute.key != "service.name");
@@ -170,7 +174,7 @@ impl<'a> ScopeColumns<'a> {
 /// The spans of a batch.
 struct SpanColumns<'a> {
     spans: Items<'a>,
-    wants_everything: bool,
+    wanted: WantedOfSpans,
     span_ids: Option<&'a ArrayRef>,
     parent_span_ids: Option<&'a ArrayRef>,
     names: Option<&'a ArrayRef>,
@@ -188,11 +192,11 @@ struct SpanColumns<'a> {
 }
 
 impl<'a> SpanColumns<'a> {
-    fn of(scopes: &'a StructArray, dedicated: &'a [Dedicated], wants_everything: bool) -> Option<Self> {
+    fn of(scopes: &'a StructArray, dedicated: &'a [Dedicated], wanted: WantedOfSpans) -> Option<Self> {
         let spans = Items::of(scopes, "Spans")?;
         let named = named_columns(spans.items, &SPAN_COLUMNS);
         Some(Self {
-            wants_everything,
+            wanted,
             span_ids: spans.column("SpanID"),
             parent_span_ids: spans.column("ParentSpanID"),
             names: spans.column("Name"),
@@ -225,16 +229,15 @@ impl<'a> SpanColumns<'a> {
         span.attributes.clear();
         span.attributes.extend(self.named.iter().filter_map(|column| column.at(at)));
         if let Some(lists) = &self.attributes {
-            let wanted = if self.wants_everything { WantedAttributes::Everything } else { WantedAttributes::Known };
-            lists.read(at, wanted, &mut span.attributes);
+            lists.read(at, WantedAttributes::Known(self.wanted), &mut span.attributes);
         }
         span.events.clear();
         if let Some(events) = &self.events {
-            events.read(at, span.start_unix_nano, self.wants_everything, &mut span.events);
+            events.read(at, span.start_unix_nano, self.wanted.everything, &mut span.events);
         }
         span.links.clear();
         if let Some(links) = &self.links {
-            links.read(at, self.wants_everything, &mut span.links);
+            links.read(at, self.wanted.everything, &mut span.links);
         }
         span.links.extend(proto::links_of_message(bytes_at(self.link_messages, at)));
     }

@@ -9,9 +9,11 @@ use std::fmt;
 use arrow::datatypes::{DataType, Schema};
 
 use super::field::{ALIASES, FIELD_COUNT, Field};
-use super::known_key::known_key;
+use super::known_key::{is_key_of_span, known_key};
 use super::stores::{CANONICAL, DIALECTS, Dialect, Others, Owner, UNKNOWN, refused};
-use crate::conventions::{Attribute, attribute_of_key};
+use crate::conventions::{
+    Attribute, AttributeClass, OwnAttribute, OwnAttributes, attribute_of_key, resource_attribute_of_key,
+};
 use crate::ingest::parquet::file::cells::{is_key_value, is_variant, is_variant_type};
 use crate::ingest::parquet::flat::derived::Derived;
 use crate::ingest::parquet::flat::times::Unit;
@@ -48,6 +50,8 @@ pub(crate) struct FlatAttribute {
     pub(crate) owner: Owner,
     /// The attribute that the analysis keeps it as, and the rank of its spelling.
     pub(crate) known: Option<(Attribute, u8)>,
+    /// The attribute of spans that may be unique to one, and the rank of its spelling.
+    pub(crate) own: Option<(OwnAttribute, u8)>,
 }
 
 /// The columns of a table, resolved.
@@ -90,12 +94,19 @@ pub(crate) enum Unresolved {
 }
 
 impl Mapping {
-    /// Whether every spelling of every attribute has a column. A file that was written before one had lacks it, and has what it
-    /// says in the attribute map only.
-    pub(crate) fn has_all_columns(&self) -> bool {
+    /// Whether every spelling of every attribute of a class has a column. A file that was written before one had lacks it, and
+    /// has what it says in the attribute map only.
+    pub(crate) fn has_all_columns(&self, class: AttributeClass) -> bool {
         let has = |known| self.flat.iter().any(|flat| flat.known == Some(known));
-        let recorded = Attribute::ALL.iter().filter(|&&attribute| attribute != Attribute::UrlHost);
+        let of_class = Attribute::ALL.iter().filter(|attribute| attribute.class() == class);
+        let recorded = of_class.filter(|&&attribute| attribute != Attribute::UrlHost);
         recorded.copied().all(|attribute| (0u8..).zip(attribute.aliases()).all(|(rank, _)| has((attribute, rank))))
+    }
+
+    /// Whether every spelling of the own attributes `asked` for has a column.
+    pub(crate) fn has_all_own_columns(&self, asked: OwnAttributes) -> bool {
+        let has = |known| self.flat.iter().any(|flat| flat.own == Some(known));
+        asked.iter().all(|own| (0u8..).zip(own.aliases()).all(|(rank, _)| has((own, rank))))
     }
 
     /// Resolves the columns of `schema`. Units are taken from `restored`, which has the types that the writer's Arrow
@@ -189,8 +200,13 @@ impl Mapping {
             } else {
                 root
             };
-            let known = if owner == Owner::Span { attribute_of_key(&key) } else { None };
-            self.flat.push(FlatAttribute { root, key, owner, known });
+            let known = match owner {
+                Owner::Span => attribute_of_key(&key),
+                Owner::Resource => resource_attribute_of_key(&key),
+                Owner::Scope => None,
+            };
+            let own = if owner == Owner::Span { OwnAttributes::ALL.of_key(&key) } else { None };
+            self.flat.push(FlatAttribute { root, key, owner, known, own });
         }
     }
 
@@ -242,7 +258,8 @@ impl fmt::Display for Mapping {
             }
         }
         for flat in self.flat.iter().filter(|flat| flat.known.is_some()) {
-            write!(f, "\n  attribute {}", flat.key)?;
+            let owner = if flat.owner == Owner::Resource { "resource attribute" } else { "attribute" };
+            write!(f, "\n  {owner} {}", flat.key)?;
         }
         Ok(())
     }
@@ -431,7 +448,7 @@ fn key_of_column(name: &str) -> Option<(Owner, String)> {
         }
     }
     let key = known_key(name);
-    (attribute_of_key(key).is_some() || name.contains('.')).then(|| (Owner::Span, key.into()))
+    (is_key_of_span(key) || name.contains('.')).then(|| (Owner::Span, key.into()))
 }
 
 #[cfg(test)]

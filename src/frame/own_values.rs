@@ -1,0 +1,146 @@
+//! Values that are unique to spans, beside their rows, and only if a detector asks for them.
+//!
+//! They are no part of a row, so that rows stay as narrow as they are where nobody asks.
+
+use crate::conventions::{OwnAttribute, OwnAttributes};
+use crate::span::SpanRecord;
+
+const COUNT: usize = OwnAttribute::ALL.len();
+
+/// The own values of one span, by attribute; 0 where it has none.
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct OwnValues(pub(super) [u64; COUNT]);
+
+impl OwnValues {
+    /// The value of `attribute`, if the span has it.
+    pub fn get(&self, attribute: OwnAttribute) -> Option<u64> {
+        Some(self.0[attribute as usize]).filter(|&value| value != 0)
+    }
+
+    /// Sets the value of `attribute`; 0 for none.
+    pub(crate) fn set(&mut self, attribute: OwnAttribute, value: u64) {
+        self.0[attribute as usize] = value;
+    }
+}
+
+/// The own values of one span while they are read.
+#[derive(Clone, Debug)]
+pub(crate) struct OwnSlots {
+    values: OwnValues,
+    ranks: [u8; COUNT],
+}
+
+impl Default for OwnSlots {
+    fn default() -> Self {
+        Self { values: OwnValues::default(), ranks: [u8::MAX; COUNT] }
+    }
+}
+
+impl OwnSlots {
+    /// Puts what is kept of a value that came under spelling number `rank`. The spelling with the lowest number wins; of one
+    /// spelling, the last value.
+    pub(crate) fn put(&mut self, attribute: OwnAttribute, rank: u8, value: u64) {
+        let place = attribute as usize;
+        if value != 0 && rank <= self.ranks[place] {
+            self.ranks[place] = rank;
+            self.values.0[place] = value;
+        }
+    }
+
+    /// What was put, if anything is `asked` for.
+    pub(crate) fn values(&self, asked: OwnAttributes) -> Option<OwnValues> {
+        (!asked.is_empty()).then_some(self.values)
+    }
+}
+
+/// The values of `span` that are asked for; `None` if there are none to ask for.
+pub(crate) fn own_values_of(asked: OwnAttributes, span: &SpanRecord<'_>) -> Option<OwnValues> {
+    if asked.is_empty() {
+        return None;
+    }
+    let mut slots = OwnSlots::default();
+    for attribute in &span.attributes {
+        if let Some((own, rank)) = asked.of_key(&attribute.key) {
+            slots.put(own, rank, own.value_of(&attribute.value.to_text()));
+        }
+    }
+    slots.values(asked)
+}
+
+/// Own values of rows in order of arrival. Of a row there is a byte that says which it has, then each in as many bytes as it
+/// needs after one that says how many.
+#[derive(Clone, Debug, Default)]
+pub(super) struct PackedOwnValues {
+    bytes: Vec<u8>,
+    len: usize,
+}
+
+impl PackedOwnValues {
+    /// Adds the values of a row; the answer is how many bytes that took anew.
+    pub(super) fn push(&mut self, values: &OwnValues) -> usize {
+        let before = self.bytes.capacity();
+        let present = values.0.iter().rev().fold(0, |bits, &value| bits << 1 | u8::from(value != 0));
+        self.bytes.push(present);
+        for &value in values.0.iter().filter(|&&value| value != 0) {
+            let length = (u64::BITS - value.leading_zeros()).div_ceil(8) as usize;
+            self.bytes.push(length as u8);
+            self.bytes.extend_from_slice(&value.to_le_bytes()[..length]);
+        }
+        self.len += 1;
+        self.bytes.capacity() - before
+    }
+
+    /// Number of rows.
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// The values of the rows, in order of arrival.
+    pub(super) fn iter(&self) -> impl Iterator<Item = OwnValues> {
+        let mut bytes = self.bytes.iter().copied();
+        std::iter::from_fn(move || {
+            let present = bytes.next()?;
+            let mut values = OwnValues::default();
+            for (place, value) in values.0.iter_mut().enumerate().filter(|(place, _)| present >> place & 1 != 0) {
+                debug_assert!(place < COUNT);
+                let length = bytes.next()?;
+                *value = (0..length).fold(0, |word, byte| word | u64::from(bytes.next().unwrap_or(0)) << (8 * byte));
+            }
+            Some(values)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Values of all lengths come back, and rows without any take a byte.
+    #[test]
+    fn values_come_back() {
+        let some = |number: u64| number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (number % 64);
+        let rows: Vec<OwnValues> = (0..1_000u64)
+            .map(|number| OwnValues([if number % 3 == 0 { 0 } else { some(number) }, some(number + 1) * (number % 2)]))
+            .chain([OwnValues([u64::MAX, 1]), OwnValues([0, 0])])
+            .collect();
+        let mut packed = PackedOwnValues::default();
+        let bytes: usize = rows.iter().map(|row| packed.push(row)).sum();
+        assert_eq!((packed.len(), bytes), (rows.len(), packed.bytes.capacity()));
+        assert!(packed.iter().eq(rows.iter().copied()));
+        let mut empty = PackedOwnValues::default();
+        (0..100).for_each(|_| _ = empty.push(&OwnValues::default()));
+        assert_eq!(empty.bytes.len(), 100);
+    }
+
+    #[test]
+    fn the_best_spelling_wins() {
+        let mut slots = OwnSlots::default();
+        for (rank, value) in [(1, 7), (0, 8), (1, 9), (0, 0), (0, 10)] {
+            slots.put(OwnAttribute::MessageId, rank, value);
+        }
+        let values = slots.values(OwnAttributes::ALL).unwrap();
+        assert_eq!(values.get(OwnAttribute::MessageId), Some(10));
+        assert_eq!(values.get(OwnAttribute::MessageBodySize), None);
+        assert_eq!(slots.values(OwnAttributes::NONE), None);
+    }
+}

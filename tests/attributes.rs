@@ -1,0 +1,346 @@
+//! Attributes of resources, and values that are unique to spans: every format gives them, spilled or not, and only those that
+//! belong there.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Int64Array, MapBuilder, RecordBatch, StringArray, StringBuilder};
+use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue as OtlpKeyValue, any_value};
+use opentelemetry_proto::tonic::resource::v1::Resource;
+use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span as OtlpSpan, TracesData};
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::file::properties::WriterProperties;
+use prost::Message as _;
+use serde_json::{Value as Json, json};
+use tracescan::conventions::{Attribute, AttributeClass, OwnAttribute, OwnAttributes};
+use tracescan::frame::{Collection, Grouping, SpanSink, SpillStore};
+use tracescan::ingest::{ReadFrames, ReadOptions, read_frames, read_records};
+use tracescan::report::CanonicalWriter;
+use tracescan::span::{Origin, SkipReason, SpanRecord};
+
+const START: i64 = 1_700_000_000_000_000_000;
+
+/// Attributes of the resource `cart`. The resource `web` has none.
+const OF_CART: [(&str, &str); 5] = [
+    ("service.version", "1.2"),
+    ("service.namespace", "shop"),
+    ("deployment.environment", "production"),
+    ("k8s.deployment.name", "cart-v1"),
+    ("messaging.message.id", "not a span's"),
+];
+
+struct Span {
+    id: u64,
+    service: &'static str,
+    name: &'static str,
+    attributes: Vec<(&'static str, String)>,
+}
+
+impl Span {
+    fn resource(&self) -> &'static [(&'static str, &'static str)] {
+        if self.service == "cart" { &OF_CART } else { &[] }
+    }
+}
+
+/// Spans of each sort, several times over, so that what they say often is said again.
+fn spans() -> Vec<Span> {
+    let mut spans = Vec::new();
+    for number in 1..=3u64 {
+        let id = format!("m-{number}");
+        let size = (1_000 * number).to_string();
+        // What is said of the resource counts only there.
+        let elsewhere = ("service.version", "9.9".to_owned());
+        let both = vec![elsewhere.clone(), ("messaging.message.id", id.clone()), ("messaging.message.body.size", size)];
+        let older = vec![("messaging.message_id", id), ("messaging.message.payload_size_bytes", number.to_string())];
+        spans.push(Span { id: 10 + number, service: "cart", name: "send", attributes: both });
+        spans.push(Span { id: 20 + number, service: "cart", name: "receive", attributes: older });
+        spans.push(Span { id: 30 + number, service: "web", name: "get", attributes: vec![elsewhere] });
+    }
+    spans
+}
+
+/// By span: attributes of the resource that are part of its signature, and own values.
+type Read = BTreeMap<u64, (Vec<String>, Vec<Option<u64>>)>;
+
+fn expected() -> Read {
+    let own = |span: &Span, own: OwnAttribute| {
+        let found = span.attributes.iter().find(|(key, _)| own.aliases().contains(key));
+        found.map(|(_, text)| own.value_of(text))
+    };
+    let of_span = |span: Span| {
+        let resource = if span.service == "cart" { ["1.2", "shop", "production", "cart-v1"] } else { [""; 4] };
+        let own = OwnAttribute::ALL.iter().map(|&attribute| own(&span, attribute)).collect();
+        (span.id, (resource.map(str::to_owned).to_vec(), own))
+    };
+    spans().into_iter().map(of_span).collect()
+}
+
+/// Reads an input for the analysis; with `limit_bytes`, spans beyond it are put aside.
+fn read(path: &Path, own_attributes: OwnAttributes, limit_bytes: Option<u64>) -> Read {
+    let folder = tempfile::tempdir().expect("a folder");
+    let spill = limit_bytes.map(|limit| Arc::new(SpillStore::new(folder.path(), limit)));
+    let options = ReadOptions { own_attributes, spill: spill.clone(), ..ReadOptions::default() };
+    let ReadFrames { builders, reports, .. } = read_frames(&[path.to_owned()], &options, &());
+    assert!(reports.iter().all(|report| report.errors.is_empty()), "{reports:?}");
+    let collection = Collection::with_spilled(builders, spill.clone());
+    assert_eq!(spill.is_some_and(|store| store.spilled_bytes() > 0), limit_bytes.is_some());
+    let of_resources = || Attribute::ALL.iter().filter(|attribute| attribute.class() == AttributeClass::Resource);
+    let (mut read, mut grouping) = (Read::new(), Grouping::default());
+    for part in 0..collection.part_count() {
+        collection.group(part, &mut grouping).expect("grouped");
+        let traces = &grouping.traces;
+        assert_eq!(traces.own_values.len(), if own_attributes.is_empty() { 0 } else { traces.len() });
+        for row in 0..traces.len() {
+            let signature = collection.vocabulary.signatures.resolve(traces.signatures_of_rows[row]);
+            let text = |&attribute| collection.vocabulary.symbols.resolve(signature.get(attribute)).to_owned();
+            let values = traces.own_values.get(row).copied().unwrap_or_default();
+            let own = OwnAttribute::ALL.iter().map(|&attribute| values.get(attribute)).collect();
+            read.insert(traces.span_ids[row].0, (of_resources().map(text).collect(), own));
+        }
+    }
+    read
+}
+
+fn otlp_json() -> Json {
+    let attribute = |key: &str, value: &str| json!({"key": key, "value": {"stringValue": value}});
+    let of_span = |span: Span| {
+        let mut resource = vec![attribute("service.name", span.service)];
+        resource.extend(span.resource().iter().map(|(key, value)| attribute(key, value)));
+        let attributes: Vec<Json> = span.attributes.iter().map(|(key, value)| attribute(key, value)).collect();
+        json!({"resource": {"attributes": resource}, "scopeSpans": [{"spans": [{
+            "traceId": format!("{:032x}", 1), "spanId": format!("{:016x}", span.id), "name": span.name,
+            "startTimeUnixNano": START.to_string(), "endTimeUnixNano": (START + 1_000).to_string(),
+            "attributes": attributes,
+        }]}]})
+    };
+    json!({"resourceSpans": spans().into_iter().map(of_span).collect::<Vec<Json>>()})
+}
+
+fn otlp_protobuf() -> Vec<u8> {
+    let attribute = |key: &str, value: any_value::Value| OtlpKeyValue {
+        key: key.to_owned(),
+        value: Some(AnyValue { value: Some(value) }),
+        ..OtlpKeyValue::default()
+    };
+    let text = |key: &str, value: &str| attribute(key, any_value::Value::StringValue(value.to_owned()));
+    let of_service = |service: &str| {
+        let spans: Vec<Span> = spans().into_iter().filter(|span| span.service == service).collect();
+        let mut resource = vec![text("service.name", service)];
+        resource.extend(spans[0].resource().iter().map(|(key, value)| text(key, value)));
+        let of_span = |span: &Span| OtlpSpan {
+            trace_id: 1u128.to_be_bytes().to_vec(),
+            span_id: span.id.to_be_bytes().to_vec(),
+            name: span.name.to_owned(),
+            start_time_unix_nano: START as u64,
+            end_time_unix_nano: START as u64 + 1_000,
+            attributes: span
+                .attributes
+                .iter()
+                .map(|(key, value)| match value.parse() {
+                    Ok(number) => attribute(key, any_value::Value::IntValue(number)),
+                    Err(_) => text(key, value),
+                })
+                .collect(),
+            ..OtlpSpan::default()
+        };
+        ResourceSpans {
+            resource: Some(Resource { attributes: resource, ..Resource::default() }),
+            scope_spans: vec![ScopeSpans { spans: spans.iter().map(of_span).collect(), ..ScopeSpans::default() }],
+            ..ResourceSpans::default()
+        }
+    };
+    TracesData { resource_spans: vec![of_service("cart"), of_service("web")] }.encode_to_vec()
+}
+
+fn jaeger_json() -> Json {
+    let tag = |key: &str, value: &str| json!({"key": key, "type": "string", "value": value});
+    let tags = |resource: &[(&str, &str)]| resource.iter().map(|(key, value)| tag(key, value)).collect::<Vec<Json>>();
+    let of_span = |span: &Span| {
+        let attributes: Vec<Json> = span.attributes.iter().map(|(key, value)| tag(key, value)).collect();
+        json!({"traceID": format!("{:032x}", 1), "spanID": format!("{:016x}", span.id), "operationName": span.name,
+            "references": [], "startTime": START / 1_000, "duration": 1, "tags": attributes, "logs": [],
+            "processID": span.service})
+    };
+    let spans: Vec<Json> = spans().iter().map(of_span).collect();
+    let processes =
+        json!({"cart": {"serviceName": "cart", "tags": tags(&OF_CART)}, "web": {"serviceName": "web", "tags": []}});
+    json!({"data": [{"traceID": format!("{:032x}", 1), "spans": spans, "processes": processes}]})
+}
+
+fn documents() -> String {
+    let of_span = |span: Span| {
+        let resource: serde_json::Map<_, _> =
+            span.resource().iter().map(|&(key, value)| (key.to_owned(), value.into())).collect();
+        let attributes: serde_json::Map<_, _> =
+            span.attributes.iter().map(|(key, value)| ((*key).to_owned(), value.as_str().into())).collect();
+        json!({"trace_id": format!("{:032x}", 1), "span_id": format!("{:016x}", span.id), "service_name": span.service,
+            "resource_attributes": resource, "span_name": span.name, "span_kind": 1,
+            "span_start_timestamp_nanos": START, "span_end_timestamp_nanos": START + 1_000,
+            "span_attributes": attributes, "events": [], "links": []})
+        .to_string()
+    };
+    spans().into_iter().map(of_span).collect::<Vec<String>>().join("\n")
+}
+
+fn write_parquet(path: &Path, columns: Vec<(&str, ArrayRef)>) {
+    let columns = columns.into_iter().map(|(name, column)| (name, column, true));
+    let batch = RecordBatch::try_from_iter_with_nullable(columns).expect("columns of one length");
+    let mut writer = ArrowWriter::try_new(File::create(path).expect("a file"), batch.schema(), None).expect("a writer");
+    writer.write(&batch).expect("written");
+    writer.close().expect("closed");
+}
+
+/// A column of texts, one for each span.
+fn column(text: impl Fn(&Span) -> Option<String>) -> ArrayRef {
+    Arc::new(spans().iter().map(text).collect::<StringArray>())
+}
+
+/// Ids, names and times, under some names.
+fn plain_columns(names: [&'static str; 6]) -> Vec<(&'static str, ArrayRef)> {
+    let columns: [ArrayRef; 6] = [
+        column(|_| Some(format!("{:032x}", 1))),
+        column(|span| Some(format!("{:016x}", span.id))),
+        column(|span| Some(span.name.to_owned())),
+        column(|span| Some(span.service.to_owned())),
+        Arc::new(Int64Array::from_iter_values(spans().iter().map(|_| START))),
+        Arc::new(Int64Array::from_iter_values(spans().iter().map(|_| 1_000))),
+    ];
+    names.into_iter().zip(columns).collect()
+}
+
+const CLICKHOUSE_COLUMNS: [&str; 6] = ["TraceId", "SpanId", "SpanName", "ServiceName", "Timestamp", "Duration"];
+const FLAT_COLUMNS: [&str; 6] =
+    ["trace_id", "span_id", "name", "service_name", "start_time_unix_nano", "duration_nano"];
+
+fn write_clickhouse(path: &Path) {
+    let map = |pairs: &dyn Fn(&Span) -> Vec<(String, String)>| -> ArrayRef {
+        let mut map = MapBuilder::new(None, StringBuilder::new(), StringBuilder::new());
+        for span in spans() {
+            for (key, value) in pairs(&span) {
+                map.keys().append_value(key);
+                map.values().append_value(value);
+            }
+            map.append(true).expect("as many keys as values");
+        }
+        Arc::new(map.finish())
+    };
+    let texts = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
+    let mut columns = plain_columns(CLICKHOUSE_COLUMNS);
+    columns.push(("ResourceAttributes", map(&|span| span.resource().iter().map(texts).collect())));
+    let of_span = |span: &Span| span.attributes.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
+    columns.push(("SpanAttributes", map(&of_span)));
+    write_parquet(path, columns);
+}
+
+fn write_with_json(path: &Path) {
+    let mut columns = plain_columns(FLAT_COLUMNS);
+    let resource = |span: &Span| serde_json::to_string(&span.resource().iter().copied().collect::<BTreeMap<_, _>>());
+    let attributes = |span: &Span| serde_json::to_string(&span.attributes.iter().cloned().collect::<BTreeMap<_, _>>());
+    columns.push(("resource_attributes", column(|span| resource(span).ok())));
+    columns.push(("attributes", column(|span| attributes(span).ok())));
+    write_parquet(path, columns);
+}
+
+fn write_with_columns(path: &Path) {
+    let mut columns = plain_columns(FLAT_COLUMNS);
+    let resource_columns: Vec<(String, &str)> =
+        OF_CART.iter().map(|(key, _)| (format!("resource_attributes.{key}"), *key)).collect();
+    for (name, key) in &resource_columns {
+        let of_resource = |span: &Span| Some(span.resource().iter().find(|(known, _)| known == key)?.1.to_owned());
+        columns.push((name, column(of_resource)));
+    }
+    let own = OwnAttribute::ALL.iter().flat_map(|own| own.aliases()).copied();
+    let span_columns: Vec<(String, &str)> =
+        own.chain(["service.version"]).map(|key| (format!("attributes.{key}"), key)).collect();
+    for (name, key) in &span_columns {
+        columns.push((name, column(|span| Some(span.attributes.iter().find(|(known, _)| known == key)?.1.clone()))));
+    }
+    write_parquet(path, columns);
+}
+
+struct Converter(CanonicalWriter<File>);
+
+impl SpanSink for Converter {
+    fn span(&mut self, origin: &Origin<'_>, span: &SpanRecord<'_>, _offset: u64) {
+        self.0.write(origin, span).expect("written");
+    }
+
+    fn skip(&mut self, reason: SkipReason, _offset: u64) {
+        panic!("{reason:?}");
+    }
+
+    fn wants_everything(&self) -> bool {
+        true
+    }
+}
+
+fn write_canonical(input: &Path, path: &Path) {
+    let mut converter = Converter(CanonicalWriter::new(File::create(path).expect("a file")).expect("a writer"));
+    read_records(&[input.to_owned()], &ReadOptions::default(), &mut converter, &());
+    converter.0.finish().expect("finished");
+}
+
+/// Writes a canonical file as it was before some attributes had columns of their own.
+fn write_older_canonical(canonical: &Path, path: &Path) {
+    let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(canonical).expect("a file")).expect("Parquet");
+    let version = builder.metadata().file_metadata().key_value_metadata().cloned();
+    let version = version.map(|all| all.into_iter().filter(|entry| entry.key != "ARROW:schema").collect());
+    let is_old = |name: &str| {
+        !name.starts_with("resource.") && !name.starts_with("messaging.message.") && name != "messaging.message_id"
+    };
+    let batches: Vec<RecordBatch> = builder.build().expect("a reader").map(|batch| batch.expect("a batch")).collect();
+    let schema = batches[0].schema();
+    let old: Vec<usize> = (0..schema.fields().len()).filter(|&column| is_old(schema.field(column).name())).collect();
+    assert!(old.len() < schema.fields().len());
+    let properties = WriterProperties::builder().set_key_value_metadata(version).build();
+    let old_schema = Arc::new(schema.project(&old).expect("columns"));
+    let mut writer =
+        ArrowWriter::try_new(File::create(path).expect("a file"), old_schema, Some(properties)).expect("a writer");
+    batches.iter().for_each(|batch| writer.write(&batch.project(&old).expect("columns")).expect("written"));
+    writer.close().expect("closed");
+}
+
+/// One small input of each format.
+fn inputs(folder: &Path) -> Vec<PathBuf> {
+    let path = |name: &str| folder.join(name);
+    let write = |name: &str, bytes: Vec<u8>| std::fs::write(path(name), bytes).expect("written");
+    write("otlp.jsonl", otlp_json().to_string().into_bytes());
+    write("otlp-pretty.json", serde_json::to_vec_pretty(&otlp_json()).expect("JSON"));
+    write("otlp.binpb", otlp_protobuf());
+    write("jaeger.json", jaeger_json().to_string().into_bytes());
+    write("documents.jsonl", documents().into_bytes());
+    write_clickhouse(&path("clickhouse.parquet"));
+    write_with_json(&path("json.parquet"));
+    write_with_columns(&path("columns.parquet"));
+    write_canonical(&path("otlp.jsonl"), &path("canonical.parquet"));
+    write_older_canonical(&path("canonical.parquet"), &path("older-canonical.parquet"));
+    let mut paths: Vec<PathBuf> =
+        folder.read_dir().expect("the folder").map(|entry| entry.expect("a file").path()).collect();
+    paths.sort();
+    assert_eq!(paths.len(), 10);
+    paths
+}
+
+/// Guarantees: every format gives the attributes of resources, as parts of signatures, and the own values that are asked for,
+/// with spans in memory and put aside; none of a span that looks like the resource's, nor the other way round.
+#[test]
+fn every_format_gives_attributes_of_all_classes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let asked_for_none: Read =
+        expected().into_iter().map(|(id, (resource, own))| (id, (resource, vec![None; own.len()]))).collect();
+    let asked_for_sizes: Read = expected()
+        .into_iter()
+        .map(|(id, (resource, own))| (id, (resource, vec![None, own[OwnAttribute::MessageBodySize as usize]])))
+        .collect();
+    for path in inputs(folder.path()) {
+        for limit in [None, Some(0)] {
+            assert_eq!(read(&path, OwnAttributes::NONE, limit), asked_for_none, "{}", path.display());
+            assert_eq!(read(&path, OwnAttributes::ALL, limit), expected(), "{}", path.display());
+            let sizes = OwnAttributes::of(&[OwnAttribute::MessageBodySize]);
+            assert_eq!(read(&path, sizes, limit), asked_for_sizes, "{}", path.display());
+        }
+    }
+}

@@ -1,4 +1,4 @@
-//! What can be typed: clap structs and enums, nothing else. What it means is worked out in [`config`](crate::config).
+//! What can be typed: clap structs and enums, nothing else. What it means is worked out in `config`.
 
 use std::path::PathBuf;
 

@@ -9,7 +9,7 @@
 //!                    symbols         once
 //! ```
 //!
-//! The modules are named by the steps: [`ingest`], [`frame`], [`trace`], [`detectors`], [`findings`], [`rank`],
+//! The modules are named by the steps: [`ingest`], [`frame`], [`trace`], [`detectors`], `findings`, [`rank`],
 //! [`report`]. [`analysis`] is the pass over all traces; [`commands`] has one file for each subcommand.
 
 pub mod analysis;

@@ -168,13 +168,13 @@ fn read_and_analyse(bytes: &[u8], file: &Path) {
     let read = read_frames(&[file.to_owned()], &options, &());
     let spans: usize = read.builders.iter().map(FrameBuilder::len).sum();
     let collection = Collection::of(read.builders);
-    let facts = derive(&collection.vocabulary, &UncountedCalls::default());
+    let semantics = derive(&collection.vocabulary, &UncountedCalls::default());
     let settings = AnalysisSettings {
         detectors: Detectors::default(),
         enabled: catalog().iter().map(|entry| entry.description.name).collect(),
         overlap_tolerance: OverlapTolerance { millionths: 10_000 },
     };
-    let partial = analysis::analyse(&collection, &facts, &settings, &|_| {}, &AtomicBool::new(false)).results;
+    let partial = analysis::analyse(&collection, &semantics, &settings, &|_| {}, &AtomicBool::new(false)).results;
     assert_eq!(partial.totals.spans + partial.quality.duplicates, spans as u64, "every span is accounted for");
 }
 

@@ -843,9 +843,9 @@ fn parseable() {
     assert_eq!(collected.spans, [root, of_event, of_link]);
     assert_eq!(rows.len(), 3, "{rows:?}");
     let (vocabulary, frame) = group(read_frames(&[path], &ReadOptions::default(), &()).builders);
-    let facts = derive(&vocabulary, &UncountedCalls::default());
+    let semantics = derive(&vocabulary, &UncountedCalls::default());
     let mut tree = Tree::default();
-    tree.rebuild(frame.trace(0), &facts);
+    tree.rebuild(frame.trace(0), &semantics);
     assert_eq!((tree.len(), tree.counts.duplicates), (2, 1));
 }
 

@@ -11,7 +11,7 @@ use tracescan::detectors::{Cell, Detectors, catalog};
 use tracescan::frame::{Collecting, Collection, FrameBuilder, SignaturePart, SpanSink, SpillStore, ValueCaps, group};
 use tracescan::rank::{Table, ranked_tables};
 use tracescan::span::{KeyValue, Origin, SpanId, SpanKind, SpanRecord, StatusCode, TraceId, Value};
-use tracescan::trace::{Facts, OverlapTolerance, TraceModel, derive};
+use tracescan::trace::{OverlapTolerance, Semantics, TraceModel, derive};
 
 #[derive(Clone, Debug)]
 struct Span {
@@ -95,16 +95,16 @@ fn settings(detectors: Detectors) -> AnalysisSettings {
 
 const TOLERANCE: OverlapTolerance = OverlapTolerance { millionths: 10_000 };
 
-fn analysed(collection: &Collection, detectors: &Detectors) -> (Facts, Analysis) {
-    let facts = derive(&collection.vocabulary, &UncountedCalls::default());
-    let analysis = analyse(collection, &facts, &settings(detectors.clone()), &|_| {}, &AtomicBool::new(false));
-    (facts, analysis)
+fn analysed(collection: &Collection, detectors: &Detectors) -> (Semantics, Analysis) {
+    let semantics = derive(&collection.vocabulary, &UncountedCalls::default());
+    let analysis = analyse(collection, &semantics, &settings(detectors.clone()), &|_| {}, &AtomicBool::new(false));
+    (semantics, analysis)
 }
 
 /// The tables, that of findings as the last.
 fn ranked(builders: Vec<FrameBuilder>, detectors: &Detectors) -> Vec<Table> {
-    let (facts, analysis) = analysed(&Collection::of(builders), detectors);
-    ranked_tables(analysis, detectors, &facts).expect("tables")
+    let (semantics, analysis) = analysed(&Collection::of(builders), detectors);
+    ranked_tables(analysis, detectors, &semantics).expect("tables")
 }
 
 /// All tables as text.
@@ -113,9 +113,9 @@ fn tables(builders: Vec<FrameBuilder>) -> String {
 }
 
 fn tables_of(collection: &Collection) -> String {
-    let (facts, analysis) = analysed(collection, &Detectors::default());
+    let (semantics, analysis) = analysed(collection, &Detectors::default());
     let totals = format!("{:?}", analysis.results.totals);
-    let tables = ranked_tables(analysis, &Detectors::default(), &facts).expect("tables");
+    let tables = ranked_tables(analysis, &Detectors::default(), &semantics).expect("tables");
     assert_eq!(tables.len(), catalog().len() + 1);
     tables.iter().fold(totals, |text, table| format!("{text}\n{}: {:?}", table.name, table.values))
 }
@@ -165,11 +165,11 @@ proptest! {
     #[test]
     fn critical_paths_partition_every_root(spans in spans()) {
         let (vocabulary, frame) = group(vec![build(&spans)]);
-        let facts = derive(&vocabulary, &UncountedCalls::default());
+        let semantics = derive(&vocabulary, &UncountedCalls::default());
         let mut model = TraceModel::default();
         for index in 0..frame.trace_count() {
-            model.rebuild(frame.trace(index), &facts);
-            let view = model.view(index as u32, frame.trace_ids[index], &facts, TOLERANCE);
+            model.rebuild(frame.trace(index), &semantics);
+            let view = model.view(index as u32, frame.trace_ids[index], &semantics, TOLERANCE);
             for (path, root) in view.tree.path_roots.iter().enumerate() {
                 let mut at = view.start(root.row);
                 for section in view.paths.sections_of(path) {
@@ -189,9 +189,9 @@ proptest! {
     #[test]
     fn attribution_adds_up(spans in spans()) {
         let collection = Collection::of(vec![build(&spans)]);
-        let (facts, analysis) = analysed(&collection, &Detectors::default());
+        let (semantics, analysis) = analysed(&collection, &Detectors::default());
         let roots = analysis.results.totals.root_duration_ns;
-        let tables = ranked_tables(analysis, &Detectors::default(), &facts).expect("tables");
+        let tables = ranked_tables(analysis, &Detectors::default(), &semantics).expect("tables");
         let attribution = tables.iter().find(|table| table.name == "latency_attribution").expect("a table");
         let cells = |name| attribution.column(name).expect("a column").1.iter();
         let of_roots = cells("entry_kind").zip(cells("critical_ns")).filter_map(|(kind, time)| match (kind, time) {

@@ -72,19 +72,19 @@ fn analysed(file: &Path, detectors: &Detectors, uncounted: &UncountedCalls) -> A
     let ReadFrames { builders, reports, .. } = read_frames(&[file.to_owned()], &ReadOptions::default(), &());
     assert!(reports.iter().all(|report| report.errors.is_empty()), "{}", file.display());
     let collection = Collection::of(builders);
-    let facts = derive(&collection.vocabulary, uncounted);
+    let semantics = derive(&collection.vocabulary, uncounted);
     let settings = AnalysisSettings {
         detectors: detectors.clone(),
         enabled: catalog().iter().map(|entry| entry.description.name).collect(),
         overlap_tolerance: OverlapTolerance { millionths: 10_000 },
     };
-    let analysis = analyse(&collection, &facts, &settings, &|_| {}, &AtomicBool::new(false));
+    let analysis = analyse(&collection, &semantics, &settings, &|_| {}, &AtomicBool::new(false));
     assert_eq!(analysis.trace_ids.len() as u64, analysis.results.totals.traces);
     Analysed {
         totals: analysis.results.totals.clone(),
         quality: analysis.results.quality.clone(),
-        services: facts.service_count,
-        tables: ranked_tables(analysis, detectors, &facts).expect("tables"),
+        services: semantics.service_count,
+        tables: ranked_tables(analysis, detectors, &semantics).expect("tables"),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::conventions::UncountedCalls;
 use crate::frame::{SignatureId, SpillStore, Symbol, Vocabulary};
 use crate::partial::{PartialError, PartialReader, Renumbering, TraceNumber};
 use crate::span::TraceId;
-use crate::trace::{CalleeNames, Facts, derive};
+use crate::trace::{CalleeNames, Semantics, derive};
 
 use super::part::{
     CALLEE_NAMES, CONDITIONAL, KeptRows, QUALITY, ROWS, SERVICES, SETTLED, SIGNATURES, STRINGS, TOTALS, TRACES,
@@ -25,8 +25,8 @@ use super::totals::Totals;
 pub(crate) struct MergedParts {
     /// The results of all traces.
     pub(crate) analysis: Analysis,
-    /// Facts about the whole input.
-    pub(crate) facts: Facts,
+    /// What the signatures tell, and the strings.
+    pub(crate) semantics: Semantics,
 }
 
 /// Merges parts that were analysed with `settings`. What was gathered is put aside in `store` where it is too much for memory.
@@ -43,11 +43,11 @@ pub(crate) fn merge_parts(
     let is_void =
         files.iter().zip(&services).map(|(file, own)| is_void(file, own, &services)).collect::<Result<Vec<_>, _>>()?;
     let vocabulary = vocabulary_of(files, &services)?;
-    let facts = derive(&vocabulary.all, uncounted);
+    let semantics = derive(&vocabulary.all, uncounted);
     let symbols: Vec<Vec<Symbol>> = vocabulary
         .strings
         .iter()
-        .map(|strings| strings.iter().map(|&symbol| sorted(&vocabulary.all, &facts, symbol)).collect())
+        .map(|strings| strings.iter().map(|&symbol| sorted(&vocabulary.all, &semantics, symbol)).collect())
         .collect();
     let (trace_ids, in_several) = trace_ids_of(files)?;
 
@@ -65,20 +65,20 @@ pub(crate) fn merge_parts(
             results.seen.merge_file(file, prefix, numbers)?;
         }
     }
-    let late = Late { settings, store, facts: &facts, trace_ids: &trace_ids, callee_names: &callee_names };
+    let late = Late { settings, store, semantics: &semantics, trace_ids: &trace_ids, callee_names: &callee_names };
     let late = late.analyse_rows(files, &vocabulary.signatures, &is_void)?;
     results.merge(late);
     results.totals.traces = trace_ids.len() as u64;
     results.quality.in_several_parts = in_several;
     let analysis = see_targets(Analysis { results, trace_ids }, settings);
-    Ok(MergedParts { analysis, facts })
+    Ok(MergedParts { analysis, semantics })
 }
 
 /// What the rows that were kept are looked at with.
 struct Late<'a> {
     settings: &'a AnalysisSettings,
     store: Option<&'a Arc<SpillStore>>,
-    facts: &'a Facts,
+    semantics: &'a Semantics,
     trace_ids: &'a [TraceId],
     callee_names: &'a CalleeNames,
 }
@@ -108,7 +108,7 @@ impl Late<'_> {
                         if waits || is_void[file] {
                             let trace = traces.trace(index);
                             let number = number_of(trace.trace_id, self.trace_ids);
-                            worker.analyse_late(self.facts, self.settings, trace, number, self.callee_names);
+                            worker.analyse_late(self.semantics, self.settings, trace, number, self.callee_names);
                         }
                     }
                     Ok(worker)
@@ -150,8 +150,8 @@ fn vocabulary_of(files: &[PartialReader], services: &[Vec<String>]) -> Result<Pa
     Ok(PartVocabulary { all, strings, signatures })
 }
 
-fn sorted(vocabulary: &Vocabulary, facts: &Facts, symbol: Symbol) -> Symbol {
-    facts.symbols.get(vocabulary.symbols.resolve(symbol)).unwrap_or_default()
+fn sorted(vocabulary: &Vocabulary, semantics: &Semantics, symbol: Symbol) -> Symbol {
+    semantics.symbols.get(vocabulary.symbols.resolve(symbol)).unwrap_or_default()
 }
 
 /// The ids of all traces, ascending, and how many of them are in several parts.

@@ -18,7 +18,7 @@ use crate::conventions::OwnAttribute;
 use crate::frame::{Frame, OwnValues, Signature, SignatureId, Symbol, Symbols, Vocabulary};
 use crate::partial::{Columns as _, GroupReader, GroupWriter, PartialWriter, Renumbering, columns};
 use crate::span::{SpanId, TraceId};
-use crate::trace::{CalleeNames, Facts, services_that_matter};
+use crate::trace::{CalleeNames, Semantics, services_that_matter};
 
 use super::results::{AnalysisError, Results};
 
@@ -210,18 +210,18 @@ impl<W: Write> PartFile<W> {
         self,
         part: &Part,
         vocabulary: &Vocabulary,
-        facts: &Facts,
+        semantics: &Semantics,
         description: serde_json::Value,
     ) -> std::io::Result<()> {
         let mut writer = self.writer.into_inner().unwrap_or_else(PoisonError::into_inner);
         let numbers = Renumbering { symbols: None, traces: Some(&part.places) };
         let none = Renumbering::NONE;
-        writer.group(STRINGS, none, |group| write_strings(&facts.symbols, group))?;
+        writer.group(STRINGS, none, |group| write_strings(&semantics.symbols, group))?;
         let services: BTreeSet<&str> = vocabulary.services().collect();
         writer.group(SERVICES, none, |group| group.texts("service", services.into_iter()))?;
         let voiding = services_that_matter(vocabulary);
         writer.group(VOIDING, none, |group| group.texts("service", voiding.iter().map(String::as_str)))?;
-        writer.group(SIGNATURES, none, |group| signatures_of(vocabulary, facts).write("", group))?;
+        writer.group(SIGNATURES, none, |group| signatures_of(vocabulary, semantics).write("", group))?;
         writer.group(TRACES, none, |group| part.trace_ids.write("trace_id", group))?;
         writer.group(CALLEE_NAMES, none, |group| names_of(&part.settled.callee_names).write("", group))?;
         for (prefix, results) in [(SETTLED, &part.settled), (CONDITIONAL, &part.conditional)] {
@@ -270,8 +270,8 @@ pub(super) fn read_names(group: &GroupReader<'_>, names: &mut CalleeNames) -> Re
 }
 
 /// The signatures in the numbers of sorted strings.
-fn signatures_of(vocabulary: &Vocabulary, facts: &Facts) -> SignatureColumns {
-    let sorted = |symbol: Symbol| facts.symbols.get(vocabulary.symbols.resolve(symbol)).unwrap_or_default();
+fn signatures_of(vocabulary: &Vocabulary, semantics: &Semantics) -> SignatureColumns {
+    let sorted = |symbol: Symbol| semantics.symbols.get(vocabulary.symbols.resolve(symbol)).unwrap_or_default();
     let mut columns = SignatureColumns::default();
     for number in 0..vocabulary.signatures.len() as u32 {
         let signature = vocabulary.signatures.resolve(SignatureId(number));

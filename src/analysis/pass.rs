@@ -12,7 +12,7 @@ use crate::frame::{Collection, Frame, Grouping, Partition, SpillError, SpillStor
 use crate::gathered::{Gathered, Gathers};
 use crate::partial::{PartialWriter, TraceNumber};
 use crate::span::TraceId;
-use crate::trace::{CalleeNames, Facts, OverlapTolerance, TraceModel, TraceView};
+use crate::trace::{CalleeNames, OverlapTolerance, Semantics, TraceModel, TraceView};
 
 use super::part::{KeptRows, Part, PartFile};
 use super::results::{AnalysisError, Results, Waiting};
@@ -53,13 +53,13 @@ pub struct Analysis {
 /// how many spans it held; once `cancelled` is set, the rest is left out.
 pub fn analyse(
     collection: &Collection,
-    facts: &Facts,
+    semantics: &Semantics,
     settings: &AnalysisSettings,
     done: &(dyn Fn(u64) + Sync),
     cancelled: &AtomicBool,
 ) -> Analysis {
     let numbering = Numbering::default();
-    let pass = Pass { facts, settings, numbering: &numbering };
+    let pass = Pass { semantics, settings, numbering: &numbering };
     // Whoever is done takes the next partition, so that at the end nobody waits for more than one.
     let next = AtomicUsize::new(0);
     let results = (0..rayon::current_num_threads())
@@ -86,7 +86,7 @@ pub fn analyse(
             || Worker::new(settings, collection.store()),
             |mut worker, index| {
                 let (trace, number) = (waiting.traces.trace(index), waiting.numbers[index]);
-                worker.analyse_late(facts, settings, trace, number, &callee_names);
+                worker.analyse_late(semantics, settings, trace, number, &callee_names);
                 worker
             },
         )
@@ -122,7 +122,7 @@ pub fn analyse(
 /// If the file cannot be written, or spans that were put aside cannot be brought back.
 pub(crate) fn analyse_part<W: Write + Send>(
     collection: &Collection,
-    facts: &Facts,
+    semantics: &Semantics,
     settings: &AnalysisSettings,
     out: W,
     describe: impl FnOnce() -> serde_json::Value,
@@ -131,7 +131,7 @@ pub(crate) fn analyse_part<W: Write + Send>(
 ) -> Result<Totals, AnalysisError> {
     let file = PartFile::new(PartialWriter::new(out).map_err(AnalysisError::Write)?);
     let numbering = Numbering::default();
-    let pass = Pass { facts, settings, numbering: &numbering };
+    let pass = Pass { semantics, settings, numbering: &numbering };
     let next = AtomicUsize::new(0);
     let results = (0..rayon::current_num_threads())
         .into_par_iter()
@@ -163,7 +163,7 @@ pub(crate) fn analyse_part<W: Write + Send>(
     totals.merge(conditional.totals.clone());
     totals.traces = trace_ids.len() as u64;
     let part = Part { settled, conditional, trace_ids, places };
-    file.finish(&part, &collection.vocabulary, facts, describe()).map_err(AnalysisError::Write)?;
+    file.finish(&part, &collection.vocabulary, semantics, describe()).map_err(AnalysisError::Write)?;
     Ok(totals)
 }
 
@@ -193,7 +193,7 @@ pub(super) fn see_targets(mut analysis: Analysis, settings: &AnalysisSettings) -
 /// What a pass over traces reads.
 #[derive(Clone, Copy)]
 struct Pass<'a> {
-    facts: &'a Facts,
+    semantics: &'a Semantics,
     settings: &'a AnalysisSettings,
     numbering: &'a Numbering,
 }
@@ -258,7 +258,7 @@ impl Conclusions for FindingsAlone {
 /// If spans that were put aside cannot be brought back.
 pub(crate) fn with_trace<T>(
     collection: &Collection,
-    facts: &Facts,
+    semantics: &Semantics,
     settings: &AnalysisSettings,
     trace_id: TraceId,
     look: impl FnOnce(&TraceView<'_>, &[FoundInTrace]) -> T,
@@ -273,11 +273,11 @@ pub(crate) fn with_trace<T>(
     let mut own = Frame::default();
     own.push_trace(grouping.traces.trace(index));
     let own = own.trace(0);
-    if model.rebuild(own, facts) {
+    if model.rebuild(own, semantics) {
         let mut callee_names = CalleeNames::default();
         let mut learn = |grouping: &Grouping, model: &mut TraceModel| {
             for other in 0..grouping.traces.trace_count() {
-                model.rebuild(grouping.traces.trace(other), facts);
+                model.rebuild(grouping.traces.trace(other), semantics);
                 callee_names.learn(model);
             }
         };
@@ -286,15 +286,19 @@ pub(crate) fn with_trace<T>(
             collection.group(part, &mut grouping)?;
             learn(&grouping, &mut model);
         }
-        model.rebuild(own, facts);
+        model.rebuild(own, semantics);
         model.name_operations(&callee_names);
     }
     // There is one trace, so it is the first.
-    let view = model.view(0, trace_id, facts, settings.overlap_tolerance);
+    let view = model.view(0, trace_id, semantics, settings.overlap_tolerance);
     let mut seen = SeenByAll::new(|name| settings.is_enabled(name));
     seen.see(&settings.detectors, &view);
-    let whole =
-        Whole { symbols: &facts.symbols, trace_ids: &[trace_id], is_weighted: false, gathered: &Gathered::default() };
+    let whole = Whole {
+        symbols: &semantics.symbols,
+        trace_ids: &[trace_id],
+        is_weighted: false,
+        gathered: &Gathered::default(),
+    };
     let mut found = FindingsAlone::default();
     seen.conclude(&settings.detectors, &whole, &mut found);
     Ok(Some(look(&view, &found.0)))
@@ -355,15 +359,15 @@ impl Worker {
         for (index, number) in (0..traces.trace_count()).zip((first..).map(TraceNumber)) {
             let trace_id = traces.trace_ids[index];
             self.results.traces.push((trace_id, number));
-            let waits = self.model.rebuild(traces.trace(index), pass.facts);
+            let waits = self.model.rebuild(traces.trace(index), pass.semantics);
             self.results.callee_names.learn(&self.model);
-            let is_conditional = self.model.depends_on_services(pass.facts);
+            let is_conditional = self.model.depends_on_services(pass.semantics);
             if waits || is_conditional {
                 kept.push(traces.trace(index), waits);
             }
             if !waits {
                 let results = if is_conditional { &mut conditional.results } else { &mut self.results };
-                book(&mut self.model, results, pass.facts, pass.settings, trace_id, number);
+                book(&mut self.model, results, pass.semantics, pass.settings, trace_id, number);
             }
         }
         if !kept.is_empty()
@@ -380,10 +384,10 @@ impl Worker {
         for (index, number) in (0..traces.trace_count()).zip((first..).map(TraceNumber)) {
             let trace_id = traces.trace_ids[index];
             self.results.traces.push((trace_id, number));
-            let must_wait = self.model.rebuild(traces.trace(index), pass.facts);
+            let must_wait = self.model.rebuild(traces.trace(index), pass.semantics);
             self.results.callee_names.learn(&self.model);
             if !must_wait {
-                book(&mut self.model, &mut self.results, pass.facts, pass.settings, trace_id, number);
+                book(&mut self.model, &mut self.results, pass.semantics, pass.settings, trace_id, number);
             } else if collection.defers() {
                 deferred_numbers.push(number);
                 deferred.push_trace(traces.trace(index));
@@ -413,7 +417,7 @@ impl Worker {
         }
         let traces = std::mem::take(&mut self.grouping.traces);
         for (index, &number) in (0..traces.trace_count()).zip(numbers) {
-            self.analyse_late(pass.facts, pass.settings, traces.trace(index), number, names);
+            self.analyse_late(pass.semantics, pass.settings, traces.trace(index), number, names);
         }
         self.grouping.traces = traces;
     }
@@ -421,15 +425,15 @@ impl Worker {
     /// Analyses a trace once all others were seen.
     pub(super) fn analyse_late(
         &mut self,
-        facts: &Facts,
+        semantics: &Semantics,
         settings: &AnalysisSettings,
         trace: TraceRows<'_>,
         number: TraceNumber,
         names: &CalleeNames,
     ) {
-        self.model.rebuild(trace, facts);
+        self.model.rebuild(trace, semantics);
         self.model.name_operations(names);
-        book(&mut self.model, &mut self.results, facts, settings, trace.trace_id, number);
+        book(&mut self.model, &mut self.results, semantics, settings, trace.trace_id, number);
     }
 }
 
@@ -437,12 +441,12 @@ impl Worker {
 fn book(
     model: &mut TraceModel,
     results: &mut Results,
-    facts: &Facts,
+    semantics: &Semantics,
     settings: &AnalysisSettings,
     trace_id: TraceId,
     number: TraceNumber,
 ) {
-    let trace = model.view(number.0, trace_id, facts, settings.overlap_tolerance);
+    let trace = model.view(number.0, trace_id, semantics, settings.overlap_tolerance);
     results.totals.count(&trace);
     results.quality.see(&trace);
     results.gathered.see(&trace);

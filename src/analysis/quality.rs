@@ -92,9 +92,9 @@ impl Quality {
         let calls = &trace.calls.calls;
         self.without_target += calls.iter().filter(|call| call.target.kind == TargetKind::Unnamed).count() as u64;
         for row in 0..tree.len() as u32 {
-            let facts = trace.facts_of(row);
-            self.without_kind += u64::from(facts.kind == SpanKind::Unspecified);
-            self.with_status += u64::from(facts.status != StatusCode::Unset);
+            let semantics = trace.semantics_of(row);
+            self.without_kind += u64::from(semantics.kind == SpanKind::Unspecified);
+            self.with_status += u64::from(semantics.status != StatusCode::Unset);
         }
         for call in calls.iter().filter(|call| call.callee != NO_ROW && call.callee != call.row) {
             if tree.is_async[call.callee as usize] {

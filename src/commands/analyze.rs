@@ -10,7 +10,7 @@ use crate::config::Settings;
 use crate::frame::Collection;
 use crate::ingest::{self, ReadFrames};
 use crate::report::{SelectionSummary, WholeFile, finish_files};
-use crate::trace::{self, Facts};
+use crate::trace::{self, Semantics};
 
 use super::diagnostics::{say, say_input_problems};
 use super::part_description::PartDescription;
@@ -46,20 +46,20 @@ fn run_on_pool(args: &AnalyzeArgs, settings: &Settings) -> anyhow::Result<Outcom
     }
     let store = reading.spill.clone();
     let collection = Collection::with_spilled(builders, reading.spill);
-    let facts = trace::derive(&collection.vocabulary, &settings.uncounted_calls);
-    facts.symbols.check()?;
+    let semantics = trace::derive(&collection.vocabulary, &settings.uncounted_calls);
+    semantics.symbols.check()?;
     phases.end("derive");
     let bar = Bar::for_spans("analysing", collection.len() as u64);
     let done = |spans| bar.add(spans);
     let counts = ReadCounts { end_before_start, inconsistent_sampling };
     if let Some(path) = &args.partial {
         let part = PartDescription::new(settings, &inputs, counts);
-        let totals = write_part(path, part, &collection, &facts, settings, &done)?;
+        let totals = write_part(path, part, &collection, &semantics, settings, &done)?;
         bar.finish();
         say(&format!("wrote what {} spans of {} traces give to {}", totals.spans, totals.traces, path.display()));
         return Ok(outcome(totals.spans, all_read, false, settings));
     }
-    let mut analysis = analysis::analyse(&collection, &facts, &settings.analysis(), &done, interrupt::flag());
+    let mut analysis = analysis::analyse(&collection, &semantics, &settings.analysis(), &done, interrupt::flag());
     let beyond_cap = beyond_cap_summaries(&collection);
     drop(collection);
     if let Some(failure) = analysis.results.failure.take() {
@@ -80,7 +80,7 @@ fn run_on_pool(args: &AnalyzeArgs, settings: &Settings) -> anyhow::Result<Outcom
     });
     let read =
         Read { inputs: input_summaries(&inputs), selection: left_out, counts, beyond_cap, spilled_bytes, all_read };
-    present(analysis, &facts, read, settings, args.results.output.as_deref(), phases)
+    present(analysis, &semantics, read, settings, args.results.output.as_deref(), phases)
 }
 
 /// Analyses a part of an input and writes what it gives to `path`, whole or not at all.
@@ -88,7 +88,7 @@ fn write_part(
     path: &Path,
     mut part: PartDescription,
     collection: &Collection,
-    facts: &Facts,
+    semantics: &Semantics,
     settings: &Settings,
     done: &(dyn Fn(u64) + Sync),
 ) -> anyhow::Result<Totals> {
@@ -99,7 +99,7 @@ fn write_part(
         part.beyond_cap = beyond_cap_summaries(collection);
         part.as_json()
     };
-    let totals = analysis::analyse_part(collection, facts, &settings, file.file(), describe, done, cancelled)
+    let totals = analysis::analyse_part(collection, semantics, &settings, file.file(), describe, done, cancelled)
         .with_context(failed)?;
     finish_files(vec![file]).map_err(|(_, source)| source).with_context(failed)?;
     Ok(totals)

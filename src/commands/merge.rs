@@ -64,12 +64,12 @@ fn merge(
         read.counts.inconsistent_sampling += description.counts.inconsistent_sampling;
     }
     let store = settings.reading().spill;
-    let MergedParts { mut analysis, facts } =
+    let MergedParts { mut analysis, semantics } =
         merge_parts(&files, &settings.analysis(), &settings.uncounted_calls, store.as_ref())?;
     if let Some(failure) = analysis.results.failure.take() {
         return Err(failure.into());
     }
-    facts.symbols.check()?;
+    semantics.symbols.check()?;
     phases.end("merge");
     let in_several = analysis.results.quality.in_several_parts;
     if in_several > 0 {
@@ -78,7 +78,7 @@ fn merge(
             units::counted(in_several, "trace")
         ));
     }
-    present(analysis, &facts, read, settings, args.results.output.as_deref(), phases)
+    present(analysis, &semantics, read, settings, args.results.output.as_deref(), phases)
 }
 
 /// The files, those of directories by name; each once.

@@ -18,7 +18,7 @@ use crate::report::{
     BeyondCapSummary, ClockSkewSummary, DetectorTable, InputSummary, QualitySummary, Run, SelectionSummary, Summary,
     TotalsSummary, write_csv, write_files, write_json, write_markdown, write_ndjson, write_terminal,
 };
-use crate::trace::{Facts, TargetKind};
+use crate::trace::{Semantics, TargetKind};
 
 use super::diagnostics::say;
 use super::progress::Bar;
@@ -56,7 +56,7 @@ pub(super) struct Read {
 /// If results cannot be written.
 pub(super) fn present(
     analysis: Analysis,
-    facts: &Facts,
+    semantics: &Semantics,
     read: Read,
     settings: &Settings,
     output: Option<&Path>,
@@ -64,12 +64,12 @@ pub(super) fn present(
 ) -> anyhow::Result<Outcome> {
     let Analysis { mut results, trace_ids } = analysis;
     let (all_read, spilled_bytes) = (read.all_read, read.spilled_bytes);
-    let summary = summary_of(&results, facts, read);
+    let summary = summary_of(&results, semantics, read);
     let mut kept_bytes = results.seen.bytes();
     kept_bytes.push(("gathered", results.gathered.bytes()));
     let seen = std::mem::take(&mut results.seen);
     let whole = Whole {
-        symbols: &facts.symbols,
+        symbols: &semantics.symbols,
         trace_ids: &trace_ids,
         is_weighted: results.is_weighted(),
         gathered: &results.gathered,
@@ -162,7 +162,7 @@ fn print(settings: &Settings, summary: &Summary, ranked: &[Ranked]) -> anyhow::R
     })
 }
 
-fn summary_of(results: &Results, facts: &Facts, read: Read) -> Summary {
+fn summary_of(results: &Results, semantics: &Semantics, read: Read) -> Summary {
     let (totals, quality) = (&results.totals, &results.quality);
     let calls: BTreeMap<String, u64> = TargetKind::ALL
         .into_iter()
@@ -170,7 +170,7 @@ fn summary_of(results: &Results, facts: &Facts, read: Read) -> Summary {
         .filter(|&(_, count)| count > 0)
         .map(|(kind, count)| (kind.as_str().to_owned(), count))
         .collect();
-    let name = |symbol: Symbol| facts.symbols.resolve(symbol).to_owned();
+    let name = |symbol: Symbol| semantics.symbols.resolve(symbol).to_owned();
     let clock_skew = quality
         .clock_skew
         .iter()
@@ -187,7 +187,7 @@ fn summary_of(results: &Results, facts: &Facts, read: Read) -> Summary {
         totals: TotalsSummary {
             spans: totals.spans,
             traces: totals.traces,
-            services: facts.service_count as u64,
+            services: semantics.service_count as u64,
             roots: totals.roots,
             calls,
             root_duration_ns: totals.root_duration_ns,

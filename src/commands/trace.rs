@@ -84,8 +84,8 @@ fn run_on_pool(args: &TraceArgs, settings: &Settings, trace_id: TraceId) -> anyh
         return Err(failure.into());
     }
     let collection = Collection::with_spilled(builders, reading.spill);
-    let facts = trace::derive(&collection.vocabulary, &settings.uncounted_calls);
-    facts.symbols.check()?;
+    let semantics = trace::derive(&collection.vocabulary, &settings.uncounted_calls);
+    semantics.symbols.check()?;
     let show = |view: &TraceView<'_>, findings: &[FoundInTrace]| {
         let mut found = Vec::new();
         for FoundInTrace { description, findings } in findings {
@@ -102,7 +102,7 @@ fn run_on_pool(args: &TraceArgs, settings: &Settings, trace_id: TraceId) -> anyh
             }
         }
     };
-    let Some(shown) = analysis::with_trace(&collection, &facts, &settings.analysis(), trace_id, show)? else {
+    let Some(shown) = analysis::with_trace(&collection, &semantics, &settings.analysis(), trace_id, show)? else {
         bail!("trace {trace_id} is not among the traces of the input, which has {} spans", collection.len());
     };
     shown?;
@@ -110,8 +110,8 @@ fn run_on_pool(args: &TraceArgs, settings: &Settings, trace_id: TraceId) -> anyh
 }
 
 fn finding(view: &TraceView<'_>, detector: &'static str, findings: &FindingColumns, row: usize) -> Found {
-    let name = |symbol: Symbol| view.facts.symbols.resolve(symbol).to_owned();
-    let key = findings.key.get(row).iter().map(|&part| view.facts.symbols.resolve(part));
+    let name = |symbol: Symbol| view.semantics.symbols.resolve(symbol).to_owned();
+    let key = findings.key.get(row).iter().map(|&part| view.semantics.symbols.resolve(part));
     let target = findings.target.get(row);
     Found {
         detector,
@@ -130,7 +130,7 @@ fn finding(view: &TraceView<'_>, detector: &'static str, findings: &FindingColum
 }
 
 fn document(view: &TraceView<'_>, findings: Vec<Found>) -> Document {
-    let name = |symbol: Symbol| view.facts.symbols.resolve(symbol).to_owned();
+    let name = |symbol: Symbol| view.semantics.symbols.resolve(symbol).to_owned();
     let roots = view.tree.path_roots.iter().enumerate().map(|(index, root)| Root {
         root_span_id: view.span_id(root.row).to_string(),
         reason: root.reason.as_str(),
@@ -158,7 +158,7 @@ fn document(view: &TraceView<'_>, findings: Vec<Found>) -> Document {
 
 fn waterfall(view: &TraceView<'_>, found: &[Found]) -> Waterfall {
     let tree = view.tree;
-    let name = |symbol: Symbol| view.facts.symbols.resolve(symbol).to_owned();
+    let name = |symbol: Symbol| view.semantics.symbols.resolve(symbol).to_owned();
     let begin = tree.starts.first().copied().unwrap_or(0);
     let mut on_path = vec![Vec::new(); tree.len()];
     for section in &view.paths.sections {
@@ -171,14 +171,14 @@ fn waterfall(view: &TraceView<'_>, found: &[Found]) -> Waterfall {
     let tops = (0..tree.len() as u32).rev().filter(|&row| tree.parents[row as usize] == NO_ROW);
     let mut stack: Vec<(u32, usize)> = tops.map(|row| (row, 0)).collect();
     while let Some((row, depth)) = stack.pop() {
-        let facts = view.facts_of(row);
+        let semantics = view.semantics_of(row);
         let span_id = view.span_id(row).to_string();
         let root = tree.path_roots.binary_search_by_key(&row, |root| root.row).ok().map(|index| tree.path_roots[index]);
         rows.push(WaterfallRow {
             depth,
-            service: name(facts.service),
-            name: name(facts.name),
-            kind: facts.kind.as_str().to_owned(),
+            service: name(semantics.service),
+            name: name(semantics.name),
+            kind: semantics.kind.as_str().to_owned(),
             start_ns: view.start(row) - begin,
             duration_ns: view.duration(row),
             on_path: std::mem::take(&mut on_path[row as usize]),

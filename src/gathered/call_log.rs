@@ -74,7 +74,7 @@ impl LoggedCall {
         let callee = (call.callee != NO_ROW)
             .then(|| CalleeTimes { start: trace.start(call.callee), end: trace.end(call.callee) });
         let failed = trace.calls.roles[call.row as usize].failed.then(|| FailedCall {
-            error_class: trace.calls.error_class(call, trace.tree, trace.facts),
+            error_class: trace.calls.error_class(call, trace.tree, trace.semantics),
             span_id: trace.span_id(call.row),
             path_ns: trace.path_time(call.row),
             adjusted_count: trace.adjusted_counts().of_evidence(trace, &[trace.span_id(call.row)]),
@@ -290,7 +290,7 @@ impl CallLog {
     /// Takes notice of the calls of one trace.
     pub(crate) fn see(&mut self, trace: &TraceView<'_>) {
         for call in trace.calls.calls.iter().filter(|call| call.counts) {
-            self.learn_partition(call.target.name, &trace.facts.symbols);
+            self.learn_partition(call.target.name, &trace.semantics.symbols);
             self.push(LoggedCall::of(call, trace));
         }
     }

@@ -198,7 +198,7 @@ mod tests {
     fn edges_merge() {
         let sample = Sample::of(&lines_of(|_| true));
         let whole = graph_of(&sample, 0..3);
-        assert_eq!(text_of(&whole, &sample.facts.symbols), EXPECTED);
+        assert_eq!(text_of(&whole, &sample.semantics.symbols), EXPECTED);
         for order in [[0, 1, 2], [2, 1, 0], [1, 0, 2]] {
             let mut merged = ServiceGraph::default();
             order.into_iter().for_each(|place| merged.merge(graph_of(&sample, place..place + 1)));
@@ -214,7 +214,7 @@ mod tests {
         let parts: Vec<(Sample, Vec<Symbol>)> = (1..=3)
             .map(|trace| {
                 let sample = Sample::of(&lines_of(|here| here == trace));
-                let symbols = all.absorb(&sample.facts.symbols);
+                let symbols = all.absorb(&sample.semantics.symbols);
                 (sample, symbols)
             })
             .collect();

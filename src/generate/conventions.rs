@@ -30,7 +30,7 @@ fn path_of(route: &'static str, argument: u64) -> Cow<'static, str> {
 
 /// What a client says before the answer is known.
 pub(super) fn put_client(attributes: &mut Attributes, caller: Service, operation: &'static Operation, argument: u64) {
-    match (operation.transport, caller.facts().generation) {
+    match (operation.transport, caller.semantics().generation) {
         (Transport::Http, generation) => {
             let host = operation.service.name();
             let url = match operation.route.split_once("{id}") {
@@ -56,7 +56,7 @@ pub(super) fn put_client(attributes: &mut Attributes, caller: Service, operation
 pub(super) fn put_outside(attributes: &mut Attributes, caller: Service, endpoint: &'static Endpoint, argument: u64) {
     let host = endpoint.partner.host();
     let url = format!("https://{host}{}", path_of(endpoint.path, argument));
-    put_http_client(attributes, caller.facts().generation, endpoint.method, host, 443, url);
+    put_http_client(attributes, caller.semantics().generation, endpoint.method, host, 443, url);
 }
 
 fn put_http_client(
@@ -100,7 +100,7 @@ fn put_rpc(attributes: &mut Attributes, generation: Generation, operation: &'sta
 
 /// What a server says before it has answered.
 pub(super) fn put_server(attributes: &mut Attributes, operation: &'static Operation, argument: u64) {
-    match (operation.transport, operation.service.facts().generation) {
+    match (operation.transport, operation.service.semantics().generation) {
         (Transport::Http, Generation::Current) => {
             put_text(attributes, "http.request.method", operation.method);
             put_text(attributes, "http.route", operation.route);
@@ -119,7 +119,7 @@ pub(super) fn put_server(attributes: &mut Attributes, operation: &'static Operat
 
 /// The answer's code, given as HTTP's, in the terms of `transport`. For a failed one also `error.type`.
 pub(super) fn put_code(attributes: &mut Attributes, service: Service, transport: Transport, code: u16, failed: bool) {
-    let generation = service.facts().generation;
+    let generation = service.semantics().generation;
     match (transport, generation) {
         (Transport::Http, Generation::Current) => {
             put_number(attributes, "http.response.status_code", i64::from(code));
@@ -164,8 +164,8 @@ fn rpc_code(code: u16) -> (i64, &'static str) {
 
 /// What a database client says.
 pub(super) fn put_query(attributes: &mut Attributes, caller: Service, query: &'static Query) {
-    let store = query.store.facts();
-    match caller.facts().generation {
+    let store = query.store.semantics();
+    match caller.semantics().generation {
         Generation::Current => {
             put_text(attributes, "db.system.name", store.system);
             put_text(attributes, "db.namespace", store.namespace);
@@ -201,8 +201,8 @@ pub(super) fn put_store(
     query: &'static Query,
     operation: Option<&'static str>,
 ) {
-    let store = query.store.facts();
-    let (system, namespace, verb, host, port) = match caller.facts().generation {
+    let store = query.store.semantics();
+    let (system, namespace, verb, host, port) = match caller.semantics().generation {
         Generation::Current => ("db.system.name", "db.namespace", "db.operation.name", "server.address", "server.port"),
         Generation::Older => ("db.system", "db.name", "db.operation", "net.peer.name", "net.peer.port"),
     };
@@ -218,7 +218,7 @@ pub(super) fn put_store(
 /// What a sender says of a message.
 pub(super) fn put_publish(attributes: &mut Attributes, sender: Service, topic: Topic, partition: u64) {
     put_text(attributes, "messaging.system", "kafka");
-    match sender.facts().generation {
+    match sender.semantics().generation {
         Generation::Current => {
             put_text(attributes, "messaging.destination.name", topic.name());
             put_text(attributes, "messaging.operation.type", "send");
@@ -237,7 +237,7 @@ pub(super) fn put_publish(attributes: &mut Attributes, sender: Service, topic: T
 /// What a receiver says of a message.
 pub(super) fn put_process(attributes: &mut Attributes, receiver: Service, topic: Topic, partition: u64) {
     put_text(attributes, "messaging.system", "kafka");
-    match receiver.facts().generation {
+    match receiver.semantics().generation {
         Generation::Current => {
             put_text(attributes, "messaging.destination.name", topic.name());
             put_text(attributes, "messaging.operation.type", "process");

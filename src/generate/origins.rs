@@ -21,21 +21,21 @@ impl Origins {
 }
 
 fn origin_of(service: Service, scope: Scope) -> Origin<'static> {
-    let facts = service.facts();
-    let (language, sdk_version) = match facts.language {
+    let semantics = service.semantics();
+    let (language, sdk_version) = match semantics.language {
         Language::Go => ("go", "1.38.0"),
         Language::Java => ("java", "1.55.0"),
         Language::Node => ("nodejs", "2.1.0"),
         Language::Python => ("python", "1.38.0"),
     };
-    let environment = match facts.generation {
+    let environment = match semantics.generation {
         Generation::Current => "deployment.environment.name",
         Generation::Older => "deployment.environment",
     };
     let pairs = [
-        ("service.name", facts.name),
+        ("service.name", semantics.name),
         ("service.namespace", "shop"),
-        ("service.version", facts.version),
+        ("service.version", semantics.version),
         (environment, "production"),
         ("telemetry.sdk.language", language),
         ("telemetry.sdk.name", "opentelemetry"),
@@ -46,7 +46,7 @@ fn origin_of(service: Service, scope: Scope) -> Origin<'static> {
             .into_iter()
             .map(|(key, value)| KeyValue { key: Cow::Borrowed(key), value: Value::Str(Cow::Borrowed(value)) })
             .collect(),
-        scope_name: Cow::Borrowed(scope_name(facts.language, scope)),
+        scope_name: Cow::Borrowed(scope_name(semantics.language, scope)),
         scope_version: Cow::Borrowed(sdk_version),
         scope_attributes: Vec::new(),
     }

@@ -38,7 +38,7 @@ macro_rules! services {
         impl Service {
             pub(super) const ALL: &[Self] = &[$(Self::$variant),+];
 
-            pub(super) fn facts(self) -> &'static ServiceFacts {
+            pub(super) fn semantics(self) -> &'static ServiceFacts {
                 static FACTS: &[ServiceFacts] = &[$(ServiceFacts {
                     name: $name,
                     language: Language::$language,
@@ -49,7 +49,7 @@ macro_rules! services {
             }
 
             pub(super) fn name(self) -> &'static str {
-                self.facts().name
+                self.semantics().name
             }
         }
     };
@@ -110,7 +110,7 @@ macro_rules! stores {
         impl Store {
             pub(super) const COUNT: usize = [$($host),+].len();
 
-            pub(super) fn facts(self) -> &'static StoreFacts {
+            pub(super) fn semantics(self) -> &'static StoreFacts {
                 static FACTS: &[StoreFacts] = &[$(StoreFacts {
                     system: $system,
                     namespace: $namespace,

@@ -180,7 +180,7 @@ impl TraceBuilder {
         let argument = self.random.between(1_000, 999_999);
         let handler = self.open_server(None, operation, start, argument);
         let agent = *self.random.choose(&AGENTS);
-        let key = match operation.service.facts().generation {
+        let key = match operation.service.semantics().generation {
             Generation::Current => "user_agent.original",
             Generation::Older => "http.user_agent",
         };
@@ -224,7 +224,7 @@ impl TraceBuilder {
     /// Begins a call to `operation`.
     pub(super) fn open_client(&mut self, handler: &Handler, operation: &'static Operation, sent: Sent) -> Pending {
         let argument = self.argument(sent);
-        let (scope, name) = match (operation.transport, handler.service.facts().generation) {
+        let (scope, name) = match (operation.transport, handler.service.semantics().generation) {
             (Transport::Grpc, _) => (Scope::Grpc, operation.name),
             (Transport::Http, Generation::Current) => (Scope::HttpClient, operation.method),
             (Transport::Http, Generation::Older) => {
@@ -239,7 +239,7 @@ impl TraceBuilder {
 
     fn put_resend_count(&mut self, span: usize, service: Service, sent: Sent) {
         if sent.resend_count > 0 {
-            let key = match service.facts().generation {
+            let key = match service.semantics().generation {
                 Generation::Current => "http.request.resend_count",
                 Generation::Older => "http.resend_count",
             };
@@ -271,7 +271,7 @@ impl TraceBuilder {
                 }
             }
             Ending::Timeout => {
-                let error = match service.facts().language {
+                let error = match service.semantics().language {
                     Language::Java => "java.net.SocketTimeoutException",
                     Language::Go => "context deadline exceeded",
                     Language::Node => "ETIMEDOUT",
@@ -281,7 +281,7 @@ impl TraceBuilder {
                 self.fail(pending.span, "the request timed out");
             }
             Ending::Refused => {
-                let error = match service.facts().language {
+                let error = match service.semantics().language {
                     Language::Java => "java.net.ConnectException",
                     Language::Go => "connection refused",
                     Language::Node => "ECONNREFUSED",
@@ -367,7 +367,7 @@ impl TraceBuilder {
     /// Calls a host outside the shop.
     pub(super) fn reach(&mut self, handler: &mut Handler, endpoint: &'static Endpoint, sent: Sent, code: u16) {
         let argument = self.argument(sent);
-        let name = match handler.service.facts().generation {
+        let name = match handler.service.semantics().generation {
             Generation::Current => endpoint.method,
             Generation::Older if endpoint.method == "GET" => "HTTP GET",
             Generation::Older => "HTTP POST",
@@ -436,7 +436,7 @@ impl TraceBuilder {
 
     /// Sends a message and returns the PRODUCER span, for [`TraceBuilder::process`].
     pub(super) fn publish(&mut self, handler: &mut Handler, topic: Topic) -> usize {
-        let name = topic.send_name(handler.service.facts().generation);
+        let name = topic.send_name(handler.service.semantics().generation);
         let span =
             self.open(Some(handler.span), handler.service, Scope::Messaging, SpanKind::Producer, name, handler.now);
         let partition = self.random.below(PARTITIONS.len() as u64);
@@ -450,7 +450,7 @@ impl TraceBuilder {
     /// `receiver` begins to process the message that `producer` sent, some time after it was sent.
     pub(super) fn process(&mut self, producer: usize, receiver: Service, topic: Topic) -> Handler {
         let start = self.spans[producer].record.end_unix_nano + self.random.log_normal(6 * MILLISECOND, 1.0);
-        let name = topic.process_name(receiver.facts().generation);
+        let name = topic.process_name(receiver.semantics().generation);
         let span = self.open(Some(producer), receiver, Scope::Messaging, SpanKind::Consumer, name, start);
         let partition = self.random.below(PARTITIONS.len() as u64);
         put_process(self.attributes(span), receiver, topic, partition);

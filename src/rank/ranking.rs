@@ -7,7 +7,7 @@ use crate::detectors::{
     Cell, Column, Concluded, Conclusions, Description, Detector, Detectors, RowRule, TableRules, Whole,
 };
 use crate::findings::{FindingColumns, pattern_id};
-use crate::trace::Facts;
+use crate::trace::Semantics;
 
 use super::findings_table::FindingsTable;
 use super::patterns::{PatternTable, columns_of, pattern_table, ranking};
@@ -17,11 +17,15 @@ use super::table::{MAX_ROWS, Table};
 ///
 /// # Errors
 /// What Polars reports; with what detectors conclude there is nothing to report.
-pub fn ranked_tables(analysis: Analysis, detectors: &Detectors, facts: &Facts) -> Result<Vec<Table>, PolarsError> {
+pub fn ranked_tables(
+    analysis: Analysis,
+    detectors: &Detectors,
+    semantics: &Semantics,
+) -> Result<Vec<Table>, PolarsError> {
     let Analysis { mut results, trace_ids } = analysis;
     let seen = std::mem::take(&mut results.seen);
     let whole = Whole {
-        symbols: &facts.symbols,
+        symbols: &semantics.symbols,
         trace_ids: &trace_ids,
         is_weighted: results.is_weighted(),
         gathered: &results.gathered,

@@ -11,14 +11,14 @@ use crate::generate::{Compression, GenerateOptions, OutputFormat, generate};
 use crate::ingest::{ReadOptions, read_bytes};
 use crate::partial::{PartialReader, Renumbering, TraceNumber, written};
 use crate::rank::{FindingsTable, Ranking, Table};
-use crate::trace::{CalleeNames, Facts, OverlapTolerance, TraceModel, derive};
+use crate::trace::{CalleeNames, OverlapTolerance, Semantics, TraceModel, derive};
 
 const PARTS: [usize; 3] = [1, 2, 7];
 
 /// Traces that show every planted anti-pattern.
 struct Dump {
     frame: Frame,
-    facts: Facts,
+    semantics: Semantics,
     callee_names: CalleeNames,
 }
 
@@ -31,21 +31,21 @@ impl Dump {
         let mut builder = FrameBuilder::default();
         read_bytes(Path::new("dump"), bytes, &ReadOptions::default(), &mut builder);
         let (vocabulary, frame) = group(vec![builder]);
-        let facts = derive(&vocabulary, &UncountedCalls::default());
+        let semantics = derive(&vocabulary, &UncountedCalls::default());
         let (mut model, mut callee_names) = (TraceModel::default(), CalleeNames::default());
         for index in 0..frame.trace_count() {
-            model.rebuild(frame.trace(index), &facts);
+            model.rebuild(frame.trace(index), &semantics);
             callee_names.learn(&model);
         }
-        Self { frame, facts, callee_names }
+        Self { frame, semantics, callee_names }
     }
 
     /// Lets detectors see a trace, which has this number among those that are seen.
     fn see(&self, seen: &mut SeenByAll, model: &mut TraceModel, index: usize, number: u32) {
-        model.rebuild(self.frame.trace(index), &self.facts);
+        model.rebuild(self.frame.trace(index), &self.semantics);
         model.name_operations(&self.callee_names);
         let tolerance = OverlapTolerance { millionths: 10_000 };
-        let view = model.view(number, self.frame.trace_ids[index], &self.facts, tolerance);
+        let view = model.view(number, self.frame.trace_ids[index], &self.semantics, tolerance);
         seen.see(&Detectors::default(), &view);
     }
 
@@ -76,7 +76,7 @@ impl Dump {
         for (index, number) in (0..self.frame.trace_count()).zip(0..) {
             self.see(&mut seen, &mut TraceModel::default(), index, number);
         }
-        let tables = self.tables(seen, &self.facts.symbols);
+        let tables = self.tables(seen, &self.semantics.symbols);
         assert_eq!(tables.len(), catalog().len() + 1);
         assert!(tables.iter().all(|table| table.row_count() > 1), "every detector has found something");
         text_of(&tables)
@@ -128,7 +128,7 @@ fn parts_merge_in_any_order() {
                 places.extend(parts[part].iter().map(|&index| TraceNumber(index as u32)));
             }
             whole.renumber_traces(&|trace| trace.index().map_or(trace, |index| places[index]));
-            assert!(text_of(&dump.tables(whole, &dump.facts.symbols)) == expected, "{count} parts, {order:?}");
+            assert!(text_of(&dump.tables(whole, &dump.semantics.symbols)) == expected, "{count} parts, {order:?}");
         }
     }
 }
@@ -140,7 +140,7 @@ fn parts_merge_by_way_of_files() {
     let expected = dump.expected();
     // Other parts had other strings, between those of this dump.
     let mut symbols = Symbols::default();
-    let unsorted = symbols.absorb(&dump.facts.symbols);
+    let unsorted = symbols.absorb(&dump.semantics.symbols);
     for string in ["!", "GET /of another part", "m", "~"] {
         symbols.intern(string);
     }
@@ -190,7 +190,7 @@ fn what_is_off_is_not_read() {
     let names = |tables: Vec<Table>| tables.iter().map(|table| table.name).collect::<Vec<_>>();
     let mut few = SeenByAll::new(|name| name == "retry-storm");
     few.merge_file(&file, "", Renumbering::NONE).unwrap();
-    assert_eq!(names(dump.tables(few, &dump.facts.symbols)), ["retry_storm", "findings"]);
+    assert_eq!(names(dump.tables(few, &dump.semantics.symbols)), ["retry_storm", "findings"]);
     let mut all = SeenByAll::new(|_| true);
     assert!(all.merge_file(&file, "other/", Renumbering::NONE).is_err(), "what is not there is an error");
 }

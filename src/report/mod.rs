@@ -1,7 +1,7 @@
 //! Results as people and programs read them: one file for each output format.
 //!
 //! Writers take `impl Write` and plain values. Names from traces go to a terminal, a spreadsheet or Markdown only after
-//! [`sanitized`] has looked at them.
+//! `sanitized` has looked at them.
 
 mod canonical_parquet;
 mod csv;

@@ -18,7 +18,7 @@ use crate::conventions::ErrorClass;
 use crate::frame::Symbol;
 use crate::span::{SpanKind, StatusCode};
 
-use super::facts::{Facts, SpanFacts};
+use super::semantics::{Semantics, SpanSemantics};
 use super::target::{Target, TargetKind};
 use super::tree::{NO_ROW, Row, Tree};
 
@@ -110,21 +110,21 @@ pub const NO_CALL: u32 = u32::MAX;
 
 impl Calls {
     /// Works out the calls of `tree`.
-    pub fn rebuild(&mut self, tree: &Tree, facts: &Facts) {
-        let facts_of = |row: Row| &facts.by_signature[tree.signatures[row as usize].index()];
+    pub fn rebuild(&mut self, tree: &Tree, semantics: &Semantics) {
+        let semantics_of = |row: Row| &semantics.by_signature[tree.signatures[row as usize].index()];
         self.roles.clear();
         self.roles.resize(tree.len(), CallRole::UNKNOWN);
-        self.mark_entries(tree, &facts_of);
-        self.mark_exits(tree, &facts_of);
+        self.mark_entries(tree, &semantics_of);
+        self.mark_exits(tree, &semantics_of);
         self.find_callees(tree);
         self.find_owners(tree);
-        self.list_calls(tree, &facts_of);
-        self.mark_failed(tree, &facts_of);
+        self.list_calls(tree, &semantics_of);
+        self.mark_failed(tree, &semantics_of);
     }
 
-    fn mark_entries<'f>(&mut self, tree: &Tree, facts_of: &impl Fn(Row) -> &'f SpanFacts) {
+    fn mark_entries<'f>(&mut self, tree: &Tree, semantics_of: &impl Fn(Row) -> &'f SpanSemantics) {
         for &row in &tree.top_down {
-            let &SpanFacts { service, kind, is_poll, is_plumbing, .. } = facts_of(row);
+            let &SpanSemantics { service, kind, is_poll, is_plumbing, .. } = semantics_of(row);
             let above = self.roles.get(tree.parents[row as usize] as usize);
             let is_entry = matches!(kind, SpanKind::Server | SpanKind::Consumer)
                 || above.is_some_and(|above| above.service != service);
@@ -136,13 +136,13 @@ impl Calls {
 
     /// Bottom-up, because a database span of kind INTERNAL is an exit span only if none lies below it. Plumbing below does
     /// not count: a query that opens its connection is still the call.
-    fn mark_exits<'f>(&mut self, tree: &Tree, facts_of: &impl Fn(Row) -> &'f SpanFacts) {
+    fn mark_exits<'f>(&mut self, tree: &Tree, semantics_of: &impl Fn(Row) -> &'f SpanSemantics) {
         for &row in tree.top_down.iter().rev() {
             let own = &mut self.roles[row as usize];
             own.is_exit = match own.kind {
                 SpanKind::Client => !own.is_poll,
                 SpanKind::Producer => true,
-                SpanKind::Internal | SpanKind::Unspecified => !own.exit_below && facts_of(row).has_database_system,
+                SpanKind::Internal | SpanKind::Unspecified => !own.exit_below && semantics_of(row).has_database_system,
                 SpanKind::Server | SpanKind::Consumer => false,
             };
             let own = *own;
@@ -200,7 +200,7 @@ impl Calls {
         }
     }
 
-    fn list_calls<'f>(&mut self, tree: &Tree, facts_of: &impl Fn(Row) -> &'f SpanFacts) {
+    fn list_calls<'f>(&mut self, tree: &Tree, semantics_of: &impl Fn(Row) -> &'f SpanSemantics) {
         self.calls.clear();
         self.has_open_operations = false;
         for row in 0..tree.len() as Row {
@@ -210,7 +210,7 @@ impl Calls {
                 && let Some(above) = self.roles.get(tree.parents[row as usize] as usize)
                 && above.service != role.service
             {
-                let own = facts_of(row);
+                let own = semantics_of(row);
                 self.calls.push(Call {
                     row,
                     callee: row,
@@ -227,12 +227,12 @@ impl Calls {
             if !is_call {
                 continue;
             }
-            let own = facts_of(row);
+            let own = semantics_of(row);
             let (target, operation) = if role.callee == NO_ROW {
                 self.has_open_operations |= own.target.kind == TargetKind::Service;
                 (own.target, own.call_operation)
             } else {
-                let callee = facts_of(role.callee);
+                let callee = semantics_of(role.callee);
                 (Target { name: callee.service, kind: TargetKind::Service }, callee.entry_operation)
             };
             self.roles[row as usize].call_of_exit = self.calls.len() as u32;
@@ -250,9 +250,9 @@ impl Calls {
         }
     }
 
-    fn mark_failed<'f>(&mut self, tree: &Tree, facts_of: &impl Fn(Row) -> &'f SpanFacts) {
+    fn mark_failed<'f>(&mut self, tree: &Tree, semantics_of: &impl Fn(Row) -> &'f SpanSemantics) {
         for &row in tree.top_down.iter().rev() {
-            let own = facts_of(row);
+            let own = semantics_of(row);
             let role = self.roles[row as usize];
             let is_inner = matches!(own.kind, SpanKind::Internal | SpanKind::Unspecified) && !role.is_entry;
             let callee_failed = || {
@@ -275,8 +275,8 @@ impl Calls {
     }
 
     /// Class of the error of a failed call: its own, or its failed callee's if that says more than "the server failed".
-    pub fn error_class(&self, call: &Call, tree: &Tree, facts: &Facts) -> ErrorClass {
-        let class = |row: Row| facts.by_signature[tree.signatures[row as usize].index()].error_class;
+    pub fn error_class(&self, call: &Call, tree: &Tree, semantics: &Semantics) -> ErrorClass {
+        let class = |row: Row| semantics.by_signature[tree.signatures[row as usize].index()].error_class;
         let own = class(call.row);
         let callee_failed = call.callee != NO_ROW && self.roles[call.callee as usize].failed;
         if own == ErrorClass::Server && callee_failed { class(call.callee) } else { own }

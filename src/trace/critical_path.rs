@@ -10,7 +10,7 @@
 //! The sections of a root partition its interval exactly, in integer nanoseconds. The walk is that of Uber's CRISP
 //! (Zhang et al., USENIX ATC 2022) with children cut to their parent's window and a tolerance for small overlaps.
 
-use super::facts::Facts;
+use super::semantics::Semantics;
 use super::tree::{NO_ROW, Row, Tree};
 
 /// A piece of a critical path: from `start` to `end` (ns since 1970) the root was waiting for `row` itself.
@@ -82,14 +82,14 @@ const NO_SIBLING: usize = usize::MAX;
 
 impl CriticalPaths {
     /// Works out the paths of `tree`.
-    pub fn rebuild(&mut self, tree: &Tree, facts: &Facts, tolerance: OverlapTolerance) {
+    pub fn rebuild(&mut self, tree: &Tree, semantics: &Semantics, tolerance: OverlapTolerance) {
         self.cut_windows(tree);
         self.sections.clear();
         self.section_starts.clear();
         self.section_starts.push(0);
         for root in &tree.path_roots {
             let first = self.sections.len();
-            self.walk(tree, facts, tolerance, root.row);
+            self.walk(tree, semantics, tolerance, root.row);
             self.sections[first..].reverse();
             self.section_starts.push(self.sections.len());
         }
@@ -138,11 +138,11 @@ impl CriticalPaths {
         }
     }
 
-    fn walk(&mut self, tree: &Tree, facts: &Facts, tolerance: OverlapTolerance, root: Row) {
+    fn walk(&mut self, tree: &Tree, semantics: &Semantics, tolerance: OverlapTolerance, root: Row) {
         debug_assert!(self.stack.is_empty() && self.siblings.is_empty());
         self.enter(tree, root, self.window_ends[root as usize]);
         while let Some(mut visit) = self.stack.pop() {
-            match self.next_child(tree, facts, tolerance, &mut visit) {
+            match self.next_child(tree, semantics, tolerance, &mut visit) {
                 Some((child, end)) => {
                     if end < visit.cursor {
                         self.sections.push(Section { row: visit.row, start: end, end: visit.cursor });
@@ -206,7 +206,7 @@ impl CriticalPaths {
     fn next_child(
         &self,
         tree: &Tree,
-        facts: &Facts,
+        semantics: &Semantics,
         tolerance: OverlapTolerance,
         visit: &mut Visit,
     ) -> Option<(Sibling, i64)> {
@@ -216,7 +216,7 @@ impl CriticalPaths {
         }
         if visit.last != NO_SIBLING
             && tolerance.millionths > 0
-            && let Some(index) = self.overlapping_sibling(tree, facts, tolerance, visit, siblings)
+            && let Some(index) = self.overlapping_sibling(tree, semantics, tolerance, visit, siblings)
         {
             visit.last = index;
             return Some((siblings[index], visit.cursor));
@@ -234,7 +234,7 @@ impl CriticalPaths {
     fn overlapping_sibling(
         &self,
         tree: &Tree,
-        facts: &Facts,
+        semantics: &Semantics,
         tolerance: OverlapTolerance,
         visit: &Visit,
         siblings: &[Sibling],
@@ -249,7 +249,7 @@ impl CriticalPaths {
         if i128::from(overlap) * 1_000_000 >= i128::from(tolerance.millionths) * i128::from(visit.window) {
             return None;
         }
-        let service = |sibling: &Sibling| facts.by_signature[tree.signatures[sibling.row as usize].index()].service;
+        let service = |sibling: &Sibling| semantics.by_signature[tree.signatures[sibling.row as usize].index()].service;
         let same_service = service(&sibling) == service(&siblings[visit.last]);
         let length = i128::from(sibling.end - sibling.start);
         if same_service && i128::from(overlap) * 100 >= OverlapTolerance::SAME_SERVICE_PERCENT * length {

@@ -10,11 +10,11 @@
 
 mod calls;
 mod critical_path;
-mod facts;
 mod on_demand;
 mod rows_by_id;
 #[cfg(test)]
 pub(crate) mod sample;
+mod semantics;
 mod target;
 mod total_ns;
 mod tree;
@@ -22,10 +22,10 @@ mod view;
 
 pub use calls::{Call, CallRole, Calls, NO_CALL};
 pub use critical_path::{CriticalPaths, OverlapTolerance, Section};
-pub(crate) use facts::services_that_matter;
-pub use facts::{ANY_SERVICE, Facts, SpanFacts, derive};
 pub(crate) use on_demand::counts_for_service;
 pub use on_demand::{RetrySequences, Sequence};
+pub(crate) use semantics::services_that_matter;
+pub use semantics::{ANY_SERVICE, Semantics, SpanSemantics, derive};
 pub use target::{Target, TargetKind};
 pub use total_ns::total_ns;
 pub use tree::{NO_ROW, PathRoot, RootReason, Row, Tree, TreeCounts};

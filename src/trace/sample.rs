@@ -8,7 +8,7 @@ use crate::conventions::{OwnAttributes, UncountedCalls};
 use crate::frame::{Collecting, Frame, FrameBuilder, SpanSink as _};
 use crate::span::{KeyValue, Origin, SpanId, SpanKind, SpanRecord, StatusCode, TraceId, Value};
 
-use super::{Facts, OverlapTolerance, TraceModel, TraceView, derive};
+use super::{OverlapTolerance, Semantics, TraceModel, TraceView, derive};
 
 /// When samples begin, in ns since 1970.
 pub(crate) const SAMPLE_START: i64 = 1_700_000_000_000_000_000;
@@ -16,7 +16,7 @@ pub(crate) const SAMPLE_START: i64 = 1_700_000_000_000_000_000;
 /// Traces of a sample.
 pub(crate) struct Sample {
     /// What signatures tell, and the strings.
-    pub(crate) facts: Facts,
+    pub(crate) semantics: Semantics,
     traces: Frame,
 }
 
@@ -29,7 +29,7 @@ impl Sample {
             push(&mut builder, line);
         }
         let (vocabulary, traces) = crate::frame::group(vec![builder]);
-        Self { facts: derive(&vocabulary, &UncountedCalls::default()), traces }
+        Self { semantics: derive(&vocabulary, &UncountedCalls::default()), traces }
     }
 
     /// The ids of the traces, ascending.
@@ -40,9 +40,9 @@ impl Sample {
     /// Shows the trace at a place in the order of ids under a number.
     pub(crate) fn with_trace(&self, index: usize, number: u32, show: impl FnOnce(&TraceView<'_>)) {
         let mut model = TraceModel::default();
-        model.rebuild(self.traces.trace(index), &self.facts);
+        model.rebuild(self.traces.trace(index), &self.semantics);
         let tolerance = OverlapTolerance { millionths: 0 };
-        show(&model.view(number, self.trace_ids()[index], &self.facts, tolerance));
+        show(&model.view(number, self.trace_ids()[index], &self.semantics, tolerance));
     }
 }
 

@@ -9,8 +9,8 @@ use std::sync::OnceLock;
 use crate::frame::{OwnValues, SignatureId, TraceRows};
 use crate::span::{SpanId, SpanKind};
 
-use super::facts::{Facts, SpanFacts};
 use super::rows_by_id::RowsById;
+use super::semantics::{Semantics, SpanSemantics};
 
 /// Row number within a trace.
 pub type Row = u32;
@@ -175,12 +175,12 @@ impl Tree {
     }
 
     /// Makes this the tree of `trace`.
-    pub fn rebuild(&mut self, trace: TraceRows<'_>, facts: &Facts) {
+    pub fn rebuild(&mut self, trace: TraceRows<'_>, semantics: &Semantics) {
         self.counts = TreeCounts::default();
-        self.take_rows(trace, facts);
-        self.resolve_parents(facts);
+        self.take_rows(trace, semantics);
+        self.resolve_parents(semantics);
         self.cut_cycles();
-        self.split_off_async(facts);
+        self.split_off_async(semantics);
         self.list_children();
         self.order_top_down();
         self.depth_first.take();
@@ -188,10 +188,10 @@ impl Tree {
 
     /// Copies the rows in order of start, re-exports dropped: of those the record with the later end stays, then the one
     /// with the larger parent id.
-    fn take_rows(&mut self, trace: TraceRows<'_>, facts: &Facts) {
-        let facts_of = |row: u32| &facts.by_signature[trace.signatures[row as usize].index()];
+    fn take_rows(&mut self, trace: TraceRows<'_>, semantics: &Semantics) {
+        let semantics_of = |row: u32| &semantics.by_signature[trace.signatures[row as usize].index()];
         let identity = |row: u32| {
-            let SpanFacts { kind, service, name, .. } = *facts_of(row);
+            let SpanSemantics { kind, service, name, .. } = *semantics_of(row);
             (trace.span_ids[row as usize], kind, service, name)
         };
         // Nearly always the start alone decides, and start and row together fit one word.
@@ -218,7 +218,7 @@ impl Tree {
                     (
                         trace.durations[row as usize],
                         trace.parent_span_ids[row as usize],
-                        facts_of(row).order,
+                        semantics_of(row).order,
                         trace.arguments[row as usize],
                         trace.own_values.get(row as usize),
                     )
@@ -246,9 +246,9 @@ impl Tree {
         self.resolution_ns = resolution_ns(self.starts.iter().copied());
     }
 
-    fn resolve_parents(&mut self, facts: &Facts) {
+    fn resolve_parents(&mut self, semantics: &Semantics) {
         if !self.rows_by_id.fill(&self.span_ids) {
-            return self.resolve_parents_of_shared_ids(facts);
+            return self.resolve_parents_of_shared_ids(semantics);
         }
         self.parents.clear();
         for &parent_id in &self.parent_ids {
@@ -259,24 +259,24 @@ impl Tree {
     }
 
     /// The same where several rows may have one id.
-    fn resolve_parents_of_shared_ids(&mut self, facts: &Facts) {
+    fn resolve_parents_of_shared_ids(&mut self, semantics: &Semantics) {
         self.by_id.clear();
         self.by_id.extend(self.span_ids.iter().copied().zip(0..));
         self.by_id.sort_unstable();
         let some_share_ids = self.by_id.is_sorted_by(|left, right| left.0 < right.0).not();
-        let facts_of = |row: Row| &facts.by_signature[self.signatures[row as usize].index()];
+        let semantics_of = |row: Row| &semantics.by_signature[self.signatures[row as usize].index()];
         let with_id = |id: SpanId| {
             let start = self.by_id.partition_point(|&(known, _)| known < id);
             let length = self.by_id[start..].iter().take_while(|&&(known, _)| known == id).count();
             &self.by_id[start..start + length]
         };
         let first_of_kind =
-            |rows: &[(SpanId, Row)], kind| rows.iter().map(|&(_, row)| row).find(|&row| facts_of(row).kind == kind);
+            |rows: &[(SpanId, Row)], kind| rows.iter().map(|&(_, row)| row).find(|&row| semantics_of(row).kind == kind);
 
         self.parents.clear();
         for row in 0..self.span_ids.len() as Row {
             if some_share_ids
-                && facts_of(row).kind == SpanKind::Server
+                && semantics_of(row).kind == SpanKind::Server
                 && let same_id = with_id(self.span_ids[row as usize])
                 && same_id.len() > 1
                 && let Some(client) = first_of_kind(same_id, SpanKind::Client)
@@ -295,7 +295,7 @@ impl Tree {
                 [] => NO_ROW,
                 [(_, only)] => *only,
                 several => {
-                    let service = facts_of(row).service;
+                    let service = semantics_of(row).service;
                     let holds = |candidate: Row| {
                         self.starts[candidate as usize] <= self.starts[row as usize]
                             && self.ends[row as usize] <= self.ends[candidate as usize]
@@ -313,16 +313,17 @@ impl Tree {
                     let server = first_of_kind(several, SpanKind::Server);
                     let client = first_of_kind(several, SpanKind::Client);
                     let shared = client.zip(server);
-                    let own_service = |candidate: &Row| facts_of(*candidate).service == service;
+                    let own_service = |candidate: &Row| semantics_of(*candidate).service == service;
                     let own_server =
-                        |candidate: &Row| own_service(candidate) && facts_of(*candidate).kind == SpanKind::Server;
+                        |candidate: &Row| own_service(candidate) && semantics_of(*candidate).kind == SpanKind::Server;
                     let all = || several.iter().map(|&(_, row)| row);
                     shared
                         .and_then(|_| holder_or_first(&mut all().filter(own_server)))
                         .or_else(|| holder_or_first(&mut all().filter(own_service)))
                         .or_else(|| {
-                            shared
-                                .map(|(client, server)| if service == facts.unknown_service { server } else { client })
+                            shared.map(
+                                |(client, server)| if service == semantics.unknown_service { server } else { client },
+                            )
                         })
                         .or_else(|| holder_or_first(&mut all()))
                         .unwrap_or(NO_ROW)
@@ -389,14 +390,14 @@ impl Tree {
         }
     }
 
-    fn split_off_async(&mut self, facts: &Facts) {
+    fn split_off_async(&mut self, semantics: &Semantics) {
         self.is_async.clear();
         self.path_roots.clear();
         for row in 0..self.parents.len() {
-            let own = &facts.by_signature[self.signatures[row].index()];
+            let own = &semantics.by_signature[self.signatures[row].index()];
             let parent = self.parents[row];
             let is_async = parent != NO_ROW && {
-                let above = &facts.by_signature[self.signatures[parent as usize].index()];
+                let above = &semantics.by_signature[self.signatures[parent as usize].index()];
                 let receives = own.kind == SpanKind::Consumer
                     && (above.kind == SpanKind::Producer || above.service != own.service);
                 receives || own.follows_from

@@ -11,8 +11,8 @@ use crate::span::{SpanId, TraceId};
 
 use super::calls::{Call, CallRole, Calls, NO_CALL};
 use super::critical_path::{CriticalPaths, OverlapTolerance, Section};
-use super::facts::{Facts, SpanFacts};
 use super::on_demand::{AdjustedCounts, CallsByTarget, Failures, OnDemand, RetrySequences};
+use super::semantics::{Semantics, SpanSemantics};
 use super::target::Target;
 use super::total_ns::total_ns;
 use super::tree::{NO_ROW, Row, Tree};
@@ -158,16 +158,16 @@ impl Demanded {
 impl TraceModel {
     /// Rebuilds tree and calls from the rows of a trace. The answer tells whether an operation of a call depends on what
     /// other traces say: then [`TraceModel::name_operations`] must follow once all traces were seen.
-    pub fn rebuild(&mut self, trace: TraceRows<'_>, facts: &Facts) -> bool {
-        self.tree.rebuild(trace, facts);
-        self.calls.rebuild(&self.tree, facts);
+    pub fn rebuild(&mut self, trace: TraceRows<'_>, semantics: &Semantics) -> bool {
+        self.tree.rebuild(trace, semantics);
+        self.calls.rebuild(&self.tree, semantics);
         self.calls.has_open_operations
     }
 
     /// Whether a target of the trace would be another one if other services were in the input.
-    pub(crate) fn depends_on_services(&self, facts: &Facts) -> bool {
+    pub(crate) fn depends_on_services(&self, semantics: &Semantics) -> bool {
         let depends = |(signature, role): (&SignatureId, &CallRole)| {
-            role.callee == NO_ROW && facts.by_signature[signature.index()].depends_on_services
+            role.callee == NO_ROW && semantics.by_signature[signature.index()].depends_on_services
         };
         self.tree.signatures.iter().zip(&self.calls.roles).any(depends)
     }
@@ -189,13 +189,13 @@ impl TraceModel {
         &'a mut self,
         number: u32,
         trace_id: TraceId,
-        facts: &'a Facts,
+        semantics: &'a Semantics,
         tolerance: OverlapTolerance,
     ) -> TraceView<'a> {
-        self.paths.rebuild(&self.tree, facts, tolerance);
+        self.paths.rebuild(&self.tree, semantics, tolerance);
         self.demanded.forget();
         let Self { tree, calls, paths, demanded } = self;
-        TraceView { number, trace_id, facts, tree, calls, paths, demanded }
+        TraceView { number, trace_id, semantics, tree, calls, paths, demanded }
     }
 }
 
@@ -207,7 +207,7 @@ pub struct TraceView<'a> {
     /// Id of the trace.
     pub trace_id: TraceId,
     /// What signatures tell, and the strings.
-    pub facts: &'a Facts,
+    pub semantics: &'a Semantics,
     /// Spans, parents, path roots.
     pub tree: &'a Tree,
     /// Calls and failures.
@@ -238,14 +238,14 @@ impl<'a> TraceView<'a> {
         self.demanded.adjusted_counts.get(|counts| counts.rebuild(self))
     }
 
-    /// The facts of a span.
-    pub fn facts_of(&self, row: Row) -> &'a SpanFacts {
-        &self.facts.by_signature[self.tree.signatures[row as usize].index()]
+    /// What the signature of a span tells.
+    pub fn semantics_of(&self, row: Row) -> &'a SpanSemantics {
+        &self.semantics.by_signature[self.tree.signatures[row as usize].index()]
     }
 
     /// The service of a span.
     pub fn service(&self, row: Row) -> Symbol {
-        self.facts_of(row).service
+        self.semantics_of(row).service
     }
 
     /// The id of a span.
@@ -282,8 +282,8 @@ impl<'a> TraceView<'a> {
     /// The operation that an entry span, a root or a topmost span stands for. A root that is named only by a method takes
     /// the operation of its first call with a recorded callee.
     pub fn entry_operation(&self, row: Row) -> Symbol {
-        let facts = self.facts_of(row);
-        if facts.entry_operation_is_bare && self.tree.parents[row as usize] == NO_ROW {
+        let semantics = self.semantics_of(row);
+        if semantics.entry_operation_is_bare && self.tree.parents[row as usize] == NO_ROW {
             let first = self
                 .calls
                 .calls
@@ -294,7 +294,7 @@ impl<'a> TraceView<'a> {
                 return call.operation;
             }
         }
-        facts.entry_operation
+        semantics.entry_operation
     }
 
     /// The operation at the origin of a call.
@@ -304,29 +304,34 @@ impl<'a> TraceView<'a> {
 
     /// Where the own path time of `row` is booked.
     pub fn place(&self, row: Row) -> Place {
-        let facts = self.facts_of(row);
+        let semantics = self.semantics_of(row);
         let owner = self.calls.roles[row as usize].owner;
         if owner == NO_ROW {
             let operation = if self.tree.parents[row as usize] == NO_ROW || self.calls.roles[row as usize].is_entry {
                 self.entry_operation(row)
             } else {
-                facts.operation
+                semantics.operation
             };
-            return Place { service: facts.service, operation, component: Component::SelfTime, target: Symbol::EMPTY };
+            return Place {
+                service: semantics.service,
+                operation,
+                component: Component::SelfTime,
+                target: Symbol::EMPTY,
+            };
         }
         let callee = self.calls.roles[owner as usize].callee;
         let waits_for_callee = callee != NO_ROW && !self.tree.is_async[callee as usize];
         let component = if waits_for_callee { Component::Network } else { Component::Wait };
         let (operation, target) = self.reached_by(owner);
-        Place { service: facts.service, operation, component, target: target.name }
+        Place { service: semantics.service, operation, component, target: target.name }
     }
 
     /// Operation and target of an exit span: its call's, or its own if it is no call.
     fn reached_by(&self, exit: Row) -> (Symbol, Target) {
         match self.calls.roles[exit as usize].call_of_exit {
             NO_CALL => {
-                let facts = self.facts_of(exit);
-                (facts.call_operation, facts.target)
+                let semantics = self.semantics_of(exit);
+                (semantics.call_operation, semantics.target)
             }
             call => {
                 let call = &self.calls.calls[call as usize];

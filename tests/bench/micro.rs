@@ -18,7 +18,7 @@ use tracescan::frame::{Collection, Frame, FrameBuilder, group};
 use tracescan::generate::{Compression, GenerateOptions, OutputFormat, generate};
 use tracescan::ingest::{ReadOptions, read_frames};
 use tracescan::rank::ranked_tables;
-use tracescan::trace::{Calls, CriticalPaths, Facts, OverlapTolerance, TraceModel, Tree, derive};
+use tracescan::trace::{Calls, CriticalPaths, OverlapTolerance, Semantics, TraceModel, Tree, derive};
 
 const SPANS: u64 = 100_000;
 const TOLERANCE: OverlapTolerance = OverlapTolerance { millionths: 10_000 };
@@ -63,20 +63,20 @@ fn count(builders: &[FrameBuilder]) -> ItemsCount {
 /// All traces, their trees and calls.
 struct Traces {
     frame: Frame,
-    facts: Facts,
+    semantics: Semantics,
     trees: Vec<Tree>,
 }
 
 static TRACES: LazyLock<Traces> = LazyLock::new(|| {
     let (vocabulary, frame) = group(read(OutputFormat::FlatParquet));
-    let facts = derive(&vocabulary, &UncountedCalls::default());
+    let semantics = derive(&vocabulary, &UncountedCalls::default());
     let tree = |index| {
         let mut tree = Tree::default();
-        tree.rebuild(frame.trace(index), &facts);
+        tree.rebuild(frame.trace(index), &semantics);
         tree
     };
     let trees = (0..frame.trace_count()).map(tree).collect();
-    Traces { frame, facts, trees }
+    Traces { frame, semantics, trees }
 });
 
 impl Traces {
@@ -103,7 +103,7 @@ fn group_by_trace(bencher: Bencher<'_, '_>) {
 }
 
 #[divan::bench]
-fn derive_facts(bencher: Bencher<'_, '_>) {
+fn derive_semantics(bencher: Bencher<'_, '_>) {
     let (vocabulary, _) = group(read(OutputFormat::FlatParquet));
     let signatures = ItemsCount::new(vocabulary.signatures.len());
     bencher.counter(signatures).bench(|| derive(&vocabulary, &UncountedCalls::default()));
@@ -115,7 +115,7 @@ fn tree(bencher: Bencher<'_, '_>) {
     let mut tree = Tree::default();
     bencher.counter(traces.spans()).bench_local(|| {
         for index in traces.indexes() {
-            tree.rebuild(traces.frame.trace(index), &traces.facts);
+            tree.rebuild(traces.frame.trace(index), &traces.semantics);
             black_box(&tree);
         }
     });
@@ -127,7 +127,7 @@ fn calls(bencher: Bencher<'_, '_>) {
     let mut calls = Calls::default();
     bencher.counter(traces.spans()).bench_local(|| {
         for tree in &traces.trees {
-            calls.rebuild(tree, &traces.facts);
+            calls.rebuild(tree, &traces.semantics);
             black_box(&calls);
         }
     });
@@ -139,7 +139,7 @@ fn critical_path(bencher: Bencher<'_, '_>) {
     let mut paths = CriticalPaths::default();
     bencher.counter(traces.spans()).bench_local(|| {
         for tree in &traces.trees {
-            paths.rebuild(tree, &traces.facts, TOLERANCE);
+            paths.rebuild(tree, &traces.semantics, TOLERANCE);
             black_box(&paths);
         }
     });
@@ -152,8 +152,8 @@ fn retry_sequences(bencher: Bencher<'_, '_>) {
     let mut model = TraceModel::default();
     bencher.counter(traces.spans()).bench_local(|| {
         for index in traces.indexes() {
-            model.rebuild(traces.frame.trace(index), &traces.facts);
-            let view = model.view(index as u32, traces.frame.trace_ids[index], &traces.facts, TOLERANCE);
+            model.rebuild(traces.frame.trace(index), &traces.semantics);
+            let view = model.view(index as u32, traces.frame.trace_ids[index], &traces.semantics, TOLERANCE);
             black_box(view.retries());
         }
     });
@@ -170,7 +170,7 @@ fn settings(enabled: &[&str]) -> AnalysisSettings {
 
 fn analysed(enabled: &[&str]) -> Analysis {
     let collection = Collection::of(read(OutputFormat::FlatParquet));
-    analyse(&collection, &TRACES.facts, &settings(enabled), &|_| (), &AtomicBool::new(false))
+    analyse(&collection, &TRACES.semantics, &settings(enabled), &|_| (), &AtomicBool::new(false))
 }
 
 /// The whole pass with one detector on.
@@ -179,7 +179,7 @@ fn analyse_with(bencher: Bencher<'_, '_>, name: &str) {
     let collections = || Collection::of(read(OutputFormat::FlatParquet));
     let spans = |collection: &Collection| ItemsCount::new(collection.len());
     bencher.with_inputs(collections).input_counter(spans).bench_values(|collection| {
-        analyse(&collection, &TRACES.facts, &settings(&[name]), &|_| (), &AtomicBool::new(false))
+        analyse(&collection, &TRACES.semantics, &settings(&[name]), &|_| (), &AtomicBool::new(false))
     });
 }
 
@@ -188,6 +188,6 @@ fn analyse_with(bencher: Bencher<'_, '_>, name: &str) {
 fn rank(bencher: Bencher<'_, '_>) {
     let spans = |analysis: &Analysis| ItemsCount::new(analysis.results.totals.spans);
     bencher.with_inputs(|| analysed(&[])).input_counter(spans).bench_values(|analysis| {
-        ranked_tables(analysis, &Detectors::default(), &TRACES.facts).expect("numbers that Polars takes")
+        ranked_tables(analysis, &Detectors::default(), &TRACES.semantics).expect("numbers that Polars takes")
     });
 }

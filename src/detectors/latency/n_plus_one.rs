@@ -253,7 +253,7 @@ impl Detector for NPlusOne {
                 }
             }
             if !over_alone {
-                self.report(trace, of_target, trace.facts.any_service, loops, seen);
+                self.report(trace, of_target, trace.semantics.any_service, loops, seen);
             }
         }
     }

@@ -309,7 +309,7 @@ impl FailureAmplification {
         let top = chain.top;
         let reached_root = !chain.is_absorbed && top == tree.path_root_of(origin);
 
-        let facts = trace.facts_of(origin);
+        let semantics = trace.semantics_of(origin);
         let call = match trace.calls.roles[origin as usize].call_of_exit {
             NO_CALL => None,
             call => Some(&trace.calls.calls[call as usize]),
@@ -317,16 +317,18 @@ impl FailureAmplification {
         let slow_callee = call.map(|call| call.callee).filter(|&callee| {
             callee != NO_ROW
                 && !roles[callee as usize].failed
-                && facts.error_class == ErrorClass::Timeout
+                && semantics.error_class == ErrorClass::Timeout
                 && trace.end(callee) > trace.end(origin) + MIN_OVERTIME_NS
         });
         let begins_at = slow_callee.unwrap_or(origin);
         let (operation, target) = match (slow_callee, call) {
             (Some(callee), _) => (trace.entry_operation(callee), None),
             (None, Some(call)) => (call.operation, Some(call.target)),
-            (None, None) if trace.calls.roles[origin as usize].is_exit => (facts.call_operation, Some(facts.target)),
+            (None, None) if trace.calls.roles[origin as usize].is_exit => {
+                (semantics.call_operation, Some(semantics.target))
+            }
             (None, None) if counts_for_service(trace, origin) => (trace.entry_operation(origin), None),
-            (None, None) => (facts.operation, None),
+            (None, None) => (semantics.operation, None),
         };
         let unreached: Vec<Symbol> = call
             .filter(|call| call.callee == NO_ROW && call.target.kind == TargetKind::Service)
@@ -355,13 +357,13 @@ impl FailureAmplification {
             own_impact: i64::from(reached_root),
             induced: false,
             span_ids: &span_ids,
-            key: &[service, operation, key_target, facts.error_type],
+            key: &[service, operation, key_target, semantics.error_type],
             details: Details {
                 services_failed: services.len() as i64,
                 spans_failed: i64::from(chain.len),
                 absorbed: chain.is_absorbed,
                 misclassified: chain.is_misclassified,
-                error_class: facts.error_class,
+                error_class: semantics.error_class,
                 slow: slow_callee.is_some(),
                 entry_row: if reached_root { top + 1 } else { 0 },
                 services,

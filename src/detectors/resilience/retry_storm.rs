@@ -360,12 +360,12 @@ impl Detector for RetryStorm {
                 .iter()
                 .map(|&call| &calls[call as usize])
                 .filter(|call| trace.calls.roles[call.row as usize].failed)
-                .map(|call| trace.calls.error_class(call, trace.tree, trace.facts))
+                .map(|call| trace.calls.error_class(call, trace.tree, trace.semantics))
                 .collect();
             let retried = attempts[..attempts.len() - 1].iter().map(|&call| &calls[call as usize]);
             let non_retryable = retried
                 .filter(|call| trace.calls.roles[call.row as usize].failed)
-                .any(|call| trace.calls.error_class(call, trace.tree, trace.facts) == ErrorClass::Caller);
+                .any(|call| trace.calls.error_class(call, trace.tree, trace.semantics) == ErrorClass::Caller);
 
             let mut gaps: Vec<i64> = Vec::new();
             let mut critical_ns = 0;
@@ -386,7 +386,7 @@ impl Detector for RetryStorm {
                 layers: sequence.layers as i64,
                 error_class: most_frequent(failures).unwrap_or_default(),
                 recovered,
-                non_idempotent: trace.facts_of(call.row).is_non_idempotent,
+                non_idempotent: trace.semantics_of(call.row).is_non_idempotent,
                 non_retryable,
                 time_total_ns: total_ns(durations.iter().copied()),
                 critical_ns,

@@ -47,7 +47,7 @@ fn database_down(builder: &mut TraceBuilder, start: u64) {
         });
         500
     });
-    builder.planted(DETECTOR, Service::Inventory, Some(Store::InventoryDb.facts().target));
+    builder.planted(DETECTOR, Service::Inventory, Some(Store::InventoryDb.semantics().target));
 }
 
 /// Pricing fails by itself.

@@ -48,7 +48,7 @@ fn loop_over_service_that_queries(builder: &mut TraceBuilder, start: u64) {
         200
     });
     builder.planted(DETECTOR, Service::Orders, Some("catalog"));
-    builder.planted(DETECTOR, Service::Catalog, Some(Store::CatalogDb.facts().target));
+    builder.planted(DETECTOR, Service::Catalog, Some(Store::CatalogDb.semantics().target));
 }
 
 /// An object-relational mapper loads the lines of each order; its spans and the driver's are one call each.
@@ -65,7 +65,7 @@ fn loop_over_database(builder: &mut TraceBuilder, start: u64) {
         });
         200
     });
-    builder.planted(DETECTOR, Service::Orders, Some(Store::OrdersDb.facts().target));
+    builder.planted(DETECTOR, Service::Orders, Some(Store::OrdersDb.semantics().target));
 }
 
 /// The query text holds its arguments, and they never change.
@@ -79,7 +79,7 @@ fn redundant_query(builder: &mut TraceBuilder, start: u64) {
         });
         200
     });
-    builder.planted(DETECTOR, Service::Tax, Some(Store::PricingDb.facts().target));
+    builder.planted(DETECTOR, Service::Tax, Some(Store::PricingDb.semantics().target));
 }
 
 fn parallel_fan_out(builder: &mut TraceBuilder, start: u64) {
@@ -113,7 +113,7 @@ fn scattered(builder: &mut TraceBuilder, start: u64) {
         }
         200
     });
-    builder.planted(DETECTOR, Service::Account, Some(Store::AccountDb.facts().target));
+    builder.planted(DETECTOR, Service::Account, Some(Store::AccountDb.semantics().target));
 }
 
 /// No caller makes more than five calls to `session`; four callers together do.
@@ -161,7 +161,7 @@ fn two_targets_three_calls(builder: &mut TraceBuilder, start: u64) {
         200
     });
     builder.look_alike(DETECTOR, Service::Cart, Some("inventory"));
-    builder.look_alike(DETECTOR, Service::Cart, Some(Store::CartCache.facts().target));
+    builder.look_alike(DETECTOR, Service::Cart, Some(Store::CartCache.semantics().target));
 }
 
 /// Four inserts, each with a connect, a BEGIN and a COMMIT that are no calls.
@@ -177,7 +177,7 @@ fn transactions_and_pool(builder: &mut TraceBuilder, start: u64) {
         });
         200
     });
-    builder.look_alike(DETECTOR, Service::Orders, Some(Store::OrdersDb.facts().target));
+    builder.look_alike(DETECTOR, Service::Orders, Some(Store::OrdersDb.semantics().target));
 }
 
 /// The driver asks its server whether it is still the primary, again and again.
@@ -193,7 +193,7 @@ fn heartbeats(builder: &mut TraceBuilder, start: u64) {
         });
         200
     });
-    builder.look_alike(DETECTOR, Service::Reviews, Some(Store::ReviewsDb.facts().target));
+    builder.look_alike(DETECTOR, Service::Reviews, Some(Store::ReviewsDb.semantics().target));
 }
 
 /// Five messages, each processed by three services: no service is called more than once.

@@ -148,7 +148,7 @@ fn deadlocked_statement(builder: &mut TraceBuilder, start: u64) {
         });
         200
     });
-    builder.planted(DETECTOR, Service::Inventory, Some(Store::InventoryDb.facts().target));
+    builder.planted(DETECTOR, Service::Inventory, Some(Store::InventoryDb.semantics().target));
 }
 
 /// All attempts fail, and so does everything above.

@@ -40,13 +40,13 @@ fn path(spans: &str, tolerance: OverlapTolerance) -> (String, u64) {
         builder.span(&origin, &record, 0);
     }
     let (vocabulary, traces) = group(vec![builder]);
-    let facts = derive(&vocabulary, &UncountedCalls::default());
+    let semantics = derive(&vocabulary, &UncountedCalls::default());
     let mut model = TraceModel::default();
-    model.rebuild(traces.trace(0), &facts);
-    let view = model.view(0, TraceId([1; 16]), &facts, tolerance);
+    model.rebuild(traces.trace(0), &semantics);
+    let view = model.view(0, TraceId([1; 16]), &semantics, tolerance);
     let root = view.tree.path_roots.iter().position(|root| root.reason == RootReason::Root).expect("a root");
     let section = |section: &Section| {
-        let name = facts.symbols.resolve(view.facts_of(section.row).name);
+        let name = semantics.symbols.resolve(view.semantics_of(section.row).name);
         format!("{name} {}..{}", section.start - START, section.end - START)
     };
     let sections: Vec<String> = view.paths.sections_of(root).iter().map(section).collect();

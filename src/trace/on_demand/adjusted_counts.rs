@@ -29,15 +29,15 @@ impl Default for AdjustedCounts {
 impl AdjustedCounts {
     pub(in crate::trace) fn rebuild(&mut self, trace: &TraceView<'_>) {
         *self = Self::default();
-        if !trace.facts.has_adjusted_counts {
+        if !trace.semantics.has_adjusted_counts {
             return;
         }
         let rows = || 0..trace.tree.len() as u32;
-        let said = rows().filter(|&row| trace.facts_of(row).adjusted_count.is_some()).count();
-        let by_sampler = rows().find_map(|row| trace.facts_of(row).trace_adjusted_count);
+        let said = rows().filter(|&row| trace.semantics_of(row).adjusted_count.is_some()).count();
+        let by_sampler = rows().find_map(|row| trace.semantics_of(row).trace_adjusted_count);
         let roots = trace.tree.path_roots.iter().filter(|root| root.reason == RootReason::Root);
-        let by_root = roots.filter_map(|root| trace.facts_of(root.row).adjusted_count).reduce(f64::max);
-        let by_any = || rows().filter_map(|row| trace.facts_of(row).adjusted_count).reduce(f64::max);
+        let by_root = roots.filter_map(|root| trace.semantics_of(root.row).adjusted_count).reduce(f64::max);
+        let by_any = || rows().filter_map(|row| trace.semantics_of(row).adjusted_count).reduce(f64::max);
         self.of_trace = by_root.or(by_sampler).or_else(by_any).unwrap_or(1.0);
         self.spans = if by_sampler.is_some() { trace.tree.len() as u64 } else { said as u64 };
     }
@@ -51,7 +51,7 @@ impl AdjustedCounts {
         let by_id = self.by_id.get_or_init(|| {
             let mut by_id: HashMap<SpanId, f64, FixedState> = HashMap::default();
             for row in 0..trace.tree.len() as u32 {
-                if let Some(count) = trace.facts_of(row).adjusted_count {
+                if let Some(count) = trace.semantics_of(row).adjusted_count {
                     let known = by_id.entry(trace.tree.span_ids[row as usize]).or_insert(count);
                     *known = known.max(count);
                 }

@@ -130,7 +130,7 @@ pub(crate) fn counts_for_service(trace: &TraceView<'_>, row: Row) -> bool {
 /// other way round, or hides that waiting or coming back later would help.
 fn is_misclassified(trace: &TraceView<'_>, lower: Row, upper: Row) -> bool {
     use ErrorClass::{Caller, Server, Throttled, Timeout, Unavailable};
-    let (lower, upper) = (trace.facts_of(lower), trace.facts_of(upper));
+    let (lower, upper) = (trace.semantics_of(lower), trace.semantics_of(upper));
     if !upper.has_protocol_code {
         return false;
     }

@@ -35,7 +35,7 @@ impl Failures {
         self.failures_below.resize(tree.len(), (0, 0));
         let (failed_below, failures_below) = (&mut self.failed_below, &mut self.failures_below);
         for &row in tree.top_down.iter().rev() {
-            let cancelled = roles[row as usize].failed && trace.facts_of(row).error_class == ErrorClass::Cancelled;
+            let cancelled = roles[row as usize].failed && trace.semantics_of(row).error_class == ErrorClass::Cancelled;
             failures_below[row as usize].0 += u32::from(roles[row as usize].failed);
             failures_below[row as usize].1 += u32::from(cancelled);
             let parent = tree.parents[row as usize];
@@ -88,7 +88,7 @@ fn rows_of_later_attempts(trace: &TraceView<'_>) -> Vec<bool> {
 fn victims(trace: &TraceView<'_>, failures_below: &[(u32, u32)]) -> Vec<bool> {
     let tree = trace.tree;
     let is_failed = |row: Row| trace.calls.roles[row as usize].failed;
-    let is_cancelled = |row: Row| is_failed(row) && trace.facts_of(row).error_class == ErrorClass::Cancelled;
+    let is_cancelled = |row: Row| is_failed(row) && trace.semantics_of(row).error_class == ErrorClass::Cancelled;
     let otherwise = |row: Row| failures_below[row as usize].0 - failures_below[row as usize].1;
     // Of spans that were not cancelled, whether what was cancelled below them is.
     let mut victims = vec![false; tree.len()];

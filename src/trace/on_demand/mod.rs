@@ -92,11 +92,11 @@ mod tests {
             });
             (fact.as_ptr() as usize, fact.len())
         };
-        let facts: Vec<_> = std::thread::scope(|scope| {
+        let semantics: Vec<_> = std::thread::scope(|scope| {
             let asking: Vec<_> = (0..THREADS).map(|_| scope.spawn(ask)).collect();
             asking.into_iter().map(|thread| thread.join().unwrap()).collect()
         });
         assert_eq!(worked_out.into_inner(), 1);
-        assert!(facts.iter().all(|&fact| fact == facts[0] && fact.1 == 1_000), "{facts:?}");
+        assert!(semantics.iter().all(|&fact| fact == semantics[0] && fact.1 == 1_000), "{semantics:?}");
     }
 }

@@ -58,7 +58,7 @@ impl RetrySequences {
         self.is_retry.clear();
         self.is_retry.resize(calls.len(), false);
         let may_repeat =
-            |call: &Call| trace.calls.roles[call.row as usize].failed || trace.facts_of(call.row).is_resend;
+            |call: &Call| trace.calls.roles[call.row as usize].failed || trace.semantics_of(call.row).is_resend;
         if !calls.iter().any(may_repeat) {
             return;
         }
@@ -67,8 +67,9 @@ impl RetrySequences {
             .extend((0..calls.len() as u32).filter(|&call| {
                 calls[call as usize].counts && calls[call as usize].target.kind != TargetKind::Unnamed
             }));
-        let identity =
-            |call: &Call| (call.caller_span, call.target, call.caller_side_operation, trace.facts_of(call.row).method);
+        let identity = |call: &Call| {
+            (call.caller_span, call.target, call.caller_side_operation, trace.semantics_of(call.row).method)
+        };
         let argument = |call: &Call| trace.tree.arguments[call.row as usize];
         let mut order = std::mem::take(&mut self.order);
         order.sort_unstable_by(|&left, &right| {
@@ -125,10 +126,10 @@ impl RetrySequences {
         for index in 0..group.len() {
             let is_retry = index > 0 && {
                 let before = &calls[group[index - 1] as usize];
-                let elsewhere = trace.facts_of(before.row).is_redirect_or_challenge
-                    || (before.callee != NO_ROW && trace.facts_of(before.callee).is_redirect_or_challenge);
+                let elsewhere = trace.semantics_of(before.row).is_redirect_or_challenge
+                    || (before.callee != NO_ROW && trace.semantics_of(before.callee).is_redirect_or_challenge);
                 let repeats = !is_loop && failed(index - 1) && trace.end(row(index - 1)) <= trace.start(row(index));
-                !elsewhere && (repeats || trace.facts_of(row(index)).is_resend)
+                !elsewhere && (repeats || trace.semantics_of(row(index)).is_resend)
             };
             if is_retry {
                 self.is_retry[group[index] as usize] = true;

@@ -39,10 +39,10 @@ fn told_by(name: &str, attributes: &str) -> (String, String) {
         push(number, service, "work", "");
     }
     let (vocabulary, traces) = group(vec![builder]);
-    let facts = derive(&vocabulary, &UncountedCalls::default());
-    let span = &facts.by_signature[traces.trace(0).signatures[0].index()];
-    let target = format!("{} {}", span.target.kind.as_str(), facts.symbols.resolve(span.target.name));
-    (target, facts.symbols.resolve(span.call_operation).to_owned())
+    let semantics = derive(&vocabulary, &UncountedCalls::default());
+    let span = &semantics.by_signature[traces.trace(0).signatures[0].index()];
+    let target = format!("{} {}", span.target.kind.as_str(), semantics.symbols.resolve(span.target.name));
+    (target, semantics.symbols.resolve(span.call_operation).to_owned())
 }
 
 /// What a call reaches if it recorded no callee: the first source that says it, in an order for each class.

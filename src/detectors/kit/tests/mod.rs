@@ -175,7 +175,11 @@ fn every_kind_merges() {
             }
             whole.seen.renumber_traces(&place);
             whole.gathered.renumber_traces(&place);
-            assert_eq!(whole.conclude(&sample.facts.symbols, sample.trace_ids()), EXPECTED.trim_start(), "{order:?}");
+            assert_eq!(
+                whole.conclude(&sample.semantics.symbols, sample.trace_ids()),
+                EXPECTED.trim_start(),
+                "{order:?}"
+            );
         }
     }
 }
@@ -193,7 +197,7 @@ fn every_kind_is_written_and_read() {
             })
             .collect();
         let (mut all, mut trace_ids) = (Symbols::default(), Vec::new());
-        let symbols: Vec<Vec<Symbol>> = samples.iter().map(|sample| all.absorb(&sample.facts.symbols)).collect();
+        let symbols: Vec<Vec<Symbol>> = samples.iter().map(|sample| all.absorb(&sample.semantics.symbols)).collect();
         let (all, sorted) = all.sorted();
         samples.iter().for_each(|sample| trace_ids.extend_from_slice(sample.trace_ids()));
         trace_ids.sort_unstable();

@@ -15,7 +15,7 @@ use super::target::{Attributes, Class, HTTP_METHODS, Services, Target};
 
 /// What a signature tells.
 #[derive(Clone, Debug)]
-pub struct SpanFacts {
+pub struct SpanSemantics {
     /// The service.
     pub service: Symbol,
     /// The span's name as recorded.
@@ -74,7 +74,7 @@ pub struct SpanFacts {
     pub order: u32,
 }
 
-impl SpanFacts {
+impl SpanSemantics {
     /// The strings that were worked out of the signature.
     fn derived_mut(&mut self) -> [&mut Symbol; 6] {
         [
@@ -91,11 +91,11 @@ impl SpanFacts {
 /// So many signatures are one piece of work.
 const SIGNATURES_OF_PIECE: usize = 1 << 10;
 
-/// The facts of all signatures, and all strings, numbered by their bytes.
+/// What all signatures tell, and all strings, numbered by their bytes.
 #[derive(Debug, Default)]
-pub struct Facts {
+pub struct Semantics {
     /// By [`SignatureId`](crate::frame::SignatureId).
-    pub by_signature: Vec<SpanFacts>,
+    pub by_signature: Vec<SpanSemantics>,
     /// Strings of the input and derived ones. Comparing symbols compares strings.
     pub symbols: Symbols,
     /// Number of distinct services.
@@ -132,8 +132,8 @@ pub(crate) fn services_that_matter(vocabulary: &Vocabulary) -> BTreeSet<String> 
 /// What stands for several services in one row.
 pub const ANY_SERVICE: &str = "*";
 
-/// Works out the facts of all signatures.
-pub fn derive(vocabulary: &Vocabulary, uncounted: &UncountedCalls) -> Facts {
+/// Works out what all signatures tell.
+pub fn derive(vocabulary: &Vocabulary, uncounted: &UncountedCalls) -> Semantics {
     let mut symbols = vocabulary.symbols.clone();
     let mut signatures: Vec<Signature> = (0..vocabulary.signatures.len() as u32)
         .map(|id| vocabulary.signatures.resolve(crate::frame::SignatureId(id)))
@@ -153,31 +153,32 @@ pub fn derive(vocabulary: &Vocabulary, uncounted: &UncountedCalls) -> Facts {
     }
     let service_count = services.values().map(Vec::len).sum();
     // What is worked out of signatures is mostly texts, so each piece of work has strings of its own, which are joined.
-    let pieces: Vec<(Vec<SpanFacts>, Symbols)> = signatures
+    let pieces: Vec<(Vec<SpanSemantics>, Symbols)> = signatures
         .par_chunks(SIGNATURES_OF_PIECE)
         .map(|signatures| {
             let mut derived = Symbols::default();
-            let facts_of = |signature| facts_of(signature, &vocabulary.symbols, &mut derived, &services, uncounted);
-            (signatures.iter().map(facts_of).collect(), derived)
+            let semantics_of =
+                |signature| semantics_of(signature, &vocabulary.symbols, &mut derived, &services, uncounted);
+            (signatures.iter().map(semantics_of).collect(), derived)
         })
         .collect();
-    let mut by_signature: Vec<SpanFacts> = Vec::with_capacity(signatures.len());
-    for (facts, derived) in pieces {
+    let mut by_signature: Vec<SpanSemantics> = Vec::with_capacity(signatures.len());
+    for (semantics, derived) in pieces {
         let joined = symbols.absorb(&derived);
-        by_signature.extend(facts.into_iter().map(|mut facts| {
-            facts.derived_mut().into_iter().for_each(|symbol| *symbol = joined[symbol.index()]);
-            facts
+        by_signature.extend(semantics.into_iter().map(|mut semantics| {
+            semantics.derived_mut().into_iter().for_each(|symbol| *symbol = joined[symbol.index()]);
+            semantics
         }));
     }
     symbols.intern(UNKNOWN_SERVICE);
     symbols.intern(ANY_SERVICE);
 
     let (symbols, renumbered) = symbols.sorted();
-    for facts in &mut by_signature {
-        for symbol in [&mut facts.service, &mut facts.name] {
+    for semantics in &mut by_signature {
+        for symbol in [&mut semantics.service, &mut semantics.name] {
             *symbol = renumbered[symbol.index()];
         }
-        facts.derived_mut().into_iter().for_each(|symbol| *symbol = renumbered[symbol.index()]);
+        semantics.derived_mut().into_iter().for_each(|symbol| *symbol = renumbered[symbol.index()]);
     }
     for signature in &mut signatures {
         signature.service = renumbered[signature.service.index()];
@@ -192,17 +193,17 @@ pub fn derive(vocabulary: &Vocabulary, uncounted: &UncountedCalls) -> Facts {
     let unknown_service = symbols.get(UNKNOWN_SERVICE).unwrap_or_default();
     let any_service = symbols.get(ANY_SERVICE).unwrap_or_default();
     let has_adjusted_counts =
-        by_signature.iter().any(|facts| facts.adjusted_count.or(facts.trace_adjusted_count).is_some());
-    Facts { by_signature, symbols, service_count, has_adjusted_counts, unknown_service, any_service }
+        by_signature.iter().any(|semantics| semantics.adjusted_count.or(semantics.trace_adjusted_count).is_some());
+    Semantics { by_signature, symbols, service_count, has_adjusted_counts, unknown_service, any_service }
 }
 
-fn facts_of(
+fn semantics_of(
     signature: &Signature,
     input: &Symbols,
     symbols: &mut Symbols,
     services: &Services,
     uncounted: &UncountedCalls,
-) -> SpanFacts {
+) -> SpanSemantics {
     use Attribute as A;
     let attributes = Attributes { symbols: input, signature };
     let name = input.resolve(signature.name);
@@ -242,7 +243,7 @@ fn facts_of(
     let stands_for = |attribute| attributes.get(attribute).and_then(|count| count.parse::<u32>().ok());
     let weight = stands_for(A::SpanCount).filter(|_| is_summary).or_else(|| stands_for(A::CompositeCount)).unwrap_or(1);
 
-    SpanFacts {
+    SpanSemantics {
         service: signature.service,
         name: signature.name,
         operation: symbols.intern(&operation),

@@ -835,7 +835,7 @@ fn attributes_of_resources_and_own_values_are_read() {
         assert_ways_agree(&path);
         for own_attributes in [OwnAttributes::NONE, OwnAttributes::ALL] {
             let options = ReadOptions { own_attributes, ..ReadOptions::default() };
-            let (vocabulary, frame) = group(read_frames(&[path.clone()], &options, &()).builders);
+            let (vocabulary, frame) = group(read_frames(std::slice::from_ref(&path), &options, &()).builders);
             assert_eq!(frame.len(), 1, "{form:?}");
             let signature = vocabulary.signatures.resolve(frame.signatures_of_rows[0]);
             let of_resources = Attribute::ALL.iter().filter(|attribute| attribute.class() == AttributeClass::Resource);

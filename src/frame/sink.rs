@@ -2,9 +2,9 @@
 //! keeps everything.
 
 use crate::conventions::{Attribute, OwnAttributes, attribute_of_key, attribute_of_key_bytes};
+use crate::span::{Origin, SkipReason, SpanKind, SpanRecord, SpanRow, StatusCode, Value};
 
 use super::own_values::OwnValues;
-use crate::span::{Origin, SkipReason, SpanKind, SpanRecord, SpanRow, StatusCode, Value};
 
 /// A span of which what is said often is still as it was encoded: the same bytes say the same.
 #[derive(Clone, Default, Debug)]

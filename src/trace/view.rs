@@ -254,7 +254,7 @@ impl<'a> TraceView<'a> {
     }
 
     /// The value of `attribute` of a span, or its hash; `None` if it has none, or if nobody asks for it
-    /// ([`own_attributes`](crate::gathered::Gathers::own_attributes)).
+    /// (`own_attributes`).
     pub fn own(&self, row: Row, attribute: OwnAttribute) -> Option<u64> {
         self.tree.own_values.get(row as usize)?.get(attribute)
     }

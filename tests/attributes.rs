@@ -82,7 +82,8 @@ fn expected() -> Read {
 fn read(path: &Path, own_attributes: OwnAttributes, limit_bytes: Option<u64>) -> Read {
     let folder = tempfile::tempdir().expect("a folder");
     let spill = limit_bytes.map(|limit| Arc::new(SpillStore::new(folder.path(), limit)));
-    let options = ReadOptions { own_attributes, spill: spill.clone(), ..ReadOptions::default() };
+    let options =
+        ReadOptions { own_attributes, resource_attributes: true, spill: spill.clone(), ..ReadOptions::default() };
     let ReadFrames { builders, reports, .. } = read_frames(&[path.to_owned()], &options, &());
     assert!(reports.iter().all(|report| report.errors.is_empty()), "{reports:?}");
     let collection = Collection::with_spilled(builders, spill.clone());

@@ -57,7 +57,8 @@ fn collect(path: &Path) -> (Collected, InputReport) {
 }
 
 fn analysed(path: &Path) -> (Vec<FrameBuilder>, InputReport) {
-    let ReadFrames { builders, mut reports, .. } = read_frames(&[path.to_owned()], &ReadOptions::default(), &());
+    let options = ReadOptions { resource_attributes: true, ..ReadOptions::default() };
+    let ReadFrames { builders, mut reports, .. } = read_frames(&[path.to_owned()], &options, &());
     assert_eq!(reports.len(), 1);
     (builders, reports.remove(0))
 }

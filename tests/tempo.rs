@@ -834,7 +834,7 @@ fn attributes_of_resources_and_own_values_are_read() {
         write_block(&path, form, &[vec![trace]]);
         assert_ways_agree(&path);
         for own_attributes in [OwnAttributes::NONE, OwnAttributes::ALL] {
-            let options = ReadOptions { own_attributes, ..ReadOptions::default() };
+            let options = ReadOptions { own_attributes, resource_attributes: true, ..ReadOptions::default() };
             let (vocabulary, frame) = group(read_frames(std::slice::from_ref(&path), &options, &()).builders);
             assert_eq!(frame.len(), 1, "{form:?}");
             let signature = vocabulary.signatures.resolve(frame.signatures_of_rows[0]);

@@ -204,11 +204,13 @@ impl Settings {
     /// How inputs are read.
     pub(crate) fn reading(&self) -> ReadOptions {
         let spans_bytes = bytes_for_spans(self.memory_limit_bytes);
+        let gathers = self.detectors.gathers(|name| self.enabled.contains(&name));
         ReadOptions {
             format: self.input_format,
             selection: self.selection.clone(),
             spill: Some(Arc::new(SpillStore::new(&self.temp_dir, spans_bytes))),
-            own_attributes: self.detectors.gathers(|name| self.enabled.contains(&name)).own_attributes,
+            own_attributes: gathers.own_attributes,
+            resource_attributes: gathers.resource_attributes,
         }
     }
 

@@ -37,6 +37,8 @@ pub struct FrameBuilder {
     pub(crate) inconsistent_sampling: u64,
     /// The attributes whose own values are kept beside rows.
     own_attributes: OwnAttributes,
+    /// Whether the attributes of resources must be told.
+    pub(crate) resource_attributes: bool,
     signature_cache: SignatureCache,
     pub(crate) caps: Arc<ValueCaps>,
     /// Values of signatures that `caps` was told of, so that it is told once.
@@ -53,6 +55,8 @@ pub struct Collecting {
     pub spill: Option<Arc<SpillStore>>,
     /// The attributes that may be unique to a span and are asked for.
     pub own_attributes: OwnAttributes,
+    /// Whether the attributes of resources are asked for, beside the service.
+    pub resource_attributes: bool,
 }
 
 /// Where spans go that are too many for memory.
@@ -80,8 +84,9 @@ impl FrameBuilder {
             bytes_in_memory: 0,
             spilled: 0,
         });
-        let own_attributes = collecting.own_attributes;
-        Self { spilling, own_attributes, caps: Arc::clone(&collecting.caps), ..Self::default() }
+        let Collecting { own_attributes, resource_attributes, .. } = *collecting;
+        let caps = Arc::clone(&collecting.caps);
+        Self { spilling, own_attributes, resource_attributes, caps, ..Self::default() }
     }
 
     /// Number of spans taken.

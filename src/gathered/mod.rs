@@ -24,11 +24,14 @@ pub(crate) struct Gathers {
     pub(crate) calls: bool,
     /// Values that are unique to spans, of which readers must know: [`TraceView::own`] gives those of these attributes.
     pub(crate) own_attributes: OwnAttributes,
+    /// The attributes of resources, of which readers must know too: some formats give a map of them with every span.
+    pub(crate) resource_attributes: bool,
 }
 
 impl Gathers {
     /// Nothing.
-    pub(crate) const NOTHING: Self = Self { service_graph: false, calls: false, own_attributes: OwnAttributes::NONE };
+    pub(crate) const NOTHING: Self =
+        Self { service_graph: false, calls: false, own_attributes: OwnAttributes::NONE, resource_attributes: false };
 
     /// What either asks for.
     pub(crate) fn or(self, other: Self) -> Self {
@@ -36,6 +39,7 @@ impl Gathers {
             service_graph: self.service_graph || other.service_graph,
             calls: self.calls || other.calls,
             own_attributes: self.own_attributes.union(other.own_attributes),
+            resource_attributes: self.resource_attributes || other.resource_attributes,
         }
     }
 }

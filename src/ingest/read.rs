@@ -65,6 +65,8 @@ pub struct ReadOptions {
     pub spill: Option<Arc<SpillStore>>,
     /// The attributes that may be unique to a span and are asked for.
     pub own_attributes: OwnAttributes,
+    /// Whether the attributes of resources are asked for, beside the service. Formats that give them at no cost always do.
+    pub resource_attributes: bool,
 }
 
 /// What [`read_frames`] read.
@@ -81,8 +83,8 @@ pub struct ReadFrames {
 /// Reads all inputs for the analysis, in parallel on the current pool of threads.
 pub fn read_frames(paths: &[PathBuf], options: &ReadOptions, progress: &dyn Progress) -> ReadFrames {
     let spill = options.spill.clone().filter(|_| options.selection.is_all());
-    let own_attributes = options.own_attributes;
-    let collecting = Collecting { spill, own_attributes, ..Collecting::default() };
+    let ReadOptions { own_attributes, resource_attributes, .. } = *options;
+    let collecting = Collecting { spill, own_attributes, resource_attributes, ..Collecting::default() };
     let read: Vec<(Frames<'_>, InputReport)> = find_inputs(paths)
         .into_par_iter()
         .map(|input| {

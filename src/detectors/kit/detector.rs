@@ -46,7 +46,8 @@ pub(crate) trait Detector:
     /// Its table.
     const TABLE: TableRules<Self>;
 
-    /// What is to be gathered for it. What no detector that is on asks for is not worked out.
+    /// What is to be gathered for it, and what readers must know of attributes. What no detector that is on asks for is not
+    /// worked out.
     fn gathers() -> Gathers {
         Gathers::NOTHING
     }

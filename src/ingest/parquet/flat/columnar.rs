@@ -24,9 +24,8 @@ use super::ids::IdColumn;
 use super::mapping::dialect::Place;
 use super::mapping::field::Field;
 use super::row_columns::RowColumns;
-use super::signature_columns::{Needed, SignatureColumns};
+use super::signature_columns::{AskedAttributes, Needed, SignatureColumns};
 use super::table::{BatchColumns, Table};
-use crate::conventions::OwnAttributes;
 use crate::frame::{FrameBuilder, SpanSink, ValueCaps};
 use crate::ingest::parquet::file::guard::guarded;
 use crate::ingest::parquet::file::text_dictionary::TextDictionary;
@@ -51,8 +50,8 @@ pub(crate) fn read_row_groups(
     on_row_group: &(dyn Fn(usize) + Sync),
 ) -> ReadRowGroups {
     let caps = Arc::clone(&builder.caps);
-    let own = builder.own_attributes();
-    let mut reader = ColumnReader::new(table, &caps, own);
+    let asked = AskedAttributes { own: builder.own_attributes(), of_resources: builder.resource_attributes };
+    let mut reader = ColumnReader::new(table, &caps, asked);
     let mut failures = Vec::new();
     let mut opaque_ids = 0;
     for row_group in row_groups {
@@ -60,7 +59,7 @@ pub(crate) fn read_row_groups(
         // A panic while a batch is taken is as much the fault of hostile bytes as one while it is decoded.
         let read = guarded(|| Ok(reader.read_row_group(row_group, &mut builder, &mut row)));
         let read = read.unwrap_or_else(|error: ParquetError| {
-            reader = ColumnReader::new(table, &caps, own);
+            reader = ColumnReader::new(table, &caps, asked);
             Err(table.footer.failure(row_group, row, &error))
         });
         if let Err(failure) = read {
@@ -105,13 +104,13 @@ struct ColumnReader<'a> {
 }
 
 impl<'a> ColumnReader<'a> {
-    fn new(table: &'a Table, caps: &Arc<ValueCaps>, own: OwnAttributes) -> Self {
+    fn new(table: &'a Table, caps: &Arc<ValueCaps>, asked: AskedAttributes) -> Self {
         Self {
             table,
             rows: RowColumns::new(table),
             record_types: TextDictionary::default(),
             record_type_indices: Vec::new(),
-            signatures: SignatureColumns::new(table, caps, own),
+            signatures: SignatureColumns::new(table, caps, asked),
         }
     }
 
@@ -206,9 +205,10 @@ mod tests {
     }
 
     /// The names of the columns that are read of a table's first row group.
-    fn columns_read(columns: Vec<(&str, ArrayRef)>) -> Vec<String> {
+    fn columns_read(columns: Vec<(&str, ArrayRef)>, of_resources: bool) -> Vec<String> {
         let (table, batch) = table_of(columns);
-        let reader = ColumnReader::new(&table, &Arc::default(), OwnAttributes::NONE);
+        let asked = AskedAttributes { of_resources, ..AskedAttributes::default() };
+        let reader = ColumnReader::new(&table, &Arc::default(), asked);
         let Needed { texts, others } = reader.needed(0);
         let mut roots = [reader.rows.roots(0), texts, others].concat();
         roots.sort_unstable();
@@ -251,20 +251,21 @@ mod tests {
     /// Whatever no finding needs is not even decoded.
     #[test]
     fn only_needed_columns_are_read() {
-        const ALWAYS: [&str; 9] = [
+        const ALWAYS: [&str; 8] = [
             "trace_id",
             "span_id",
             "name",
             "start_time_unix_nano",
             "duration_nano",
             "service_name",
-            "resource_attributes",
             "attributes",
             "http.route",
         ];
-        assert_eq!(columns_read(table(None)), ALWAYS);
+        assert_eq!(columns_read(table(None), false), ALWAYS);
+        let of_resources = [&ALWAYS[..6], &["resource_attributes"], &ALWAYS[6..]].concat();
+        assert_eq!(columns_read(table(None), true), of_resources);
         let of_lists = ["events_name", "events_attributes", "links_span_id", "links_attributes"];
-        assert_eq!(columns_read(table(Some("{}"))), [&ALWAYS[..], &of_lists].concat());
+        assert_eq!(columns_read(table(Some("{}")), false), [&ALWAYS[..], &of_lists].concat());
     }
 
     /// The port of a client is a combination of its own only where the span is not that of the server.
@@ -283,7 +284,7 @@ mod tests {
             ("network.peer.port", numbers([40_001, 40_002, 40_003, 40_004])),
         ]);
         let mut builder = FrameBuilder::default();
-        let mut reader = ColumnReader::new(&table, &Arc::default(), OwnAttributes::NONE);
+        let mut reader = ColumnReader::new(&table, &Arc::default(), AskedAttributes::default());
         reader.read_row_group(0, &mut builder, &mut 0).expect("rows");
         assert_eq!((builder.len(), reader.signatures.combinations()), (4, 3));
     }

@@ -40,8 +40,8 @@ pub(crate) struct SignatureColumns {
     attributes: Vec<AttributeSource>,
     /// Those of resources.
     resource_attributes: Option<AttributeSource>,
-    /// Whether those that are part of signatures have columns of their own: then the others are needed only for spans whose
-    /// service has no column or nothing in it.
+    /// Whether those that are asked for have columns of their own, or none is: then the others are needed only for spans
+    /// whose service has no column or nothing in it.
     resource_has_columns: bool,
     events: EventPlaces,
     exception_types: TextDictionary,
@@ -99,6 +99,15 @@ impl OwnColumns {
     }
 }
 
+/// The attributes that are read only if they are asked for.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct AskedAttributes {
+    /// Those that may be unique to a span.
+    pub(crate) own: OwnAttributes,
+    /// Those of resources, beside the service.
+    pub(crate) of_resources: bool,
+}
+
 /// The root fields that signatures need of a row group.
 pub(crate) struct Needed {
     /// Those of texts, which need not be read by Arrow.
@@ -144,7 +153,8 @@ impl LinkPlaces {
 }
 
 impl SignatureColumns {
-    pub(crate) fn new(table: &Table, caps: &Arc<ValueCaps>, own: OwnAttributes) -> Self {
+    pub(crate) fn new(table: &Table, caps: &Arc<ValueCaps>, asked: AskedAttributes) -> Self {
+        let AskedAttributes { own, of_resources } = asked;
         let mapping = &table.mapping;
         let place = |field| mapping.field(field).map(|column| column.place);
         let of_fields = [
@@ -198,7 +208,7 @@ impl SignatureColumns {
                 attributes.collect()
             },
             resource_attributes,
-            resource_has_columns: all_in_columns && mapping.has_all_columns(AttributeClass::Resource),
+            resource_has_columns: !of_resources || all_in_columns && mapping.has_all_columns(AttributeClass::Resource),
             events: if all_in_columns { EventPlaces::default() } else { events },
             exception_types: TextDictionary::default(),
             exception_pairs: PairsOfRows::default(),

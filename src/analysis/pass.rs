@@ -16,7 +16,6 @@ use crate::trace::{CalleeNames, OverlapTolerance, Semantics, TraceModel, TraceVi
 
 use super::part::{KeptRows, Part, PartFile};
 use super::results::{AnalysisError, Results, Waiting};
-use super::totals::Totals;
 
 /// What the pass does.
 #[derive(Clone, Debug)]
@@ -116,7 +115,7 @@ pub fn analyse(
 
 /// Analyses all traces of `collection`, which is a part of an input, and writes what they give to `out`. Afterwards they are
 /// what [`merge_parts`](super::merge_parts) makes of several. `describe` says, once all traces were seen, what the file says of
-/// itself. The answer is how many spans and traces there are.
+/// itself. The answer is how many traces there are.
 ///
 /// # Errors
 /// If the file cannot be written, or spans that were put aside cannot be brought back.
@@ -128,7 +127,7 @@ pub(crate) fn analyse_part<W: Write + Send>(
     describe: impl FnOnce() -> serde_json::Value,
     done: &(dyn Fn(u64) + Sync),
     cancelled: &AtomicBool,
-) -> Result<Totals, AnalysisError> {
+) -> Result<usize, AnalysisError> {
     let file = PartFile::new(PartialWriter::new(out).map_err(AnalysisError::Write)?);
     let numbering = Numbering::default();
     let pass = Pass { semantics, settings, numbering: &numbering };
@@ -159,12 +158,10 @@ pub(crate) fn analyse_part<W: Write + Send>(
     traces.par_sort_unstable();
     let places = places_by_number(&traces);
     let trace_ids: Vec<TraceId> = traces.into_iter().map(|(trace_id, _)| trace_id).collect();
-    let mut totals = settled.totals.clone();
-    totals.merge(conditional.totals.clone());
-    totals.traces = trace_ids.len() as u64;
+    let trace_count = trace_ids.len();
     let part = Part { settled, conditional, trace_ids, places };
     file.finish(&part, &collection.vocabulary, semantics, describe()).map_err(AnalysisError::Write)?;
-    Ok(totals)
+    Ok(trace_count)
 }
 
 /// The place of each trace in the order of ids, by its number. `traces` are in that order.

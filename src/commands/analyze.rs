@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
-use crate::analysis::{self, Totals};
+use crate::analysis;
 use crate::cli::AnalyzeArgs;
 use crate::config::Settings;
 use crate::frame::Collection;
@@ -49,15 +49,16 @@ fn run_on_pool(args: &AnalyzeArgs, settings: &Settings) -> anyhow::Result<Outcom
     let semantics = trace::derive(&collection.vocabulary, &settings.uncounted_calls);
     semantics.symbols.check()?;
     phases.end("derive");
-    let bar = Bar::for_spans("analysing", collection.len() as u64);
+    let spans = collection.len();
+    let bar = Bar::for_spans("analysing", spans as u64);
     let done = |spans| bar.add(spans);
     let counts = ReadCounts { end_before_start, inconsistent_sampling };
     if let Some(path) = &args.partial {
         let part = PartDescription::new(settings, &inputs, counts);
-        let totals = write_part(path, part, &collection, &semantics, settings, &done)?;
+        let traces = write_part(path, part, &collection, &semantics, settings, &done)?;
         bar.finish();
-        say(&format!("wrote what {} spans of {} traces give to {}", totals.spans, totals.traces, path.display()));
-        return Ok(outcome(totals.spans, all_read, false, settings));
+        say(&format!("wrote what {spans} spans of {traces} traces give to {}", path.display()));
+        return Ok(outcome(spans as u64, all_read, false, settings));
     }
     let mut analysis = analysis::analyse(&collection, &semantics, &settings.analysis(), &done, interrupt::flag());
     let beyond_cap = beyond_cap_summaries(&collection);
@@ -91,7 +92,7 @@ fn write_part(
     semantics: &Semantics,
     settings: &Settings,
     done: &(dyn Fn(u64) + Sync),
-) -> anyhow::Result<Totals> {
+) -> anyhow::Result<usize> {
     let failed = || format!("failed to write partial results to {}", path.display());
     let file = WholeFile::create(path).with_context(failed)?;
     let (settings, cancelled) = (settings.analysis(), interrupt::flag());
@@ -99,8 +100,8 @@ fn write_part(
         part.beyond_cap = beyond_cap_summaries(collection);
         part.as_json()
     };
-    let totals = analysis::analyse_part(collection, semantics, &settings, file.file(), describe, done, cancelled)
+    let traces = analysis::analyse_part(collection, semantics, &settings, file.file(), describe, done, cancelled)
         .with_context(failed)?;
     finish_files(vec![file]).map_err(|(_, source)| source).with_context(failed)?;
-    Ok(totals)
+    Ok(traces)
 }

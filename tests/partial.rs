@@ -200,8 +200,11 @@ fn parts_learn_from_each_other() {
 
     done(&["analyze", text(&path("both.jsonl")), "--output", text(&path("both"))]);
     done(&["analyze", text(&path("first.jsonl")), "--output", text(&path("alone"))]);
-    for name in ["first", "second"] {
-        done(&["analyze", text(&path(&format!("{name}.jsonl"))), "--partial", text(&path(&format!("{name}.partial")))]);
+    for (name, counts) in [("first", "20 spans of 3 traces"), ("second", "3 spans of 1 traces")] {
+        let (input, part) = (path(&format!("{name}.jsonl")), path(&format!("{name}.partial")));
+        let output = tracescan(&["analyze", text(&input), "--partial", text(&part)]);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && said.contains(counts), "traces that wait count as well: {said}");
     }
     done(&["merge", text(&path("first.partial")), text(&path("second.partial")), "--output", text(&path("merged"))]);
     done(&["merge", text(&path("first.partial")), "--output", text(&path("merged-alone"))]);

@@ -8,7 +8,7 @@ use crate::cli::MemoryArgs;
 
 /// Share of the memory that may be used for spans at most. The rest is for decoding, for the partitions that are being
 /// analysed, and for results.
-const SHARE_FOR_SPANS: f64 = 0.35;
+const SHARE_FOR_SPANS: f64 = 0.3;
 
 /// The least memory that anything can be done in.
 pub(super) const MIN_MEMORY_BYTES: u64 = 64 << 20;

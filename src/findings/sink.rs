@@ -139,13 +139,13 @@ impl<D: Columns> Findings<D> {
     }
 
     /// Takes in the findings of other traces.
-    pub(crate) fn merge(&mut self, mut other: Self) {
+    pub(crate) fn merge(&mut self, other: Self) {
         if self.is_empty() {
             *self = other;
             return;
         }
-        self.common.append(&mut other.common);
-        self.details.append(&mut other.details);
+        self.common.append(other.common);
+        self.details.append(other.details);
     }
 
     /// Gives each trace its new number.

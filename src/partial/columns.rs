@@ -20,8 +20,8 @@ pub(crate) trait Columns: Default + Send + Sync {
     /// Adds a row.
     fn push(&mut self, row: Self::Row);
 
-    /// Moves all rows of `other` behind the own ones.
-    fn append(&mut self, other: &mut Self);
+    /// Moves all rows of `other` behind the own ones. It goes column by column, so that not all are there twice at once.
+    fn append(&mut self, other: Self);
 
     /// Bytes of memory that the rows take.
     fn bytes(&self) -> usize;
@@ -114,8 +114,8 @@ impl<T: Scalar> Columns for Vec<T> {
         Vec::push(self, row);
     }
 
-    fn append(&mut self, other: &mut Self) {
-        Vec::append(self, other);
+    fn append(&mut self, mut other: Self) {
+        Vec::append(self, &mut other);
     }
 
     fn bytes(&self) -> usize {
@@ -221,8 +221,8 @@ impl<T: Named> Columns for NamedColumn<T> {
         self.numbers.push(row.number());
     }
 
-    fn append(&mut self, other: &mut Self) {
-        self.numbers.append(&mut other.numbers);
+    fn append(&mut self, other: Self) {
+        self.numbers.extend(other.numbers);
     }
 
     fn bytes(&self) -> usize {
@@ -270,10 +270,10 @@ impl<T: Scalar> Columns for Lists<T> {
         self.push_slice(&row);
     }
 
-    fn append(&mut self, other: &mut Self) {
+    fn append(&mut self, other: Self) {
         let before = self.values.len();
-        self.values.append(&mut other.values);
-        self.ends.extend(other.ends.drain(..).map(|end| before + end));
+        Columns::append(&mut self.values, other.values);
+        self.ends.extend(other.ends.into_iter().map(|end| before + end));
     }
 
     fn bytes(&self) -> usize {
@@ -336,8 +336,8 @@ macro_rules! columns {
                 $($crate::partial::Columns::push(&mut self.$field, row.$field);)+
             }
 
-            fn append(&mut self, other: &mut Self) {
-                $($crate::partial::Columns::append(&mut self.$field, &mut other.$field);)+
+            fn append(&mut self, other: Self) {
+                $($crate::partial::Columns::append(&mut self.$field, other.$field);)+
             }
 
             fn bytes(&self) -> usize {
@@ -382,9 +382,9 @@ impl Columns for TargetColumn {
         self.kinds.push(row.map_or(NO_TARGET, |target| target.kind as u8));
     }
 
-    fn append(&mut self, other: &mut Self) {
-        self.names.append(&mut other.names);
-        self.kinds.append(&mut other.kinds);
+    fn append(&mut self, other: Self) {
+        Columns::append(&mut self.names, other.names);
+        self.kinds.extend(other.kinds);
     }
 
     fn bytes(&self) -> usize {

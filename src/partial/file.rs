@@ -273,7 +273,7 @@ mod tests {
         let (mut things, mut more) = (Things::default(), Things::default());
         (0..COUNT / 2).for_each(|number| things.push(thing(number)));
         (COUNT / 2..COUNT).for_each(|number| more.push(thing(number)));
-        things.append(&mut more);
+        things.append(more);
         // Traces are written backwards, and read as if ten others came first.
         let backwards: Vec<u32> = (0..COUNT).rev().collect();
         let written = Renumbering { traces: Some(&backwards), ..Renumbering::NONE };

@@ -1,7 +1,9 @@
 //! Patterns: the findings of one detector with the same key, aggregated to one ranked row each.
 //!
-//! Which columns there are and how each is made is declared by the detector; here is how each rule becomes a Polars
-//! expression; sums, which must not go around, are made without it. Patterns are numbered by key before anything else, so that "ties go by key" is a sort by number.
+//! Which columns there are and how each is made is declared by the detector; here is how each rule becomes values. There may
+//! be millions of findings, so that a column is made from where its details lie, pattern by pattern; only where values must be
+//! counted a Polars frame of them is made, one at a time. Patterns are numbered by key before anything else, so that "ties go
+//! by key" is a sort by number.
 
 use polars::prelude::{Column as Series, *};
 
@@ -16,10 +18,8 @@ use crate::trace::{TargetKind, total_ns};
 use super::table::{MAX_ROWS, Table};
 
 const PATTERN: &str = "pattern";
-const TRACE: &str = "trace";
-const IMPACT: &str = "impact";
-const START: &str = "start";
-const TARGET_KIND: &str = "target_kind";
+const VALUE: &str = "value";
+const TIMES: &str = "times";
 
 /// A ranked table and which of its patterns each finding belongs to.
 #[derive(Debug)]
@@ -118,18 +118,24 @@ pub(super) fn pattern_table(
     whole: &Whole<'_>,
 ) -> PolarsResult<PatternTable> {
     let patterns = Patterns::new(findings);
-    let frame = frame_of(findings, made, &patterns)?;
-    let aggregated = aggregate(made, &frame)?;
     let mut cells_of_columns: Vec<Vec<Cell>> = Vec::new();
     let traces = whole.trace_ids.len();
     let symbols = whole.symbols;
-    for Made { column, of } in made {
-        let name = column.name;
-        let numbers = || integers(&aggregated, name);
+    let key = |rows: &[usize]| findings.key.get(rows[0]);
+    for Made { of, .. } in made {
         let by_pattern =
             |make: &dyn Fn(&[usize]) -> Cell| -> Vec<Cell> { patterns.rows.iter().map(|rows| make(rows)).collect() };
-        let total = |values: &[i64], rows: &[usize]| total_ns(rows.iter().map(|&row| values[row]));
-        let key = |rows: &[usize]| findings.key.get(rows[0]);
+        // No pattern is without findings.
+        let quantile = |values: &[i64], q: f64| {
+            by_pattern(&|rows| Cell::Int(nearest_rank(rows.iter().map(|&row| values[row]).collect(), q)))
+        };
+        let largest = |values: &[i64]| {
+            by_pattern(&|rows| Cell::Int(rows.iter().map(|&row| values[row]).max().unwrap_or_default()))
+        };
+        let smallest = |values: &[i64]| {
+            by_pattern(&|rows| Cell::Int(rows.iter().map(|&row| values[row]).min().unwrap_or_default()))
+        };
+        let sum = |values: &[i64]| by_pattern(&|rows| Cell::Int(total(values, rows)));
         let cells: Vec<Cell> = match of {
             Of::Rank => vec![Cell::None; patterns.rows.len()],
             Of::PatternId => by_pattern(&|rows| {
@@ -137,37 +143,38 @@ pub(super) fn pattern_table(
                 Cell::Text(pattern_id(description.name, key))
             }),
             Of::Key(part) => by_pattern(&|rows| whole.name(key(rows)[*part])),
-            Of::TargetKind => most_frequent(&frame, TARGET_KIND)?
-                .into_iter()
-                .map(|kind| Cell::Text(TargetKind::ALL[kind as usize].as_str().to_owned()))
-                .collect(),
-            Of::MostFrequent(named) => most_frequent(&frame, name)?
-                .into_iter()
-                .map(|number| Cell::Text((named.name)(number as u8).to_owned()))
-                .collect(),
-            Of::MostFrequentFlag(_) => {
-                most_frequent(&frame, name)?.into_iter().map(|flag| Cell::Flag(flag != 0)).collect()
+            Of::TargetKind => {
+                let kind = |row| findings.target.get(row).map_or(TargetKind::default(), |target| target.kind) as u8;
+                let kinds = patterns.most_frequent(kind)?.into_iter();
+                kinds.map(|kind| Cell::Text(TargetKind::ALL[kind as usize].as_str().to_owned())).collect()
             }
+            Of::Traces => by_pattern(&|rows| Cell::Int(traces_of(findings, rows).count() as i64)),
             Of::WeightedTraces => by_pattern(&|rows| whole.weighted(weighted_traces(findings, rows))),
             Of::TraceShare => {
-                let share = |of: i64| Cell::Float(of as f64 / traces.max(1) as f64);
-                numbers()?.into_iter().map(share).collect()
+                by_pattern(&|rows| Cell::Float(traces_of(findings, rows).count() as f64 / traces.max(1) as f64))
             }
+            Of::Findings => by_pattern(&|rows| Cell::Int(rows.len() as i64)),
+            Of::Sum(values) => sum(values),
             Of::Mean(values) => by_pattern(&|rows| Cell::Float(total(values, rows) as f64 / rows.len() as f64)),
+            Of::Max(values) => largest(values),
+            Of::Quantile(values, q) => quantile(values, *q),
+            Of::Grows(values) => by_pattern(&|rows| Cell::Flag(grows(rows.iter().map(|&row| values[row]).collect()))),
+            Of::MostFrequent(named) => {
+                let numbers = patterns.most_frequent(|row| named.numbers[row])?.into_iter();
+                numbers.map(|number| Cell::Text((named.name)(number).to_owned())).collect()
+            }
+            Of::MostFrequentFlag(flags) => {
+                let flags = patterns.most_frequent(|row| u8::from(flags[row]))?.into_iter();
+                flags.map(|flag| Cell::Flag(flag != 0)).collect()
+            }
             Of::ShareSet(flags) => by_pattern(&|rows| {
                 let set = rows.iter().filter(|&&row| flags[row]).count();
                 Cell::Float(set as f64 / rows.len() as f64)
             }),
-            Of::Sum(values) => by_pattern(&|rows| Cell::Int(total(values, rows))),
-            Of::Impact => by_pattern(&|rows| Cell::Int(total(&findings.impact_ns, rows))),
-            Of::OwnImpact => by_pattern(&|rows| Cell::Int(total(&findings.own_impact, rows))),
-            Of::Grows(values) => by_pattern(&|rows| Cell::Flag(grows(rows.iter().map(|&row| values[row]).collect()))),
-            Of::ExampleTrace => {
-                let traces = optional_integers(&aggregated, name)?.into_iter();
-                traces
-                    .map(|trace| whole.trace_id(trace.map_or(TraceNumber::NONE, |trace| TraceNumber(trace as u32))))
-                    .collect()
-            }
+            Of::Impact => sum(&findings.impact_ns),
+            Of::OwnImpact => sum(&findings.own_impact),
+            Of::FirstSeen => smallest(&findings.start),
+            Of::LastSeen => largest(&findings.start),
             Of::MostFrequentList(lists) => by_pattern(&|rows| {
                 let mut lists: Vec<&[Symbol]> = rows.iter().map(|&row| lists.get(row)).collect();
                 lists.sort_unstable();
@@ -183,10 +190,8 @@ pub(super) fn pattern_table(
                 all.dedup();
                 whole.names(&all)
             }),
+            Of::ExampleTrace => by_pattern(&|rows| whole.trace_id(example_trace(findings, rows))),
             Of::Derived(rule) => by_pattern(rule.as_ref()),
-            Of::Traces | Of::Findings | Of::Max(_) | Of::Quantile(..) | Of::FirstSeen | Of::LastSeen => {
-                numbers()?.into_iter().map(Cell::Int).collect()
-            }
         };
         cells_of_columns.push(cells);
     }
@@ -227,104 +232,55 @@ impl Patterns {
         }
         Self { of_rows, rows }
     }
-}
 
-/// What expressions need of the findings as a Polars frame: numbers only.
-fn frame_of(findings: &FindingColumns, made: &[Made<'_>], patterns: &Patterns) -> PolarsResult<DataFrame> {
-    let kind = |row: usize| findings.target.get(row).map_or(TargetKind::default(), |target| target.kind);
-    let kinds: Vec<i64> = (0..findings.len()).map(|row| kind(row) as i64).collect();
-    let traces: Vec<Option<u32>> = findings.trace.iter().map(|trace| trace.index().map(|_| trace.0)).collect();
-    let mut columns = vec![
-        Series::new(PATTERN.into(), &patterns.of_rows),
-        Series::new(TRACE.into(), traces),
-        Series::new(IMPACT.into(), &findings.impact_ns),
-        Series::new(START.into(), &findings.start),
-        Series::new(TARGET_KIND.into(), kinds),
-    ];
-    for Made { column, of } in made {
-        let name = PlSmallStr::from_static(column.name);
-        columns.push(match of {
-            Of::Max(values) | Of::Quantile(values, _) => Series::new(name, values),
-            Of::MostFrequent(named) => {
-                Series::new(name, named.numbers.iter().map(|&number| i64::from(number)).collect::<Vec<_>>())
-            }
-            Of::MostFrequentFlag(flags) => {
-                Series::new(name, flags.iter().map(|&flag| i64::from(flag)).collect::<Vec<_>>())
-            }
-            _ => continue,
-        });
+    /// The most frequent value in each pattern, ties to the smallest: numbers are in the order of names.
+    fn most_frequent(&self, value_of_row: impl Fn(usize) -> u8) -> PolarsResult<Vec<u8>> {
+        if self.rows.is_empty() {
+            return Ok(Vec::new());
+        }
+        let values: Vec<u32> = (0..self.of_rows.len()).map(|row| u32::from(value_of_row(row))).collect();
+        let columns = vec![Series::new(PATTERN.into(), &self.of_rows), Series::new(VALUE.into(), values)];
+        let most_first = SortMultipleOptions::default().with_order_descending_multi([false, true, false]);
+        let counted = DataFrame::new(self.of_rows.len(), columns)?
+            .lazy()
+            .group_by([col(PATTERN), col(VALUE)])
+            .agg([len().alias(TIMES)])
+            .sort([PATTERN, TIMES, VALUE], most_first)
+            .group_by_stable([col(PATTERN)])
+            .agg([col(VALUE).first()])
+            .collect()?;
+        Ok(integers(&counted, VALUE)?.into_iter().map(|value| value as u8).collect())
     }
-    DataFrame::new(findings.len(), columns)
 }
 
-/// One row a pattern, in the order of their numbers, with every column that a single expression makes.
-fn aggregate(made: &[Made<'_>], frame: &DataFrame) -> PolarsResult<DataFrame> {
-    if frame.height() == 0 {
-        return Ok(DataFrame::empty());
+/// Sum of the values of some rows.
+fn total(values: &[i64], rows: &[usize]) -> i64 {
+    total_ns(rows.iter().map(|&row| values[row]))
+}
+
+/// The findings in a trace of `rows`, which are in the order of their traces, trace by trace. Findings about the whole input,
+/// which come last, are in none.
+fn traces_of<'a>(findings: &FindingColumns, rows: &'a [usize]) -> impl Iterator<Item = &'a [usize]> {
+    let with_trace = &rows[..rows.partition_point(|&row| findings.trace[row] != TraceNumber::NONE)];
+    with_trace.chunk_by(|&left, &right| findings.trace[left] == findings.trace[right])
+}
+
+/// The trace of the finding with the largest impact of those that have one, ties to the trace with the smallest id; none
+/// where no finding has one.
+fn example_trace(findings: &FindingColumns, rows: &[usize]) -> TraceNumber {
+    let with_trace = rows.iter().filter(|&&row| findings.trace[row] != TraceNumber::NONE);
+    let largest = with_trace.max_by_key(|&&row| (findings.impact_ns[row], std::cmp::Reverse(findings.trace[row])));
+    largest.map_or(TraceNumber::NONE, |&row| findings.trace[row])
+}
+
+/// The quantile by nearest rank, ⌈q n⌉; 0 of no values.
+fn nearest_rank(mut values: Vec<i64>, q: f64) -> i64 {
+    // Exact below 2^53 values.
+    let rank = (values.len() as f64 * q).ceil().max(1.0) as usize;
+    if rank > values.len() {
+        return 0;
     }
-    let mut expressions: Vec<Expr> = Vec::new();
-    for Made { column, of } in made {
-        let detail = || col(column.name);
-        let expression = match of {
-            Of::Traces | Of::TraceShare => col(TRACE).drop_nulls().n_unique(),
-            Of::Findings => len(),
-            Of::Max(_) => detail().max(),
-            Of::Quantile(_, q) => nearest_rank(detail(), *q),
-            Of::FirstSeen => col(START).min(),
-            Of::LastSeen => col(START).max(),
-            Of::ExampleTrace => example_trace(),
-            _ => continue,
-        };
-        expressions.push(expression.cast(DataType::Int64).alias(column.name));
-    }
-    frame
-        .clone()
-        .lazy()
-        .group_by([col(PATTERN)])
-        .agg(expressions)
-        .sort([PATTERN], SortMultipleOptions::default())
-        .collect()
-}
-
-/// The quantile by nearest rank, ⌈q n⌉. Exact below 2^53.
-fn nearest_rank(values: Expr, q: f64) -> Expr {
-    values.quantile(lit(q), QuantileMethod::Equiprobable)
-}
-
-/// The trace of the finding with the largest impact of those that have one, ties to the trace with the smallest id.
-fn example_trace() -> Expr {
-    let largest_first = SortMultipleOptions::default().with_order_descending_multi([true, false]);
-    col(TRACE).sort_by([col(IMPACT), col(TRACE)], largest_first).drop_nulls().first()
-}
-
-/// The most frequent value of a column in each pattern, ties to the smallest: numbers are in the order of names.
-fn most_frequent(frame: &DataFrame, column: &str) -> PolarsResult<Vec<i64>> {
-    if frame.height() == 0 {
-        return Ok(Vec::new());
-    }
-    let most_first = SortMultipleOptions::default().with_order_descending_multi([false, true, false]);
-    let counted = frame
-        .clone()
-        .lazy()
-        .group_by([col(PATTERN), col(column)])
-        .agg([len().alias("times")])
-        .sort([PATTERN, "times", column], most_first)
-        .group_by_stable([col(PATTERN)])
-        .agg([col(column).first()])
-        .collect()?;
-    integers(&counted, column)
-}
-
-fn integers(frame: &DataFrame, column: &str) -> PolarsResult<Vec<i64>> {
-    Ok(optional_integers(frame, column)?.into_iter().map(Option::unwrap_or_default).collect())
-}
-
-fn optional_integers(frame: &DataFrame, column: &str) -> PolarsResult<Vec<Option<i64>>> {
-    if frame.height() == 0 {
-        return Ok(Vec::new());
-    }
-    let column = frame.column(column)?.cast(&DataType::Int64)?;
-    Ok(column.i64()?.iter().collect())
+    *values.select_nth_unstable(rank - 1).1
 }
 
 /// Places of rows, which come in the order of their keys, in the order of their ranks.
@@ -357,6 +313,11 @@ pub(super) fn ranking(
     Ok(integers(&sorted, PATTERN)?.into_iter().map(|number| number as usize).collect())
 }
 
+fn integers(frame: &DataFrame, column: &str) -> PolarsResult<Vec<i64>> {
+    let column = frame.column(column)?.cast(&DataType::Int64)?;
+    Ok(column.i64()?.iter().map(Option::unwrap_or_default).collect())
+}
+
 fn integer(cell: &Cell) -> i64 {
     match cell {
         Cell::Int(value) => *value,
@@ -379,13 +340,9 @@ fn grows(mut values: Vec<i64>) -> bool {
     p95 >= MIN_SPREAD * p50 || 1.4826 * mad as f64 >= MIN_ROBUST_CV * p50 as f64
 }
 
-/// The traces of `rows`, which are in the order of their traces, each counted as often as the largest of its findings says.
-/// Findings about the whole input, which come last, are no trace.
+/// The traces of `rows`, each counted as often as the largest of its findings says.
 fn weighted_traces(findings: &FindingColumns, rows: &[usize]) -> f64 {
     let of_trace = |rows: &[usize]| rows.iter().map(|&row| findings.adjusted_count[row]).fold(0.0, f64::max);
-    let with_trace = &rows[..rows.partition_point(|&row| findings.trace[row] != TraceNumber::NONE)];
     // A sum of none would be -0.
-    with_trace
-        .chunk_by(|&left, &right| findings.trace[left] == findings.trace[right])
-        .fold(0.0, |sum, rows| sum + of_trace(rows))
+    traces_of(findings, rows).fold(0.0, |sum, rows| sum + of_trace(rows))
 }

@@ -18,7 +18,7 @@ use crate::detectors::{Cell, Column, Unit};
 use crate::rank::Rows;
 
 /// Rows that are turned into arrays at a time, which bounds the copy.
-const ROWS_OF_BATCH: usize = 1 << 16;
+const ROWS_OF_BATCH: usize = 1 << 13;
 
 /// Rows of a row group.
 const ROWS_OF_ROW_GROUP: usize = 1 << 20;

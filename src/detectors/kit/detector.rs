@@ -177,7 +177,7 @@ impl Columns for NoDetails {
 
     fn push(&mut self, _row: Self) {}
 
-    fn append(&mut self, _other: &mut Self) {}
+    fn append(&mut self, _other: Self) {}
 
     fn bytes(&self) -> usize {
         0

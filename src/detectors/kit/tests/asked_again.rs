@@ -35,8 +35,8 @@ columns! {
 pub(crate) struct AllAsked(AskedColumns);
 
 impl Seen for AllAsked {
-    fn merge(&mut self, mut other: Self) {
-        self.0.append(&mut other.0);
+    fn merge(&mut self, other: Self) {
+        self.0.append(other.0);
     }
 
     fn renumber_traces(&mut self, rank_of: &(dyn Fn(TraceNumber) -> TraceNumber + Sync)) {

@@ -127,6 +127,11 @@ pub struct InputArgs {
     /// What the inputs are, if their bytes do not tell or mislead; compression is always told by them
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub input_format: Option<InputFormat>,
+
+    /// How much time a request to an object store may lose by failures before its input is given up; 0s to try once [default:
+    /// 3min]
+    #[arg(long, value_name = "DURATION")]
+    pub retry_timeout: Option<String>,
 }
 
 /// Arguments that say how much memory is used, and what instead.

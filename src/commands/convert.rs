@@ -9,7 +9,7 @@ use std::path::Path;
 use anyhow::{Context, bail};
 
 use crate::cli::ConvertArgs;
-use crate::config::{memory_for_spans, selection};
+use crate::config::{memory_for_spans, retry_timeout, selection};
 use crate::ingest::{self, ReadOptions};
 use crate::report::{CanonicalWriter, WholeFile, finish_files};
 
@@ -38,6 +38,7 @@ fn run_on_pool(args: &ConvertArgs) -> anyhow::Result<Outcome> {
     let options = ReadOptions {
         format: args.input.input_format,
         selection: selection(&args.selection)?,
+        retry_timeout: retry_timeout(&args.input)?,
         ..ReadOptions::default()
     };
     if !options.selection.is_all() {
@@ -52,6 +53,9 @@ fn run_on_pool(args: &ConvertArgs) -> anyhow::Result<Outcome> {
     let inputs = ingest::read_records(&args.input.inputs, &options, &mut store, &bar);
     bar.finish();
     let all_read = say_input_problems(&inputs, false);
+    if store.len() == 0 && !all_read {
+        bail!("no span could be read, so nothing was written");
+    }
     if store.len() == 0 {
         bail!(
             "the inputs hold no spans{}, so nothing was written",

@@ -84,6 +84,9 @@ fn run_on_pool(args: &TraceArgs, settings: &Settings, trace_id: TraceId) -> anyh
         return Err(failure.into());
     }
     let collection = Collection::with_spilled(builders, reading.spill);
+    if collection.len() == 0 && !all_read {
+        return Ok(Outcome::Incomplete);
+    }
     let semantics = trace::derive(&collection.vocabulary, &settings.uncounted_calls);
     semantics.symbols.check()?;
     let show = |view: &TraceView<'_>, findings: &[FoundInTrace]| {

@@ -1,6 +1,7 @@
 //! From a URL to its store and key, and from a store's errors to what the user should check.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,24 +13,108 @@ use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
 use object_store::http::HttpBuilder;
 use object_store::path::Path as Key;
 use object_store::{BackoffConfig, ClientConfigKey, ClientOptions, ObjectStore, RetryConfig};
+use tokio::time::{Instant, sleep, timeout};
 use url::{Position, Url};
 
+use super::DEFAULT_RETRY_TIMEOUT;
+use super::failure::{Failure, one_line};
+use super::retry::{Attempts, random_share};
+use super::watching_client::{Host, WatchingConnector};
 use crate::ingest::IngestError;
 
-const MAX_RETRIES: usize = 2;
-const RETRY_TIMEOUT: Duration = Duration::from_secs(30);
-const MAX_BACKOFF: Duration = Duration::from_secs(5);
+/// A slow network may take long over a request as long as something comes; whether it does is looked at here.
+const REQUEST_TIMEOUT: &str = "30d";
 
-/// A slow network may take long over a request as long as something comes.
-const REQUEST_TIMEOUT: &str = "1h";
-const READ_TIMEOUT: &str = "30s";
+/// How long to go on with a host that cannot be reached and never answered, because its name may be wrong, and with one for which a
+/// request was given up, because the next thousand objects need not each find that out.
+const SHORT_RETRY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The objects of a bucket or host.
+pub(crate) struct Store {
+    /// Makes each request once.
+    pub(super) client: Arc<dyn ObjectStore>,
+    pub(super) host: Arc<Host>,
+    retry_timeout: Duration,
+}
+
+impl Store {
+    pub(super) fn new(client: Arc<dyn ObjectStore>, host: Arc<Host>, retry_timeout: Duration) -> Self {
+        Self { client, host, retry_timeout }
+    }
+
+    /// For a request that begins.
+    pub(super) fn attempts(&self) -> Attempts {
+        let is_given_up = self.host.is_given_up();
+        Attempts::new(if is_given_up { SHORT_RETRY_TIMEOUT.min(self.retry_timeout) } else { self.retry_timeout })
+    }
+
+    /// Makes a request once.
+    pub(super) async fn attempt<T>(
+        &self,
+        attempts: &Attempts,
+        request: impl Future<Output = object_store::Result<T>>,
+    ) -> Result<T, Failure> {
+        let patience = attempts.patience();
+        let answer = timeout(patience, request).await.map_err(|_| Failure::Stalled(patience))?;
+        answer.map_err(|error| Failure::from(&error))
+    }
+
+    /// Pauses after a failure, `since` bytes came last.
+    ///
+    /// # Errors
+    /// If the failure is for good, or there were too many.
+    pub(super) async fn recover(
+        &self,
+        attempts: &mut Attempts,
+        failure: Failure,
+        since: Instant,
+    ) -> Result<(), Failure> {
+        if !failure.passes() {
+            return Err(failure);
+        }
+        let may_be_no_host = self.host.is_unheard() && matches!(failure, Failure::Unreachable(_) | Failure::Broken(_));
+        let limit = if may_be_no_host { SHORT_RETRY_TIMEOUT } else { Duration::MAX };
+        match attempts.pause_after(since.elapsed(), failure.retry_after(), limit, random_share()) {
+            Some(pause) => {
+                sleep(pause).await;
+                Ok(())
+            }
+            None => {
+                self.host.give_up();
+                let (attempts, lost) = attempts.failed();
+                Err(Failure::GivenUp { last: Box::new(failure), attempts, lost })
+            }
+        }
+    }
+
+    /// Makes a request until it is answered.
+    pub(super) async fn persist<T, F: Future<Output = object_store::Result<T>>>(
+        &self,
+        attempts: &mut Attempts,
+        request: impl Fn() -> F,
+    ) -> Result<T, Failure> {
+        loop {
+            let since = Instant::now();
+            match self.attempt(attempts, request()).await {
+                Ok(answer) => return Ok(answer),
+                Err(failure) => self.recover(attempts, failure, since).await?,
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_tuple("Store").field(&self.client).finish()
+    }
+}
 
 /// Where a URL leads.
 #[derive(Clone, Debug)]
 pub(crate) struct Location {
     /// The URL as it was typed.
     pub(crate) url: PathBuf,
-    pub(crate) store: Arc<dyn ObjectStore>,
+    pub(crate) store: Arc<Store>,
     /// What follows the bucket or host, as it is written in the store; it may be empty, end in `/` or be a pattern.
     pub(crate) key: String,
     /// What precedes the key in a URL.
@@ -70,13 +155,15 @@ impl Scheme {
                 "check the container and key, and AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY in the \
                  environment"
             }
-            Self::Http => "check the URL, and that the server gives parts of files (HTTP ranges)",
+            Self::Http => "check the URL",
         }
     }
 }
 
 impl Location {
-    pub(crate) fn of(url: &Path) -> Result<Self, IngestError> {
+    /// Where `url` leads. Requests to its store go on as long as was said when the store was first asked for, which is now if this is
+    /// `Some`.
+    pub(crate) fn of(url: &Path, retry_timeout: Option<Duration>) -> Result<Self, IngestError> {
         let text = url.to_str().unwrap_or_default();
         let (scheme_name, rest) = text.split_once("://").unwrap_or_default();
         let scheme = Scheme::of(scheme_name);
@@ -92,7 +179,7 @@ impl Location {
             let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
             (format!("{scheme_name}://{bucket}"), key.to_owned(), String::new())
         };
-        let store = store(scheme, &root, &query).map_err(|error| fail(one_line(&error.to_string())))?;
+        let store = store(scheme, &root, &query, retry_timeout).map_err(|error| fail(one_line(&error.to_string())))?;
         Ok(Self { url: url.to_owned(), store, key, root, query, scheme })
     }
 
@@ -119,8 +206,9 @@ impl Location {
         url.unwrap_or_else(|_| plain()).into()
     }
 
-    pub(crate) fn error(&self, error: &object_store::Error) -> IngestError {
-        unreachable_object(&self.url, self.scheme, describe(error))
+    pub(super) fn error(&self, failure: &Failure) -> IngestError {
+        let advice = failure.advice().unwrap_or(self.scheme.advice());
+        IngestError::ObjectStore { path: self.url.clone(), reason: failure.to_string(), advice }
     }
 
     pub(crate) fn io_error(&self, error: &io::Error) -> IngestError {
@@ -136,68 +224,48 @@ fn unreachable_object(url: &Path, scheme: Scheme, reason: String) -> IngestError
     IngestError::ObjectStore { path: url.to_owned(), reason, advice: scheme.advice() }
 }
 
-/// What failed, in a line.
-pub(crate) fn describe(error: &object_store::Error) -> String {
-    use object_store::Error;
-    match error {
-        Error::NotFound { .. } => "there is no such object".to_owned(),
-        Error::PermissionDenied { .. } => "access was denied".to_owned(),
-        Error::Unauthenticated { .. } => "the credentials are missing or wrong".to_owned(),
-        Error::Precondition { .. } => "the object was replaced while it was read".to_owned(),
-        Error::NotSupported { source } => one_line(&source.to_string()),
-        other => one_line(&other.to_string()),
-    }
-}
-
-/// Stores answer with pages of XML.
-fn one_line(text: &str) -> String {
-    const MAX_CHARS: usize = 300;
-    let words: Vec<&str> = text.split_whitespace().collect();
-    let line = words.join(" ");
-    match line.char_indices().nth(MAX_CHARS) {
-        Some((end, _)) => format!("{}…", &line[..end]),
-        None => line,
-    }
-}
-
-/// The store of a bucket or host. One is kept for each, with its connections and credentials.
-fn store(scheme: Scheme, root: &str, query: &str) -> object_store::Result<Arc<dyn ObjectStore>> {
-    static STORES: Mutex<Option<HashMap<String, Arc<dyn ObjectStore>>>> = Mutex::new(None);
+/// The store of a bucket or host. One is kept for each, with its connections, its credentials, and what is known of the host.
+fn store(scheme: Scheme, root: &str, query: &str, retry_timeout: Option<Duration>) -> object_store::Result<Arc<Store>> {
+    static STORES: Mutex<Option<HashMap<String, Arc<Store>>>> = Mutex::new(None);
     let mut stores = STORES.lock().unwrap_or_else(PoisonError::into_inner);
     let stores = stores.get_or_insert_default();
     let name = format!("{root}/{query}");
     if let Some(store) = stores.get(&name) {
         return Ok(Arc::clone(store));
     }
-    let backoff = BackoffConfig { max_backoff: MAX_BACKOFF, ..BackoffConfig::default() };
-    let retry = RetryConfig { backoff, max_retries: MAX_RETRIES, retry_timeout: RETRY_TIMEOUT };
-    let store: Arc<dyn ObjectStore> = match scheme {
+    let host = Arc::new(Host::default());
+    let client = client(scheme, root, &name, &host)?;
+    let store = Arc::new(Store::new(client, host, retry_timeout.unwrap_or(DEFAULT_RETRY_TIMEOUT)));
+    stores.insert(name, Arc::clone(&store));
+    Ok(store)
+}
+
+/// A client that makes each request once: when to make it again is decided in [`Store`], for all stores alike.
+fn client(scheme: Scheme, root: &str, name: &str, host: &Arc<Host>) -> object_store::Result<Arc<dyn ObjectStore>> {
+    let connector = WatchingConnector(Arc::clone(host));
+    let retry = RetryConfig { max_retries: 0, backoff: BackoffConfig::default(), retry_timeout: Duration::ZERO };
+    Ok(match scheme {
         Scheme::S3 => {
-            let builder = AmazonS3Builder::from_env()
-                .with_config(AmazonS3ConfigKey::Client(ClientConfigKey::Timeout), REQUEST_TIMEOUT)
-                .with_config(AmazonS3ConfigKey::Client(ClientConfigKey::ReadTimeout), READ_TIMEOUT);
-            Arc::new(builder.with_url(root).with_retry(retry).build()?)
+            let key = AmazonS3ConfigKey::Client(ClientConfigKey::Timeout);
+            let builder = AmazonS3Builder::from_env().with_config(key, REQUEST_TIMEOUT).with_url(root);
+            Arc::new(builder.with_http_connector(connector).with_retry(retry).build()?)
         }
         Scheme::Gcs => {
-            let builder = GoogleCloudStorageBuilder::from_env()
-                .with_config(GoogleConfigKey::Client(ClientConfigKey::Timeout), REQUEST_TIMEOUT)
-                .with_config(GoogleConfigKey::Client(ClientConfigKey::ReadTimeout), READ_TIMEOUT);
-            Arc::new(builder.with_url(root).with_retry(retry).build()?)
+            let key = GoogleConfigKey::Client(ClientConfigKey::Timeout);
+            let builder = GoogleCloudStorageBuilder::from_env().with_config(key, REQUEST_TIMEOUT).with_url(root);
+            Arc::new(builder.with_http_connector(connector).with_retry(retry).build()?)
         }
         Scheme::Azure => {
-            let builder = MicrosoftAzureBuilder::from_env()
-                .with_config(AzureConfigKey::Client(ClientConfigKey::Timeout), REQUEST_TIMEOUT)
-                .with_config(AzureConfigKey::Client(ClientConfigKey::ReadTimeout), READ_TIMEOUT);
-            Arc::new(builder.with_url(root).with_retry(retry).build()?)
+            let key = AzureConfigKey::Client(ClientConfigKey::Timeout);
+            let builder = MicrosoftAzureBuilder::from_env().with_config(key, REQUEST_TIMEOUT).with_url(root);
+            Arc::new(builder.with_http_connector(connector).with_retry(retry).build()?)
         }
         Scheme::Http => {
             let options = ClientOptions::new()
                 .with_config(ClientConfigKey::Timeout, REQUEST_TIMEOUT)
-                .with_config(ClientConfigKey::ReadTimeout, READ_TIMEOUT)
                 .with_allow_http(root.starts_with("http://"));
-            Arc::new(HttpBuilder::new().with_url(&name).with_client_options(options).with_retry(retry).build()?)
+            let builder = HttpBuilder::new().with_url(name).with_client_options(options);
+            Arc::new(builder.with_http_connector(connector).with_retry(retry).build()?)
         }
-    };
-    stores.insert(name, Arc::clone(&store));
-    Ok(store)
+    })
 }

@@ -207,7 +207,7 @@ pub struct TraceArgs {
     #[command(flatten)]
     pub input: InputArgs,
 
-    /// Id of the trace, up to 32 hexadecimal digits
+    /// Id of the trace, up to 32 hexadecimal digits or a UUID; 8 or more digits that only one id begins with are enough
     #[arg(required = true, value_name = "TRACE_ID")]
     pub trace_id: String,
 

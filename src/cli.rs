@@ -243,9 +243,13 @@ pub struct ConvertArgs {
     #[command(flatten)]
     pub input: InputArgs,
 
-    /// The Parquet file to write
+    /// The Parquet file to write; - for standard output
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
+
+    /// What start times count; Spark reads nothing finer than us, which get the nanoseconds as a number in a column beside them
+    #[arg(long, value_enum, value_name = "UNIT", default_value_t)]
+    pub timestamps: Timestamps,
 
     /// How much memory is used.
     #[command(flatten)]
@@ -307,6 +311,16 @@ pub enum TraceFormat {
     Table,
     /// The critical paths and findings as JSON
     Json,
+}
+
+/// What start times count in Parquet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Timestamps {
+    /// Nanoseconds
+    #[default]
+    Ns,
+    /// Microseconds
+    Us,
 }
 
 /// Format of table files.

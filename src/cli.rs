@@ -434,7 +434,10 @@ fn fail_on_names() -> clap::builder::PossibleValuesParser {
 
 /// What each column of each table means, for `analyze --help`.
 fn table_help() -> String {
-    let mut help = String::from("Tables and their columns (see also: tracescan explain DETECTOR):\n");
+    let mut help = String::from(
+        "Tables and their columns (see also: tracescan explain DETECTOR). In Parquet, a time counts microseconds, and \
+         a column NAME_unix_nano beside it nanoseconds:\n",
+    );
     for CatalogEntry { description, columns, .. } in catalog() {
         help.push_str(&format!("\n{}: {}\n", description.name, description.summary));
         for column in columns {

@@ -84,7 +84,7 @@ fn run_on_pool(args: &TraceArgs, settings: &Settings, typed: &TypedTraceId) -> a
         return Err(failure.into());
     }
     let collection = Collection::with_spilled(builders, reading.spill);
-    if collection.len() == 0 && !all_read {
+    if collection.is_empty() && !all_read {
         return Ok(Outcome::Incomplete);
     }
     let trace_id = typed.find(&collection)?;

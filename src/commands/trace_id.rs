@@ -48,8 +48,8 @@ impl TypedTraceId {
             Some(_) => bail!("{} begins {}; give more digits", self.digits, list(&meant)),
             None => {
                 let hint = if may_be_prefix { "" } else { "; of the beginning of an id, give at least 8 digits" };
-                let (whole, spans) = (self.whole, collection.len());
-                bail!("trace {whole} is not among the traces of the input, which has {spans} spans{hint}")
+                let (digits, spans) = (&self.digits, collection.len());
+                bail!("trace {digits} is not among the traces of the input, which has {spans} spans{hint}")
             }
         }
     }

@@ -76,6 +76,20 @@ fn whole_objects_are_read_from_start_to_end() {
     }
 }
 
+/// Who is asked to come back later comes back then, and not before.
+#[test]
+fn a_busy_server_says_how_long_to_wait() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let dumps = dumps(directory.path(), SPANS);
+    let fault = Fault::BusyAtFirst(2);
+    let server = FileServer::start(directory.path(), Manners { fault, ..Manners::default() });
+    let (name, path) = &dumps[2];
+    let before = Instant::now();
+    assert_eq!(tables(&[&format!("{}/{name}", server.address)], &[]), tables(&[path], &[]));
+    assert!(before.elapsed() >= Duration::from_secs(2), "{:?}", before.elapsed());
+    assert_eq!(server.take_traffic().refused, 1);
+}
+
 /// The end of a run against a server: exit code 2 within the time, and one error that names the object and says what is wrong.
 fn ends(url: &str, arguments: &[&str], said: &str, within: Duration) {
     let before = Instant::now();

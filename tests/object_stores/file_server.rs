@@ -40,6 +40,8 @@ pub(crate) enum Fault {
     None,
     /// Half of all requests are answered with 503, `Retry-After: 0`.
     Busy,
+    /// The first request is, and asks to come back in so many seconds.
+    BusyAtFirst(u64),
     /// All requests are, and ask to come back in so many seconds.
     AlwaysBusy(u64),
     /// Two thirds of all bodies end in the middle.
@@ -163,6 +165,7 @@ impl State {
                     return Ok(());
                 }
                 Fault::Busy if chance.is_multiple_of(2) => Some(0),
+                Fault::BusyAtFirst(seconds) if number == 0 => Some(seconds),
                 Fault::AlwaysBusy(seconds) => Some(seconds),
                 _ => None,
             };
@@ -217,7 +220,7 @@ impl State {
                 continue;
             }
             let is_cut = match fault {
-                Fault::Cuts => body.len() > 1 && chance % 3 != 0,
+                Fault::Cuts => body.len() > 1 && !chance.is_multiple_of(3),
                 Fault::Stalls => body.len() > 1,
                 Fault::CutsThenChanges => number == 0,
                 _ => false,

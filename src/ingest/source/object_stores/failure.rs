@@ -62,9 +62,10 @@ impl Failure {
     pub(crate) fn advice(&self) -> Option<&'static str> {
         match self {
             Self::Changed => Some("give it again once nobody writes to it"),
-            Self::GivenUp { last, .. } if !matches!(**last, Self::Unreachable(_)) => {
+            Self::GivenUp { last, .. } if matches!(**last, Self::Busy { .. } | Self::Stalled(_)) => {
                 Some("try again later, or for longer with --retry-timeout")
             }
+            // Its name may be wrong.
             _ => None,
         }
     }
@@ -90,7 +91,7 @@ impl From<&object_store::Error> for Failure {
             {
                 let reason = one_line(&innermost(http));
                 return match http.kind() {
-                    HttpErrorKind::Connect => Self::Unreachable(reason),
+                    HttpErrorKind::Connect | HttpErrorKind::Timeout => Self::Unreachable(reason),
                     _ => Self::Broken(reason),
                 };
             }

@@ -50,6 +50,37 @@ fn failures_that_pass_cost_nothing() {
     }
 }
 
+/// The pages of a list come in spite of failures, and so do the objects of S3.
+#[test]
+fn lists_go_on_after_failures() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let day = directory.path().join("bucket/day/deep");
+    fs::create_dir_all(&day).expect("directories");
+    let mut files = Vec::new();
+    for (seed, name) in ["a.parquet", "b.binpb", "c.jsonl", "d.flat.parquet", "deep/e.jsonl.gz"].into_iter().enumerate()
+    {
+        let path = directory.path().join("bucket/day").join(name).display().to_string();
+        let output = tracescan(&["generate", "--spans", "1500", "--seed", &seed.to_string(), "-o", &path], &[]);
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        files.push(path);
+    }
+    fs::write(directory.path().join("bucket/days"), "no traces").expect("a file");
+    let expected = tables(&files.iter().map(String::as_str).collect::<Vec<_>>(), &[]);
+    for fault in [Fault::None, Fault::Busy, Fault::Cuts] {
+        let manners = Manners { version: Version::TagAndTime, fault, ..Manners::default() };
+        let server = FileServer::start(directory.path(), manners);
+        let environment = [
+            ("AWS_ENDPOINT_URL", server.address.as_str()),
+            ("AWS_ALLOW_HTTP", "true"),
+            ("AWS_REGION", "us-east-1"),
+            ("AWS_SKIP_SIGNATURE", "true"),
+        ];
+        for url in ["s3://bucket/day/", "s3://bucket/day", "s3://bucket/d*/**/*.*"] {
+            assert_eq!(tables(&[url], &environment), expected, "{url}, {fault:?}");
+        }
+    }
+}
+
 /// A server that gives no parts is read from start to end, also if its bodies break: then what came is dropped when it comes again.
 #[test]
 fn whole_objects_are_read_from_start_to_end() {

@@ -1,4 +1,5 @@
-//! A web server that gives the files of a directory, counts what it gave, and has the bad manners that it is told to have.
+//! A web server that gives the files of a directory, counts what it gave, and has the bad manners that it is told to have. It also lists
+//! directories as S3 lists buckets.
 
 use std::fs;
 use std::io::{self, BufRead, BufReader, Write};
@@ -30,6 +31,8 @@ pub(crate) enum Version {
     WeakTag,
     /// The time of the last change.
     Time,
+    /// A tag and a time, as S3 has them.
+    TagAndTime,
     /// Nothing but the length and the bytes.
     Nothing,
 }
@@ -151,6 +154,47 @@ fn read_request(lines: &mut impl BufRead) -> io::Result<Option<Request>> {
     }
 }
 
+/// Fewer keys than there are, so that lists have pages.
+const KEYS_OF_PAGE: usize = 2;
+
+/// A page of the list of files below a directory.
+fn list_page(bucket: &Path, query: &str) -> String {
+    let value = |name: &str| {
+        let values = query.split('&').filter_map(|pair| pair.split_once('='));
+        let value = values.filter(|(key, _)| *key == name).map(|(_, value)| value).next();
+        value.unwrap_or_default().replace("%2F", "/")
+    };
+    let mut keys = Vec::new();
+    keys_below(bucket, "", &mut keys);
+    keys.sort();
+    let after = value("continuation-token").max(value("start-after"));
+    keys.retain(|(key, _)| key.starts_with(&value("prefix")) && *key > after);
+    let is_truncated = keys.len() > KEYS_OF_PAGE;
+    keys.truncate(KEYS_OF_PAGE);
+    let contents: String = keys
+        .iter()
+        .map(|(key, size)| {
+            let time = "<LastModified>2026-01-01T00:00:00.000Z</LastModified>";
+            format!("<Contents><Key>{key}</Key>{time}<ETag>\"one\"</ETag><Size>{size}</Size></Contents>")
+        })
+        .collect();
+    let last = keys.last().filter(|_| is_truncated).map(|(key, _)| key);
+    let next = last.map(|key| format!("<NextContinuationToken>{key}</NextContinuationToken>")).unwrap_or_default();
+    format!("<ListBucketResult><IsTruncated>{is_truncated}</IsTruncated>{next}{contents}</ListBucketResult>")
+}
+
+fn keys_below(directory: &Path, prefix: &str, keys: &mut Vec<(String, u64)>) {
+    for entry in fs::read_dir(directory).expect("a directory").map(|entry| entry.expect("a file")) {
+        let key = format!("{prefix}{}", entry.file_name().display());
+        let metadata = entry.metadata().expect("a file");
+        if metadata.is_dir() {
+            keys_below(&entry.path(), &format!("{key}/"), keys);
+        } else {
+            keys.push((key, metadata.len()));
+        }
+    }
+}
+
 impl State {
     fn serve(&self, mut connection: &TcpStream) -> io::Result<()> {
         let mut lines = BufReader::new(connection);
@@ -184,18 +228,25 @@ impl State {
             };
             let is_gone = matches!(fault, Fault::Goes(after) if number >= after);
             let directory = if is_changed { self.directory.join("changed") } else { self.directory.clone() };
-            let content = fs::read(directory.join(request.path.trim_start_matches('/'))).ok().filter(|_| !is_gone);
+            let path = directory.join(request.path.trim_start_matches('/'));
+            let list = request.query.as_ref().filter(|query| query.contains("list-type=2"));
+            let content = match list {
+                Some(query) => Some(list_page(&path, query).into_bytes()),
+                None => fs::read(path).ok().filter(|_| !is_gone),
+            };
             let tag = if is_changed { "\"two\"" } else { "\"one\"" };
             let day = if is_changed { "Fri, 02" } else { "Thu, 01" };
             let mut headers = match version {
                 Version::Tag | Version::TagOnly => format!("ETag: {tag}\r\n"),
                 Version::WeakTag => format!("ETag: W/{tag}\r\n"),
                 Version::Time => format!("Last-Modified: {day} Jan 2026 00:00:00 GMT\r\n"),
+                Version::TagAndTime => format!("ETag: {tag}\r\nLast-Modified: {day} Jan 2026 00:00:00 GMT\r\n"),
                 Version::Nothing => String::new(),
             };
-            let is_other = version == Version::Tag && request.if_match.as_ref().is_some_and(|wanted| wanted != tag);
+            let heeds_conditions = matches!(version, Version::Tag | Version::TagAndTime);
+            let is_other = heeds_conditions && request.if_match.as_ref().is_some_and(|wanted| wanted != tag);
             let (status, body) = match (&content, request.range.filter(|_| gives_ranges)) {
-                _ if request.query.as_deref().is_some_and(|query| query != "signature=right") => {
+                _ if list.is_none() && request.query.as_deref().is_some_and(|query| query != "signature=right") => {
                     ("403 Forbidden", &b""[..])
                 }
                 (None, _) => ("404 Not Found", &b""[..]),

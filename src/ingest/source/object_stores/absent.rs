@@ -1,6 +1,6 @@
 //! What stands for object stores in a program that was built without them.
 
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::Path;
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ pub(crate) fn open(
     Err(not_built(url))
 }
 
-pub(crate) fn read_beside(_url: &Path, _name: &str) -> Option<Vec<u8>> {
+pub(crate) fn read_beside(_url: &Path, _name: &str, _limit: u64) -> Option<io::Result<Vec<u8>>> {
     None
 }
 

@@ -54,18 +54,26 @@ pub(crate) fn open(
     }
 }
 
-/// The content of the object called `name` beside the one at `url`, if there is one.
-pub(crate) fn read_beside(url: &Path, name: &str) -> Option<Vec<u8>> {
+/// The content of the object called `name` beside the one at `url`, if there is one: its first `limit` bytes.
+pub(crate) fn read_beside(url: &Path, name: &str, limit: u64) -> Option<io::Result<Vec<u8>>> {
     let location = Location::of(url, None).ok()?;
     let directory = location.key.rsplit_once('/').map_or("", |(directory, _)| directory);
     let key = Key::parse(format!("{directory}/{name}").trim_start_matches('/')).ok()?;
+    let opened = match answer(async move { Object::open(location.store, key).await }) {
+        Ok(Ok(opened)) => opened,
+        // Who may not list is told that access is denied where there is nothing.
+        Ok(Err(Failure::Absent | Failure::Denied | Failure::Unauthenticated)) => return None,
+        Ok(Err(failure)) => return Some(Err(failure.into())),
+        Err(error) => return Some(Err(error)),
+    };
     let mut content = Vec::new();
-    match answer(async move { Object::open(location.store, key).await }).ok()?.ok()? {
-        Opened::InParts(object, head) => ObjectStream::new(Parts::of(object), head).read_to_end(&mut content),
-        Opened::Whole(download) => WholeStream::new(download).read_to_end(&mut content),
-    }
-    .ok()?;
-    Some(content)
+    let read = match opened {
+        Opened::InParts(object, head) => {
+            ObjectStream::new(Parts::of(object), head).take(limit).read_to_end(&mut content)
+        }
+        Opened::Whole(download) => WholeStream::new(download).take(limit).read_to_end(&mut content),
+    };
+    Some(read.map(|_| content))
 }
 
 /// An object that is read in parts. What cannot be had once is not asked for again.
@@ -369,7 +377,7 @@ mod tests {
             connection.write_all(answer).expect("a client");
             String::from_utf8(request).expect("text")
         });
-        assert_eq!(read_beside(Path::new(&url), "meta.json").as_deref(), Some(&b"{}"[..]));
+        assert_eq!(read_beside(Path::new(&url), "meta.json", 100).and_then(Result::ok).as_deref(), Some(&b"{}"[..]));
         let request = server.join().expect("a request");
         assert!(request.starts_with("GET /a/block/meta.json?key=1 "), "{request}");
     }

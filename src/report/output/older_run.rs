@@ -4,7 +4,7 @@
 //! more, which has put some tables in theirs before.
 
 use std::fs::{self, File};
-use std::io::{self, BufReader};
+use std::io::BufReader;
 use std::path::{Component, Path, PathBuf};
 
 use serde::Deserialize;
@@ -13,6 +13,11 @@ use serde::de::IgnoredAny;
 use super::whole_file::left_overs;
 use crate::detectors::catalog;
 use crate::rank::FINDINGS;
+
+#[cfg(unix)]
+use std::fs::TryLockError;
+#[cfg(unix)]
+use std::time::{Duration, Instant};
 
 /// The name of the file that says how the results came about.
 pub(super) const RUN_JSON: &str = "run.json";
@@ -67,26 +72,26 @@ fn usual_names() -> Vec<String> {
     tables.flat_map(|table| EXTENSIONS.map(|extension| format!("{table}.{extension}"))).collect()
 }
 
-/// Keeps two runs from putting their files into one directory at the same time, as long as it lives.
-///
-/// # Errors
-/// If the directory cannot be opened.
+/// Keeps two runs from putting their files into one directory at the same time, as long as it lives. Nobody needs long for that, so a
+/// lock that does not come soon is held by somebody else, such as `flock DIR tracescan …`, and is done without.
 #[cfg(unix)]
-pub(super) fn lock(directory: &Path) -> io::Result<File> {
-    let opened = File::open(directory)?;
-    // Where directories cannot be locked, the files of two runs may mix.
-    let _ = opened.lock();
-    Ok(opened)
+pub(super) fn lock(directory: &Path) -> Option<File> {
+    const LONGEST_WAIT: Duration = Duration::from_secs(2);
+    const PAUSE: Duration = Duration::from_millis(20);
+    let opened = File::open(directory).ok()?;
+    let since = Instant::now();
+    while let Err(TryLockError::WouldBlock) = opened.try_lock() {
+        if since.elapsed() > LONGEST_WAIT {
+            return None;
+        }
+        std::thread::sleep(PAUSE);
+    }
+    Some(opened)
 }
 
 /// Directories cannot be locked here.
-///
-/// # Errors
-/// None.
 #[cfg(not(unix))]
-pub(super) fn lock(_directory: &Path) -> io::Result<()> {
-    Ok(())
-}
+pub(super) fn lock(_directory: &Path) {}
 
 #[cfg(test)]
 mod tests {
@@ -127,6 +132,18 @@ mod tests {
         let mut files: Vec<(&str, String)> = files.map(|name| (name, String::new())).into();
         files.push((RUN_JSON, format!("{{{OURS}}}")));
         assert_eq!(found(&directory(&files)), ["findings.parquet", "n_plus_one.csv"]);
+    }
+
+    /// Whoever holds a directory locked for other reasons does not keep a run from its end.
+    #[cfg(unix)]
+    #[test]
+    fn locks_of_others_are_not_waited_for_long() {
+        let directory = tempfile::tempdir().unwrap();
+        let own = lock(directory.path());
+        assert!(own.is_some());
+        assert!(lock(directory.path()).is_none());
+        drop(own);
+        assert!(lock(directory.path()).is_some());
     }
 
     /// Where no run of ours is, nothing is ours.

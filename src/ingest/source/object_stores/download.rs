@@ -131,6 +131,8 @@ impl Download {
 
     /// The next `length` bytes, or what there is before the end.
     pub(super) async fn piece(&mut self, length: u64) -> Result<Bytes, Failure> {
+        // What whoever reads took for the piece before is no time that the server cost.
+        self.since = Instant::now();
         let mut first = Bytes::new();
         let mut all = BytesMut::new();
         let mut missing = length;

@@ -13,6 +13,9 @@ use std::time::{Duration, Instant};
 /// Far more than an interrupted run takes: it is there to fail on a run that never ends.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How long a busy machine may take to come to the moment that is waited for.
+const TIME_TO_BEGIN: Duration = Duration::from_secs(60);
+
 /// Names of output and temporary directory in the arguments of a run.
 const OUT: &str = "OUT";
 const TEMP: &str = "TEMP";
@@ -132,7 +135,7 @@ fn run_that_puts_spans_aside() -> Run {
     };
     let since = Instant::now();
     while !has_put_aside() {
-        assert!(since.elapsed() < PATIENCE, "no span is put aside");
+        assert!(since.elapsed() < TIME_TO_BEGIN, "no span is put aside");
         sleep(Duration::from_millis(5));
     }
     run
@@ -142,6 +145,11 @@ fn run_that_puts_spans_aside() -> Run {
 #[test]
 fn while_spans_are_put_aside() {
     run_that_puts_spans_aside().ends_by("INT");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn killed_while_spans_are_put_aside() {
     let (output, files) = run_that_puts_spans_aside().signal("KILL");
     assert_eq!((output.status.code(), files), (None, Vec::new()));
 }
@@ -210,7 +218,7 @@ fn run_that_writes_without_end() -> Run {
     let run = Run::start(&["generate", "--spans", "1000000000", "-o", "OUT/spans.binpb", "--labels", "OUT/labels"]);
     let since = Instant::now();
     while run.files().len() < 2 {
-        assert!(since.elapsed() < PATIENCE, "no file is begun");
+        assert!(since.elapsed() < TIME_TO_BEGIN, "no file is begun");
         sleep(Duration::from_millis(5));
     }
     run

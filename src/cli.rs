@@ -128,8 +128,8 @@ pub struct InputArgs {
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub input_format: Option<InputFormat>,
 
-    /// How much time a request to an object store may lose by failures before its input is given up; 0s to try once [default:
-    /// 3min]
+    /// How much time a request to an object store may lose by failures before its input is given up; 0s to try once
+    /// [default: 3min]
     #[arg(long, value_name = "DURATION")]
     pub retry_timeout: Option<String>,
 }
@@ -247,7 +247,8 @@ pub struct ConvertArgs {
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
 
-    /// What start times count; Spark reads nothing finer than us, which get the nanoseconds as a number in a column beside them
+    /// What start times count; Spark reads nothing finer than us, which get the nanoseconds as a number in a column
+    /// beside them
     #[arg(long, value_enum, value_name = "UNIT", default_value_t)]
     pub timestamps: Timestamps,
 

@@ -220,8 +220,8 @@ fn times_are_microseconds_with_nanoseconds_beside_them() {
     }
 }
 
-/// Canonical Parquet with microseconds holds the same spans as with nanoseconds: read back, it gives the same bytes and tables. On
-/// standard output are the bytes that are in a file.
+/// Canonical Parquet with microseconds holds the same spans as with nanoseconds: read back, it gives the same bytes and
+/// tables. On standard output are the bytes that are in a file.
 #[test]
 fn convert_with_microseconds_and_to_standard_output() {
     let directory = tempfile::tempdir().expect("a directory");
@@ -436,7 +436,8 @@ fn trace_as_json() {
     assert!(stderr(&unknown).contains("is not among the traces of the input"), "{}", stderr(&unknown));
 }
 
-/// A trace is found by its id as a UUID and by the digits that only it begins with; where several begin so, they are named.
+/// A trace is found by its id as a UUID and by the digits that only it begins with; where several begin so, they are
+/// named.
 #[test]
 fn traces_by_parts_of_their_ids() {
     let directory = tempfile::tempdir().expect("a directory");

@@ -1,5 +1,5 @@
-//! Ctrl-C and termination: the run ends soon with code 130, and nothing is left behind. What a killed run leaves is taken away by the
-//! next one.
+//! Ctrl-C and termination: the run ends soon with code 130, and nothing is left behind. What a killed run leaves is
+//! taken away by the next one.
 
 #![cfg(unix)]
 

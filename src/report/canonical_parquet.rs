@@ -1,9 +1,9 @@
 //! Writes canonical Parquet: everything that is known of a span, in columns that a scan can pick from.
 //!
 //! What detectors ask for stands in plain columns of its own ([`Attribute`]), so that a scan reads no map; it stays in the
-//! maps too, so that nothing is lost. Start times are nanoseconds, or microseconds with the nanoseconds as a number beside them, for
-//! readers that know nothing finer. Spans are written in the order given: callers that want row groups of whole
-//! traces sort first.
+//! maps too, so that nothing is lost. Start times are nanoseconds, or microseconds with the nanoseconds as a number
+//! beside them, for readers that know nothing finer. Spans are written in the order given: callers that want row groups
+//! of whole traces sort first.
 
 use std::io::Write;
 use std::sync::Arc;

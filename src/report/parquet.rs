@@ -1,7 +1,7 @@
 //! Tables as Parquet, for notebooks and SQL.
 //!
-//! A time is microseconds, because there are readers that know nothing finer (Spark), and beside it stands a column of its name and
-//! [`UNIX_NANO`] with all its digits.
+//! A time is microseconds, because there are readers that know nothing finer (Spark), and beside it stands a column of
+//! its name and [`UNIX_NANO`] with all its digits.
 
 use std::io::Write;
 use std::sync::Arc;

@@ -1,4 +1,5 @@
-//! Stores that fail: what can be had in the end gives the same tables as from disk, and what cannot is said with its URL in time.
+//! Stores that fail: what can be had in the end gives the same tables as from disk, and what cannot is said with its
+//! URL in time.
 
 use std::fs;
 use std::path::Path;
@@ -24,8 +25,8 @@ fn changed_dumps(directory: &Path) {
     }
 }
 
-/// Every format gives the tables of its file, whatever half of all requests or two thirds of all bodies come to. What was cut goes on
-/// where it broke: no byte is sent twice.
+/// Every format gives the tables of its file, whatever half of all requests or two thirds of all bodies come to. What
+/// was cut goes on where it broke: no byte is sent twice.
 #[test]
 fn failures_that_pass_cost_nothing() {
     let directory = tempfile::tempdir().expect("a directory");
@@ -81,7 +82,8 @@ fn lists_go_on_after_failures() {
     }
 }
 
-/// A server that gives no parts is read from start to end, also if its bodies break: then what came is dropped when it comes again.
+/// A server that gives no parts is read from start to end, also if its bodies break: then what came is dropped when it
+/// comes again.
 #[test]
 fn whole_objects_are_read_from_start_to_end() {
     let directory = tempfile::tempdir().expect("a directory");
@@ -121,7 +123,8 @@ fn a_busy_server_says_how_long_to_wait() {
     assert_eq!(server.take_traffic().refused, 1);
 }
 
-/// The end of a run against a server: exit code 2 within the time, and one error that names the object and says what is wrong.
+/// The end of a run against a server: exit code 2 within the time, and one error that names the object and says what is
+/// wrong.
 fn ends(url: &str, arguments: &[&str], said: &str, within: Duration) {
     let before = Instant::now();
     let output = tracescan(&[&["analyze", url], arguments].concat(), &[]);
@@ -151,7 +154,8 @@ fn what_does_not_pass_ends_in_time() {
     }
 }
 
-/// An object that becomes another one, or is removed, while it is read is an error, however the server tells its versions apart.
+/// An object that becomes another one, or is removed, while it is read is an error, however the server tells its
+/// versions apart.
 #[test]
 fn an_object_that_changes_is_an_error() {
     let directory = tempfile::tempdir().expect("a directory");

@@ -1,5 +1,5 @@
-//! A web server that gives the files of a directory, counts what it gave, and has the bad manners that it is told to have. It also lists
-//! directories as S3 lists buckets.
+//! A web server that gives the files of a directory, counts what it gave, and has the bad manners that it is told to
+//! have. It also lists directories as S3 lists buckets.
 
 use std::fs;
 use std::io::{self, BufRead, BufReader, Write};

@@ -15,7 +15,8 @@ use crate::ingest::error::IngestError;
 const MAX_DIRECTORY_DEPTH: usize = 32;
 
 /// The inputs in the order of `paths`; the files of a directory, and those that a glob matches, in the order of their
-/// names. A path that exists is no glob, whatever its name. Requests to object stores may lose `retry_timeout` by failures.
+/// names. A path that exists is no glob, whatever its name. Requests to object stores may lose `retry_timeout` by
+/// failures.
 pub(crate) fn find_inputs(paths: &[PathBuf], retry_timeout: Duration) -> Vec<Result<Input, NotRead>> {
     let mut inputs = Vec::new();
     for path in paths {

@@ -1,7 +1,7 @@
 //! The output directory: a file for each table, and `run.json`.
 //!
-//! All appear or none: they are written under other names beside their places, then renamed. A directory holds one run: tables of an
-//! earlier one that are not replaced are removed.
+//! All appear or none: they are written under other names beside their places, then renamed. A directory holds one run:
+//! tables of an earlier one that are not replaced are removed.
 
 use std::fs;
 use std::io::{self, BufWriter, Write};

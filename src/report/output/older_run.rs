@@ -1,7 +1,7 @@
 //! The tables that an older run left in the output directory. A directory holds one run: what else is in it stays.
 //!
-//! Files count as such only where a `run.json` of ours says so: the one in its place, and one that a killed run could not put there any
-//! more, which has put some tables in theirs before.
+//! Files count as such only where a `run.json` of ours says so: the one in its place, and one that a killed run could
+//! not put there any more, which has put some tables in theirs before.
 
 use std::fs::{self, File};
 use std::io::BufReader;
@@ -72,8 +72,9 @@ fn usual_names() -> Vec<String> {
     tables.flat_map(|table| EXTENSIONS.map(|extension| format!("{table}.{extension}"))).collect()
 }
 
-/// Keeps two runs from putting their files into one directory at the same time, as long as it lives. Nobody needs long for that, so a
-/// lock that does not come soon is held by somebody else, such as `flock DIR tracescan …`, and is done without.
+/// Keeps two runs from putting their files into one directory at the same time, as long as it lives. Nobody needs long
+/// for that, so a lock that does not come soon is held by somebody else, such as `flock DIR tracescan …`, and is done
+/// without.
 #[cfg(unix)]
 pub(super) fn lock(directory: &Path) -> Option<File> {
     const LONGEST_WAIT: Duration = Duration::from_secs(2);
@@ -112,7 +113,8 @@ mod tests {
         older_tables(directory.path()).into_iter().map(name).collect()
     }
 
-    /// What is listed counts if it is there and is a plain name of a table file, from a run that ended and one that was killed.
+    /// What is listed counts if it is there and is a plain name of a table file, from a run that ended and one that was
+    /// killed.
     #[test]
     fn listed_tables_are_older_ones() {
         let listed = r#"["a.csv","b.parquet","absent.csv","../x.csv","notes.txt","run.json","sub/a.csv",".","d.json"]"#;

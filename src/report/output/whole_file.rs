@@ -1,8 +1,8 @@
 //! Files that appear whole or not at all: written under another name in their own directory, then renamed.
 //!
-//! Files are made, put in their places and removed under one lock, so that an interrupt finds all of them. What a killed run left is
-//! taken away by the next that writes to the directory: unfinished files have names of their own and are locked by whoever writes
-//! them, and a lock ends with its process, on whichever machine that is.
+//! Files are made, put in their places and removed under one lock, so that an interrupt finds all of them. What a
+//! killed run left is taken away by the next that writes to the directory: unfinished files have names of their own and
+//! are locked by whoever writes them, and a lock ends with its process, on whichever machine that is.
 
 use std::collections::HashSet;
 use std::fs::{self, File, TryLockError};

@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 
-/// Without characters that steer a terminal, reorder text or are not seen: white space that breaks lines becomes a space, other
-/// controls the replacement character, and what nobody sees an escape like `\u{200b}`, so that names that differ look different.
+/// Without characters that steer a terminal, reorder text or are not seen: white space that breaks lines becomes a
+/// space, other controls the replacement character, and what nobody sees an escape like `\u{200b}`, so that names that
+/// differ look different.
 pub(crate) fn sanitized(text: &str) -> Cow<'_, str> {
     if !text.chars().any(must_be_escaped) {
         return Cow::Borrowed(text);
@@ -20,8 +21,8 @@ pub(crate) fn sanitized(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// Controls (C0 with ESC, DEL, C1), line separators, marks that change the direction of text, characters that nobody sees, and those
-/// that never are any.
+/// Controls (C0 with ESC, DEL, C1), line separators, marks that change the direction of text, characters that nobody
+/// sees, and those that never are any.
 pub(in crate::report) fn must_be_escaped(character: char) -> bool {
     character.is_control()
         || matches!(

@@ -1,7 +1,9 @@
-//! The bytes of an object, or of a part of it, in spite of failures: what broke goes on where it broke, and nothing comes twice.
+//! The bytes of an object, or of a part of it, in spite of failures: what broke goes on where it broke, and nothing
+//! comes twice.
 //!
-//! A part is asked for on condition that the object is still the one that was opened, and goes on with a request for the rest. From
-//! a server that gives whole objects only, what came already is read once more and dropped, after a look whether it is the same.
+//! A part is asked for on condition that the object is still the one that was opened, and goes on with a request for
+//! the rest. From a server that gives whole objects only, what came already is read once more and dropped, after a look
+//! whether it is the same.
 
 use std::ops::Range;
 use std::time::Duration;

@@ -12,8 +12,9 @@ use object_store::{ObjectMeta, ObjectStoreExt as _};
 use tokio::time::{Instant, timeout};
 
 use super::failure::Failure;
+use super::location::Location;
 use super::runtime::answer;
-use super::store::{Location, Store};
+use super::store::Store;
 use crate::ingest::IngestError;
 use crate::ingest::source::input::{Input, NotRead};
 use crate::ingest::source::no_spans::why_no_spans;
@@ -85,7 +86,8 @@ fn list(location: &Location, directory: &str) -> Result<Vec<String>, IngestError
     Ok(keys)
 }
 
-/// The objects below `prefix`, in the order in which stores list them: after a failure the list goes on behind the last one.
+/// The objects below `prefix`, in the order in which stores list them: after a failure the list goes on behind the last
+/// one.
 async fn all_objects(store: &Store, prefix: &Key) -> Result<Vec<ObjectMeta>, Failure> {
     let mut attempts = store.attempts();
     let mut objects: Vec<ObjectMeta> = Vec::new();

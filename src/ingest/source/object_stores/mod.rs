@@ -2,8 +2,8 @@
 //! plain `https://` and `http://`.
 //!
 //! A URL is given where a path may be, and stays the path of its input as it was typed. [`find`] says which objects it
-//! stands for, [`open`] gives one of them in both ways in which formats are read: from its first byte on, and in ranges where the
-//! server gives those. What fails on the way is tried again.
+//! stands for, [`open`] gives one of them in both ways in which formats are read: from its first byte on, and in ranges
+//! where the server gives those. What fails on the way is tried again.
 //! All this is behind the feature `object-stores`; without it a URL is an error that says so.
 
 #[cfg(feature = "object-stores")]
@@ -12,6 +12,8 @@ mod download;
 mod failure;
 #[cfg(feature = "object-stores")]
 mod listing;
+#[cfg(feature = "object-stores")]
+mod location;
 #[cfg(feature = "object-stores")]
 mod object;
 #[cfg(feature = "object-stores")]

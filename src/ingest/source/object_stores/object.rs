@@ -13,8 +13,8 @@ use prost::bytes::Bytes;
 
 use super::download::{Download, Object, Opened};
 use super::failure::Failure;
+use super::location::Location;
 use super::runtime::{Pending, answer, start};
-use super::store::Location;
 use crate::ingest::IngestError;
 use crate::ingest::source::shared_file::{ReadAt, SharedFile};
 

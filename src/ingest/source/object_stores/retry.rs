@@ -1,9 +1,9 @@
 //! How long, and with what pauses, a request goes on after failures.
 //!
-//! What counts is time that is lost: waiting for bytes that do not come, and pauses. A request is given up when so much of it is
-//! lost as `--retry-timeout` allows, so that a store that is busy for a minute costs a minute, and one that is gone does not
-//! cost the night. Bytes that come make the pauses short again; they give lost time back only when they are many, so that a
-//! server that drips does not hold the run for ever.
+//! What counts is time that is lost: waiting for bytes that do not come, and pauses. A request is given up when so much
+//! of it is lost as `--retry-timeout` allows, so that a store that is busy for a minute costs a minute, and one that is
+//! gone does not cost the night. Bytes that come make the pauses short again; they give lost time back only when they
+//! are many, so that a server that drips does not hold the run for ever.
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher as _, Hasher as _};
@@ -58,9 +58,9 @@ impl Attempts {
         }
     }
 
-    /// Takes notice of a failure, `idle` after the last bytes or the last pause. The answer is how long to pause before the next
-    /// attempt: no less than the server asks for. `None` is that no more time may be lost, of which there is `limit` in all.
-    /// `share` is by chance between 0 and 1, so that many that fail together do not come back together.
+    /// Takes notice of a failure, `idle` after the last bytes or the last pause. The answer is how long to pause before
+    /// the next attempt: no less than the server asks for. `None` is that no more time may be lost, of which there is
+    /// `limit` in all. `share` is by chance between 0 and 1, so that many that fail together do not come back together.
     pub(crate) fn pause_after(
         &mut self,
         idle: Duration,

@@ -1,5 +1,5 @@
-//! An HTTP client that notices what the clients of stores do not tell: how long a busy server asks to wait, and that it gives
-//! the whole of an object where a part was asked for.
+//! An HTTP client that notices what the clients of stores do not tell: how long a busy server asks to wait, and that it
+//! gives the whole of an object where a part was asked for.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -122,8 +122,8 @@ fn pause(retry_after: &str) -> Option<Duration> {
     Some(Duration::try_from(time.duration_since(Timestamp::now())).unwrap_or_default())
 }
 
-/// The whole object as the answer to the request for its first part, so that the client of the store takes it; `None` if another
-/// part was asked for.
+/// The whole object as the answer to the request for its first part, so that the client of the store takes it; `None`
+/// if another part was asked for.
 fn first_part(response: HttpResponse, range: &str) -> Option<HttpResponse> {
     let last: u64 = range.strip_prefix("bytes=0-")?.parse().ok()?;
     let mut response = with_length(response);
@@ -162,7 +162,8 @@ mod tests {
         assert_eq!(pause("soon"), None);
     }
 
-    /// A host that never answered may be a wrong name; one that was given up counts again once a request has had success.
+    /// A host that never answered may be a wrong name; one that was given up counts again once a request has had
+    /// success.
     #[test]
     fn hosts_are_remembered() {
         let host = Host::default();

@@ -127,6 +127,11 @@ pub struct InputArgs {
     /// What the inputs are, if their bytes do not tell or mislead; compression is always told by them
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub input_format: Option<InputFormat>,
+
+    /// How much time a request to an object store may lose by failures before its input is given up; 0s to try once
+    /// [default: 3min]
+    #[arg(long, value_name = "DURATION")]
+    pub retry_timeout: Option<String>,
 }
 
 /// Arguments that say how much memory is used, and what instead.
@@ -202,7 +207,7 @@ pub struct TraceArgs {
     #[command(flatten)]
     pub input: InputArgs,
 
-    /// Id of the trace, up to 32 hexadecimal digits
+    /// Id of the trace, up to 32 hexadecimal digits or a UUID; 8 or more digits that only one id begins with are enough
     #[arg(required = true, value_name = "TRACE_ID")]
     pub trace_id: String,
 
@@ -238,9 +243,14 @@ pub struct ConvertArgs {
     #[command(flatten)]
     pub input: InputArgs,
 
-    /// The Parquet file to write
+    /// The Parquet file to write; - for standard output
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
+
+    /// What start times count; Spark reads nothing finer than us, which get the nanoseconds as a number in a column
+    /// beside them
+    #[arg(long, value_enum, value_name = "UNIT", default_value_t)]
+    pub timestamps: Timestamps,
 
     /// How much memory is used.
     #[command(flatten)]
@@ -302,6 +312,16 @@ pub enum TraceFormat {
     Table,
     /// The critical paths and findings as JSON
     Json,
+}
+
+/// What start times count in Parquet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Timestamps {
+    /// Nanoseconds
+    #[default]
+    Ns,
+    /// Microseconds
+    Us,
 }
 
 /// Format of table files.
@@ -415,7 +435,10 @@ fn fail_on_names() -> clap::builder::PossibleValuesParser {
 
 /// What each column of each table means, for `analyze --help`.
 fn table_help() -> String {
-    let mut help = String::from("Tables and their columns (see also: tracescan explain DETECTOR):\n");
+    let mut help = String::from(
+        "Tables and their columns (see also: tracescan explain DETECTOR). In Parquet, a time counts microseconds, and \
+         a column NAME_unix_nano beside it nanoseconds:\n",
+    );
     for CatalogEntry { description, columns, .. } in catalog() {
         help.push_str(&format!("\n{}: {}\n", description.name, description.summary));
         for column in columns {

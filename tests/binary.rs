@@ -189,6 +189,79 @@ fn output_files() {
     for key in ["version", "arguments", "settings", "inputs", "totals", "quality", "phases", "peak_memory_bytes"] {
         assert!(!run[key].is_null(), "{key}");
     }
+    expected.retain(|name| name != "run.json");
+    assert_eq!(run["files"], serde_json::json!(expected));
+}
+
+/// The types of the columns of a Parquet file, by name.
+fn column_types(path: &Path) -> Vec<(String, String)> {
+    let file = fs::File::open(path).expect("the file");
+    let reader = parquet::file::serialized_reader::SerializedFileReader::new(file).expect("Parquet");
+    let metadata = parquet::file::reader::FileReader::metadata(&reader).file_metadata();
+    let types = metadata.schema_descr().columns().iter();
+    types.map(|column| (column.path().string(), format!("{:?}", column.logical_type_ref()))).collect()
+}
+
+/// No time in what is written is finer than readers know that know microseconds only; all digits stand beside it.
+#[test]
+fn times_are_microseconds_with_nanoseconds_beside_them() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let out = directory.path().display().to_string();
+    let output = tracescan(&["analyze", &sample("incident.flat.parquet"), "-o", &out]);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    for (table, time) in
+        [("findings", "start_time"), ("failure_amplification", "first_seen"), ("retry_storm", "peak_start")]
+    {
+        let types = column_types(&directory.path().join(format!("{table}.parquet")));
+        let place = types.iter().position(|(name, _)| name == time).expect("the column");
+        assert!(types[place].1.contains("MICROS"), "{table}: {:?}", types[place]);
+        assert_eq!(types[place + 1], (format!("{time}_unix_nano"), "None".to_owned()), "{table}");
+        assert!(!types.iter().any(|(_, kind)| kind.contains("NANOS")), "{table}: {types:?}");
+    }
+}
+
+/// Canonical Parquet with microseconds holds the same spans as with nanoseconds: read back, it gives the same bytes and
+/// tables. On standard output are the bytes that are in a file.
+#[test]
+fn convert_with_microseconds_and_to_standard_output() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = |name: &str| directory.path().join(name).display().to_string();
+    let incident = sample("incident.otlp.jsonl.gz");
+    for (input, name, more) in [
+        (incident.as_str(), "ns.parquet", &[][..]),
+        (&incident, "us.parquet", &["--timestamps", "us"]),
+        (&path("us.parquet"), "ns-again.parquet", &["--timestamps", "ns"]),
+        (&path("ns.parquet"), "us-again.parquet", &["--timestamps", "us"]),
+    ] {
+        let output = tracescan(&[&["convert", input, "-o", &path(name)], more].concat());
+        assert_eq!(code(&output), 0, "{}", stderr(&output));
+    }
+    let read = |name: &str| fs::read(path(name)).expect("the file");
+    assert!(read("ns.parquet") == read("ns-again.parquet") && read("us.parquet") == read("us-again.parquet"));
+    assert_eq!(tables(&[&path("us.parquet")]), tables(&[&path("ns.parquet")]));
+    let times = |name: &str| -> Vec<(String, bool)> {
+        let types = column_types(&directory.path().join(name)).into_iter();
+        let times = types.filter(|(name, _)| name.starts_with("start_time"));
+        times.map(|(name, kind)| (name, kind.contains("MICROS"))).collect()
+    };
+    assert_eq!(times("ns.parquet"), [("start_time".to_owned(), false)]);
+    assert_eq!(times("us.parquet"), [("start_time".to_owned(), true), ("start_time_unix_nano".to_owned(), false)]);
+
+    let output = tracescan(&["convert", &incident, "-o", "-"]);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    assert!(output.stdout == read("ns.parquet"), "the bytes differ");
+    assert_eq!(stderr(&output), "wrote 6001 spans to standard output\n");
+    assert!(!Path::new("-").exists());
+
+    // A reader that has read enough is no error.
+    let mut child = Command::new(env!("CARGO_BIN_EXE_tracescan"))
+        .args(["convert", &incident, "-o", "-"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    drop(child.stdout.take());
+    assert_eq!(code(&child.wait_with_output().expect("an end")), 0);
 }
 
 /// Detectors and thresholds are chosen by options and by the configuration file; the option wins.
@@ -363,6 +436,50 @@ fn trace_as_json() {
     assert!(stderr(&unknown).contains("is not among the traces of the input"), "{}", stderr(&unknown));
 }
 
+/// A trace is found by its id as a UUID and by the digits that only it begins with; where several begin so, they are
+/// named.
+#[test]
+fn traces_by_parts_of_their_ids() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let ids = [
+        "00112233445566778899aabbccddeeff",
+        "0011223344556677ffffffffffffffff",
+        "abcdef0123456789abcdef0123456789",
+        "00000000000000001234567890abcdef",
+    ];
+    let span = |id: &str| {
+        format!(
+            r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{{"traceId":"{id}","spanId":"0102030405060708","name":"a","startTimeUnixNano":"1700000000000000000","endTimeUnixNano":"1700000001000000000"}}]}}]}}]}}"#
+        )
+    };
+    let lines: Vec<String> = ids.iter().map(|id| span(id)).collect();
+    let file = write(directory.path(), "spans.jsonl", lines.join("\n").as_bytes());
+    for (typed, found) in [
+        ("00112233-4455-6677-8899-AABBCCDDEEFF", ids[0]),
+        ("001122334455667788", ids[0]),
+        ("abcdef01", ids[2]),
+        ("ABCDEF0123456789abcdef0123456789", ids[2]),
+        // An id of 64 bits, as a whole and in part.
+        ("1234567890abcdef", ids[3]),
+        ("1234567890", ids[3]),
+    ] {
+        let output = tracescan(&["trace", &file, typed, "--format", "json"]);
+        assert_eq!(code(&output), 0, "{typed}: {}", stderr(&output));
+        let trace: Value = serde_json::from_str(&stdout(&output)).expect("JSON");
+        assert_eq!(trace["trace_id"], found, "{typed}");
+    }
+    for (typed, said) in [
+        ("00112233445566", "00112233445566 begins 2 trace ids: 00112233445566778899aabbccddeeff, 0011223344556677ffff"),
+        ("abcdef0", "give at least 8 digits"),
+        ("abcdef02", "trace abcdef02 is not among the traces of the input"),
+        ("abc-def", "no trace id"),
+    ] {
+        let output = tracescan(&["trace", &file, typed]);
+        assert_eq!(code(&output), 2, "{typed}");
+        assert!(stderr(&output).contains(said), "{typed}: {}", stderr(&output));
+    }
+}
+
 /// Every detector is explained, with its thresholds and columns.
 #[test]
 fn explain() {
@@ -384,6 +501,47 @@ fn names_are_made_harmless() {
     let output = tracescan(&["analyze", &file]);
     assert_eq!(code(&output), 0);
     assert!(stdout(&output).contains("evil") && !stdout(&output).contains('\u{1b}'));
+}
+
+/// What nobody sees in a name is told on a terminal, in CSV and in Markdown; in data the name is as it was recorded.
+#[test]
+fn invisible_characters_are_told() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let name = "ca\u{200b}rt\u{ad}\u{202e}\u{feff}\u{fdd0}";
+    let span = serde_json::json!({"resourceSpans": [{
+        "resource": {"attributes": [{"key": "service.name", "value": {"stringValue": name}}]},
+        "scopeSpans": [{"spans": [{"traceId": "0102030405060708090a0b0c0d0e0f10", "spanId": "0102030405060708", "name": "a",
+            "startTimeUnixNano": "1700000000000000000", "endTimeUnixNano": "1700000001000000000"}]}]}]});
+    let file = write(directory.path(), "spans.jsonl", span.to_string().as_bytes());
+    let told = r"ca\u{200b}rt\u{ad}\u{202e}\u{feff}\u{fdd0}";
+    for (format, shown) in
+        [("table", told.to_owned()), ("csv", told.to_owned()), ("markdown", told.replace('\\', r"\\"))]
+    {
+        let output = Command::new(env!("CARGO_BIN_EXE_tracescan"))
+            .args(["analyze", &file, "--format", format])
+            .env("COLUMNS", "400")
+            .output()
+            .expect("the binary runs");
+        assert!(stdout(&output).contains(&shown), "{format}: {}", stdout(&output));
+        assert!(!stdout(&output).contains('\u{200b}'), "{format}");
+    }
+    let out = directory.path().join("out");
+    for (format, file_name) in [("json", "latency_attribution.json"), ("parquet", "latency_attribution.parquet")] {
+        let output = tracescan(&["analyze", &file, "--table-format", format, "--output", &out.display().to_string()]);
+        assert_eq!(code(&output), 0, "{}", stderr(&output));
+        let bytes = fs::read(out.join(file_name)).expect("the table");
+        if format == "json" {
+            let rows: Value = serde_json::from_slice(&bytes).expect("JSON");
+            assert_eq!(rows[0]["service"], name);
+        } else {
+            let reader = parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(
+                fs::File::open(out.join(file_name)).expect("the table"),
+            );
+            let batch = reader.expect("Parquet").build().expect("Parquet").next().expect("a row").expect("Parquet");
+            let services = arrow::array::AsArray::as_string::<i32>(&batch["service"]);
+            assert_eq!(services.value(0), name);
+        }
+    }
 }
 
 /// A dump can come through a pipe.

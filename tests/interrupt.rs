@@ -1,4 +1,5 @@
-//! Ctrl-C and termination: the run ends soon with code 130, and nothing is left behind.
+//! Ctrl-C and termination: the run ends soon with code 130, and nothing is left behind. What a killed run leaves is
+//! taken away by the next one.
 
 #![cfg(unix)]
 
@@ -11,6 +12,9 @@ use std::time::{Duration, Instant};
 
 /// Far more than an interrupted run takes: it is there to fail on a run that never ends.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long a busy machine may take to come to the moment that is waited for.
+const TIME_TO_BEGIN: Duration = Duration::from_secs(60);
 
 /// Names of output and temporary directory in the arguments of a run.
 const OUT: &str = "OUT";
@@ -78,6 +82,21 @@ impl Run {
     }
 }
 
+/// What is in a folder, by name.
+fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).expect("a directory");
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.expect("a file").file_name().display().to_string()).collect();
+    names.sort();
+    names
+}
+
+/// Runs the binary to its end.
+fn run_to_end(args: &[&str]) {
+    let output = Command::new(env!("CARGO_BIN_EXE_tracescan")).args(args).output().expect("the binary runs");
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
 /// More than a pipe holds, so that whoever has taken it in is at work.
 fn spans_without_end(run: &mut Run, times: usize) {
     let spans = fs::read(sample("incident.binpb.gz")).expect("the sample");
@@ -102,8 +121,7 @@ fn while_reading() {
 
 /// 64 MiB are too few for 700,000 spans. Files without names are told by the process that has them open.
 #[cfg(target_os = "linux")]
-#[test]
-fn while_spans_are_put_aside() {
+fn run_that_puts_spans_aside() -> Run {
     let incident = sample("incident.flat.parquet").display().to_string();
     let mut args = vec!["analyze", "-o", "OUT", "--memory-limit", "64MiB", "--temp-dir", "TEMP", "--threads", "2"];
     args.extend([incident.as_str(); 140]);
@@ -117,10 +135,23 @@ fn while_spans_are_put_aside() {
     };
     let since = Instant::now();
     while !has_put_aside() {
-        assert!(since.elapsed() < PATIENCE, "no span is put aside");
+        assert!(since.elapsed() < TIME_TO_BEGIN, "no span is put aside");
         sleep(Duration::from_millis(5));
     }
-    run.ends_by("INT");
+    run
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn while_spans_are_put_aside() {
+    run_that_puts_spans_aside().ends_by("INT");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn killed_while_spans_are_put_aside() {
+    let (output, files) = run_that_puts_spans_aside().signal("KILL");
+    assert_eq!((output.status.code(), files), (None, Vec::new()));
 }
 
 /// Parquet that comes through a pipe is copied to a temporary file.
@@ -179,5 +210,64 @@ fn at_any_moment() {
                 code => panic!("{args:?} ended with {code:?}"),
             }
         }
+    }
+}
+
+/// Starts a run that writes two files without end, and waits until both are begun.
+fn run_that_writes_without_end() -> Run {
+    let run = Run::start(&["generate", "--spans", "1000000000", "-o", "OUT/spans.binpb", "--labels", "OUT/labels"]);
+    let since = Instant::now();
+    while run.files().len() < 2 {
+        assert!(since.elapsed() < TIME_TO_BEGIN, "no file is begun");
+        sleep(Duration::from_millis(5));
+    }
+    run
+}
+
+/// What a killed run was writing is taken away by the next run into the directory; what a living one writes is not.
+#[test]
+fn after_a_kill() {
+    let Run { child: mut killed, directory } = run_that_writes_without_end();
+    let out = directory.path().join(OUT);
+    killed.kill().and_then(|()| killed.wait()).expect("a child");
+    assert_eq!(names(&out).len(), 2, "{:?}", names(&out));
+    let next = out.join("next.binpb").display().to_string();
+    run_to_end(&["generate", "--spans", "100", "-o", &next]);
+    assert_eq!(names(&out), ["next.binpb"]);
+
+    let Run { child: mut living, directory } = run_that_writes_without_end();
+    let out = directory.path().join(OUT);
+    let next = out.join("next.binpb").display().to_string();
+    run_to_end(&["generate", "--spans", "100", "-o", &next]);
+    assert_eq!(names(&out).len(), 3, "{:?}", names(&out));
+    living.kill().and_then(|()| living.wait()).expect("a child");
+    run_to_end(&["generate", "--spans", "100", "-o", &next]);
+    assert_eq!(names(&out), ["next.binpb"]);
+}
+
+/// Whenever a run is killed, after the next one the directory holds that one alone.
+#[test]
+fn after_a_kill_at_any_moment() {
+    let incident = sample("incident.flat.parquet").display().to_string();
+    let directory = tempfile::tempdir().expect("a directory");
+    let out = directory.path().join(OUT);
+    let out_text = out.display().to_string();
+    let args = |format| ["analyze", &incident, "-o", &out_text, "--top", "0", "--table-format", format];
+    let since = Instant::now();
+    run_to_end(&args("csv"));
+    let whole = since.elapsed();
+    let tables = names(&out);
+    let in_format = |format: &str| -> Vec<String> { tables.iter().map(|name| name.replace(".csv", format)).collect() };
+    for step in 8..=20 {
+        let mut killed = Command::new(env!("CARGO_BIN_EXE_tracescan"))
+            .args(args("parquet"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the binary runs");
+        sleep(whole * step / 18);
+        killed.kill().and_then(|()| killed.wait()).expect("a child");
+        run_to_end(&args("json"));
+        assert_eq!(names(&out), in_format(".json"), "step {step}");
     }
 }

@@ -13,6 +13,7 @@ mod results;
 mod standard_output;
 mod threads;
 mod trace;
+mod trace_id;
 
 use crate::cli::{Cli, Command};
 

@@ -9,6 +9,9 @@ use crate::report::TerminalStyle;
 /// Columns of an output that is no terminal.
 const DEFAULT_WIDTH: usize = 120;
 
+/// Standard output looks for the ends of lines in what it is given, which are none in pieces of this size.
+const BINARY_BUFFER_BYTES: usize = 256 << 10;
+
 /// Width and colours of standard output. `NO_COLOR` (no-color.org) and `COLUMNS` are honoured.
 pub(super) fn style() -> TerminalStyle {
     let is_terminal = io::stdout().is_terminal();
@@ -19,6 +22,23 @@ pub(super) fn style() -> TerminalStyle {
         width: columns.or_else(own_width).filter(|&width| width > 0).unwrap_or(DEFAULT_WIDTH),
         colour: is_terminal && !no_colour,
     }
+}
+
+/// Writes bytes to standard output. A reader that has read enough is no error.
+pub(super) fn write_binary(write: impl FnOnce(&mut BufWriter<io::Stdout>) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    let mut out = BufWriter::with_capacity(BINARY_BUFFER_BYTES, io::stdout());
+    let written = write(&mut out).and_then(|()| Ok(out.flush()?));
+    match written {
+        Err(error) if error.chain().any(is_closed_pipe) => {
+            let _ = out.into_parts();
+            Ok(())
+        }
+        result => result,
+    }
+}
+
+fn is_closed_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
 /// Writes to standard output. A reader that has read enough (`| head`) is no error.

@@ -10,11 +10,11 @@ use crate::findings::{FindingColumns, pattern_id};
 use crate::frame::{Collection, Symbol};
 use crate::ingest::{self, ReadFrames};
 use crate::report::{Waterfall, WaterfallFinding, WaterfallRow, write_waterfall};
-use crate::span::TraceId;
 use crate::trace::{self, NO_ROW, TraceView};
 
 use super::diagnostics::say_input_problems;
 use super::progress::Bar;
+use super::trace_id::TypedTraceId;
 use super::{Outcome, standard_output, threads};
 
 #[derive(Serialize)]
@@ -65,16 +65,16 @@ struct Found {
 /// If the id is none, or no such trace is in the inputs.
 pub(crate) fn run(args: &TraceArgs) -> anyhow::Result<Outcome> {
     let settings = Settings::for_trace(args)?;
-    let Some(trace_id) = TraceId::from_hex(args.trace_id.trim()) else {
-        bail!("{:?} is no trace id: it takes up to 32 hexadecimal digits", args.trace_id);
+    let Some(typed) = TypedTraceId::parse(&args.trace_id) else {
+        bail!("{:?} is no trace id: it takes up to 32 hexadecimal digits, or a UUID", args.trace_id);
     };
     let pool = threads::pool(settings.threads)?;
     // For inputs that must be copied before they can be read, too. A program around this one may have said otherwise.
     let _ = tempfile::env::override_temp_dir(&settings.temp_dir);
-    pool.install(|| run_on_pool(args, &settings, trace_id))
+    pool.install(|| run_on_pool(args, &settings, &typed))
 }
 
-fn run_on_pool(args: &TraceArgs, settings: &Settings, trace_id: TraceId) -> anyhow::Result<Outcome> {
+fn run_on_pool(args: &TraceArgs, settings: &Settings, typed: &TypedTraceId) -> anyhow::Result<Outcome> {
     let reading = settings.reading();
     let bar = Bar::for_reading(&args.input.inputs);
     let ReadFrames { builders, reports: inputs, .. } = ingest::read_frames(&args.input.inputs, &reading, &bar);
@@ -84,6 +84,10 @@ fn run_on_pool(args: &TraceArgs, settings: &Settings, trace_id: TraceId) -> anyh
         return Err(failure.into());
     }
     let collection = Collection::with_spilled(builders, reading.spill);
+    if collection.is_empty() && !all_read {
+        return Ok(Outcome::Incomplete);
+    }
+    let trace_id = typed.find(&collection)?;
     let semantics = trace::derive(&collection.vocabulary, &settings.uncounted_calls);
     semantics.symbols.check()?;
     let show = |view: &TraceView<'_>, findings: &[FoundInTrace]| {
@@ -103,7 +107,7 @@ fn run_on_pool(args: &TraceArgs, settings: &Settings, trace_id: TraceId) -> anyh
         }
     };
     let Some(shown) = analysis::with_trace(&collection, &semantics, &settings.analysis(), trace_id, show)? else {
-        bail!("trace {trace_id} is not among the traces of the input, which has {} spans", collection.len());
+        unreachable!("{trace_id} was found among the traces");
     };
     shown?;
     Ok(if all_read { Outcome::Done } else { Outcome::Incomplete })

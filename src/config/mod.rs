@@ -10,4 +10,4 @@ mod values;
 
 pub(crate) use memory::memory_for_spans;
 pub(crate) use selection::selection;
-pub(crate) use settings::{AnalysedWith, Settings};
+pub(crate) use settings::{AnalysedWith, Settings, retry_timeout};

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -11,11 +12,13 @@ use super::memory::{bytes_for_spans, usable_memory_bytes};
 use super::selection::selection;
 use super::values::{DURATION, MEMORY, SHARE};
 use crate::analysis::AnalysisSettings;
-use crate::cli::{AnalysisArgs, AnalyzeArgs, MemoryArgs, MergeArgs, ResultsArgs, StdoutFormat, TableFormat, TraceArgs};
+use crate::cli::{
+    AnalysisArgs, AnalyzeArgs, InputArgs, MemoryArgs, MergeArgs, ResultsArgs, StdoutFormat, TableFormat, TraceArgs,
+};
 use crate::conventions::UncountedCalls;
 use crate::detectors::{Detectors, catalog};
 use crate::frame::SpillStore;
-use crate::ingest::{InputFormat, ReadOptions, Selection};
+use crate::ingest::{DEFAULT_RETRY_TIMEOUT, InputFormat, ReadOptions, Selection};
 use crate::trace::OverlapTolerance;
 
 /// Everything that was set, resolved. This is `settings` in `run.json`.
@@ -46,6 +49,8 @@ pub(crate) struct Settings {
     pub allow_empty: bool,
     /// What the inputs are said to be.
     pub input_format: Option<InputFormat>,
+    /// How much time a request to an object store may lose by failures, in ns.
+    pub retry_timeout_ns: i64,
     /// Which traces are analysed.
     pub selection: Selection,
     /// About how many bytes of memory may be used.
@@ -56,6 +61,18 @@ pub(crate) struct Settings {
 
 /// Share of the parent's window by which siblings may overlap unless something else is said.
 const DEFAULT_OVERLAP_TOLERANCE: f64 = 0.01;
+
+/// How much time a request to an object store may lose by failures, where there is no configuration file.
+///
+/// # Errors
+/// If what was typed is no duration.
+pub(crate) fn retry_timeout(args: &InputArgs) -> Result<Option<Duration>, ConfigError> {
+    Ok(retry_timeout_ns(args)?.map(|nanoseconds| Duration::from_nanos(nanoseconds.unsigned_abs())))
+}
+
+fn retry_timeout_ns(args: &InputArgs) -> Result<Option<i64>, ConfigError> {
+    args.retry_timeout.as_deref().map(|text| DURATION.argument("--retry-timeout", text)).transpose()
+}
 
 /// What decides results: parts that were analysed with the same of these merge.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -79,7 +96,7 @@ impl Settings {
         let (file, mut settings) = Self::resolve(&args.analysis)?;
         settings.set_memory(&args.memory, &file)?;
         settings.set_results(&args.results, &file)?;
-        settings.input_format = args.input.input_format;
+        settings.set_input(&args.input, &file)?;
         settings.selection = selection(&args.selection)?;
         Ok(settings)
     }
@@ -134,9 +151,17 @@ impl Settings {
     /// As [`Settings::for_analyze`].
     pub(crate) fn for_trace(args: &TraceArgs) -> Result<Self, ConfigError> {
         let (file, mut settings) = Self::resolve(&args.analysis)?;
-        settings.input_format = args.input.input_format;
+        settings.set_input(&args.input, &file)?;
         settings.set_memory(&args.memory, &file)?;
         Ok(settings)
+    }
+
+    fn set_input(&mut self, args: &InputArgs, file: &ConfigFile) -> Result<(), ConfigError> {
+        self.input_format = args.input_format;
+        if let Some(retry_timeout_ns) = retry_timeout_ns(args)?.or(file.retry_timeout_ns) {
+            self.retry_timeout_ns = retry_timeout_ns;
+        }
+        Ok(())
     }
 
     fn set_memory(&mut self, args: &MemoryArgs, file: &ConfigFile) -> Result<(), ConfigError> {
@@ -195,6 +220,7 @@ impl Settings {
             min_impact_ns: 1_000_000,
             allow_empty: false,
             input_format: None,
+            retry_timeout_ns: DEFAULT_RETRY_TIMEOUT.as_nanos() as i64,
             selection: Selection::default(),
             memory_limit_bytes: usable_memory_bytes(),
             temp_dir: std::env::temp_dir(),
@@ -211,6 +237,7 @@ impl Settings {
             spill: Some(Arc::new(SpillStore::new(&self.temp_dir, spans_bytes))),
             own_attributes: gathers.own_attributes,
             resource_attributes: gathers.resource_attributes,
+            retry_timeout: Some(Duration::from_nanos(self.retry_timeout_ns.unsigned_abs())),
         }
     }
 

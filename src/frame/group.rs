@@ -4,6 +4,7 @@
 //! cache, trace ids are hashed to dense numbers once, the numbers are put in the order of the ids, and every column is
 //! filled by a counting sort: linear in the spans, and no trace is ever looked up again.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -221,6 +222,28 @@ impl Collection {
             beyond_cap.count(&grouping.traces.signatures_of_rows);
         }
         read
+    }
+
+    /// The ids of those traces for which `is_meant` holds, as long as none was grouped.
+    ///
+    /// # Errors
+    /// If spans that were put aside cannot be brought back.
+    pub(crate) fn trace_ids(&self, is_meant: impl Fn(TraceId) -> bool) -> Result<BTreeSet<TraceId>, SpillError> {
+        let mut found = BTreeSet::new();
+        let mut look = |id: TraceId| {
+            if is_meant(id) {
+                found.insert(id);
+            }
+        };
+        for (part, pieces) in self.parts.iter().enumerate() {
+            if let Some(store) = &self.spilled {
+                store.read(part, |_, span, _| look(span.trace_id))?;
+            }
+            for piece in pieces.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+                piece.spans.spans().for_each(|span| look(span.trace_id));
+            }
+        }
+        Ok(found)
     }
 
     /// How often values were beyond their cap, among the spans that were grouped so far.

@@ -59,6 +59,19 @@ pub enum IngestError {
         /// What failed.
         source: io::Error,
     },
+    /// Reading or decompressing failed midway, and what stood before is of no use without the rest.
+    #[error(
+        "cannot read {} past byte {offset} (after decompression): {source}; Parquet is read from its end, so nothing of it was used: fetch or copy the file again",
+        path.display()
+    )]
+    ReadWhole {
+        /// The input.
+        path: PathBuf,
+        /// Bytes that could be read.
+        offset: u64,
+        /// What failed.
+        source: io::Error,
+    },
     /// What has to be read in any order, and comes in one only, cannot be copied to a file.
     #[error(
         "cannot copy {} to a temporary file in {}: {source}; free some space there or name another directory with --temp-dir",

@@ -28,3 +28,4 @@ pub use progress::Progress;
 pub(crate) use read::input_bytes;
 pub use read::{InputReport, ReadFrames, ReadOptions, find_wanted_traces, read_bytes, read_frames, read_records};
 pub use selection::{LeftOut, Selection, TraceIds};
+pub(crate) use source::object_stores::DEFAULT_RETRY_TIMEOUT;

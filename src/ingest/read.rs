@@ -1,10 +1,11 @@
 //! From paths to spans: opens each input, recognises it, and hands it to the reader of its format.
 
 use std::fs::File;
-use std::io::{self, Read, Seek as _};
+use std::io::{self, Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use ::parquet::file::reader::Length as _;
 use rayon::iter::{IntoParallelIterator as _, IntoParallelRefMutIterator as _, ParallelIterator as _};
@@ -67,6 +68,14 @@ pub struct ReadOptions {
     pub own_attributes: OwnAttributes,
     /// Whether the attributes of resources are asked for, beside the service. Formats that give them at no cost always do.
     pub resource_attributes: bool,
+    /// How much time a request to an object store may lose by failures; three minutes if not said.
+    pub retry_timeout: Option<Duration>,
+}
+
+impl ReadOptions {
+    fn retry_timeout(&self) -> Duration {
+        self.retry_timeout.unwrap_or(object_stores::DEFAULT_RETRY_TIMEOUT)
+    }
 }
 
 /// What [`read_frames`] read.
@@ -85,13 +94,13 @@ pub fn read_frames(paths: &[PathBuf], options: &ReadOptions, progress: &dyn Prog
     let spill = options.spill.clone().filter(|_| options.selection.is_all());
     let ReadOptions { own_attributes, resource_attributes, .. } = *options;
     let collecting = Collecting { spill, own_attributes, resource_attributes, ..Collecting::default() };
-    let read: Vec<(Frames<'_>, InputReport)> = find_inputs(paths)
+    let read: Vec<(Frames<'_>, InputReport)> = find_inputs(paths, options.retry_timeout())
         .into_par_iter()
         .map(|input| {
             let mut target =
                 Frames { selection: &options.selection, collecting: &collecting, builders: Vec::new(), unread: None };
             let report = match input {
-                Ok(input) => read_input(&Reading { input: &input, format: options.format, progress }, &mut target),
+                Ok(input) => read_input(&Reading { input: &input, options, progress }, &mut target),
                 Err(not_read) => report_not_read(not_read),
             };
             target.builders.iter_mut().for_each(FrameBuilder::end);
@@ -168,10 +177,10 @@ pub fn read_records(
     progress: &dyn Progress,
 ) -> Vec<InputReport> {
     let mut target = Records(sink);
-    find_inputs(paths)
+    find_inputs(paths, options.retry_timeout())
         .into_iter()
         .map(|input| match input {
-            Ok(input) => read_input(&Reading { input: &input, format: options.format, progress }, &mut target),
+            Ok(input) => read_input(&Reading { input: &input, options, progress }, &mut target),
             Err(not_read) => report_not_read(not_read),
         })
         .collect()
@@ -183,14 +192,16 @@ pub fn read_bytes(name: &Path, bytes: Vec<u8>, options: &ReadOptions, sink: &mut
     let mut report = InputReport::new(&input.path);
     let raw_bytes = Arc::new(AtomicU64::new(0));
     let stream = ByteStream::new(CountedBytes { reader: io::Cursor::new(bytes), bytes: Arc::clone(&raw_bytes) });
-    let reading = Reading { input: &input, format: options.format, progress: &() };
+    let reading = Reading { input: &input, options, progress: &() };
     read_stream(stream, None, &raw_bytes, &reading, &mut report, &mut Records(sink));
     report
 }
 
 /// How many bytes the inputs have, as far as files tell before they are read.
 pub(crate) fn input_bytes(paths: &[PathBuf]) -> u64 {
-    let found = find_inputs(paths).into_iter().filter_map(Result::ok);
+    // Stores would be asked once more for what they cannot tell at once.
+    let files: Vec<PathBuf> = paths.iter().filter(|path| !object_stores::is_url(path)).cloned().collect();
+    let found = find_inputs(&files, Duration::ZERO).into_iter().filter_map(Result::ok);
     found.filter_map(|input| std::fs::metadata(input.path).ok()).map(|file| file.len()).sum()
 }
 
@@ -346,7 +357,7 @@ impl<R: Read> Read for CountedBytes<R> {
 /// One input, and how it is read.
 struct Reading<'a> {
     input: &'a Input,
-    format: Option<InputFormat>,
+    options: &'a ReadOptions,
     progress: &'a dyn Progress,
 }
 
@@ -361,10 +372,10 @@ fn read_input(reading: &Reading<'_>, target: &mut dyn Target) -> InputReport {
         return report;
     }
     if object_stores::is_url(path) {
-        match object_stores::open(path) {
+        match object_stores::open(path, reading.options.retry_timeout()) {
             Ok((reader, file)) => {
                 let stream = ByteStream::new(CountedBytes { reader, bytes: Arc::clone(&raw_bytes) });
-                read_stream(stream, Some(file), &raw_bytes, reading, &mut report, target);
+                read_stream(stream, file, &raw_bytes, reading, &mut report, target);
             }
             Err(error) => report.errors.push(error),
         }
@@ -391,7 +402,7 @@ fn read_stream(
     report: &mut InputReport,
     target: &mut dyn Target,
 ) {
-    let &Reading { input, format, progress } = reading;
+    let &Reading { input, options, progress } = reading;
     let path = &input.path;
     let mut plain = stream;
     let is_compressed = Compression::of(plain.fill(4)).is_some();
@@ -401,8 +412,10 @@ fn read_stream(
         return;
     };
     let recognised = recognise::recognise(&mut stream);
-    let content = format.filter(|_| recognised != Content::Empty).map_or(recognised, InputFormat::content);
+    let content = options.format.filter(|_| recognised != Content::Empty).map_or(recognised, InputFormat::content);
     match content {
+        // What there is says nothing; why there is no more is said below.
+        Content::Empty | Content::Unknown if stream.has_failed() => {}
         Content::Empty if stream.offset() == 0 => {
             report.format = "empty";
             report.warnings.push(IngestWarning::Empty { path: path.clone() });
@@ -411,17 +424,12 @@ fn read_stream(
             report.format = "parquet";
             let file = match file.filter(|_| !is_compressed) {
                 Some(file) => Ok(file),
-                None => copy_to_file(&mut stream).and_then(SharedFile::new),
+                None => copy_to_file(&mut stream, path),
             };
-            let read = match file {
-                Ok(file) => {
-                    report.bytes = file.len();
-                    target.parquet(file, report, progress)
-                }
-                Err(source) => {
-                    Err(IngestError::Copy { path: path.clone(), directory: tempfile::env::temp_dir(), source })
-                }
-            };
+            let read = file.and_then(|file| {
+                report.bytes = file.len();
+                target.parquet(file, report, progress)
+            });
             match read {
                 Ok(()) => {}
                 Err(error @ (IngestError::NoSpanColumns { .. } | IngestError::Unsupported { .. })) => {
@@ -482,11 +490,23 @@ fn report_messages(content: Content, tally: Tally, input: &Input, report: &mut I
 }
 
 /// Parquet is read from its end, so what comes as a stream is written to a temporary file first.
-fn copy_to_file(stream: &mut ByteStream) -> io::Result<File> {
-    let mut file = tempfile::tempfile()?;
-    io::copy(stream, &mut file)?;
-    file.rewind()?;
-    Ok(file)
+fn copy_to_file(stream: &mut ByteStream, path: &Path) -> Result<SharedFile, IngestError> {
+    let not_written =
+        |source| IngestError::Copy { path: path.to_owned(), directory: tempfile::env::temp_dir(), source };
+    let mut file = tempfile::tempfile().map_err(not_written)?;
+    loop {
+        let window = stream.fill(1);
+        if window.is_empty() {
+            break;
+        }
+        file.write_all(window).map_err(not_written)?;
+        let length = window.len();
+        stream.advance(length);
+    }
+    if let Some(source) = stream.take_failure() {
+        return Err(IngestError::ReadWhole { path: path.to_owned(), offset: stream.offset(), source });
+    }
+    SharedFile::new(file).map_err(not_written)
 }
 
 /// The first 16 of `bytes` in hexadecimal and, where they are printable, as text.

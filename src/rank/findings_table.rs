@@ -13,6 +13,9 @@ const fn column(name: &'static str, unit: Unit, doc: &'static str) -> Column {
     Column { name, unit, doc, adds_up: false }
 }
 
+/// The name of the table of findings.
+pub(crate) const FINDINGS: &str = "findings";
+
 /// Columns of the table of findings.
 pub(crate) static FINDING_COLUMNS: [Column; 13] = [
     column("detector", Unit::Text, "detector that reports it"),
@@ -83,7 +86,7 @@ impl<'a> FindingsTable<'a> {
 
 impl Rows for FindingsTable<'_> {
     fn name(&self) -> &'static str {
-        "findings"
+        FINDINGS
     }
 
     fn columns(&self) -> &[Column] {

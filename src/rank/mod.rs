@@ -9,7 +9,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use findings_table::FindingsTable;
+pub(crate) use findings_table::{FINDINGS, FindingsTable};
 pub use ranking::ranked_tables;
 pub(crate) use ranking::{Ranked, Ranking};
 pub(crate) use table::for_each_row;

@@ -1,17 +1,20 @@
 //! Writes canonical Parquet: everything that is known of a span, in columns that a scan can pick from.
 //!
 //! What detectors ask for stands in plain columns of its own ([`Attribute`]), so that a scan reads no map; it stays in the
-//! maps too, so that nothing is lost. Spans are written in the order given: callers that want row groups of whole
-//! traces sort first.
+//! maps too, so that nothing is lost. Start times are nanoseconds, or microseconds with the nanoseconds as a number
+//! beside them, for readers that know nothing finer. Spans are written in the order given: callers that want row groups
+//! of whole traces sort first.
 
 use std::io::Write;
 use std::sync::Arc;
 
 use arrow::array::{
     Array as _, ArrayBuilder as _, ArrayRef, FixedSizeBinaryBuilder, Int64Builder, MapBuilder, MapFieldNames,
-    RecordBatch, StringBuilder, TimestampNanosecondBuilder,
+    RecordBatch, StringBuilder,
 };
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use arrow::datatypes::{
+    DataType, Field, Schema, SchemaRef, TimeUnit, TimestampMicrosecondType, TimestampNanosecondType,
+};
 use foldhash::fast::FixedState;
 use hashbrown::{HashMap, HashSet};
 use parquet::arrow::ArrowWriter;
@@ -22,6 +25,7 @@ use parquet::file::properties::WriterProperties;
 use parquet::schema::types::ColumnPath;
 use serde_json::{Map, Value as Json};
 
+use crate::cli::Timestamps;
 use crate::conventions::{
     Attribute, AttributeClass, CANONICAL_VERSION, CANONICAL_VERSION_KEY, OwnAttribute, TraceStateSampling,
     resource_attribute_of_key,
@@ -60,6 +64,9 @@ fn keys_of(class: AttributeClass) -> impl Iterator<Item = (Attribute, &'static s
 const EXCEPTION_TYPE: &str = "exception.type";
 const ADJUSTED_COUNT: &str = "tracescan.adjusted_count";
 
+/// The column that stands beside times of microseconds.
+const START_UNIX_NANO: &str = "start_time_unix_nano";
+
 /// Rows that are gathered before they are encoded.
 const ROWS_PER_BATCH: usize = 4_096;
 /// Row groups are closed at this many rows or this many encoded bytes.
@@ -83,7 +90,8 @@ pub struct CanonicalWriter<W: Write + Send> {
     name: StringBuilder,
     kind: StringBuilder,
     status_code: StringBuilder,
-    start_time: TimestampNanosecondBuilder,
+    timestamps: Timestamps,
+    start_unix_nano: Int64Builder,
     duration: Int64Builder,
     status_message: StringBuilder,
     trace_state: StringBuilder,
@@ -98,9 +106,14 @@ pub struct CanonicalWriter<W: Write + Send> {
 }
 
 impl<W: Write + Send> CanonicalWriter<W> {
-    /// Begins a file on `output`.
+    /// Begins a file on `output` whose times are nanoseconds.
     pub fn new(output: W) -> Result<Self> {
-        let schema = schema();
+        Self::with_timestamps(output, Timestamps::Ns)
+    }
+
+    /// Begins a file on `output`.
+    pub fn with_timestamps(output: W, timestamps: Timestamps) -> Result<Self> {
+        let schema = schema(timestamps);
         // A dictionary of values that hardly repeat costs time and saves nothing.
         let mut properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(ZstdLevel::default()))
@@ -111,7 +124,7 @@ impl<W: Write + Send> CanonicalWriter<W> {
                 CANONICAL_VERSION_KEY.to_owned(),
                 CANONICAL_VERSION.to_owned(),
             )]));
-        for unique in ["trace_id", "span_id", "parent_span_id", "start_time", "duration_ns"] {
+        for unique in ["trace_id", "span_id", "parent_span_id", "start_time", START_UNIX_NANO, "duration_ns"] {
             properties = properties.set_column_dictionary_enabled(ColumnPath::from(vec![unique.to_owned()]), false);
         }
         Ok(Self {
@@ -127,7 +140,8 @@ impl<W: Write + Send> CanonicalWriter<W> {
             name: StringBuilder::new(),
             kind: StringBuilder::new(),
             status_code: StringBuilder::new(),
-            start_time: TimestampNanosecondBuilder::new().with_timezone("UTC"),
+            timestamps,
+            start_unix_nano: Int64Builder::new(),
             duration: Int64Builder::new(),
             status_message: StringBuilder::new(),
             trace_state: StringBuilder::new(),
@@ -156,7 +170,7 @@ impl<W: Write + Send> CanonicalWriter<W> {
         self.name.append_value(&span.name);
         self.kind.append_value(span.kind.as_str());
         self.status_code.append_value(span.status.as_str());
-        self.start_time.append_value(signed(span.start_unix_nano));
+        self.start_unix_nano.append_value(signed(span.start_unix_nano));
         self.duration.append_value(signed(span.end_unix_nano.saturating_sub(span.start_unix_nano)));
         self.status_message.append_option(given(&span.status_message));
         self.trace_state.append_option(given(&span.trace_state));
@@ -231,7 +245,20 @@ impl<W: Write + Send> CanonicalWriter<W> {
             Arc::new(self.name.finish()),
             Arc::new(self.kind.finish()),
             Arc::new(self.status_code.finish()),
-            Arc::new(self.start_time.finish()),
+        ];
+        let nanoseconds = self.start_unix_nano.finish();
+        match self.timestamps {
+            Timestamps::Ns => {
+                let times = nanoseconds.reinterpret_cast::<TimestampNanosecondType>();
+                arrays.push(Arc::new(times.with_timezone("UTC")));
+            }
+            Timestamps::Us => {
+                let times = nanoseconds.unary::<_, TimestampMicrosecondType>(|time| time.div_euclid(1_000));
+                arrays.push(Arc::new(times.with_timezone("UTC")));
+                arrays.push(Arc::new(nanoseconds));
+            }
+        }
+        let rest: [ArrayRef; 10] = [
             Arc::new(self.duration.finish()),
             Arc::new(self.status_message.finish()),
             Arc::new(self.trace_state.finish()),
@@ -243,6 +270,7 @@ impl<W: Write + Send> CanonicalWriter<W> {
             Arc::new(self.events.finish()),
             Arc::new(self.links.finish()),
         ];
+        arrays.extend(rest);
         for column in &mut self.promoted {
             pad(column, rows);
             arrays.push(Arc::new(column.finish()));
@@ -257,7 +285,7 @@ impl<W: Write + Send> CanonicalWriter<W> {
     }
 }
 
-fn schema() -> SchemaRef {
+fn schema(timestamps: Timestamps) -> SchemaRef {
     let text = |name: &str, nullable| Field::new(name, DataType::Utf8, nullable);
     let map = |name: &str| Field::new(name, map_builder().finish().data_type().clone(), false);
     let mut fields = vec![
@@ -268,7 +296,13 @@ fn schema() -> SchemaRef {
         text("name", false),
         text("kind", false),
         text("status_code", false),
-        Field::new("start_time", DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into())), false),
+    ];
+    let unit = if timestamps == Timestamps::Us { TimeUnit::Microsecond } else { TimeUnit::Nanosecond };
+    fields.push(Field::new("start_time", DataType::Timestamp(unit, Some("UTC".into())), false));
+    if timestamps == Timestamps::Us {
+        fields.push(Field::new(START_UNIX_NANO, DataType::Int64, false));
+    }
+    fields.extend([
         Field::new("duration_ns", DataType::Int64, false),
         text("status_message", true),
         text("trace_state", true),
@@ -279,7 +313,7 @@ fn schema() -> SchemaRef {
         map("scope_attributes"),
         text("events", true),
         text("links", true),
-    ];
+    ]);
     fields.extend(promoted().map(|key| text(key, true)));
     fields.extend(promoted_of_resources().map(|key| text(&format!("{RESOURCE}{key}"), true)));
     Arc::new(Schema::new(fields))
@@ -365,7 +399,7 @@ mod tests {
     use std::borrow::Cow;
 
     use arrow::array::AsArray as _;
-    use arrow::datatypes::{Int64Type, TimestampNanosecondType};
+    use arrow::datatypes::Int64Type;
     use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
     use super::*;

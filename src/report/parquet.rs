@@ -1,10 +1,14 @@
 //! Tables as Parquet, for notebooks and SQL.
+//!
+//! A time is microseconds, because there are readers that know nothing finer (Spark), and beside it stands a column of
+//! its name and [`UNIX_NANO`] with all its digits.
 
 use std::io::Write;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanArray, Float64Array, Int64Array, ListBuilder, StringArray, StringBuilder, TimestampNanosecondArray,
+    ArrayRef, BooleanArray, Float64Array, Int64Array, ListBuilder, StringArray, StringBuilder,
+    TimestampMicrosecondArray,
 };
 use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
 use parquet::arrow::ArrowWriter;
@@ -17,6 +21,9 @@ use rayon::prelude::*;
 use crate::detectors::{Cell, Column, Unit};
 use crate::rank::Rows;
 
+/// What ends the name of the column that stands beside a time and holds its nanoseconds since 1970.
+const UNIX_NANO: &str = "_unix_nano";
+
 /// Rows that are turned into arrays at a time, which bounds the copy.
 const ROWS_OF_BATCH: usize = 1 << 13;
 
@@ -28,19 +35,19 @@ const ROWS_OF_ROW_GROUP: usize = 1 << 20;
 /// # Errors
 /// If `out` fails.
 pub(crate) fn write_parquet_table<W: Write + Send>(out: W, table: &dyn Rows) -> Result<W, ParquetError> {
-    let columns = table.columns();
-    let schema = Arc::new(schema(columns));
+    let columns: Vec<FileColumn<'_>> = file_columns(table.columns()).collect();
+    let schema = Arc::new(Schema::new(columns.iter().map(FileColumn::field).collect::<Vec<_>>()));
     let properties = WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())).build();
     let writer = ArrowWriter::try_new(out, Arc::clone(&schema), Some(properties))?;
     let (mut writer, row_groups) = writer.into_serialized_writer()?;
     for (number, first) in (0..table.row_count()).step_by(ROWS_OF_ROW_GROUP).enumerate() {
         let rows = first..(first + ROWS_OF_ROW_GROUP).min(table.row_count());
         let encoders = row_groups.create_column_writers(number)?;
-        let columns: Vec<_> = encoders.into_iter().zip(schema.fields()).zip(columns).enumerate().collect();
-        let chunks = columns.into_par_iter().map(|(index, ((mut encoder, field), column))| {
+        let columns: Vec<_> = encoders.into_iter().zip(schema.fields()).zip(&columns).collect();
+        let chunks = columns.into_par_iter().map(|((mut encoder, field), column)| {
             for first in rows.clone().step_by(ROWS_OF_BATCH) {
-                let cells = table.cells(index, first..(first + ROWS_OF_BATCH).min(rows.end));
-                for leaf in compute_leaves(field, &array(column, &cells))? {
+                let cells = table.cells(column.index, first..(first + ROWS_OF_BATCH).min(rows.end));
+                for leaf in compute_leaves(field, &column.array(&cells))? {
                     encoder.write(&leaf)?;
                 }
             }
@@ -56,8 +63,41 @@ pub(crate) fn write_parquet_table<W: Write + Send>(out: W, table: &dyn Rows) -> 
     writer.into_inner()
 }
 
-fn schema(columns: &[Column]) -> Schema {
-    Schema::new(columns.iter().map(|column| Field::new(column.name, data_type(column.unit), true)).collect::<Vec<_>>())
+/// A column of the file.
+struct FileColumn<'a> {
+    column: &'a Column,
+    /// Which column of the table it is.
+    index: usize,
+    /// Whether it holds the nanoseconds of a time.
+    is_unix_nano: bool,
+}
+
+/// The columns of a file for those of a table.
+fn file_columns(columns: &[Column]) -> impl Iterator<Item = FileColumn<'_>> {
+    columns.iter().enumerate().flat_map(|(index, column)| {
+        let beside = (column.unit == Unit::Time).then_some(FileColumn { column, index, is_unix_nano: true });
+        std::iter::once(FileColumn { column, index, is_unix_nano: false }).chain(beside)
+    })
+}
+
+impl FileColumn<'_> {
+    fn field(&self) -> Field {
+        if self.is_unix_nano {
+            return Field::new(format!("{}{UNIX_NANO}", self.column.name), DataType::Int64, true);
+        }
+        Field::new(self.column.name, data_type(self.column.unit), true)
+    }
+
+    fn array(&self, values: &[Cell]) -> ArrayRef {
+        if self.is_unix_nano {
+            return Arc::new(integers(values).collect::<Int64Array>());
+        }
+        array(self.column, values)
+    }
+}
+
+fn integers(values: &[Cell]) -> impl Iterator<Item = Option<i64>> {
+    values.iter().map(|cell| if let Cell::Int(value) = cell { Some(*value) } else { None })
 }
 
 fn data_type(unit: Unit) -> DataType {
@@ -66,7 +106,7 @@ fn data_type(unit: Unit) -> DataType {
         Unit::Count | Unit::Nanoseconds => DataType::Int64,
         Unit::Share | Unit::Number => DataType::Float64,
         Unit::Flag => DataType::Boolean,
-        Unit::Time => DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into())),
+        Unit::Time => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
         Unit::Names => DataType::List(Arc::new(Field::new_list_field(DataType::Utf8, true))),
     }
 }
@@ -74,7 +114,6 @@ fn data_type(unit: Unit) -> DataType {
 /// The values as an array of the column's type. A value of another type than its column declares is none.
 fn array(column: &Column, values: &[Cell]) -> ArrayRef {
     let texts = || values.iter().map(|cell| if let Cell::Text(text) = cell { Some(text.as_str()) } else { None });
-    let integers = || values.iter().map(|cell| if let Cell::Int(value) = cell { Some(*value) } else { None });
     let floats = || values.iter().map(|cell| if let Cell::Float(value) = cell { Some(*value) } else { None });
     let flags = || values.iter().map(|cell| if let Cell::Flag(flag) = cell { Some(*flag) } else { None });
     debug_assert!(
@@ -92,10 +131,13 @@ fn array(column: &Column, values: &[Cell]) -> ArrayRef {
     );
     match column.unit {
         Unit::Text | Unit::Id => Arc::new(texts().collect::<StringArray>()),
-        Unit::Count | Unit::Nanoseconds => Arc::new(integers().collect::<Int64Array>()),
+        Unit::Count | Unit::Nanoseconds => Arc::new(integers(values).collect::<Int64Array>()),
         Unit::Share | Unit::Number => Arc::new(floats().collect::<Float64Array>()),
         Unit::Flag => Arc::new(flags().collect::<BooleanArray>()),
-        Unit::Time => Arc::new(integers().collect::<TimestampNanosecondArray>().with_timezone("UTC")),
+        Unit::Time => {
+            let microseconds = integers(values).map(|nanoseconds| Some(nanoseconds?.div_euclid(1_000)));
+            Arc::new(microseconds.collect::<TimestampMicrosecondArray>().with_timezone("UTC"))
+        }
         Unit::Names => {
             let mut lists = ListBuilder::new(StringBuilder::new());
             for cell in values {

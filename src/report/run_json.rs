@@ -40,6 +40,7 @@ struct Document<'a> {
     peak_memory_bytes: Option<u64>,
     spilled_bytes: u64,
     kept_bytes: BTreeMap<&'static str, usize>,
+    files: &'a [String],
 }
 
 struct Phases<'a>(&'a [(String, f64)]);
@@ -54,11 +55,11 @@ impl Serialize for Phases<'_> {
     }
 }
 
-/// Writes the document.
+/// Writes the document. `files` are the names of the files beside it.
 ///
 /// # Errors
 /// If `out` fails.
-pub(crate) fn write_run_json(out: &mut impl Write, run: &Run, summary: &Summary) -> io::Result<()> {
+pub(crate) fn write_run_json(out: &mut impl Write, run: &Run, summary: &Summary, files: &[String]) -> io::Result<()> {
     let document = Document {
         version: env!("CARGO_PKG_VERSION"),
         arguments: &run.arguments,
@@ -72,6 +73,7 @@ pub(crate) fn write_run_json(out: &mut impl Write, run: &Run, summary: &Summary)
         peak_memory_bytes: run.peak_memory_bytes,
         spilled_bytes: run.spilled_bytes,
         kept_bytes: run.kept_bytes.iter().copied().collect(),
+        files,
     };
     write_pretty(out, &document)?;
     out.write_all(b"\n")
@@ -93,7 +95,7 @@ mod tests {
             spilled_bytes: 0,
         };
         let mut out = Vec::new();
-        write_run_json(&mut out, &run, &samples::summary()).unwrap();
+        write_run_json(&mut out, &run, &samples::summary(), &["n_plus_one.csv".to_owned()]).unwrap();
         let text = String::from_utf8(out).unwrap().replace(env!("CARGO_PKG_VERSION"), "VERSION");
         insta::assert_snapshot!(text, @r#"
         {
@@ -197,7 +199,10 @@ mod tests {
           "spilled_bytes": 0,
           "kept_bytes": {
             "n-plus-one": 640
-          }
+          },
+          "files": [
+            "n_plus_one.csv"
+          ]
         }
         "#);
     }

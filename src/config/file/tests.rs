@@ -20,6 +20,7 @@ fn what_is_written_is_meant() {
         fail_on = ["any"]
         min_impact = "2.5s"
         allow_empty = true
+        retry_timeout = "10min"
         memory_limit = "2GiB"
         temp_dir = "/tmp/spans"
         sync-chain.max_hops = "9"
@@ -38,6 +39,7 @@ fn what_is_written_is_meant() {
     assert_eq!((file.format, file.table_format), (Some(StdoutFormat::Ndjson), Some(TableFormat::Csv)));
     assert_eq!((file.min_impact_ns, file.memory_limit_bytes), (Some(2_500_000_000), Some(2 << 30)));
     assert!(file.count_every_call && file.allow_empty);
+    assert_eq!(file.retry_timeout_ns, Some(600_000_000_000));
     assert_eq!(file.temp_dir, Some(PathBuf::from("/tmp/spans")));
     assert_eq!(file.uncounted_calls.heartbeats, ["ping"]);
     assert_eq!(file.uncounted_calls.plumbing, UncountedCalls::default().plumbing);
@@ -56,7 +58,7 @@ fn what_is_wrong_is_told_with_its_place() {
     let detectors = listed(|_| true);
     let with_findings = listed(|entry| entry.description.has_findings);
     let keys = "detector, skip, overlap_tolerance, threads, count_every_call, uncounted_calls, format, table_format, top, fail_on, \
-        min_impact, allow_empty, memory_limit, temp_dir";
+        min_impact, allow_empty, retry_timeout, memory_limit, temp_dir";
     let cases: &[(&str, &str)] = &[
         // Keys.
         (

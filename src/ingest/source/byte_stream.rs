@@ -106,6 +106,11 @@ impl ByteStream {
         true
     }
 
+    /// Whether the stream was ended by a failure that nobody took notice of.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failure.is_some()
+    }
+
     /// What ended the stream, if it was not its end.
     pub(crate) fn take_failure(&mut self) -> Option<io::Error> {
         self.failure.take()

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::input::{Input, NotRead, STANDARD_INPUT};
 use super::no_spans::why_no_spans;
@@ -14,14 +15,15 @@ use crate::ingest::error::IngestError;
 const MAX_DIRECTORY_DEPTH: usize = 32;
 
 /// The inputs in the order of `paths`; the files of a directory, and those that a glob matches, in the order of their
-/// names. A path that exists is no glob, whatever its name.
-pub(crate) fn find_inputs(paths: &[PathBuf]) -> Vec<Result<Input, NotRead>> {
+/// names. A path that exists is no glob, whatever its name. Requests to object stores may lose `retry_timeout` by
+/// failures.
+pub(crate) fn find_inputs(paths: &[PathBuf], retry_timeout: Duration) -> Vec<Result<Input, NotRead>> {
     let mut inputs = Vec::new();
     for path in paths {
         if path.as_os_str() == STANDARD_INPUT {
             inputs.push(Ok(Input { path: path.clone(), found: false }));
         } else if object_stores::is_url(path) {
-            inputs.extend(object_stores::find(path));
+            inputs.extend(object_stores::find(path, retry_timeout));
         } else if path.is_dir() {
             search(path, 0, &mut inputs);
         } else if let Some(pattern) = path.to_str().filter(|text| text.contains(['*', '?', '[']) && !path.exists()) {
@@ -103,7 +105,7 @@ mod tests {
         }
         let found = |pattern: &str| -> Vec<String> {
             let name = |path: &Path| path.strip_prefix(directory.path()).unwrap_or(path).display().to_string();
-            let inputs = find_inputs(&[path(pattern)]).into_iter();
+            let inputs = find_inputs(&[path(pattern)], Duration::ZERO).into_iter();
             inputs
                 .map(|input| match input {
                     Ok(input) => name(&input.path),
@@ -134,7 +136,7 @@ mod tests {
             }
         }
         let read = |paths: &[PathBuf]| -> Vec<String> {
-            let inputs = find_inputs(paths).into_iter().filter_map(Result::ok);
+            let inputs = find_inputs(paths, Duration::ZERO).into_iter().filter_map(Result::ok);
             inputs.map(|input| input.path.strip_prefix(directory.path()).unwrap().display().to_string()).collect()
         };
         let expected = ["new/data.parquet", "new/other.json", "plain/index", "plain/meta.json"];
@@ -150,18 +152,19 @@ mod tests {
         for name in ["c", "b/z", "b/a", "b/_SUCCESS", "a.json", "index_x.json"] {
             fs::write(directory.path().join(name), "x").expect("a file");
         }
-        let found: Vec<String> = find_inputs(&[directory.path().to_owned(), "-".into(), "absent".into()])
-            .into_iter()
-            .map(|input| {
-                let (mark, path) = match input {
-                    Ok(input) => (if input.found { "found" } else { "given" }, input.path),
-                    Err(NotRead::LeftOut { path, .. }) => ("not read", path),
-                    Err(NotRead::Failed(error)) => panic!("{error}"),
-                };
-                let path = path.strip_prefix(directory.path()).unwrap_or(&path).display().to_string();
-                format!("{mark} {path}")
-            })
-            .collect();
+        let found: Vec<String> =
+            find_inputs(&[directory.path().to_owned(), "-".into(), "absent".into()], Duration::ZERO)
+                .into_iter()
+                .map(|input| {
+                    let (mark, path) = match input {
+                        Ok(input) => (if input.found { "found" } else { "given" }, input.path),
+                        Err(NotRead::LeftOut { path, .. }) => ("not read", path),
+                        Err(NotRead::Failed(error)) => panic!("{error}"),
+                    };
+                    let path = path.strip_prefix(directory.path()).unwrap_or(&path).display().to_string();
+                    format!("{mark} {path}")
+                })
+                .collect();
         assert_eq!(
             found,
             [

@@ -1,7 +1,7 @@
 //! The output directory: a file for each table, and `run.json`.
 //!
-//! All appear or none: they are written under other names beside their places, then renamed. Files of an earlier run in
-//! another format stay as they are.
+//! All appear or none: they are written under other names beside their places, then renamed. A directory holds one run:
+//! tables of an earlier one that are not replaced are removed.
 
 use std::fs;
 use std::io::{self, BufWriter, Write};
@@ -12,7 +12,8 @@ use crate::rank::Rows;
 
 use crate::report::csv::write_csv_table;
 use crate::report::json_row::write_rows;
-use crate::report::output::whole_file::{WholeFile, finish_files};
+use crate::report::output::older_run::{self, RUN_JSON, older_tables};
+use crate::report::output::whole_file::{WholeFile, replace_files};
 use crate::report::parquet::write_parquet_table;
 use crate::report::run_json::{Run, write_run_json};
 use crate::report::summary::Summary;
@@ -53,18 +54,31 @@ pub(crate) fn write_files(
     done: &dyn Fn(),
 ) -> Result<(), OutputError> {
     fs::create_dir_all(directory).map_err(|source| OutputError::Directory { path: directory.to_owned(), source })?;
+    // Before left-overs are removed, which tell of tables as well.
+    let mut older = older_tables(directory);
     let mut files = Vec::new();
+    let mut names = Vec::new();
     for table in tables {
-        files.push(write_table(directory, *table, format)?);
+        let name = file_name(*table, format);
+        files.push(write_table(directory, *table, format, &name)?);
+        names.push(name);
         done();
     }
-    files.push(write_unfinished(directory, "run.json", |out| write_run_json(out, run, summary))?);
-    finish_files(files).map_err(|(path, source)| OutputError::Write { path, source })
+    names.sort();
+    files.push(write_unfinished(directory, RUN_JSON, |out| write_run_json(out, run, summary, &names))?);
+    let _locked = older_run::lock(directory);
+    // Another run may have come to its end meanwhile.
+    older.extend(older_tables(directory));
+    older.retain(|path| !names.iter().any(|name| path.ends_with(name)));
+    replace_files(files, &older).map_err(|(path, source)| OutputError::Write { path, source })
 }
 
-fn write_table(directory: &Path, table: &dyn Rows, format: TableFormat) -> Result<WholeFile, OutputError> {
-    let name = format!("{}.{}", table.name(), extension(format));
-    write_unfinished(directory, &name, |out| match format {
+fn file_name(table: &dyn Rows, format: TableFormat) -> String {
+    format!("{}.{}", table.name(), extension(format))
+}
+
+fn write_table(directory: &Path, table: &dyn Rows, format: TableFormat, name: &str) -> Result<WholeFile, OutputError> {
+    write_unfinished(directory, name, |out| match format {
         TableFormat::Parquet => write_parquet_table(out, table).map(drop).map_err(io::Error::other),
         TableFormat::Csv => write_csv_table(out, table),
         TableFormat::Json => {
@@ -115,15 +129,7 @@ mod tests {
             write_files(&directory, tables, format, &Run::default(), &samples::summary(), &|| ()).unwrap();
         };
         write(&[&table, &empty], TableFormat::Parquet);
-        write(&[&table], TableFormat::Json);
-        write(&[&table], TableFormat::Csv);
-
-        let mut names: Vec<String> = fs::read_dir(&directory)
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
-            .collect();
-        names.sort_unstable();
-        assert_eq!(names, ["empty.parquet", "run.json", "sample.csv", "sample.json", "sample.parquet"]);
+        assert_eq!(names(&directory), ["empty.parquet", "run.json", "sample.parquet"]);
 
         let read = |name: &str| {
             let file = fs::File::open(directory.join(name)).unwrap();
@@ -144,16 +150,56 @@ mod tests {
         calls_p50: Int64
         trace_share: Float64
         attempts_mean: Float64
-        first_seen: Timestamp(ns, "UTC")
+        first_seen: Timestamp(µs, "UTC")
+        first_seen_unix_nano: Int64
         saving_ns: Int64
         example_trace_id: Utf8
         "#);
         let (schema, batches) = read("empty.parquet");
-        assert_eq!((schema.fields().len(), batches.len()), (empty.columns.len(), 0));
+        assert_eq!((schema.fields().len(), batches.len()), (empty.columns.len() + 1, 0));
 
+        write(&[&table], TableFormat::Json);
         let json = fs::read_to_string(directory.join("sample.json")).unwrap();
         let rows: Vec<serde_json::Value> = serde_json::from_str(&json).unwrap();
         assert_eq!(rows.len(), table.row_count());
+    }
+
+    fn names(directory: &Path) -> Vec<String> {
+        let entries = fs::read_dir(directory).unwrap();
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// Tables of an earlier run go, whatever their format; what somebody else put there stays. What is there is listed.
+    #[test]
+    fn a_directory_holds_one_run() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        for name in ["notes.md", "mine.csv", "findings.csv"] {
+            fs::write(path(name), "x").unwrap();
+        }
+        let (table, empty) = (samples::table(), samples::empty_table());
+        let write = |tables: &[&dyn Rows], format| {
+            let (run, summary) = (Run::default(), samples::summary());
+            write_files(directory.path(), tables, format, &run, &summary, &|| ()).unwrap();
+            let run: serde_json::Value = serde_json::from_slice(&fs::read(path("run.json")).unwrap()).unwrap();
+            run["files"].clone()
+        };
+        let listed = write(&[&table, &empty], TableFormat::Csv);
+        assert_eq!(listed, serde_json::json!(["empty.csv", "sample.csv"]));
+        let foreign = ["findings.csv", "mine.csv", "notes.md", "run.json"];
+        let with = |ours: &[&'static str]| {
+            let mut all = [&foreign[..], ours].concat();
+            all.sort_unstable();
+            all
+        };
+        assert_eq!(names(directory.path()), with(&["empty.csv", "sample.csv"]));
+        write(&[&table], TableFormat::Csv);
+        assert_eq!(names(directory.path()), with(&["sample.csv"]));
+        assert_eq!(write(&[&table], TableFormat::Parquet), serde_json::json!(["sample.parquet"]));
+        assert_eq!(names(directory.path()), with(&["sample.parquet"]));
     }
 
     /// What was written before the failure does not appear either.

@@ -1,6 +1,7 @@
 //! Files that appear whole or not at all, and the output directory made of them.
 
 mod files;
+mod older_run;
 mod whole_file;
 
 pub(crate) use files::write_files;

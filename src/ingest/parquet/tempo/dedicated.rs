@@ -128,7 +128,9 @@ fn sidecar(path: &Path) -> Option<(PathBuf, io::Result<Vec<u8>>)> {
     names.extend(path.file_stem().map(|stem| format!("{}.meta.json", stem.to_string_lossy())));
     names.extend(["meta.json".to_owned(), "meta.compacted.json".to_owned()]);
     if object_stores::is_url(path) {
-        let beside = |name: String| Some((path.with_file_name(&name), Ok(object_stores::read_beside(path, &name)?)));
+        let beside = |name: String| {
+            Some((path.with_file_name(&name), object_stores::read_beside(path, &name, MAX_SIDECAR_BYTES)?))
+        };
         return names.into_iter().find_map(beside);
     }
     names.into_iter().map(|name| path.with_file_name(name)).find_map(|path| {

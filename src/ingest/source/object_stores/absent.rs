@@ -1,21 +1,25 @@
 //! What stands for object stores in a program that was built without them.
 
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::Path;
+use std::time::Duration;
 
 use crate::ingest::IngestError;
 use crate::ingest::source::input::{Input, NotRead};
 use crate::ingest::source::shared_file::SharedFile;
 
-pub(crate) fn find(url: &Path) -> Vec<Result<Input, NotRead>> {
+pub(crate) fn find(url: &Path, _retry_timeout: Duration) -> Vec<Result<Input, NotRead>> {
     vec![Err(NotRead::Failed(not_built(url)))]
 }
 
-pub(crate) fn open(url: &Path) -> Result<(Box<dyn Read + Send>, SharedFile), IngestError> {
+pub(crate) fn open(
+    url: &Path,
+    _retry_timeout: Duration,
+) -> Result<(Box<dyn Read + Send>, Option<SharedFile>), IngestError> {
     Err(not_built(url))
 }
 
-pub(crate) fn read_beside(_url: &Path, _name: &str) -> Option<Vec<u8>> {
+pub(crate) fn read_beside(_url: &Path, _name: &str, _limit: u64) -> Option<io::Result<Vec<u8>>> {
     None
 }
 
@@ -29,7 +33,7 @@ mod tests {
 
     #[test]
     fn a_url_is_an_error_that_says_what_to_do() {
-        let found = find(Path::new("s3://bucket/key"));
+        let found = find(Path::new("s3://bucket/key"), Duration::ZERO);
         let [Err(NotRead::Failed(error))] = &found[..] else {
             panic!("{found:?}");
         };

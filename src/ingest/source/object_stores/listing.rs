@@ -3,25 +3,29 @@
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
-use futures_util::TryStreamExt as _;
+use futures_util::StreamExt as _;
 use glob::{MatchOptions, Pattern};
 use object_store::path::Path as Key;
 use object_store::{ObjectMeta, ObjectStoreExt as _};
+use tokio::time::{Instant, timeout};
 
+use super::failure::Failure;
+use super::location::Location;
 use super::runtime::answer;
-use super::store::Location;
+use super::store::Store;
 use crate::ingest::IngestError;
 use crate::ingest::source::input::{Input, NotRead};
 use crate::ingest::source::no_spans::why_no_spans;
 
 /// The objects in the order of their names.
-pub(crate) fn find(url: &Path) -> Vec<Result<Input, NotRead>> {
-    find_below(url).unwrap_or_else(|error| vec![Err(NotRead::Failed(error))])
+pub(crate) fn find(url: &Path, retry_timeout: Duration) -> Vec<Result<Input, NotRead>> {
+    find_below(url, retry_timeout).unwrap_or_else(|error| vec![Err(NotRead::Failed(error))])
 }
 
-fn find_below(url: &Path) -> Result<Vec<Result<Input, NotRead>>, IngestError> {
-    let location = Location::of(url)?;
+fn find_below(url: &Path, retry_timeout: Duration) -> Result<Vec<Result<Input, NotRead>>, IngestError> {
+    let location = Location::of(url, Some(retry_timeout))?;
     let given = || Ok(vec![Ok(Input { path: url.to_owned(), found: false })]);
     if location.key.is_empty() || location.key.ends_with('/') {
         return all_below(&location, location.key.trim_end_matches('/'));
@@ -34,10 +38,10 @@ fn find_below(url: &Path) -> Result<Vec<Result<Input, NotRead>>, IngestError> {
     }
     let key = location.object()?;
     let store = Arc::clone(&location.store);
-    let head = answer(async move { store.head(&key).await }).map_err(|error| location.io_error(&error))?;
-    match head {
+    let head = answer(async move { store.persist(&mut store.attempts(), || store.client.head(&key)).await });
+    match head.map_err(|error| location.io_error(&error))? {
         Ok(_) => given(),
-        Err(absent @ object_store::Error::NotFound { .. }) => {
+        Err(absent @ Failure::Absent) => {
             // Who may not list sees no less than that there is no such object.
             let found = all_below(&location, &location.key).ok();
             found.ok_or_else(|| location.error(&absent))
@@ -73,13 +77,41 @@ fn all_matching(location: &Location) -> Result<Vec<Result<Input, NotRead>>, Inge
 fn list(location: &Location, directory: &str) -> Result<Vec<String>, IngestError> {
     let prefix = Key::parse(directory).map_err(|error| location.nothing_found(&error.to_string()))?;
     let store = Arc::clone(&location.store);
-    let listed = answer(async move { store.list(Some(&prefix)).try_collect::<Vec<ObjectMeta>>().await });
+    let listed = answer(async move { all_objects(&store, &prefix).await });
     let listed = listed.map_err(|error| location.io_error(&error))?.map_err(|error| location.error(&error))?;
     // Consoles mark directories by objects of no bytes.
     let mut keys: Vec<String> =
         listed.into_iter().filter(|object| object.size > 0).map(|object| object.location.to_string()).collect();
     keys.sort_by(|one, other| one.split('/').cmp(other.split('/')));
     Ok(keys)
+}
+
+/// The objects below `prefix`, in the order in which stores list them: after a failure the list goes on behind the last
+/// one.
+async fn all_objects(store: &Store, prefix: &Key) -> Result<Vec<ObjectMeta>, Failure> {
+    let mut attempts = store.attempts();
+    let mut objects: Vec<ObjectMeta> = Vec::new();
+    loop {
+        let mut listing = match objects.last() {
+            Some(last) => store.client.list_with_offset(Some(prefix), &last.location),
+            None => store.client.list(Some(prefix)),
+        };
+        let mut since = Instant::now();
+        let failure = loop {
+            let patience = attempts.patience();
+            match timeout(patience, listing.next()).await {
+                Ok(Some(Ok(object))) => {
+                    attempts.progressed(0);
+                    objects.push(object);
+                    since = Instant::now();
+                }
+                Ok(None) => return Ok(objects),
+                Ok(Some(Err(error))) => break Failure::from(&error),
+                Err(_) => break Failure::Stalled(patience),
+            }
+        };
+        store.recover(&mut attempts, failure, since).await?;
+    }
 }
 
 fn inputs(location: &Location, directory: &str, keys: &[String]) -> Vec<Result<Input, NotRead>> {

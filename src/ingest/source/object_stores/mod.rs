@@ -2,22 +2,34 @@
 //! plain `https://` and `http://`.
 //!
 //! A URL is given where a path may be, and stays the path of its input as it was typed. [`find`] says which objects it
-//! stands for, [`open`] gives one of them in both ways in which formats are read: from its first byte on, and in ranges.
+//! stands for, [`open`] gives one of them in both ways in which formats are read: from its first byte on, and in ranges
+//! where the server gives those. What fails on the way is tried again.
 //! All this is behind the feature `object-stores`; without it a URL is an error that says so.
 
 #[cfg(feature = "object-stores")]
+mod download;
+#[cfg(feature = "object-stores")]
+mod failure;
+#[cfg(feature = "object-stores")]
 mod listing;
 #[cfg(feature = "object-stores")]
+mod location;
+#[cfg(feature = "object-stores")]
 mod object;
+#[cfg(feature = "object-stores")]
+mod retry;
 #[cfg(feature = "object-stores")]
 mod runtime;
 #[cfg(feature = "object-stores")]
 mod store;
+#[cfg(feature = "object-stores")]
+mod watching_client;
 
 #[cfg(not(feature = "object-stores"))]
 mod absent;
 
 use std::path::Path;
+use std::time::Duration;
 
 #[cfg(not(feature = "object-stores"))]
 pub(crate) use absent::{find, open, read_beside};
@@ -25,6 +37,9 @@ pub(crate) use absent::{find, open, read_beside};
 pub(crate) use listing::find;
 #[cfg(feature = "object-stores")]
 pub(crate) use object::{open, read_beside};
+
+/// How much time a request may lose by failures unless something else is said.
+pub(crate) const DEFAULT_RETRY_TIMEOUT: Duration = Duration::from_secs(180);
 
 const SCHEMES: [&str; 8] = ["s3", "s3a", "gs", "az", "abfs", "abfss", "https", "http"];
 

@@ -5,22 +5,24 @@ use std::fmt;
 use std::io::{self, Read};
 use std::ops::Range;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use object_store::path::Path as Key;
-use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt as _};
 use prost::bytes::Bytes;
 
+use super::download::{Download, Object, Opened};
+use super::failure::Failure;
+use super::location::Location;
 use super::runtime::{Pending, answer, start};
-use super::store::{Location, describe};
 use crate::ingest::IngestError;
 use crate::ingest::source::shared_file::{ReadAt, SharedFile};
 
-/// The first request takes what it takes to recognise the content, and tells how long the object is.
-const HEAD_BYTES: u64 = 64 << 10;
-
 /// What is asked for at once where the object is read from its first byte on.
 const STREAM_BYTES: u64 = 8 << 20;
+
+/// What is gathered of an object that comes as a whole while what came before is decoded.
+const PIECE_BYTES: u64 = 1 << 20;
 
 /// Least that is asked for at once where the object is read in ranges that nobody has announced.
 const BLOCK_BYTES: u64 = 1 << 20;
@@ -34,95 +36,90 @@ const MAX_BLOCKS: usize = 32;
 /// Announced ranges that are longer than this in all are read block by block instead.
 const MAX_HELD_BYTES: u64 = 128 << 20;
 
-/// Opens an object, for reading from its first byte on and for reading in ranges.
-pub(crate) fn open(url: &Path) -> Result<(Box<dyn Read + Send>, SharedFile), IngestError> {
-    let location = Location::of(url)?;
-    let (object, head) = Object::open(Arc::clone(&location.store), location.object()?)
-        .map_err(|error| location.io_error(&error))?
-        .map_err(|error| location.error(&error))?;
-    let stream = ObjectStream { next: head.len() as u64, object: object.clone(), current: head, pending: None };
-    Ok((Box::new(stream), SharedFile::from(Arc::new(ObjectRanges::new(object)))))
+/// Opens an object, for reading from its first byte on and, where the server gives parts, for reading in ranges.
+pub(crate) fn open(
+    url: &Path,
+    retry_timeout: Duration,
+) -> Result<(Box<dyn Read + Send>, Option<SharedFile>), IngestError> {
+    let location = Location::of(url, Some(retry_timeout))?;
+    let (store, key) = (Arc::clone(&location.store), location.object()?);
+    let opened = answer(async move { Object::open(store, key).await }).map_err(|error| location.io_error(&error))?;
+    match opened.map_err(|failure| location.error(&failure))? {
+        Opened::InParts(object, head) => {
+            let parts = Parts::of(object);
+            let stream = ObjectStream::new(parts.clone(), head);
+            Ok((Box::new(stream), Some(SharedFile::from(Arc::new(ObjectRanges::new(parts))))))
+        }
+        Opened::Whole(download) => Ok((Box::new(WholeStream::new(download)), None)),
+    }
 }
 
-/// The content of the object called `name` beside the one at `url`, if there is one.
-pub(crate) fn read_beside(url: &Path, name: &str) -> Option<Vec<u8>> {
-    let location = Location::of(url).ok()?;
+/// The content of the object called `name` beside the one at `url`, if there is one: its first `limit` bytes.
+pub(crate) fn read_beside(url: &Path, name: &str, limit: u64) -> Option<io::Result<Vec<u8>>> {
+    let location = Location::of(url, None).ok()?;
     let directory = location.key.rsplit_once('/').map_or("", |(directory, _)| directory);
     let key = Key::parse(format!("{directory}/{name}").trim_start_matches('/')).ok()?;
-    let content = answer(async move { location.store.get(&key).await?.bytes().await });
-    content.ok()?.ok().map(|bytes| bytes.to_vec())
+    let opened = match answer(async move { Object::open(location.store, key).await }) {
+        Ok(Ok(opened)) => opened,
+        // Who may not list is told that access is denied where there is nothing.
+        Ok(Err(Failure::Absent | Failure::Denied | Failure::Unauthenticated)) => return None,
+        Ok(Err(failure)) => return Some(Err(failure.into())),
+        Err(error) => return Some(Err(error)),
+    };
+    let mut content = Vec::new();
+    let read = match opened {
+        Opened::InParts(object, head) => {
+            ObjectStream::new(Parts::of(object), head).take(limit).read_to_end(&mut content)
+        }
+        Opened::Whole(download) => WholeStream::new(download).take(limit).read_to_end(&mut content),
+    };
+    Some(read.map(|_| content))
 }
 
+/// An object that is read in parts. What cannot be had once is not asked for again.
 #[derive(Clone, Debug)]
-struct Object {
-    store: Arc<dyn ObjectStore>,
-    key: Key,
-    length: u64,
-    /// Says whether the object is still the same one.
-    e_tag: Option<String>,
+struct Parts {
+    object: Object,
+    lost: Arc<OnceLock<Failure>>,
 }
 
-impl Object {
-    /// The object and its first bytes.
-    fn open(store: Arc<dyn ObjectStore>, key: Key) -> io::Result<object_store::Result<(Self, Bytes)>> {
-        answer(async move {
-            let range = Some(GetRange::Bounded(0..HEAD_BYTES));
-            let got = match store.get_opts(&key, GetOptions { range, ..GetOptions::default() }).await {
-                Ok(got) => got,
-                Err(error) => {
-                    // An object of no bytes has no range either.
-                    return match store.head(&key).await {
-                        Ok(meta) if meta.size == 0 => Ok((Self::new(store, key, meta), Bytes::new())),
-                        _ => Err(error),
-                    };
-                }
-            };
-            let meta = got.meta.clone();
-            let head = got.bytes().await?;
-            Ok((Self::new(store, key, meta), head))
-        })
+impl Parts {
+    fn of(object: Object) -> Self {
+        Self { object, lost: Arc::default() }
     }
 
-    fn new(store: Arc<dyn ObjectStore>, key: Key, meta: ObjectMeta) -> Self {
-        // A weak tag never matches.
-        let e_tag = meta.e_tag.filter(|tag| !tag.starts_with("W/"));
-        Self { store, key, length: meta.size, e_tag }
+    fn start_reading(&self, range: Range<u64>) -> io::Result<Pending<Result<Bytes, Failure>>> {
+        if let Some(failure) = self.lost.get() {
+            return Err(failure.clone().into());
+        }
+        start(self.object.clone().range(range))
     }
 
-    fn start_reading(&self, range: Range<u64>) -> io::Result<Pending<object_store::Result<Bytes>>> {
-        let object = self.clone();
-        start(async move {
-            let options =
-                GetOptions { range: Some(GetRange::Bounded(range)), if_match: object.e_tag, ..GetOptions::default() };
-            object.store.get_opts(&object.key, options).await?.bytes().await
-        })
-    }
-}
-
-/// The bytes of an answer to the request for `expected` of them.
-fn received(pending: Pending<object_store::Result<Bytes>>, expected: u64) -> io::Result<Bytes> {
-    let bytes = pending.wait()?.map_err(|error| io::Error::other(describe(&error)))?;
-    if bytes.len() as u64 == expected {
-        Ok(bytes)
-    } else {
-        Err(io::Error::new(io::ErrorKind::UnexpectedEof, format!("the store gave {} of {expected} bytes", bytes.len())))
+    /// The bytes that were asked for.
+    fn received(&self, pending: Pending<Result<Bytes, Failure>>) -> io::Result<Bytes> {
+        let received = pending.wait()?;
+        received.map_err(|failure| self.lost.get_or_init(|| failure).clone().into())
     }
 }
 
 /// Reads on while what follows is on its way.
 struct ObjectStream {
-    object: Object,
+    parts: Parts,
     current: Bytes,
     /// Where the bytes after `current` and `pending` begin.
     next: u64,
-    pending: Option<(Pending<object_store::Result<Bytes>>, u64)>,
+    pending: Option<Pending<Result<Bytes, Failure>>>,
 }
 
 impl ObjectStream {
+    fn new(parts: Parts, head: Bytes) -> Self {
+        Self { next: head.len() as u64, parts, current: head, pending: None }
+    }
+
     fn ask_for_more(&mut self) -> io::Result<()> {
-        let length = STREAM_BYTES.min(self.object.length.saturating_sub(self.next));
+        let length = STREAM_BYTES.min(self.parts.object.length.saturating_sub(self.next));
         if length > 0 {
-            self.pending = Some((self.object.start_reading(self.next..self.next + length)?, length));
+            self.pending = Some(self.parts.start_reading(self.next..self.next + length)?);
             self.next += length;
         }
         Ok(())
@@ -135,15 +132,61 @@ impl Read for ObjectStream {
             if self.pending.is_none() {
                 self.ask_for_more()?;
             }
-            let Some((pending, length)) = self.pending.take() else {
+            let Some(pending) = self.pending.take() else {
                 return Ok(0);
             };
-            self.current = received(pending, length)?;
+            self.current = self.parts.received(pending)?;
             self.ask_for_more()?;
         }
-        let count = self.current.len().min(target.len());
-        target[..count].copy_from_slice(&self.current.split_to(count));
-        Ok(count)
+        Ok(give(&mut self.current, target))
+    }
+}
+
+fn give(current: &mut Bytes, target: &mut [u8]) -> usize {
+    let count = current.len().min(target.len());
+    target[..count].copy_from_slice(&current.split_to(count));
+    count
+}
+
+/// Reads an object that comes as a whole, while what follows is on its way.
+struct WholeStream {
+    current: Bytes,
+    state: WholeState,
+}
+
+enum WholeState {
+    Ready(Download),
+    Pending(Pending<(Download, Result<Bytes, Failure>)>),
+    Ended,
+}
+
+impl WholeStream {
+    fn new(download: Download) -> Self {
+        Self { current: Bytes::new(), state: WholeState::Ready(download) }
+    }
+
+    fn next_piece(mut download: Download) -> io::Result<WholeState> {
+        Ok(WholeState::Pending(start(async move {
+            let piece = download.piece(PIECE_BYTES).await;
+            (download, piece)
+        })?))
+    }
+}
+
+impl Read for WholeStream {
+    fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
+        while self.current.is_empty() && !target.is_empty() {
+            self.state = match std::mem::replace(&mut self.state, WholeState::Ended) {
+                WholeState::Ready(download) => Self::next_piece(download)?,
+                WholeState::Pending(pending) => {
+                    let (download, piece) = pending.wait()?;
+                    self.current = piece?;
+                    if self.current.is_empty() { WholeState::Ended } else { Self::next_piece(download)? }
+                }
+                WholeState::Ended => return Ok(0),
+            };
+        }
+        Ok(give(&mut self.current, target))
     }
 }
 
@@ -156,14 +199,14 @@ fn part_of((start, bytes): &(u64, Bytes), position: u64, least: u64) -> Option<B
 /// Reads in ranges. Those that were announced came by a request for each, or for several that are close together; for
 /// others whole blocks are fetched, of which the last few are kept.
 struct ObjectRanges {
-    object: Object,
+    parts: Parts,
     announced: Vec<(u64, Bytes)>,
     blocks: Mutex<VecDeque<(u64, Bytes)>>,
 }
 
 impl ObjectRanges {
-    fn new(object: Object) -> Self {
-        Self { object, announced: Vec::new(), blocks: Mutex::default() }
+    fn new(parts: Parts) -> Self {
+        Self { parts, announced: Vec::new(), blocks: Mutex::default() }
     }
 
     /// What there is from `position` on, at least `least` bytes.
@@ -176,8 +219,8 @@ impl ObjectRanges {
             return Ok(bytes);
         }
         let start = position - position % BLOCK_BYTES;
-        let end = (position + least).next_multiple_of(BLOCK_BYTES).min(self.object.length);
-        let bytes = received(self.object.start_reading(start..end)?, end - start)?;
+        let end = (position + least).next_multiple_of(BLOCK_BYTES).min(self.length());
+        let bytes = self.parts.received(self.parts.start_reading(start..end)?)?;
         if blocks.len() == MAX_BLOCKS {
             blocks.pop_front();
         }
@@ -188,11 +231,11 @@ impl ObjectRanges {
 
 impl ReadAt for ObjectRanges {
     fn length(&self) -> u64 {
-        self.object.length
+        self.parts.object.length
     }
 
     fn read_at(&self, buffer: &mut [u8], position: u64) -> io::Result<usize> {
-        if position >= self.object.length || buffer.is_empty() {
+        if position >= self.length() || buffer.is_empty() {
             return Ok(0);
         }
         let bytes = self.from(position, 1)?;
@@ -208,7 +251,7 @@ impl ReadAt for ObjectRanges {
     fn announce(&self, ranges: &[Range<u64>]) -> io::Result<Option<Arc<dyn ReadAt>>> {
         let total = ranges.iter().fold(0u64, |total, range| total.saturating_add(range.end - range.start));
         if total > MAX_HELD_BYTES {
-            return Ok(Some(Arc::new(Self::new(self.object.clone()))));
+            return Ok(Some(Arc::new(Self::new(self.parts.clone()))));
         }
         let mut announced = Vec::with_capacity(ranges.len());
         let mut missing = Vec::with_capacity(ranges.len());
@@ -224,11 +267,11 @@ impl ReadAt for ObjectRanges {
         }
         let requests = joined(missing);
         let pending: io::Result<Vec<_>> =
-            requests.iter().map(|range| self.object.start_reading(range.clone())).collect();
+            requests.iter().map(|range| self.parts.start_reading(range.clone())).collect();
         for (range, pending) in requests.into_iter().zip(pending?) {
-            announced.push((range.start, received(pending, range.end - range.start)?));
+            announced.push((range.start, self.parts.received(pending)?));
         }
-        Ok(Some(Arc::new(Self { object: self.object.clone(), announced, blocks: Mutex::default() })))
+        Ok(Some(Arc::new(Self { parts: self.parts.clone(), announced, blocks: Mutex::default() })))
     }
 }
 
@@ -247,7 +290,7 @@ fn joined(mut ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
 
 impl fmt::Debug for ObjectRanges {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_tuple("ObjectRanges").field(&self.object.key).finish()
+        formatter.debug_tuple("ObjectRanges").field(&self.parts.object.key).finish()
     }
 }
 
@@ -256,18 +299,22 @@ mod tests {
     use std::io::Write as _;
 
     use object_store::memory::InMemory;
+    use object_store::{ObjectStore, ObjectStoreExt as _};
 
+    use super::super::download::HEAD_BYTES;
+    use super::super::store::Store;
     use super::*;
 
-    fn object(length: usize) -> (Object, Vec<u8>) {
+    /// An object of so many bytes, the first of them, and all.
+    fn object(length: usize) -> (Opened, Vec<u8>) {
         let content: Vec<u8> = (0..length).map(|position| (position / 7 + position / 5000) as u8).collect();
         let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
         let key = Key::from("directory/object");
         let (putting, to, bytes) = (Arc::clone(&store), key.clone(), content.clone());
         answer(async move { putting.put(&to, bytes.into()).await }).expect("an answer").expect("memory");
-        let (object, head) = Object::open(store, key).expect("an answer").expect("the object");
-        assert_eq!(head.len(), length.min(HEAD_BYTES as usize));
-        (object, content)
+        let store = Arc::new(Store::new(store, Arc::default(), Duration::ZERO));
+        let opened = answer(async move { Object::open(store, key).await }).expect("an answer").expect("the object");
+        (opened, content)
     }
 
     /// All bytes come in their order, at every length around those of requests.
@@ -275,10 +322,17 @@ mod tests {
     fn streams_are_whole() {
         for length in [0, 1, HEAD_BYTES, HEAD_BYTES + 1, HEAD_BYTES + STREAM_BYTES, HEAD_BYTES + 2 * STREAM_BYTES + 5] {
             let (object, content) = object(length as usize);
-            let current = Bytes::from(content[..content.len().min(HEAD_BYTES as usize)].to_vec());
-            let mut stream = ObjectStream { next: current.len() as u64, object, current, pending: None };
             let mut read = Vec::new();
-            stream.read_to_end(&mut read).expect("the object");
+            match object {
+                Opened::InParts(object, head) => {
+                    assert_eq!(head.len(), content.len().min(HEAD_BYTES as usize));
+                    ObjectStream::new(Parts::of(object), head).read_to_end(&mut read).expect("the object");
+                }
+                Opened::Whole(download) => {
+                    assert_eq!(length, 0, "only what is empty has no parts");
+                    WholeStream::new(download).read_to_end(&mut read).expect("the object");
+                }
+            }
             assert!(read == content, "{length}");
         }
     }
@@ -287,7 +341,8 @@ mod tests {
     #[test]
     fn ranges_are_those_of_the_object() {
         let (object, content) = object(3 * BLOCK_BYTES as usize + 100);
-        let plain = ObjectRanges::new(object);
+        let Opened::InParts(object, _) = object else { panic!("memory gives parts") };
+        let plain = ObjectRanges::new(Parts::of(object));
         let announced = plain.announce(&[10..20, 1 << 20..2 << 20]).expect("the object").expect("another source");
         rayon::scope(|scope| {
             for source in [&plain as &dyn ReadAt, announced.as_ref()] {
@@ -322,7 +377,7 @@ mod tests {
             connection.write_all(answer).expect("a client");
             String::from_utf8(request).expect("text")
         });
-        assert_eq!(read_beside(Path::new(&url), "meta.json").as_deref(), Some(&b"{}"[..]));
+        assert_eq!(read_beside(Path::new(&url), "meta.json", 100).and_then(Result::ok).as_deref(), Some(&b"{}"[..]));
         let request = server.join().expect("a request");
         assert!(request.starts_with("GET /a/block/meta.json?key=1 "), "{request}");
     }

@@ -1,203 +1,96 @@
-//! From a URL to its store and key, and from a store's errors to what the user should check.
+//! A store that makes requests until they are answered: here alone is decided when one is made again.
 
-use std::collections::HashMap;
-use std::io;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
-use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
-use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
-use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
-use object_store::http::HttpBuilder;
-use object_store::path::Path as Key;
-use object_store::{BackoffConfig, ClientConfigKey, ClientOptions, ObjectStore, RetryConfig};
-use url::{Position, Url};
+use object_store::ObjectStore;
+use tokio::time::{Instant, sleep, timeout};
 
-use crate::ingest::IngestError;
+use super::failure::Failure;
+use super::retry::{Attempts, random_share};
+use super::watching_client::Host;
 
-const MAX_RETRIES: usize = 2;
-const RETRY_TIMEOUT: Duration = Duration::from_secs(30);
-const MAX_BACKOFF: Duration = Duration::from_secs(5);
+/// How long to go on with a host that cannot be reached and never answered, because its name may be wrong, and with one for which a
+/// request was given up, because the next thousand objects need not each find that out.
+const SHORT_RETRY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A slow network may take long over a request as long as something comes.
-const REQUEST_TIMEOUT: &str = "1h";
-const READ_TIMEOUT: &str = "30s";
-
-/// Where a URL leads.
-#[derive(Clone, Debug)]
-pub(crate) struct Location {
-    /// The URL as it was typed.
-    pub(crate) url: PathBuf,
-    pub(crate) store: Arc<dyn ObjectStore>,
-    /// What follows the bucket or host, as it is written in the store; it may be empty, end in `/` or be a pattern.
-    pub(crate) key: String,
-    /// What precedes the key in a URL.
-    root: String,
-    /// What follows the key in a URL, such as a signature.
-    query: String,
-    scheme: Scheme,
+/// The objects of a bucket or host.
+pub(crate) struct Store {
+    /// Makes each request once.
+    pub(super) client: Arc<dyn ObjectStore>,
+    pub(super) host: Arc<Host>,
+    retry_timeout: Duration,
 }
 
-/// Whose protocol a store speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Scheme {
-    S3,
-    Gcs,
-    Azure,
-    Http,
-}
-
-impl Scheme {
-    fn of(name: &str) -> Self {
-        match name {
-            "gs" => Self::Gcs,
-            "az" | "abfs" | "abfss" => Self::Azure,
-            "http" | "https" => Self::Http,
-            _ => Self::S3,
-        }
+impl Store {
+    pub(super) fn new(client: Arc<dyn ObjectStore>, host: Arc<Host>, retry_timeout: Duration) -> Self {
+        Self { client, host, retry_timeout }
     }
 
-    fn advice(self) -> &'static str {
-        match self {
-            Self::S3 => {
-                "check the bucket and key, and AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION and AWS_ENDPOINT_URL \
-                 in the environment; AWS_SKIP_SIGNATURE=true reads what is public, AWS_ALLOW_HTTP=true endpoints \
-                 without TLS"
+    /// For a request that begins.
+    pub(super) fn attempts(&self) -> Attempts {
+        let is_given_up = self.host.is_given_up();
+        Attempts::new(if is_given_up { SHORT_RETRY_TIMEOUT.min(self.retry_timeout) } else { self.retry_timeout })
+    }
+
+    /// Makes a request once.
+    pub(super) async fn attempt<T>(
+        &self,
+        attempts: &Attempts,
+        request: impl Future<Output = object_store::Result<T>>,
+    ) -> Result<T, Failure> {
+        let patience = attempts.patience();
+        let answer = timeout(patience, request).await.map_err(|_| Failure::Stalled(patience))?;
+        answer.map_err(|error| Failure::from(&error))
+    }
+
+    /// Pauses after a failure, `since` bytes came last.
+    ///
+    /// # Errors
+    /// If the failure is for good, or there were too many.
+    pub(super) async fn recover(
+        &self,
+        attempts: &mut Attempts,
+        failure: Failure,
+        since: Instant,
+    ) -> Result<(), Failure> {
+        if !failure.passes() {
+            return Err(failure);
+        }
+        let may_be_no_host = self.host.is_unheard() && matches!(failure, Failure::Unreachable(_) | Failure::Broken(_));
+        let limit = if may_be_no_host { SHORT_RETRY_TIMEOUT } else { Duration::MAX };
+        match attempts.pause_after(since.elapsed(), failure.retry_after(), limit, random_share()) {
+            Some(pause) => {
+                sleep(pause).await;
+                Ok(())
             }
-            Self::Gcs => "check the bucket and key, and GOOGLE_APPLICATION_CREDENTIALS in the environment",
-            Self::Azure => {
-                "check the container and key, and AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY in the \
-                 environment"
+            None => {
+                self.host.give_up();
+                let (attempts, lost) = attempts.failed();
+                Err(Failure::GivenUp { last: Box::new(failure), attempts, lost })
             }
-            Self::Http => "check the URL, and that the server gives parts of files (HTTP ranges)",
+        }
+    }
+
+    /// Makes a request until it is answered.
+    pub(super) async fn persist<T, F: Future<Output = object_store::Result<T>>>(
+        &self,
+        attempts: &mut Attempts,
+        request: impl Fn() -> F,
+    ) -> Result<T, Failure> {
+        loop {
+            let since = Instant::now();
+            match self.attempt(attempts, request()).await {
+                Ok(answer) => return Ok(answer),
+                Err(failure) => self.recover(attempts, failure, since).await?,
+            }
         }
     }
 }
 
-impl Location {
-    pub(crate) fn of(url: &Path) -> Result<Self, IngestError> {
-        let text = url.to_str().unwrap_or_default();
-        let (scheme_name, rest) = text.split_once("://").unwrap_or_default();
-        let scheme = Scheme::of(scheme_name);
-        let fail = |reason| unreachable_object(url, scheme, reason);
-        let (root, key, query) = if scheme == Scheme::Http {
-            let parsed = Url::parse(text).map_err(|error| fail(error.to_string()))?;
-            let key = Key::from_url_path(parsed.path()).map_err(|error| fail(error.to_string()))?;
-            let slash = if parsed.path().ends_with('/') { "/" } else { "" };
-            let query = parsed[Position::AfterPath..Position::AfterQuery].to_owned();
-            (parsed[..Position::BeforePath].to_owned(), format!("{key}{slash}"), query)
-        } else {
-            // Keys are taken as they are written: a `?` or `#` in one begins no query.
-            let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
-            (format!("{scheme_name}://{bucket}"), key.to_owned(), String::new())
-        };
-        let store = store(scheme, &root, &query).map_err(|error| fail(one_line(&error.to_string())))?;
-        Ok(Self { url: url.to_owned(), store, key, root, query, scheme })
+impl fmt::Debug for Store {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_tuple("Store").field(&self.client).finish()
     }
-
-    /// The key of an object, if it can be one.
-    pub(crate) fn object(&self) -> Result<Key, IngestError> {
-        Key::parse(&self.key).map_err(|error| unreachable_object(&self.url, self.scheme, error.to_string()))
-    }
-
-    /// Whether the store can tell cheaply what lies below a key.
-    pub(crate) fn has_listing(&self) -> bool {
-        self.scheme != Scheme::Http
-    }
-
-    /// The URL of another object of this store.
-    pub(crate) fn url_of(&self, key: &str) -> PathBuf {
-        let plain = || format!("{}/{key}", self.root);
-        if self.scheme != Scheme::Http {
-            return plain().into();
-        }
-        let url = Url::parse(&self.root).map(|mut url| {
-            url.set_path(&key.replace('%', "%25"));
-            format!("{url}{}", self.query)
-        });
-        url.unwrap_or_else(|_| plain()).into()
-    }
-
-    pub(crate) fn error(&self, error: &object_store::Error) -> IngestError {
-        unreachable_object(&self.url, self.scheme, describe(error))
-    }
-
-    pub(crate) fn io_error(&self, error: &io::Error) -> IngestError {
-        unreachable_object(&self.url, self.scheme, error.to_string())
-    }
-
-    pub(crate) fn nothing_found(&self, reason: &str) -> IngestError {
-        unreachable_object(&self.url, self.scheme, reason.to_owned())
-    }
-}
-
-fn unreachable_object(url: &Path, scheme: Scheme, reason: String) -> IngestError {
-    IngestError::ObjectStore { path: url.to_owned(), reason, advice: scheme.advice() }
-}
-
-/// What failed, in a line.
-pub(crate) fn describe(error: &object_store::Error) -> String {
-    use object_store::Error;
-    match error {
-        Error::NotFound { .. } => "there is no such object".to_owned(),
-        Error::PermissionDenied { .. } => "access was denied".to_owned(),
-        Error::Unauthenticated { .. } => "the credentials are missing or wrong".to_owned(),
-        Error::Precondition { .. } => "the object was replaced while it was read".to_owned(),
-        Error::NotSupported { source } => one_line(&source.to_string()),
-        other => one_line(&other.to_string()),
-    }
-}
-
-/// Stores answer with pages of XML.
-fn one_line(text: &str) -> String {
-    const MAX_CHARS: usize = 300;
-    let words: Vec<&str> = text.split_whitespace().collect();
-    let line = words.join(" ");
-    match line.char_indices().nth(MAX_CHARS) {
-        Some((end, _)) => format!("{}…", &line[..end]),
-        None => line,
-    }
-}
-
-/// The store of a bucket or host. One is kept for each, with its connections and credentials.
-fn store(scheme: Scheme, root: &str, query: &str) -> object_store::Result<Arc<dyn ObjectStore>> {
-    static STORES: Mutex<Option<HashMap<String, Arc<dyn ObjectStore>>>> = Mutex::new(None);
-    let mut stores = STORES.lock().unwrap_or_else(PoisonError::into_inner);
-    let stores = stores.get_or_insert_default();
-    let name = format!("{root}/{query}");
-    if let Some(store) = stores.get(&name) {
-        return Ok(Arc::clone(store));
-    }
-    let backoff = BackoffConfig { max_backoff: MAX_BACKOFF, ..BackoffConfig::default() };
-    let retry = RetryConfig { backoff, max_retries: MAX_RETRIES, retry_timeout: RETRY_TIMEOUT };
-    let store: Arc<dyn ObjectStore> = match scheme {
-        Scheme::S3 => {
-            let builder = AmazonS3Builder::from_env()
-                .with_config(AmazonS3ConfigKey::Client(ClientConfigKey::Timeout), REQUEST_TIMEOUT)
-                .with_config(AmazonS3ConfigKey::Client(ClientConfigKey::ReadTimeout), READ_TIMEOUT);
-            Arc::new(builder.with_url(root).with_retry(retry).build()?)
-        }
-        Scheme::Gcs => {
-            let builder = GoogleCloudStorageBuilder::from_env()
-                .with_config(GoogleConfigKey::Client(ClientConfigKey::Timeout), REQUEST_TIMEOUT)
-                .with_config(GoogleConfigKey::Client(ClientConfigKey::ReadTimeout), READ_TIMEOUT);
-            Arc::new(builder.with_url(root).with_retry(retry).build()?)
-        }
-        Scheme::Azure => {
-            let builder = MicrosoftAzureBuilder::from_env()
-                .with_config(AzureConfigKey::Client(ClientConfigKey::Timeout), REQUEST_TIMEOUT)
-                .with_config(AzureConfigKey::Client(ClientConfigKey::ReadTimeout), READ_TIMEOUT);
-            Arc::new(builder.with_url(root).with_retry(retry).build()?)
-        }
-        Scheme::Http => {
-            let options = ClientOptions::new()
-                .with_config(ClientConfigKey::Timeout, REQUEST_TIMEOUT)
-                .with_config(ClientConfigKey::ReadTimeout, READ_TIMEOUT)
-                .with_allow_http(root.starts_with("http://"));
-            Arc::new(HttpBuilder::new().with_url(&name).with_client_options(options).with_retry(retry).build()?)
-        }
-    };
-    stores.insert(name, Arc::clone(&store));
-    Ok(store)
 }

@@ -1,13 +1,17 @@
 //! Inputs in object stores: the same tables as from files, and no more traffic than is needed.
 #![cfg(feature = "object-stores")]
 
+mod faults;
+mod file_server;
+
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
+
+use file_server::{FileServer, Manners};
 
 /// A simulation of S3.
 const MOTO: &str = "moto[server]==5.2.5";
@@ -43,110 +47,25 @@ fn tables(inputs: &[&str], environment: &[(&str, &str)]) -> Vec<(PathBuf, Vec<u8
     files.iter().map(|file| (file.file_name().expect("a name").into(), fs::read(file).expect("a table"))).collect()
 }
 
-/// Generated spans in each format, by file name.
-fn dumps(directory: &Path) -> Vec<(&'static str, String)> {
+/// So many generated spans in each format, by file name.
+fn dumps(directory: &Path, spans: u32) -> Vec<(&'static str, String)> {
     let names = ["spans.flat.parquet", "spans.jsonl.gz", "spans.binpb", "spans.parquet"];
     let make = |name: &'static str| {
         let path = directory.join(name).display().to_string();
-        let output = tracescan(&["generate", "--spans", "20000", "--seed", "3", "-o", &path], &[]);
+        let output = tracescan(&["generate", "--spans", &spans.to_string(), "--seed", "3", "-o", &path], &[]);
         assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
         (name, path)
     };
     names.map(make).into()
 }
 
-/// What a server was asked for.
-#[derive(Clone, Copy, Debug, Default)]
-struct Traffic {
-    requests: usize,
-    bytes: usize,
-}
-
-/// Serves the files of a directory and counts.
-struct FileServer {
-    address: String,
-    traffic: Arc<Mutex<Traffic>>,
-}
-
-impl FileServer {
-    fn start(directory: &Path, gives_ranges: bool) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let address = format!("http://{}", listener.local_addr().expect("an address"));
-        let traffic = Arc::new(Mutex::default());
-        let (directory, counted) = (directory.to_owned(), Arc::clone(&traffic));
-        std::thread::spawn(move || {
-            for connection in listener.incoming() {
-                let (directory, traffic) = (directory.clone(), Arc::clone(&counted));
-                std::thread::spawn(move || {
-                    // The client may leave at any time.
-                    let _ = serve(&connection.expect("a connection"), &directory, gives_ranges, &traffic);
-                });
-            }
-        });
-        Self { address, traffic }
-    }
-
-    fn take_traffic(&self) -> Traffic {
-        std::mem::take(&mut *self.traffic.lock().expect("no panic"))
-    }
-}
-
-fn serve(
-    mut connection: &TcpStream,
-    directory: &Path,
-    gives_ranges: bool,
-    traffic: &Mutex<Traffic>,
-) -> std::io::Result<()> {
-    let mut lines = BufReader::new(connection);
-    loop {
-        let mut request = String::new();
-        if lines.read_line(&mut request)? == 0 {
-            return Ok(());
-        }
-        let mut range = None;
-        loop {
-            let mut header = String::new();
-            lines.read_line(&mut header)?;
-            let header = header.trim().to_ascii_lowercase();
-            if header.is_empty() {
-                break;
-            }
-            if let Some((start, end)) = header.strip_prefix("range: bytes=").and_then(|range| range.split_once('-')) {
-                range = Some((start.parse::<usize>().expect("a number"), end.parse::<usize>().expect("a number")));
-            }
-        }
-        let mut words = request.split_whitespace();
-        let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-        let (path, query) = target.split_once('?').unwrap_or((target, "signature=right"));
-        let content = fs::read(directory.join(path.trim_start_matches('/')));
-        let (status, headers, body) = match (&content, range.filter(|_| gives_ranges)) {
-            _ if query != "signature=right" => ("403 Forbidden", String::new(), &b""[..]),
-            (Err(_), _) => ("404 Not Found", String::new(), &b""[..]),
-            (Ok(content), Some((start, end))) => {
-                let end = (end + 1).min(content.len());
-                let range = format!("Content-Range: bytes {start}-{}/{}\r\n", end - 1, content.len());
-                ("206 Partial Content", range, &content[start..end])
-            }
-            (Ok(content), None) => ("200 OK", String::new(), &content[..]),
-        };
-        let last_modified = "Last-Modified: Thu, 01 Jan 2026 00:00:00 GMT\r\n";
-        write!(connection, "HTTP/1.1 {status}\r\n{headers}{last_modified}Content-Length: {}\r\n\r\n", body.len())?;
-        if method != "HEAD" {
-            connection.write_all(body)?;
-            let mut traffic = traffic.lock().expect("no panic");
-            traffic.requests += 1;
-            traffic.bytes += body.len();
-        }
-    }
-}
-
 /// Every format gives the tables of its file, and a Parquet file is not fetched whole.
 #[test]
 fn files_of_a_web_server() {
     let directory = tempfile::tempdir().expect("a directory");
-    let dumps = dumps(directory.path());
+    let dumps = dumps(directory.path(), 20_000);
     let expected = tables(&[&dumps[0].1], &[]);
-    let server = FileServer::start(directory.path(), true);
+    let server = FileServer::start(directory.path(), Manners::default());
     for (name, path) in &dumps {
         let length = fs::metadata(path).expect("the dump").len() as usize;
         assert_eq!(tables(&[&format!("{}/{name}?signature=right", server.address)], &[]), expected, "{name}");
@@ -167,7 +86,7 @@ fn parquet_is_read_in_ranges() {
     let output = tracescan(&["generate", "--spans", "150000", "-o", &path], &[]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let length = fs::metadata(&path).expect("the dump").len() as usize;
-    let server = FileServer::start(directory.path(), true);
+    let server = FileServer::start(directory.path(), Manners::default());
     assert_eq!(tables(&[&format!("{}/spans.parquet", server.address)], &[]), tables(&[&path], &[]));
     let traffic = server.take_traffic();
     assert!(traffic.bytes < length, "{traffic:?} for {length} bytes");
@@ -180,13 +99,11 @@ fn failures_name_the_url() {
     let directory = tempfile::tempdir().expect("a directory");
     fs::write(directory.path().join("spans"), "{}").expect("a file");
     fs::write(directory.path().join("empty"), "").expect("a file");
-    let whole = FileServer::start(directory.path(), false);
-    let ranges = FileServer::start(directory.path(), true);
+    let ranges = FileServer::start(directory.path(), Manners::default());
     let port = free_port();
     for (url, said) in [
         (format!("{}/absent", ranges.address), "there is no such object"),
         (format!("{}/spans?signature=wrong", ranges.address), "access was denied"),
-        (format!("{}/spans", whole.address), "HTTP ranges"),
         (format!("http://127.0.0.1:{port}/spans"), "check the URL"),
         ("http://".to_owned(), "empty host"),
         ("s3://bucket/a//b".to_owned(), "empty path segment"),
@@ -287,7 +204,7 @@ fn objects_of_a_bucket() {
         ("AWS_SECRET_ACCESS_KEY", "test"),
     ];
     let directory = tempfile::tempdir().expect("a directory");
-    let dumps = dumps(directory.path());
+    let dumps = dumps(directory.path(), 20_000);
     moto.put("/dumps", b"");
     for (name, path) in &dumps {
         moto.put(&format!("/dumps/one/{name}"), &fs::read(path).expect("the dump"));

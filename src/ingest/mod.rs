@@ -4,11 +4,11 @@
 //! Whatever cannot be read is counted in the input's [`InputReport`], and the rest is read.
 
 mod counting_sink;
-mod documents;
 mod error;
 mod input_format;
 mod jaeger;
 mod json;
+mod json_formats;
 mod messages;
 mod otlp;
 mod parquet;

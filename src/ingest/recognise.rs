@@ -1,6 +1,6 @@
 //! What an input is, told by its bytes once compression is taken off.
 
-use super::json::opening::{looks_like_json, text_start};
+use super::json::opening::{log_prefix, looks_like_json, looks_like_named_rows, text_start};
 use super::otlp::framing::{Framing, recognise_framing};
 use super::otlp::proto;
 use super::parquet::file::footer;
@@ -47,7 +47,7 @@ pub(crate) fn recognise(stream: &mut ByteStream) -> Content {
     if proto::looks_like_message(head) {
         return Content::Proto;
     }
-    if looks_like_json(text) {
+    if looks_like_json(text) || log_prefix(text).is_some() || looks_like_named_rows(text) {
         return Content::Json;
     }
     match recognise_framing(head, ended) {

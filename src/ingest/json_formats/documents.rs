@@ -1,194 +1,167 @@
-//! One span as a JSON document with its resource within itself: Quickwit's index, the log group `aws/spans`, and others
-//! of the kind that call their fields as OTLP does or nearly so.
-
-use serde_json::{Map, Value as Json};
+//! One span as a JSON document with its resource within itself: Quickwit's index, the log group `aws/spans`, the indexes of
+//! the collector's Elasticsearch and OpenSearch exporters and of Data Prepper, MLflow's spans, and others of the kind that
+//! call their fields as OTLP does or nearly so.
+//!
+//! Vendors' descriptions: `exporter/elasticsearchexporter/DOCUMENT_STRUCTURE.md` of the collector's contrib repository;
+//! `docs/schemas/trace-analytics/otel-v1-apm-span-index-template.md` of Data Prepper.
 
 use crate::frame::SpanSink as _;
-use crate::span::{Event, KeyValue, Link, Origin, SpanKind, SpanRecord, StatusCode, Value};
+use crate::span::{Event, KeyValue, Link, Origin, SpanRecord};
 
-use super::text_ids;
+use super::fields::{Fields, text_attribute};
 use crate::ingest::counting_sink::CountingSink;
-use crate::ingest::json::attributes::{attributes_of_json, value_of_json};
+use crate::ingest::parquet::flat::times::Unit;
 
 /// The format, as `run.json` names it.
 pub(crate) const SPAN_DOCUMENTS: &str = "span_documents_json";
 
-/// Hands the span that `document` is to `sink`.
-pub(crate) fn emit(mut document: Map<String, Json>, offset: u64, sink: &mut CountingSink<'_>) {
-    let mut hashes = 0;
-    let mut fields = DocumentFields(&mut document);
-    let record = SpanRecord {
-        trace_id: {
-            let id = text_ids::trace_id(&fields.text(&["traceId", "trace_id"]));
-            hashes += u64::from(id.is_hash);
-            id.id
-        },
-        span_id: fields.span_id(&["spanId", "span_id"], &mut hashes),
-        parent_span_id: fields.span_id(&["parentSpanId", "parent_span_id"], &mut hashes),
-        name: fields.text(&["name", "span_name"]).into(),
-        kind: SpanKind::from_text(&fields.text(&["kind", "span_kind"])),
-        trace_state: fields.text(&["traceState", "trace_state"]).into(),
-        start_unix_nano: fields.time(START_KEYS),
-        ..SpanRecord::default()
+const TRACE_ID: &[&str] = &["traceId", "trace_id", "TraceId", "TraceID"];
+const SPAN_ID: &[&str] = &["spanId", "span_id", "SpanId", "SpanID"];
+const PARENT_ID: &[&str] = &["parentSpanId", "parent_span_id", "ParentSpanId", "parentSpanID", "parent_id", "parentId"];
+
+/// Times whose names say that they are nanoseconds.
+const START_NANOS: &[&str] = &["startTimeUnixNano", "start_time_unix_nano", "span_start_timestamp_nanos"];
+const END_NANOS: &[&str] = &["endTimeUnixNano", "end_time_unix_nano", "span_end_timestamp_nanos"];
+const START: &[&str] = &["startTime", "start_time", "StartTime"];
+const END: &[&str] = &["endTime", "end_time", "EndTime", "EndTimestamp"];
+/// The start of a document that has a length: of one that has none, it may be the time of a line in a log.
+const TIMESTAMP: &[&str] = &["@timestamp", "Timestamp", "timestamp"];
+
+/// Elasticsearch's OTel mapping has `duration` in nanoseconds, its older mapping `Duration` in microseconds.
+const LENGTHS: &[(Unit, &[&str])] = &[
+    (Unit::Nanoseconds, &["durationNano", "duration_nano", "durationInNanos", "span_duration_nanos", "duration_ns"]),
+    (Unit::Microseconds, &["Duration", "duration_us"]),
+    (Unit::Milliseconds, &["span_duration_millis", "duration_ms", "durationMs"]),
+    (Unit::Nanoseconds, &["duration"]),
+];
+
+/// Whether an object names a span.
+pub(crate) fn has_ids(fields: &Fields) -> bool {
+    fields.has(TRACE_ID) && fields.has(SPAN_ID)
+}
+
+/// Whether an object with the ids of a span is a span, and not a line of a log that was written within one.
+pub(crate) fn is_span(fields: &Fields) -> bool {
+    [START_NANOS, END_NANOS, START, END].iter().any(|paths| fields.has(paths))
+        || LENGTHS.iter().any(|(_, paths)| fields.has(paths))
+            && !fields.has(&["body", "severity_number", "SeverityNumber"])
+}
+
+/// Hands the span that `fields` are to `sink`.
+pub(crate) fn emit(mut fields: Fields, offset: u64, sink: &mut CountingSink<'_>) {
+    let has_at_for_dots = fields.has(&["traceGroup", "traceGroupFields", "durationInNanos"]);
+    // Elasticsearch's older mappings have attributes beside the fields.
+    let is_old_mapping = fields.has(&["TraceStatus", "EndTimestamp"]);
+    let trace_id = fields.trace_id(TRACE_ID);
+    let span_id = fields.span_id(SPAN_ID);
+    let parent_span_id = fields.span_id(PARENT_ID);
+    let start_unix_nano = start(&mut fields);
+    let end_unix_nano = end(&mut fields, start_unix_nano);
+    let (status, status_message) = match fields.has(&["TraceStatus"]) {
+        true => (fields.status(&["TraceStatus"]).0, fields.text(&["TraceStatusDescription"])),
+        false => fields.status(&["status", "span_status"]),
     };
-    let end = fields.time(&["endTimeUnixNano", "end_time_unix_nano", "span_end_timestamp_nanos"]);
-    let duration_ns = fields.time(&["durationNano", "duration_nano", "span_duration_nanos"]);
-    let duration_ms = fields.time(&["span_duration_millis"]);
-    let end_unix_nano = match (end, duration_ns) {
-        (0, 0) => record.start_unix_nano.saturating_add(duration_ms.saturating_mul(1_000_000)),
-        (0, duration) => record.start_unix_nano.saturating_add(duration),
-        (end, _) => end,
-    };
-    let (status, status_message) = fields.status();
-    let events = fields.list(&["events"]).into_iter().map(event).collect();
-    let links = fields.list(&["links"]).into_iter().map(|link| self::link(link, &mut hashes)).collect();
-    let mut resource_attributes = fields.resource();
-    let service = fields.text(&["service_name", "serviceName"]);
-    if !service.is_empty() && !resource_attributes.iter().any(|attribute| attribute.key == "service.name") {
-        resource_attributes.insert(0, KeyValue { key: "service.name".into(), value: Value::Str(service.into()) });
+    let status_message = or_else(status_message, || fields.text(&["status_message", "statusMessage"]));
+    let mut links: Vec<Link<'static>> = Vec::new();
+    for link in fields.list(&["links", "Link"]) {
+        links.push(self::link(link, &mut fields.opaque_ids));
     }
-    let mut scope = fields.object(&["scope", "instrumentationScope"]);
-    let mut scope = DocumentFields(&mut scope);
-    let origin = Origin {
+    let mut resource_attributes = resource(&mut fields);
+    if !resource_attributes.iter().any(|attribute| attribute.key == "service.name") {
+        let service = text_attribute("service.name", fields.text(&["service_name", "serviceName"]));
+        resource_attributes.splice(0..0, service);
+    }
+    let mut scope = fields.object(&["scope", "instrumentationScope", "instrumentationLibrary"]);
+    let mut origin = Origin {
         resource_attributes,
-        scope_name: or_else(scope.text(&["name"]), || fields.text(&["scope_name"])).into(),
-        scope_version: or_else(scope.text(&["version"]), || fields.text(&["scope_version"])).into(),
+        scope_name: or_else(scope.text(&["name"]), || fields.text(&["scope_name", "Scope.name"])).into(),
+        scope_version: or_else(scope.text(&["version"]), || fields.text(&["scope_version", "Scope.version"])).into(),
         scope_attributes: scope.attributes(&["attributes"]),
     };
-    let attributes = fields.attributes(&["attributes", "span_attributes"]);
-    let span = SpanRecord {
-        end_unix_nano,
+    let mut span = SpanRecord {
+        trace_id,
+        span_id,
+        parent_span_id,
+        name: fields.text(&["name", "span_name", "Name", "spanName"]).into(),
+        kind: fields.kind(&["kind", "span_kind", "Kind", "spanKind"]),
         status,
         status_message: status_message.into(),
-        attributes,
-        events,
+        trace_state: fields.text(&["traceState", "trace_state", "TraceState"]).into(),
+        start_unix_nano,
+        end_unix_nano,
+        attributes: fields.attributes(&["attributes", "span_attributes", "spanAttributes"]),
+        events: fields.list(&["events"]).into_iter().map(event).collect(),
         links,
-        ..record
     };
-    sink.tally.opaque_ids += hashes;
+    span.attributes.extend(fields.with_prefix(&["span.attributes.", "attributes.", "Attributes."]));
+    span.attributes.extend(fields.attributes(&["span.attributes", "Attributes"]));
+    sink.tally.opaque_ids += fields.opaque_ids;
+    if is_old_mapping {
+        span.attributes.extend(fields.rest());
+    }
+    if has_at_for_dots {
+        let of_events = span.events.iter_mut().flat_map(|event| &mut event.attributes);
+        let of_links = span.links.iter_mut().flat_map(|link| &mut link.attributes);
+        let of_span = span.attributes.iter_mut().chain(of_events).chain(of_links);
+        for attribute in of_span.chain(&mut origin.resource_attributes).filter(|attribute| attribute.key.contains('@'))
+        {
+            attribute.key = attribute.key.replace('@', ".").into();
+        }
+    }
     sink.tally.format.get_or_insert(SPAN_DOCUMENTS);
     sink.span(&origin, &span, offset);
 }
 
-const START_KEYS: &[&str] = &["startTimeUnixNano", "start_time_unix_nano", "span_start_timestamp_nanos"];
+fn start(fields: &mut Fields) -> u64 {
+    match fields.time(START_NANOS, Unit::Nanoseconds) {
+        0 => fields.instant(&[START, TIMESTAMP].concat()),
+        start => start,
+    }
+}
+
+fn end(fields: &mut Fields, start: u64) -> u64 {
+    let end = match fields.time(END_NANOS, Unit::Nanoseconds) {
+        0 => fields.instant(END),
+        end => end,
+    };
+    let lengths = LENGTHS.iter().map(|&(unit, paths)| fields.time(paths, unit));
+    let length = lengths.fold(0, |first, length| if first == 0 { length } else { first });
+    if end == 0 { start.saturating_add(length) } else { end }
+}
 
 fn or_else(text: String, other: impl FnOnce() -> String) -> String {
     if text.is_empty() { other() } else { text }
 }
 
-/// The fields of an object, taken out one by one. Each has several names, of which the first present counts.
-struct DocumentFields<'a>(&'a mut Map<String, Json>);
-
-impl DocumentFields<'_> {
-    fn take(&mut self, keys: &[&str]) -> Json {
-        keys.iter().find_map(|key| self.0.remove(*key)).unwrap_or_default()
-    }
-
-    fn text(&mut self, keys: &[&str]) -> String {
-        value_of_json(self.take(keys)).to_text().into_owned()
-    }
-
-    fn span_id(&mut self, keys: &[&str], hashes: &mut u64) -> crate::span::SpanId {
-        let id = text_ids::span_id(&self.text(keys));
-        *hashes += u64::from(id.is_hash);
-        id.id
-    }
-
-    /// A time or duration; whole numbers beyond 2^53 may come as floats.
-    fn time(&mut self, keys: &[&str]) -> u64 {
-        match self.take(keys) {
-            Json::Number(number) => {
-                number.as_u64().unwrap_or_else(|| number.as_f64().map_or(0, |number| number.round() as u64))
-            }
-            Json::String(text) => text
-                .trim()
-                .parse()
-                .unwrap_or_else(|_| text.trim().parse().map_or(0, |number: f64| number.round() as u64)),
-            _ => 0,
-        }
-    }
-
-    fn object(&mut self, keys: &[&str]) -> Map<String, Json> {
-        match self.take(keys) {
-            Json::Object(object) => object,
-            _ => Map::new(),
-        }
-    }
-
-    fn list(&mut self, keys: &[&str]) -> Vec<Map<String, Json>> {
-        let objects = |json| match json {
-            Json::Object(object) => Some(object),
-            _ => None,
-        };
-        match self.take(keys) {
-            Json::Array(items) => items.into_iter().filter_map(objects).collect(),
-            _ => Vec::new(),
-        }
-    }
-
-    /// Attributes as an object, or as OTLP's list of keys and values.
-    fn attributes(&mut self, keys: &[&str]) -> Vec<KeyValue<'static>> {
-        match self.take(keys) {
-            Json::Object(object) => attributes_of_json(object),
-            Json::Array(items) => items.into_iter().filter_map(otlp_attribute).collect(),
-            _ => Vec::new(),
-        }
-    }
-
-    fn resource(&mut self) -> Vec<KeyValue<'static>> {
-        let mut attributes = self.attributes(&["resource_attributes", "resourceAttributes"]);
-        let mut resource = self.object(&["resource"]);
-        attributes.extend(DocumentFields(&mut resource).attributes(&["attributes"]));
-        attributes
-    }
-
-    fn status(&mut self) -> (StatusCode, String) {
-        match self.take(&["status", "span_status"]) {
-            Json::Object(mut status) => {
-                let mut status = DocumentFields(&mut status);
-                (StatusCode::from_text(&status.text(&["code"])), status.text(&["message"]))
-            }
-            code => (StatusCode::from_text(&value_of_json(code).to_text()), self.text(&["status_message"])),
-        }
-    }
+fn resource(fields: &mut Fields) -> Vec<KeyValue<'static>> {
+    let mut attributes = fields.attributes(&["resource_attributes", "resourceAttributes"]);
+    attributes.extend(fields.with_prefix(&["resource.attributes.", "Resource."]));
+    let mut resource = fields.object(&["resource"]);
+    // The collector's OpenSearch exporter has the attributes themselves there.
+    let is_nested = resource.has(&["attributes"]);
+    attributes.extend(if is_nested { resource.attributes(&["attributes"]) } else { resource.rest() });
+    attributes
 }
 
-fn otlp_attribute(item: Json) -> Option<KeyValue<'static>> {
-    let Json::Object(mut item) = item else {
-        return None;
-    };
-    let key = DocumentFields(&mut item).text(&["key"]);
-    let value = match item.remove("value").unwrap_or_default() {
-        Json::Object(any) => {
-            any.into_iter().next().map_or(Value::Empty, |(kind, value)| match (kind.as_str(), value) {
-                ("intValue", Json::String(text)) => text.parse().map_or(Value::Str(text.into()), Value::Int),
-                (_, value) => value_of_json(value),
-            })
-        }
-        plain => value_of_json(plain),
-    };
-    Some(KeyValue { key: key.into(), value })
-}
-
-fn event(mut event: Map<String, Json>) -> Event<'static> {
-    let mut fields = DocumentFields(&mut event);
+fn event(mut event: Fields) -> Event<'static> {
+    let nanos = event.time(&["timeUnixNano", "time_unix_nano", "event_timestamp_nanos"], Unit::Nanoseconds);
+    let instant = event.instant(&["time", "timestamp", "@timestamp", "Timestamp"]);
     Event {
-        time_unix_nano: fields.time(&["timeUnixNano", "time_unix_nano", "event_timestamp_nanos"]),
-        name: fields.text(&["name", "event_name"]).into(),
-        attributes: fields.attributes(&["attributes", "event_attributes"]),
+        time_unix_nano: if nanos == 0 { instant } else { nanos },
+        name: event.text(&["name", "event_name", "Name"]).into(),
+        attributes: event.attributes(&["attributes", "event_attributes", "Attributes"]),
     }
 }
 
-fn link(mut link: Map<String, Json>, hashes: &mut u64) -> Link<'static> {
-    let mut fields = DocumentFields(&mut link);
-    let trace_id = text_ids::trace_id(&fields.text(&["traceId", "trace_id", "link_trace_id"]));
-    *hashes += u64::from(trace_id.is_hash);
-    Link {
-        trace_id: trace_id.id,
-        span_id: fields.span_id(&["spanId", "span_id", "link_span_id"], hashes),
-        trace_state: fields.text(&["traceState", "trace_state", "link_trace_state"]).into(),
-        attributes: fields.attributes(&["attributes", "link_attributes"]),
-    }
+fn link(mut link: Fields, opaque_ids: &mut u64) -> Link<'static> {
+    let read = Link {
+        trace_id: link.trace_id(&["traceId", "trace_id", "link_trace_id", "traceID", "TraceId"]),
+        span_id: link.span_id(&["spanId", "span_id", "link_span_id", "spanID", "SpanId"]),
+        trace_state: link.text(&["traceState", "trace_state", "link_trace_state", "TraceState"]).into(),
+        attributes: link.attributes(&["attributes", "link_attributes", "attribute", "Attributes"]),
+    };
+    *opaque_ids += link.opaque_ids;
+    read
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use crate::span::{Event, KeyValue, Link, SpanId, SpanKind, SpanRecord, StatusCod
 use super::value::{self, MAX_VALUE_DEPTH};
 use crate::ingest::json::id_text::IdText;
 use crate::ingest::json::lenient::{Fill, List, Listed, Message, Scalar, Text, Wanted, ignore, scalars_are};
+use crate::ingest::json_formats::span_object;
 use crate::ingest::text_ids::{self, TextId};
 
 /// The spans of one resource.
@@ -119,7 +120,7 @@ impl<'de> Message<'de> for ResourceSpans<'de> {
             Ok(())
         } else {
             self.is_other_signal |= is_other_signal_key(key);
-            self.is_span |= matches!(key, "spanId" | "span_id");
+            self.is_span |= span_object::is_key_beside_resource(key);
             ignore(map)
         }
     }

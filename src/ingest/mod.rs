@@ -3,6 +3,7 @@
 //! An extension says nothing. Compression is taken off first, then the content is recognised and read as a stream.
 //! Whatever cannot be read is counted in the input's [`InputReport`], and the rest is read.
 
+mod arrow_ipc;
 mod counting_sink;
 mod error;
 mod input_format;

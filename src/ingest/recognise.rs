@@ -1,5 +1,6 @@
 //! What an input is, told by its bytes once compression is taken off.
 
+use super::arrow_ipc::is_arrow_ipc;
 use super::json::opening::{log_prefix, looks_like_json, looks_like_named_rows, text_start};
 use super::otlp::framing::{Framing, recognise_framing};
 use super::otlp::proto;
@@ -22,8 +23,8 @@ pub(crate) enum Content {
     Proto,
     /// Messages, each with its length before it.
     Framed(Framing),
-    /// An Arrow IPC file.
-    ArrowFile,
+    /// Arrow IPC, a file or a stream.
+    Arrow,
     /// Anything else.
     Unknown,
 }
@@ -40,8 +41,8 @@ pub(crate) fn recognise(stream: &mut ByteStream) -> Content {
     if head.starts_with(footer::MAGIC) {
         return Content::Parquet;
     }
-    if head.starts_with(b"ARROW1") {
-        return Content::ArrowFile;
+    if is_arrow_ipc(head) {
+        return Content::Arrow;
     }
     // A message of OTLP begins with the byte of a line feed, which JSON may begin with: it must be looked at more closely first.
     if proto::looks_like_message(head) {

@@ -88,7 +88,7 @@ pub enum IngestError {
     },
     /// The bytes are of no format that is known.
     #[error(
-        "{} is in no known format: it begins with {first_bytes}; give OTLP, Jaeger or Zipkin JSON, OTLP protobuf or Parquet, plain, gzip or zstd, or say what it is with --input-format",
+        "{} is in no known format: it begins with {first_bytes}; give OTLP, Jaeger or Zipkin JSON, OTLP protobuf or Parquet, plain, compressed or in an archive, or say what it is with --input-format",
         path.display()
     )]
     UnknownFormat {
@@ -161,8 +161,8 @@ pub enum IngestError {
         /// The most that is read.
         limit: u64,
     },
-    /// The input is compressed more often than is plausible.
-    #[error("{} is compressed more than {limit} times over; decompress it before giving it", path.display())]
+    /// The input is compressed, or packed into archives, more often than is plausible.
+    #[error("{} is compressed or packed more than {limit} times over; unpack it before giving it", path.display())]
     TooManyLayers {
         /// The input.
         path: PathBuf,
@@ -181,7 +181,7 @@ pub enum IngestError {
     },
     /// A Parquet file has no columns that spans can be read from.
     #[error(
-        "{} is Parquet without spans: no column for {missing}; its columns are {columns}; rename them as the documentation lists",
+        "{} is a table without spans: no column for {missing}; its columns are {columns}; rename them as the documentation lists",
         path.display()
     )]
     NoSpanColumns {

@@ -21,7 +21,7 @@ pub(crate) const JAEGER_JSON: &str = "jaeger_json";
 
 /// Whether an object with this key is a trace or a span of Jaeger.
 pub(crate) fn is_jaeger_key(key: &str) -> bool {
-    matches!(key, "traceID" | "spanID" | "operationName" | "processID" | "processes" | "process" | "spans")
+    matches!(key, "traceID" | "spanID" | "operationName" | "processID" | "processes" | "spans")
 }
 
 /// A trace or a span.

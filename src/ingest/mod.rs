@@ -3,12 +3,13 @@
 //! An extension says nothing. Compression is taken off first, then the content is recognised and read as a stream.
 //! Whatever cannot be read is counted in the input's [`InputReport`], and the rest is read.
 
+mod arrow_ipc;
 mod counting_sink;
-mod documents;
 mod error;
 mod input_format;
 mod jaeger;
 mod json;
+mod json_formats;
 mod messages;
 mod otlp;
 mod parquet;

@@ -14,6 +14,7 @@ use crate::conventions::OwnAttributes;
 use crate::frame::{Collecting, FrameBuilder, SpanSink, SpillStore, TooManyStrings};
 use crate::span::{SkipReason, Skipped};
 
+use super::arrow_ipc::{self, ARROW_IPC, Copied};
 use super::counting_sink::CountingSink;
 use super::error::{IngestError, IngestWarning};
 use super::input_format::InputFormat;
@@ -27,6 +28,7 @@ use super::zipkin;
 use crate::ingest::otlp::names;
 use crate::ingest::parquet::outcome::ParquetRead;
 use crate::ingest::parquet::read::Unread;
+use crate::ingest::source::archive::{self, Archive, Entry};
 use crate::ingest::source::byte_stream::ByteStream;
 use crate::ingest::source::compression::{self, Compression, MAX_LAYERS};
 use crate::ingest::source::input::{Input, NotRead, STANDARD_INPUT};
@@ -94,41 +96,49 @@ pub fn read_frames(paths: &[PathBuf], options: &ReadOptions, progress: &dyn Prog
     let spill = options.spill.clone().filter(|_| options.selection.is_all());
     let ReadOptions { own_attributes, resource_attributes, .. } = *options;
     let collecting = Collecting { spill, own_attributes, resource_attributes, ..Collecting::default() };
-    let read: Vec<(Frames<'_>, InputReport)> = find_inputs(paths, options.retry_timeout())
+    let read: Vec<(Vec<FrameBuilder>, Vec<ReadInput>)> = find_inputs(paths, options.retry_timeout())
         .into_par_iter()
         .map(|input| {
-            let mut target =
-                Frames { selection: &options.selection, collecting: &collecting, builders: Vec::new(), unread: None };
-            let report = match input {
+            let mut target = Frames { selection: &options.selection, collecting: &collecting, builders: Vec::new() };
+            let read = match input {
                 Ok(input) => read_input(&Reading { input: &input, options, progress }, &mut target),
-                Err(not_read) => report_not_read(not_read),
+                Err(not_read) => vec![ReadInput::of(report_not_read(not_read))],
             };
             target.builders.iter_mut().for_each(FrameBuilder::end);
-            (target, report)
+            (target.builders, read)
         })
         .collect();
     if options.selection.is_all() {
-        let (frames, reports): (Vec<_>, Vec<_>) = read.into_iter().unzip();
-        let builders = frames.into_iter().flat_map(|frames| frames.builders).collect();
-        return ReadFrames { builders, reports, left_out: LeftOut::default() };
+        let (builders, read): (Vec<_>, Vec<_>) = read.into_iter().unzip();
+        let reports = read.into_iter().flatten().map(|read| read.report).collect();
+        return ReadFrames {
+            builders: builders.into_iter().flatten().collect(),
+            reports,
+            left_out: LeftOut::default(),
+        };
     }
     read_wanted(read, &options.selection, progress)
 }
 
 /// Of what was read keeps the traces that are wanted, and reads the rest of them.
-fn read_wanted(mut read: Vec<(Frames<'_>, InputReport)>, selection: &Selection, progress: &dyn Progress) -> ReadFrames {
+fn read_wanted(
+    mut read: Vec<(Vec<FrameBuilder>, Vec<ReadInput>)>,
+    selection: &Selection,
+    progress: &dyn Progress,
+) -> ReadFrames {
     let mut wanted = TraceIds::default();
-    for builder in read.iter().flat_map(|(frames, _)| &frames.builders) {
+    for builder in read.iter().flat_map(|(builders, _)| builders) {
         selection.collect(builder, &mut wanted);
     }
     let left_out: Vec<LeftOut> = read
         .par_iter_mut()
-        .map(|(frames, report)| {
+        .map(|(builders, read)| {
             let mut left_out = LeftOut::default();
-            for builder in &mut frames.builders {
+            for builder in &mut *builders {
                 left_out.spans += builder.retain_traces(|trace_id| wanted.contains(&trace_id));
             }
-            if let Some(unread) = frames.unread.take() {
+            for ReadInput { report, unread } in read {
+                let Some(unread) = unread.take() else { continue };
                 let rest = unread.read(&wanted, progress);
                 left_out.row_groups += rest.row_groups_not_read;
                 left_out.spans_not_read += rest.rows_not_read;
@@ -137,16 +147,16 @@ fn read_wanted(mut read: Vec<(Frames<'_>, InputReport)>, selection: &Selection, 
                     report.spans += builder.len() as u64;
                     merge_skipped(&mut report.skipped, builder.skipped());
                     left_out.spans += builder.retain_traces(|trace_id| wanted.contains(&trace_id));
-                    frames.builders.push(builder);
+                    builders.push(builder);
                 }
             }
             left_out
         })
         .collect();
-    let (frames, reports): (Vec<_>, Vec<_>) = read.into_iter().unzip();
+    let (builders, read): (Vec<_>, Vec<_>) = read.into_iter().unzip();
     ReadFrames {
-        builders: frames.into_iter().flat_map(|frames| frames.builders).collect(),
-        reports,
+        builders: builders.into_iter().flatten().collect(),
+        reports: read.into_iter().flatten().map(|read| read.report).collect(),
         left_out: left_out.into_iter().fold(LeftOut::default(), |sum, part| LeftOut {
             spans: sum.spans + part.spans,
             row_groups: sum.row_groups + part.row_groups,
@@ -177,24 +187,27 @@ pub fn read_records(
     progress: &dyn Progress,
 ) -> Vec<InputReport> {
     let mut target = Records(sink);
-    find_inputs(paths, options.retry_timeout())
-        .into_iter()
-        .map(|input| match input {
-            Ok(input) => read_input(&Reading { input: &input, options, progress }, &mut target),
-            Err(not_read) => report_not_read(not_read),
-        })
-        .collect()
+    let mut reports = Vec::new();
+    for input in find_inputs(paths, options.retry_timeout()) {
+        match input {
+            Ok(input) => {
+                let read = read_input(&Reading { input: &input, options, progress }, &mut target);
+                reports.extend(read.into_iter().map(|read| read.report));
+            }
+            Err(not_read) => reports.push(report_not_read(not_read)),
+        }
+    }
+    reports
 }
 
-/// Reads `bytes` as an input called `name` into `sink`, nothing left out.
+/// Reads `bytes` as an input called `name` into `sink`, nothing left out. Of an archive, the report is that of all its files.
 pub fn read_bytes(name: &Path, bytes: Vec<u8>, options: &ReadOptions, sink: &mut dyn SpanSink) -> InputReport {
     let input = Input { path: name.to_owned(), found: false };
-    let mut report = InputReport::new(&input.path);
-    let raw_bytes = Arc::new(AtomicU64::new(0));
-    let stream = ByteStream::new(CountedBytes { reader: io::Cursor::new(bytes), bytes: Arc::clone(&raw_bytes) });
+    let stream = Counted::of(io::Cursor::new(bytes));
     let reading = Reading { input: &input, options, progress: &() };
-    read_stream(stream, None, &raw_bytes, &reading, &mut report, &mut Records(sink));
-    report
+    let mut reports = read_stream(stream, None, &reading, 0, &mut Records(sink)).into_iter().map(|read| read.report);
+    let first = reports.next().unwrap_or_else(|| InputReport::new(name));
+    reports.fold(first, InputReport::with)
 }
 
 /// How many bytes the inputs have, as far as files tell before they are read.
@@ -216,7 +229,7 @@ trait Target {
         file: SharedFile,
         report: &mut InputReport,
         progress: &dyn Progress,
-    ) -> Result<(), IngestError>;
+    ) -> Result<Option<Unread>, IngestError>;
 }
 
 /// Into builders, for the analysis.
@@ -224,8 +237,6 @@ struct Frames<'a> {
     selection: &'a Selection,
     collecting: &'a Collecting,
     builders: Vec<FrameBuilder>,
-    /// The part of a Parquet file that holds no span that matches.
-    unread: Option<Unread>,
 }
 
 impl Target for Frames<'_> {
@@ -240,7 +251,7 @@ impl Target for Frames<'_> {
         file: SharedFile,
         report: &mut InputReport,
         progress: &dyn Progress,
-    ) -> Result<(), IngestError> {
+    ) -> Result<Option<Unread>, IngestError> {
         let (builders, unread, read) =
             parquet::read::read_columns(file, &report.path, self.selection, self.collecting, progress)?;
         for builder in &builders {
@@ -248,9 +259,8 @@ impl Target for Frames<'_> {
             merge_skipped(&mut report.skipped, builder.skipped());
         }
         self.builders.extend(builders);
-        self.unread = unread;
         report_parquet(report, read);
-        Ok(())
+        Ok(unread)
     }
 }
 
@@ -269,7 +279,7 @@ impl Target for Records<'_> {
         file: SharedFile,
         report: &mut InputReport,
         progress: &dyn Progress,
-    ) -> Result<(), IngestError> {
+    ) -> Result<Option<Unread>, IngestError> {
         let path = report.path.clone();
         let meter = Meter::new(&(), &Arc::default());
         let mut counting = CountingSink::new(&path, self.0, &meter);
@@ -277,7 +287,7 @@ impl Target for Records<'_> {
         report.spans = counting.tally.spans;
         report.skipped = counting.tally.skipped;
         report_parquet(report, read);
-        Ok(())
+        Ok(None)
     }
 }
 
@@ -305,6 +315,19 @@ impl InputReport {
         }
     }
 
+    /// What was read of two files of one archive.
+    fn with(mut self, next: Self) -> Self {
+        if self.spans == 0 {
+            self.format = next.format;
+        }
+        self.bytes += next.bytes;
+        self.spans += next.spans;
+        merge_skipped(&mut self.skipped, &next.skipped);
+        self.errors.extend(next.errors);
+        self.warnings.extend(next.warnings);
+        self
+    }
+
     /// What turned out to be no traces is an error if it was asked for, and only left out if it was found in a directory.
     fn not_traces(&mut self, error: IngestError, found: bool) {
         self.skipped.add(SkipReason::UnknownContent, 0);
@@ -330,13 +353,42 @@ fn report_not_read(not_read: NotRead) -> InputReport {
                 IngestError::Open { path, .. }
                 | IngestError::NoMatch { path, .. }
                 | IngestError::ObjectStore { path, .. }
-                | IngestError::NoObjectStores { path } => path.clone(),
+                | IngestError::NoObjectStores { path }
+                | IngestError::Read { path, .. }
+                | IngestError::Copy { path, .. }
+                | IngestError::Unsupported { path, .. } => path.clone(),
                 _ => PathBuf::new(),
             };
             let mut report = InputReport::new(&path);
             report.errors.push(error);
             report
         }
+    }
+}
+
+/// What was read of a file, which is an input or in one that is an archive.
+struct ReadInput {
+    report: InputReport,
+    /// The part of a Parquet file that holds no span that matches.
+    unread: Option<Unread>,
+}
+
+impl ReadInput {
+    fn of(report: InputReport) -> Self {
+        Self { report, unread: None }
+    }
+}
+
+/// A stream, and how many bytes were read of what it came from.
+struct Counted {
+    stream: ByteStream,
+    raw_bytes: Arc<AtomicU64>,
+}
+
+impl Counted {
+    fn of(reader: impl Read + Send + 'static) -> Self {
+        let raw_bytes = Arc::new(AtomicU64::new(0));
+        Self { stream: ByteStream::new(CountedBytes { reader, bytes: Arc::clone(&raw_bytes) }), raw_bytes }
     }
 }
 
@@ -361,56 +413,63 @@ struct Reading<'a> {
     progress: &'a dyn Progress,
 }
 
-fn read_input(reading: &Reading<'_>, target: &mut dyn Target) -> InputReport {
-    let input = reading.input;
-    let mut report = InputReport::new(&input.path);
-    let raw_bytes = Arc::new(AtomicU64::new(0));
-    let path = &input.path;
+fn read_input(reading: &Reading<'_>, target: &mut dyn Target) -> Vec<ReadInput> {
+    let path = &reading.input.path;
+    let fail = |error: IngestError| {
+        let mut report = InputReport::new(path);
+        report.errors.push(error);
+        vec![ReadInput::of(report)]
+    };
     if path.as_os_str() == STANDARD_INPUT {
-        let stream = ByteStream::new(CountedBytes { reader: io::stdin(), bytes: Arc::clone(&raw_bytes) });
-        read_stream(stream, None, &raw_bytes, reading, &mut report, target);
-        return report;
+        return read_stream(Counted::of(io::stdin()), None, reading, 0, target);
     }
     if object_stores::is_url(path) {
-        match object_stores::open(path, reading.options.retry_timeout()) {
-            Ok((reader, file)) => {
-                let stream = ByteStream::new(CountedBytes { reader, bytes: Arc::clone(&raw_bytes) });
-                read_stream(stream, file, &raw_bytes, reading, &mut report, target);
-            }
-            Err(error) => report.errors.push(error),
-        }
-        return report;
+        return match object_stores::open(path, reading.options.retry_timeout()) {
+            Ok((reader, file)) => read_stream(Counted::of(reader), file, reading, 0, target),
+            Err(error) => fail(error),
+        };
     }
     let opened = File::open(path).and_then(|file| Ok((file.try_clone()?, file.metadata()?, file)));
     match opened {
         Ok((reader, metadata, file)) => {
-            let stream = ByteStream::new(CountedBytes { reader, bytes: Arc::clone(&raw_bytes) });
             let file = metadata.is_file().then(|| SharedFile::new(file)).and_then(Result::ok);
-            read_stream(stream, file, &raw_bytes, reading, &mut report, target);
+            read_stream(Counted::of(reader), file, reading, 0, target)
         }
-        Err(source) => report.errors.push(IngestError::Open { path: path.clone(), source }),
+        Err(source) => fail(IngestError::Open { path: path.clone(), source }),
     }
-    report
 }
 
-/// Reads an input from its first byte. `file` is where it can be read from in any order.
+/// Reads a file from its first byte. `file` is where it can be read from in any order; `depth` tells how many archives it is
+/// in. The answer has a report for each file of an archive, else one.
 fn read_stream(
-    stream: ByteStream,
+    counted: Counted,
     file: Option<SharedFile>,
-    raw_bytes: &Arc<AtomicU64>,
     reading: &Reading<'_>,
-    report: &mut InputReport,
+    depth: usize,
     target: &mut dyn Target,
-) {
+) -> Vec<ReadInput> {
     let &Reading { input, options, progress } = reading;
+    let Counted { stream: mut plain, raw_bytes } = counted;
     let path = &input.path;
-    let mut plain = stream;
-    let is_compressed = Compression::of(plain.fill(4)).is_some();
-    let Ok(mut stream) = compression::decompress(plain, raw_bytes) else {
-        report.bytes = raw_bytes.load(Ordering::Relaxed);
-        report.errors.push(IngestError::TooManyLayers { path: path.clone(), limit: MAX_LAYERS });
-        return;
+    let mut report = InputReport::new(path);
+    let is_compressed = Compression::of(plain.fill(compression::MAGIC_BYTES)).is_some();
+    let unpacked = compression::decompress(plain, &raw_bytes).map(|mut stream| {
+        let archive = Archive::of(stream.fill(archive::HEAD_BYTES));
+        (stream, archive)
+    });
+    let mut stream = match unpacked {
+        Ok((stream, None)) => stream,
+        Ok((stream, Some(archive))) if depth < MAX_LAYERS => {
+            let file = file.filter(|_| !is_compressed);
+            return read_archive(archive, Counted { stream, raw_bytes }, file, reading, depth, target);
+        }
+        Ok((_, Some(_))) | Err(_) => {
+            report.bytes = raw_bytes.load(Ordering::Relaxed);
+            report.errors.push(IngestError::TooManyLayers { path: path.clone(), limit: MAX_LAYERS });
+            return vec![ReadInput::of(report)];
+        }
     };
+    let mut unread = None;
     let recognised = recognise::recognise(&mut stream);
     let content = options.format.filter(|_| recognised != Content::Empty).map_or(recognised, InputFormat::content);
     match content {
@@ -428,32 +487,35 @@ fn read_stream(
             };
             let read = file.and_then(|file| {
                 report.bytes = file.len();
-                target.parquet(file, report, progress)
+                target.parquet(file, &mut report, progress)
             });
             match read {
-                Ok(()) => {}
+                Ok(of_file) => unread = of_file,
                 Err(error @ (IngestError::NoSpanColumns { .. } | IngestError::Unsupported { .. })) => {
                     report.not_traces(error, input.found);
                 }
                 Err(error) => report.errors.push(error),
             }
-            return;
+            return vec![ReadInput { report, unread }];
         }
-        Content::ArrowFile => {
-            let error = IngestError::Unsupported {
-                path: path.clone(),
-                what: "an Arrow IPC file".to_owned(),
-                advice: "write it as Parquet".to_owned(),
-            };
-            report.not_traces(error, input.found);
+        Content::Arrow => {
+            report.format = ARROW_IPC;
+            match arrow_ipc::to_parquet(&mut stream, path) {
+                Ok(copied) => {
+                    unread = read_table(copied, &mut report, input.found, &SpansOnly(progress), target);
+                    progress.advance(raw_bytes.load(Ordering::Relaxed), 0);
+                }
+                Err(error @ IngestError::Unsupported { .. }) => report.not_traces(error, input.found),
+                Err(error) => report.errors.push(error),
+            }
         }
         Content::Unknown => {
             let first_bytes = describe_bytes(stream.window());
             report.not_traces(IngestError::UnknownFormat { path: path.clone(), first_bytes }, input.found);
         }
         Content::Empty | Content::Json | Content::Proto | Content::Framed(_) => {
-            let tally = target.messages(content, &mut stream, path, &Meter::new(progress, raw_bytes));
-            report_messages(content, tally, input, report);
+            let tally = target.messages(content, &mut stream, path, &Meter::new(progress, &raw_bytes));
+            report_messages(content, tally, input, &mut report);
         }
     }
     if let Some(source) = stream.take_failure() {
@@ -464,6 +526,88 @@ fn read_stream(
         report.errors.push(IngestError::Read { path: path.clone(), offset: stream.offset(), source });
     }
     report.bytes = raw_bytes.load(Ordering::Relaxed);
+    vec![ReadInput { report, unread }]
+}
+
+/// Reads a table that came as something else than Parquet.
+fn read_table(
+    copied: Copied,
+    report: &mut InputReport,
+    found: bool,
+    progress: &dyn Progress,
+    target: &mut dyn Target,
+) -> Option<Unread> {
+    let Copied { file, lost } = copied;
+    let read = match SharedFile::new(file) {
+        Ok(file) => target.parquet(file, report, progress),
+        Err(source) => {
+            let directory = tempfile::env::temp_dir();
+            Err(IngestError::Copy { path: report.path.clone(), directory, source })
+        }
+    };
+    report.format = ARROW_IPC;
+    merge_skipped(&mut report.skipped, &lost.skipped);
+    report.errors.extend(lost.errors);
+    match read {
+        Ok(unread) => return unread,
+        Err(error @ (IngestError::NoSpanColumns { .. } | IngestError::Unsupported { .. })) => {
+            report.not_traces(error, found)
+        }
+        Err(error) => report.errors.push(error),
+    }
+    None
+}
+
+/// Reads the files of an archive one after the other.
+fn read_archive(
+    archive: Archive,
+    counted: Counted,
+    file: Option<SharedFile>,
+    reading: &Reading<'_>,
+    depth: usize,
+    target: &mut dyn Target,
+) -> Vec<ReadInput> {
+    let &Reading { input, options, progress } = reading;
+    let Counted { mut stream, raw_bytes } = counted;
+    let path = &input.path;
+    let mut read: Vec<ReadInput> = Vec::new();
+    let mut told_bytes = 0;
+    let mut take = |entry: Result<Entry, NotRead>| match entry {
+        Ok(Entry { path, contents }) => {
+            let input = Input { path, found: true };
+            let reading = Reading { input: &input, options, progress: &SpansOnly(progress) };
+            read.extend(read_stream(Counted::of(contents), None, &reading, depth + 1, target));
+            let bytes = raw_bytes.load(Ordering::Relaxed);
+            progress.advance(bytes - std::mem::replace(&mut told_bytes, bytes), 0);
+        }
+        Err(not_read) => read.push(ReadInput::of(report_not_read(not_read))),
+    };
+    match archive {
+        Archive::Tar => archive::read_tar(stream, path, &mut take),
+        Archive::Zip => {
+            match file.map_or_else(|| copy_to_file(&mut stream, path), Ok) {
+                Ok(file) => archive::read_zip(&file, path, &mut take),
+                Err(error) => take(Err(NotRead::Failed(error))),
+            }
+        }
+    }
+    if read.is_empty() {
+        let mut report = InputReport::new(path);
+        report.format = archive.as_str();
+        report.bytes = raw_bytes.load(Ordering::Relaxed);
+        report.warnings.push(IngestWarning::Empty { path: path.clone() });
+        read.push(ReadInput::of(report));
+    }
+    read
+}
+
+/// Tells the spans of an archive's files: their bytes are none of the input's.
+struct SpansOnly<'a>(&'a dyn Progress);
+
+impl Progress for SpansOnly<'_> {
+    fn advance(&self, _bytes: u64, spans: u64) {
+        self.0.advance(0, spans);
+    }
 }
 
 fn report_messages(content: Content, tally: Tally, input: &Input, report: &mut InputReport) {

@@ -1,6 +1,7 @@
 //! What an input is, told by its bytes once compression is taken off.
 
-use super::json::opening::{looks_like_json, text_start};
+use super::arrow_ipc::is_arrow_ipc;
+use super::json::opening::{log_prefix, looks_like_json, looks_like_named_rows, text_start};
 use super::otlp::framing::{Framing, recognise_framing};
 use super::otlp::proto;
 use super::parquet::file::footer;
@@ -22,8 +23,8 @@ pub(crate) enum Content {
     Proto,
     /// Messages, each with its length before it.
     Framed(Framing),
-    /// An Arrow IPC file.
-    ArrowFile,
+    /// Arrow IPC, a file or a stream.
+    Arrow,
     /// Anything else.
     Unknown,
 }
@@ -40,14 +41,14 @@ pub(crate) fn recognise(stream: &mut ByteStream) -> Content {
     if head.starts_with(footer::MAGIC) {
         return Content::Parquet;
     }
-    if head.starts_with(b"ARROW1") {
-        return Content::ArrowFile;
+    if is_arrow_ipc(head) {
+        return Content::Arrow;
     }
     // A message of OTLP begins with the byte of a line feed, which JSON may begin with: it must be looked at more closely first.
     if proto::looks_like_message(head) {
         return Content::Proto;
     }
-    if looks_like_json(text) {
+    if looks_like_json(text) || log_prefix(text).is_some() || looks_like_named_rows(text) {
         return Content::Json;
     }
     match recognise_framing(head, ended) {

@@ -37,14 +37,14 @@ impl SpanKind {
         }
     }
 
-    /// The kind named `text` in any case, with or without `SPAN_KIND_`, or given as a number in text;
-    /// [`SpanKind::Unspecified`] for anything else.
+    /// The kind named `text` in any case, with or without `SPAN_KIND_` or the name of a type before it
+    /// (`SpanKind.SERVER`), or given as a number in text; [`SpanKind::Unspecified`] for anything else.
     pub fn from_text(text: &str) -> Self {
-        let name = strip_prefix_ignore_case(text.trim(), "SPAN_KIND_");
+        let name = strip_prefix_ignore_case(without_type(text.trim()), "SPAN_KIND_");
         [Self::Internal, Self::Server, Self::Client, Self::Producer, Self::Consumer]
             .into_iter()
             .find(|kind| kind.as_str().eq_ignore_ascii_case(name))
-            .unwrap_or_else(|| name.parse().map_or(Self::Unspecified, Self::from_number))
+            .unwrap_or_else(|| number_in(text).map_or(Self::Unspecified, Self::from_number))
     }
 
     /// The lower-case name that canonical Parquet uses.
@@ -83,16 +83,16 @@ impl StatusCode {
         }
     }
 
-    /// The code named `text` in any case, with or without `STATUS_CODE_`, given as a number in text, or as a
-    /// `has_error` boolean; [`StatusCode::Unset`] for anything else.
+    /// The code named `text` in any case, with or without `STATUS_CODE_` or the name of a type before it
+    /// (`StatusCode.ERROR`), given as a number in text, or as a `has_error` boolean; [`StatusCode::Unset`] for anything else.
     pub fn from_text(text: &str) -> Self {
-        let name = strip_prefix_ignore_case(text.trim(), "STATUS_CODE_");
+        let name = strip_prefix_ignore_case(without_type(text.trim()), "STATUS_CODE_");
         if name.eq_ignore_ascii_case("ok") {
             Self::Ok
         } else if name.eq_ignore_ascii_case("error") || name.eq_ignore_ascii_case("true") {
             Self::Error
         } else {
-            name.parse().map_or(Self::Unset, Self::from_number)
+            number_in(text).map_or(Self::Unset, Self::from_number)
         }
     }
 
@@ -106,9 +106,58 @@ impl StatusCode {
     }
 }
 
+/// `SERVER` of `SpanKind.SERVER`: what languages print of an enum's value.
+fn without_type(text: &str) -> &str {
+    text.rsplit(['.', ':']).next().unwrap_or(text)
+}
+
+/// The whole number that `text` is, with a fraction of zeros or none.
+fn number_in(text: &str) -> Option<i64> {
+    let text = text.trim();
+    let whole = text.split_once('.').filter(|(_, zeros)| zeros.bytes().all(|digit| digit == b'0'));
+    whole.map_or(text, |(whole, _)| whole).parse().ok()
+}
+
 fn strip_prefix_ignore_case<'a>(text: &'a str, prefix: &str) -> &'a str {
     match text.get(..prefix.len()) {
         Some(start) if start.eq_ignore_ascii_case(prefix) => &text[prefix.len()..],
         _ => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whatever a language prints of an enum is understood, and nothing else is.
+    #[test]
+    fn every_spelling_of_a_kind_is_read() {
+        let spellings = [
+            "server",
+            "SERVER",
+            " Server ",
+            "SPAN_KIND_SERVER",
+            "span_kind_server",
+            "SpanKind.SERVER",
+            "SpanKind::Server",
+        ];
+        for text in spellings.into_iter().chain(["Kind.SERVER", "SpanKind.SPAN_KIND_SERVER", "2", "2.0"]) {
+            assert_eq!(SpanKind::from_text(text), SpanKind::Server, "{text}");
+        }
+        for text in ["", "0", "2.5", "servers", "99", "x.2", "SpanKind."] {
+            assert_eq!(SpanKind::from_text(text), SpanKind::Unspecified, "{text}");
+        }
+    }
+
+    #[test]
+    fn every_spelling_of_a_status_is_read() {
+        for text in ["error", "Error", "STATUS_CODE_ERROR", "StatusCode.ERROR", "status_code_error", "2", "2.0", "true"]
+        {
+            assert_eq!(StatusCode::from_text(text), StatusCode::Error, "{text}");
+        }
+        for text in ["", "unset", "StatusCode.UNSET", "false", "0", "errors"] {
+            assert_eq!(StatusCode::from_text(text), StatusCode::Unset, "{text}");
+        }
+        assert_eq!(StatusCode::from_text("StatusCode.OK"), StatusCode::Ok);
     }
 }

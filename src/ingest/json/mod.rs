@@ -2,6 +2,7 @@
 
 pub(crate) mod attributes;
 pub(crate) mod damaged;
+pub(crate) mod id_text;
 pub(crate) mod lenient;
 pub(crate) mod opening;
 pub(crate) mod quick;

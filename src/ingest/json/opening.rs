@@ -18,6 +18,36 @@ pub(crate) fn looks_like_json(text: &[u8]) -> bool {
     }
 }
 
+/// The longest that a log may write before a document on its line.
+const MAX_PREFIX_BYTES: usize = 80;
+
+/// The length of what a log wrote before the object that a line begins with otherwise: a time, a space, and little else.
+/// Lines that CloudWatch exports, and those of containers, are such.
+pub(crate) fn log_prefix(line: &[u8]) -> Option<usize> {
+    let head = &line[..line.len().min(MAX_PREFIX_BYTES)];
+    let brace = memchr::memchr(b'{', head)?;
+    (begins_with_date(head) && head[..brace].ends_with(b" ") && !head[..brace].contains(&b'\n')).then_some(brace)
+}
+
+/// Whether more of the text is needed to tell what [`log_prefix`] tells.
+pub(crate) fn may_be_log_prefix(line: &[u8]) -> bool {
+    line.len() < MAX_PREFIX_BYTES && (begins_with_date(line) || line.len() < DATE.len()) && !line.contains(&b'\n')
+}
+
+/// A date as ISO 8601 writes it, with a digit for each 0.
+const DATE: &[u8] = b"0000-00-00T00:00";
+
+fn begins_with_date(line: &[u8]) -> bool {
+    let fits = |(&form, &byte): (&u8, &u8)| if form == b'0' { byte.is_ascii_digit() } else { form == byte };
+    line.len() >= DATE.len() && DATE.iter().zip(line).all(fits)
+}
+
+/// Whether `text` begins with the names of the columns of a table, one of which is `TraceId`.
+pub(crate) fn looks_like_named_rows(text: &[u8]) -> bool {
+    let line = text.split(|&byte| byte == b'\n').next().unwrap_or_default();
+    line.starts_with(b"[\"") && memchr::memmem::find(line, b"\"TraceId\"").is_some()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -30,5 +60,18 @@ mod tests {
         for text in ["", "{a", "[1", "[section]", "\"x\"", "{\\rtf1"] {
             assert!(!looks_like_json(text.as_bytes()), "{text}");
         }
+    }
+    #[test]
+    fn times_before_documents_are_passed_over() {
+        for line in ["2026-01-15T12:00:00.000Z {\"a\":1}", "2026-01-15T12:00:00.123456789Z stdout F {\"a\":1}"] {
+            let length = log_prefix(line.as_bytes()).expect("a prefix");
+            assert_eq!(&line[length..], "{\"a\":1}");
+        }
+        for line in
+            ["2026-01-15T12:00:00.000Z started", "12:00 {}", "2026-01-15T12:00:00Z\n {}", "2026-01-15T12:00:00Z{}"]
+        {
+            assert_eq!(log_prefix(line.as_bytes()), None, "{line}");
+        }
+        assert!(may_be_log_prefix(b"2026-01") && !may_be_log_prefix(b"started\n"));
     }
 }

@@ -12,11 +12,14 @@ use crate::frame::SpanSink as _;
 use crate::span::{Origin, SkipReason};
 
 use crate::ingest::counting_sink::CountingSink;
-use crate::ingest::documents;
 use crate::ingest::jaeger;
 use crate::ingest::json::damaged::{self, Extent};
 use crate::ingest::json::lenient::{Fill, Message, Text, Wanted};
+use crate::ingest::json::opening::{self, looks_like_json};
 use crate::ingest::json::quick;
+use crate::ingest::json_formats::compact_rows::{CompactRows, NoNames};
+use crate::ingest::json_formats::span_object;
+use crate::ingest::messages::envelope::{self, Holds};
 use crate::ingest::otlp::json_message::{ResourceSpans, ScopeSpans, is_other_signal_key, is_resource_spans_key};
 use crate::ingest::otlp::json_quick;
 use crate::ingest::otlp::names::OTLP_JSON;
@@ -129,8 +132,7 @@ impl Shape {
             _ if jaeger::is_jaeger_key(key) => Some(Self::Jaeger),
             "traceId" if has(&["id"]) => Some(Self::Zipkin),
             "id" if has(&["traceId"]) => Some(Self::Zipkin),
-            "traceId" | "trace_id" if has(&["spanId", "span_id"]) => Some(Self::Span),
-            "spanId" | "span_id" if has(&["traceId", "trace_id"]) => Some(Self::Span),
+            _ if span_object::may_be(key, others) => Some(Self::Span),
             _ => None,
         }
     }
@@ -144,11 +146,6 @@ impl Shape {
             Self::Span => "a span",
         }
     }
-}
-
-/// Whether what stands under this key may hold documents.
-fn is_envelope_key(key: &str) -> bool {
-    matches!(key, "resourceSpans" | "resource_spans" | "batches" | "trace" | "result" | "data" | "hits" | "_source")
 }
 
 /// How to go on after a value that could not be read.
@@ -230,6 +227,7 @@ struct Walk {
     scan_budget: usize,
     /// The offset of everything, if the text does not stand in the input as it is.
     fixed_offset: Option<u64>,
+    rows: CompactRows,
 }
 
 impl Walk {
@@ -241,6 +239,7 @@ impl Walk {
             looked_at: 0,
             scan_budget: FREE_SCAN_BYTES,
             fixed_offset,
+            rows: CompactRows::default(),
         }
     }
 
@@ -311,6 +310,7 @@ impl Walk {
             (Some(Container::Object { .. }), b'}') => {
                 if let Some(Container::Object { known: false, unknown_keys, .. }) = self.stack.pop()
                     && !unknown_keys.is_empty()
+                    && !envelope::is_header(&unknown_keys)
                 {
                     chunk.sink.unknown(&unknown_keys.join(", "), chunk.offset(at));
                 }
@@ -330,6 +330,8 @@ impl Walk {
                 Parsed::Unfinished => Step::NeedMore,
                 Parsed::Bad { at: fault, reason } => self.bad(chunk, at, fault, &reason),
             },
+            (None, _) if let Some(length) = opening::log_prefix(&bytes[at..]) => Step::To(at + length),
+            (None, _) if !chunk.ended && opening::may_be_log_prefix(&bytes[at..]) => Step::NeedMore,
             (None, _) => {
                 chunk.sink.malformed("a line", chunk.offset(at), "expected a JSON object or array");
                 self.resync = Some(Resync::NextLine);
@@ -372,6 +374,11 @@ impl Walk {
         }
         let bytes = chunk.text.as_bytes();
         if bytes[at] == b'[' {
+            match bytes.get(at + 1 + separators(&chunk.text[at + 1..])) {
+                None if !chunk.ended => return Step::NeedMore,
+                Some(first) if self.rows.may_begin_with(*first) => return self.row(chunk, at),
+                _ => {}
+            }
             self.stack.push(Container::Array);
             return Step::To(at + 1);
         }
@@ -389,6 +396,23 @@ impl Walk {
                 }
             },
             Some(_) => self.bad(chunk, at, first, "expected a key"),
+        }
+    }
+
+    /// Reads the array at `at`, which is a row of a table or the names of its columns.
+    fn row(&mut self, chunk: &mut Chunk<'_, '_, '_>, at: usize) -> Step {
+        match parse(std::marker::PhantomData::<Vec<serde_json::Value>>, chunk.text, at) {
+            (Some(row), Parsed::Value(end)) => {
+                let offset = chunk.offset(at);
+                match self.rows.take_row(row) {
+                    Ok(Some(object)) => span_object::emit(object, offset, chunk.sink),
+                    Ok(None) => {}
+                    Err(NoNames) => chunk.sink.unknown("an array without names of columns", offset),
+                }
+                Step::To(end)
+            }
+            (_, Parsed::Bad { at: fault, reason }) => self.bad(chunk, at, fault, &reason),
+            _ => Step::NeedMore,
         }
     }
 
@@ -419,7 +443,17 @@ impl Walk {
         let Some(Container::Object { start, known, unknown_keys }) = self.stack.last_mut() else {
             unreachable!("members are read in objects only");
         };
-        if let Some(shape) = Shape::of_key(&key, unknown_keys)
+        let rest = &chunk.text[value..];
+        let holds = envelope::holds(&key, rest, unknown_keys, chunk.ended);
+        let shape = match key.as_ref() {
+            "spans" if holds == Holds::Unknown => return Step::NeedMore,
+            "spans" if holds == Holds::Documents => None,
+            // One trace in Datadog's interface.
+            "spans" if first == b'{' => Some(Shape::Span),
+            "data" if envelope::is_event_of_honeycomb(rest) => Some(Shape::Span),
+            _ => Shape::of_key(&key, unknown_keys),
+        };
+        if let Some(shape) = shape
             && let Some(start) = *start
             && let Some(back) = chunk.index_of(start)
         {
@@ -430,11 +464,19 @@ impl Walk {
             }
             return step;
         }
-        if key == "message" && first == b'"' {
-            return self.message(chunk, value);
+        if first == b'"' && envelope::may_be_document(&key, unknown_keys) {
+            return self.message(chunk, &key, value);
         }
-        let is_envelope = is_envelope_key(&key);
+        if key == "meta" && first == b'[' {
+            let (meta, _) = parse(std::marker::PhantomData::<serde_json::Value>, chunk.text, value);
+            meta.iter().for_each(|meta| self.rows.take_meta(meta));
+        }
+        if holds == Holds::Unknown {
+            return Step::NeedMore;
+        }
+        let is_envelope = holds == Holds::Documents;
         let is_other_signal = is_other_signal_key(&key);
+        *known |= envelope::is_bulk_action(&key, rest);
         if is_envelope || is_other_signal {
             *start = None;
             *known = true;
@@ -457,17 +499,20 @@ impl Walk {
         }
     }
 
-    /// Reads the string at `at`, the message of a log record, which may be a document itself.
-    fn message(&mut self, chunk: &mut Chunk<'_, '_, '_>, at: usize) -> Step {
+    /// Reads the string at `at`, such as the message of a log record, which may be a document itself.
+    fn message(&mut self, chunk: &mut Chunk<'_, '_, '_>, key: &str, at: usize) -> Step {
         match parse(Text, chunk.text, at) {
             (Some(text), Parsed::Value(end)) => {
                 if let Some(Container::Object { known, unknown_keys, .. }) = self.stack.last_mut() {
-                    let is_document = text.trim_start().starts_with('{');
-                    *known |= is_document;
+                    let offset = chunk.offset(at);
+                    let unpacked = if key == "data" { envelope::unpack(&text) } else { None };
+                    let document = unpacked.as_deref().unwrap_or(text.as_bytes()).trim_ascii_start();
+                    let is_document = looks_like_json(document);
+                    *known |= is_document || envelope::says_nothing(key, &text);
                     if is_document {
-                        read_slice(text.as_bytes(), chunk.offset(at), false, chunk.held, chunk.sink);
+                        read_slice(document, offset, false, chunk.held, chunk.sink);
                     } else if unknown_keys.len() < MAX_UNKNOWN_KEYS {
-                        unknown_keys.push("message".to_owned());
+                        unknown_keys.push(key.to_owned());
                     }
                 }
                 Step::To(end)
@@ -622,7 +667,7 @@ impl Chunk<'_, '_, '_> {
                 let (document, parsed) =
                     parse(std::marker::PhantomData::<serde_json::Map<String, serde_json::Value>>, text, at);
                 if let Some(document) = document {
-                    documents::emit(document, offset, self.sink);
+                    span_object::emit(document, offset, self.sink);
                 }
                 parsed
             }

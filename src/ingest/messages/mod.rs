@@ -1,6 +1,7 @@
 //! Inputs that are streams of messages: JSON documents of all formats, what is framed, and splits of either for several
 //! threads.
 
+pub(crate) mod envelope;
 pub(crate) mod framed;
 pub(crate) mod json_stream;
 pub(crate) mod splits;

@@ -9,7 +9,9 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 use crate::span::{Event, KeyValue, Link, SpanId, SpanKind, SpanRecord, StatusCode, TraceId, Value};
 
 use super::value::{self, MAX_VALUE_DEPTH};
+use crate::ingest::json::id_text::IdText;
 use crate::ingest::json::lenient::{Fill, List, Listed, Message, Scalar, Text, Wanted, ignore, scalars_are};
+use crate::ingest::json_formats::span_object;
 use crate::ingest::text_ids::{self, TextId};
 
 /// The spans of one resource.
@@ -118,7 +120,7 @@ impl<'de> Message<'de> for ResourceSpans<'de> {
             Ok(())
         } else {
             self.is_other_signal |= is_other_signal_key(key);
-            self.is_span |= matches!(key, "spanId" | "span_id");
+            self.is_span |= span_object::is_key_beside_resource(key);
             ignore(map)
         }
     }
@@ -216,7 +218,7 @@ impl<'de> Message<'de> for Span<'de> {
             }
             "status" => {
                 (record.status, record.status_message) = Default::default();
-                map.next_value_seed(Fill(&mut Status(record)))?;
+                map.next_value_seed(Status(record))?;
             }
             "events" => {
                 let mut events: Vec<ReadEvent<'de>> = Vec::new();
@@ -236,21 +238,75 @@ impl<'de> Message<'de> for Span<'de> {
     }
 }
 
+/// What `status` says: an object, or the code alone.
 struct Status<'s, 'a>(&'s mut SpanRecord<'a>);
 
 impl<'de> Message<'de> for Status<'_, 'de> {
     fn field<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
         match key {
-            "code" => {
+            "code" | "statusCode" | "status_code" => {
                 self.0.status = match Scalar::next(map)? {
                     Scalar::Text(text) => StatusCode::from_text(&text),
                     number => StatusCode::from_number(number.to_double().unwrap_or_default() as i64),
                 };
             }
-            "message" => self.0.status_message = Scalar::next(map)?.into_text(),
+            "message" | "description" => self.0.status_message = Scalar::next(map)?.into_text(),
             _ => ignore(map)?,
         }
         Ok(())
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Status<'_, 'de> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Status<'_, 'de> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any JSON")
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<(), E> {
+        self.0.status = i64::try_from(number).map_or(StatusCode::Unset, StatusCode::from_number);
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<(), E> {
+        self.0.status = StatusCode::from_number(number);
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<(), E> {
+        self.0.status = StatusCode::from_number(number as i64);
+        Ok(())
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<(), E> {
+        self.0.status = StatusCode::from_text(text);
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, map: A) -> Result<(), A::Error> {
+        Fill(&mut self).visit_map(map).map(drop)
     }
 }
 
@@ -305,13 +361,13 @@ impl<'de> Message<'de> for ReadLink<'de> {
 }
 
 fn next_trace_id<'de, A: MapAccess<'de>>(map: &mut A, opaque_ids: &mut u64) -> Result<TraceId, A::Error> {
-    let TextId { id, is_hash } = text_ids::trace_id(&Scalar::next(map)?.into_text());
+    let TextId { id, is_hash } = text_ids::trace_id(&map.next_value_seed(IdText)?);
     *opaque_ids += u64::from(is_hash);
     Ok(id)
 }
 
 fn next_span_id<'de, A: MapAccess<'de>>(map: &mut A, opaque_ids: &mut u64) -> Result<SpanId, A::Error> {
-    let TextId { id, is_hash } = text_ids::span_id(&Scalar::next(map)?.into_text());
+    let TextId { id, is_hash } = text_ids::span_id(&map.next_value_seed(IdText)?);
     *opaque_ids += u64::from(is_hash);
     Ok(id)
 }
@@ -476,22 +532,25 @@ impl<'de> Visitor<'de> for AnyValue {
         let mut value = Value::Empty;
         while let Some(key) = map.next_key_seed(Text)? {
             match key.as_ref() {
-                "stringValue" | "string_value" => value = Value::Str(Scalar::next(&mut map)?.into_text()),
-                "boolValue" | "bool_value" => value = boolean(Scalar::next(&mut map)?),
-                "intValue" | "int_value" => value = integer(Scalar::next(&mut map)?),
-                "doubleValue" | "double_value" => value = double(Scalar::next(&mut map)?),
-                "bytesValue" | "bytes_value" => value = bytes(Scalar::next(&mut map)?),
-                "arrayValue" | "array_value" => {
+                "stringValue" | "string_value" | "StringValue" => {
+                    value = Value::Str(Scalar::next(&mut map)?.into_text())
+                }
+                "boolValue" | "bool_value" | "BoolValue" => value = boolean(Scalar::next(&mut map)?),
+                "intValue" | "int_value" | "IntValue" => value = integer(Scalar::next(&mut map)?),
+                "doubleValue" | "double_value" | "DoubleValue" => value = double(Scalar::next(&mut map)?),
+                "bytesValue" | "bytes_value" | "BytesValue" => value = bytes(Scalar::next(&mut map)?),
+                "arrayValue" | "array_value" | "ArrayValue" => {
                     let mut array = ArrayValue { value: value::array(&[]), depth };
                     map.next_value_seed(Fill(&mut array))?;
                     value = array.value;
                 }
-                "kvlistValue" | "kvlist_value" => {
+                "kvlistValue" | "kvlist_value" | "KvlistValue" => {
                     let mut list = KvlistValue { entries: Vec::new(), depth };
                     map.next_value_seed(Fill(&mut list))?;
                     value = value::map(&list.entries);
                 }
-                "value" => value = map.next_value_seed(AnyValue { depth })?,
+                // Go's `encoding/json` writes the struct of the oneof around what is set of it: `{"Value":{"StringValue":…}}`.
+                "value" | "Value" => value = map.next_value_seed(AnyValue { depth })?,
                 _ => ignore(&mut map)?,
             }
         }

@@ -5,7 +5,7 @@
 //! Both read whatever part of a damaged file can be read, and say what could not.
 
 pub(crate) mod file;
-mod flat;
+pub(crate) mod flat;
 pub(crate) mod outcome;
 pub(crate) mod read;
 mod tempo;

@@ -1,13 +1,16 @@
 //! Compression, which is taken off layer by layer.
 //!
-//! Both kinds may come in many pieces one after the other (gzip members, zstd frames), with white space or zeros between
-//! them, which is what appending to a blob leaves. How much comes out is bounded by what went in.
+//! All kinds may come in many pieces one after the other (gzip members, zstd frames, streams of bzip2 and xz), with white space or
+//! zeros between them, which is what appending to a blob leaves. How much comes out is bounded by what went in.
 
 use std::io::{self, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use bzip2::bufread::BzDecoder;
 use flate2::bufread::GzDecoder;
+use liblzma::bufread::XzDecoder;
+use liblzma::stream::Stream as XzStream;
 use zstd::stream::read::Decoder as ZstdDecoder;
 
 use super::byte_stream::ByteStream;
@@ -19,24 +22,40 @@ pub(crate) const MAX_LAYERS: usize = 3;
 pub(crate) const MAX_EXPANSION: u64 = 4096;
 
 /// Expansion is not looked at before so many bytes have come out, because small inputs may be all repetition.
-const FREE_EXPANSION_BYTES: u64 = 256 << 20;
+pub(crate) const FREE_EXPANSION_BYTES: u64 = 256 << 20;
+
+/// What a file of xz may ask for to be decompressed: four times what `xz -9` needs.
+const XZ_MEMORY_BYTES: u64 = 256 << 20;
+
+/// So many bytes tell the compression.
+pub(crate) const MAGIC_BYTES: usize = 10;
 
 const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b];
 const ZSTD_MAGIC: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
+const XZ_MAGIC: &[u8] = &[0xfd, b'7', b'z', b'X', b'Z', 0];
+/// What the first block of a stream of bzip2 begins with, or, if it has none, its end.
+const BZIP2_BLOCKS: [&[u8]; 2] = [&[0x31, 0x41, 0x59, 0x26, 0x53, 0x59], &[0x17, 0x72, 0x45, 0x38, 0x50, 0x90]];
 
 /// The compression that `bytes` begin with.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Compression {
     Gzip,
     Zstd,
+    Bzip2,
+    Xz,
 }
 
 impl Compression {
+    /// The compression of a stream whose first [`MAGIC_BYTES`] bytes, as far as there are so many, are `bytes`.
     pub(crate) fn of(bytes: &[u8]) -> Option<Self> {
         if bytes.starts_with(GZIP_MAGIC) {
             Some(Self::Gzip)
         } else if bytes.starts_with(ZSTD_MAGIC) || is_skippable_zstd_frame(bytes) {
             Some(Self::Zstd)
+        } else if bytes.starts_with(XZ_MAGIC) {
+            Some(Self::Xz)
+        } else if is_bzip2(bytes) {
+            Some(Self::Bzip2)
         } else {
             None
         }
@@ -47,6 +66,10 @@ fn is_skippable_zstd_frame(bytes: &[u8]) -> bool {
     matches!(bytes, [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..])
 }
 
+fn is_bzip2(bytes: &[u8]) -> bool {
+    matches!(bytes, [b'B', b'Z', b'h', b'1'..=b'9', rest @ ..] if BZIP2_BLOCKS.iter().any(|block| rest.starts_with(block)))
+}
+
 /// The input is compressed in more layers than are taken off.
 #[derive(Debug)]
 pub(crate) struct TooManyLayers;
@@ -54,12 +77,12 @@ pub(crate) struct TooManyLayers;
 /// Takes the layers of compression off. `raw_bytes` counts what is read of the input itself.
 pub(crate) fn decompress(mut stream: ByteStream, raw_bytes: &Arc<AtomicU64>) -> Result<ByteStream, TooManyLayers> {
     for _ in 0..MAX_LAYERS {
-        let Some(compression) = Compression::of(stream.fill(4)) else {
+        let Some(compression) = Compression::of(stream.fill(MAGIC_BYTES)) else {
             return Ok(stream);
         };
         stream = ByteStream::new(Decompressor::new(compression, stream, Arc::clone(raw_bytes)));
     }
-    if Compression::of(stream.fill(4)).is_some() { Err(TooManyLayers) } else { Ok(stream) }
+    if Compression::of(stream.fill(MAGIC_BYTES)).is_some() { Err(TooManyLayers) } else { Ok(stream) }
 }
 
 /// Decompresses bytes that are in memory, as far as they can be, into at most `limit` bytes.
@@ -70,6 +93,10 @@ pub(crate) fn decompress_slice(compression: Compression, bytes: &[u8], limit: us
         Compression::Zstd => {
             ZstdDecoder::with_buffer(bytes).and_then(|decoder| decoder.take(limit as u64 + 1).read_to_end(&mut out))
         }
+        Compression::Bzip2 => bzip2::read::MultiBzDecoder::new(bytes).take(limit as u64 + 1).read_to_end(&mut out),
+        Compression::Xz => {
+            xz_stream().and_then(|xz| XzDecoder::new_stream(bytes, xz).take(limit as u64 + 1).read_to_end(&mut out))
+        }
     };
     let ended = ended.and_then(|_| {
         if out.len() > limit {
@@ -78,6 +105,10 @@ pub(crate) fn decompress_slice(compression: Compression, bytes: &[u8], limit: us
         Ok(())
     });
     (out, ended)
+}
+
+fn xz_stream() -> io::Result<XzStream> {
+    Ok(XzStream::new_stream_decoder(XZ_MEMORY_BYTES, 0)?)
 }
 
 /// Decompresses piece after piece.
@@ -90,6 +121,8 @@ struct Decompressor {
 enum Piece {
     Gzip(Box<GzDecoder<ByteStream>>),
     Zstd(Box<ZstdDecoder<'static, ByteStream>>),
+    Bzip2(Box<BzDecoder<ByteStream>>),
+    Xz(Box<XzDecoder<ByteStream>>),
     Ended,
 }
 
@@ -98,13 +131,15 @@ impl Piece {
         match compression {
             Compression::Gzip => Ok(Self::Gzip(Box::new(GzDecoder::new(stream)))),
             Compression::Zstd => Ok(Self::Zstd(Box::new(ZstdDecoder::with_buffer(stream)?.single_frame()))),
+            Compression::Bzip2 => Ok(Self::Bzip2(Box::new(BzDecoder::new(stream)))),
+            Compression::Xz => Ok(Self::Xz(Box::new(XzDecoder::new_stream(stream, xz_stream()?)))),
         }
     }
 }
 
 impl Decompressor {
     fn new(compression: Compression, stream: ByteStream, raw_bytes: Arc<AtomicU64>) -> Self {
-        // Only the allocation of a zstd context can fail here, and then nothing can be read.
+        // Only the allocation of a context can fail here, and then nothing can be read.
         let piece = Piece::new(compression, stream).unwrap_or(Piece::Ended);
         Self { piece, raw_bytes, produced: 0 }
     }
@@ -114,10 +149,12 @@ impl Decompressor {
         let (mut stream, compression) = match std::mem::replace(&mut self.piece, Piece::Ended) {
             Piece::Gzip(decoder) => (decoder.into_inner(), Compression::Gzip),
             Piece::Zstd(decoder) => (decoder.finish(), Compression::Zstd),
+            Piece::Bzip2(decoder) => (decoder.into_inner(), Compression::Bzip2),
+            Piece::Xz(decoder) => (decoder.into_inner(), Compression::Xz),
             Piece::Ended => return Ok(false),
         };
         loop {
-            let window = stream.fill(4);
+            let window = stream.fill(MAGIC_BYTES);
             if Compression::of(window) == Some(compression) {
                 self.piece = Piece::new(compression, stream)?;
                 return Ok(true);
@@ -142,6 +179,8 @@ impl Read for Decompressor {
             let count = match &mut self.piece {
                 Piece::Gzip(decoder) => decoder.read(target)?,
                 Piece::Zstd(decoder) => decoder.read(target)?,
+                Piece::Bzip2(decoder) => decoder.read(target)?,
+                Piece::Xz(decoder) => decoder.read(target)?,
                 Piece::Ended => return Ok(0),
             };
             if count == 0 {
@@ -177,6 +216,18 @@ mod tests {
         zstd::stream::encode_all(bytes, 1).unwrap()
     }
 
+    fn bzip2(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = ::bzip2::write::BzEncoder::new(Vec::new(), ::bzip2::Compression::fast());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn xz(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = liblzma::write::XzEncoder::new(Vec::new(), 1);
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
     fn read_all(bytes: Vec<u8>) -> (Vec<u8>, Option<io::Error>) {
         let raw_bytes = Arc::new(AtomicU64::new(bytes.len() as u64));
         let mut stream = decompress(ByteStream::new(io::Cursor::new(bytes)), &raw_bytes).unwrap();
@@ -189,7 +240,17 @@ mod tests {
     fn pieces_and_layers_are_taken_off() {
         let two_members = [gzip(b"one "), b"\n".to_vec(), gzip(b""), gzip(b"two")].concat();
         let two_frames = [zstd(b"one "), vec![0x50, 0x2a, 0x4d, 0x18, 1, 0, 0, 0, 9], zstd(b""), zstd(b"two")].concat();
-        for bytes in [two_members.clone(), two_frames.clone(), gzip(&two_frames), zstd(&gzip(&two_members))] {
+        let two_streams = [bzip2(b"one "), bzip2(b""), bzip2(b"two")].concat();
+        let two_padded = [xz(b"one "), vec![0; 8], xz(b"two")].concat();
+        for bytes in [
+            two_members.clone(),
+            two_frames.clone(),
+            gzip(&two_frames),
+            zstd(&gzip(&two_members)),
+            two_streams.clone(),
+            two_padded.clone(),
+            xz(&bzip2(&two_padded)),
+        ] {
             let (out, failure) = read_all(bytes);
             assert_eq!(out, b"one two");
             assert!(failure.is_none(), "{failure:?}");
@@ -201,12 +262,24 @@ mod tests {
     #[test]
     fn a_cut_stream_gives_its_start_and_a_failure() {
         let text: Vec<u8> = (0..100_000u32).flat_map(|number| number.to_le_bytes()).collect();
-        for mut bytes in [gzip(&text), zstd(&text)] {
+        for mut bytes in [gzip(&text), zstd(&text), bzip2(&text), xz(&text)] {
             bytes.truncate(bytes.len() - 10);
             let (out, failure) = read_all(bytes);
             assert!(!out.is_empty() && text.starts_with(&out));
             assert_eq!(failure.unwrap().kind(), io::ErrorKind::UnexpectedEof);
         }
+    }
+
+    /// Text that begins like bzip2 is no bzip2.
+    #[test]
+    fn compression_is_told_by_more_than_a_few_letters() {
+        for (bytes, compression) in
+            [(bzip2(b"x"), Compression::Bzip2), (bzip2(b""), Compression::Bzip2), (xz(b""), Compression::Xz)]
+        {
+            assert_eq!(Compression::of(&bytes), Some(compression));
+        }
+        assert_eq!(Compression::of(b"BZh9 is a word"), None);
+        assert_eq!(Compression::of(b""), None);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -38,6 +38,13 @@ impl SharedFile {
     /// The same file, prepared for reading `ranges` next.
     pub(crate) fn prepared_for(&self, ranges: &[Range<u64>]) -> Result<Self> {
         Ok(self.0.announce(ranges)?.map_or_else(|| self.clone(), Self))
+    }
+}
+
+impl SharedFile {
+    /// Its bytes from the first one on, and from wherever it is sought.
+    pub(crate) fn reader(&self) -> BufReader<ReadFrom> {
+        BufReader::new(ReadFrom { file: self.clone(), position: 0 })
     }
 }
 
@@ -82,6 +89,19 @@ impl Read for ReadFrom {
         let read = self.file.0.read_at(buffer, self.position)?;
         self.position += read as u64;
         Ok(read)
+    }
+}
+
+impl Seek for ReadFrom {
+    fn seek(&mut self, target: SeekFrom) -> io::Result<u64> {
+        let position = match target {
+            SeekFrom::Start(position) => Some(position),
+            SeekFrom::End(distance) => self.file.len().checked_add_signed(distance),
+            SeekFrom::Current(distance) => self.position.checked_add_signed(distance),
+        };
+        self.position =
+            position.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "a position before the file"))?;
+        Ok(self.position)
     }
 }
 

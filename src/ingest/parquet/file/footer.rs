@@ -6,9 +6,11 @@ use std::sync::Arc;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaData;
+use parquet::file::reader::Length as _;
 
 use crate::ingest::IngestError;
 use crate::ingest::parquet::file::guard::guarded;
+use crate::ingest::parquet::file::page_checksums;
 use crate::ingest::source::shared_file::SharedFile;
 
 /// What Parquet files begin and end with.
@@ -71,7 +73,16 @@ impl Footer {
             let columns = self.parquet().row_group(row_group).columns();
             Ok(columns.iter().map(|column| column.byte_range().0).min())
         });
+        let damaged_page = || {
+            self.parquet().row_group(row_group).columns().iter().find_map(|column| {
+                let (start, length) = column.byte_range();
+                let end = start.saturating_add(length).min(self.file.len());
+                guarded(|| page_checksums::first_damaged(&self.file, start, end)).ok().flatten()
+            })
+        };
+        let damaged_page = if page_checksums::is_of_checksum(error) { damaged_page() } else { None };
         let place = match offset {
+            _ if let Some(page) = damaged_page => format!("the page at byte {page}, in row group {row_group}"),
             Ok(Some(offset)) => format!("row group {row_group}, which begins at byte {offset}"),
             _ => format!("row group {row_group}"),
         };

@@ -1,0 +1,297 @@
+//! Arrow IPC, files and streams: copied to a temporary Parquet file, so that tables of spans are read through the same code
+//! whichever of the two they come in.
+//!
+//! A file is a stream with eight bytes before it and a footer behind it, so both are read from start to end
+//! (<https://arrow.apache.org/docs/format/Columnar.html#serialization-and-interprocess-communication-ipc>):
+//!
+//! ```text
+//! [ARROW1 00 00]  schema | dictionary or batch of rows | … | end of stream  [footer  ARROW1]
+//!
+//! message   ff ff ff ff | length of metadata (4 bytes) | metadata, which says the length of the body | body
+//! ```
+//!
+//! A message is looked at before it is decoded: lengths written in it never decide how much memory is taken. One that is
+//! damaged costs itself.
+
+use std::fs::File;
+use std::io::{self, Seek as _};
+use std::path::Path;
+
+use arrow::array::RecordBatch;
+use arrow::buffer::Buffer;
+use arrow::datatypes::SchemaRef;
+use arrow::ipc::reader::StreamDecoder;
+use arrow::ipc::root_as_message;
+use parquet::arrow::ArrowWriter;
+use parquet::errors::ParquetError;
+use parquet::file::properties::WriterProperties;
+
+use crate::ingest::error::IngestError;
+use crate::ingest::parquet::file::guard::guarded;
+use crate::ingest::source::byte_stream::ByteStream;
+use crate::ingest::source::compression::MAX_EXPANSION;
+use crate::ingest::source::limits::MAX_MESSAGE_BYTES;
+use crate::ingest::tally::Tally;
+use crate::span::SkipReason;
+
+/// The format, as `run.json` names it.
+pub(crate) const ARROW_IPC: &str = "arrow_ipc";
+
+const FILE_MAGIC: &[u8] = b"ARROW1\0\0";
+const CONTINUATION: [u8; 4] = [0xff; 4];
+
+/// The metadata of a message describe columns, not rows.
+const MAX_METADATA_BYTES: usize = 64 << 20;
+
+/// Of so many rows a row group of the temporary file has at most; so many bytes of it are held.
+const ROW_GROUP_ROWS: usize = 128 << 10;
+const MAX_HELD_BYTES: usize = 64 << 20;
+
+/// Whether `head` begins Arrow IPC.
+pub(crate) fn is_arrow_ipc(head: &[u8]) -> bool {
+    head.starts_with(FILE_MAGIC) || is_stream(head)
+}
+
+/// A stream begins with a message whose metadata are a table of flatbuffers, a few hundred bytes from its start.
+fn is_stream(head: &[u8]) -> bool {
+    let Some((CONTINUATION, rest)) = head.split_first_chunk::<4>().map(|(mark, rest)| (*mark, rest)) else {
+        return false;
+    };
+    let Some((length, metadata)) = rest.split_first_chunk::<4>() else {
+        return false;
+    };
+    let length = u32::from_le_bytes(*length) as usize;
+    (8..=MAX_METADATA_BYTES).contains(&length)
+        && length % 8 == 0
+        && metadata.get(..length).is_none_or(|metadata| root_as_message(metadata).is_ok())
+}
+
+/// A table as Parquet, and what was lost of it.
+pub(crate) struct Copied {
+    pub(crate) file: File,
+    pub(crate) lost: Tally,
+}
+
+/// Copies the table in `stream`, which is the input `path`.
+pub(crate) fn to_parquet(stream: &mut ByteStream, path: &Path) -> Result<Copied, IngestError> {
+    if stream.fill(FILE_MAGIC.len()).starts_with(FILE_MAGIC) {
+        stream.advance(FILE_MAGIC.len());
+    }
+    let mut copy = Copy { path, decoder: Decoder::default(), writer: None, lost: Tally::default() };
+    loop {
+        let offset = stream.offset();
+        match next_message(stream) {
+            Next::Message(message) => copy.take(&message, offset)?,
+            Next::End => break,
+            Next::Truncated => {
+                copy.lost.skipped.add(SkipReason::Truncated, offset);
+                copy.lost.fail(IngestError::Truncated { path: path.to_owned(), offset, what: "an Arrow message" });
+                break;
+            }
+            Next::TooLarge => {
+                copy.lost.skipped.add(SkipReason::MalformedMessage, offset);
+                let limit = MAX_MESSAGE_BYTES as u64;
+                copy.lost.fail(IngestError::TooLarge { path: path.to_owned(), offset, limit });
+                break;
+            }
+            Next::Damaged(reason) => {
+                copy.lose(offset, reason.to_owned());
+                break;
+            }
+        }
+    }
+    copy.end()
+}
+
+/// The next message of a stream, whole.
+enum Next {
+    Message(Vec<u8>),
+    End,
+    Truncated,
+    TooLarge,
+    /// Where the next one begins, nothing tells.
+    Damaged(&'static str),
+}
+
+fn next_message(stream: &mut ByteStream) -> Next {
+    let head = stream.fill(8);
+    // Before version 0.15 there was no mark before the length.
+    let prefix = if head.starts_with(&CONTINUATION) { 8 } else { 4 };
+    let Some(length) = head.get(prefix - 4..prefix).and_then(|length| length.first_chunk::<4>()) else {
+        return if head.is_empty() { Next::End } else { Next::Truncated };
+    };
+    let length = u32::from_le_bytes(*length) as usize;
+    if length == 0 {
+        return Next::End;
+    }
+    if length > MAX_METADATA_BYTES {
+        return Next::Damaged("the length of a message is out of all proportion");
+    }
+    let start = prefix + length;
+    let Some(metadata) = stream.fill(start).get(prefix..start) else {
+        return Next::Truncated;
+    };
+    let Ok(message) = root_as_message(metadata) else {
+        return Next::Damaged("the metadata of a message cannot be decoded");
+    };
+    let Some(end) = usize::try_from(message.bodyLength()).ok().and_then(|body| body.checked_add(start)) else {
+        return Next::Damaged("a message has a negative length");
+    };
+    if end > MAX_MESSAGE_BYTES {
+        return Next::TooLarge;
+    }
+    let Some(message) = stream.fill(end).get(..end).map(<[u8]>::to_vec) else {
+        return Next::Truncated;
+    };
+    stream.advance(end);
+    Next::Message(message)
+}
+
+/// Whether what is compressed in a message, and the rows that it has, are in proportion to its size.
+fn is_in_proportion(message: &[u8]) -> bool {
+    let prefix = if message.starts_with(&CONTINUATION) { 8 } else { 4 };
+    let Some(length) = message[prefix - 4..].first_chunk::<4>() else { return false };
+    let start = prefix + u32::from_le_bytes(*length) as usize;
+    let Some(Ok(root)) = message.get(prefix..start).map(root_as_message) else { return false };
+    let body = &message[start..];
+    let of_dictionary = root.header_as_dictionary_batch().and_then(|dictionary| dictionary.data());
+    let Some(batch) = root.header_as_record_batch().or(of_dictionary) else { return true };
+    let mut expanded = body.len() as u64;
+    if batch.compression().is_some() {
+        for buffer in batch.buffers().into_iter().flatten() {
+            let (Ok(offset), Ok(length)) = (usize::try_from(buffer.offset()), u64::try_from(buffer.length())) else {
+                return false;
+            };
+            let said = body.get(offset..).filter(|_| length > 0).and_then(<[u8]>::first_chunk::<8>);
+            let said = said.map_or(0, |said| u64::try_from(i64::from_le_bytes(*said)).unwrap_or(0));
+            if said > length.saturating_mul(MAX_EXPANSION) {
+                return false;
+            }
+            expanded = expanded.saturating_add(said);
+        }
+    }
+    // No table of spans has rows of less than a byte.
+    let rows = batch.length();
+    let most = expanded.max(1 << 10);
+    let is_of_rows = |rows: i64| u64::try_from(rows).is_ok_and(|rows| rows <= most.saturating_mul(8));
+    expanded <= MAX_MESSAGE_BYTES as u64
+        && is_of_rows(rows)
+        && batch.nodes().into_iter().flatten().all(|node| is_of_rows(node.length()) && node.null_count() >= 0)
+}
+
+/// Decodes messages, and goes on after one that it cannot decode.
+#[derive(Default)]
+struct Decoder {
+    decoder: StreamDecoder,
+    /// The schema and the dictionaries so far, for the next decoder.
+    needed: Vec<Buffer>,
+}
+
+impl Decoder {
+    fn decode(&mut self, message: &[u8]) -> Result<Option<RecordBatch>, ParquetError> {
+        let buffer = Buffer::from_slice_ref(message);
+        let decoder = &mut self.decoder;
+        match guarded(|| Ok(decoder.decode(&mut buffer.clone())?)) {
+            Ok(Some(batch)) => Ok(Some(batch)),
+            Ok(None) => {
+                self.needed.push(buffer);
+                Ok(None)
+            }
+            Err(error) => {
+                self.decoder = StreamDecoder::new();
+                for buffer in &self.needed {
+                    let decoder = &mut self.decoder;
+                    guarded(|| Ok(decoder.decode(&mut buffer.clone())?))?;
+                }
+                Err(error)
+            }
+        }
+    }
+}
+
+struct Copy<'a> {
+    path: &'a Path,
+    decoder: Decoder,
+    writer: Option<ArrowWriter<File>>,
+    lost: Tally,
+}
+
+impl Copy<'_> {
+    fn take(&mut self, message: &[u8], offset: u64) -> Result<(), IngestError> {
+        if !is_in_proportion(message) {
+            self.lose(offset, "its columns are out of all proportion to its size".to_owned());
+            return Ok(());
+        }
+        match self.decoder.decode(message) {
+            Ok(None) => Ok(()),
+            Ok(Some(batch)) => self.write(&batch, offset),
+            Err(error) => {
+                self.lose(offset, error.to_string());
+                Ok(())
+            }
+        }
+    }
+
+    fn write(&mut self, batch: &RecordBatch, offset: u64) -> Result<(), IngestError> {
+        let mut writer = match self.writer.take() {
+            Some(writer) => writer,
+            None => self.open(batch.schema())?,
+        };
+        let written = guarded(|| {
+            writer.write(batch)?;
+            if writer.in_progress_size() > MAX_HELD_BYTES { writer.flush() } else { Ok(()) }
+        });
+        match written {
+            Ok(()) => self.writer = Some(writer),
+            Err(ParquetError::External(source)) => return Err(self.cannot_copy(io::Error::other(source))),
+            Err(error) => {
+                self.lose(offset, error.to_string());
+                self.writer = Some(writer);
+            }
+        }
+        Ok(())
+    }
+
+    fn open(&self, schema: SchemaRef) -> Result<ArrowWriter<File>, IngestError> {
+        let file = tempfile::tempfile().map_err(|source| self.cannot_copy(source))?;
+        let properties = WriterProperties::builder().set_max_row_group_row_count(Some(ROW_GROUP_ROWS)).build();
+        guarded(|| ArrowWriter::try_new(file, schema, Some(properties))).map_err(|error| IngestError::Unsupported {
+            path: self.path.to_owned(),
+            what: format!("an Arrow file with columns that cannot be read ({error})"),
+            advice: "leave these columns out, or write the table as Parquet".to_owned(),
+        })
+    }
+
+    fn cannot_copy(&self, source: io::Error) -> IngestError {
+        IngestError::Copy { path: self.path.to_owned(), directory: tempfile::env::temp_dir(), source }
+    }
+
+    fn lose(&mut self, offset: u64, reason: String) {
+        self.lost.skipped.add(SkipReason::MalformedMessage, offset);
+        let path = self.path.to_owned();
+        self.lost.fail(IngestError::Malformed { path, offset, what: "an Arrow message", reason });
+    }
+
+    fn end(mut self) -> Result<Copied, IngestError> {
+        let writer = match (self.writer.take(), self.decoder.decoder.schema()) {
+            (Some(writer), _) => writer,
+            // A table without rows still has columns, which tell whether they are those of spans.
+            (None, Some(schema)) => self.open(schema)?,
+            (None, None) => {
+                return Err(self.lost.errors.pop().unwrap_or_else(|| IngestError::Unsupported {
+                    path: self.path.to_owned(),
+                    what: "Arrow IPC without a schema".to_owned(),
+                    advice: "write the file again, or as Parquet".to_owned(),
+                }));
+            }
+        };
+        let file = guarded(|| writer.into_inner()).and_then(|mut file| {
+            file.rewind()?;
+            Ok(file)
+        });
+        match file {
+            Ok(file) => Ok(Copied { file, lost: self.lost }),
+            Err(error) => Err(self.cannot_copy(io::Error::other(error))),
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! Which format a JSON object is of, told by keys that only it has.
+
+use serde_json::{Map, Value as Json};
+
+use crate::frame::SpanSink as _;
+use crate::span::SkipReason;
+
+use super::fields::Fields;
+use super::{clickhouse_rows, datadog, documents, elastic_apm, go_stdouttrace, honeycomb, python_console, xray};
+use crate::ingest::counting_sink::CountingSink;
+
+/// Keys of which two make an object that may be a span. Whether it is one, its whole content tells.
+const PAIRS: &[[&str; 2]] = &[
+    ["traceId", "spanId"],
+    ["traceId", "span_id"],
+    ["trace_id", "span_id"],
+    ["trace_id", "spanId"],
+    ["TraceId", "SpanId"],
+    ["TraceID", "SpanID"],
+    // Python's console exporter.
+    ["context", "parent_id"],
+    ["context", "kind"],
+    // Go's stdouttrace.
+    ["SpanContext", "SpanKind"],
+    ["SpanContext", "StartTime"],
+    // Elastic APM.
+    ["trace", "transaction"],
+    ["trace", "span"],
+    ["trace", "processor"],
+    ["trace.id", "transaction.id"],
+    ["trace.id", "span.id"],
+    // X-Ray.
+    ["trace_id", "id"],
+    // Honeycomb.
+    ["trace.trace_id", "trace.span_id"],
+    ["trace.trace_id", "trace.parent_id"],
+    // Datadog.
+    ["attributes", "type"],
+];
+
+/// Whether an object that has `key` beside `others` may be a span.
+pub(crate) fn may_be(key: &str, others: &[String]) -> bool {
+    PAIRS.iter().any(|pair| {
+        let other = match pair {
+            [one, other] if *one == key => other,
+            [other, one] if *one == key => other,
+            _ => return false,
+        };
+        others.iter().any(|key| key == other)
+    })
+}
+
+/// Whether a key that stands beside the resource of a span says that it is one.
+pub(crate) fn is_key_beside_resource(key: &str) -> bool {
+    matches!(key, "spanId" | "span_id" | "context" | "trace")
+}
+
+/// Hands the spans of `object` to `sink`.
+pub(crate) fn emit(object: Map<String, Json>, offset: u64, sink: &mut CountingSink<'_>) {
+    let fields = Fields::of(Json::Object(object));
+    if go_stdouttrace::is_span(&fields) {
+        go_stdouttrace::emit(fields, offset, sink);
+    } else if python_console::is_span(&fields) {
+        python_console::emit(fields, offset, sink);
+    } else if honeycomb::is_event(&fields) {
+        honeycomb::emit(fields, offset, sink);
+    } else if datadog::is_item(&fields) {
+        datadog::emit_item(fields, offset, sink);
+    } else if datadog::is_span(&fields) {
+        datadog::emit_span(fields, offset, sink);
+    } else if datadog::is_trace(&fields) {
+        datadog::emit_trace(fields, offset, sink);
+    } else if clickhouse_rows::is_span(&fields) {
+        clickhouse_rows::emit(fields, offset, sink);
+    } else if elastic_apm::is_document(&fields) {
+        elastic_apm::emit(fields, offset, sink);
+    } else if xray::is_segment(&fields) {
+        xray::emit(fields, offset, sink);
+    } else if documents::has_ids(&fields) && documents::is_span(&fields) {
+        documents::emit(fields, offset, sink);
+    } else if documents::has_ids(&fields) {
+        // A line of a log, or an event, that was written within a span.
+        sink.skip(SkipReason::OtherSignal, offset);
+    } else {
+        sink.unknown(&fields.keys(), offset);
+    }
+}

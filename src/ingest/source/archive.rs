@@ -1,0 +1,254 @@
+//! Archives, which are read like directories: file by file, in the order of the archive.
+//!
+//! Each file is unpacked into memory or, if it is large, into a temporary file, and then read like any other, so that one that
+//! is damaged costs itself.
+
+use std::io::{self, BufRead, Read, Seek as _, Write};
+use std::path::{Path, PathBuf};
+
+use parquet::file::reader::Length as _;
+use tar::EntryType;
+use tempfile::SpooledTempFile;
+use zip::ZipArchive;
+use zip::read::{ZipFile, read_zipfile_from_stream};
+use zip::result::ZipError;
+
+use super::byte_stream::ByteStream;
+use super::compression::{FREE_EXPANSION_BYTES, MAX_EXPANSION};
+use super::input::NotRead;
+use super::no_spans::why_no_spans;
+use super::shared_file::SharedFile;
+use crate::ingest::error::IngestError;
+
+/// So many bytes tell an archive.
+pub(crate) const HEAD_BYTES: usize = 512;
+
+/// A larger file is unpacked to the disk.
+const MAX_MEMORY_BYTES: usize = 16 << 20;
+
+/// The kinds of archives.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Archive {
+    Tar,
+    Zip,
+}
+
+impl Archive {
+    /// The archive that begins with `head`, of which [`HEAD_BYTES`] are needed.
+    pub(crate) fn of(head: &[u8]) -> Option<Self> {
+        if [b"PK\x03\x04", b"PK\x05\x06"].iter().any(|magic| head.starts_with(*magic)) {
+            Some(Self::Zip)
+        } else {
+            is_tar_header(head).then_some(Self::Tar)
+        }
+    }
+
+    /// As `run.json` names it.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Tar => "tar",
+            Self::Zip => "zip",
+        }
+    }
+}
+
+/// The header of a file in a tar archive is told by its checksum: old ones have no magic bytes.
+fn is_tar_header(head: &[u8]) -> bool {
+    const CHECKSUM: std::ops::Range<usize> = 148..156;
+    let Some(header) = head.get(..HEAD_BYTES).filter(|header| header[0] != 0) else {
+        return false;
+    };
+    let text = String::from_utf8_lossy(&header[CHECKSUM]);
+    let said = u32::from_str_radix(text.trim_matches(['\0', ' ']), 8);
+    let bytes = header.iter().enumerate();
+    let sum: u32 = bytes.map(|(at, &byte)| u32::from(if CHECKSUM.contains(&at) { b' ' } else { byte })).sum();
+    said == Ok(sum)
+}
+
+/// A file of an archive.
+pub(crate) struct Entry {
+    /// The archive's path and below it the file's.
+    pub(crate) path: PathBuf,
+    /// The file. If it could not be unpacked to its end, what there is, and the failure after it.
+    pub(crate) contents: Box<dyn Read + Send>,
+}
+
+/// Is given the files of an archive one by one, and what is no file to read.
+pub(crate) trait TakeEntries: FnMut(Result<Entry, NotRead>) {}
+
+impl<T: FnMut(Result<Entry, NotRead>)> TakeEntries for T {}
+
+/// Unpacks a tar archive as it comes.
+pub(crate) fn read_tar(stream: ByteStream, path: &Path, mut take: impl TakeEntries) {
+    let mut archive = tar::Archive::new(stream);
+    let fail = |take: &mut dyn TakeEntries, offset: u64, source: io::Error| {
+        take(Err(NotRead::Failed(IngestError::Read { path: path.to_owned(), offset, source })));
+    };
+    let entries = match archive.entries() {
+        Ok(entries) => entries,
+        Err(source) => return fail(&mut take, 0, source),
+    };
+    let mut offset = 0;
+    for entry in entries {
+        let mut entry = match entry {
+            Ok(entry) => entry,
+            // Where the next file begins, nothing tells any more.
+            Err(source) => return fail(&mut take, offset, source),
+        };
+        offset = entry.raw_file_position();
+        // Directories hold nothing themselves, and what is linked is in the archive under its own name.
+        if !matches!(entry.header().entry_type(), EntryType::Regular | EntryType::Continuous | EntryType::GNUSparse) {
+            continue;
+        }
+        let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+        take_entry(path, &name, &mut entry, u64::MAX, &mut take);
+    }
+}
+
+/// Unpacks a zip archive. One that has lost its end, where the list of its files is, is read from its start as far as it goes.
+pub(crate) fn read_zip(file: &SharedFile, path: &Path, mut take: impl TakeEntries) {
+    let mut left = file.len().saturating_mul(MAX_EXPANSION).max(FREE_EXPANSION_BYTES);
+    let mut archive = match ZipArchive::new(file.reader()) {
+        Ok(archive) => archive,
+        Err(error) => {
+            take(Err(NotRead::Failed(of_zip(path, error))));
+            let mut reader = file.reader();
+            while let Ok(Some(mut entry)) = read_zipfile_from_stream(&mut reader) {
+                left -= take_zip_entry(path, &mut entry, left, &mut take);
+            }
+            return;
+        }
+    };
+    for number in 0..archive.len() {
+        let name = archive.name_for_index(number).and_then(Result::ok).map(|name| name.into_owned());
+        match archive.by_index(number) {
+            Ok(mut entry) => left -= take_zip_entry(path, &mut entry, left, &mut take),
+            Err(error) => {
+                let path = path_of(path, &name.unwrap_or_else(|| format!("file {number}")));
+                take(Err(NotRead::Failed(of_zip(&path, error))));
+            }
+        }
+    }
+}
+
+fn take_zip_entry<R: Read>(archive: &Path, entry: &mut ZipFile<'_, R>, left: u64, take: &mut dyn TakeEntries) -> u64 {
+    if !entry.is_file() {
+        return 0;
+    }
+    let name = entry.name().map(|name| name.into_owned());
+    let name = name.unwrap_or_else(|_| String::from_utf8_lossy(entry.name_raw()).into_owned());
+    take_entry(archive, &name, entry, left, take)
+}
+
+fn of_zip(path: &Path, error: ZipError) -> IngestError {
+    match error {
+        ZipError::Io(source) => IngestError::Read { path: path.to_owned(), offset: 0, source },
+        error => IngestError::Unsupported {
+            path: path.to_owned(),
+            what: format!("in a zip archive that cannot be unpacked ({error})"),
+            advice: "unpack it and give its files, or pack them again".to_owned(),
+        },
+    }
+}
+
+/// Unpacks a file into at most `limit` bytes and hands it over, unless its name says that it holds no spans. The answer is
+/// how many bytes it has.
+fn take_entry(archive: &Path, name: &str, reader: &mut dyn Read, limit: u64, take: &mut dyn TakeEntries) -> u64 {
+    let path = path_of(archive, name);
+    let mut components = components_of(name);
+    if let Some(reason) = components.find_map(|component| why_no_spans(component, |_| false)) {
+        take(Err(NotRead::LeftOut { path, reason }));
+        return 0;
+    }
+    let mut contents = SpooledTempFile::new(MAX_MEMORY_BYTES);
+    let unpacked = unpack(reader, limit, &mut contents);
+    let (bytes, failure) = match unpacked {
+        Ok(bytes) => (bytes, None),
+        Err(Unpacked { bytes, failure }) => (bytes, Some(failure)),
+    };
+    if let Err(source) = contents.rewind() {
+        let directory = tempfile::env::temp_dir();
+        take(Err(NotRead::Failed(IngestError::Copy { path, directory, source })));
+        return bytes;
+    }
+    take(Ok(Entry { path, contents: Box::new(contents.chain(Failing(failure))) }));
+    bytes
+}
+
+/// How many bytes were unpacked before a failure.
+struct Unpacked {
+    bytes: u64,
+    failure: io::Error,
+}
+
+fn unpack(reader: &mut dyn Read, limit: u64, contents: &mut SpooledTempFile) -> Result<u64, Unpacked> {
+    let mut reader = io::BufReader::with_capacity(64 << 10, reader);
+    let mut bytes = 0;
+    loop {
+        let copied = reader.fill_buf().and_then(|buffer| {
+            contents.write_all(buffer)?;
+            Ok(buffer.len())
+        });
+        match copied {
+            Ok(0) => return Ok(bytes),
+            Ok(count) => {
+                reader.consume(count);
+                bytes += count as u64;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(failure) => return Err(Unpacked { bytes, failure }),
+        }
+        if bytes > limit {
+            let message =
+                format!("the archive expands to more than {MAX_EXPANSION} times its size, which telemetry never does");
+            return Err(Unpacked { bytes: limit, failure: io::Error::other(message) });
+        }
+    }
+}
+
+/// Fails once, if it has what to fail with.
+struct Failing(Option<io::Error>);
+
+impl Read for Failing {
+    fn read(&mut self, _target: &mut [u8]) -> io::Result<usize> {
+        self.0.take().map_or(Ok(0), Err)
+    }
+}
+
+fn components_of(name: &str) -> impl Iterator<Item = &str> {
+    name.split(['/', '\\']).filter(|component| !matches!(*component, "" | "." | ".."))
+}
+
+/// The path of a file in an archive, as if the archive were a directory.
+fn path_of(archive: &Path, name: &str) -> PathBuf {
+    components_of(name).fold(archive.to_owned(), |path, component| path.join(component))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Names lead nowhere else.
+    #[test]
+    fn paths_stay_below_the_archive() {
+        let path = |name: &str| path_of(Path::new("a.zip"), name).display().to_string();
+        assert_eq!(path("./b/c.json"), "a.zip/b/c.json");
+        assert_eq!(path("/etc/../../x"), "a.zip/etc/x");
+        assert_eq!(path("b\\c.json"), "a.zip/b/c.json");
+    }
+
+    #[test]
+    fn archives_are_told_by_their_first_bytes() {
+        let mut builder = tar::Builder::new(Vec::new());
+        let mut header = tar::Header::new_old();
+        header.set_size(1);
+        header.set_cksum();
+        builder.append_data(&mut header, "a.json", &b"{"[..]).unwrap();
+        let bytes = builder.into_inner().unwrap();
+        assert_eq!(Archive::of(&bytes[..HEAD_BYTES]), Some(Archive::Tar));
+        assert_eq!(Archive::of(b"PK\x03\x04"), Some(Archive::Zip));
+        for other in [&[0; HEAD_BYTES][..], &[b'{'; HEAD_BYTES], b"PK", b""] {
+            assert_eq!(Archive::of(other), None);
+        }
+    }
+}

@@ -6,8 +6,15 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
-const TABLES: [&str; 6] =
-    ["n_plus_one", "sync_chain", "retry_storm", "failure_amplification", "latency_attribution", "findings"];
+const TABLES: [&str; 7] = [
+    "n_plus_one",
+    "sync_chain",
+    "retry_storm",
+    "failure_amplification",
+    "failure_origins",
+    "latency_attribution",
+    "findings",
+];
 
 fn tracescan(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_tracescan")).args(args).output().expect("the binary runs")

@@ -24,6 +24,7 @@ const ROWS_PER_GROUP: usize = 1 << 20;
 const TEXT_COLUMNS: &[&str] = &[
     "error.type",
     "exception.type",
+    "exception.message",
     "http.request.method",
     "http.method",
     "http.route",
@@ -230,7 +231,6 @@ impl<W: Write + Send> FlatParquetWriter<W> {
                         pad_numbers(column, self.rows);
                         column.append_value(number);
                     }
-                    // The message of an exception has no column.
                     _ => {}
                 }
             }

@@ -14,7 +14,7 @@ use crate::frame::Symbol;
 use crate::partial::{Columns as _, GroupReader, GroupWriter, TraceNumber, columns};
 use crate::trace::{FailureOrigin, Row, TraceView, is_late_exit};
 
-use super::failure_evidence::evidence_of;
+use super::failure_evidence::{distinct_entries, entry_row_of, evidence_of};
 
 thresholds! {
     /// The detector of amplified failures and its thresholds.
@@ -250,10 +250,7 @@ static COLUMNS: &[Column] = &[
 fn entry_failures(pattern: &Pattern<'_, FailureAmplification>) -> Cell {
     let Findings { common, details } = pattern.findings;
     let reached = pattern.rows.iter().map(|&row| (common.trace[row], details.entry_row[row]));
-    let mut entries: Vec<(TraceNumber, u32)> = reached.filter(|&(_, entry)| entry != 0).collect();
-    entries.sort_unstable();
-    entries.dedup();
-    Cell::Int(entries.len() as i64)
+    Cell::Int(distinct_entries(reached))
 }
 
 fn entry_failure_share(pattern: &Pattern<'_, FailureAmplification>) -> Cell {
@@ -305,9 +302,9 @@ impl FailureAmplification {
         let semantics = trace.semantics_of(origin.row);
         let service = origin.service(trace);
         let (operation, target) = origin.operation_and_target(trace);
-        let entry_row = origin.reached_entry(trace);
+        let reached = origin.reached_entry(trace);
         let entry: Vec<Symbol> =
-            entry_row.map_or_else(Vec::new, |row| vec![trace.service(row), trace.entry_operation(row)]);
+            reached.map_or_else(Vec::new, |row| vec![trace.service(row), trace.entry_operation(row)]);
         let finding = Finding {
             span_id: trace.span_id(origin.begins_at),
             service,
@@ -317,7 +314,7 @@ impl FailureAmplification {
             measured: services.len() as f64,
             threshold: f64::from(self.min_failed_services.0),
             impact_ns: trace.path_time(chain.top),
-            own_impact: i64::from(entry_row.is_some()),
+            own_impact: i64::from(reached.is_some()),
             induced: false,
             span_ids: &evidence_of(trace, origin),
             key: &[service, operation, target.map_or(Symbol::EMPTY, |target| target.name), semantics.error_type],
@@ -328,7 +325,7 @@ impl FailureAmplification {
                 misclassified: chain.is_misclassified,
                 error_class: semantics.error_class,
                 slow: origin.is_slow,
-                entry_row: entry_row.map_or(0, |row| row + 1),
+                entry_row: entry_row_of(reached),
                 services,
                 unreached: origin.unreached(trace).into_iter().collect(),
                 entry_operation: entry.get(1..).unwrap_or_default().to_vec(),

@@ -1,7 +1,8 @@
-//! The spans that prove a failure.
+//! What findings of a failure say alike: the spans that prove it, and the failed entry that it reached.
 
+use crate::partial::TraceNumber;
 use crate::span::SpanId;
-use crate::trace::{FailureOrigin, TraceView};
+use crate::trace::{FailureOrigin, Row, TraceView};
 
 /// Most spans that a finding names as its evidence; a chain of failures that is longer is a chain without end.
 const MAX_EVIDENCE: usize = 64;
@@ -12,4 +13,17 @@ pub(super) fn evidence_of(trace: &TraceView<'_>, origin: &FailureOrigin) -> Vec<
     let slow = origin.is_slow.then_some(origin.begins_at);
     let rows = slow.into_iter().chain(chains.rows(chains.get(origin.row)));
     rows.take(MAX_EVIDENCE).map(|row| trace.span_id(row)).collect()
+}
+
+/// The entry that a failure reached, as a detail of its finding: its row plus one, or 0 for none.
+pub(super) fn entry_row_of(entry: Option<Row>) -> u32 {
+    entry.map_or(0, |row| row + 1)
+}
+
+/// How many different entries failures reached, of which traces and [`entry_row_of`] are given.
+pub(super) fn distinct_entries(reached: impl Iterator<Item = (TraceNumber, u32)>) -> i64 {
+    let mut entries: Vec<(TraceNumber, u32)> = reached.filter(|&(_, entry)| entry != 0).collect();
+    entries.sort_unstable();
+    entries.dedup();
+    entries.len() as i64
 }

@@ -15,7 +15,7 @@ use crate::partial::{GroupReader, GroupWriter, TraceNumber, columns};
 use crate::trace::{FailureOrigin, TargetKind, TraceView};
 
 use super::call_windows::Peak;
-use super::failure_evidence::evidence_of;
+use super::failure_evidence::{distinct_entries, entry_row_of, evidence_of};
 use super::failure_windows::{FailurePeaks, FailureWindows};
 
 thresholds! {
@@ -189,10 +189,7 @@ static COLUMNS: &[Column] = &[
 fn entry_failures(pattern: &Pattern<'_, FailureOrigins>) -> Cell {
     let Findings { common, details } = pattern.findings;
     let reached = pattern.rows.iter().map(|&row| (common.trace[row], details.entry_row[row]));
-    let mut entries: Vec<(TraceNumber, u32)> = reached.filter(|&(_, entry)| entry != 0).collect();
-    entries.sort_unstable();
-    entries.dedup();
-    Cell::Int(entries.len() as i64)
+    Cell::Int(distinct_entries(reached))
 }
 
 /// The most frequent kind of the targets, ties by name.
@@ -246,7 +243,7 @@ fn report(trace: &TraceView<'_>, origin: &FailureOrigin, findings: &mut Findings
     let semantics = trace.semantics_of(origin.row);
     let service = origin.service(trace);
     let (operation, target) = origin.operation_and_target(trace);
-    let entry_row = origin.reached_entry(trace);
+    let entry = origin.reached_entry(trace);
     let finding = Finding {
         span_id: trace.span_id(origin.begins_at),
         service,
@@ -256,7 +253,7 @@ fn report(trace: &TraceView<'_>, origin: &FailureOrigin, findings: &mut Findings
         measured: 1.0,
         threshold: 0.0,
         impact_ns: trace.path_time(chain.top),
-        own_impact: i64::from(entry_row.is_some()),
+        own_impact: i64::from(entry.is_some()),
         induced: false,
         span_ids: &evidence_of(trace, origin),
         key: &[service, operation, target.map_or(Symbol::EMPTY, |target| target.name), semantics.error_type],
@@ -264,7 +261,7 @@ fn report(trace: &TraceView<'_>, origin: &FailureOrigin, findings: &mut Findings
             absorbed: chain.is_absorbed,
             error_class: semantics.error_class,
             slow: origin.is_slow,
-            entry_row: entry_row.map_or(0, |row| row + 1),
+            entry_row: entry_row_of(entry),
             message: Some(semantics.message).filter(|message| !message.is_empty()).into_iter().collect(),
         },
     };

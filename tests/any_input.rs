@@ -6,8 +6,18 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
-const TABLES: [&str; 6] =
-    ["n_plus_one", "sync_chain", "retry_storm", "failure_amplification", "latency_attribution", "findings"];
+const TABLES: [&str; 7] = [
+    "n_plus_one",
+    "sync_chain",
+    "retry_storm",
+    "failure_amplification",
+    "failure_origins",
+    "latency_attribution",
+    "findings",
+];
+
+/// Number of the table of latency.
+const LATENCY: usize = 5;
 
 fn tracescan(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_tracescan")).args(args).output().expect("the binary runs")
@@ -170,7 +180,7 @@ fn counts_are_weighted_if_nearly_all_spans_say_how() {
             let (_, tables, run) = analyse(&[&input]);
             let rows: Value = serde_json::from_str(&tables[0]).expect("JSON");
             assert_eq!((rows[0]["traces"].as_u64(), rows[0]["calls_p50"].as_u64()), (Some(10), Some(8)));
-            let attribution: Value = serde_json::from_str(&tables[4]).expect("JSON");
+            let attribution: Value = serde_json::from_str(&tables[LATENCY]).expect("JSON");
             for row in [&rows[0], &attribution[0]] {
                 // A trace of which the root says nothing is still weighed by its other spans.
                 assert_eq!(row["weighted_traces"].as_f64(), weighted, "{without_state} of {input}");
@@ -191,6 +201,6 @@ fn sums_of_absurd_times_stay_at_the_largest() {
     let (code, tables, run) = analyse(&[&input]);
     assert_eq!(code, 0);
     assert_eq!(run["totals"]["root_duration_ns"].as_f64(), Some(12.0 * 1_700_000_000_019_999_999.0));
-    let attribution: Value = serde_json::from_str(&tables[4]).expect("JSON");
+    let attribution: Value = serde_json::from_str(&tables[LATENCY]).expect("JSON");
     assert_eq!(attribution[0]["critical_ns"].as_i64(), Some(i64::MAX));
 }

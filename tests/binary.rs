@@ -8,8 +8,15 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
-const TABLES: [&str; 6] =
-    ["n_plus_one", "sync_chain", "retry_storm", "failure_amplification", "latency_attribution", "findings"];
+const TABLES: [&str; 7] = [
+    "n_plus_one",
+    "sync_chain",
+    "retry_storm",
+    "failure_amplification",
+    "failure_origins",
+    "latency_attribution",
+    "findings",
+];
 
 fn sample(name: &str) -> String {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("samples").join(name).display().to_string()
@@ -83,15 +90,24 @@ fn findings_are_what_was_planted() {
         let target = if row["detector"] == "sync-chain" { String::new() } else { text("target") };
         (text("trace_id"), text("detector"), text("service"), target)
     };
-    let found: BTreeSet<_> = findings.iter().map(key).collect();
+    // Whatever failed has an origin, also where nothing was planted but a failure that somebody coped with.
+    let is_origin = |row: &&Value| row["detector"] == "failure-origins";
+    let found: BTreeSet<_> = findings.iter().filter(|row| !is_origin(row)).map(key).collect();
+    let spread = found.iter().filter(|(_, detector, _, _)| detector == "failure-amplification");
+    let origins: BTreeSet<_> = findings.iter().filter(is_origin).map(key).collect();
+    for (trace, _, service, target) in spread {
+        let origin = (trace.clone(), "failure-origins".to_owned(), service.clone(), target.clone());
+        assert!(origins.contains(&origin), "{origin:?}");
+    }
     let labels = fs::read_to_string(sample("incident.labels.jsonl")).expect("labels");
     let labels = labels.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
     let planted: BTreeSet<_> = labels.filter(|label| label["kind"] == "planted").map(|label| key(&label)).collect();
     assert!(planted.len() > 40);
     assert_eq!(found, planted);
 
-    let healthy = tables(&[&sample("healthy.flat.parquet")]);
-    assert_eq!(healthy.last().map(|text| text.trim()), Some("[]"));
+    let healthy: Vec<Value> =
+        serde_json::from_str(tables(&[&sample("healthy.flat.parquet")]).last().expect("findings")).expect("JSON");
+    assert!(healthy.iter().all(|row| row["detector"] == "failure-origins"), "{healthy:?}");
 }
 
 /// Exit codes say what happened, and what could be read is reported all the same.
@@ -142,9 +158,9 @@ fn formats_for_programs() {
     let json: Value =
         serde_json::from_str(&stdout(&tracescan(&["analyze", &incident, "--format", "json"]))).expect("JSON");
     assert_eq!(json["totals"]["spans"], 6001);
-    assert_eq!(json["tables"].as_object().map(|tables| tables.len()), Some(5));
+    assert_eq!(json["tables"].as_object().map(|tables| tables.len()), Some(6));
     let lines = stdout(&tracescan(&["analyze", &incident, "--format", "ndjson", "--top", "2"]));
-    assert_eq!(lines.lines().count(), 10);
+    assert_eq!(lines.lines().count(), 12);
     for line in lines.lines() {
         assert!(serde_json::from_str::<Value>(line).expect("JSON")["table"].is_string());
     }
@@ -484,7 +500,8 @@ fn traces_by_parts_of_their_ids() {
 #[test]
 fn explain() {
     let list = stdout(&tracescan(&["explain"]));
-    for name in ["n-plus-one", "sync-chain", "retry-storm", "failure-amplification", "latency-attribution"] {
+    for name in TABLES.iter().filter(|table| **table != "findings").map(|table| table.replace('_', "-")) {
+        let name = name.as_str();
         assert!(list.contains(name));
         let text = stdout(&tracescan(&["explain", name]));
         assert!(text.contains("## When it is wrong") && text.contains("example_trace_id"), "{text}");

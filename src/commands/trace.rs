@@ -140,20 +140,16 @@ fn document(view: &TraceView<'_>, findings: Vec<Found>) -> Document {
         reason: root.reason.as_str(),
         duration_ns: view.duration(root.row),
         sections: view
-            .paths
-            .sections_of(index)
-            .iter()
-            .map(|section| {
-                let place = view.place(section.row);
-                Piece {
-                    span_id: view.span_id(section.row).to_string(),
-                    service: name(place.service),
-                    operation: name(place.operation),
-                    component: place.component.as_str(),
-                    target: name(place.target),
-                    start_unix_nano: section.start.to_string(),
-                    end_unix_nano: section.end.to_string(),
-                }
+            .booked_sections(index)
+            .into_iter()
+            .map(|(section, place)| Piece {
+                span_id: view.span_id(section.row).to_string(),
+                service: name(place.service),
+                operation: name(place.operation),
+                component: place.component.as_str(),
+                target: name(place.target),
+                start_unix_nano: section.start.to_string(),
+                end_unix_nano: section.end.to_string(),
             })
             .collect(),
     });

@@ -42,7 +42,18 @@ macro_rules! attributes {
 
             /// Whether only a normalised form of its values is kept ([`normalise`](super::normalise)): they are too many.
             pub fn is_normalised(self) -> bool {
-                matches!(self, Self::UrlFull | Self::UrlPath | Self::DbConnectionString | Self::DbQueryText)
+                let is_short = matches!(self, Self::UrlFull | Self::UrlPath | Self::DbConnectionString | Self::RequestId);
+                is_short || self.is_long_text()
+            }
+
+            /// Whether its values take long to normalise, and often come again.
+            pub fn is_long_text(self) -> bool {
+                matches!(self, Self::DbQueryText | Self::StatusMessage | Self::ExceptionMessage)
+            }
+
+            /// Whether spans have it under its own name. The others are made of something else that they say.
+            pub const fn is_recorded(self) -> bool {
+                !matches!(self, Self::UrlHost | Self::StatusMessage)
             }
 
             /// Whether it tells who is at the other end of a connection. The peer of a served request
@@ -201,6 +212,13 @@ attributes! {
         /// Whether the destination is temporary or anonymous: then its name identifies nothing.
         MessagingTemporary: shape =
             ["messaging.destination.temporary", "messaging.destination.anonymous", "messaging.temp_destination"],
+        /// Id of what is asked for or sent: a document's or a message's. Only its hash is kept, as the span's arguments.
+        RequestId: shape = [
+            "messaging.message.id",
+            "messaging.message_id",
+            "db.elasticsearch.path_parts.doc_id",
+            "db.elasticsearch.path_parts.id",
+        ],
         /// What is done with the message.
         MessagingOperation: shape = ["messaging.operation.type", "messaging.operation", "messaging.operation.name"],
         /// Function that is invoked.
@@ -217,6 +235,10 @@ attributes! {
         ErrorType: shape = ["error.type"],
         /// Type of the exception, an attribute of the span or of its event `exception`.
         ExceptionType: shape = ["exception.type"],
+        /// The message of the span's status, kept templated, and only of spans that failed.
+        StatusMessage: shape = ["tracescan.status.message"],
+        /// The message of the exception, an attribute of the span or of its event `exception`, kept in the same way.
+        ExceptionMessage: shape = ["exception.message"],
         /// OpenTracing's error flag.
         ErrorFlag: shape = ["error"],
         /// How the span refers to its parent (OpenTracing).
@@ -315,10 +337,12 @@ impl OwnAttributes {
         if self.is_empty() {
             return None;
         }
-        match spelled(key)? {
-            (Spelled::Own(attribute), rank) if self.contains(attribute) => Some((attribute, rank)),
-            _ => None,
-        }
+        spelled(key)?.own.filter(|(attribute, _)| self.contains(*attribute))
+    }
+
+    /// The one among them that the spelling number `rank` of `other` spells too.
+    pub(crate) fn of_spelling(self, other: Attribute, rank: u8) -> Option<(OwnAttribute, u8)> {
+        self.of_key(other.aliases().get(usize::from(rank))?)
     }
 }
 
@@ -338,8 +362,15 @@ pub fn attribute_of_key(key: &str) -> Option<(Attribute, u8)> {
 
 /// The same of a key that need not be UTF-8.
 pub fn attribute_of_key_bytes(key: &[u8]) -> Option<(Attribute, u8)> {
-    match spelled(key)? {
-        (Spelled::Shape(attribute), rank) => Some((attribute, rank)),
+    spelled(key)?.attribute_of(AttributeClass::Shape)
+}
+
+/// The attribute of an exception that `key` spells among the attributes of an event; OpenTracing has names of its own for its
+/// message.
+pub fn exception_attribute_of_key(key: &str) -> Option<Attribute> {
+    match key {
+        "exception.type" => Some(Attribute::ExceptionType),
+        "exception.message" | "message" | "error.object" => Some(Attribute::ExceptionMessage),
         _ => None,
     }
 }
@@ -351,10 +382,7 @@ pub fn resource_attribute_of_key(key: &str) -> Option<(Attribute, u8)> {
     if key.len() >= 64 || RESOURCE_KEY_LENGTHS >> key.len() & 1 == 0 {
         return None;
     }
-    match spelled(key.as_bytes())? {
-        (Spelled::Resource(attribute), rank) => Some((attribute, rank)),
-        _ => None,
-    }
+    spelled(key.as_bytes())?.attribute_of(AttributeClass::Resource)
 }
 
 /// A bit for each length that a spelling of a resource's attribute has.
@@ -373,26 +401,37 @@ const RESOURCE_KEY_LENGTHS: u64 = {
     lengths
 };
 
-/// What a key spells.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Spelled {
-    Shape(Attribute),
-    Resource(Attribute),
-    Own(OwnAttribute),
+/// What a key spells: an attribute that is part of signatures, one that may be unique to a span, or both.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+struct Spelled {
+    attribute: Option<(Attribute, u8)>,
+    own: Option<(OwnAttribute, u8)>,
 }
 
-fn spelled(key: &[u8]) -> Option<(Spelled, u8)> {
+impl Spelled {
+    fn attribute_of(self, class: AttributeClass) -> Option<(Attribute, u8)> {
+        self.attribute.filter(|(attribute, _)| attribute.class() == class)
+    }
+}
+
+fn spelled(key: &[u8]) -> Option<Spelled> {
     static SPELLINGS: LazyLock<Spellings> = LazyLock::new(Spellings::new);
     SPELLINGS.find(key)
 }
 
-/// All that there is to spell, and its spellings.
-fn all_spelled() -> impl Iterator<Item = (Spelled, &'static [&'static str])> {
-    let in_signatures = Attribute::ALL.iter().map(|&attribute| match attribute.class() {
-        AttributeClass::Shape => (Spelled::Shape(attribute), attribute.aliases()),
-        AttributeClass::Resource => (Spelled::Resource(attribute), attribute.aliases()),
+/// All spellings, and what each spells.
+fn all_spelled() -> impl Iterator<Item = (&'static str, Spelled)> {
+    let in_signatures = Attribute::ALL.iter().flat_map(|&attribute| {
+        (0u8..)
+            .zip(attribute.aliases())
+            .map(move |(rank, &key)| (key, Spelled { attribute: Some((attribute, rank)), ..Spelled::default() }))
     });
-    in_signatures.chain(OwnAttribute::ALL.iter().map(|&own| (Spelled::Own(own), own.aliases())))
+    let beside = OwnAttribute::ALL.iter().flat_map(|&own| {
+        (0u8..)
+            .zip(own.aliases())
+            .map(move |(rank, &key)| (key, Spelled { own: Some((own, rank)), ..Spelled::default() }))
+    });
+    in_signatures.chain(beside)
 }
 
 /// All spellings in a table that few others fall into, because most keys of most spans are asked for in vain.
@@ -400,7 +439,7 @@ struct Spellings {
     /// Numbers in `keys`, from the slot of the key on.
     slots: [Option<NonZeroU8>; SLOTS],
     /// The first is none.
-    keys: Vec<(&'static str, Spelled, u8)>,
+    keys: Vec<(&'static str, Spelled)>,
 }
 
 const SLOT_BITS: u32 = 10;
@@ -408,28 +447,34 @@ const SLOTS: usize = 1 << SLOT_BITS;
 
 impl Spellings {
     fn new() -> Self {
-        let mut spellings =
-            Self { slots: [None; SLOTS], keys: vec![("", Spelled::Shape(Attribute::ServicePeerName), 0)] };
-        for (what, aliases) in all_spelled() {
-            for (rank, &key) in (0u8..).zip(aliases) {
-                let mut slot = slot_of(key.as_bytes());
-                while spellings.slots[slot].is_some() {
-                    slot = (slot + 1) % SLOTS;
-                }
-                let number = u8::try_from(spellings.keys.len()).ok().and_then(NonZeroU8::new);
-                spellings.slots[slot] = Some(number.expect("fewer than 256 spellings"));
-                spellings.keys.push((key, what, rank));
+        let mut spellings = Self { slots: [None; SLOTS], keys: vec![("", Spelled::default())] };
+        for (key, what) in all_spelled() {
+            let mut slot = slot_of(key.as_bytes());
+            while let Some(number) = spellings.slots[slot]
+                && spellings.keys[usize::from(number.get())].0 != key
+            {
+                slot = (slot + 1) % SLOTS;
             }
+            let number = spellings.slots[slot].map_or(spellings.keys.len(), |known| usize::from(known.get()));
+            if number == spellings.keys.len() {
+                let number = u8::try_from(number).ok().and_then(NonZeroU8::new);
+                spellings.slots[slot] = Some(number.expect("fewer than 256 spellings"));
+                spellings.keys.push((key, Spelled::default()));
+            }
+            let known = &mut spellings.keys[number].1;
+            let is_new = known.attribute.and(what.attribute).is_none() && known.own.and(what.own).is_none();
+            assert!(is_new, "{key} spells two attributes");
+            *known = Spelled { attribute: known.attribute.or(what.attribute), own: known.own.or(what.own) };
         }
         spellings
     }
 
-    fn find(&self, key: &[u8]) -> Option<(Spelled, u8)> {
+    fn find(&self, key: &[u8]) -> Option<Spelled> {
         let mut slot = slot_of(key);
         while let Some(number) = self.slots[slot] {
-            let (known, what, rank) = self.keys[usize::from(number.get())];
+            let (known, what) = self.keys[usize::from(number.get())];
             if known.as_bytes() == key {
-                return Some((what, rank));
+                return Some(what);
             }
             slot = (slot + 1) % SLOTS;
         }
@@ -452,13 +497,13 @@ fn slot_of(key: &[u8]) -> usize {
 mod tests {
     use super::*;
 
-    /// No key may spell two attributes, or the second would never be read.
+    /// No key may spell two attributes of one kind, or the second would never be read.
     #[test]
     fn every_spelling_belongs_to_one_attribute() {
-        for (what, aliases) in all_spelled() {
-            for (rank, key) in (0u8..).zip(aliases) {
-                assert_eq!(spelled(key.as_bytes()), Some((what, rank)), "{key}");
-            }
+        for (key, what) in all_spelled() {
+            let found = spelled(key.as_bytes()).expect(key);
+            assert!(what.attribute.is_none_or(|attribute| found.attribute == Some(attribute)), "{key}");
+            assert!(what.own.is_none_or(|own| found.own == Some(own)), "{key}");
         }
     }
 
@@ -470,7 +515,8 @@ mod tests {
         assert_eq!(resource_attribute_of_key("deployment.environment"), deployment);
         assert_eq!(attribute_of_key("http.route"), Some((Attribute::HttpRoute, 0)));
         assert_eq!(resource_attribute_of_key("http.route"), None);
-        assert_eq!(attribute_of_key("messaging.message.id"), None);
+        assert_eq!(attribute_of_key("messaging.message.body.size"), None);
+        assert_eq!(attribute_of_key("messaging.message_id"), Some((Attribute::RequestId, 1)));
         assert_eq!(OwnAttributes::ALL.of_key("messaging.message_id"), Some((OwnAttribute::MessageId, 1)));
         assert_eq!(OwnAttributes::of(&[OwnAttribute::MessageBodySize]).of_key("messaging.message_id"), None);
         for &attribute in Attribute::ALL.iter().filter(|attribute| attribute.class() == AttributeClass::Resource) {

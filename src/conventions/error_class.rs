@@ -86,6 +86,17 @@ pub fn classify(error_type: &str, http_status: u16, rpc_status: Option<RpcStatus
     }
 }
 
+/// Whether a database's error type or message says that what was asked for is not there: an answer rather than a failure. Where
+/// the host is not there, something failed.
+pub fn says_nothing_is_there(text: &str) -> bool {
+    const NOTHING: [&str; 8] =
+        ["redis: nil", "not found", "not_found", "notfound", "no rows", "no such key", "nosuchkey", "no documents"];
+    const NOBODY: [&str; 6] = ["enotfound", "getaddrinfo", "host", "server", "connect", "dns"];
+    let text = text.to_ascii_lowercase();
+    let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    says(&NOTHING) && !says(&NOBODY)
+}
+
 /// A gRPC status code, 0 to 16.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct RpcStatus(pub u8);
@@ -197,6 +208,16 @@ mod tests {
             ("", 0, None, ErrorClass::Server),
         ] {
             assert_eq!(classify(error_type, http, rpc.map(RpcStatus)), class, "{error_type} {http} {rpc:?}");
+        }
+    }
+
+    #[test]
+    fn an_empty_answer_is_told_from_nobody_there() {
+        for text in ["redis: nil", "sql: no rows in result set", "NoSuchKey", "key not found", "DocumentNotFound"] {
+            assert!(says_nothing_is_there(text), "{text}");
+        }
+        for text in ["", "ENOTFOUND", "host not found", "connection not found", "deadlock detected", "nil pointer"] {
+            assert!(!says_nothing_is_there(text), "{text}");
         }
     }
 

@@ -1,20 +1,23 @@
 //! What the attributes of spans mean: spellings, normal forms, templates, error classes, sampling weights.
 
+mod arguments;
 mod attributes;
 mod canonical;
 mod error_class;
+mod message_template;
 mod normal_form;
 mod sampling;
 mod templates;
 mod uncounted;
 
+pub use arguments::{ArgumentKind, arguments_of};
 pub use attributes::{
     ATTRIBUTE_COUNT, Attribute, AttributeClass, OwnAttribute, OwnAttributes, attribute_of_key, attribute_of_key_bytes,
-    resource_attribute_of_key,
+    exception_attribute_of_key, resource_attribute_of_key,
 };
 pub(crate) use canonical::{CANONICAL_VERSION, CANONICAL_VERSION_KEY};
-pub use error_class::{ErrorClass, RpcStatus, classify};
-pub use normal_form::{ArgumentsIn, normalise};
+pub use error_class::{ErrorClass, RpcStatus, classify, says_nothing_is_there};
+pub use normal_form::normalise;
 pub(crate) use normal_form::{END_OF_HOST, nonzero_hash};
 pub use sampling::TraceStateSampling;
 pub(crate) use sampling::{count_of_attribute, count_of_jaeger_sampler};

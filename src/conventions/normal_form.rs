@@ -5,13 +5,15 @@ use std::hash::BuildHasher as _;
 use foldhash::fast::FixedState;
 
 use super::attributes::Attribute;
+use super::message_template::message_template;
 use super::templates::{has_placeholder, push_path_template, query_template, url_host};
 
 /// Parts the host of a normalised URL from its path. No host has one.
 pub(crate) const END_OF_HOST: char = '\n';
 
-/// Fills `normal` with what is kept of an attribute's value: of URLs, paths and query texts, which are too many to be kept,
-/// host and template. The answer is the hash of a URL, or of a query text that says its arguments, and 0 for others.
+/// Fills `normal` with what is kept of an attribute's value: of URLs, paths, query texts and messages, which are too many to
+/// be kept, host and template; of ids nothing. The answer is the hash of a URL, an id, or a query text that says its
+/// arguments, and 0 for others.
 pub fn normalise(attribute: Attribute, value: &str, normal: &mut String) -> u64 {
     normal.clear();
     match attribute {
@@ -26,6 +28,8 @@ pub fn normalise(attribute: Attribute, value: &str, normal: &mut String) -> u64 
             normal.push_str(&query_template(value));
             return if has_placeholder(value) { 0 } else { nonzero_hash(value) };
         }
+        Attribute::RequestId => return nonzero_hash(value),
+        Attribute::StatusMessage | Attribute::ExceptionMessage => normal.push_str(&message_template(value)),
         Attribute::DbConnectionString => normal.push_str(url_host(value).unwrap_or_default()),
         _ => normal.push_str(value),
     }
@@ -35,26 +39,4 @@ pub fn normalise(attribute: Attribute, value: &str, normal: &mut String) -> u64 
 /// Arguments are compared by this hash alone; 0 stands for "not known". The seed is fixed, so that runs agree.
 pub(crate) fn nonzero_hash(text: &str) -> u64 {
     FixedState::with_seed(0x7472_6163_6573_6361).hash_one(text).max(1)
-}
-
-/// What the arguments of a span are.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum ArgumentsIn {
-    /// They are not recorded.
-    Nothing,
-    /// The full URL.
-    Url,
-    /// The query text.
-    Query,
-}
-
-impl ArgumentsIn {
-    /// The hash that stands for them; 0 where they are not known.
-    pub fn pick(self, url_hash: u64, query_hash: u64) -> u64 {
-        match self {
-            Self::Nothing => 0,
-            Self::Url => url_hash,
-            Self::Query => query_hash,
-        }
-    }
 }

@@ -22,6 +22,8 @@ kit::catalog! {
     retry_storm: resilience::retry_storm::RetryStorm,
     /// One failure that makes several services fail.
     failure_amplification: resilience::failure_amplification::FailureAmplification,
+    /// Where failures come from.
+    failure_origins: resilience::failure_origins::FailureOrigins,
     /// Where the time goes.
     latency_attribution: latency::latency_attribution::LatencyAttribution,
 }

@@ -3,18 +3,19 @@
 //! One builder serves one decoder on one thread; [`group`](crate::frame::group) joins them. High-cardinality
 //! values (URLs, query texts) are never interned: a template and a hash of them are kept.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use foldhash::fast::FixedState;
 use hashbrown::HashSet;
 
 use crate::conventions::{
-    ATTRIBUTE_COUNT, ArgumentsIn, Attribute, END_OF_HOST, OwnAttributes, TraceStateSampling, attribute_of_key,
-    count_of_attribute, normalise, resource_attribute_of_key,
+    ATTRIBUTE_COUNT, Attribute, END_OF_HOST, OwnAttributes, RpcStatus, TraceStateSampling, arguments_of,
+    attribute_of_key, count_of_attribute, exception_attribute_of_key, normalise, resource_attribute_of_key,
 };
 use crate::span::{
-    Origin, SkipReason, Skipped, SpanId, SpanKind, SpanRecord, SpanRow, StatusCode, TraceId, UNKNOWN_SERVICE, Value,
-    unusable,
+    Event, Origin, SkipReason, Skipped, SpanId, SpanKind, SpanRecord, SpanRow, StatusCode, TraceId, UNKNOWN_SERVICE,
+    Value, unusable,
 };
 
 use super::own_values::{OwnValues, own_values_of};
@@ -138,7 +139,7 @@ impl FrameBuilder {
         &self.skipped
     }
 
-    /// Works out the signature of a span from its parts, and what its arguments are. `fill` puts the attributes.
+    /// Works out the signature of a span from its parts. `fill` puts the attributes.
     pub fn signature(
         &mut self,
         service: &str,
@@ -146,7 +147,7 @@ impl FrameBuilder {
         kind: SpanKind,
         status: StatusCode,
         fill: impl FnOnce(&mut AttributeSlots<'_>),
-    ) -> WorkedOut {
+    ) -> SignatureId {
         let service = if service.is_empty() { UNKNOWN_SERVICE } else { service };
         let service = self.symbols.intern(self.caps.kept(SignaturePart::SERVICE, service));
         let name = self.symbols.intern(self.caps.kept(SignaturePart::NAME, name));
@@ -166,23 +167,30 @@ impl FrameBuilder {
         }
         attributes[Attribute::ErrorFlag as usize] = Symbol::EMPTY;
         let status = if error && status == StatusCode::Unset { StatusCode::Error } else { status };
-        let has_query = !attributes[Attribute::DbQueryText as usize].is_empty();
-        let method = self.symbols.resolve(attributes[Attribute::HttpMethod as usize]);
-        let arguments = if has_query {
-            ArgumentsIn::Query
-        } else if method.eq_ignore_ascii_case("GET") || method.eq_ignore_ascii_case("HEAD") {
-            ArgumentsIn::Url
-        } else {
-            ArgumentsIn::Nothing
-        };
+        if !self.may_have_failed(status, &attributes) {
+            attributes[Attribute::StatusMessage as usize] = Symbol::EMPTY;
+            attributes[Attribute::ExceptionMessage as usize] = Symbol::EMPTY;
+        }
         let known = self.signatures.len();
         let signature = Signature { service, name, kind, status, attributes };
         let id = self.signatures.intern(&signature);
         if id.index() == known {
             self.offer_values(&signature);
         }
-        let signature = id;
-        WorkedOut { signature, arguments }
+        id
+    }
+
+    /// Whether a span may have failed: of others, which tell of exceptions that they coped with, messages say nothing.
+    fn may_have_failed(&self, status: StatusCode, attributes: &[Symbol; ATTRIBUTE_COUNT]) -> bool {
+        let text = |attribute: Attribute| self.symbols.resolve(attributes[attribute as usize]);
+        match status {
+            StatusCode::Error => true,
+            StatusCode::Ok => false,
+            StatusCode::Unset => {
+                text(Attribute::HttpStatusCode).trim().parse().is_ok_and(|code: u16| code >= 400)
+                    || RpcStatus::parse(text(Attribute::RpcStatusCode)).is_some_and(|status| !status.is_ok())
+            }
+        }
     }
 
     /// Tells the caps of the values of a new signature.
@@ -244,8 +252,8 @@ impl FrameBuilder {
 }
 
 impl FrameBuilder {
-    /// The signature of a span, worked out once for each combination of what is said, and the hash of its arguments.
-    fn signature_of(&mut self, origin: &Origin<'_>, span: &SpanRecord<'_>) -> (SignatureId, ArgumentsIn, [u64; 2]) {
+    /// The signature of a span, worked out once for each combination of what is said, and its arguments.
+    fn signature_of(&mut self, origin: &Origin<'_>, span: &SpanRecord<'_>) -> (SignatureId, u64) {
         let service = origin.service_name();
         let mut signature_cache = std::mem::take(&mut self.signature_cache);
         let caps = Arc::clone(&self.caps);
@@ -256,27 +264,26 @@ impl FrameBuilder {
             signature_cache.put(&caps, Attribute::AdjustedCount, 0, &Value::Double(count));
         }
         said_of(span, |attribute, rank, value| signature_cache.put(&caps, attribute, rank, value));
-        let hashes = signature_cache.hashes();
-        let (signature, arguments) = signature_cache.known().unwrap_or_else(|| {
-            let WorkedOut { signature, arguments } =
-                self.signature(&service, &span.name, span.kind, span.status, |slots| {
-                    said_of_resource(origin, |attribute, rank, value| slots.put(attribute, rank, &value.to_text()));
-                    if let Some(count) = count {
-                        slots.put_trace_state_count(count);
-                    }
-                    said_of(span, |attribute, rank, value| slots.put(attribute, rank, &value.to_text()));
-                });
-            signature_cache.remember(signature, arguments);
-            (signature, arguments)
+        let arguments = arguments_of(signature_cache.hashes());
+        let signature = signature_cache.known().unwrap_or_else(|| {
+            let signature = self.signature(&service, &span.name, span.kind, span.status, |slots| {
+                said_of_resource(origin, |attribute, rank, value| slots.put(attribute, rank, &value.to_text()));
+                if let Some(count) = count {
+                    slots.put_trace_state_count(count);
+                }
+                said_of(span, |attribute, rank, value| slots.put(attribute, rank, &value.to_text()));
+            });
+            signature_cache.remember(signature);
+            signature
         });
         self.signature_cache = signature_cache;
-        (signature, arguments, hashes)
+        (signature, arguments)
     }
 }
 
 impl SpanSink for FrameBuilder {
     fn span(&mut self, origin: &Origin<'_>, span: &SpanRecord<'_>, offset: u64) {
-        let (signature, arguments, [url_hash, query_hash]) = self.signature_of(origin, span);
+        let (signature, arguments) = self.signature_of(origin, span);
         let duration_ns = span.end_unix_nano.wrapping_sub(span.start_unix_nano) as i64;
         let row = SpanRow {
             trace_id: span.trace_id,
@@ -286,23 +293,23 @@ impl SpanSink for FrameBuilder {
             duration_ns,
         };
         let own_values = own_values_of(self.own_attributes, span);
-        self.push_row(row, signature, arguments.pick(url_hash, query_hash), own_values.as_ref(), offset);
+        self.push_row(row, signature, arguments, own_values.as_ref(), offset);
     }
 
     fn encoded(&mut self, span: &EncodedSpan<'_>, offset: u64) -> bool {
         self.signature_cache.write_encoded(&self.caps, span);
-        let [url_hash, query_hash] = self.signature_cache.hashes();
-        let Some((signature, arguments)) = self.signature_cache.known() else { return false };
-        self.push_row(span.row, signature, arguments.pick(url_hash, query_hash), span.own_values.as_ref(), offset);
+        let arguments = arguments_of(self.signature_cache.hashes());
+        let Some(signature) = self.signature_cache.known() else { return false };
+        self.push_row(span.row, signature, arguments, span.own_values.as_ref(), offset);
         true
     }
 
     fn decoded(&mut self, encoded: &EncodedSpan<'_>, origin: &Origin<'_>, span: &SpanRecord<'_>, offset: u64) {
-        let (signature, arguments, [url_hash, query_hash]) = self.signature_of(origin, span);
+        let (signature, arguments) = self.signature_of(origin, span);
         self.signature_cache.write_encoded(&self.caps, encoded);
-        self.signature_cache.remember(signature, arguments);
+        self.signature_cache.remember(signature);
         let own_values = own_values_of(self.own_attributes, span);
-        self.push_row(encoded.row, signature, arguments.pick(url_hash, query_hash), own_values.as_ref(), offset);
+        self.push_row(encoded.row, signature, arguments, own_values.as_ref(), offset);
     }
 
     fn skip(&mut self, reason: SkipReason, offset: u64) {
@@ -334,21 +341,25 @@ fn said_of(span: &SpanRecord<'_>, mut tell: impl FnMut(Attribute, u8, &Value<'_>
             tell(known, rank, &attribute.value);
         }
     }
-    for event in span.events.iter().filter(|event| event.name == "exception") {
-        for attribute in event.attributes.iter().filter(|attribute| attribute.key == "exception.type") {
-            tell(Attribute::ExceptionType, 1, &attribute.value);
+    if !span.status_message.is_empty() {
+        tell(Attribute::StatusMessage, 0, &Value::Str(Cow::Borrowed(&span.status_message)));
+    }
+    for event in span.events.iter().filter(|event| event.is_exception()) {
+        said_of_exception(event, &mut tell);
+    }
+}
+
+/// Tells what an event says of an exception. An attribute of the span itself counts more.
+pub(crate) fn said_of_exception(event: &Event<'_>, mut tell: impl FnMut(Attribute, u8, &Value<'_>)) {
+    for attribute in &event.attributes {
+        if let Some(known) = exception_attribute_of_key(&attribute.key) {
+            tell(known, RANK_OF_EVENTS, &attribute.value);
         }
     }
 }
 
-/// A signature, and what else was said of the span.
-#[derive(Clone, Copy, Debug)]
-pub struct WorkedOut {
-    /// The signature.
-    pub signature: SignatureId,
-    /// What its arguments are.
-    pub arguments: ArgumentsIn,
-}
+/// The number of the spelling that attributes of events count as.
+const RANK_OF_EVENTS: u8 = 1;
 
 /// Where the attributes of one span are put before they become a signature.
 pub struct AttributeSlots<'a> {

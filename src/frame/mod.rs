@@ -16,8 +16,8 @@ mod spill;
 mod symbols;
 mod value_caps;
 
-pub(crate) use builder::said_of_resource;
-pub use builder::{AttributeSlots, Collecting, FrameBuilder, WorkedOut};
+pub use builder::{AttributeSlots, Collecting, FrameBuilder};
+pub(crate) use builder::{said_of_exception, said_of_resource};
 pub use columns::{Frame, TraceRows, Vocabulary};
 pub use group::{Collection, Grouping, group};
 pub(crate) use own_values::OwnSlots;

@@ -8,7 +8,7 @@ use std::hash::BuildHasher as _;
 use foldhash::fast::FixedState;
 use hashbrown::{HashMap, HashTable};
 
-use crate::conventions::{ArgumentsIn, Attribute, nonzero_hash, normalise};
+use crate::conventions::{Attribute, nonzero_hash, normalise};
 use crate::span::{SpanKind, StatusCode, Value};
 
 use super::signatures::SignatureId;
@@ -19,8 +19,8 @@ use super::value_caps::{SignaturePart, ValueCaps, cap_normal};
 /// So many bytes of signature_cache are remembered; where they are more, most do not come again.
 const MANY_BYTES: usize = 4 << 20;
 
-/// So many query texts are remembered.
-const MANY_QUERIES: usize = 1 << 14;
+/// So many long texts are remembered.
+const MANY_LONG_TEXTS: usize = 1 << 14;
 
 /// The signature_cache that came before, and the one that is being written.
 #[derive(Debug, Default)]
@@ -31,9 +31,10 @@ pub(super) struct SignatureCache {
     hasher: FixedState,
     current: Vec<u8>,
     kind: SpanKind,
-    url: Argument,
     query: Argument,
-    queries: Queries,
+    id: Argument,
+    url: Argument,
+    long_texts: LongTexts,
     normal: String,
 }
 
@@ -42,7 +43,6 @@ struct Known {
     /// Where the combination ends.
     end: usize,
     signature: SignatureId,
-    arguments: ArgumentsIn,
 }
 
 /// The hash of an argument, and the number of the spelling that it came under.
@@ -77,8 +77,7 @@ impl SignatureCache {
         write_text(&mut self.current, [kind as u8, status as u8], caps.kept(SignaturePart::SERVICE, service));
         write_text(&mut self.current, [0; 2], caps.kept(SignaturePart::NAME, name));
         self.kind = kind;
-        self.url = Argument::default();
-        self.query = Argument::default();
+        (self.query, self.id, self.url) = Default::default();
     }
 
     /// Adds a value that came under spelling number `rank` of `attribute`. Empty values are absent values.
@@ -98,14 +97,18 @@ impl SignatureCache {
         if !is_normalised {
             return write_text(&mut self.current, which, caps.kept(attribute.into(), &text));
         }
-        if attribute == Attribute::DbQueryText {
-            let (normal, hash) = self.queries.normalise(&text);
-            self.query.put(rank, hash, !normal.is_empty());
+        if attribute.is_long_text() {
+            let (normal, hash) = self.long_texts.normalise(attribute, &text);
+            if attribute == Attribute::DbQueryText {
+                self.query.put(rank, hash, !normal.is_empty());
+            }
             return write_text(&mut self.current, which, caps.kept(attribute.into(), normal));
         }
         let hash = normalise(attribute, &text, &mut self.normal);
-        if attribute == Attribute::UrlFull {
-            self.url.put(rank, hash, !self.normal.is_empty());
+        match attribute {
+            Attribute::RequestId => return self.id.put(rank, hash, true),
+            Attribute::UrlFull => self.url.put(rank, hash, !self.normal.is_empty()),
+            _ => {}
         }
         cap_normal(caps, attribute, &mut self.normal);
         write_text(&mut self.current, which, &self.normal);
@@ -131,21 +134,20 @@ impl SignatureCache {
         }
     }
 
-    /// The hashes of the URL and of the query text.
-    pub(super) fn hashes(&self) -> [u64; 2] {
-        [self.url.hash, self.query.hash]
+    /// The hashes of the query text, the id and the URL.
+    pub(super) fn hashes(&self) -> [u64; 3] {
+        [self.query.hash, self.id.hash, self.url.hash]
     }
 
     /// What was worked out of the combination that was written last.
-    pub(super) fn known(&self) -> Option<(SignatureId, ArgumentsIn)> {
+    pub(super) fn known(&self) -> Option<SignatureId> {
         let hash = self.hasher.hash_one(&self.current);
         let number = *self.table.find(hash, |&number| bytes_of(&self.bytes, &self.known, number) == self.current)?;
-        let known = self.known[number as usize];
-        Some((known.signature, known.arguments))
+        Some(self.known[number as usize].signature)
     }
 
     /// Remembers what was worked out of the combination that was written last.
-    pub(super) fn remember(&mut self, signature: SignatureId, arguments: ArgumentsIn) {
+    pub(super) fn remember(&mut self, signature: SignatureId) {
         if self.bytes.len() + self.current.len() > MANY_BYTES {
             self.bytes.clear();
             self.known.clear();
@@ -154,31 +156,31 @@ impl SignatureCache {
         let Self { bytes, known, table, hasher, current, .. } = self;
         let number = known.len() as u32;
         bytes.extend_from_slice(current);
-        known.push(Known { end: bytes.len(), signature, arguments });
+        known.push(Known { end: bytes.len(), signature });
         let hash_of = |number| hasher.hash_one(bytes_of(bytes, known, number));
         table.insert_unique(hash_of(number), number, |&number| hash_of(number));
     }
 }
 
-/// Query texts take long to normalise and often come again, so what is kept of them is remembered by their hash.
+/// Long texts take long to normalise and often come again, so what is kept of them is remembered by their hash.
 #[derive(Debug, Default)]
-struct Queries {
+struct LongTexts {
     normals: Symbols,
-    known: HashMap<u64, (Symbol, u64), FixedState>,
+    known: HashMap<(Attribute, u64), (Symbol, u64), FixedState>,
     normal: String,
 }
 
-impl Queries {
+impl LongTexts {
     /// What is kept of `text`, and the hash of its arguments.
-    fn normalise(&mut self, text: &str) -> (&str, u64) {
-        let key = nonzero_hash(text);
-        let is_large = self.known.len() >= MANY_QUERIES || self.normals.text_bytes() > MANY_TEXT_BYTES;
+    fn normalise(&mut self, attribute: Attribute, text: &str) -> (&str, u64) {
+        let key = (attribute, nonzero_hash(text));
+        let is_large = self.known.len() >= MANY_LONG_TEXTS || self.normals.text_bytes() > MANY_TEXT_BYTES;
         if is_large && !self.known.contains_key(&key) {
             self.known.clear();
             self.normals = Symbols::default();
         }
         let (normal, hash) = *self.known.entry(key).or_insert_with(|| {
-            let hash = normalise(Attribute::DbQueryText, text, &mut self.normal);
+            let hash = normalise(attribute, text, &mut self.normal);
             (self.normals.intern(&self.normal), hash)
         });
         (self.normals.resolve(normal), hash)
@@ -263,6 +265,11 @@ mod tests {
             client(&[("db.statement", text("select 1"))]),
             client(&[("db.statement", text("select 2"))]),
             client(&[("db.statement", text("select ?"))]),
+            client(&[("db.statement", text("select ?")), get.clone(), ("url.full", text("http://a/1"))]),
+            client(&[("messaging.message.id", text("m1"))]),
+            client(&[("messaging.message_id", text("m2")), ("url.full", text("http://a/1"))]),
+            client(&[("messaging.message.id", text("m1")), ("messaging.message_id", text("m2"))]),
+            client(&[("url.full", text("http://a/1"))]),
             client(&[("db.query.text", text("-- none")), ("db.statement", text("select 2"))]),
             client(&[("server.port", Value::Int(1))]),
             client(&[("server.port", text("1"))]),
@@ -295,20 +302,21 @@ mod tests {
             signature_cache.begin(&caps, &long, "", SpanKind::Client, StatusCode::Unset);
             signature_cache.put(&caps, Attribute::PeerService, 0, &Value::Int(number.into()));
             assert_eq!(signature_cache.known(), None);
-            signature_cache.remember(SignatureId(number), ArgumentsIn::Nothing);
-            assert_eq!(signature_cache.known(), Some((SignatureId(number), ArgumentsIn::Nothing)));
+            signature_cache.remember(SignatureId(number));
+            assert_eq!(signature_cache.known(), Some(SignatureId(number)));
         }
         assert!(signature_cache.bytes.len() <= MANY_BYTES);
     }
 
     #[test]
-    fn query_texts_are_normalised_alike_each_time() {
-        let mut queries = Queries::default();
-        for number in (0..MANY_QUERIES + 10).chain(0..3) {
+    fn long_texts_are_normalised_alike_each_time() {
+        let mut texts = LongTexts::default();
+        for number in (0..MANY_LONG_TEXTS + 10).chain(0..3) {
             let text = format!("select {number}");
-            let (normal, hash) = queries.normalise(&text);
+            let (normal, hash) = texts.normalise(Attribute::DbQueryText, &text);
             assert_eq!((normal, hash), ("select ?", nonzero_hash(&text)));
         }
-        assert_eq!(queries.normalise("select ?"), ("select ?", 0));
+        assert_eq!(texts.normalise(Attribute::DbQueryText, "select ?"), ("select ?", 0));
+        assert_eq!(texts.normalise(Attribute::StatusMessage, "select 1"), ("select ?", 0));
     }
 }

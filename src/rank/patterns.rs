@@ -60,8 +60,10 @@ enum Of<'a> {
     FirstSeen,
     LastSeen,
     MostFrequentList(&'a Lists<Symbol>),
+    MostFrequentName(&'a Lists<Symbol>),
     Union(&'a Lists<Symbol>),
     ExampleTrace,
+    PlaceBy(&'static str),
     Derived(Box<DerivedRule<'a>>),
 }
 
@@ -98,8 +100,10 @@ pub(super) fn columns_of<'a, D: Detector>(
             Rule::FirstSeen => Of::FirstSeen,
             Rule::LastSeen => Of::LastSeen,
             Rule::MostFrequentList(list) => Of::MostFrequentList(list(details)),
+            Rule::MostFrequentName(list) => Of::MostFrequentName(list(details)),
             Rule::Union(list) => Of::Union(list(details)),
             Rule::ExampleTrace => Of::ExampleTrace,
+            Rule::PlaceBy(column) => Of::PlaceBy(column),
             Rule::Derived(rule) => Of::Derived(Box::new(move |rows| rule(&Pattern { findings, rows, aside }))),
         };
         Made { column: column.column(), of }
@@ -137,7 +141,7 @@ pub(super) fn pattern_table(
         };
         let sum = |values: &[i64]| by_pattern(&|rows| Cell::Int(total(values, rows)));
         let cells: Vec<Cell> = match of {
-            Of::Rank => vec![Cell::None; patterns.rows.len()],
+            Of::Rank | Of::PlaceBy(_) => vec![Cell::None; patterns.rows.len()],
             Of::PatternId => by_pattern(&|rows| {
                 let key = key(rows).iter().map(|&part| symbols.resolve(part));
                 Cell::Text(pattern_id(description.name, key))
@@ -184,6 +188,13 @@ pub(super) fn pattern_table(
                     .map_or(&[][..], |same| same[0]);
                 whole.names(most)
             }),
+            Of::MostFrequentName(lists) => by_pattern(&|rows| {
+                let mut all: Vec<Symbol> = rows.iter().flat_map(|&row| lists.get(row)).copied().collect();
+                all.sort_unstable();
+                let same = all.chunk_by(|left, right| left == right);
+                let most = same.min_by_key(|same| (std::cmp::Reverse(same.len()), same[0]));
+                whole.name(most.map_or(Symbol::EMPTY, |same| same[0]))
+            }),
             Of::Union(lists) => by_pattern(&|rows| {
                 let mut all: Vec<Symbol> = rows.iter().flat_map(|&row| lists.get(row)).copied().collect();
                 all.sort_unstable();
@@ -198,6 +209,16 @@ pub(super) fn pattern_table(
 
     let columns: Vec<Column> = made.iter().map(|made| made.column).collect();
     let order = ranking(description, &columns, &cells_of_columns, patterns.rows.len())?;
+    for (place, made) in made.iter().enumerate() {
+        if let Of::PlaceBy(column) = made.of {
+            let by = columns.iter().position(|other| other.name == column);
+            let by = by.map_or(&[][..], |by| &cells_of_columns[by]);
+            let mut in_order = order.clone();
+            in_order.sort_by_key(|&pattern| by.get(pattern).map_or(0, integer));
+            let places = places_of(&in_order).into_iter();
+            cells_of_columns[place] = places.map(|place| Cell::Int(place as i64 + 1)).collect();
+        }
+    }
     let id_column = made.iter().position(|made| matches!(made.of, Of::PatternId));
     let id_of_pattern = |number: usize| match id_column.map(|column| &cells_of_columns[column][number]) {
         Some(Cell::Text(id)) => id.clone(),
@@ -206,6 +227,15 @@ pub(super) fn pattern_table(
     let ids = (0..patterns.rows.len()).map(id_of_pattern).collect();
     let table = Table::ranked(description, columns, cells_of_columns, &order).capped(MAX_ROWS);
     Ok(PatternTable { table, of_findings: patterns.of_rows, ids })
+}
+
+/// Where each number stands in `order`.
+fn places_of(order: &[usize]) -> Vec<usize> {
+    let mut places = vec![0; order.len()];
+    for (place, &number) in order.iter().enumerate() {
+        places[number] = place;
+    }
+    places
 }
 
 /// The patterns of some findings, numbered in the order of their keys.

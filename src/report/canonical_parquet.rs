@@ -28,7 +28,7 @@ use serde_json::{Map, Value as Json};
 use crate::cli::Timestamps;
 use crate::conventions::{
     Attribute, AttributeClass, CANONICAL_VERSION, CANONICAL_VERSION_KEY, OwnAttribute, TraceStateSampling,
-    resource_attribute_of_key,
+    attribute_of_key, exception_attribute_of_key, resource_attribute_of_key,
 };
 use crate::span::{KeyValue, Origin, REF_TYPE, SpanRecord};
 
@@ -39,11 +39,12 @@ const ALSO_PROMOTED: [&str; 4] =
 /// Span attributes that have a column of their name, which holds the value of exactly that key as text: all spellings of
 /// the attributes that the analysis asks for.
 ///
-/// `exception.type` is also taken from an event named `exception`, `opentracing.ref_type` from a link to the parent, and
+/// `exception.type` and `exception.message` are also taken from an event that tells of an exception, `opentracing.ref_type` from a link to the parent, and
 /// `tracescan.adjusted_count` from the trace state.
 fn promoted() -> impl Iterator<Item = &'static str> {
-    let recorded = keys_of(AttributeClass::Shape).filter(|(attribute, _)| *attribute != Attribute::UrlHost);
+    let recorded = keys_of(AttributeClass::Shape).filter(|(attribute, _)| attribute.is_recorded());
     let own = OwnAttribute::ALL.iter().flat_map(|attribute| attribute.aliases()).copied();
+    let own = own.filter(|key| attribute_of_key(key).is_none());
     recorded.map(|(_, key)| key).chain(ALSO_PROMOTED).chain(own)
 }
 
@@ -61,7 +62,6 @@ fn keys_of(class: AttributeClass) -> impl Iterator<Item = (Attribute, &'static s
     of_class.flat_map(|&attribute| attribute.aliases().iter().map(move |&key| (attribute, key)))
 }
 
-const EXCEPTION_TYPE: &str = "exception.type";
 const ADJUSTED_COUNT: &str = "tracescan.adjusted_count";
 
 /// The column that stands beside times of microseconds.
@@ -210,17 +210,25 @@ impl<W: Write + Send> CanonicalWriter<W> {
         column.append_value(text);
     }
 
-    /// The type of the last exception among the events, unless the span has the attribute itself.
+    /// Type and message of the last exception among the events, unless the span has the attribute itself.
     fn promote_exception(&mut self, span: &SpanRecord<'_>) {
-        let column = self.promoted_by_key[EXCEPTION_TYPE];
-        if span.events.is_empty() || self.promoted[column].len() > self.rows {
+        if span.events.is_empty() {
             return;
         }
-        let exceptions = span.events.iter().filter(|event| event.name == "exception");
-        let mut types =
-            exceptions.flat_map(|event| &event.attributes).filter(|attribute| attribute.key == EXCEPTION_TYPE);
-        if let Some(last) = types.next_back() {
-            self.promote(column, &last.value.to_text());
+        for said in [Attribute::ExceptionType, Attribute::ExceptionMessage] {
+            let column = self.promoted_by_key[said.aliases()[0]];
+            if self.promoted[column].len() > self.rows {
+                continue;
+            }
+            let exceptions = span.events.iter().filter(|event| event.is_exception());
+            let attributes = exceptions.flat_map(|event| &event.attributes);
+            let mut texts = attributes
+                .filter(|attribute| exception_attribute_of_key(&attribute.key) == Some(said))
+                .map(|attribute| attribute.value.to_text())
+                .filter(|text| !text.is_empty());
+            if let Some(last) = texts.next_back() {
+                self.promote(column, &last);
+            }
         }
     }
 

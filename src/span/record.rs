@@ -67,6 +67,18 @@ pub struct Event<'a> {
     pub attributes: Vec<KeyValue<'a>>,
 }
 
+impl Event<'_> {
+    /// Whether it tells of an exception.
+    pub fn is_exception(&self) -> bool {
+        is_exception(&self.name)
+    }
+}
+
+/// Whether an event of this name tells of an exception: `exception`, or `error` as OpenTracing has it.
+pub fn is_exception(name: &str) -> bool {
+    matches!(name, "exception" | "error")
+}
+
 /// One link of a span to another.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Link<'a> {

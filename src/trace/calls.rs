@@ -70,7 +70,8 @@ pub struct CallRole {
     is_plumbing: bool,
     kind: SpanKind,
     service: Symbol,
-    exit_above: Row,
+    /// The exit span above through neither entry nor exit spans, [`NO_ROW`] for none.
+    pub(super) exit_above: Row,
     call_above: Row,
 }
 
@@ -99,6 +100,8 @@ impl CallRole {
 pub struct Calls {
     /// The calls, by row of their span; of two calls of one span the one without client comes first.
     pub calls: Vec<Call>,
+    /// Whether any span failed.
+    pub has_failures: bool,
     /// What each row has to do with them: side by side, because every step asks for several of these.
     pub roles: Vec<CallRole>,
     /// Whether a call's operation waits for what other traces say (a service is the target, but recorded no callee).
@@ -251,26 +254,75 @@ impl Calls {
     }
 
     fn mark_failed<'f>(&mut self, tree: &Tree, semantics_of: &impl Fn(Row) -> &'f SpanSemantics) {
+        self.has_failures = false;
         for &row in tree.top_down.iter().rev() {
             let own = semantics_of(row);
             let role = self.roles[row as usize];
             let is_inner = matches!(own.kind, SpanKind::Internal | SpanKind::Unspecified) && !role.is_entry;
-            let callee_failed = || {
-                role.callee != NO_ROW && !tree.is_async[role.callee as usize] && self.roles[role.callee as usize].failed
-            };
+            let has_code = own.has_protocol_code;
+            let is_over_call = role.is_exit && role.call_of_exit == NO_CALL;
             let (failed, looked_through) = match own.status {
                 StatusCode::Error => (true, false),
                 StatusCode::Ok => (false, false),
-                StatusCode::Unset if is_inner => (false, true),
+                StatusCode::Unset if is_inner || is_over_call && !has_code => (false, true),
                 StatusCode::Unset => {
                     let is_client = matches!(own.kind, SpanKind::Client | SpanKind::Producer);
                     let by_code = if is_client { own.failed_as_client } else { own.failed_as_server };
-                    (by_code || callee_failed(), false)
+                    (by_code || !has_code && self.callee_failed(tree, semantics_of, row), false)
                 }
             };
+            self.has_failures |= failed;
             let role = &mut self.roles[row as usize];
             role.failed = failed;
             role.looked_through = looked_through;
+        }
+    }
+
+    /// Whether the callee that an exit span waits for failed; of several attempts the last.
+    fn callee_failed<'f>(&self, tree: &Tree, semantics_of: &impl Fn(Row) -> &'f SpanSemantics, exit: Row) -> bool {
+        let callee = self.roles[exit as usize].callee;
+        if callee == NO_ROW || tree.is_async[callee as usize] || !self.roles[callee as usize].failed {
+            return false;
+        }
+        let mut attempts = Vec::new();
+        self.attempts_below(tree, semantics_of, exit, &mut attempts);
+        attempts.last().is_none_or(|&last| self.roles[last as usize].failed)
+    }
+
+    /// Fills `attempts` with what became of the request of an exit span, if that was sent several times by what it did not
+    /// record, a proxy or a client library: entry spans below it of its callee's service and operation, one after the other,
+    /// of which each but the last failed. None if there are fewer than two.
+    pub(super) fn attempts_below<'f>(
+        &self,
+        tree: &Tree,
+        semantics_of: &impl Fn(Row) -> &'f SpanSemantics,
+        exit: Row,
+        attempts: &mut Vec<Row>,
+    ) {
+        attempts.clear();
+        let callee = semantics_of(self.roles[exit as usize].callee);
+        let mut below: Vec<Row> = tree.children(exit).to_vec();
+        while let Some(row) = below.pop() {
+            let role = self.roles[row as usize];
+            if role.is_entry {
+                let own = semantics_of(row);
+                let is_answer = own.kind != SpanKind::Consumer && !own.follows_from;
+                if is_answer && (own.service, own.entry_operation) == (callee.service, callee.entry_operation) {
+                    attempts.push(row);
+                }
+            } else if !role.is_exit {
+                below.extend_from_slice(tree.children(row));
+            }
+        }
+        attempts.sort_unstable();
+        let sent_again = |pair: &[Row]| {
+            let (before, after) = (pair[0] as usize, pair[1] as usize);
+            self.roles[before].failed
+                && tree.ends[before] <= tree.starts[after]
+                && !semantics_of(pair[0]).is_redirect_or_challenge
+        };
+        if attempts.len() < 2 || !attempts.windows(2).all(sent_again) {
+            attempts.clear();
         }
     }
 

@@ -7,6 +7,7 @@ use rayon::slice::{ParallelSlice as _, ParallelSliceMut as _};
 
 use crate::conventions::{
     Attribute, ErrorClass, RpcStatus, UncountedCalls, classify, count_of_jaeger_sampler, name_template,
+    says_nothing_is_there,
 };
 use crate::frame::{Signature, Symbol, Symbols, Vocabulary};
 use crate::span::{SpanKind, StatusCode, UNKNOWN_SERVICE};
@@ -42,6 +43,8 @@ pub struct SpanSemantics {
     pub call_operation: Symbol,
     /// HTTP method, upper case; empty if there is none.
     pub method: Symbol,
+    /// Whether that is GET or HEAD: all that is asked for stands in the URL.
+    pub is_read: bool,
     /// Whether the own attributes say that it failed, with status unset, if it is a client's span.
     pub failed_as_client: bool,
     /// The same if it is a server's span.
@@ -50,6 +53,8 @@ pub struct SpanSemantics {
     pub error_type: Symbol,
     /// Class of the error, if it failed.
     pub error_class: ErrorClass,
+    /// Template of the message of the status, else of the exception; empty if there is none.
+    pub message: Symbol,
     /// Whether the span has an HTTP or RPC status code.
     pub has_protocol_code: bool,
     /// Whether a call of this signature is answered by "elsewhere" or "who are you": 3xx, 401 or 407.
@@ -175,7 +180,7 @@ pub fn derive(vocabulary: &Vocabulary, uncounted: &UncountedCalls) -> Semantics 
 
     let (symbols, renumbered) = symbols.sorted();
     for semantics in &mut by_signature {
-        for symbol in [&mut semantics.service, &mut semantics.name] {
+        for symbol in [&mut semantics.service, &mut semantics.name, &mut semantics.message] {
             *symbol = renumbered[symbol.index()];
         }
         semantics.derived_mut().into_iter().for_each(|symbol| *symbol = renumbered[symbol.index()]);
@@ -217,8 +222,20 @@ fn semantics_of(
 
     let http_status: u16 = attributes.get(A::HttpStatusCode).and_then(|code| code.trim().parse().ok()).unwrap_or(0);
     let rpc_status = attributes.get(A::RpcStatusCode).and_then(RpcStatus::parse);
-    let recorded_error = attributes.get(A::ErrorType).or_else(|| attributes.get(A::ExceptionType));
-    let error_class = classify(recorded_error.unwrap_or_default(), http_status, rpc_status);
+    let (error, exception) = (attributes.get(A::ErrorType), attributes.get(A::ExceptionType));
+    let recorded_error = error.or(exception);
+    let is_database = class == Class::Database;
+    let message = [A::StatusMessage, A::ExceptionMessage].map(|message| signature.get(message));
+    let mut error_class = classify(recorded_error.unwrap_or_default(), http_status, rpc_status);
+    if error_class == ErrorClass::Server {
+        error_class = classify(exception.unwrap_or_default(), http_status, rpc_status);
+    }
+    if error_class == ErrorClass::Server && is_database {
+        let said = message.map(|message| input.resolve(message)).into_iter().chain(error).chain(exception);
+        if said.into_iter().any(says_nothing_is_there) {
+            error_class = ErrorClass::Caller;
+        }
+    }
     let error_type = match (recorded_error, rpc_status) {
         (Some(recorded), _) => recorded.to_owned(),
         (None, _) if http_status >= 400 => format!("http {http_status}"),
@@ -227,7 +244,6 @@ fn semantics_of(
     };
     let rpc_failed = rpc_status.is_some_and(|status| !status.is_ok());
 
-    let is_database = class == Class::Database;
     let names_of_operation = if is_query { [name, ""] } else { [name, call_operation.as_str()] };
     let is_heartbeat = (is_database && names_of_operation.iter().any(|name| uncounted.is_heartbeat(name)))
         || names_of_operation.iter().any(|name| uncounted.is_health_check(name));
@@ -257,10 +273,12 @@ fn semantics_of(
         depends_on_services,
         call_operation: symbols.intern(&call_operation),
         method: symbols.intern(&method),
+        is_read: matches!(method.as_str(), "GET" | "HEAD"),
         failed_as_client: http_status >= 400 || rpc_failed,
         failed_as_server: http_status >= 500 || rpc_status.is_some_and(RpcStatus::is_server_error),
         error_type: symbols.intern(&error_type),
         error_class,
+        message: message.into_iter().find(|message| !message.is_empty()).unwrap_or_default(),
         has_protocol_code: http_status != 0 || rpc_status.is_some(),
         is_redirect_or_challenge: matches!(http_status, 300..=399 | 401 | 407),
         is_resend: attributes

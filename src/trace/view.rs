@@ -5,13 +5,13 @@ use std::hash::{Hash, Hasher};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
-use crate::conventions::OwnAttribute;
+use crate::conventions::{ArgumentKind, OwnAttribute};
 use crate::frame::{SignatureId, Symbol, TraceRows};
 use crate::span::{SpanId, TraceId};
 
 use super::calls::{Call, CallRole, Calls, NO_CALL};
 use super::critical_path::{CriticalPaths, OverlapTolerance, Section};
-use super::on_demand::{AdjustedCounts, CallsByTarget, Failures, OnDemand, RetrySequences};
+use super::on_demand::{AdjustedCounts, Backoff, Backoffs, CallsByTarget, Failures, OnDemand, RetrySequences};
 use super::semantics::{Semantics, SpanSemantics};
 use super::target::Target;
 use super::total_ns::total_ns;
@@ -21,6 +21,8 @@ use super::tree::{NO_ROW, Row, Tree};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[repr(u8)]
 pub enum Component {
+    /// The service pauses between two attempts.
+    Backoff,
     /// A call's span outside its synchronous callee: network, queueing, pools.
     Network,
     /// The service works.
@@ -31,11 +33,12 @@ pub enum Component {
 
 impl Component {
     /// All components, in the order of their numbers.
-    pub const ALL: [Self; 3] = [Self::Network, Self::SelfTime, Self::Wait];
+    pub const ALL: [Self; 4] = [Self::Backoff, Self::Network, Self::SelfTime, Self::Wait];
 
     /// The name in tables.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Backoff => "backoff",
             Self::Network => "network",
             Self::SelfTime => "self",
             Self::Wait => "wait",
@@ -140,6 +143,7 @@ pub struct TraceModel {
 #[derive(Debug, Default)]
 struct Demanded {
     retries: OnDemand<RetrySequences>,
+    backoffs: OnDemand<Backoffs>,
     failures: OnDemand<Failures>,
     calls_by_target: OnDemand<CallsByTarget>,
     adjusted_counts: OnDemand<AdjustedCounts>,
@@ -147,8 +151,9 @@ struct Demanded {
 
 impl Demanded {
     fn forget(&mut self) {
-        let Self { retries, failures, calls_by_target, adjusted_counts } = self;
+        let Self { retries, backoffs, failures, calls_by_target, adjusted_counts } = self;
         retries.forget();
+        backoffs.forget();
         failures.forget();
         calls_by_target.forget();
         adjusted_counts.forget();
@@ -223,6 +228,11 @@ impl<'a> TraceView<'a> {
         self.demanded.retries.get(|retries| retries.rebuild(self))
     }
 
+    /// The pauses between attempts on critical paths, in the order of sections.
+    pub(crate) fn backoffs(&self) -> &'a [Backoff] {
+        self.demanded.backoffs.get(|backoffs| backoffs.rebuild(self)).pieces()
+    }
+
     /// Where failures begin and how far they go.
     pub(crate) fn failures(&self) -> &'a Failures {
         self.demanded.failures.get(|failures| failures.rebuild(self))
@@ -257,6 +267,22 @@ impl<'a> TraceView<'a> {
     /// (`own_attributes`).
     pub fn own(&self, row: Row, attribute: OwnAttribute) -> Option<u64> {
         self.tree.own_values.get(row as usize)?.get(attribute)
+    }
+
+    /// The arguments of a call's span, if equal ones make two calls one request. The URL of a request with a body says nothing of
+    /// what stands in that.
+    pub(crate) fn request_of(&self, row: Row) -> Option<u64> {
+        let arguments = self.tree.arguments[row as usize];
+        match ArgumentKind::of(arguments)? {
+            ArgumentKind::Url if !self.semantics_of(row).is_read => None,
+            _ => Some(arguments),
+        }
+    }
+
+    /// The arguments of a call's span, if equal ones are answered alike: all that was asked for is known.
+    pub(crate) fn question_of(&self, row: Row) -> Option<u64> {
+        let arguments = self.request_of(row)?;
+        (ArgumentKind::of(arguments) != Some(ArgumentKind::Id)).then_some(arguments)
     }
 
     /// Start of a span in ns since 1970.
@@ -324,6 +350,38 @@ impl<'a> TraceView<'a> {
         let component = if waits_for_callee { Component::Network } else { Component::Wait };
         let (operation, target) = self.reached_by(owner);
         Place { service: semantics.service, operation, component, target: target.name }
+    }
+
+    /// Where a pause between attempts is booked.
+    pub(crate) fn place_of_backoff(&self, backoff: &Backoff) -> Place {
+        let Backoff { section, operation, target, .. } = *backoff;
+        let service = self.service(self.paths.sections[section].row);
+        Place { service, operation, component: Component::Backoff, target }
+    }
+
+    /// The sections of path number `index` in the order of time, cut where pauses between attempts begin and end, and where each
+    /// is booked.
+    pub(crate) fn booked_sections(&self, index: usize) -> Vec<(Section, Place)> {
+        let first = self.paths.section_starts[index];
+        let backoffs = self.backoffs();
+        let mut next = backoffs.partition_point(|backoff| backoff.section < first);
+        let mut booked = Vec::new();
+        for (number, &section) in (first..).zip(self.paths.sections_of(index)) {
+            let mut cursor = section.start;
+            let mut book = |end: i64, place: Place| {
+                if cursor < end {
+                    booked.push((Section { row: section.row, start: cursor, end }, place));
+                    cursor = end;
+                }
+            };
+            while let Some(backoff) = backoffs.get(next).filter(|backoff| backoff.section == number) {
+                book(backoff.start, self.place(section.row));
+                book(backoff.end, self.place_of_backoff(backoff));
+                next += 1;
+            }
+            book(section.end, self.place(section.row));
+        }
+        booked
     }
 
     /// Operation and target of an exit span: its call's, or its own if it is no call.

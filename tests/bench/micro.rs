@@ -174,7 +174,14 @@ fn analysed(enabled: &[&str]) -> Analysis {
 }
 
 /// The whole pass with one detector on.
-#[divan::bench(args = ["n-plus-one", "sync-chain", "retry-storm", "failure-amplification", "latency-attribution"])]
+#[divan::bench(args = [
+    "n-plus-one",
+    "sync-chain",
+    "retry-storm",
+    "failure-amplification",
+    "failure-origins",
+    "latency-attribution",
+])]
 fn analyse_with(bencher: Bencher<'_, '_>, name: &str) {
     let collections = || Collection::of(read(OutputFormat::FlatParquet));
     let spans = |collection: &Collection| ItemsCount::new(collection.len());

@@ -118,10 +118,14 @@ pub(crate) enum Rule<D: Detector> {
     LastSeen,
     /// The most frequent list, ties by names.
     MostFrequentList(fn(&D::Details) -> &Lists<Symbol>),
+    /// The most frequent of all that occurs in a list, ties by name; empty if nothing does.
+    MostFrequentName(fn(&D::Details) -> &Lists<Symbol>),
     /// All that occurs in a list.
     Union(fn(&D::Details) -> &Lists<Symbol>),
     /// The trace with the largest impact, ties by trace id.
     ExampleTrace,
+    /// Place, from 1, in the ascending order of the column with this name; ties by rank.
+    PlaceBy(&'static str),
     /// A rule of the detector's own.
     Derived(fn(&Pattern<'_, D>) -> Cell),
 }

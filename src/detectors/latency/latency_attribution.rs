@@ -38,8 +38,8 @@ static DESCRIPTION: Description = Description {
 
 Walks the critical path of every root: at each moment, the one span that the root was waiting for. The time is booked by
 service, operation, component and target, so that the rows of an entry add up to its roots' durations exactly. Components
-are `self` (the service works), `network` (a call outside its callee: network, queueing, connection pools) and `wait` (a
-database, an external host, a topic, a poll).
+are `self` (the service works), `network` (a call outside its callee: network, queueing, connection pools), `wait` (a
+database, an external host, a topic, a poll) and `backoff` (the service pauses between two attempts of a request).
 
 ## Why it matters
 
@@ -50,7 +50,8 @@ users wait for, and `tail_share` tells what the slowest one percent wait for.
 
     web GET /cart    cart GetCart     network  cart          12 %
     web GET /cart    cart SELECT ...  wait     postgresql    61 %
-    web GET /cart    web GET /cart    self                   27 %
+    web GET /cart    web GET /cart    self                   19 %
+    web GET /cart    cart GetCart     backoff  cart           8 %
 
 Entries of kind `segment` are what nobody waits for (consumers of a topic), entries of kind `fragment` begin at spans whose
 parent is not in the input.
@@ -58,7 +59,8 @@ parent is not in the input.
 ## How to use it
 
 Start with the largest `share` of the entry that matters. Large `self`: profile the service. Large `wait`: the query, the
-index, the number of calls (see n-plus-one). Large `network`: pools, connections, payloads, distance.
+index, the number of calls (see n-plus-one). Large `network`: pools, connections, payloads, distance. Large `backoff`: what
+fails and is tried again (see retry-storm).
 
 ## When it is wrong
 
@@ -94,10 +96,12 @@ static COLUMNS: &[Column] = &[
     Column::new("operation", Unit::Text, "the span's operation, or the call's", |row, whole| {
         whole.name(row.place.operation)
     }),
-    Column::new("component", Unit::Text, "self, network or wait", |row, _| {
+    Column::new("component", Unit::Text, "self, network, wait or backoff", |row, _| {
         Cell::Text(row.place.component.as_str().to_owned())
     }),
-    Column::new("target", Unit::Text, "what was waited for; empty for self", |row, whole| whole.name(row.place.target)),
+    Column::new("target", Unit::Text, "what was waited for or tried again; empty for self", |row, whole| {
+        whole.name(row.place.target)
+    }),
     Column::new("traces", Unit::Count, "traces in which time was spent there", |row, _| Cell::Int(row.traces)),
     Column::new("weighted_traces", Unit::Number, WEIGHTED_TRACES_DOC, |row, whole| whole.weighted(row.weighted_traces)),
     Column::new("critical_ns", Unit::Nanoseconds, "critical-path time: the impact", |row, _| {
@@ -382,6 +386,7 @@ impl Attribution {
         self.entries_of_trace.clear();
         self.rows_of_spans.clear();
         self.rows_of_spans.resize(trace.tree.len(), NOT_KNOWN);
+        let mut backoffs = trace.backoffs();
         for (index, root) in trace.tree.path_roots.iter().enumerate() {
             let entry = Entry {
                 kind: root.reason,
@@ -391,17 +396,27 @@ impl Attribution {
             let entry = self.entry(entry);
             let duration = trace.duration(root.row);
             self.entries_of_trace.push((entry, duration));
-            for section in trace.paths.sections_of(index) {
+            let first = trace.paths.section_starts[index];
+            for (number, section) in (first..).zip(trace.paths.sections_of(index)) {
+                let mut left = section.end - section.start;
+                while let Some((backoff, later)) = backoffs.split_first()
+                    && backoff.section == number
+                {
+                    let row = self.row_of(entry, trace.place_of_backoff(backoff));
+                    let time = backoff.end - backoff.start;
+                    self.book(row, time);
+                    left -= time;
+                    backoffs = later;
+                }
+                if left == 0 {
+                    continue;
+                }
                 let mut row = self.rows_of_spans[section.row as usize];
                 if row == NOT_KNOWN {
                     row = self.row_of(entry, trace.place(section.row));
                     self.rows_of_spans[section.row as usize] = row;
                 }
-                let time = &mut self.times_of_rows[row as usize];
-                if *time == 0 {
-                    self.rows_of_trace.push(row);
-                }
-                *time = time.saturating_add(section.end - section.start);
+                self.book(row, left);
             }
         }
         let weight = (adjusted_count * UNITS_OF_WEIGHT).round() as u128;
@@ -426,6 +441,15 @@ impl Attribution {
             let time = TraceTime { trace: TraceNumber(trace.number), time, of_entry: bucket_of(of_entry) };
             times.add(time, trace.trace_id, weight);
         }
+    }
+
+    /// Books time of the trace in a row.
+    fn book(&mut self, row: u32, time: i64) {
+        let booked = &mut self.times_of_rows[row as usize];
+        if *booked == 0 {
+            self.rows_of_trace.push(row);
+        }
+        *booked = booked.saturating_add(time);
     }
 
     fn entry(&mut self, entry: Entry) -> u32 {

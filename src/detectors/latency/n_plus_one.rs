@@ -326,9 +326,9 @@ impl NPlusOne {
         let shape = if retried * 2 > members.len() {
             Shape::Retry
         } else if self.is_loop(calls, deciding) {
-            let argument = |call: u32| trace.tree.arguments[calls[call as usize].row as usize];
-            let first = argument(deciding[0]);
-            let identical = first != 0 && deciding.iter().all(|&call| argument(call) == first);
+            let question = |call: u32| trace.question_of(calls[call as usize].row);
+            let first = question(deciding[0]);
+            let identical = first.is_some() && deciding.iter().all(|&call| question(call) == first);
             if identical { Shape::Redundant } else { Shape::Loop }
         } else {
             Shape::Scattered

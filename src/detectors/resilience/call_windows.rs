@@ -1,5 +1,7 @@
 //! Calls and retries by target and ten seconds: where a storm was at its worst, whoever took part.
 
+use std::hash::Hash;
+
 use arrow::error::ArrowError;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
@@ -10,8 +12,29 @@ use crate::trace::{RetrySequences, Target, TargetKind, TraceView};
 /// Length of a window in ns; windows start at its multiples.
 const WINDOW_NS: i64 = 10_000_000_000;
 
-/// Fewest calls in a window whose share of retries says something.
+/// Fewest calls in a window whose share says something.
 const MIN_CALLS: u64 = 20;
+
+/// The number of the window that a time in ns since 1970 falls into.
+pub(super) fn window_of(time: i64) -> i64 {
+    time.div_euclid(WINDOW_NS)
+}
+
+/// Of counts by something and window, all and those that are looked for: the worst window of each that has a window with enough
+/// of all, the earliest of equals.
+pub(super) fn peaks_of<K: Copy + Eq + Hash>(
+    counts: impl Iterator<Item = ((K, i64), (u64, u64))>,
+) -> HashMap<K, Peak, FixedState> {
+    let mut peaks: HashMap<K, Peak, FixedState> = HashMap::default();
+    for ((of, window), (all, looked_for)) in counts.filter(|(_, (all, _))| *all >= MIN_CALLS) {
+        let new = Peak { share: looked_for as f64 / all as f64, start: window * WINDOW_NS };
+        let peak = peaks.entry(of).or_insert(new);
+        if new.share.total_cmp(&peak.share).then(peak.start.cmp(&new.start)).is_gt() {
+            *peak = new;
+        }
+    }
+    peaks
+}
 
 /// Counts of calls by target and window.
 #[derive(Clone, Debug, Default)]
@@ -20,11 +43,11 @@ pub(super) struct CallWindows {
     counts: HashMap<(Target, i64), (u64, u64), FixedState>,
 }
 
-/// The window of a target with the highest share of retries.
+/// The window with the highest share of what is looked for.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(crate) struct Peak {
-    /// Retries over all calls, 0..1.
-    pub(crate) retry_share: f64,
+    /// That over all, 0..1.
+    pub(crate) share: f64,
     /// Start of the window in ns since 1970.
     pub(crate) start: i64,
 }
@@ -36,7 +59,7 @@ impl CallWindows {
             if !call.counts || call.target.kind == TargetKind::Unnamed {
                 continue;
             }
-            let window = trace.start(call.row).div_euclid(WINDOW_NS);
+            let window = window_of(trace.start(call.row));
             let (calls, retried) = self.counts.entry((call.target, window)).or_default();
             *calls += u64::from(call.weight);
             *retried += u64::from(is_retry);
@@ -57,15 +80,7 @@ impl CallWindows {
 
     /// The worst window of each target that has a window with enough calls, the earliest of equals.
     pub(super) fn peaks(&self) -> HashMap<Target, Peak, FixedState> {
-        let mut peaks: HashMap<Target, Peak, FixedState> = HashMap::default();
-        for (&(target, window), &(calls, retried)) in self.counts.iter().filter(|(_, (calls, _))| *calls >= MIN_CALLS) {
-            let new = Peak { retry_share: retried as f64 / calls as f64, start: window * WINDOW_NS };
-            let peak = peaks.entry(target).or_insert(new);
-            if new.retry_share.total_cmp(&peak.retry_share).then(peak.start.cmp(&new.start)).is_gt() {
-                *peak = new;
-            }
-        }
-        peaks
+        peaks_of(self.counts.iter().map(|(&key, &count)| (key, count)))
     }
 
     /// About how many bytes of memory they take.

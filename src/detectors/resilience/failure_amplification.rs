@@ -12,7 +12,9 @@ use crate::detectors::kit::{
 use crate::findings::{Finding, Findings};
 use crate::frame::Symbol;
 use crate::partial::{Columns as _, GroupReader, GroupWriter, TraceNumber, columns};
-use crate::trace::{NO_CALL, NO_ROW, Row, TargetKind, TraceView, counts_for_service};
+use crate::trace::{FailureOrigin, Row, TraceView, is_late_exit};
+
+use super::failure_evidence::{distinct_entries, entry_row_of, evidence_of};
 
 thresholds! {
     /// The detector of amplified failures and its thresholds.
@@ -21,13 +23,6 @@ thresholds! {
         min_failed_services: Count = 2, option "min-failed-services";
     }
 }
-
-/// How long a callee must go on after its caller timed out for the callee to count as slow, in ns: clocks of hosts
-/// that are synchronised by NTP differ by less.
-const MIN_OVERTIME_NS: i64 = 3_000_000;
-
-/// Most spans that a finding names as its evidence; a chain of failures that is longer is a chain without end.
-const MAX_EVIDENCE: usize = 64;
 
 columns! {
     /// What a finding of a failure says.
@@ -120,8 +115,9 @@ static DESCRIPTION: Description = Description {
 Finds where failures begin and how far they spread. An origin is a failed span below which nothing failed that it waited
 for; from there the failure goes up through failed callers until one does not fail (it is absorbed) or the entry is
 reached. An origin that makes at least `min_failed_services` services fail is a finding. Of a retried call only the first
-failed attempt counts. A cancelled call is a victim, not an origin, where something beside it failed. Where a caller timed
-out while its callee went on working, the origin is the callee: slow, not failing.
+failed attempt counts. A cancelled call is a victim, not an origin, where something beside it failed. Where a caller gave up
+while its callee went on working, the origin is the callee: slow, not failing. Slow services and services that never recorded
+a failed call count as failed.
 
 ## Why it hurts
 
@@ -184,7 +180,7 @@ static COLUMNS: &[Column] = &[
     Column::new(
         "slow",
         Unit::Flag,
-        "whether the origin was slow, not failing: its caller timed out",
+        "whether the origin was slow, not failing: its caller gave up",
         Rule::MostFrequentFlag(|details| &details.slow),
     ),
     Column::new("failures", Unit::Count, "failures that began there", Rule::Findings),
@@ -193,7 +189,7 @@ static COLUMNS: &[Column] = &[
     Column::new(
         "services_failed_p50",
         Unit::Count,
-        "services that a failure makes fail, median",
+        "services that a failure makes fail, slow and unreached ones too, median",
         Rule::Quantile(|details| &details.services_failed, 0.5),
     ),
     Column::new(
@@ -254,10 +250,7 @@ static COLUMNS: &[Column] = &[
 fn entry_failures(pattern: &Pattern<'_, FailureAmplification>) -> Cell {
     let Findings { common, details } = pattern.findings;
     let reached = pattern.rows.iter().map(|&row| (common.trace[row], details.entry_row[row]));
-    let mut entries: Vec<(TraceNumber, u32)> = reached.filter(|&(_, entry)| entry != 0).collect();
-    entries.sort_unstable();
-    entries.dedup();
-    Cell::Int(entries.len() as i64)
+    Cell::Int(distinct_entries(reached))
 }
 
 fn entry_failure_share(pattern: &Pattern<'_, FailureAmplification>) -> Cell {
@@ -281,11 +274,15 @@ impl Detector for FailureAmplification {
     const TABLE: TableRules<Self> = TableRules::Patterns(COLUMNS);
 
     fn see(&self, trace: &TraceView<'_>, seen: &mut Self::Seen) {
-        for root in trace.tree.path_roots.iter().filter(|root| trace.calls.roles[root.row as usize].failed) {
-            let entry = (trace.service(root.row), trace.entry_operation(root.row));
+        if !trace.calls.has_failures {
+            return;
+        }
+        let failed = |row: &Row| trace.calls.roles[*row as usize].failed && !is_late_exit(trace, *row);
+        for row in trace.tree.path_roots.iter().map(|root| root.row).filter(failed) {
+            let entry = (trace.service(row), trace.entry_operation(row));
             *seen.failed_entries.entry(entry).or_default() += 1;
         }
-        for &origin in &trace.failures().origins {
+        for origin in &trace.failures().origins {
             self.report(trace, origin, &mut seen.findings);
         }
     }
@@ -296,78 +293,41 @@ impl Detector for FailureAmplification {
 }
 
 impl FailureAmplification {
-    fn report(&self, trace: &TraceView<'_>, origin: Row, findings: &mut Findings<DetailColumns>) {
-        let chains = &trace.failures().chains;
-        let tree = trace.tree;
-        let roles = &trace.calls.roles;
-        let chain = chains.get(origin);
-        if chains.service_count(chain) < self.min_failed_services.0 as usize {
+    fn report(&self, trace: &TraceView<'_>, origin: &FailureOrigin, findings: &mut Findings<DetailColumns>) {
+        let services = origin.failed_services(trace);
+        if services.len() < self.min_failed_services.0 as usize {
             return;
         }
-        let mut services: Vec<Symbol> = chains.listed(chain).collect();
-        services.sort_unstable();
-        let top = chain.top;
-        let reached_root = !chain.is_absorbed && top == tree.path_root_of(origin);
-
-        let semantics = trace.semantics_of(origin);
-        let call = match trace.calls.roles[origin as usize].call_of_exit {
-            NO_CALL => None,
-            call => Some(&trace.calls.calls[call as usize]),
-        };
-        let slow_callee = call.map(|call| call.callee).filter(|&callee| {
-            callee != NO_ROW
-                && !roles[callee as usize].failed
-                && semantics.error_class == ErrorClass::Timeout
-                && trace.end(callee) > trace.end(origin) + MIN_OVERTIME_NS
-        });
-        let begins_at = slow_callee.unwrap_or(origin);
-        let (operation, target) = match (slow_callee, call) {
-            (Some(callee), _) => (trace.entry_operation(callee), None),
-            (None, Some(call)) => (call.operation, Some(call.target)),
-            (None, None) if trace.calls.roles[origin as usize].is_exit => {
-                (semantics.call_operation, Some(semantics.target))
-            }
-            (None, None) if counts_for_service(trace, origin) => (trace.entry_operation(origin), None),
-            (None, None) => (semantics.operation, None),
-        };
-        let unreached: Vec<Symbol> = call
-            .filter(|call| call.callee == NO_ROW && call.target.kind == TargetKind::Service)
-            .map(|call| call.target.name)
-            .into_iter()
-            .collect();
+        let chain = trace.failures().chains.get(origin.row);
+        let semantics = trace.semantics_of(origin.row);
+        let service = origin.service(trace);
+        let (operation, target) = origin.operation_and_target(trace);
+        let reached = origin.reached_entry(trace);
         let entry: Vec<Symbol> =
-            if reached_root { vec![trace.service(top), trace.entry_operation(top)] } else { Vec::new() };
-        let key_target = target.map_or(Symbol::EMPTY, |target| target.name);
-        let service = trace.service(begins_at);
-        let span_ids: Vec<_> = slow_callee
-            .into_iter()
-            .chain(chains.rows(chain))
-            .take(MAX_EVIDENCE)
-            .map(|row| trace.span_id(row))
-            .collect();
+            reached.map_or_else(Vec::new, |row| vec![trace.service(row), trace.entry_operation(row)]);
         let finding = Finding {
-            span_id: trace.span_id(begins_at),
+            span_id: trace.span_id(origin.begins_at),
             service,
             operation,
             target,
-            start: trace.start(begins_at),
+            start: trace.start(origin.begins_at),
             measured: services.len() as f64,
             threshold: f64::from(self.min_failed_services.0),
-            impact_ns: trace.path_time(top),
-            own_impact: i64::from(reached_root),
+            impact_ns: trace.path_time(chain.top),
+            own_impact: i64::from(reached.is_some()),
             induced: false,
-            span_ids: &span_ids,
-            key: &[service, operation, key_target, semantics.error_type],
+            span_ids: &evidence_of(trace, origin),
+            key: &[service, operation, target.map_or(Symbol::EMPTY, |target| target.name), semantics.error_type],
             details: Details {
                 services_failed: services.len() as i64,
                 spans_failed: i64::from(chain.len),
                 absorbed: chain.is_absorbed,
                 misclassified: chain.is_misclassified,
                 error_class: semantics.error_class,
-                slow: slow_callee.is_some(),
-                entry_row: if reached_root { top + 1 } else { 0 },
+                slow: origin.is_slow,
+                entry_row: entry_row_of(reached),
                 services,
-                unreached,
+                unreached: origin.unreached(trace).into_iter().collect(),
                 entry_operation: entry.get(1..).unwrap_or_default().to_vec(),
                 entry,
             },

@@ -2,4 +2,7 @@
 
 mod call_windows;
 pub(crate) mod failure_amplification;
+mod failure_evidence;
+pub(crate) mod failure_origins;
+mod failure_windows;
 pub(crate) mod retry_storm;

@@ -7,7 +7,7 @@ use hashbrown::HashMap;
 
 use crate::findings::{Finding, Findings};
 use crate::partial::{GroupReader, GroupWriter, TraceNumber, columns};
-use crate::trace::{Row, Target, TargetKind, TraceView, total_ns};
+use crate::trace::{Attempt, Row, Sequence, Target, TargetKind, TraceView, total_ns};
 
 use super::call_windows::{CallWindows, Peak};
 use crate::detectors::kit::{
@@ -108,8 +108,10 @@ static DESCRIPTION: Description = Description {
 
 Finds calls that repeat a failed call: the same caller span, target, operation and method, each attempt starting after the
 one before failed. Retries of retries multiply: three attempts that each make three below are nine (`amplification`).
-A topmost sequence with more than `max_attempts` attempts, or a larger amplification, is a finding. A loop over items of
-which some fail, polling, redirects, a token refresh and hedged requests are no retries.
+A topmost sequence with more than `max_attempts` attempts, or a larger amplification, is a finding. What a proxy or a client
+library sends again shows as several answers below one client span, which are attempts too. Calls with different query texts,
+ids or full URLs are different requests. A loop over items of which some fail, look-ups of what is not there, polling,
+redirects, a token refresh and hedged requests are no retries.
 
 ## Why it hurts
 
@@ -133,7 +135,7 @@ retries in its worst ten seconds.
 ## When it is wrong
 
 A client that sends a batch of requests of one kind one by one, each of which fails, looks like one request retried if the
-arguments are not recorded. Retries within a client library are seen only if it makes a span for each attempt.
+arguments are not recorded. Retries within a client library are seen only if it or the callee makes a span for each attempt.
 
 ## References
 
@@ -180,7 +182,7 @@ static COLUMNS: &[Column] = &[
     Column::new(
         "retries_total",
         Unit::Count,
-        "attempts but the first, of all requests, in this layer",
+        "attempts but the first, of all requests, in this layer; the first too if it says that it was sent before",
         Rule::Sum(|details| &details.retries),
     ),
     Column::new(
@@ -319,7 +321,7 @@ fn peak(pattern: &Pattern<'_, RetryStorm>) -> Option<Peak> {
 }
 
 fn peak_retry_share(pattern: &Pattern<'_, RetryStorm>) -> Cell {
-    peak(pattern).map_or(Cell::None, |peak| Cell::Float(peak.retry_share))
+    peak(pattern).map_or(Cell::None, |peak| Cell::Float(peak.share))
 }
 
 fn peak_start(pattern: &Pattern<'_, RetryStorm>) -> Cell {
@@ -350,41 +352,37 @@ impl Detector for RetryStorm {
             if measured <= u64::from(self.max_attempts.0) {
                 continue;
             }
-            let rows: Vec<Row> = attempts.iter().map(|&call| calls[call as usize].row).collect();
-            let call = &calls[attempts[0] as usize];
-            let operation = most_frequent(attempts.iter().map(|&call| calls[call as usize].operation).collect());
-            let operation = operation.unwrap_or(call.operation);
+            let rows: Vec<Row> = attempts.iter().map(|attempt| attempt.row).collect();
+            let call = &calls[attempts[0].call as usize];
+            let operation = retries.operation(trace, sequence);
             let caller_operation = trace.caller_operation(call);
 
-            let failures: Vec<ErrorClass> = attempts
-                .iter()
-                .map(|&call| &calls[call as usize])
-                .filter(|call| trace.calls.roles[call.row as usize].failed)
-                .map(|call| trace.calls.error_class(call, trace.tree, trace.semantics))
-                .collect();
-            let retried = attempts[..attempts.len() - 1].iter().map(|&call| &calls[call as usize]);
-            let non_retryable = retried
-                .filter(|call| trace.calls.roles[call.row as usize].failed)
-                .any(|call| trace.calls.error_class(call, trace.tree, trace.semantics) == ErrorClass::Caller);
+            let failed = |attempts: &[Attempt]| -> Vec<ErrorClass> {
+                let failed = attempts.iter().filter(|attempt| attempt.failed(trace));
+                failed.map(|attempt| attempt.error_class(trace)).collect()
+            };
+            let non_retryable = failed(&attempts[..attempts.len() - 1]).contains(&ErrorClass::Caller);
 
+            // What was sent before by something that made no span for it is a retry from the first recorded attempt on.
+            let first_is_retry = trace.semantics_of(rows[0]).is_resend;
             let mut gaps: Vec<i64> = Vec::new();
-            let mut critical_ns = 0;
+            let mut critical_ns = if first_is_retry { path_time(trace, sequence, rows[0]) } else { 0 };
             for pair in rows.windows(2) {
                 let (end, start) = (trace.end(pair[0]), trace.start(pair[1]));
                 gaps.push((start - end).max(0));
                 if start > end {
-                    critical_ns = total_ns([critical_ns, trace.path_time_within(call.caller_span, end, start)]);
+                    critical_ns = total_ns([critical_ns, trace.path_time_within(sequence.caller_span, end, start)]);
                 }
-                critical_ns = total_ns([critical_ns, trace.path_time(pair[1])]);
+                critical_ns = total_ns([critical_ns, path_time(trace, sequence, pair[1])]);
             }
             let durations: Vec<i64> = rows.iter().map(|&row| trace.duration(row)).collect();
             let recovered = rows.last().is_some_and(|&row| !trace.calls.roles[row as usize].failed);
             let details = Details {
                 attempts: attempts.len() as i64,
-                retries: attempts.len() as i64 - 1,
+                retries: attempts.len() as i64 - i64::from(!first_is_retry),
                 amplification: sequence.amplification as i64,
                 layers: sequence.layers as i64,
-                error_class: most_frequent(failures).unwrap_or_default(),
+                error_class: most_frequent(failed(attempts)).unwrap_or_default(),
                 recovered,
                 non_idempotent: trace.semantics_of(call.row).is_non_idempotent,
                 non_retryable,
@@ -396,7 +394,7 @@ impl Detector for RetryStorm {
             };
             let span_ids: Vec<_> = rows.iter().map(|&row| trace.span_id(row)).collect();
             let finding = Finding {
-                span_id: trace.span_id(call.caller_span),
+                span_id: trace.span_id(rows[0]),
                 service: call.caller_service,
                 operation,
                 target: Some(call.target),
@@ -413,6 +411,12 @@ impl Detector for RetryStorm {
             seen.findings.push(trace, finding);
         }
     }
+}
+
+/// Path time in ns of an attempt: none if nobody waits for it, unless it is all that was asked for.
+fn path_time(trace: &TraceView<'_>, sequence: &Sequence, row: Row) -> i64 {
+    let is_waited_for = !trace.tree.is_async[row as usize] || row == sequence.caller_span;
+    if is_waited_for { trace.path_time(row) } else { 0 }
 }
 
 /// The most frequent value, ties to the smallest: values are in the order of their names.

@@ -20,10 +20,15 @@ use crate::span::{SpanId, Value};
 const ROWS_PER_BATCH: usize = 8_192;
 const ROWS_PER_GROUP: usize = 1 << 20;
 
-/// Attributes of text, each a nullable column of its name.
+/// The column of what a span's status says.
+const STATUS_MESSAGE: &str = "status_message";
+
+/// Attributes of text, each a nullable column of its name, and what a status says.
 const TEXT_COLUMNS: &[&str] = &[
+    STATUS_MESSAGE,
     "error.type",
     "exception.type",
+    "exception.message",
     "http.request.method",
     "http.method",
     "http.route",
@@ -221,6 +226,11 @@ impl<W: Write + Send> FlatParquetWriter<W> {
             self.status_code.append_value(record.status.as_str());
             self.start.append_value(record.start_unix_nano as i64);
             self.duration.append_value((record.end_unix_nano - record.start_unix_nano) as i64);
+            if let Some(&Column::Text(column)) = self.columns.get(STATUS_MESSAGE)
+                && !record.status_message.is_empty()
+            {
+                self.texts[column].set(self.rows, &record.status_message);
+            }
             let thrown = record.events.iter().flat_map(|event| &event.attributes);
             for attribute in record.attributes.iter().chain(thrown) {
                 match (self.columns.get(attribute.key.as_ref()), &attribute.value) {
@@ -230,7 +240,6 @@ impl<W: Write + Send> FlatParquetWriter<W> {
                         pad_numbers(column, self.rows);
                         column.append_value(number);
                     }
-                    // The message of an exception has no column.
                     _ => {}
                 }
             }

@@ -223,7 +223,7 @@ impl<'de> Message<'de> for Span<'de> {
             "events" => {
                 let mut events: Vec<ReadEvent<'de>> = Vec::new();
                 map.next_value_seed(List { list: &mut events, malformed: &mut 0, wanted: self.wanted })?;
-                let wanted = |event: &Event<'_>| self.wanted.everything || event.name == "exception";
+                let wanted = |event: &Event<'_>| self.wanted.everything || event.is_exception();
                 record.events = events.into_iter().map(|event| event.0).filter(wanted).collect();
             }
             "links" => {

@@ -12,7 +12,7 @@ use std::borrow::Cow;
 use opentelemetry_proto::tonic::common::v1 as common;
 use prost::Message as _;
 
-use crate::conventions::{OwnAttributes, attribute_of_key_bytes};
+use crate::conventions::{Attribute, OwnAttributes, attribute_of_key_bytes};
 use crate::frame::{EncodedSpan, OwnSlots, Said, SpanSink as _, Wanted, said_of_resource};
 use crate::span::{
     Event, KeyValue, Link, Origin, REF_TYPE, SkipReason, SpanId, SpanKind, SpanRecord, SpanRow, StatusCode, TraceId,
@@ -343,8 +343,8 @@ fn read_encoded<'a>(message: &'a [u8], encoded: &mut EncodedSpan<'a>, own: OwnAt
             Ok((6, WireField::Varint(number))) => *kind = SpanKind::from_number(number as i64),
             Ok((7, WireField::Fixed64(time))) => row.start_unix_nano = time,
             Ok((8, WireField::Fixed64(time))) => end_unix_nano = time,
-            Ok((9, WireField::Bytes(attribute))) => {
-                let mut fields = WireFields::of(attribute);
+            Ok((9, WireField::Bytes(attribute_bytes))) => {
+                let mut fields = WireFields::of(attribute_bytes);
                 let Some(Ok((1, WireField::Bytes(key)))) = fields.next() else { return false };
                 if let Some((known, rank)) = attribute_of_key_bytes(key) {
                     let said = if !known.is_normalised() {
@@ -357,7 +357,10 @@ fn read_encoded<'a>(message: &'a [u8], encoded: &mut EncodedSpan<'a>, own: OwnAt
                         return false;
                     };
                     attributes.push((known, rank, said));
-                } else if let Some((attribute, rank)) = own.of_key_bytes(key) {
+                }
+                if let Some((attribute, rank)) = own.of_key_bytes(key) {
+                    let mut fields = WireFields::of(attribute_bytes);
+                    fields.next();
                     let Some(Ok((2, WireField::Bytes(value)))) = fields.next() else { return false };
                     if !fields.rest().is_empty() {
                         return false;
@@ -377,8 +380,13 @@ fn read_encoded<'a>(message: &'a [u8], encoded: &mut EncodedSpan<'a>, own: OwnAt
             }
             Ok((15, WireField::Bytes(said))) => {
                 for (number, field) in WireFields::of(said).readable() {
-                    if let (3, WireField::Varint(code)) = (number, field) {
-                        *status = StatusCode::from_number(code as i64);
+                    match (number, field) {
+                        (2, WireField::Bytes(message)) if !message.is_empty() => {
+                            let message = Said::Value(Value::Str(text(message)));
+                            attributes.push((Attribute::StatusMessage, 0, message));
+                        }
+                        (3, WireField::Varint(code)) => *status = StatusCode::from_number(code as i64),
+                        _ => {}
                     }
                 }
             }
@@ -401,7 +409,7 @@ fn read_event(message: &[u8], everything: bool) -> Option<Event<'_>> {
             _ => {}
         }
     }
-    if !everything && event.name != "exception" {
+    if !everything && !event.is_exception() {
         return None;
     }
     read_attributes(message, 3, &mut event.attributes);

@@ -6,6 +6,7 @@
 use crate::conventions::ErrorClass;
 use crate::frame::Symbol;
 
+use super::failure_origins::{counts_for_service, goes_on_to};
 use crate::trace::tree::{NO_ROW, Row};
 use crate::trace::view::TraceView;
 
@@ -65,7 +66,7 @@ impl FailureChains {
         self.chains.clear();
         self.chains.resize(tree.len(), FailureChain::EMPTY);
         for &row in &tree.top_down {
-            let parent = tree.waiting_parent(row);
+            let parent = goes_on_to(trace, row);
             let above = if parent == NO_ROW { FailureChain::EMPTY } else { self.chains[parent as usize] };
             self.chains[row as usize] = if trace.calls.roles[row as usize].failed {
                 self.extended(trace, row, above)
@@ -119,11 +120,6 @@ impl FailureChains {
         let last = self.services.get(chain.services as usize);
         std::iter::successors(last, |listed| self.services.get(listed.before as usize)).map(|listed| listed.service)
     }
-}
-
-/// Whether a service failed if this span of it did.
-pub(crate) fn counts_for_service(trace: &TraceView<'_>, row: Row) -> bool {
-    trace.calls.roles[row as usize].is_entry || row == trace.tree.path_root_of(row)
 }
 
 /// Whether the upper span says something else than the lower one: it blames the caller where the callee did not, or the

@@ -1,7 +1,8 @@
-//! Facts about one trace that are worked out when somebody asks for them first, and not at all if nobody does: retries,
-//! failures, the calls to each target, sampling.
+//! Facts about one trace that are worked out when somebody asks for them first, and not at all if nobody does: retries and the
+//! pauses between them, failures, the calls to each target, sampling.
 
 mod adjusted_counts;
+mod backoffs;
 mod calls_by_target;
 mod failure_chains;
 mod failure_origins;
@@ -10,10 +11,12 @@ mod retries;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 pub(super) use adjusted_counts::AdjustedCounts;
+pub(crate) use backoffs::Backoff;
+pub(super) use backoffs::Backoffs;
 pub(super) use calls_by_target::CallsByTarget;
-pub(crate) use failure_chains::counts_for_service;
 pub(super) use failure_origins::Failures;
-pub use retries::{RetrySequences, Sequence};
+pub(crate) use failure_origins::{FailureOrigin, is_late_exit};
+pub use retries::{Attempt, RetrySequences, Sequence};
 
 /// A fact, or the buffers in which it was worked out for the trace before. It is moved between the two for each trace, so it is
 /// moved as a pointer.

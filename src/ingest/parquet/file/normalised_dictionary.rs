@@ -27,7 +27,7 @@ pub(crate) struct NormalisedDictionary {
     kept: TextDictionary,
     dictionary: FileDictionary,
     of_keys: Vec<Option<(u32, u64)>>,
-    /// Of query texts, which take long to normalise and often come again. Their hashes stand for them: that two of as many
+    /// Of long texts, which take long to normalise and often come again. Their hashes stand for them: that two of as many
     /// as are kept, 2^18, have the same one has a chance of 2^-29.
     of_texts: HashMap<u64, (u32, u64), FixedState>,
     normal: String,
@@ -62,7 +62,7 @@ impl NormalisedDictionary {
         if text.is_empty() {
             return (ABSENT, 0);
         }
-        if self.attribute != Attribute::DbQueryText {
+        if !self.attribute.is_long_text() {
             let hash = normalise(self.attribute, text, &mut self.normal);
             cap_normal(&self.caps, self.attribute, &mut self.normal);
             return (self.kept.index_of(&self.normal), hash);
@@ -104,6 +104,8 @@ impl NormalisedDictionary {
             };
             if index != ABSENT {
                 tell(row, Fingerprint::of(self.source, 0, index), hash);
+            } else if hash != 0 {
+                tell(row, Fingerprint::NOTHING, hash);
             }
             index
         })

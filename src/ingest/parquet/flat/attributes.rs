@@ -27,10 +27,8 @@ impl Wanted {
     const NOT: Self = Self(0);
     /// The service's name.
     pub(crate) const SERVICE: Self = Self(1);
-    /// The type of the exception that an event tells of.
-    pub(crate) const EXCEPTION_TYPE: Self = Self(2);
     /// How a link says that the span refers to its parent.
-    pub(crate) const REF_TYPE: Self = Self(3);
+    pub(crate) const REF_TYPE: Self = Self(2);
     const FIRST_ATTRIBUTE: u32 = 1 << 16;
     const FIRST_OWN: u32 = 1 << 17;
 

@@ -251,9 +251,10 @@ mod tests {
     /// Whatever no finding needs is not even decoded.
     #[test]
     fn only_needed_columns_are_read() {
-        const ALWAYS: [&str; 8] = [
+        const ALWAYS: [&str; 9] = [
             "trace_id",
             "span_id",
+            "status_message",
             "name",
             "start_time_unix_nano",
             "duration_nano",
@@ -262,7 +263,7 @@ mod tests {
             "http.route",
         ];
         assert_eq!(columns_read(table(None), false), ALWAYS);
-        let of_resources = [&ALWAYS[..6], &["resource_attributes"], &ALWAYS[6..]].concat();
+        let of_resources = [&ALWAYS[..7], &["resource_attributes"], &ALWAYS[7..]].concat();
         assert_eq!(columns_read(table(None), true), of_resources);
         let of_lists = ["events_name", "events_attributes", "links_span_id", "links_attributes"];
         assert_eq!(columns_read(table(Some("{}")), false), [&ALWAYS[..], &of_lists].concat());

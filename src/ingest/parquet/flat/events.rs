@@ -11,7 +11,7 @@ use super::ids::{Id, id_at, of_text};
 use super::times::{Unit, read_times, time_of_text};
 use crate::ingest::json::attributes::{attributes_of_json, parse_object, value_of_json};
 use crate::ingest::parquet::file::cells::{attributes_at, list_at, text_at};
-use crate::span::{Event, KeyValue, Link, REF_TYPE, SpanId};
+use crate::span::{Event, KeyValue, Link, REF_TYPE, SpanId, is_exception};
 
 /// The columns of one batch that hold events, as far as the table has them.
 #[derive(Debug, Default)]
@@ -50,29 +50,24 @@ impl<'a> EventColumns<'a> {
             .collect()
     }
 
-    /// The type of the last exception among the events of the span at `row`.
-    pub(crate) fn exception_type_at(&self, row: usize) -> Option<Cow<'a, str>> {
-        let mut found = None;
-        for event in self.at(row).into_iter().filter(|event| event.name == "exception") {
-            for attribute in event.attributes {
-                let text = attribute.value.to_text();
-                if attribute.key == "exception.type" && !text.is_empty() {
-                    found = Some(Cow::Owned(text.into_owned()));
-                }
-            }
-        }
-        found
+    /// The exceptions among the events of the span at `row`.
+    pub(crate) fn exceptions_at(&self, row: usize) -> impl Iterator<Item = Event<'a>> {
+        let events = if self.may_have_exception(row) { self.at(row) } else { Vec::new() };
+        events.into_iter().filter(Event::is_exception)
     }
 
-    /// Whether the span at `row` may have an event `exception`: false only if it has none.
+    /// Whether the span at `row` may have an event that tells of an exception: false only if it has none.
     pub(crate) fn may_have_exception(&self, row: usize) -> bool {
         match (self.names, self.whole) {
             (Some(names), _) => (0..length_at(names, row)).any(|item| {
-                item_of(Some(names), row, item).is_some_and(|(names, at)| text_at(names, at) == "exception")
+                item_of(Some(names), row, item).is_some_and(|(names, at)| is_exception(&text_at(names, at)))
             }),
             (None, Some(whole)) => match whole.data_type() {
                 DataType::List(_) => length_at(whole, row) > 0,
-                _ => text_at(whole, row).contains("exception"),
+                _ => {
+                    let text = text_at(whole, row);
+                    text.contains("exception") || text.contains("error")
+                }
             },
             (None, None) => false,
         }

@@ -14,12 +14,13 @@ use super::row_columns::RowColumns;
 use super::table::{BatchColumns, Table};
 use super::text_column::{Says, TextColumn};
 use super::trace_states::TraceStates;
-use crate::conventions::{ArgumentsIn, Attribute, AttributeClass, OwnAttribute, OwnAttributes};
-use crate::frame::{FrameBuilder, OwnSlots, OwnValues, SignatureId, ValueCaps};
+use crate::conventions::{Attribute, AttributeClass, OwnAttribute, OwnAttributes, arguments_of};
+use crate::frame::{FrameBuilder, OwnSlots, OwnValues, SignatureId, ValueCaps, said_of_exception};
 use crate::ingest::IngestError;
 use crate::ingest::parquet::file::cells::value_at;
 use crate::ingest::parquet::file::fingerprint::Fingerprint;
 use crate::ingest::parquet::file::guard::guarded;
+use crate::ingest::parquet::file::normalised_dictionary::NormalisedDictionary;
 use crate::ingest::parquet::file::pages::ValueType;
 use crate::ingest::parquet::file::text_dictionary::TextDictionary;
 use crate::ingest::parquet::flat::attributes::{AttributeColumn, PairsOfRows, Wanted};
@@ -44,14 +45,14 @@ pub(crate) struct SignatureColumns {
     /// whose service has no column or nothing in it.
     resource_has_columns: bool,
     events: EventPlaces,
-    exception_types: TextDictionary,
+    exceptions: ExceptionTexts,
     exception_pairs: PairsOfRows,
     trace_states: Option<TraceStates>,
     links: LinkPlaces,
     ref_types: TextDictionary,
     ref_type_pairs: PairsOfRows,
     /// Signatures by the fingerprints of the rows that they were worked out from.
-    known: HashMap<Fingerprint, (SignatureId, ArgumentsIn), FixedState>,
+    known: HashMap<Fingerprint, SignatureId, FixedState>,
     /// What the rows of the batch say, as far as signatures go, but for normalised texts and peers.
     fingerprints: Vec<Fingerprint>,
     fingerprints_of_normalised: Vec<Fingerprint>,
@@ -61,8 +62,7 @@ pub(crate) struct SignatureColumns {
     served: Vec<bool>,
     /// The same by the codes of kinds.
     served_kinds: Vec<bool>,
-    urls: Arguments,
-    queries: Arguments,
+    arguments: Arguments,
     own: OwnColumns,
 }
 
@@ -162,6 +162,7 @@ impl SignatureColumns {
             (Says::Name, Field::Name),
             (Says::Kind, Field::Kind),
             (Says::Status, Field::Status),
+            (Says::Attribute(Attribute::StatusMessage, 0), Field::StatusMessage),
         ];
         let of_fields = of_fields.into_iter().filter_map(|(says, field)| Some((says, place(field)?)));
         let of_flat_columns = mapping.flat.iter().filter_map(|flat| {
@@ -209,8 +210,12 @@ impl SignatureColumns {
             },
             resource_attributes,
             resource_has_columns: !of_resources || all_in_columns && mapping.has_all_columns(AttributeClass::Resource),
-            events: if all_in_columns { EventPlaces::default() } else { events },
-            exception_types: TextDictionary::default(),
+            events: if all_in_columns && mapping.has_column_of(Attribute::ExceptionMessage) {
+                EventPlaces::default()
+            } else {
+                events
+            },
+            exceptions: ExceptionTexts::new(caps),
             exception_pairs: PairsOfRows::default(),
             trace_states: place(Field::TraceState).filter(|_| !all_in_columns).map(TraceStates::new),
             links: if all_in_columns { LinkPlaces::default() } else { links },
@@ -222,8 +227,7 @@ impl SignatureColumns {
             fingerprints_of_peers: Vec::new(),
             served: Vec::new(),
             served_kinds: Vec::new(),
-            urls: Arguments::default(),
-            queries: Arguments::default(),
+            arguments: Arguments::default(),
             own: OwnColumns::new(table, own),
         }
     }
@@ -286,7 +290,7 @@ impl SignatureColumns {
         rows: &mut RowColumns<'_>,
     ) -> Result<(), ParquetError> {
         self.forget_if_large();
-        let Self { fingerprints, fingerprints_of_normalised, fingerprints_of_peers, urls, queries, .. } = self;
+        let Self { fingerprints, fingerprints_of_normalised, fingerprints_of_peers, arguments, .. } = self;
         fingerprints_of_peers.clear();
         if self.peers > 0 {
             fingerprints_of_peers.resize(batch.num_rows(), Fingerprint::NOTHING);
@@ -295,8 +299,7 @@ impl SignatureColumns {
             fingerprints.clear();
             fingerprints.resize(batch.num_rows(), Fingerprint::NOTHING);
         }
-        urls.begin(batch.num_rows());
-        queries.begin(batch.num_rows());
+        arguments.begin(batch.num_rows());
         let (normalised, whole) = self.texts.split_at_mut(self.normalised);
         let (whole, peers) = whole.split_at_mut(whole.len() - self.peers);
         // Whichever thread they are on, panics of the decoder become errors.
@@ -305,10 +308,10 @@ impl SignatureColumns {
                 guarded(|| {
                     rows.read(columns, batch)?;
                     normalised.iter_mut().try_for_each(|text| {
-                        text.read(columns, batch, fingerprints_of_normalised, |says, row, hash| match says {
-                            Says::Attribute(Attribute::UrlFull, rank) => urls.put(row, rank, hash),
-                            Says::Attribute(Attribute::DbQueryText, rank) => queries.put(row, rank, hash),
-                            _ => {}
+                        text.read(columns, batch, fingerprints_of_normalised, |says, row, hash| {
+                            if let Says::Attribute(attribute, rank) = says {
+                                arguments.put(attribute, row, rank, hash);
+                            }
                         })
                     })
                 })
@@ -328,24 +331,27 @@ impl SignatureColumns {
         }
         let sources = self.attributes.iter_mut().chain(&mut self.resource_attributes);
         self.own.read(columns, batch);
-        let own_of_rows = &mut self.own.of_rows;
+        let (own_asked, own_of_rows) = (self.own.asked, &mut self.own.of_rows);
         for (source, AttributeSource { place, column, pairs }) in (FIRST_ATTRIBUTE_SOURCE..).zip(sources) {
             let Some(values) = columns.get(batch, *place) else {
                 pairs.clear();
                 continue;
             };
-            column.read(values, pairs, &mut |row, wanted, hash| match wanted.as_attribute() {
-                Some((Attribute::UrlFull, rank)) => urls.put(row, rank, hash),
-                Some((Attribute::DbQueryText, rank)) => queries.put(row, rank, hash),
-                _ => {
-                    if let Some((attribute, rank)) = wanted.as_own() {
-                        own_of_rows[row].put(attribute, rank, hash);
+            column.read(values, pairs, &mut |row, wanted, hash| {
+                let own = match wanted.as_attribute() {
+                    Some((attribute, rank)) => {
+                        arguments.put(attribute, row, rank, hash);
+                        own_asked.of_spelling(attribute, rank)
                     }
+                    None => wanted.as_own(),
+                };
+                if let Some((attribute, rank)) = own {
+                    own_of_rows[row].put(attribute, rank, hash);
                 }
             });
             pairs.add_to(fingerprints, source, &self.served);
         }
-        self.read_exception_types(columns, batch);
+        self.read_exceptions(columns, batch);
         self.read_ref_types(columns, batch, rows.parent_span_ids());
         self.exception_pairs.add_to(&mut self.fingerprints, EXCEPTION_SOURCE, &self.served);
         self.ref_type_pairs.add_to(&mut self.fingerprints, REF_TYPE_SOURCE, &self.served);
@@ -374,7 +380,7 @@ impl SignatureColumns {
         }
     }
 
-    fn read_exception_types(&mut self, columns: &BatchColumns, batch: &RecordBatch) {
+    fn read_exceptions(&mut self, columns: &BatchColumns, batch: &RecordBatch) {
         let column = |place: Option<Place>| place.and_then(|place| columns.get(batch, place));
         let events = EventColumns {
             whole: column(self.events.whole),
@@ -387,10 +393,11 @@ impl SignatureColumns {
             return;
         }
         for row in 0..batch.num_rows() {
-            if events.may_have_exception(row)
-                && let Some(exception_type) = events.exception_type_at(row)
-            {
-                self.exception_pairs.push(Wanted::EXCEPTION_TYPE, self.exception_types.index_of(&exception_type));
+            for event in events.exceptions_at(row) {
+                said_of_exception(&event, |attribute, rank, value| {
+                    let code = self.exceptions.code_of(attribute, &value.to_text());
+                    self.exception_pairs.push(Wanted::attribute(attribute, rank), code);
+                });
             }
             self.exception_pairs.end_row();
         }
@@ -408,7 +415,7 @@ impl SignatureColumns {
             || self.texts.iter().any(|text| text.is_large())
             || self.trace_states.as_ref().is_some_and(TraceStates::is_large)
             || self.attributes.iter().chain(&self.resource_attributes).any(|source| source.column.is_large())
-            || self.exception_types.is_large()
+            || self.exceptions.is_large()
             || self.ref_types.is_large();
         if !is_large {
             return;
@@ -425,7 +432,7 @@ impl SignatureColumns {
         if let Some(source) = &mut self.resource_attributes {
             source.column = AttributeColumn::of_resources(&self.caps);
         }
-        self.exception_types = TextDictionary::default();
+        self.exceptions = ExceptionTexts::new(&self.caps);
         self.ref_types = TextDictionary::default();
     }
 
@@ -445,7 +452,7 @@ impl SignatureColumns {
         if count > 0 {
             fingerprint.add(TRACE_STATE_SOURCE, 0, count);
         }
-        let (signature, arguments) = match self.known.get(&fingerprint) {
+        let signature = match self.known.get(&fingerprint) {
             Some(&known) => known,
             None => {
                 let new = self.work_out(row, count, builder);
@@ -453,7 +460,7 @@ impl SignatureColumns {
                 new
             }
         };
-        (signature, arguments.pick(self.urls.hashes[row], self.queries.hashes[row]))
+        (signature, self.arguments.at(row))
     }
 
     /// The own values of the span at `row` of the batch, if they are asked for.
@@ -461,7 +468,7 @@ impl SignatureColumns {
         self.own.of_rows.get(row)?.values(self.own.asked)
     }
 
-    fn work_out(&self, row: usize, count: u32, builder: &mut FrameBuilder) -> (SignatureId, ArgumentsIn) {
+    fn work_out(&self, row: usize, count: u32, builder: &mut FrameBuilder) -> SignatureId {
         let text_of = |says| {
             let column = self.texts.iter().find(|text| text.says == says)?;
             Some(column.text_at(row))
@@ -476,7 +483,7 @@ impl SignatureColumns {
         let kind = text_of(Says::Kind).map_or(SpanKind::Unspecified, SpanKind::from_text);
         let status = text_of(Says::Status).map_or(StatusCode::Unset, StatusCode::from_text);
         let adjusted_count = self.trace_states.as_ref().and_then(|states| states.count(count));
-        let worked_out = builder.signature(service, name, kind, status, |slots| {
+        builder.signature(service, name, kind, status, |slots| {
             if let Some(count) = adjusted_count {
                 slots.put_trace_state_count(count);
             }
@@ -497,10 +504,11 @@ impl SignatureColumns {
                 }
             }
             for pair in self.exception_pairs.row(row).chunks_exact(2) {
-                slots.put(Attribute::ExceptionType, EVENT_RANK, self.exception_types.text(pair[1]));
+                if let Some((attribute, rank)) = Wanted(pair[0]).as_attribute() {
+                    slots.put_normal(attribute, rank, self.exceptions.text(attribute, pair[1]));
+                }
             }
-        });
-        (worked_out.signature, worked_out.arguments)
+        })
     }
 }
 
@@ -523,15 +531,44 @@ const EXCEPTION_SOURCE: u32 = 1 << 17;
 const REF_TYPE_SOURCE: u32 = EXCEPTION_SOURCE + 1;
 const TRACE_STATE_SOURCE: u32 = EXCEPTION_SOURCE + 2;
 
+/// The hashes that make up arguments, by row.
+#[derive(Default)]
+struct Arguments {
+    queries: ArgumentHashes,
+    ids: ArgumentHashes,
+    urls: ArgumentHashes,
+}
+
+impl Arguments {
+    fn begin(&mut self, rows: usize) {
+        for hashes in [&mut self.queries, &mut self.ids, &mut self.urls] {
+            hashes.begin(rows);
+        }
+    }
+
+    fn put(&mut self, attribute: Attribute, row: usize, rank: u8, hash: u64) {
+        match attribute {
+            Attribute::DbQueryText => self.queries.put(row, rank, hash),
+            Attribute::RequestId => self.ids.put(row, rank, hash),
+            Attribute::UrlFull => self.urls.put(row, rank, hash),
+            _ => {}
+        }
+    }
+
+    fn at(&self, row: usize) -> u64 {
+        arguments_of([&self.queries, &self.ids, &self.urls].map(|hashes| hashes.hashes[row]))
+    }
+}
+
 /// Hashes of one kind of arguments, by row. Of several spellings the first in the list counts, of one spelling the last
 /// value, as in [`AttributeSlots::put`](crate::frame::AttributeSlots::put).
 #[derive(Default)]
-struct Arguments {
+struct ArgumentHashes {
     hashes: Vec<u64>,
     ranks: Vec<u8>,
 }
 
-impl Arguments {
+impl ArgumentHashes {
     fn begin(&mut self, rows: usize) {
         self.hashes.clear();
         self.hashes.resize(rows, 0);
@@ -547,6 +584,39 @@ impl Arguments {
     }
 }
 
+/// What events tell of exceptions: their types, and their messages, which are too many to be kept.
+struct ExceptionTexts {
+    types: TextDictionary,
+    messages: NormalisedDictionary,
+}
+
+impl ExceptionTexts {
+    fn new(caps: &Arc<ValueCaps>) -> Self {
+        Self {
+            types: TextDictionary::default(),
+            messages: NormalisedDictionary::new(Attribute::ExceptionMessage, EXCEPTION_SOURCE, caps),
+        }
+    }
+
+    fn code_of(&mut self, attribute: Attribute, text: &str) -> u32 {
+        match attribute {
+            Attribute::ExceptionMessage => self.messages.index_of(text).0,
+            _ => self.types.index_of(text),
+        }
+    }
+
+    fn text(&self, attribute: Attribute, code: u32) -> &str {
+        match attribute {
+            Attribute::ExceptionMessage => self.messages.text(code),
+            _ => self.types.text(code),
+        }
+    }
+
+    fn is_large(&self) -> bool {
+        self.types.is_large() || self.messages.is_large()
+    }
+}
+
 /// Whether any row has a value, or an item if they are lists.
 fn has_items(column: &ArrayRef) -> bool {
     match column.as_list_opt::<i32>() {
@@ -554,6 +624,3 @@ fn has_items(column: &ArrayRef) -> bool {
         None => column.null_count() < column.len(),
     }
 }
-
-/// An exception that an event tells of counts less than one that the span's attributes name.
-const EVENT_RANK: u8 = 1;

@@ -7,7 +7,7 @@ use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, ListArray, StructArra
 use arrow::datatypes::DataType;
 
 use super::items::{Items, bytes_at, number_at};
-use crate::conventions::resource_attribute_of_key;
+use crate::conventions::{exception_attribute_of_key, resource_attribute_of_key};
 use crate::frame::Wanted as WantedOfSpans;
 use crate::ingest::otlp::json_message;
 use crate::ingest::otlp::proto;
@@ -27,8 +27,8 @@ pub(crate) enum WantedAttributes {
     Known(WantedOfSpans),
     /// Those of resources that the analysis asks for.
     KnownOfResources,
-    /// The type of an event's exception.
-    ExceptionType,
+    /// What an event tells of an exception.
+    OfExceptions,
     /// What a link says of how the span refers to its parent.
     RefType,
 }
@@ -40,7 +40,7 @@ impl WantedAttributes {
             Self::Everything => true,
             Self::Known(wanted) => wanted.takes(key),
             Self::KnownOfResources => key == "service.name" || resource_attribute_of_key(key).is_some(),
-            Self::ExceptionType => key == "exception.type",
+            Self::OfExceptions => exception_attribute_of_key(key).is_some(),
             Self::RefType => key == REF_TYPE,
         }
     }

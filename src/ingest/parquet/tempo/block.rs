@@ -35,7 +35,7 @@ const NEEDED: [&str; 4] =
     ["rs.ss.Spans.SpanID", "rs.ss.Spans.Name", "rs.ss.Spans.StartTimeUnixNano", "rs.ss.Spans.DurationNano"];
 
 /// The columns beside attributes that the analysis needs.
-const ANALYSED: [&str; 13] = [
+const ANALYSED: [&str; 14] = [
     "TraceID",
     "rs.Resource.ServiceName",
     "rs.ss.Spans.SpanID",
@@ -46,6 +46,7 @@ const ANALYSED: [&str; 13] = [
     "rs.ss.Spans.StartTimeUnixNano",
     "rs.ss.Spans.DurationNano",
     "rs.ss.Spans.StatusCode",
+    "rs.ss.Spans.StatusMessage",
     "rs.ss.Spans.Events.Name",
     "rs.ss.Spans.Links",
     "rs.ss.Spans.Links.SpanID",
@@ -149,7 +150,7 @@ impl Block {
                 let wanted = match scope {
                     Scope::Resource => WantedAttributes::KnownOfResources,
                     Scope::Span => WantedAttributes::Known(of_spans),
-                    Scope::Event => WantedAttributes::ExceptionType,
+                    Scope::Event => WantedAttributes::OfExceptions,
                 };
                 let mut of_scope = self.dedicated.iter().filter(|dedicated| dedicated.scope == scope);
                 path.strip_prefix(group).is_some_and(|column| {

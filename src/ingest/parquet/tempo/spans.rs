@@ -21,7 +21,9 @@ use super::items::{Items, bytes_at, number_at};
 use crate::frame::{SpanSink, Wanted as WantedOfSpans};
 use crate::ingest::otlp::proto;
 use crate::ingest::parquet::file::cells::text_at;
-use crate::span::{Event, KeyValue, Link, Origin, SpanId, SpanKind, SpanRecord, StatusCode, TraceId, Value};
+use crate::span::{
+    Event, KeyValue, Link, Origin, SpanId, SpanKind, SpanRecord, StatusCode, TraceId, Value, is_exception,
+};
 
 /// Columns of resources that hold one attribute each, up to vParquet4.
 pub(crate) const RESOURCE_COLUMNS: [(&str, &str); 8] = [
@@ -272,7 +274,7 @@ impl<'a> EventColumns<'a> {
     fn read(&self, row: usize, start: u64, wants_everything: bool, events: &mut Vec<Event<'a>>) {
         for at in self.events.at(row) {
             let name = text_of(self.names, at);
-            if !wants_everything && name != "exception" {
+            if !wants_everything && !is_exception(&name) {
                 continue;
             }
             let time_unix_nano = match self.relative_times {
@@ -282,7 +284,7 @@ impl<'a> EventColumns<'a> {
             let mut attributes: Vec<KeyValue<'a>> = self.named.iter().filter_map(|column| column.at(at)).collect();
             if let Some(lists) = &self.attributes {
                 let wanted =
-                    if wants_everything { WantedAttributes::Everything } else { WantedAttributes::ExceptionType };
+                    if wants_everything { WantedAttributes::Everything } else { WantedAttributes::OfExceptions };
                 lists.read(at, wanted, &mut attributes);
             }
             events.push(Event { time_unix_nano, name, attributes });

@@ -99,8 +99,13 @@ impl Mapping {
     pub(crate) fn has_all_columns(&self, class: AttributeClass) -> bool {
         let has = |known| self.flat.iter().any(|flat| flat.known == Some(known));
         let of_class = Attribute::ALL.iter().filter(|attribute| attribute.class() == class);
-        let recorded = of_class.filter(|&&attribute| attribute != Attribute::UrlHost);
+        let recorded = of_class.filter(|attribute| attribute.is_recorded());
         recorded.copied().all(|attribute| (0u8..).zip(attribute.aliases()).all(|(rank, _)| has((attribute, rank))))
+    }
+
+    /// Whether the preferred spelling of `attribute` has a column.
+    pub(crate) fn has_column_of(&self, attribute: Attribute) -> bool {
+        self.flat.iter().any(|flat| flat.known == Some((attribute, 0)))
     }
 
     /// Whether every spelling of the own attributes `asked` for has a column.

@@ -1,0 +1,269 @@
+//! `failure-origins`: where failures come from.
+
+use std::cmp::Reverse;
+
+use arrow::error::ArrowError;
+
+use crate::conventions::ErrorClass;
+use crate::detectors::kit::{
+    self, Cell, Concluded, Currency, Description, Detector, NoRow, Pattern, PatternColumn, RankedBy, Seen, TableRules,
+    Unit, Whole, thresholds,
+};
+use crate::findings::{Finding, Findings};
+use crate::frame::Symbol;
+use crate::partial::{GroupReader, GroupWriter, TraceNumber, columns};
+use crate::trace::{FailureOrigin, TargetKind, TraceView};
+
+use super::call_windows::Peak;
+use super::failure_evidence::{distinct_entries, entry_row_of, evidence_of};
+use super::failure_windows::{FailurePeaks, FailureWindows};
+
+thresholds! {
+    /// The list of where failures begin.
+    pub(crate) struct FailureOrigins {}
+}
+
+columns! {
+    /// What a finding of a failure says.
+    pub(crate) struct Details in DetailColumns {
+        /// Whether a caller coped.
+        absorbed: bool,
+        /// Class of the error.
+        error_class: ErrorClass,
+        /// Whether the origin was slow, not failing.
+        slow: bool,
+        /// Row of the failed root that was reached, plus one; 0 if the failure was absorbed.
+        entry_row: u32,
+        /// What the lowest failed span says of its error; nothing if it says nothing.
+        message: Vec<Symbol>,
+    }
+}
+
+/// What is kept of all traces.
+#[derive(Default)]
+pub(crate) struct OriginsSeen {
+    findings: Findings<DetailColumns>,
+    windows: FailureWindows,
+}
+
+impl Seen for OriginsSeen {
+    fn merge(&mut self, other: Self) {
+        self.findings.merge(other.findings);
+        self.windows.merge(other.windows);
+    }
+
+    fn renumber_traces(&mut self, rank_of: &(dyn Fn(TraceNumber) -> TraceNumber + Sync)) {
+        self.findings.renumber_traces(rank_of);
+    }
+
+    fn bytes(&self) -> usize {
+        self.findings.bytes() + self.windows.bytes()
+    }
+
+    fn write(&self, group: &mut GroupWriter<'_>) {
+        self.findings.write(group);
+        group.beside("windows", |group| self.windows.write(group));
+    }
+
+    fn read(group: &GroupReader<'_>) -> Result<Self, ArrowError> {
+        Ok(Self { findings: Findings::read(group)?, windows: group.beside("windows", FailureWindows::read)? })
+    }
+}
+
+static DESCRIPTION: Description = Description {
+    name: "failure-origins",
+    table: "failure_origins",
+    summary: "where failures come from",
+    documentation: "\
+## What it does
+
+Lists where failures begin, however far they spread: every failed span below which nothing failed that it waited for. Of a
+retried call only the first failed attempt counts; a cancelled call beside which something failed is a victim, not an
+origin; where a caller gave up while its callee went on working, the origin is the callee: slow, not failing. A failed span
+that is part of a failed call (a connection that was refused) is told as that call, with the error of the span. There is no
+threshold: any failed span of the input is explained by a row.
+
+## Why it matters
+
+In an incident most errors are echoes. The rows ranked first made most requests fail; the row with `onset_rank` 1 was there
+before all others.
+
+## What it looks like
+
+    origin              target       error              failures  entry failures  onset
+    stock   SELECT ...  postgresql   ConnectionRefused       126              63      1
+    order   PlaceOrder               NullPointer               2               2      2
+
+`entry_failures` counts the requests that failed for it, `absorbed_share` says how often a caller coped. `message` is what
+the errors say, without what differs each time. `peak_start` and `peak_share` tell the ten seconds in which most of these
+calls failed; for an origin that is no call, of the requests that its service was asked for.
+
+## How to use it
+
+Begin with the first row and the first onset. An origin that is a call to something that recorded nothing (a database, a host)
+is as near as traces come: look there. See failure-amplification for what spreads, and retry-storm for what feeds it.
+
+## When it is wrong
+
+Failures that are not recorded as span status, HTTP or RPC status are invisible, and then a caller seems to be the origin.
+Answers that are meant (a 404 that a caller asked for to know) are listed if the client's span says that they failed. With
+clocks that differ by more than 3 ms, a callee can seem to go on after its caller gave up.
+
+## References
+
+B. Beyer et al., \"Site Reliability Engineering\", 2016, chapter 12 \"Effective Troubleshooting\".",
+    currency: Some(Currency::FailedRequests),
+    has_findings: true,
+    terminal_columns: &["rank", "origin_service", "origin_operation", "origin_target", "error_type", "message", "failures", "entry_failures", "absorbed_share", "onset_rank", "first_seen", "weighted_traces", "peak_share", "example_trace_id"],
+    ranked_by: &[RankedBy::Largest("entry_failures"), RankedBy::Largest("failures")],
+};
+
+type Column = PatternColumn<FailureOrigins>;
+type Rule = kit::Rule<FailureOrigins>;
+
+static COLUMNS: &[Column] = &[
+    Column::rank("place in the ranking by entry_failures, then failures"),
+    Column::PATTERN_ID,
+    Column::new("origin_service", Unit::Text, "service where the failure began", Rule::Key(0)),
+    Column::new("origin_operation", Unit::Text, "what failed there", Rule::Key(1)),
+    Column::new(
+        "origin_target",
+        Unit::Text,
+        "what the failed call was to, if the failure began with a call",
+        Rule::Key(2),
+    ),
+    Column::new(
+        "target_kind",
+        Unit::Text,
+        "service, database, messaging, external or unnamed; empty without target",
+        Rule::Derived(target_kind),
+    ),
+    Column::new("error_type", Unit::Text, "type of the error as recorded, else its HTTP or gRPC status", Rule::Key(3)),
+    Column::new(
+        "error_class",
+        Unit::Text,
+        "timeout, throttled, unavailable, cancelled, caller or server",
+        Rule::MostFrequent(|details| (&details.error_class).into()),
+    ),
+    Column::new(
+        "message",
+        Unit::Text,
+        "what most of the errors say: message of the status, else of the exception; ids are {}, numbers and addresses ?",
+        Rule::MostFrequentName(|details| &details.message),
+    ),
+    Column::new(
+        "slow",
+        Unit::Flag,
+        "whether the origin was slow, not failing: its caller gave up",
+        Rule::MostFrequentFlag(|details| &details.slow),
+    ),
+    Column::new("failures", Unit::Count, "failures that began there", Rule::Findings),
+    Column::TRACES,
+    Column::WEIGHTED_TRACES,
+    Column::new(
+        "entry_failures",
+        Unit::Count,
+        "distinct failed roots and segment roots that were reached: the ranking",
+        Rule::Derived(entry_failures),
+    ),
+    Column::new(
+        "absorbed_share",
+        Unit::Share,
+        "share of the failures that a caller coped with",
+        Rule::ShareOf(|details| &details.absorbed),
+    ),
+    Column::new("onset_rank", Unit::Count, "place in the order of first_seen", Rule::PlaceBy("first_seen")),
+    Column::new("first_seen", Unit::Time, "start of the first failure", Rule::FirstSeen),
+    Column::new("last_seen", Unit::Time, "start of the last failure", Rule::LastSeen),
+    Column::new(
+        "peak_start",
+        Unit::Time,
+        "start of the ten seconds with the highest share of failures among at least 20 of these calls",
+        Rule::Derived(peak_start),
+    ),
+    Column::new("peak_share", Unit::Share, "share of these calls that failed then", Rule::Derived(peak_share)),
+    Column::example_trace("the trace with the largest impact: critical-path time of the topmost failed span"),
+];
+
+/// Distinct (trace, root) pairs.
+fn entry_failures(pattern: &Pattern<'_, FailureOrigins>) -> Cell {
+    let Findings { common, details } = pattern.findings;
+    let reached = pattern.rows.iter().map(|&row| (common.trace[row], details.entry_row[row]));
+    Cell::Int(distinct_entries(reached))
+}
+
+/// The most frequent kind of the targets, ties by name.
+fn target_kind(pattern: &Pattern<'_, FailureOrigins>) -> Cell {
+    let targets = &pattern.findings.common.target;
+    let mut kinds: Vec<TargetKind> =
+        pattern.rows.iter().filter_map(|&row| targets.get(row)).map(|target| target.kind).collect();
+    kinds.sort_unstable();
+    let same = kinds.chunk_by(|left, right| left == right);
+    let most = same.min_by_key(|same| (Reverse(same.len()), same[0]));
+    Cell::Text(most.map_or("", |same| same[0].as_str()).to_owned())
+}
+
+fn peak(pattern: &Pattern<'_, FailureOrigins>) -> Option<Peak> {
+    pattern.aside.get(&[0, 1, 2].map(|part| pattern.key(part))).copied()
+}
+
+fn peak_start(pattern: &Pattern<'_, FailureOrigins>) -> Cell {
+    peak(pattern).map_or(Cell::None, |peak| Cell::Int(peak.start))
+}
+
+fn peak_share(pattern: &Pattern<'_, FailureOrigins>) -> Cell {
+    peak(pattern).map_or(Cell::None, |peak| Cell::Float(peak.share))
+}
+
+impl Detector for FailureOrigins {
+    type Seen = OriginsSeen;
+    type Details = DetailColumns;
+    type Aside = FailurePeaks;
+    type Row = NoRow;
+
+    const DESCRIPTION: &'static Description = &DESCRIPTION;
+    const TABLE: TableRules<Self> = TableRules::Patterns(COLUMNS);
+
+    fn see(&self, trace: &TraceView<'_>, seen: &mut Self::Seen) {
+        seen.windows.add(trace);
+        if trace.calls.has_failures {
+            for origin in &trace.failures().origins {
+                report(trace, origin, &mut seen.findings);
+            }
+        }
+    }
+
+    fn conclude(&self, seen: Self::Seen, _whole: &Whole<'_>) -> Concluded<Self> {
+        Concluded { aside: seen.windows.peaks(), findings: seen.findings, rows: Vec::new() }
+    }
+}
+
+fn report(trace: &TraceView<'_>, origin: &FailureOrigin, findings: &mut Findings<DetailColumns>) {
+    let chain = trace.failures().chains.get(origin.row);
+    let semantics = trace.semantics_of(origin.row);
+    let service = origin.service(trace);
+    let (operation, target) = origin.operation_and_target(trace);
+    let entry = origin.reached_entry(trace);
+    let finding = Finding {
+        span_id: trace.span_id(origin.begins_at),
+        service,
+        operation,
+        target,
+        start: trace.start(origin.begins_at),
+        measured: 1.0,
+        threshold: 0.0,
+        impact_ns: trace.path_time(chain.top),
+        own_impact: i64::from(entry.is_some()),
+        induced: false,
+        span_ids: &evidence_of(trace, origin),
+        key: &[service, operation, target.map_or(Symbol::EMPTY, |target| target.name), semantics.error_type],
+        details: Details {
+            absorbed: chain.is_absorbed,
+            error_class: semantics.error_class,
+            slow: origin.is_slow,
+            entry_row: entry_row_of(entry),
+            message: Some(semantics.message).filter(|message| !message.is_empty()).into_iter().collect(),
+        },
+    };
+    findings.push(trace, finding);
+}

@@ -6,12 +6,12 @@ use rayon::iter::ParallelIterator as _;
 use rayon::slice::{ParallelSlice as _, ParallelSliceMut as _};
 
 use crate::conventions::{
-    Attribute, ErrorClass, RpcStatus, UncountedCalls, classify, count_of_jaeger_sampler, name_template,
+    Attribute, ErrorClass, RpcStatus, UncountedCalls, classify, count_of_jaeger_sampler, is_http_word, name_template,
 };
 use crate::frame::{Signature, Symbol, Symbols, Vocabulary};
 use crate::span::{SpanKind, StatusCode, UNKNOWN_SERVICE};
 
-use super::target::{Attributes, Class, HTTP_METHODS, Services, Target};
+use super::target::{Attributes, Class, Services, Target};
 
 /// What a signature tells.
 #[derive(Clone, Debug)]
@@ -298,12 +298,10 @@ fn entry_operation(attributes: &Attributes<'_>, operation: &str, method: &str) -
 
 /// Whether a name is only an HTTP method, a wildcard, or both.
 fn is_method_or_wildcard(name: &str) -> bool {
-    let is_method =
-        |word: &str| HTTP_METHODS.iter().chain(&["HTTP", "_OTHER"]).any(|method| method.eq_ignore_ascii_case(word));
     !name.is_empty()
         && name
             .split_whitespace()
-            .all(|word| is_method(word) || word.trim_matches(['/', '*']).is_empty() && word.contains('*'))
+            .all(|word| is_http_word(word) || word.trim_matches(['/', '*']).is_empty() && word.contains('*'))
 }
 
 fn is_sql_system(system: &str) -> bool {

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::conventions::{Attribute, name_template};
+use crate::conventions::{Attribute, HTTP_METHODS, name_template};
 use crate::frame::{Signature, Symbol, Symbols};
 
 /// Kind of a target, with the names in tables.
@@ -41,10 +41,6 @@ impl TargetKind {
         }
     }
 }
-
-/// The methods that HTTP registers and instrumentations use as span names.
-pub(super) const HTTP_METHODS: [&str; 9] =
-    ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"];
 
 /// What a call reaches: a name and a kind.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]

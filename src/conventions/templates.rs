@@ -131,7 +131,9 @@ pub(super) fn push_path_template(path: &str, out: &mut String) {
         Some(rest) => memchr::memchr(b'/', rest.as_bytes()).map_or("/", |start| &rest[start..]),
         None => path,
     };
-    push_name_template(path, out);
+    let start = out.len();
+    push_path_segments(path, out);
+    truncate(out, start);
 }
 
 /// What is behind `://` in a URL.
@@ -141,7 +143,9 @@ fn behind_scheme(url: &str) -> Option<&str> {
     colons.find_map(|colon| url[colon..].strip_prefix("://"))
 }
 
-/// A span name with the parts that are identifiers (between `/` or white space) as `{}`, and white space folded.
+/// A span name with what identifies single things as `{}`, and white space folded. A name that is a path, alone or behind a
+/// method, is templated as a path; of others the words that are numbers, UUIDs or 8 or more hexadecimal digits of which one is
+/// a digit. A word ends at whatever is no letter or digit.
 pub fn name_template(name: &str) -> String {
     let mut template = String::with_capacity(name.len());
     push_name_template(name, &mut template);
@@ -150,27 +154,166 @@ pub fn name_template(name: &str) -> String {
 
 fn push_name_template(name: &str, out: &mut String) {
     let start = out.len();
+    if let Some((method, path)) = method_and_path(name) {
+        if let Some(method) = method {
+            out.push_str(method);
+            out.push(' ');
+        }
+        push_path_template(path, out);
+        return truncate(out, start);
+    }
     // Splitting at any white space of Unicode takes ten times as long as seeing that there is none.
     if name.bytes().all(|byte| byte.is_ascii_graphic()) {
-        push_segments(name, out);
+        push_words(name, out);
     } else {
         for (index, word) in name.split_whitespace().enumerate() {
             if index > 0 {
                 out.push(' ');
             }
-            push_segments(word, out);
+            push_words(word, out);
         }
     }
     truncate(out, start);
 }
 
-fn push_segments(word: &str, out: &mut String) {
-    for (index, segment) in word.split('/').enumerate() {
+/// The method, if there is one, and the path of a name that holds nothing else.
+fn method_and_path(name: &str) -> Option<(Option<&str>, &str)> {
+    let (method, path) = match name.trim().split_once(char::is_whitespace) {
+        None => (None, name.trim()),
+        Some((method, path)) if is_http_word(method) => (Some(method), path.trim_start()),
+        Some(_) => return None,
+    };
+    (path.starts_with('/') && !path.contains(char::is_whitespace)).then_some((method, path))
+}
+
+/// The methods that HTTP registers and instrumentations use as span names.
+pub(crate) const HTTP_METHODS: [&str; 9] =
+    ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"];
+
+/// Whether a word is an HTTP method, or says no more than that it is HTTP.
+pub(crate) fn is_http_word(word: &str) -> bool {
+    HTTP_METHODS.iter().chain(&["HTTP", "_OTHER"]).any(|method| method.eq_ignore_ascii_case(word))
+}
+
+/// Numbers of fewer digits are parts of names where `-`, `_` or `.` joins them to others: `gpt-4`, `utf-8`, `v1.2`.
+const MIN_DIGITS_OF_JOINED_NUMBER: usize = 3;
+
+fn push_words(text: &str, out: &mut String) {
+    let mut rest = text;
+    while !rest.is_empty() {
+        let is_joined = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
+        let (joined, behind) = rest.split_at(rest.find(|c| !is_joined(c)).unwrap_or(rest.len()));
+        push_joined_words(joined, out);
+        let separators = behind.find(is_joined).unwrap_or(behind.len());
+        out.push_str(&behind[..separators]);
+        rest = &behind[separators..];
+    }
+}
+
+/// Words that `-`, `_` and `.` join to one.
+fn push_joined_words(joined: &str, out: &mut String) {
+    if is_identifier(joined) {
+        return out.push_str("{}");
+    }
+    let is_joint = |c: char| matches!(c, '-' | '_' | '.');
+    let is_number = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit());
+    let is_id = |word: &str| is_identifier(word) && (!is_number(word) || word.len() >= MIN_DIGITS_OF_JOINED_NUMBER);
+    if !joined.split(is_joint).any(is_id) {
+        return out.push_str(joined);
+    }
+    let mut rest = joined;
+    while let Some(first) = rest.chars().next() {
+        let is_id = rest.len() >= 36 && is_uuid(&rest.as_bytes()[..36]);
+        let length = match first {
+            _ if is_id => 36,
+            _ if is_joint(first) => first.len_utf8(),
+            _ => rest.find(is_joint).unwrap_or(rest.len()),
+        };
+        let (word, behind) = rest.split_at(length);
+        out.push_str(if is_id || is_identifier(word) { "{}" } else { word });
+        rest = behind;
+    }
+}
+
+fn push_path_segments(path: &str, out: &mut String) {
+    for (index, segment) in path.split('/').enumerate() {
         if index > 0 {
             out.push('/');
         }
-        out.push_str(if is_identifier(segment) { "{}" } else { segment });
+        match is_id_in_path(segment) {
+            false => out.push_str(segment),
+            true => {
+                out.push_str("{}");
+                let extension = extension_of(segment).filter(|_| !segment.contains(['@', '%']));
+                if let Some((rest, extension)) = extension
+                    && rest.bytes().any(|byte| byte.is_ascii_digit())
+                {
+                    out.push('.');
+                    out.push_str(extension);
+                }
+            }
+        }
     }
+}
+
+/// What is before and behind the last point, if that is an extension: 1 to 5 letters or digits, the first a letter.
+fn extension_of(segment: &str) -> Option<(&str, &str)> {
+    let (rest, extension) = segment.rsplit_once('.')?;
+    let is_extension = (1..=5).contains(&extension.len())
+        && extension.starts_with(|c: char| c.is_ascii_alphabetic())
+        && extension.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    is_extension.then_some((rest, extension))
+}
+
+/// Longer segments with so many joints are titles: `how-to-run-a-marathon-in-four-hours`.
+const MAX_WORDS_BYTES: usize = 24;
+const JOINTS_OF_TITLE: usize = 3;
+
+/// Whether a segment of a path identifies one thing: it is no word, or no few words.
+fn is_id_in_path(segment: &str) -> bool {
+    if segment.is_empty() || segment.starts_with(['{', ':', '<', '*', '$', '[']) {
+        return false;
+    }
+    // Most segments are one word in lower case.
+    if segment.bytes().all(|byte| byte.is_ascii_lowercase()) {
+        return is_identifier(segment);
+    }
+    if is_identifier(segment) || segment.contains(['@', '%']) {
+        return true;
+    }
+    let joints = segment.bytes().filter(|byte| matches!(byte, b'-' | b'_')).count();
+    if segment.chars().count() > MAX_WORDS_BYTES && joints >= JOINTS_OF_TITLE {
+        return true;
+    }
+    let rest = extension_of(segment).map_or(segment, |(rest, _)| rest);
+    !(is_version(segment)
+        || rest
+            .split(['-', '_'])
+            .all(|part| is_version(part) || part.split('.').filter(|word| !word.is_empty()).all(is_word_of_path)))
+}
+
+/// Whether it is letters with at most two digits behind (`oauth2`, `S3`), or lower-case letters with one run of at most two
+/// digits inside (`i18n`, `travel2service`).
+fn is_word_of_path(word: &str) -> bool {
+    const MAX_DIGITS: usize = 2;
+    let is_digit = |c: char| c.is_ascii_digit();
+    let behind = word.trim_end_matches(is_digit);
+    if !behind.is_empty() && behind.chars().all(char::is_alphabetic) {
+        return word.len() - behind.len() <= MAX_DIGITS;
+    }
+    let Some(first) = word.find(is_digit).filter(|&first| first > 0) else { return false };
+    let (before, rest) = word.split_at(first);
+    let after = rest.trim_start_matches(is_digit);
+    rest.len() - after.len() <= MAX_DIGITS && [before, after].iter().all(|part| part.chars().all(char::is_lowercase))
+}
+
+/// Whether it is a version: `v2`, `v1.2`, `v1beta1`.
+pub(crate) fn is_version(word: &str) -> bool {
+    let Some(rest) = word.strip_prefix(['v', 'V']) else { return false };
+    let numbers = rest.trim_end_matches(|c: char| c.is_ascii_digit());
+    let stage = ["alpha", "beta", "rc"].iter().find_map(|stage| numbers.strip_suffix(stage));
+    let numbers = stage.filter(|numbers| !numbers.is_empty()).unwrap_or(rest);
+    numbers.split('.').all(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// The host and port in a URL or connection string; `None` if it has none.
@@ -182,7 +325,7 @@ pub fn url_host(url: &str) -> Option<&str> {
     (!host.is_empty()).then_some(host)
 }
 
-/// Whether a path segment is an identifier rather than a word: a UUID, a number, or 8 or more hexadecimal digits of
+/// Whether it is an identifier rather than a word wherever it stands: a UUID, a number, or 8 or more hexadecimal digits of
 /// which one is a digit.
 fn is_identifier(segment: &str) -> bool {
     let bytes = segment.as_bytes();
@@ -348,5 +491,65 @@ mod tests {
         assert_eq!(url_host("https://u:p@h:8443/x"), Some("h:8443"));
         assert_eq!(url_host("jdbc:mysql://db:3306/x"), Some("db:3306"));
         assert_eq!(url_host("/x"), None);
+    }
+
+    /// One line a rule of what a path segment is.
+    #[test]
+    fn segments_that_identify_one_thing() {
+        for (path, template) in [
+            ("/orders/42", "/orders/{}"),
+            ("/orders/6ba7b810-9dad-11d1-80b4-00c04fd430c8/lines", "/orders/{}/lines"),
+            ("/blobs/deadbee1", "/blobs/{}"),
+            ("/blobs/deadbeef", "/blobs/deadbeef"),
+            ("/users/ann@example.org", "/users/{}"),
+            ("/files/a%20b.txt", "/files/{}"),
+            ("/posts/how-to-run-a-marathon-in-four-hours", "/posts/{}"),
+            ("/very_long_but_only_two_joints", "/{}"),
+            ("/averylongname-with-twojoints", "/averylongname-with-twojoints"),
+            ("/oauth2/S3/i18n/travel2service", "/oauth2/S3/i18n/travel2service"),
+            ("/api/v2/v1.2/v1beta1/v1alpha", "/api/v2/v1.2/v1beta1/v1alpha"),
+            ("/photos/V2_a81b2c", "/photos/{}"),
+            ("/photos/photo123.jpg", "/photos/{}.jpg"),
+            ("/photos/main.js", "/photos/main.js"),
+            ("/photos/7.jpg?size=2", "/photos/{}.jpg"),
+            ("/lib/jquery-3.6.0.min.js", "/lib/{}.js"),
+            ("/x/abc123def", "/x/{}"),
+            ("/x/ABC123", "/x/{}"),
+            ("/x/AbC1dE", "/x/{}"),
+            ("/orders/{id}/:line/<int:n>/*/$metadata/[slug]", "/orders/{id}/:line/<int:n>/*/$metadata/[slug]"),
+            ("/_search/my_index/_doc", "/_search/my_index/_doc"),
+            ("/oteldemo.CartService/GetCart", "/oteldemo.CartService/GetCart"),
+            ("/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Check"),
+            ("https://shop.example/cart/9?x=1#y", "/cart/{}"),
+            ("/", "/"),
+            ("", ""),
+        ] {
+            assert_eq!(path_template(path), template, "{path}");
+        }
+    }
+
+    /// Names that are paths are paths; of others only what is an identifier anywhere is replaced.
+    #[test]
+    fn names_that_hold_identifiers() {
+        for (name, template) in [
+            ("GET /photos/photo123.jpg?x=1", "GET /photos/{}.jpg"),
+            ("/users/ann@example.org", "/users/{}"),
+            ("HTTP /cart/7", "HTTP /cart/{}"),
+            ("process order 4711", "process order {}"),
+            ("process order ABC123", "process order ABC123"),
+            ("GET /cart of 7", "GET /cart of {}"),
+            ("send to ann@example.org", "send to ann@example.org"),
+            ("job  deadbee1   done", "job {} done"),
+            ("oteldemo.CartService/AddItem", "oteldemo.CartService/AddItem"),
+            ("Job import#35907", "Job import#{}"),
+            ("user:42:profile(7)", "user:{}:profile({})"),
+            ("run task_9912 of tenant-481", "run task_{} of tenant-{}"),
+            ("report of 2026-01-05", "report of {}-{}-{}"),
+            ("copy x-6ba7b810-9dad-11d1-80b4-00c04fd430c8.tmp", "copy x-{}.tmp"),
+            ("chat gpt-4 in utf-8 by v1.2", "chat gpt-4 in utf-8 by v1.2"),
+            ("S3.GetObject 10.0.0.7", "S3.GetObject 10.0.0.7"),
+        ] {
+            assert_eq!(name_template(name), template, "{name}");
+        }
     }
 }

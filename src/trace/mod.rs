@@ -10,6 +10,7 @@
 
 mod calls;
 mod critical_path;
+mod heirs;
 mod on_demand;
 mod rows_by_id;
 #[cfg(test)]
@@ -18,12 +19,13 @@ mod semantics;
 mod target;
 mod total_ns;
 mod tree;
+mod url_repetitions;
 mod view;
 
 pub use calls::{Call, CallRole, Calls, NO_CALL};
 pub use critical_path::{CriticalPaths, OverlapTolerance, Section};
 pub use on_demand::{Attempt, RetrySequences, Sequence};
-pub(crate) use on_demand::{FailureOrigin, is_late_exit};
+pub(crate) use on_demand::FailureOrigin;
 pub(crate) use semantics::services_that_matter;
 pub use semantics::{ANY_SERVICE, Semantics, SpanSemantics, derive};
 pub use target::{Target, TargetKind};

@@ -73,22 +73,25 @@ impl Hash for Place {
 #[derive(Clone, Debug, Default)]
 pub struct CalleeNames {
     names: HashMap<(Symbol, Symbol, Symbol), Option<Symbol>, FixedState>,
-    /// Signatures of exit spans and callees of which notice was taken: what a call says follows from them. Each pair has one
-    /// place, where the next one replaces it.
-    known: Vec<(SignatureId, SignatureId)>,
+    /// Signatures of exit spans and callees of which notice was taken, and the services that they belong to: what a call says
+    /// follows from them. Each pair has one place, where the next one replaces it.
+    known: Vec<KnownPair>,
 }
+
+type KnownPair = [(SignatureId, Symbol); 2];
 
 const KNOWN_PAIRS: usize = 1 << 12;
 
 impl CalleeNames {
     /// Takes notice of the calls of one trace.
     pub fn learn(&mut self, trace: &TraceModel) {
-        const NONE: SignatureId = SignatureId(u32::MAX);
-        self.known.resize(KNOWN_PAIRS, (NONE, NONE));
+        const NONE: (SignatureId, Symbol) = (SignatureId(u32::MAX), Symbol::EMPTY);
+        self.known.resize(KNOWN_PAIRS, [NONE; 2]);
         let signature = |row: Row| trace.tree.signatures[row as usize];
         for call in trace.calls.calls.iter().filter(|call| call.callee != NO_ROW && call.callee != call.row) {
-            let pair = (signature(call.row), signature(call.callee));
-            let place = pair.0.index().wrapping_mul(31).wrapping_add(pair.1.index()) % KNOWN_PAIRS;
+            let (exit, callee) = (signature(call.row), signature(call.callee));
+            let pair = [(exit, call.caller_service), (callee, call.target.name)];
+            let place = exit.index().wrapping_mul(31).wrapping_add(callee.index()) % KNOWN_PAIRS;
             if self.known[place] == pair {
                 continue;
             }
@@ -189,6 +192,20 @@ impl TraceModel {
         }
     }
 
+    /// Makes calls one operation that only their URL names, if of that one segment varies. What other traces name is named.
+    fn unite_operations(&mut self, semantics: &Semantics) {
+        if semantics.repetitions.is_empty() {
+            return;
+        }
+        let of_row = |row: Row| &semantics.by_signature[self.tree.signatures[row as usize].index()];
+        let is_named_by_url = |call: &Call| {
+            call.callee == NO_ROW && of_row(call.row).is_variant_of_url && call.operation == call.caller_side_operation
+        };
+        let named_by_url: Vec<u32> =
+            (0..).zip(&self.calls.calls).filter(|(_, call)| is_named_by_url(call)).map(|(index, _)| index).collect();
+        semantics.repetitions.unite(&mut self.calls.calls, |call| of_row(call.row).method, named_by_url);
+    }
+
     /// Works out the critical paths and gives the whole view. `number` is that of the trace in the input.
     pub fn view<'a>(
         &'a mut self,
@@ -197,6 +214,7 @@ impl TraceModel {
         semantics: &'a Semantics,
         tolerance: OverlapTolerance,
     ) -> TraceView<'a> {
+        self.unite_operations(semantics);
         self.paths.rebuild(&self.tree, semantics, tolerance);
         self.demanded.forget();
         let Self { tree, calls, paths, demanded } = self;
@@ -255,7 +273,30 @@ impl<'a> TraceView<'a> {
 
     /// The service of a span.
     pub fn service(&self, row: Row) -> Symbol {
-        self.semantics_of(row).service
+        self.tree.service(row, self.semantics)
+    }
+
+    /// Path time in ns of a call and everything below it on its caller span's path: none if its span roots a segment of its
+    /// own, unless that is its caller span.
+    pub fn call_path_time(&self, call: &Call) -> i64 {
+        let is_elsewhere = self.tree.is_async[call.row as usize] && call.caller_span != call.row;
+        if is_elsewhere { 0 } else { self.path_time(call.row) }
+    }
+
+    /// Whether a call asks a generative model, itself or as the HTTP request of a client that does.
+    pub fn asks_model(&self, call: &Call) -> bool {
+        if !self.semantics.has_gen_ai {
+            return false;
+        }
+        let own = self.semantics_of(call.row);
+        let above = self.calls.roles[call.row as usize].exit_above();
+        own.is_gen_ai || (own.is_http && above != NO_ROW && self.semantics_of(above).is_gen_ai)
+    }
+
+    /// Whether a span leaves a service when whoever is above it waits no more: it serves nobody.
+    pub(crate) fn is_late_exit(&self, row: Row) -> bool {
+        let role = &self.calls.roles[row as usize];
+        role.is_exit && !role.is_entry && self.tree.is_async[row as usize]
     }
 
     /// The id of a span.
@@ -333,13 +374,22 @@ impl<'a> TraceView<'a> {
         let semantics = self.semantics_of(row);
         let owner = self.calls.roles[row as usize].owner;
         if owner == NO_ROW {
+            let callee = self.calls.callee_behind_proxy(row, self.tree);
+            if callee != NO_ROW {
+                return Place {
+                    service: self.service(row),
+                    operation: self.semantics_of(callee).entry_operation,
+                    component: Component::Network,
+                    target: self.service(callee),
+                };
+            }
             let operation = if self.tree.parents[row as usize] == NO_ROW || self.calls.roles[row as usize].is_entry {
                 self.entry_operation(row)
             } else {
                 semantics.operation
             };
             return Place {
-                service: semantics.service,
+                service: self.service(row),
                 operation,
                 component: Component::SelfTime,
                 target: Symbol::EMPTY,
@@ -349,7 +399,7 @@ impl<'a> TraceView<'a> {
         let waits_for_callee = callee != NO_ROW && !self.tree.is_async[callee as usize];
         let component = if waits_for_callee { Component::Network } else { Component::Wait };
         let (operation, target) = self.reached_by(owner);
-        Place { service: semantics.service, operation, component, target: target.name }
+        Place { service: self.service(row), operation, component, target: target.name }
     }
 
     /// Where a pause between attempts is booked.
@@ -388,8 +438,8 @@ impl<'a> TraceView<'a> {
     fn reached_by(&self, exit: Row) -> (Symbol, Target) {
         match self.calls.roles[exit as usize].call_of_exit {
             NO_CALL => {
-                let semantics = self.semantics_of(exit);
-                (semantics.call_operation, semantics.target)
+                let target = self.semantics.target_of(self.tree.signatures[exit as usize], self.service(exit));
+                (self.semantics_of(exit).call_operation, target)
             }
             call => {
                 let call = &self.calls.calls[call as usize];

@@ -12,7 +12,7 @@ use crate::detectors::kit::{
 use crate::findings::{Finding, Findings};
 use crate::frame::Symbol;
 use crate::partial::{Columns as _, GroupReader, GroupWriter, TraceNumber, columns};
-use crate::trace::{FailureOrigin, Row, TraceView, is_late_exit};
+use crate::trace::{FailureOrigin, Row, TraceView};
 
 use super::failure_evidence::{distinct_entries, entry_row_of, evidence_of};
 
@@ -277,7 +277,7 @@ impl Detector for FailureAmplification {
         if !trace.calls.has_failures {
             return;
         }
-        let failed = |row: &Row| trace.calls.roles[*row as usize].failed && !is_late_exit(trace, *row);
+        let failed = |row: &Row| trace.calls.roles[*row as usize].failed && !trace.is_late_exit(*row);
         for row in trace.tree.path_roots.iter().map(|root| root.row).filter(failed) {
             let entry = (trace.service(row), trace.entry_operation(row));
             *seen.failed_entries.entry(entry).or_default() += 1;

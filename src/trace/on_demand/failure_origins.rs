@@ -89,7 +89,7 @@ impl FailureOrigin {
     /// The failed root of a request or a segment that the failure reached; `None` if somebody coped with it.
     pub(crate) fn reached_entry(&self, trace: &TraceView<'_>) -> Option<Row> {
         let chain = trace.failures().chains.get(self.row);
-        (!chain.is_absorbed && trace.tree.waiting_parent(chain.top) == NO_ROW && !is_late_exit(trace, chain.top))
+        (!chain.is_absorbed && trace.tree.waiting_parent(chain.top) == NO_ROW && !trace.is_late_exit(chain.top))
             .then_some(chain.top)
     }
 }
@@ -152,13 +152,7 @@ impl Failures {
 
 /// Whether a service failed if this span of it did.
 pub(super) fn counts_for_service(trace: &TraceView<'_>, row: Row) -> bool {
-    trace.calls.roles[row as usize].is_entry || trace.tree.waiting_parent(row) == NO_ROW && !is_late_exit(trace, row)
-}
-
-/// Whether a span is an exit span that nobody waits for: the root of a segment, but no entry.
-pub(crate) fn is_late_exit(trace: &TraceView<'_>, row: Row) -> bool {
-    let role = &trace.calls.roles[row as usize];
-    trace.tree.is_async[row as usize] && role.is_exit && !role.is_entry
+    trace.calls.roles[row as usize].is_entry || trace.tree.waiting_parent(row) == NO_ROW && !trace.is_late_exit(row)
 }
 
 /// The span above `row` that its failure goes on to: the one that waited for it, or gave up on it before it began.

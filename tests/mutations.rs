@@ -5,12 +5,16 @@
 //! `TRACESCAN_MUTATION_SEED` which ones; a failure names its seed file and number, and leaves the bytes in the temporary
 //! directory.
 
+use std::io::{Cursor, Write as _};
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+use arrow::ipc::CompressionType;
+use arrow::ipc::writer::{FileWriter, IpcWriteOptions};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
@@ -38,13 +42,70 @@ const ZIPKIN: &str = r#"[{"traceId":"00000000000000000000000000000a1","id":"1","
 
 const DOCUMENT: &str = r#"{"timestamp":1,"message":"{\"traceId\":\"000000000000000000000000000000a1\",\"spanId\":\"0000000000000002\",\"name\":\"x\",\"startTimeUnixNano\":1.7e18,\"durationNano\":9,\"attributes\":{\"a\":{\"b\":[1]}},\"resource\":{\"attributes\":{\"service.name\":\"s\"}}}"}"#;
 
+/// A span of each kind of document, one to a line but for the last.
+const DOCUMENTS: &str = r#"{"name":"q","context":{"trace_id":"0xa1","span_id":"0x2","trace_state":"['{key=a, value=b}']"},"kind":"SpanKind.CLIENT","parent_id":"0x1","start_time":"2026-01-15T12:00:00.01Z","end_time":"2026-01-15T12:00:00.03Z","status":{"status_code":"ERROR"},"attributes":{"db.system":"sqlite"},"events":[],"links":[{"context":{"trace_id":"0x1"}}],"resource":{"attributes":{"service.name":"s"}}}
+{"Name":"Run","SpanContext":{"TraceID":"a1","SpanID":"3","TraceState":""},"Parent":{"SpanID":"1"},"SpanKind":2,"StartTime":"2026-01-15T12:00:00Z","EndTime":"2026-01-15T12:00:00.05Z","Attributes":[{"Key":"k","Value":{"Type":"INT64","Value":1}}],"Status":{"Code":"Unset"},"Resource":[{"Key":"service.name","Value":{"Type":"STRING","Value":"s"}}]}
+{"_index":"apm","_source":{"@timestamp":"2026-01-15T12:00:00.010Z","processor":{"event":"span"},"trace":{"id":"a1"},"transaction":{"id":"1"},"span":{"id":"4","name":"q","type":"db","subtype":"mysql","duration":{"us":10}},"service":{"name":"s"},"timestamp":{"us":1768478400010000}}}
+{"Timestamp":"2026-01-15 12:00:00.000000000","TraceId":"a1","SpanId":"5","ParentSpanId":"","SpanName":"GET /","SpanKind":"Server","ServiceName":"s","SpanAttributes":{"a":"b"},"Duration":"5","StatusCode":"Unset","Events.Timestamp":["2026-01-15 12:00:00"],"Events.Name":["e"]}
+{"trace.trace_id":"a1","trace.span_id":"6","name":"x","duration_ms":1.5,"Timestamp":"2026-01-15T12:00:00Z","service.name":"s"}
+{"data":[{"id":"A","type":"spans","attributes":{"trace_id":"161","span_id":"7","parent_id":"1","start_timestamp":"2026-01-15T12:00:00Z","end_timestamp":"2026-01-15T12:00:01Z","service":"s","resource_name":"r","custom":{"duration":1}}}]}
+2026-01-15T12:00:00.000Z {"resource":{"attributes":{"service.name":"s"}},"traceId":{"0":161},"spanId":[8],"name":"h","kind":"SERVER","startTimeUnixNano":1768478400000000000,"durationNano":5}
+["TraceId","SpanId","SpanName","Timestamp"]
+["a1","9","n","2026-01-15 12:00:00"]
+{"Traces":[{"Id":"1-6968d500-aabbccddeeff001122334455","Segments":[{"Id":"1","Document":"{\"id\":\"a\",\"trace_id\":\"1-6968d500-aabbccddeeff001122334455\",\"name\":\"s\",\"start_time\":1768478400.0,\"subsegments\":[{\"id\":\"b\",\"name\":\"DynamoDB\",\"start_time\":1768478400.01,\"namespace\":\"aws\"}]}"}]}]}"#;
+
+/// The same spans in archives and compressions, and a table of Arrow.
+fn packed() -> Vec<(String, Vec<u8>)> {
+    let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    let mut tar = tar::Builder::new(Vec::new());
+    for (name, text) in [("a.json", DOCUMENTS), ("d/b.json", JAEGER)] {
+        zip.start_file(name, zip::write::SimpleFileOptions::default()).expect("packed");
+        zip.write_all(text.as_bytes()).expect("packed");
+        let mut header = tar::Header::new_gnu();
+        header.set_size(text.len() as u64);
+        tar.append_data(&mut header, name, text.as_bytes()).expect("packed");
+    }
+    let tar = tar.into_inner().expect("packed");
+    let mut xz = liblzma::write::XzEncoder::new(Vec::new(), 1);
+    xz.write_all(&tar).expect("compressed");
+    let mut bzip2 = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+    bzip2.write_all(DOCUMENTS.as_bytes()).expect("compressed");
+    let texts = |text: &str| Arc::new(StringArray::from(vec![text; 40])) as ArrayRef;
+    let times = Arc::new(Int64Array::from(vec![1_768_478_400_000_000_000; 40])) as ArrayRef;
+    let columns = [
+        ("trace_id", texts("a1")),
+        ("span_id", texts("1")),
+        ("name", texts("n")),
+        ("end_time_unix_nano", times.clone()),
+    ];
+    let columns = columns.into_iter().chain([("start_time_unix_nano", times)]);
+    let batch = RecordBatch::try_from_iter(columns).expect("a batch");
+    let arrow = |compression| {
+        let options = IpcWriteOptions::default().try_with_compression(compression).expect("options");
+        let mut writer = FileWriter::try_new_with_options(Vec::new(), &batch.schema(), options).expect("a writer");
+        (0..3).for_each(|_| writer.write(&batch).expect("written"));
+        writer.into_inner().expect("written")
+    };
+    let packed = [
+        ("zip", zip.finish().expect("packed").into_inner()),
+        ("tar", tar),
+        ("tar in xz", xz.finish().expect("compressed")),
+        ("bzip2", bzip2.finish().expect("compressed")),
+        ("Arrow", arrow(None)),
+        ("Arrow in LZ4", arrow(Some(CompressionType::LZ4_FRAME))),
+    ];
+    packed.map(|(name, bytes)| (name.to_owned(), bytes)).into()
+}
+
 /// Small inputs with their names.
 fn seeds() -> Vec<(String, Vec<u8>)> {
     let mut seeds = vec![
         ("jaeger".to_owned(), JAEGER.as_bytes().to_vec()),
         ("zipkin".to_owned(), ZIPKIN.as_bytes().to_vec()),
         ("document".to_owned(), DOCUMENT.as_bytes().to_vec()),
+        ("documents".to_owned(), DOCUMENTS.as_bytes().to_vec()),
     ];
+    seeds.extend(packed());
     for (name, format) in [
         ("flat Parquet", OutputFormat::FlatParquet),
         ("canonical Parquet", OutputFormat::CanonicalParquet),
@@ -89,13 +150,16 @@ fn add_files(folder: &Path, seeds: &mut Vec<(String, Vec<u8>)>) {
 }
 
 /// Bytes that mean much to some decoder: lengths at their limits, magic bytes, brackets.
-const WORDS: [&[u8]; 14] = [
+const WORDS: [&[u8]; 17] = [
     &[0xff; 4],
     &[0xff, 0xff, 0xff, 0x7f],
     &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f],
     &[0; 8],
     &[0x80; 10],
     b"PAR1",
+    b"ARROW1\0\0",
+    b"PK\x03\x04",
+    b"\xfd7zXZ\0",
     &[0x1f, 0x8b],
     &[0x28, 0xb5, 0x2f, 0xfd],
     b"{\"resourceSpans\":[",

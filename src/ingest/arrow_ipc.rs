@@ -5,7 +5,7 @@
 //! (<https://arrow.apache.org/docs/format/Columnar.html#serialization-and-interprocess-communication-ipc>):
 //!
 //! ```text
-//! [ARROW1 00 00]  schema | dictionary or batch of rows | … | end of stream  [footer  ARROW1]
+//! [ARROW1 00 …]  schema | dictionary or batch of rows | … | end of stream  [footer  ARROW1]
 //!
 //! message   ff ff ff ff | length of metadata (4 bytes) | metadata, which says the length of the body | body
 //! ```
@@ -38,6 +38,7 @@ use crate::span::SkipReason;
 pub(crate) const ARROW_IPC: &str = "arrow_ipc";
 
 const FILE_MAGIC: &[u8] = b"ARROW1\0\0";
+const MAX_ALIGNMENT: u64 = 64;
 const CONTINUATION: [u8; 4] = [0xff; 4];
 
 /// The metadata of a message describe columns, not rows.
@@ -76,6 +77,10 @@ pub(crate) struct Copied {
 pub(crate) fn to_parquet(stream: &mut ByteStream, path: &Path) -> Result<Copied, IngestError> {
     if stream.fill(FILE_MAGIC.len()).starts_with(FILE_MAGIC) {
         stream.advance(FILE_MAGIC.len());
+        // Writers may fill up to 64 bytes, so that what follows is aligned.
+        while stream.offset() < MAX_ALIGNMENT && stream.fill(8).starts_with(&[0; 8]) {
+            stream.advance(8);
+        }
     }
     let mut copy = Copy { path, decoder: Decoder::default(), writer: None, lost: Tally::default() };
     loop {

@@ -360,6 +360,11 @@ fn report_not_read(not_read: NotRead) -> InputReport {
                 _ => PathBuf::new(),
             };
             let mut report = InputReport::new(&path);
+            match error {
+                IngestError::Read { offset, .. } => report.skipped.add(SkipReason::Truncated, offset),
+                IngestError::Unsupported { .. } => report.skipped.add(SkipReason::UnsupportedFormat, 0),
+                _ => {}
+            }
             report.errors.push(error);
             report
         }

@@ -53,7 +53,7 @@ pub(crate) fn recognise(stream: &mut ByteStream) -> Content {
     }
     match recognise_framing(head, ended) {
         Some(framing) => Content::Framed(framing),
-        None if has_json_line(head) => Content::Json,
+        None if has_json_line(head) || has_printed_span(head) => Content::Json,
         None => Content::Unknown,
     }
 }
@@ -61,4 +61,10 @@ pub(crate) fn recognise(stream: &mut ByteStream) -> Content {
 /// Whether an OTLP JSON line follows a first line that is none, as where the start of a file was cut off.
 fn has_json_line(head: &[u8]) -> bool {
     memchr::memmem::find(head, b"\n{\"resourceSpans\"").is_some()
+}
+
+/// Whether a span that an SDK printed follows lines of something else: what a program printed before.
+fn has_printed_span(head: &[u8]) -> bool {
+    let has = |text: &str| memchr::memmem::find(head, text.as_bytes()).is_some();
+    has("\n{") && (has("\"SpanContext\":") || has("\"context\":") && has("\"parent_id\":"))
 }

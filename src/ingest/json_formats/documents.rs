@@ -74,8 +74,14 @@ pub(crate) fn emit(mut fields: Fields, offset: u64, sink: &mut CountingSink<'_>)
     let mut scope = fields.object(&["scope", "instrumentationScope", "instrumentationLibrary"]);
     let mut origin = Origin {
         resource_attributes,
-        scope_name: or_else(scope.text(&["name"]), || fields.text(&["scope_name", "Scope.name"])).into(),
-        scope_version: or_else(scope.text(&["version"]), || fields.text(&["scope_version", "Scope.version"])).into(),
+        scope_name: or_else(scope.text(&["name"]), || {
+            fields.text(&["scope_name", "scope.name", "Scope.name", "instrumentationScope.name"])
+        })
+        .into(),
+        scope_version: or_else(scope.text(&["version"]), || {
+            fields.text(&["scope_version", "scope.version", "Scope.version", "instrumentationScope.version"])
+        })
+        .into(),
         scope_attributes: scope.attributes(&["attributes"]),
     };
     let mut span = SpanRecord {

@@ -94,7 +94,6 @@ pub(crate) fn emit(mut fields: Fields, offset: u64, sink: &mut CountingSink<'_>)
     };
     let status = match fields.text(&["event.outcome"]).as_str() {
         "failure" => StatusCode::Error,
-        "success" if !is_transaction => StatusCode::Unset,
         "success" => StatusCode::Ok,
         _ => StatusCode::Unset,
     };

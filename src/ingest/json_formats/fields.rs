@@ -70,7 +70,12 @@ impl Fields {
 
     /// The text of an id, without `0x` before it.
     pub(crate) fn id_text(&mut self, paths: &[&str]) -> String {
-        let text = IdText.deserialize(single(self.take(paths))).unwrap_or_default();
+        // A number in a list is a byte.
+        let id = match self.take(paths) {
+            Json::Array(mut items) if items.len() == 1 && items[0].is_string() => items.remove(0),
+            id => id,
+        };
+        let text = IdText.deserialize(id).unwrap_or_default();
         let text = text.trim();
         text.strip_prefix("0x").unwrap_or(text).to_owned()
     }
@@ -125,7 +130,7 @@ impl Fields {
             std::mem::take(&mut self.object).into_iter().partition(|(key, _)| key_without(key).is_some());
         self.object = left;
         let taken: Map<String, Json> = taken;
-        let named = taken.into_iter().filter_map(|(key, value)| Some((key_without(&key)?, value)));
+        let named = taken.into_iter().filter_map(|(key, value)| Some((key_without(&key)?, single(value))));
         attributes_of_json(named.collect())
     }
 
@@ -182,7 +187,7 @@ fn remove(object: &mut Map<String, Json>, path: &str) -> Option<Json> {
 /// The only item of a list of one: Elasticsearch may give any field as such.
 fn single(json: Json) -> Json {
     match json {
-        Json::Array(mut items) if items.len() == 1 && !items[0].is_number() => items.remove(0),
+        Json::Array(mut items) if items.len() == 1 => items.remove(0),
         json => json,
     }
 }
@@ -271,7 +276,7 @@ mod tests {
             assert_eq!(instant(&serde_json::from_str(json).expect("JSON")), 1_768_478_400_010_000_000, "{json}");
         }
         assert_eq!(instant(&Json::from("soon")), 0);
-        assert_eq!(instant(&Json::from(1.768_478_400_01e18)), 1_768_478_400_010_000_000);
+        assert_eq!(instant(&Json::from(1.768_478_4e18)), 1_768_478_400_000_000_000);
     }
 
     #[test]

@@ -13,6 +13,9 @@ use crate::ingest::text_ids;
 /// How far into `data` it is looked for what Honeycomb has there.
 const LOOKED_AT_BYTES: usize = 64 << 10;
 
+/// What the id of a trace is called in indexes of Elasticsearch and OpenSearch.
+const TRACE_IDS: &[&str] = &["trace_id", "traceId", "trace.id", "TraceId"];
+
 /// Whether documents may stand in a value.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Holds {
@@ -37,6 +40,16 @@ pub(crate) fn holds(key: &str, text: &str, others: &[String], ended: bool) -> Ho
         // Answers of Elasticsearch within others, X-Ray's, what CloudWatch sends to subscribers and to Kinesis, and its queries.
         "rawResponse" | "responses" | "Traces" | "Segments" | "logEvents" | "awslogs" | "Records" | "kinesis"
         | "results" => Holds::Documents,
+        // Spans of Datadog's tracers are lists of lists; elsewhere a `trace` is a summary.
+        "traces" if text.get(1..).is_some_and(|items| text.starts_with('[') && items.trim_start().starts_with('[')) => {
+            Holds::Documents
+        }
+        // A hit without its source may have all its fields.
+        "fields"
+            if is_object && others.iter().any(|key| key == "_index") && !others.iter().any(|key| key == "_source") =>
+        {
+            documents_if(keys(text).map(|keys| keys.iter().any(|key| TRACE_IDS.contains(&key.as_str()))))
+        }
         // Elastic has no more than an id there.
         "trace" if is_object => documents_if(first_key(text).map(|key| key != "id")),
         "trace" => Holds::Documents,

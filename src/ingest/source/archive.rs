@@ -81,6 +81,8 @@ impl<T: FnMut(Result<Entry, NotRead>)> TakeEntries for T {}
 /// Unpacks a tar archive as it comes.
 pub(crate) fn read_tar(stream: ByteStream, path: &Path, mut take: impl TakeEntries) {
     let mut archive = tar::Archive::new(stream);
+    // Behind the end of one archive another may stand, as `cat` leaves it.
+    archive.set_ignore_zeros(true);
     let fail = |take: &mut dyn TakeEntries, offset: u64, source: io::Error| {
         take(Err(NotRead::Failed(IngestError::Read { path: path.to_owned(), offset, source })));
     };
@@ -111,7 +113,7 @@ pub(crate) fn read_zip(file: &SharedFile, path: &Path, mut take: impl TakeEntrie
     let mut archive = match ZipArchive::new(file.reader()) {
         Ok(archive) => archive,
         Err(error) => {
-            take(Err(NotRead::Failed(of_zip(path, error))));
+            take(Err(NotRead::Failed(without_end(path, error))));
             let mut reader = file.reader();
             while let Ok(Some(mut entry)) = read_zipfile_from_stream(&mut reader) {
                 left -= take_zip_entry(path, &mut entry, left, &mut take);
@@ -138,6 +140,17 @@ fn take_zip_entry<R: Read>(archive: &Path, entry: &mut ZipFile<'_, R>, left: u64
     let name = entry.name().map(|name| name.into_owned());
     let name = name.unwrap_or_else(|_| String::from_utf8_lossy(entry.name_raw()).into_owned());
     take_entry(archive, &name, entry, left, take)
+}
+
+fn without_end(path: &Path, error: ZipError) -> IngestError {
+    match error {
+        ZipError::Io(source) => IngestError::Read { path: path.to_owned(), offset: 0, source },
+        error => IngestError::Unsupported {
+            path: path.to_owned(),
+            what: format!("a zip archive without the list of its files, which stands at its end ({error})"),
+            advice: "what could be found was used, fetch or copy the archive again for the rest".to_owned(),
+        },
+    }
 }
 
 fn of_zip(path: &Path, error: ZipError) -> IngestError {

@@ -14,7 +14,7 @@ const HEADER_BYTES: u64 = 64 << 10;
 
 /// Whether `error` says that a checksum does not fit.
 pub(crate) fn is_of_checksum(error: &ParquetError) -> bool {
-    matches!(error, ParquetError::General(message) if message.contains("CRC checksum mismatch"))
+    error.to_string().contains("CRC checksum mismatch")
 }
 
 /// The place of the first page between `start` and `end` whose checksum does not fit.
@@ -119,7 +119,10 @@ impl Thrift<'_> {
             3 => self.at += 1,
             4..=6 => drop(self.unsigned()?),
             7 => self.at += 8,
-            8 => self.at = self.at.checked_add(usize::try_from(self.unsigned()?).ok()?)?,
+            8 => {
+                let length = usize::try_from(self.unsigned()?).ok()?;
+                self.at = self.at.checked_add(length)?;
+            }
             12 if depth < Self::MAX_DEPTH => {
                 let mut field = 0;
                 while let Some(field_type) = self.next_field(&mut field)? {
@@ -140,11 +143,30 @@ mod tests {
     #[test]
     fn headers_are_read_as_far_as_needed() {
         // type 0, 20 bytes, 10 compressed, checksum -2, a struct with a number and a text, the end
-        let header = [0x15, 0, 0x15, 40, 0x15, 20, 0x15, 3, 0x1c, 0x15, 2, 0x18, 1, b'x', 0, 0];
+        let header = [0x15, 0, 0x15, 40, 0x15, 20, 0x15, 3, 0x1c, 0x15, 2, 0x18, 2, b'x', 0, 0x11, 0, 0];
         let read = PageHeader { length: header.len(), bytes: 10, checksum: Some(u32::MAX - 1) };
         assert_eq!(PageHeader::read(&header), Some(read));
         for length in 0..header.len() {
             assert_eq!(PageHeader::read(&header[..length]), None);
+        }
+    }
+    /// Whichever page is damaged: it is found, and no other.
+    #[test]
+    fn the_damaged_page_is_found() {
+        const WHOLE: &[u8] = include_bytes!("../../../../tests/more_formats/checksums.parquet");
+        let found = |bytes: &[u8], start, end| {
+            let mut file = tempfile::tempfile().expect("a file");
+            std::io::Write::write_all(&mut file, bytes).expect("written");
+            first_damaged(&SharedFile::new(file).expect("a file"), start, end).expect("pages")
+        };
+        // The name and the kind of the second row group: a dictionary and a page of values each.
+        for (start, values, end) in [(1320, 1361, 1415), (1497, 1535, 1614)] {
+            assert_eq!(found(WHOLE, start, end), None);
+            for (at, page) in [(values - 1, start), (end - 1, values)] {
+                let mut damaged = WHOLE.to_vec();
+                damaged[at as usize] ^= 1;
+                assert_eq!(found(&damaged, start, end), Some(page), "{at}");
+            }
         }
     }
 }

@@ -203,7 +203,7 @@ fn every_format_gives_messages_and_ids() {
         let canonical = path("canonical.parquet");
         let mut converter =
             Converter(CanonicalWriter::new(File::create(&canonical).expect("a file")).expect("a writer"));
-        read_records(&[input.clone()], &ReadOptions::default(), &mut converter, &());
+        read_records(std::slice::from_ref(&input), &ReadOptions::default(), &mut converter, &());
         converter.0.finish().expect("finished");
         assert_eq!(read(&canonical), expected(), "{} converted", input.display());
     }

@@ -91,7 +91,8 @@ pub fn classify(error_type: &str, http_status: u16, rpc_status: Option<RpcStatus
 pub fn says_nothing_is_there(text: &str) -> bool {
     const NOTHING: [&str; 8] =
         ["redis: nil", "not found", "not_found", "notfound", "no rows", "no such key", "nosuchkey", "no documents"];
-    const NOBODY: [&str; 6] = ["enotfound", "getaddrinfo", "host", "server", "connect", "dns"];
+    const NOBODY: [&str; 6] =
+        ["enotfound", "getaddrinfo", "host not found", "hostnotfound", "server not found", "connection not found"];
     let text = text.to_ascii_lowercase();
     let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
     says(&NOTHING) && !says(&NOBODY)
@@ -216,7 +217,15 @@ mod tests {
         for text in ["redis: nil", "sql: no rows in result set", "NoSuchKey", "key not found", "DocumentNotFound"] {
             assert!(says_nothing_is_there(text), "{text}");
         }
-        for text in ["", "ENOTFOUND", "host not found", "connection not found", "deadlock detected", "nil pointer"] {
+        for text in [
+            "",
+            "ENOTFOUND",
+            "getaddrinfo: name not found",
+            "host not found",
+            "connection not found",
+            "deadlock detected",
+            "nil pointer",
+        ] {
             assert!(!says_nothing_is_there(text), "{text}");
         }
     }

@@ -79,7 +79,7 @@ mod tests {
         - quality: 8 traces without root (1.2 %)
         - quality: clock skew between 1 pair of services, up to 1.5 ms from web to cart
         - quality: no span says how it was sampled: counts are of recorded spans
-        - **caution: no span has a status and no HTTP or RPC code tells of a failure: failures cannot be seen, so retry-storm and failure-amplification may miss everything**
+        - **caution: no span has a status and no HTTP or RPC code tells of a failure: failures cannot be seen, so retry-storm, failure-amplification and failure-origins may miss everything**
         - **caution: 3.2 % of all spans have a parent that is not in the input: traces are incomplete, so counts and chains come out too small**
 
         ## n-plus-one

@@ -234,7 +234,7 @@ impl Summary {
         if quality.with_status == 0 && totals.failed_spans == 0 {
             doubts.push(
                 "no span has a status and no HTTP or RPC code tells of a failure: failures cannot be seen, so \
-                 retry-storm and failure-amplification may miss everything"
+                 retry-storm, failure-amplification and failure-origins may miss everything"
                     .to_owned(),
             );
         }

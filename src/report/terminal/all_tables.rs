@@ -119,8 +119,8 @@ mod tests {
                  clock skew between 1 pair of services, up to 1.5 ms from web to cart
                  no span says how it was sampled: counts are of recorded spans
         caution  no span has a status and no HTTP or RPC code tells of a failure:
-                 failures cannot be seen, so retry-storm and failure-amplification may
-                 miss everything
+                 failures cannot be seen, so retry-storm, failure-amplification and
+                 failure-origins may miss everything
                  3.2 % of all spans have a parent that is not in the input: traces are
                  incomplete, so counts and chains come out too small
 
@@ -156,7 +156,8 @@ mod tests {
                  8 traces without root (1.2 %)
                  clock skew between 1 pair of services, up to 1.5 ms from web to cart
                  no span says how it was sampled: counts are of recorded spans
-        caution  no span has a status and no HTTP or RPC code tells of a failure: failures cannot be seen, so retry-storm and failure-amplification may miss everything
+        caution  no span has a status and no HTTP or RPC code tells of a failure: failures cannot be seen, so retry-storm, failure-amplification and failure-origins may
+                 miss everything
                  3.2 % of all spans have a parent that is not in the input: traces are incomplete, so counts and chains come out too small
 
         n-plus-one: more calls to one target in a trace than one request should need (2 of 3 rows; --top 3 shows all)

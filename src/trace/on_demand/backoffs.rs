@@ -99,6 +99,7 @@ impl Backoffs {
     /// first.
     fn add_pauses(&mut self, trace: &TraceView<'_>, gaps: &[Gap], sections: &[(Spender, usize)]) {
         let mut open: BTreeSet<((i64, u32), usize)> = BTreeSet::new();
+        let mut ends: BTreeSet<(i64, usize)> = BTreeSet::new();
         let mut next = 0;
         for &(_, number) in sections {
             let Section { row, start, end } = trace.paths.sections[number];
@@ -106,16 +107,17 @@ impl Backoffs {
             while cursor < end {
                 while let Some(gap) = gaps.get(next).filter(|gap| gap.start <= cursor) {
                     open.insert((gap.began, next));
+                    ends.insert((gap.end, next));
                     next += 1;
                 }
-                while let Some(&first) = open.first()
-                    && gaps[first.1].end <= cursor
+                while let Some(&(gap_end, index)) = ends.first()
+                    && gap_end <= cursor
                 {
-                    open.remove(&first);
+                    ends.pop_first();
+                    open.remove(&(gaps[index].began, index));
                 }
                 let opens = gaps.get(next).map_or(end, |gap| gap.start.min(end));
-                let counts = |gap: &&Gap| gap.end > cursor && gap.is_below(trace, row);
-                let gap = open.iter().map(|&(_, index)| &gaps[index]).find(counts);
+                let gap = open.iter().map(|&(_, index)| &gaps[index]).find(|gap| gap.is_below(trace, row));
                 let piece_end = gap.map_or(opens, |gap| gap.end.min(opens));
                 if let Some(&Gap { operation, target, .. }) = gap {
                     self.pieces.push(Backoff { section: number, start: cursor, end: piece_end, operation, target });

@@ -83,7 +83,7 @@ fn analysed(file: &Path, detectors: &Detectors, uncounted: &UncountedCalls) -> A
     Analysed {
         totals: analysis.results.totals.clone(),
         quality: analysis.results.quality.clone(),
-        services: semantics.service_count,
+        services: analysis.results.totals.services.len(),
         tables: ranked_tables(analysis, detectors, &semantics).expect("tables"),
     }
 }

@@ -106,6 +106,7 @@ pub fn analyse(
         .map(|worker| worker.results)
         .reduce_with(merged);
     late.into_iter().chain(deferred).for_each(|late| results.merge(late));
+    results.totals.services.extend(&semantics.certain_services);
     let mut analysis = see_targets(number_by_id(results), settings);
     if let Some(not_put_aside) = collection.store().and_then(|store| store.take_failure()) {
         analysis.results.failure.get_or_insert(not_put_aside.into());
@@ -154,6 +155,7 @@ pub(crate) fn analyse_part<W: Write + Send>(
     if let Some(failure) = settled.failure.take().or(conditional.failure.take()) {
         return Err(failure);
     }
+    settled.totals.services.extend(&semantics.certain_services);
     let mut traces = std::mem::take(&mut settled.traces);
     traces.par_sort_unstable();
     let places = places_by_number(&traces);

@@ -24,6 +24,10 @@ pub struct Quality {
     pub shared_ids: u64,
     /// Cycles of parents that were cut.
     pub cycles: u64,
+    /// Spans without a service name.
+    pub without_service: u64,
+    /// Those of them that belong to the service of a span above.
+    pub inherited_services: u64,
     /// Spans cut to their parent's window.
     pub clamped: u64,
     /// Spans without kind.
@@ -58,6 +62,8 @@ columns! {
         id_collisions: u64,
         shared_ids: u64,
         cycles: u64,
+        without_service: u64,
+        inherited_services: u64,
         clamped: u64,
         without_kind: u64,
         with_status: u64,
@@ -87,6 +93,8 @@ impl Quality {
         self.id_collisions += tree.counts.id_collisions;
         self.shared_ids += tree.counts.shared_ids;
         self.cycles += tree.counts.cycles;
+        self.without_service += tree.counts.without_service;
+        self.inherited_services += tree.counts.inherited_services;
         self.clamped += trace.paths.clamped;
         self.with_adjusted_count += trace.adjusted_counts().spans;
         let calls = &trace.calls.calls;
@@ -102,6 +110,11 @@ impl Quality {
             }
             let early = trace.start(call.row) - trace.start(call.callee);
             let late = trace.end(call.callee) - trace.end(call.row);
+            // The callee may have gone on after its caller left.
+            let went_on = early <= 0 && trace.start(call.callee) <= trace.end(call.row);
+            if went_on && trace.calls.roles[call.row as usize].failed {
+                continue;
+            }
             let distance = early.max(late);
             if distance > tree.resolution_ns {
                 let skew = self.clock_skew.entry((call.caller_service, trace.service(call.callee))).or_default();
@@ -119,6 +132,8 @@ impl Quality {
         self.id_collisions += other.id_collisions;
         self.shared_ids += other.shared_ids;
         self.cycles += other.cycles;
+        self.without_service += other.without_service;
+        self.inherited_services += other.inherited_services;
         self.clamped += other.clamped;
         self.without_kind += other.without_kind;
         self.with_status += other.with_status;
@@ -141,6 +156,8 @@ impl Quality {
             id_collisions: self.id_collisions,
             shared_ids: self.shared_ids,
             cycles: self.cycles,
+            without_service: self.without_service,
+            inherited_services: self.inherited_services,
             clamped: self.clamped,
             without_kind: self.without_kind,
             with_status: self.with_status,
@@ -170,6 +187,8 @@ impl Quality {
             quality.id_collisions += counts.id_collisions[row];
             quality.shared_ids += counts.shared_ids[row];
             quality.cycles += counts.cycles[row];
+            quality.without_service += counts.without_service[row];
+            quality.inherited_services += counts.inherited_services[row];
             quality.clamped += counts.clamped[row];
             quality.without_kind += counts.without_kind[row];
             quality.with_status += counts.with_status[row];

@@ -1,7 +1,10 @@
 //! What is counted whatever the detectors find.
 
+use std::collections::BTreeSet;
+
 use arrow::error::ArrowError;
 
+use crate::frame::Symbol;
 use crate::partial::{Columns as _, GroupReader, GroupWriter, columns};
 use crate::trace::{RootReason, TargetKind, TraceView};
 
@@ -24,6 +27,8 @@ pub struct Totals {
     pub last_end: Option<i64>,
     /// Spans that failed, by status or by protocol code.
     pub failed_spans: u64,
+    /// Services that spans belong to.
+    pub services: BTreeSet<Symbol>,
 }
 
 /// Number of kinds of targets.
@@ -41,6 +46,7 @@ columns! {
         first_start: Vec<i64>,
         last_end: Vec<i64>,
         failed_spans: u64,
+        services: Vec<Symbol>,
     }
 }
 
@@ -60,6 +66,10 @@ impl Totals {
             self.root_duration_ns += i128::from(trace.duration(root.row));
         }
         self.failed_spans += trace.calls.roles.iter().filter(|role| role.failed).count() as u64;
+        if tree.has_settled_services() {
+            let services = (0..tree.len() as u32).map(|row| trace.service(row));
+            self.services.extend(services.filter(|service| !trace.semantics.certain_services.contains(service)));
+        }
     }
 
     /// Takes in those of other traces.
@@ -68,6 +78,7 @@ impl Totals {
         self.traces += other.traces;
         self.roots += other.roots;
         self.failed_spans += other.failed_spans;
+        self.services.extend(other.services);
         self.root_duration_ns += other.root_duration_ns;
         for (own, calls) in self.calls.iter_mut().zip(other.calls) {
             *own += calls;
@@ -89,6 +100,7 @@ impl Totals {
             first_start: self.first_start.into_iter().collect(),
             last_end: self.last_end.into_iter().collect(),
             failed_spans: self.failed_spans,
+            services: self.services.iter().copied().collect(),
         });
         columns.write("", group);
     }
@@ -113,6 +125,7 @@ impl Totals {
                 first_start: columns.first_start.get(row).first().copied(),
                 last_end: columns.last_end.get(row).first().copied(),
                 failed_spans: columns.failed_spans[row],
+                services: columns.services.get(row).iter().copied().collect(),
             });
         }
         Ok(totals)

@@ -187,7 +187,7 @@ fn summary_of(results: &Results, semantics: &Semantics, read: Read) -> Summary {
         totals: TotalsSummary {
             spans: totals.spans,
             traces: totals.traces,
-            services: semantics.service_count as u64,
+            services: totals.services.len() as u64,
             roots: totals.roots,
             calls,
             root_duration_ns: totals.root_duration_ns,
@@ -202,6 +202,8 @@ fn summary_of(results: &Results, semantics: &Semantics, read: Read) -> Summary {
             id_collisions: quality.id_collisions,
             shared_ids: quality.shared_ids,
             cycles: quality.cycles,
+            without_service: quality.without_service,
+            inherited_services: quality.inherited_services,
             clamped: quality.clamped,
             without_kind: quality.without_kind,
             with_status: quality.with_status,

@@ -104,7 +104,11 @@ fn uncounted_calls(keys: &mut Keys<'_>) -> Result<UncountedCalls, ConfigError> {
         health_checks: keys.texts("health_checks")?.unwrap_or(usual.health_checks),
         health_check_parts: keys.texts("health_check_parts")?.unwrap_or(usual.health_check_parts),
         plumbing: keys.texts("plumbing")?.unwrap_or(usual.plumbing),
+        plumbing_spans: keys.texts("plumbing_spans")?.unwrap_or(usual.plumbing_spans),
         sql_plumbing: keys.texts("sql_plumbing")?.unwrap_or(usual.sql_plumbing),
+        brokers: keys.texts("brokers")?.unwrap_or(usual.brokers),
+        broker_polls: keys.texts("broker_polls")?.unwrap_or(usual.broker_polls),
+        database_polls: keys.texts("database_polls")?.unwrap_or(usual.database_polls),
     };
     keys.finish()?;
     Ok(read)

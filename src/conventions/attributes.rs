@@ -131,7 +131,7 @@ attributes! {
         /// Host and port of the full URL.
         UrlHost: shape = ["tracescan.url.host"],
         /// Path of an HTTP request, kept templated.
-        UrlPath: shape = ["url.path", "http.target"],
+        UrlPath: shape = ["url.path", "http.target", "http.path", "http.uri"],
         /// Host name behind the socket.
         SocketPeerName: shape = ["net.sock.peer.name"],
         /// Address behind the socket.
@@ -188,7 +188,7 @@ attributes! {
         /// Low-cardinality summary of the query.
         DbQuerySummary: shape = ["db.query.summary"],
         /// Query text, kept as a template and a hash.
-        DbQueryText: shape = ["db.query.text", "db.statement", "sql.query", "cassandra.query"],
+        DbQueryText: shape = ["db.query.text", "db.statement", "sql.query", "cassandra.query", "jdbc.query[0]"],
         /// Connection string, kept as its host.
         DbConnectionString: shape = ["db.connection_string"],
         /// Messaging system.
@@ -203,6 +203,12 @@ attributes! {
             ["messaging.destination.temporary", "messaging.destination.anonymous", "messaging.temp_destination"],
         /// What is done with the message.
         MessagingOperation: shape = ["messaging.operation.type", "messaging.operation", "messaging.operation.name"],
+        /// Routing key of RabbitMQ, which names a queue where the exchange is the default one.
+        MessagingRoutingKey: shape = ["messaging.rabbitmq.destination.routing_key", "messaging.rabbitmq.routing_key"],
+        /// What part of a system made the span: `proxy` for those of a service mesh.
+        Component: shape = ["component"],
+        /// The cluster that an Envoy proxy sends a request to.
+        UpstreamCluster: shape = ["upstream_cluster", "upstream_cluster.name"],
         /// Function that is invoked.
         FaasInvokedName: shape = ["faas.invoked_name"],
         /// Cloud provider of that function.

@@ -16,10 +16,18 @@ pub struct UncountedCalls {
     /// Parts of names that mark health checks.
     pub health_check_parts: Vec<String>,
     /// Last words of what prepares a call: connections, pools, name look-ups, handshakes. Only calls without a recorded
-    /// callee that are not HTTP requests are matched.
+    /// callee that are no HTTP or RPC requests are matched.
     pub plumbing: Vec<String>,
+    /// Whole names of spans that do the same, of databases and of what has no protocol (datasource-micrometer's).
+    pub plumbing_spans: Vec<String>,
     /// First words of SQL statements that do no work of their own.
     pub sql_plumbing: Vec<String>,
+    /// Parts of names of systems whose calls may wait for messages.
+    pub brokers: Vec<String>,
+    /// Methods by which these are waited for.
+    pub broker_polls: Vec<String>,
+    /// Database operations that wait for messages, or read on where a cursor is.
+    pub database_polls: Vec<String>,
 }
 
 impl Default for UncountedCalls {
@@ -29,19 +37,24 @@ impl Default for UncountedCalls {
             heartbeats: words(&["isMaster", "hello", "ping"]),
             health_checks: words(&["health", "healthz", "healthcheck", "livez", "readyz", "liveness", "readiness"]),
             health_check_parts: words(&["grpc.health."]),
-            plumbing: words(&[
-                "connect",
-                "pool",
-                "pool.acquire",
-                "pool.get",
-                "getConnection",
-                "dns",
-                "dns.lookup",
-                "dns.resolve",
-                "tls",
-                "tls.handshake",
-            ]),
+            plumbing: words(&["connect", "lookup", "acquire", "getConnection", "dns", "tls", "handshake"]),
+            plumbing_spans: words(&["connection", "result-set"]),
             sql_plumbing: words(&["BEGIN", "START", "COMMIT", "ROLLBACK", "SAVEPOINT", "SET", "FETCH"]),
+            brokers: words(&["SQS", "Pub/Sub", "pubsub", "Kinesis", "Kafka"]),
+            broker_polls: words(&["ReceiveMessage", "Pull", "StreamingPull", "GetRecords", "poll"]),
+            database_polls: words(&[
+                "BLPOP",
+                "BRPOP",
+                "BRPOPLPUSH",
+                "BLMOVE",
+                "BLMPOP",
+                "BZPOPMIN",
+                "BZPOPMAX",
+                "BZMPOP",
+                "XREAD",
+                "XREADGROUP",
+                "getMore",
+            ]),
         }
     }
 }
@@ -54,7 +67,10 @@ impl UncountedCalls {
             health_checks: Vec::new(),
             health_check_parts: Vec::new(),
             plumbing: Vec::new(),
+            plumbing_spans: Vec::new(),
             sql_plumbing: Vec::new(),
+            // To wait for messages is no call, however many calls are counted.
+            ..Self::default()
         }
     }
 
@@ -73,6 +89,27 @@ impl UncountedCalls {
     /// Whether a call with this name prepares another.
     pub fn is_plumbing(&self, name: &str) -> bool {
         ends_with_one_of(name, &self.plumbing)
+    }
+
+    /// Whether a span of this name prepares calls or reads what they answered.
+    pub fn is_plumbing_span(&self, name: &str) -> bool {
+        self.plumbing_spans.iter().any(|span| span.eq_ignore_ascii_case(name))
+    }
+
+    /// Whether a system of this name gives messages to those who wait for them.
+    pub fn is_broker(&self, system: &str) -> bool {
+        let lower = system.to_ascii_lowercase();
+        self.brokers.iter().any(|broker| lower.contains(&broker.to_ascii_lowercase()))
+    }
+
+    /// Whether a broker's method of this name waits for messages.
+    pub fn is_poll_of_broker(&self, method: &str) -> bool {
+        ends_with_one_of(method, &self.broker_polls)
+    }
+
+    /// Whether a database's operation of this name waits for messages or reads on.
+    pub fn is_poll_of_database(&self, operation: &str) -> bool {
+        self.database_polls.iter().any(|poll| poll.eq_ignore_ascii_case(operation))
     }
 
     /// Whether a statement that begins so does no work of its own.
@@ -104,7 +141,9 @@ mod tests {
         assert!(lists.is_heartbeat("mongodb.isMaster") && lists.is_heartbeat("PING"));
         assert!(!lists.is_heartbeat("shipping"));
         assert!(lists.is_plumbing("pg-pool.connect") && lists.is_plumbing("dns.lookup"));
-        assert!(!lists.is_plumbing("user.lookup") && !lists.is_plumbing("connection.list"));
+        assert!(lists.is_plumbing("tls.handshake") && lists.is_plumbing("POOL/acquire"));
+        assert!(!lists.is_plumbing("lookup.user") && !lists.is_plumbing("connection.list"));
+        assert!(lists.is_plumbing_span("Result-Set") && !lists.is_plumbing_span("jdbc connection"));
         assert!(lists.is_health_check("GET /health") && lists.is_health_check("/grpc.health.v1.Health/Check"));
         assert!(lists.is_sql_plumbing("begin") && lists.is_sql_plumbing("COMMIT;"));
         assert!(!lists.is_sql_plumbing("SELECT ?") && !lists.is_sql_plumbing("beginning"));

@@ -76,7 +76,7 @@ impl LoggedCall {
         let failed = trace.calls.roles[call.row as usize].failed.then(|| FailedCall {
             error_class: trace.calls.error_class(call, trace.tree, trace.semantics),
             span_id: trace.span_id(call.row),
-            path_ns: trace.path_time(call.row),
+            path_ns: trace.call_path_time(call),
             adjusted_count: trace.adjusted_counts().of_evidence(trace, &[trace.span_id(call.row)]),
         });
         Self {

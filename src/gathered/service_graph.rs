@@ -66,7 +66,7 @@ impl ServiceGraph {
             let figures = self.edges.entry(edge).or_default();
             figures.calls += weight;
             figures.failed += if trace.calls.roles[call.row as usize].failed { weight } else { 0 };
-            figures.path_ns = total_ns([figures.path_ns, trace.path_time(call.row)]);
+            figures.path_ns = total_ns([figures.path_ns, trace.call_path_time(call)]);
             self.of_trace.push(edge);
         }
         self.of_trace.sort_unstable();

@@ -52,7 +52,7 @@ mod tests {
         insta::assert_snapshot!(text.replace(env!("CARGO_PKG_VERSION"), "VERSION"), @r#"
         {"version":"VERSION",
         "totals":{"spans":12345,"traces":678,"services":9,"roots":670,"calls":{"database":4000,"service":5000},"root_duration_ns":9000000000000,"failed_spans":0,"first_start":"2024-01-02T03:04:05.000000006Z","last_end":"2024-01-02T04:04:05.000000006Z"},
-        "quality":{"orphans":400,"missing_roots":8,"duplicates":0,"id_collisions":0,"shared_ids":0,"cycles":0,"clamped":0,"without_kind":0,"with_status":0,"with_adjusted_count":0,"inconsistent_sampling":0,"is_weighted":false,"in_several_parts":0,"without_target":0,"end_before_start":0,"clock_skew":[{"caller":"web","callee":"cart","spans":3,"max_ns":1500000}]},
+        "quality":{"orphans":400,"missing_roots":8,"duplicates":0,"id_collisions":0,"shared_ids":0,"cycles":0,"without_service":0,"inherited_services":0,"clamped":0,"without_kind":0,"with_status":0,"with_adjusted_count":0,"inconsistent_sampling":0,"is_weighted":false,"in_several_parts":0,"without_target":0,"end_before_start":0,"clock_skew":[{"caller":"web","callee":"cart","spans":3,"max_ns":1500000}]},
         "inputs":[{"path":"spans.parquet","format":"parquet","bytes":1234567,"spans":12000,"skipped":{},"first_offsets":[],"errors":[]},{"path":"collector\u001b.jsonl","format":"otlp-json","bytes":999,"spans":345,"skipped":{"invalid_trace_id":2,"truncated":1},"first_offsets":[17,400],"errors":["collector.jsonl ends in the middle of a line"]}],
         "tables":{
         "sample":[

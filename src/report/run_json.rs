@@ -171,6 +171,8 @@ mod tests {
             "id_collisions": 0,
             "shared_ids": 0,
             "cycles": 0,
+            "without_service": 0,
+            "inherited_services": 0,
             "clamped": 0,
             "without_kind": 0,
             "with_status": 0,

@@ -127,6 +127,10 @@ pub(crate) struct QualitySummary {
     pub shared_ids: u64,
     /// Cycles of parents that were cut.
     pub cycles: u64,
+    /// Spans without a service name.
+    pub without_service: u64,
+    /// Those of them that belong to the service of a span above.
+    pub inherited_services: u64,
     /// Spans cut to their parent's window.
     pub clamped: u64,
     /// Spans without kind.
@@ -286,6 +290,8 @@ impl Summary {
             plain(quality.id_collisions, "spans that share another's id"),
             plain(quality.shared_ids, "server spans with their client's id"),
             plain(quality.cycles, "cycles of parents cut"),
+            with_share(quality.without_service, totals.spans, "spans without a service name"),
+            plain(quality.inherited_services, "of them taken for spans of the service above them"),
             with_share(quality.clamped, totals.spans, "spans cut to their parent's time"),
             plain(quality.end_before_start, "spans that end before they start"),
             plain(

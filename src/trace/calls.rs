@@ -92,6 +92,11 @@ impl CallRole {
         exit_above: NO_ROW,
         call_above: NO_ROW,
     };
+
+    /// The nearest exit span above, through spans that are neither entry nor exit; [`NO_ROW`] for none.
+    pub(super) fn exit_above(&self) -> Row {
+        self.exit_above
+    }
 }
 
 /// The calls of one trace and what goes with them. Reused from trace to trace.
@@ -103,6 +108,8 @@ pub struct Calls {
     pub roles: Vec<CallRole>,
     /// Whether a call's operation waits for what other traces say (a service is the target, but recorded no callee).
     pub has_open_operations: bool,
+    /// The callees that proxies lead to where the client was not instrumented; empty where no proxy lies between two services.
+    callees_behind_proxies: Vec<Row>,
 }
 
 /// No call.
@@ -114,21 +121,26 @@ impl Calls {
         let semantics_of = |row: Row| &semantics.by_signature[tree.signatures[row as usize].index()];
         self.roles.clear();
         self.roles.resize(tree.len(), CallRole::UNKNOWN);
-        self.mark_entries(tree, &semantics_of);
+        self.mark_entries(tree, semantics);
         self.mark_exits(tree, &semantics_of);
-        self.find_callees(tree);
+        self.find_callees(tree, &semantics_of);
         self.find_owners(tree);
-        self.list_calls(tree, &semantics_of);
+        self.list_calls(tree, semantics);
+        self.find_calls_behind_proxies(tree);
         self.mark_failed(tree, &semantics_of);
     }
 
-    fn mark_entries<'f>(&mut self, tree: &Tree, semantics_of: &impl Fn(Row) -> &'f SpanSemantics) {
+    fn mark_entries(&mut self, tree: &Tree, semantics: &Semantics) {
         for &row in &tree.top_down {
-            let &SpanSemantics { service, kind, is_poll, is_plumbing, .. } = semantics_of(row);
+            let &SpanSemantics { is_poll, is_plumbing, .. } =
+                &semantics.by_signature[tree.signatures[row as usize].index()];
+            let (service, kind) = (tree.service(row, semantics), tree.kind(row, semantics));
             let above = self.roles.get(tree.parents[row as usize] as usize);
             let is_entry = matches!(kind, SpanKind::Server | SpanKind::Consumer)
                 || above.is_some_and(|above| above.service != service);
-            let caller_span = above.filter(|_| !is_entry).map_or(row, |above| above.caller_span);
+            // Nobody above the root of a segment waits for what is called below it.
+            let climbs = !is_entry && !tree.is_async[row as usize];
+            let caller_span = above.filter(|_| climbs).map_or(row, |above| above.caller_span);
             self.roles[row as usize] =
                 CallRole { service, kind, is_poll, is_plumbing, is_entry, caller_span, ..CallRole::UNKNOWN };
         }
@@ -142,7 +154,9 @@ impl Calls {
             own.is_exit = match own.kind {
                 SpanKind::Client => !own.is_poll,
                 SpanKind::Producer => true,
-                SpanKind::Internal | SpanKind::Unspecified => !own.exit_below && semantics_of(row).has_database_system,
+                SpanKind::Internal | SpanKind::Unspecified => {
+                    !own.exit_below && semantics_of(row).has_database_system && !tree.is_interceptor(row)
+                }
                 SpanKind::Server | SpanKind::Consumer => false,
             };
             let own = *own;
@@ -155,7 +169,7 @@ impl Calls {
         }
     }
 
-    fn find_callees(&mut self, tree: &Tree) {
+    fn find_callees<'f>(&mut self, tree: &Tree, semantics_of: &impl Fn(Row) -> &'f SpanSemantics) {
         for &row in &tree.top_down {
             let parent = tree.parents[row as usize];
             let Some(above) = self.roles.get(parent as usize) else { continue };
@@ -171,7 +185,9 @@ impl Calls {
                 && let Some(exit) = self.roles.get_mut(reaching as usize)
             {
                 let leaves = exit.service != own.service || own.kind == SpanKind::Server;
-                if leaves && exit.kind == SpanKind::Client && (exit.callee == NO_ROW || row < exit.callee) {
+                // Who sends a message reaches its topic, whoever gets it from there.
+                let is_sent = own.kind == SpanKind::Consumer && semantics_of(reaching).is_messaging;
+                if leaves && !is_sent && exit.kind == SpanKind::Client && (exit.callee == NO_ROW || row < exit.callee) {
                     exit.callee = row;
                 }
             }
@@ -200,7 +216,8 @@ impl Calls {
         }
     }
 
-    fn list_calls<'f>(&mut self, tree: &Tree, semantics_of: &impl Fn(Row) -> &'f SpanSemantics) {
+    fn list_calls(&mut self, tree: &Tree, semantics: &Semantics) {
+        let semantics_of = |row: Row| &semantics.by_signature[tree.signatures[row as usize].index()];
         self.calls.clear();
         self.has_open_operations = false;
         for row in 0..tree.len() as Row {
@@ -209,16 +226,18 @@ impl Calls {
                 && role.exit_above == NO_ROW
                 && let Some(above) = self.roles.get(tree.parents[row as usize] as usize)
                 && above.service != role.service
+                && role.kind != SpanKind::Consumer
+                && let own = semantics_of(row)
+                && !own.follows_from
             {
-                let own = semantics_of(row);
                 self.calls.push(Call {
                     row,
                     callee: row,
                     caller_span: above.caller_span,
                     caller_service: above.service,
-                    target: Target { name: own.service, kind: TargetKind::Service },
+                    target: Target { name: role.service, kind: TargetKind::Service },
                     operation: own.entry_operation,
-                    caller_side_operation: own.call_operation,
+                    caller_side_operation: own.entry_operation,
                     weight: own.weight,
                     counts: !own.is_heartbeat,
                 });
@@ -229,18 +248,19 @@ impl Calls {
             }
             let own = semantics_of(row);
             let (target, operation) = if role.callee == NO_ROW {
-                self.has_open_operations |= own.target.kind == TargetKind::Service;
-                (own.target, own.call_operation)
+                let target = semantics.target_of(tree.signatures[row as usize], role.service);
+                self.has_open_operations |= target.kind == TargetKind::Service;
+                (target, own.call_operation)
             } else {
-                let callee = semantics_of(role.callee);
-                (Target { name: callee.service, kind: TargetKind::Service }, callee.entry_operation)
+                let name = self.roles[role.callee as usize].service;
+                (Target { name, kind: TargetKind::Service }, semantics_of(role.callee).entry_operation)
             };
             self.roles[row as usize].call_of_exit = self.calls.len() as u32;
             self.calls.push(Call {
                 row,
                 callee: role.callee,
                 caller_span: role.caller_span,
-                caller_service: own.service,
+                caller_service: role.service,
                 target,
                 operation,
                 caller_side_operation: own.call_operation,
@@ -248,6 +268,32 @@ impl Calls {
                 counts: !own.is_heartbeat && (role.callee != NO_ROW || !own.is_plumbing),
             });
         }
+    }
+
+    /// Finds the callee that each proxy leads to where the client was not instrumented: the earliest.
+    fn find_calls_behind_proxies(&mut self, tree: &Tree) {
+        self.callees_behind_proxies.clear();
+        if !tree.has_interceptors() {
+            return;
+        }
+        self.callees_behind_proxies.resize(tree.len(), NO_ROW);
+        for call in self.calls.iter().filter(|call| call.callee == call.row) {
+            self.callees_behind_proxies[call.row as usize] = call.row;
+        }
+        for &row in tree.top_down.iter().rev() {
+            let parent = tree.parents[row as usize];
+            if parent != NO_ROW && tree.is_interceptor(parent) {
+                let callee = self.callees_behind_proxies[row as usize];
+                let earliest = &mut self.callees_behind_proxies[parent as usize];
+                *earliest = callee.min(*earliest);
+            }
+        }
+    }
+
+    /// The callee that a proxy leads to where no exit span lies above it; [`NO_ROW`] for all other spans.
+    pub(super) fn callee_behind_proxy(&self, row: Row, tree: &Tree) -> Row {
+        let callee = self.callees_behind_proxies.get(row as usize).copied();
+        callee.filter(|_| tree.is_interceptor(row)).unwrap_or(NO_ROW)
     }
 
     fn mark_failed<'f>(&mut self, tree: &Tree, semantics_of: &impl Fn(Row) -> &'f SpanSemantics) {
@@ -259,6 +305,7 @@ impl Calls {
                 role.callee != NO_ROW && !tree.is_async[role.callee as usize] && self.roles[role.callee as usize].failed
             };
             let (failed, looked_through) = match own.status {
+                _ if tree.is_interceptor(row) => (false, true),
                 StatusCode::Error => (true, false),
                 StatusCode::Ok => (false, false),
                 StatusCode::Unset if is_inner => (false, true),

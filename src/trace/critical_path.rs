@@ -249,7 +249,7 @@ impl CriticalPaths {
         if i128::from(overlap) * 1_000_000 >= i128::from(tolerance.millionths) * i128::from(visit.window) {
             return None;
         }
-        let service = |sibling: &Sibling| semantics.by_signature[tree.signatures[sibling.row as usize].index()].service;
+        let service = |sibling: &Sibling| tree.service(sibling.row, semantics);
         let same_service = service(&sibling) == service(&siblings[visit.last]);
         let length = i128::from(sibling.end - sibling.start);
         if same_service && i128::from(overlap) * 100 >= OverlapTolerance::SAME_SERVICE_PERCENT * length {

@@ -10,6 +10,7 @@
 
 mod calls;
 mod critical_path;
+mod heirs;
 mod on_demand;
 mod rows_by_id;
 #[cfg(test)]
@@ -18,6 +19,7 @@ mod semantics;
 mod target;
 mod total_ns;
 mod tree;
+mod url_repetitions;
 mod view;
 
 pub use calls::{Call, CallRole, Calls, NO_CALL};

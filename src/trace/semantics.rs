@@ -8,10 +8,12 @@ use rayon::slice::{ParallelSlice as _, ParallelSliceMut as _};
 use crate::conventions::{
     Attribute, ErrorClass, RpcStatus, UncountedCalls, classify, count_of_jaeger_sampler, is_http_word, name_template,
 };
-use crate::frame::{Signature, Symbol, Symbols, Vocabulary};
+use crate::frame::{Signature, SignatureId, Symbol, Symbols, Vocabulary};
 use crate::span::{SpanKind, StatusCode, UNKNOWN_SERVICE};
 
+use super::heirs::TargetsOfHeirs;
 use super::target::{Attributes, Class, Services, Target};
+use super::url_repetitions::UrlRepetitions;
 
 /// What a signature tells.
 #[derive(Clone, Debug)]
@@ -32,6 +34,17 @@ pub struct SpanSemantics {
     pub status: StatusCode,
     /// Whether this is a poll: a CLIENT span that receives messages.
     pub is_poll: bool,
+    /// Whether it is a proxy's of a service mesh.
+    pub is_proxy: bool,
+    /// Whether it is about messages.
+    pub is_messaging: bool,
+    /// Whether it asks a generative model.
+    pub is_gen_ai: bool,
+    /// Whether it is an HTTP request.
+    pub is_http: bool,
+    /// Whether what repeats is told by nothing but a URL, and other URLs of the input differ from it in one segment
+    /// ([`Semantics::repetitions`]).
+    pub is_variant_of_url: bool,
     /// Whether the span carries a database system.
     pub has_database_system: bool,
     /// What the span reaches if it is a call without recorded callee.
@@ -98,23 +111,41 @@ pub struct Semantics {
     pub by_signature: Vec<SpanSemantics>,
     /// Strings of the input and derived ones. Comparing symbols compares strings.
     pub symbols: Symbols,
-    /// Number of distinct services.
-    pub service_count: usize,
+    /// Services that some span certainly belongs to: whether any belongs to others depends on the spans above it
+    /// ([`Tree::service`](super::Tree::service)).
+    pub certain_services: BTreeSet<Symbol>,
+    /// Operations that become one where they repeat.
+    pub repetitions: UrlRepetitions,
+    /// What spans without a service name reach where it depends on the service that they belong to.
+    targets_of_heirs: TargetsOfHeirs,
     /// Whether any signature says how many spans or traces it stands for.
     pub has_adjusted_counts: bool,
+    /// Whether any signature asks a generative model.
+    pub has_gen_ai: bool,
+    /// Whether spans without a service name occur.
+    pub has_unknown_services: bool,
+    /// Whether spans of a mesh's proxies occur.
+    pub has_proxies: bool,
     /// The symbol of `unknown_service`.
     pub unknown_service: Symbol,
     /// The symbol of `*`, which stands for several services.
     pub any_service: Symbol,
 }
 
+impl Semantics {
+    /// What a span of `signature` that belongs to `service` reaches if it is a call without recorded callee.
+    pub(super) fn target_of(&self, signature: SignatureId, service: Symbol) -> Target {
+        let own = &self.by_signature[signature.index()];
+        if own.service == service { own.target } else { self.targets_of_heirs.get(signature, service, own.target) }
+    }
+}
+
 /// The names, in lower case, of services that would change targets of these signatures if the input had them, beside those
 /// that it has.
 pub(crate) fn services_that_matter(vocabulary: &Vocabulary) -> BTreeSet<String> {
     let mut services = Services::new();
-    let signatures: Vec<Signature> = (0..vocabulary.signatures.len() as u32)
-        .map(|id| vocabulary.signatures.resolve(crate::frame::SignatureId(id)))
-        .collect();
+    let signatures: Vec<Signature> =
+        (0..vocabulary.signatures.len() as u32).map(|id| vocabulary.signatures.resolve(SignatureId(id))).collect();
     for signature in &signatures {
         let name = vocabulary.symbols.resolve(signature.service);
         services.entry(name.to_ascii_lowercase()).or_default().push((name.to_owned(), signature.service));
@@ -135,9 +166,8 @@ pub const ANY_SERVICE: &str = "*";
 /// Works out what all signatures tell.
 pub fn derive(vocabulary: &Vocabulary, uncounted: &UncountedCalls) -> Semantics {
     let mut symbols = vocabulary.symbols.clone();
-    let mut signatures: Vec<Signature> = (0..vocabulary.signatures.len() as u32)
-        .map(|id| vocabulary.signatures.resolve(crate::frame::SignatureId(id)))
-        .collect();
+    let mut signatures: Vec<Signature> =
+        (0..vocabulary.signatures.len() as u32).map(|id| vocabulary.signatures.resolve(SignatureId(id))).collect();
     let mut services = Services::new();
     let mut add = |service: Symbol| {
         let name = vocabulary.symbols.resolve(service);
@@ -151,7 +181,6 @@ pub fn derive(vocabulary: &Vocabulary, uncounted: &UncountedCalls) -> Semantics 
     for &service in &vocabulary.other_services {
         add(service);
     }
-    let service_count = services.values().map(Vec::len).sum();
     // What is worked out of signatures is mostly texts, so each piece of work has strings of its own, which are joined.
     let pieces: Vec<(Vec<SpanSemantics>, Symbols)> = signatures
         .par_chunks(SIGNATURES_OF_PIECE)
@@ -172,8 +201,13 @@ pub fn derive(vocabulary: &Vocabulary, uncounted: &UncountedCalls) -> Semantics 
     }
     symbols.intern(UNKNOWN_SERVICE);
     symbols.intern(ANY_SERVICE);
+    let repetitions = UrlRepetitions::find(&signatures, &vocabulary.symbols, &mut by_signature, &mut symbols);
+    let known = |id: SignatureId| by_signature[id.index()].target;
+    let targets_of_heirs = TargetsOfHeirs::find(&signatures, known, &vocabulary.symbols, &services, &mut symbols);
 
     let (symbols, renumbered) = symbols.sorted();
+    let repetitions = repetitions.renumbered(&renumbered);
+    let targets_of_heirs = targets_of_heirs.renumbered(&renumbered);
     for semantics in &mut by_signature {
         for symbol in [&mut semantics.service, &mut semantics.name] {
             *symbol = renumbered[symbol.index()];
@@ -194,7 +228,24 @@ pub fn derive(vocabulary: &Vocabulary, uncounted: &UncountedCalls) -> Semantics 
     let any_service = symbols.get(ANY_SERVICE).unwrap_or_default();
     let has_adjusted_counts =
         by_signature.iter().any(|semantics| semantics.adjusted_count.or(semantics.trace_adjusted_count).is_some());
-    Semantics { by_signature, symbols, service_count, has_adjusted_counts, unknown_service, any_service }
+    let has_unknown_services = by_signature.iter().any(|semantics| semantics.service == unknown_service);
+    let has_proxies = by_signature.iter().any(|semantics| semantics.is_proxy);
+    let has_gen_ai = by_signature.iter().any(|semantics| semantics.is_gen_ai);
+    let is_certain = |semantics: &&SpanSemantics| !semantics.is_proxy && semantics.service != unknown_service;
+    let certain_services = by_signature.iter().filter(is_certain).map(|semantics| semantics.service).collect();
+    Semantics {
+        by_signature,
+        symbols,
+        certain_services,
+        repetitions,
+        targets_of_heirs,
+        has_adjusted_counts,
+        has_gen_ai,
+        has_unknown_services,
+        has_proxies,
+        unknown_service,
+        any_service,
+    }
 }
 
 fn semantics_of(
@@ -208,7 +259,7 @@ fn semantics_of(
     let attributes = Attributes { symbols: input, signature };
     let name = input.resolve(signature.name);
     let class = attributes.class();
-    let (target, target_kind) = attributes.target(class, services);
+    let (target, target_kind) = attributes.target(class, services, input.resolve(signature.service));
     let depends_on_services = !attributes.names_of_host(class, services).is_empty();
     let (call_operation, is_query) = attributes.operation(class);
     let method = attributes.http_method().unwrap_or_default();
@@ -231,14 +282,25 @@ fn semantics_of(
     let names_of_operation = if is_query { [name, ""] } else { [name, call_operation.as_str()] };
     let is_heartbeat = (is_database && names_of_operation.iter().any(|name| uncounted.is_heartbeat(name)))
         || names_of_operation.iter().any(|name| uncounted.is_health_check(name));
-    let is_http_request = class == Class::Http && !method.is_empty();
+    let has_method = match class {
+        Class::Http => !method.is_empty(),
+        Class::Rpc => attributes.get(A::RpcMethod).is_some(),
+        _ => false,
+    };
     let is_sql = is_database && attributes.get(A::DbSystem).is_some_and(is_sql_system);
-    let is_plumbing = (!is_http_request && names_of_operation.iter().any(|name| uncounted.is_plumbing(name)))
-        || (is_sql && uncounted.is_sql_plumbing(&call_operation));
+    let statement = attributes.get(A::DbQueryText).unwrap_or(name);
+    let verbs = [statement, attributes.get(A::DbOperation).unwrap_or_default()];
+    let is_plumbing = (!has_method && names_of_operation.iter().any(|name| uncounted.is_plumbing(name)))
+        || (is_sql && verbs.iter().any(|text| uncounted.is_sql_plumbing(text)))
+        || (matches!(class, Class::Database | Class::Other) && uncounted.is_plumbing_span(name));
     let is_insert = is_database && first_word(&call_operation).eq_ignore_ascii_case("insert");
     let messaging_operation = attributes.get(A::MessagingOperation).unwrap_or_default();
     let is_publish = signature.kind == SpanKind::Producer
         || (class == Class::Messaging && matches!(messaging_operation, "publish" | "send" | "create"));
+    // A type of operation tells it; where only a system's own name for it is given, that may be the name of a poll.
+    let is_poll = messaging_operation.eq_ignore_ascii_case("receive")
+        || (!TYPES_OF_SENDING.iter().any(|of_type| of_type.eq_ignore_ascii_case(messaging_operation))
+            && attributes.is_poll(class, uncounted));
     let is_summary = attributes.get(A::IsSummary) == Some("true");
     let stands_for = |attribute| attributes.get(attribute).and_then(|count| count.parse::<u32>().ok());
     let weight = stands_for(A::SpanCount).filter(|_| is_summary).or_else(|| stands_for(A::CompositeCount)).unwrap_or(1);
@@ -251,7 +313,13 @@ fn semantics_of(
         entry_operation_is_bare,
         kind: signature.kind,
         status: signature.status,
-        is_poll: signature.kind == SpanKind::Client && messaging_operation == "receive",
+        is_poll: signature.kind == SpanKind::Client && is_poll,
+        is_proxy: attributes.get(A::Component).is_some_and(|component| component.eq_ignore_ascii_case("proxy"))
+            || attributes.get(A::UpstreamCluster).is_some(),
+        is_messaging: class == Class::Messaging,
+        is_gen_ai: class == Class::GenAi,
+        is_http: class == Class::Http,
+        is_variant_of_url: false,
         has_database_system: !signature.get(A::DbSystem).is_empty(),
         target: Target { name: symbols.intern(&target), kind: target_kind },
         depends_on_services,
@@ -280,6 +348,9 @@ fn semantics_of(
         order: 0,
     }
 }
+
+/// Types of what is done with messages that are no wait for them.
+const TYPES_OF_SENDING: [&str; 6] = ["create", "send", "publish", "process", "deliver", "settle"];
 
 /// The operation of a root or a callee, and whether it is still no more than a method or a wildcard.
 fn entry_operation(attributes: &Attributes<'_>, operation: &str, method: &str) -> (String, bool) {

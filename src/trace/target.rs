@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::conventions::{Attribute, HTTP_METHODS, name_template};
+use crate::conventions::{Attribute, HTTP_METHODS, UncountedCalls, name_template};
 use crate::frame::{Signature, Symbol, Symbols};
 
 /// Kind of a target, with the names in tables.
@@ -111,12 +111,31 @@ impl<'a> Attributes<'a> {
         }
     }
 
-    /// Name and kind of the target without a recorded callee.
-    pub(super) fn target(&self, class: Class, services: &Services) -> (String, TargetKind) {
-        let caller = self.symbols.resolve(self.signature.service);
+    /// Whether an RPC or a database operation waits for messages, or reads on where a cursor is.
+    pub(super) fn is_poll(&self, class: Class, lists: &UncountedCalls) -> bool {
+        let name = self.symbols.resolve(self.signature.name);
+        let broker = [self.get(Attribute::MessagingSystem), self.rpc_service()];
+        if broker.into_iter().flatten().any(|system| lists.is_broker(system)) {
+            let method = self.get(Attribute::RpcMethod).unwrap_or(name);
+            if lists.is_poll_of_broker(method) {
+                return true;
+            }
+        }
+        let operation = || {
+            let text = self.get(Attribute::DbOperation).or_else(|| self.get(Attribute::DbQueryText)).unwrap_or(name);
+            text.split(|c: char| !c.is_alphanumeric()).find(|word| !word.is_empty()).unwrap_or_default()
+        };
+        class == Class::Database && lists.is_poll_of_database(operation())
+    }
+
+    /// Name and kind of the target without a recorded callee, if `caller` calls.
+    pub(super) fn target(&self, class: Class, services: &Services, caller: &str) -> (String, TargetKind) {
         let unnamed = || (name_template(self.symbols.resolve(self.signature.name)), TargetKind::Unnamed);
         let named = match class {
-            Class::Database => return self.database(caller).map_or_else(unnamed, |name| (name, TargetKind::Database)),
+            Class::Database => {
+                let name = self.database(caller).or_else(|| self.peer_service(caller).map(str::to_owned));
+                return name.map_or_else(unnamed, |name| (name, TargetKind::Database));
+            }
             Class::Messaging => {
                 return self.messaging(caller).map_or_else(unnamed, |name| (name, TargetKind::Messaging));
             }
@@ -152,10 +171,12 @@ impl<'a> Attributes<'a> {
 
     /// The logical name of the callee that the caller gives, unless it is the caller's own name.
     fn peer_service(&self, caller: &str) -> Option<&'a str> {
-        [Attribute::ServicePeerName, Attribute::PeerService]
-            .into_iter()
-            .filter_map(|attribute| self.get(attribute))
-            .find(|&name| name != caller)
+        self.peer_names().find(|&name| name != caller)
+    }
+
+    /// The logical names of the callee that the caller gives.
+    pub(super) fn peer_names(&self) -> impl Iterator<Item = &'a str> {
+        [Attribute::ServicePeerName, Attribute::PeerService].into_iter().filter_map(|attribute| self.get(attribute))
     }
 
     fn database(&self, caller: &str) -> Option<String> {
@@ -188,9 +209,18 @@ impl<'a> Attributes<'a> {
 
     /// Topic or queue, unless its name is made up for one conversation.
     fn destination(&self) -> Option<&'a str> {
-        let is_temporary = self.get(Attribute::MessagingTemporary) == Some("true");
-        let named = || self.get(Attribute::MessagingDestination).filter(|_| !is_temporary);
-        self.get(Attribute::MessagingDestinationTemplate).or_else(named)
+        let template = self.get(Attribute::MessagingDestinationTemplate);
+        if template.is_none() && self.get(Attribute::MessagingTemporary) == Some("true") {
+            return None;
+        }
+        let destination = template.or_else(|| self.get(Attribute::MessagingDestination));
+        // RabbitMQ's default exchange takes every queue's messages: the routing key tells them apart.
+        const DEFAULT_EXCHANGES: [&str; 2] = ["<default>", "amq.default"];
+        let is_default = destination.is_none_or(|name| DEFAULT_EXCHANGES.contains(&name));
+        let is_rabbitmq = |system: &str| system.eq_ignore_ascii_case("rabbitmq");
+        let routing_key = self.get(Attribute::MessagingRoutingKey);
+        let names_queue = is_default && self.get(Attribute::MessagingSystem).is_some_and(is_rabbitmq);
+        routing_key.filter(|_| names_queue).or(destination)
     }
 
     /// The HTTP method, upper case: as recorded, else the span's name if that begins with one.
@@ -229,6 +259,12 @@ impl<'a> Attributes<'a> {
             let (service, _) = self.get(Attribute::RpcMethod)?.trim_start_matches('/').rsplit_once('/')?;
             Some(service)
         })
+    }
+
+    /// The path that alone names an HTTP request: no template or route does.
+    pub(super) fn path_alone(&self, class: Class) -> Option<&'a str> {
+        let is_named = self.has(&[Attribute::UrlTemplate, Attribute::HttpRoute]);
+        self.get(Attribute::UrlPath).filter(|_| class == Class::Http && !is_named)
     }
 
     /// What repeats, as far as the caller's span says, and whether that is a query text.

@@ -3,10 +3,11 @@
 //! After [`Tree::rebuild`] rows are numbered by start time, and every vector here is indexed by that number. Nothing in
 //! this module recurses: a trace may be one chain of a million spans.
 
+use std::cmp::Reverse;
 use std::ops::{Not as _, Range};
 use std::sync::OnceLock;
 
-use crate::frame::{OwnValues, SignatureId, TraceRows};
+use crate::frame::{OwnValues, SignatureId, Symbol, TraceRows};
 use crate::span::{SpanId, SpanKind};
 
 use super::rows_by_id::RowsById;
@@ -83,6 +84,10 @@ pub struct TreeCounts {
     pub shared_ids: u64,
     /// Cycles of parents that were cut.
     pub cycles: u64,
+    /// Spans without a service name.
+    pub without_service: u64,
+    /// Those of them that belong to the service of a span above.
+    pub inherited_services: u64,
 }
 
 /// The tree of one trace. Reused from trace to trace, so that its buffers are allocated once.
@@ -108,11 +113,16 @@ pub struct Tree {
     pub top_down: Vec<Row>,
     /// Where paths begin, by row number.
     pub path_roots: Vec<PathRoot>,
-    /// How far apart times of the trace may lie by rounding alone, in ns: a millisecond or a microsecond if all its starts
-    /// are whole ones (Jaeger and Zipkin record microseconds, some stores milliseconds), else 0.
+    /// How far apart times of the trace may lie by rounding alone, in ns: a millisecond or a microsecond if all its starts and
+    /// ends are whole ones (Jaeger and Zipkin record microseconds, some stores milliseconds), else 0.
     pub resolution_ns: i64,
     /// What was odd.
     pub counts: TreeCounts,
+    /// Services of rows, empty where every row belongs to the service that it names: a span without a service name belongs
+    /// to that of the nearest span above that has one, a proxy between a caller and a callee to the caller's.
+    services: Vec<Symbol>,
+    /// Which rows are proxies between a caller and a callee; empty if none is.
+    interceptors: Vec<bool>,
     child_starts: Vec<u32>,
     children: Vec<Row>,
     depth_first: OnceLock<DepthFirst>,
@@ -180,9 +190,10 @@ impl Tree {
         self.take_rows(trace, semantics);
         self.resolve_parents(semantics);
         self.cut_cycles();
-        self.split_off_async(semantics);
         self.list_children();
         self.order_top_down();
+        self.settle_services(semantics);
+        self.split_off_async(semantics);
         self.depth_first.take();
     }
 
@@ -242,8 +253,7 @@ impl Tree {
         fill(&mut self.arguments, &self.order, |row| trace.arguments[row]);
         let own_order = if trace.own_values.is_empty() { &[] } else { &*self.order };
         fill(&mut self.own_values, own_order, |row| trace.own_values[row]);
-        // Clocks of whole milliseconds often come with durations by a finer one, so ends say nothing.
-        self.resolution_ns = resolution_ns(self.starts.iter().copied());
+        self.resolution_ns = resolution_ns(self.starts.iter().chain(&self.ends).copied());
     }
 
     fn resolve_parents(&mut self, semantics: &Semantics) {
@@ -317,14 +327,12 @@ impl Tree {
                     let own_server =
                         |candidate: &Row| own_service(candidate) && semantics_of(*candidate).kind == SpanKind::Server;
                     let all = || several.iter().map(|&(_, row)| row);
-                    shared
-                        .and_then(|_| holder_or_first(&mut all().filter(own_server)))
+                    // What names no service belongs where requests are served.
+                    let served = shared.filter(|_| service == semantics.unknown_service).map(|(_, server)| server);
+                    served
+                        .or_else(|| shared.and_then(|_| holder_or_first(&mut all().filter(own_server))))
                         .or_else(|| holder_or_first(&mut all().filter(own_service)))
-                        .or_else(|| {
-                            shared.map(
-                                |(client, server)| if service == semantics.unknown_service { server } else { client },
-                            )
-                        })
+                        .or_else(|| shared.map(|(client, _)| client))
                         .or_else(|| holder_or_first(&mut all()))
                         .unwrap_or(NO_ROW)
                 }
@@ -352,7 +360,8 @@ impl Tree {
         (0..).zip(&self.parents).all(|(row, &parent)| parent < row || parent == NO_ROW)
     }
 
-    /// Cuts every cycle of parents at its earliest span, which then roots a fragment.
+    /// Cuts every cycle of parents at its earliest span (then that with the later end, then the lower id), which then roots a
+    /// fragment.
     fn cut_cycles(&mut self) {
         if self.is_numbered_top_down() {
             return;
@@ -376,10 +385,14 @@ impl Tree {
                 at = self.parents[at as usize];
             }
             if closes_cycle {
+                let place = |row: Row| {
+                    let index = row as usize;
+                    (self.starts[index], Reverse(self.ends[index]), self.span_ids[index], row)
+                };
                 let mut earliest = closes_at;
                 let mut member = self.parents[closes_at as usize];
                 while member != closes_at {
-                    earliest = earliest.min(member);
+                    earliest = if place(member) < place(earliest) { member } else { earliest };
                     member = self.parents[member as usize];
                 }
                 self.parents[earliest as usize] = NO_ROW;
@@ -390,17 +403,128 @@ impl Tree {
         }
     }
 
+    /// The service that a span belongs to.
+    pub fn service(&self, row: Row, semantics: &Semantics) -> Symbol {
+        match self.services.get(row as usize) {
+            Some(&service) => service,
+            None => semantics.by_signature[self.signatures[row as usize].index()].service,
+        }
+    }
+
+    /// Whether a span is a proxy's between a caller and a callee: as good as an interceptor of the caller.
+    pub fn is_interceptor(&self, row: Row) -> bool {
+        self.interceptors.get(row as usize).is_some_and(|&is_interceptor| is_interceptor)
+    }
+
+    /// Whether services of rows may be others than those that they name.
+    pub(crate) fn has_settled_services(&self) -> bool {
+        !self.services.is_empty()
+    }
+
+    /// Whether a proxy lies between a caller and a callee.
+    pub(super) fn has_interceptors(&self) -> bool {
+        !self.interceptors.is_empty()
+    }
+
+    /// Finds whose spans without a service name are, and which proxies lie between a caller and a callee. Where neither occurs,
+    /// nothing is written down.
+    fn settle_services(&mut self, semantics: &Semantics) {
+        self.services.clear();
+        self.interceptors.clear();
+        if !semantics.has_unknown_services && !semantics.has_proxies {
+            return;
+        }
+        let of_row = |signature: &SignatureId| &semantics.by_signature[signature.index()];
+        let is_unknown = |own: &SpanSemantics| own.service == semantics.unknown_service;
+        let (mut some_unknown, mut some_proxies) = (false, false);
+        for own in self.signatures.iter().map(of_row) {
+            some_unknown |= is_unknown(own);
+            some_proxies |= own.is_proxy;
+        }
+        if some_unknown || some_proxies {
+            self.services.extend(self.signatures.iter().map(|signature| of_row(signature).service));
+        }
+        if some_unknown {
+            self.inherit_services(semantics);
+        }
+        if some_proxies {
+            self.find_interceptors(semantics);
+        }
+    }
+
+    /// Gives spans without a service name that of the nearest span above that has one.
+    fn inherit_services(&mut self, semantics: &Semantics) {
+        for &row in &self.top_down {
+            if self.services[row as usize] != semantics.unknown_service {
+                continue;
+            }
+            self.counts.without_service += 1;
+            let inherited = self.services.get(self.parents[row as usize] as usize).copied();
+            if let Some(service) = inherited.filter(|&service| service != semantics.unknown_service) {
+                self.services[row as usize] = service;
+                self.counts.inherited_services += 1;
+            }
+        }
+    }
+
+    /// Makes proxies interceptors that have a span of an application above them and an application's entry span below them,
+    /// both through proxies only.
+    fn find_interceptors(&mut self, semantics: &Semantics) {
+        let of_row = |row: Row| &semantics.by_signature[self.signatures[row as usize].index()];
+        let mut application_above = vec![NO_ROW; self.parents.len()];
+        for &row in &self.top_down {
+            let parent = self.parents[row as usize];
+            if parent != NO_ROW {
+                let is_through = of_row(parent).is_proxy;
+                application_above[row as usize] = if is_through { application_above[parent as usize] } else { parent };
+            }
+        }
+        let mut leads_to_entry = vec![false; self.parents.len()];
+        for &row in self.top_down.iter().rev() {
+            let parent = self.parents[row as usize];
+            let above = application_above[row as usize];
+            if parent == NO_ROW || above == NO_ROW || !of_row(parent).is_proxy {
+                continue;
+            }
+            let is_entry = matches!(of_row(row).kind, SpanKind::Server | SpanKind::Consumer)
+                || self.services[row as usize] != self.services[above as usize];
+            let leads = if of_row(row).is_proxy { leads_to_entry[row as usize] } else { is_entry };
+            leads_to_entry[parent as usize] |= leads;
+        }
+        let is_interceptor = |row: Row| {
+            of_row(row).is_proxy && application_above[row as usize] != NO_ROW && leads_to_entry[row as usize]
+        };
+        self.interceptors.extend((0..self.parents.len() as Row).map(is_interceptor));
+        if !self.interceptors.contains(&true) {
+            self.interceptors.clear();
+        }
+        for (row, _) in self.interceptors.iter().enumerate().filter(|&(_, &is_interceptor)| is_interceptor) {
+            self.services[row] = self.services[application_above[row] as usize];
+        }
+    }
+
+    /// Kind of a span; that of an interceptor is INTERNAL.
+    pub fn kind(&self, row: Row, semantics: &Semantics) -> SpanKind {
+        if self.is_interceptor(row) {
+            SpanKind::Internal
+        } else {
+            semantics.by_signature[self.signatures[row as usize].index()].kind
+        }
+    }
+
+    /// Finds where paths begin. Nobody waits for a CONSUMER, for what follows from its parent, or for what starts when its
+    /// parent has ended and goes on by more than times are rounded.
     fn split_off_async(&mut self, semantics: &Semantics) {
         self.is_async.clear();
         self.path_roots.clear();
         for row in 0..self.parents.len() {
-            let own = &semantics.by_signature[self.signatures[row].index()];
             let parent = self.parents[row];
             let is_async = parent != NO_ROW && {
-                let above = &semantics.by_signature[self.signatures[parent as usize].index()];
-                let receives = own.kind == SpanKind::Consumer
-                    && (above.kind == SpanKind::Producer || above.service != own.service);
-                receives || own.follows_from
+                let own = &semantics.by_signature[self.signatures[row].index()];
+                let end_above = self.ends[parent as usize];
+                let is_late =
+                    self.starts[row] >= end_above && self.ends[row] > end_above.saturating_add(self.resolution_ns);
+                is_late || own.follows_from || (own.kind == SpanKind::Consumer && self.receives(row as Row, semantics))
             };
             self.is_async.push(is_async);
             let reason = match (parent, is_async) {
@@ -411,6 +535,14 @@ impl Tree {
             };
             self.path_roots.push(PathRoot { row: row as Row, reason });
         }
+    }
+
+    /// Whether a CONSUMER gets what its parent sent: from a PRODUCER, or from another service.
+    fn receives(&self, row: Row, semantics: &Semantics) -> bool {
+        let parent = self.parents[row as usize];
+        self.kind(row, semantics) == SpanKind::Consumer
+            && (self.kind(parent, semantics) == SpanKind::Producer
+                || self.service(parent, semantics) != self.service(row, semantics))
     }
 
     fn list_children(&mut self) {

@@ -184,6 +184,20 @@ impl TraceModel {
         }
     }
 
+    /// Makes calls one operation that only their URL names, if of that one segment varies. What other traces name is named.
+    fn unite_operations(&mut self, semantics: &Semantics) {
+        if semantics.repetitions.is_empty() {
+            return;
+        }
+        let of_row = |row: Row| &semantics.by_signature[self.tree.signatures[row as usize].index()];
+        let is_named_by_url = |call: &Call| {
+            call.callee == NO_ROW && of_row(call.row).is_variant_of_url && call.operation == call.caller_side_operation
+        };
+        let named_by_url: Vec<u32> =
+            (0..).zip(&self.calls.calls).filter(|(_, call)| is_named_by_url(call)).map(|(index, _)| index).collect();
+        semantics.repetitions.unite(&mut self.calls.calls, |call| of_row(call.row).method, named_by_url);
+    }
+
     /// Works out the critical paths and gives the whole view. `number` is that of the trace in the input.
     pub fn view<'a>(
         &'a mut self,
@@ -192,6 +206,7 @@ impl TraceModel {
         semantics: &'a Semantics,
         tolerance: OverlapTolerance,
     ) -> TraceView<'a> {
+        self.unite_operations(semantics);
         self.paths.rebuild(&self.tree, semantics, tolerance);
         self.demanded.forget();
         let Self { tree, calls, paths, demanded } = self;
@@ -245,7 +260,30 @@ impl<'a> TraceView<'a> {
 
     /// The service of a span.
     pub fn service(&self, row: Row) -> Symbol {
-        self.semantics_of(row).service
+        self.tree.service(row, self.semantics)
+    }
+
+    /// Path time in ns of a call and everything below it on its caller span's path: none if its span roots a segment of its
+    /// own, unless that is its caller span.
+    pub fn call_path_time(&self, call: &Call) -> i64 {
+        let is_elsewhere = self.tree.is_async[call.row as usize] && call.caller_span != call.row;
+        if is_elsewhere { 0 } else { self.path_time(call.row) }
+    }
+
+    /// Whether a call asks a generative model, itself or as the HTTP request of a client that does.
+    pub fn asks_model(&self, call: &Call) -> bool {
+        if !self.semantics.has_gen_ai {
+            return false;
+        }
+        let own = self.semantics_of(call.row);
+        let above = self.calls.roles[call.row as usize].exit_above();
+        own.is_gen_ai || (own.is_http && above != NO_ROW && self.semantics_of(above).is_gen_ai)
+    }
+
+    /// Whether a span leaves a service when whoever is above it waits no more: it serves nobody.
+    pub(crate) fn is_late_exit(&self, row: Row) -> bool {
+        let role = &self.calls.roles[row as usize];
+        role.is_exit && !role.is_entry && self.tree.is_async[row as usize]
     }
 
     /// The id of a span.
@@ -307,13 +345,22 @@ impl<'a> TraceView<'a> {
         let semantics = self.semantics_of(row);
         let owner = self.calls.roles[row as usize].owner;
         if owner == NO_ROW {
+            let callee = self.calls.callee_behind_proxy(row, self.tree);
+            if callee != NO_ROW {
+                return Place {
+                    service: self.service(row),
+                    operation: self.semantics_of(callee).entry_operation,
+                    component: Component::Network,
+                    target: self.service(callee),
+                };
+            }
             let operation = if self.tree.parents[row as usize] == NO_ROW || self.calls.roles[row as usize].is_entry {
                 self.entry_operation(row)
             } else {
                 semantics.operation
             };
             return Place {
-                service: semantics.service,
+                service: self.service(row),
                 operation,
                 component: Component::SelfTime,
                 target: Symbol::EMPTY,
@@ -323,15 +370,15 @@ impl<'a> TraceView<'a> {
         let waits_for_callee = callee != NO_ROW && !self.tree.is_async[callee as usize];
         let component = if waits_for_callee { Component::Network } else { Component::Wait };
         let (operation, target) = self.reached_by(owner);
-        Place { service: semantics.service, operation, component, target: target.name }
+        Place { service: self.service(row), operation, component, target: target.name }
     }
 
     /// Operation and target of an exit span: its call's, or its own if it is no call.
     fn reached_by(&self, exit: Row) -> (Symbol, Target) {
         match self.calls.roles[exit as usize].call_of_exit {
             NO_CALL => {
-                let semantics = self.semantics_of(exit);
-                (semantics.call_operation, semantics.target)
+                let target = self.semantics.target_of(self.tree.signatures[exit as usize], self.service(exit));
+                (self.semantics_of(exit).call_operation, target)
             }
             call => {
                 let call = &self.calls.calls[call as usize];

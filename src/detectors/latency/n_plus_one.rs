@@ -108,7 +108,8 @@ a loop). `induced` rows exist because a loop further up runs their caller severa
 
 Fetch the set in one call: a join, an `IN (...)`, a batch endpoint, a data loader. Where calls are needed, run them in
 parallel: `saving_ns` is the critical-path time that one batched call would leave free, and a parallel fan-out saves next
-to nothing by this rule.
+to nothing by this rule. Calls between which a generative model was asked belong to different rounds of a conversation: each
+may need the answer before it, so they are not taken for one batch, and questions to the model itself save nothing.
 
 ## When it is wrong
 
@@ -239,6 +240,7 @@ impl Detector for NPlusOne {
         let same_caller =
             |&left: &u32, &right: &u32| calls[left as usize].caller_service == calls[right as usize].caller_service;
         let mut loops: Option<Vec<Loop>> = None;
+        let rounds = Rounds::of_trace(trace);
         for of_target in order.chunk_by(same_target) {
             if weight(calls, of_target) <= self.max_calls() {
                 continue;
@@ -249,11 +251,11 @@ impl Detector for NPlusOne {
                 if weight(calls, of_caller) > self.max_calls() {
                     over_alone = true;
                     let caller = calls[of_caller[0] as usize].caller_service;
-                    self.report(trace, of_caller, caller, loops, seen);
+                    self.report(trace, of_caller, caller, loops, &rounds, seen);
                 }
             }
             if !over_alone {
-                self.report(trace, of_target, trace.semantics.any_service, loops, seen);
+                self.report(trace, of_target, trace.semantics.any_service, loops, &rounds, seen);
             }
         }
     }
@@ -300,6 +302,7 @@ impl NPlusOne {
         members: &[u32],
         caller: Symbol,
         loops: &[Loop],
+        rounds: &Rounds,
         findings: &mut Findings<DetailColumns>,
     ) {
         let calls = &trace.calls.calls;
@@ -335,22 +338,21 @@ impl NPlusOne {
         };
 
         let rows: Vec<Row> = members.iter().map(|&call| calls[call as usize].row).collect();
-        let critical_ns = total_ns(rows.iter().map(|&row| trace.path_time(row)));
+        let critical_ns = total_ns(members.iter().map(|&call| trace.call_path_time(&calls[call as usize])));
         let mut saving_ns = 0;
         let mut group_calls = 0;
         for of_span in &by_span {
             let mut of_span = of_span.to_vec();
             of_span.sort_unstable_by_key(|&call| calls[call as usize].operation);
             for group in
-                of_span.chunk_by(|&left, &right| calls[left as usize].operation == calls[right as usize].operation)
+                of_span.chunk_by_mut(|&left, &right| calls[left as usize].operation == calls[right as usize].operation)
             {
-                let times = group
-                    .iter()
-                    .map(|&call| &calls[call as usize])
-                    .map(|call| (trace.path_time(call.row), call.weight));
-                let largest = times.clone().map(|(time, calls)| time / i64::from(calls)).max().unwrap_or(0);
-                saving_ns = total_ns([saving_ns, total_ns(times.map(|(time, _)| time)) - largest]);
                 group_calls = group_calls.max(weight(calls, group));
+                let round_of = |&call: &u32| rounds.of(trace, &calls[call as usize]);
+                group.sort_by_cached_key(round_of);
+                for of_round in group.chunk_by(|left, right| round_of(left) == round_of(right)) {
+                    saving_ns = total_ns([saving_ns, saving(trace, of_round)]);
+                }
             }
         }
         let induced = self.is_induced(trace, &by_span, loops);
@@ -404,6 +406,43 @@ impl NPlusOne {
             spans_in_all * 2 > spans.len() && calls_with_spans >= 2
         })
     }
+}
+
+/// When caller spans asked generative models. What is called after an answer may need it, so it cannot be batched with what was
+/// called before.
+struct Rounds(Vec<(Row, i64, Row)>);
+
+impl Rounds {
+    fn of_trace(trace: &TraceView<'_>) -> Self {
+        if !trace.semantics.has_gen_ai {
+            return Self(Vec::new());
+        }
+        let of_model = trace.calls.calls.iter().filter(|call| trace.asks_model(call));
+        let mut asked: Vec<(Row, i64, Row)> = of_model.map(|call| Self::place(trace, call)).collect();
+        asked.sort_unstable();
+        Self(asked)
+    }
+
+    fn place(trace: &TraceView<'_>, call: &Call) -> (Row, i64, Row) {
+        (call.caller_span, trace.start(call.row), call.row)
+    }
+
+    /// The number of the round that a call belongs to, among those of all caller spans.
+    fn of(&self, trace: &TraceView<'_>, call: &Call) -> usize {
+        let place = Self::place(trace, call);
+        self.0.partition_point(|&asked| asked < place)
+    }
+}
+
+/// What one batched call would leave of the path time of calls of one caller span, operation and round.
+fn saving(trace: &TraceView<'_>, of_round: &[u32]) -> i64 {
+    let calls = || of_round.iter().map(|&call| &trace.calls.calls[call as usize]);
+    if calls().any(|call| trace.asks_model(call)) {
+        return 0;
+    }
+    let times = calls().map(|call| (trace.call_path_time(call), call.weight));
+    let largest = times.clone().map(|(time, calls)| time / i64::from(calls)).max().unwrap_or(0);
+    total_ns(times.map(|(time, _)| time)) - largest
 }
 
 fn weight(calls: &[Call], members: &[u32]) -> u64 {

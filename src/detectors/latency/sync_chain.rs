@@ -218,11 +218,8 @@ impl Detector for SyncChain {
         let mut hops: Vec<Hop> = Vec::new();
         let mut deepest = 0;
         for &row in &tree.top_down {
-            // A child that starts strictly after its parent ended, by more than times are rounded, is not waited for.
             let parent = tree.waiting_parent(row);
-            let waited_for =
-                parent != NO_ROW && trace.start(row) <= trace.end(parent).saturating_add(tree.resolution_ns);
-            let above = if waited_for { Some(steps[parent as usize]) } else { None };
+            let above = (parent != NO_ROW).then(|| steps[parent as usize]);
             let segment = above.map_or(row, |above| above.segment);
             let mut hop = above.map_or(NO_HOP, |above| above.hop);
             let call = steps[row as usize].call;

@@ -12,7 +12,7 @@ use crate::detectors::kit::{
 use crate::findings::{Finding, Findings};
 use crate::frame::Symbol;
 use crate::partial::{Columns as _, GroupReader, GroupWriter, TraceNumber, columns};
-use crate::trace::{NO_CALL, NO_ROW, Row, TargetKind, TraceView, counts_for_service};
+use crate::trace::{NO_CALL, NO_ROW, PathRoot, Row, TargetKind, TraceView, counts_for_service};
 
 thresholds! {
     /// The detector of amplified failures and its thresholds.
@@ -281,7 +281,9 @@ impl Detector for FailureAmplification {
     const TABLE: TableRules<Self> = TableRules::Patterns(COLUMNS);
 
     fn see(&self, trace: &TraceView<'_>, seen: &mut Self::Seen) {
-        for root in trace.tree.path_roots.iter().filter(|root| trace.calls.roles[root.row as usize].failed) {
+        let is_failed_entry =
+            |root: &&PathRoot| trace.calls.roles[root.row as usize].failed && !trace.is_late_exit(root.row);
+        for root in trace.tree.path_roots.iter().filter(is_failed_entry) {
             let entry = (trace.service(root.row), trace.entry_operation(root.row));
             *seen.failed_entries.entry(entry).or_default() += 1;
         }
@@ -307,7 +309,7 @@ impl FailureAmplification {
         let mut services: Vec<Symbol> = chains.listed(chain).collect();
         services.sort_unstable();
         let top = chain.top;
-        let reached_root = !chain.is_absorbed && top == tree.path_root_of(origin);
+        let reached_root = !chain.is_absorbed && top == tree.path_root_of(origin) && !trace.is_late_exit(top);
 
         let semantics = trace.semantics_of(origin);
         let call = match trace.calls.roles[origin as usize].call_of_exit {

@@ -123,7 +123,7 @@ impl FailureChains {
 
 /// Whether a service failed if this span of it did.
 pub(crate) fn counts_for_service(trace: &TraceView<'_>, row: Row) -> bool {
-    trace.calls.roles[row as usize].is_entry || row == trace.tree.path_root_of(row)
+    trace.calls.roles[row as usize].is_entry || (row == trace.tree.path_root_of(row) && !trace.is_late_exit(row))
 }
 
 /// Whether the upper span says something else than the lower one: it blames the caller where the callee did not, or the

@@ -1,0 +1,188 @@
+//! HTTP requests that only their URL names, and of whose paths one segment varies: `/users/ann/cart`, `/users/bob/cart` and
+//! `/users/eve/cart` are one operation, `/users/{}/cart`, where one caller span asks for all of them.
+//!
+//! Which paths could become one is worked out once, with the strings that they would become; which do is decided trace by
+//! trace.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+
+use crate::conventions::is_version;
+use crate::frame::{Signature, Symbol, Symbols};
+use crate::span::SpanKind;
+
+use super::calls::Call;
+use super::semantics::SpanSemantics;
+use super::target::Attributes;
+
+/// So many values of a segment make it a parameter; fewer may be different things to ask for.
+const MIN_VALUES: usize = 3;
+
+/// An operation with one segment of its path as `{}`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Variant {
+    /// Which segment that is.
+    segment: u32,
+    /// What the operation becomes.
+    operation: Symbol,
+}
+
+/// The operations that others differ from in one segment, and what they would become.
+#[derive(Debug, Default)]
+pub struct UrlRepetitions {
+    variants: HashMap<Symbol, Box<[Variant]>, FixedState>,
+}
+
+impl UrlRepetitions {
+    /// Finds them among `signatures`, and marks those in `semantics` that may become one of several.
+    pub(super) fn find(
+        signatures: &[Signature],
+        input: &Symbols,
+        semantics: &mut [SpanSemantics],
+        symbols: &mut Symbols,
+    ) -> Self {
+        // By operation: where its path begins.
+        let mut paths: HashMap<Symbol, usize, FixedState> = HashMap::default();
+        for (signature, semantics) in signatures.iter().zip(&mut *semantics) {
+            let attributes = Attributes { symbols: input, signature };
+            let leaves = !matches!(signature.kind, SpanKind::Server | SpanKind::Consumer);
+            if leaves && let Some(path) = attributes.path_alone(attributes.class()) {
+                let begin = symbols.resolve(semantics.call_operation).len() - path.len();
+                paths.insert(semantics.call_operation, begin);
+                semantics.is_variant_of_url = true;
+            }
+        }
+        let mut counts: HashMap<(u32, String), usize, FixedState> = HashMap::default();
+        if paths.len() >= MIN_VALUES {
+            for (&operation, &path) in &paths {
+                for_each_variant(symbols.resolve(operation), path, |segment, variant| {
+                    *counts.entry((segment, variant)).or_default() += 1;
+                });
+            }
+            counts.retain(|_, count| *count >= MIN_VALUES);
+        }
+        let mut repetitions = Self::default();
+        if !counts.is_empty() {
+            for (operation, path) in paths {
+                let mut variants = Vec::new();
+                for_each_variant(symbols.resolve(operation), path, |segment, variant| {
+                    let key = (segment, variant);
+                    variants.extend(counts.contains_key(&key).then_some(key));
+                });
+                let intern = |(segment, text): (u32, String)| Variant { segment, operation: symbols.intern(&text) };
+                let variants: Box<[Variant]> = variants.into_iter().map(intern).collect();
+                if !variants.is_empty() {
+                    repetitions.variants.insert(operation, variants);
+                }
+            }
+        }
+        for semantics in semantics.iter_mut().filter(|semantics| semantics.is_variant_of_url) {
+            semantics.is_variant_of_url = repetitions.variants.contains_key(&semantics.call_operation);
+        }
+        repetitions
+    }
+
+    /// The same with other numbers of strings.
+    pub(super) fn renumbered(mut self, renumbered: &[Symbol]) -> Self {
+        let new = |symbol: Symbol| renumbered[symbol.index()];
+        let variants = self.variants.drain().map(|(operation, mut variants)| {
+            variants.iter_mut().for_each(|variant| variant.operation = new(variant.operation));
+            (new(operation), variants)
+        });
+        Self { variants: variants.collect() }
+    }
+
+    /// Whether there are none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.variants.is_empty()
+    }
+
+    /// Gives those of `calls` one operation that differ in one segment. `named_by_url` are the numbers of those that only their
+    /// URL names.
+    pub(super) fn unite(&self, calls: &mut [Call], method: impl Fn(&Call) -> Symbol, mut named_by_url: Vec<u32>) {
+        let group = |call: &Call| (call.caller_span, call.target, method(call));
+        named_by_url.sort_unstable_by_key(|&call| {
+            let call = &calls[call as usize];
+            (group(call), call.operation)
+        });
+        let mut together = &named_by_url[..];
+        while let Some(&first) = together.first() {
+            let of_first = group(&calls[first as usize]);
+            let length = together.partition_point(|&call| group(&calls[call as usize]) <= of_first);
+            let (members, rest) = together.split_at(length);
+            together = rest;
+            let mut operations: Vec<Symbol> = members.iter().map(|&call| calls[call as usize].operation).collect();
+            operations.dedup();
+            if operations.len() < MIN_VALUES {
+                continue;
+            }
+            let united = self.united(&operations);
+            for &call in members {
+                let operation = &mut calls[call as usize].operation;
+                if let Ok(place) = operations.binary_search(operation) {
+                    *operation = united[place];
+                }
+            }
+        }
+    }
+
+    /// What distinct operations, ascending, become: the segment with most values goes first, then the later, and what has it is
+    /// done.
+    fn united(&self, operations: &[Symbol]) -> Vec<Symbol> {
+        let mut united = operations.to_vec();
+        let variants = |place: usize| self.variants.get(&operations[place]).map_or(&[][..], |variants| variants);
+        // Operations of one variant have the same segments but one, so they are as many as that segment has values.
+        let mut members: HashMap<(u32, Symbol), Vec<usize>, FixedState> = HashMap::default();
+        for place in 0..operations.len() {
+            for &Variant { segment, operation } in variants(place) {
+                members.entry((segment, operation)).or_default().push(place);
+            }
+        }
+        let mut values: HashMap<(u32, Symbol), usize, FixedState> =
+            members.iter().map(|(&variant, members)| (variant, members.len())).collect();
+        let mut most: BinaryHeap<(usize, u32, Reverse<Symbol>)> =
+            values.iter().map(|(&(segment, operation), &values)| (values, segment, Reverse(operation))).collect();
+        let mut is_done = vec![false; operations.len()];
+        while let Some((count, segment, Reverse(operation))) = most.pop() {
+            if count < MIN_VALUES {
+                break;
+            }
+            let variant = (segment, operation);
+            let left = values[&variant];
+            if left < count {
+                most.push((left, segment, Reverse(operation)));
+                continue;
+            }
+            for &place in members[&variant].iter().filter(|&&place| !is_done[place]).collect::<Vec<_>>() {
+                is_done[place] = true;
+                united[place] = operation;
+                for &Variant { segment, operation } in variants(place) {
+                    if let Some(values) = values.get_mut(&(segment, operation)) {
+                        *values -= 1;
+                    }
+                }
+            }
+        }
+        united
+    }
+}
+
+/// Tells each segment of the path in `operation`, which begins at `path`, that may be a parameter, and the operation with it as
+/// `{}`. What it is a parameter of stands before it.
+fn for_each_variant(operation: &str, path: usize, mut tell: impl FnMut(u32, String)) {
+    const PREFIXES: [&str; 2] = ["api", "rest"];
+    let mut has_noun_before = false;
+    let mut begin = path;
+    for (number, segment) in (0..).zip(operation[path..].split('/')) {
+        let end = begin + segment.len();
+        if has_noun_before && !segment.is_empty() {
+            tell(number, [&operation[..begin], "{}", &operation[end..]].concat());
+        }
+        let is_prefix = is_version(segment) || PREFIXES.iter().any(|prefix| prefix.eq_ignore_ascii_case(segment));
+        has_noun_before |= !segment.is_empty() && segment != "{}" && !is_prefix;
+        begin = end + 1;
+    }
+}

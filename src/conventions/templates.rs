@@ -195,12 +195,43 @@ pub(crate) fn is_http_word(word: &str) -> bool {
     HTTP_METHODS.iter().chain(&["HTTP", "_OTHER"]).any(|method| method.eq_ignore_ascii_case(word))
 }
 
-fn push_words(word: &str, out: &mut String) {
-    for (index, part) in word.split('/').enumerate() {
-        if index > 0 {
-            out.push('/');
-        }
-        out.push_str(if is_identifier(part) { "{}" } else { part });
+/// Numbers of fewer digits are parts of names where `-`, `_` or `.` joins them to others: `gpt-4`, `utf-8`, `v1.2`.
+const MIN_DIGITS_OF_JOINED_NUMBER: usize = 3;
+
+fn push_words(text: &str, out: &mut String) {
+    let mut rest = text;
+    while !rest.is_empty() {
+        let is_joined = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
+        let (joined, behind) = rest.split_at(rest.find(|c| !is_joined(c)).unwrap_or(rest.len()));
+        push_joined_words(joined, out);
+        let separators = behind.find(is_joined).unwrap_or(behind.len());
+        out.push_str(&behind[..separators]);
+        rest = &behind[separators..];
+    }
+}
+
+/// Words that `-`, `_` and `.` join to one.
+fn push_joined_words(joined: &str, out: &mut String) {
+    if is_identifier(joined) {
+        return out.push_str("{}");
+    }
+    let is_joint = |c: char| matches!(c, '-' | '_' | '.');
+    let is_number = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit());
+    let is_id = |word: &str| is_identifier(word) && (!is_number(word) || word.len() >= MIN_DIGITS_OF_JOINED_NUMBER);
+    if !joined.split(is_joint).any(is_id) {
+        return out.push_str(joined);
+    }
+    let mut rest = joined;
+    while let Some(first) = rest.chars().next() {
+        let is_id = rest.len() >= 36 && is_uuid(&rest.as_bytes()[..36]);
+        let length = match first {
+            _ if is_id => 36,
+            _ if is_joint(first) => first.len_utf8(),
+            _ => rest.find(is_joint).unwrap_or(rest.len()),
+        };
+        let (word, behind) = rest.split_at(length);
+        out.push_str(if is_id || is_identifier(word) { "{}" } else { word });
+        rest = behind;
     }
 }
 
@@ -510,6 +541,13 @@ mod tests {
             ("send to ann@example.org", "send to ann@example.org"),
             ("job  deadbee1   done", "job {} done"),
             ("oteldemo.CartService/AddItem", "oteldemo.CartService/AddItem"),
+            ("Job import#35907", "Job import#{}"),
+            ("user:42:profile(7)", "user:{}:profile({})"),
+            ("run task_9912 of tenant-481", "run task_{} of tenant-{}"),
+            ("report of 2026-01-05", "report of {}-{}-{}"),
+            ("copy x-6ba7b810-9dad-11d1-80b4-00c04fd430c8.tmp", "copy x-{}.tmp"),
+            ("chat gpt-4 in utf-8 by v1.2", "chat gpt-4 in utf-8 by v1.2"),
+            ("S3.GetObject 10.0.0.7", "S3.GetObject 10.0.0.7"),
         ] {
             assert_eq!(name_template(name), template, "{name}");
         }

@@ -160,7 +160,7 @@ mod tests {
         3 32 31 web   CLIENT   get     10..40
         3 33 32 cart  SERVER   get     11..39
         3 34 33 cart  CLIENT   query   12..13 db.system.name=mysql db.namespace=c ERROR
-        3 35 31 audit CONSUMER log     45..60
+        3 35 31 audit SERVER   log     55..70
     ";
 
     fn lines_of(is_here: impl Fn(usize) -> bool) -> String {
@@ -187,7 +187,7 @@ mod tests {
 
     const EXPECTED: [&str; 4] = [
         "cart -> mysql/c: 21 calls, 1 failed, 27 ms, 2 traces",
-        "web ~> audit: 1 calls, 0 failed, 15 ms, 1 traces",
+        "web ~> audit: 1 calls, 0 failed, 0 ms, 1 traces",
         "web -> cart: 4 calls, 1 failed, 90 ms, 3 traces",
         "web -> kafka/orders: 1 calls, 0 failed, 10 ms, 1 traces",
     ];

@@ -176,7 +176,7 @@ fn waterfall(view: &TraceView<'_>, found: &[Found]) -> Waterfall {
         let root = tree.path_roots.binary_search_by_key(&row, |root| root.row).ok().map(|index| tree.path_roots[index]);
         rows.push(WaterfallRow {
             depth,
-            service: name(semantics.service),
+            service: name(view.service(row)),
             name: name(semantics.name),
             kind: semantics.kind.as_str().to_owned(),
             start_ns: view.start(row) - begin,

@@ -145,7 +145,7 @@ fn behind_scheme(url: &str) -> Option<&str> {
 
 /// A span name with what identifies single things as `{}`, and white space folded. A name that is a path, alone or behind a
 /// method, is templated as a path; of others the words that are numbers, UUIDs or 8 or more hexadecimal digits of which one is
-/// a digit.
+/// a digit. A word ends at whatever is no letter or digit.
 pub fn name_template(name: &str) -> String {
     let mut template = String::with_capacity(name.len());
     push_name_template(name, &mut template);

@@ -175,9 +175,11 @@ impl SpanRecord<'_> {
         links.clear();
     }
 
-    /// How a link to the parent says that the span refers to it.
+    /// How a link to the parent says that the span refers to it. The parent of a server's half of a shared span is the client's
+    /// half, which has its id.
     pub fn ref_type_of_parent_link(&self) -> Option<Cow<'_, str>> {
-        let to_parent = self.links.iter().filter(|link| link.span_id == self.parent_span_id);
+        let is_parent = |id| id == self.parent_span_id || (self.kind == SpanKind::Server && id == self.span_id);
+        let to_parent = self.links.iter().filter(|link| is_parent(link.span_id));
         let mut ref_types = to_parent.flat_map(|link| &link.attributes).filter(|attribute| attribute.key == REF_TYPE);
         ref_types.next_back().map(|attribute| attribute.value.to_text())
     }

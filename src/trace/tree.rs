@@ -622,3 +622,6 @@ impl DepthFirst {
         Self { positions, subtree_sizes, path_roots }
     }
 }
+
+#[cfg(test)]
+mod tests;

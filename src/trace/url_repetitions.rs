@@ -186,3 +186,59 @@ fn for_each_variant(operation: &str, path: usize, mut tell: impl FnMut(u32, Stri
         begin = end + 1;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use crate::trace::sample::Sample;
+
+    /// The operations of calls of one span to one host, given their paths; a word that is no path is the method from there on.
+    fn operations(paths: &str) -> String {
+        let mut lines = vec!["1 1 0 web SERVER root 0..100".to_owned()];
+        let mut method = "GET";
+        for (number, path) in (2..).zip(paths.split(' ')) {
+            if path.starts_with('/') {
+                let url = format!("http.method={method} http.url=http://a.io{path}");
+                lines.push(format!("1 {number} 1 web CLIENT call {number}..{number} {url}"));
+            } else {
+                method = path;
+            }
+        }
+        let mut shown = BTreeSet::new();
+        Sample::of(&lines.join("\n")).with_trace(0, 0, |trace| {
+            shown.extend(
+                trace.calls.calls.iter().map(|call| trace.semantics.symbols.resolve(call.operation).to_owned()),
+            );
+        });
+        shown.into_iter().collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn a_segment_that_varies_is_a_parameter() {
+        for (rule, paths, expected) in [
+            ("of three values", "/users/ann /users/bob /users/eve", "GET /users/{}"),
+            ("not of two", "/users/ann /users/bob /users/bob", "GET /users/ann GET /users/bob"),
+            ("inside too", "/users/ann/cart /users/bob/cart /users/eve/cart", "GET /users/{}/cart"),
+            ("not the first", "/ann/x /bob/x /eve/x", "GET /ann/x GET /bob/x GET /eve/x"),
+            (
+                "not behind what says nothing",
+                "/api/v1/ann /api/v1/bob /api/v1/eve /rest/7/a /rest/7/b /rest/7/c",
+                "GET /api/v1/ann GET /api/v1/bob GET /api/v1/eve GET /rest/{}/a GET /rest/{}/b GET /rest/{}/c",
+            ),
+            ("of as many segments", "/u/ann /u/bob /u/eve/cart", "GET /u/ann GET /u/bob GET /u/eve/cart"),
+            ("of one method", "/u/ann /u/bob POST /u/eve", "GET /u/ann GET /u/bob POST /u/eve"),
+            ("an id is a value", "/u/7 /u/8 /u/me /u/you", "GET /u/{}"),
+            ("most values first", "/u/a/x /u/b/x /u/c/x /u/d/x /u/a/y /u/a/z", "GET /u/a/y GET /u/a/z GET /u/{}/x"),
+            ("the later of as many", "/u/a/x /u/b/x /u/c/x /u/a/y /u/a/z", "GET /u/a/{} GET /u/b/x GET /u/c/x"),
+            ("the rest goes on", "/u/a/x /u/a/y /u/a/z /u/b/x /u/c/x /u/d/x", "GET /u/a/y GET /u/a/z GET /u/{}/x"),
+            (
+                "what is done is no value any more",
+                "/u/a/x /u/a/y /u/a/z /u/b/x /u/c/x",
+                "GET /u/a/{} GET /u/b/x GET /u/c/x",
+            ),
+        ] {
+            assert_eq!(operations(paths), expected, "{rule}");
+        }
+    }
+}

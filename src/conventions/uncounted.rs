@@ -1,11 +1,13 @@
-//! Calls that detectors do not count: heartbeats, health checks and plumbing.
+//! Calls that detectors do not count: heartbeats, health checks and plumbing. And what looks like a call but waits for
+//! messages.
 //!
 //! They are one per request or per interval whatever the code does, so they are neither chatty nor retried. The totals
-//! count them. The words are settings, because every driver invents its own.
+//! count them. Polls are no calls at all, for detectors and for totals. The words are settings, because every driver invents
+//! its own.
 
 use serde::{Deserialize, Serialize};
 
-/// The words that mark calls which are not counted. All are matched without regard to case.
+/// The words that mark calls which are not counted, and polls. All are matched without regard to case.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct UncountedCalls {

@@ -290,8 +290,16 @@ impl Summary {
             plain(quality.id_collisions, "spans that share another's id"),
             plain(quality.shared_ids, "server spans with their client's id"),
             plain(quality.cycles, "cycles of parents cut"),
-            with_share(quality.without_service, totals.spans, "spans without a service name"),
-            plain(quality.inherited_services, "of them taken for spans of the service above them"),
+            with_share(
+                quality.inherited_services,
+                totals.spans,
+                "spans without a service name, taken for spans of the service above them",
+            ),
+            with_share(
+                quality.without_service - quality.inherited_services,
+                totals.spans,
+                "spans without a service name, and none above them",
+            ),
             with_share(quality.clamped, totals.spans, "spans cut to their parent's time"),
             plain(quality.end_before_start, "spans that end before they start"),
             plain(

@@ -317,7 +317,8 @@ fn semantics_of(
         is_proxy: attributes.get(A::Component).is_some_and(|component| component.eq_ignore_ascii_case("proxy"))
             || attributes.get(A::UpstreamCluster).is_some(),
         is_messaging: class == Class::Messaging,
-        is_gen_ai: class == Class::GenAi,
+        // An API of a cloud says what it is too.
+        is_gen_ai: class == Class::GenAi || (class == Class::Rpc && attributes.has(&[A::GenAiProvider])),
         is_http: class == Class::Http,
         is_variant_of_url: false,
         has_database_system: !signature.get(A::DbSystem).is_empty(),

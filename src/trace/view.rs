@@ -70,22 +70,25 @@ impl Hash for Place {
 #[derive(Clone, Debug, Default)]
 pub struct CalleeNames {
     names: HashMap<(Symbol, Symbol, Symbol), Option<Symbol>, FixedState>,
-    /// Signatures of exit spans and callees of which notice was taken: what a call says follows from them. Each pair has one
-    /// place, where the next one replaces it.
-    known: Vec<(SignatureId, SignatureId)>,
+    /// Signatures of exit spans and callees of which notice was taken, and the services that they belong to: what a call says
+    /// follows from them. Each pair has one place, where the next one replaces it.
+    known: Vec<KnownPair>,
 }
+
+type KnownPair = [(SignatureId, Symbol); 2];
 
 const KNOWN_PAIRS: usize = 1 << 12;
 
 impl CalleeNames {
     /// Takes notice of the calls of one trace.
     pub fn learn(&mut self, trace: &TraceModel) {
-        const NONE: SignatureId = SignatureId(u32::MAX);
-        self.known.resize(KNOWN_PAIRS, (NONE, NONE));
+        const NONE: (SignatureId, Symbol) = (SignatureId(u32::MAX), Symbol::EMPTY);
+        self.known.resize(KNOWN_PAIRS, [NONE; 2]);
         let signature = |row: Row| trace.tree.signatures[row as usize];
         for call in trace.calls.calls.iter().filter(|call| call.callee != NO_ROW && call.callee != call.row) {
-            let pair = (signature(call.row), signature(call.callee));
-            let place = pair.0.index().wrapping_mul(31).wrapping_add(pair.1.index()) % KNOWN_PAIRS;
+            let (exit, callee) = (signature(call.row), signature(call.callee));
+            let pair = [(exit, call.caller_service), (callee, call.target.name)];
+            let place = exit.index().wrapping_mul(31).wrapping_add(callee.index()) % KNOWN_PAIRS;
             if self.known[place] == pair {
                 continue;
             }

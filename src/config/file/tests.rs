@@ -25,6 +25,10 @@ fn what_is_written_is_meant() {
         sync-chain.max_hops = "9"
         [uncounted_calls]
         heartbeats = ["ping"]
+        plumbing_spans = ["borrow"]
+        brokers = ["nats"]
+        broker_polls = []
+        database_polls = ["tail"]
         [n-plus-one]
         max_calls = 7
         "#,
@@ -41,6 +45,12 @@ fn what_is_written_is_meant() {
     assert_eq!(file.temp_dir, Some(PathBuf::from("/tmp/spans")));
     assert_eq!(file.uncounted_calls.heartbeats, ["ping"]);
     assert_eq!(file.uncounted_calls.plumbing, UncountedCalls::default().plumbing);
+    assert_eq!(file.uncounted_calls.plumbing_spans, ["borrow"]);
+    assert_eq!(
+        (file.uncounted_calls.brokers, file.uncounted_calls.database_polls),
+        (vec!["nats".into()], vec!["tail".into()])
+    );
+    assert!(file.uncounted_calls.broker_polls.is_empty());
     let mut detectors = Detectors::default();
     detectors.set("n-plus-one", "max_calls", "7").unwrap();
     detectors.set("sync-chain", "max_hops", "9").unwrap();

@@ -101,6 +101,11 @@ fn targets() {
             "database postgresql/orders@localhost@web",
         ),
         ("a database whatever the peer's name", "db.system=mysql | peer.service=orders-db", "database mysql"),
+        (
+            "the peer's name where it has none of its own",
+            "db.query.text=SELECT 1 | peer.service=orders-db",
+            "database orders-db",
+        ),
         ("a database's host is no service", "db.system=mysql | server.address=cart", "database mysql@cart"),
         ("nothing told", "db.query.text=SELECT 1", "unnamed call {}"),
         // Messaging: system/destination.
@@ -124,6 +129,31 @@ fn targets() {
         (
             "an anonymous name is none: the system",
             "messaging.system=rabbitmq | messaging.destination.name=gen-7 | messaging.destination.anonymous=true",
+            "messaging rabbitmq",
+        ),
+        (
+            "RabbitMQ's default exchange: the routing key",
+            "messaging.system=rabbitmq | messaging.destination.name=<default> | messaging.rabbitmq.destination.routing_key=mails",
+            "messaging rabbitmq/mails",
+        ),
+        (
+            "by its other name",
+            "messaging.system=RabbitMQ | messaging.destination=amq.default | messaging.rabbitmq.routing_key=mails",
+            "messaging RabbitMQ/mails",
+        ),
+        (
+            "without a name",
+            "messaging.system=rabbitmq | messaging.rabbitmq.destination.routing_key=mails",
+            "messaging rabbitmq/mails",
+        ),
+        (
+            "not another exchange",
+            "messaging.system=rabbitmq | messaging.destination.name=orders | messaging.rabbitmq.destination.routing_key=mails",
+            "messaging rabbitmq/orders",
+        ),
+        (
+            "nor a temporary queue",
+            "messaging.system=rabbitmq | messaging.rabbitmq.destination.routing_key=gen-7 | messaging.destination.temporary=true",
             "messaging rabbitmq",
         ),
         (

@@ -24,7 +24,7 @@ use super::signatures::{Signature, SignatureId, Signatures};
 use super::sink::{EncodedSpan, SpanSink};
 use super::spill::SpillStore;
 use super::symbols::{Symbol, Symbols};
-use super::value_caps::{SignaturePart, ValueCaps, hash_of_value};
+use super::value_caps::{BEYOND_CAP, SignaturePart, ValueCaps, hash_of_value};
 
 /// Collects spans, and the strings and signatures that they are made of.
 #[derive(Debug, Default)]
@@ -188,8 +188,13 @@ impl FrameBuilder {
     /// Tells the caps of the values of a new signature.
     fn offer_values(&mut self, signature: &Signature) {
         for (part, value) in signature.parts() {
-            if !value.is_empty() && self.offered.insert((part, value)) {
-                self.caps.offer(part, hash_of_value(self.symbols.resolve(value)));
+            if value.is_empty() || !self.offered.insert((part, value)) {
+                continue;
+            }
+            // What stands for values beyond the cap is none of them: whether it occurs depends on which came first.
+            let text = self.symbols.resolve(value);
+            if text != BEYOND_CAP {
+                self.caps.offer(part, hash_of_value(text));
             }
         }
     }

@@ -38,8 +38,8 @@ static DESCRIPTION: Description = Description {
 
 Walks the critical path of every root: at each moment, the one span that the root was waiting for. The time is booked by
 service, operation, component and target, so that the rows of an entry add up to its roots' durations exactly. Components
-are `self` (the service works), `network` (a call outside its callee: network, queueing, connection pools) and `wait` (a
-database, an external host, a topic, a poll).
+are `self` (the service works), `network` (a call outside its callee: network, queueing, connection pools, the proxies of a
+mesh) and `wait` (a database, an external host, a topic, a poll).
 
 ## Why it matters
 
@@ -52,8 +52,8 @@ users wait for, and `tail_share` tells what the slowest one percent wait for.
     web GET /cart    cart SELECT ...  wait     postgresql    61 %
     web GET /cart    web GET /cart    self                   27 %
 
-Entries of kind `segment` are what nobody waits for (consumers of a topic), entries of kind `fragment` begin at spans whose
-parent is not in the input.
+Entries of kind `segment` are what nobody waits for (consumers of a topic, and what begins when its parent has ended), entries
+of kind `fragment` begin at spans whose parent is not in the input.
 
 ## How to use it
 

@@ -349,7 +349,9 @@ impl NPlusOne {
             {
                 group_calls = group_calls.max(weight(calls, group));
                 let round_of = |&call: &u32| rounds.of(trace, &calls[call as usize]);
-                group.sort_by_cached_key(round_of);
+                if !rounds.0.is_empty() {
+                    group.sort_by_cached_key(round_of);
+                }
                 for of_round in group.chunk_by(|left, right| round_of(left) == round_of(right)) {
                     saving_ns = total_ns([saving_ns, saving(trace, of_round)]);
                 }

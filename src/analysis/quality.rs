@@ -201,3 +201,43 @@ impl Quality {
         Ok(quality)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trace::sample::Sample;
+
+    fn quality_of(spans: &str) -> Quality {
+        let lines: Vec<String> = spans.split(" | ").map(|span| format!("1 {span}")).collect();
+        let mut quality = Quality::default();
+        Sample::of(&lines.join("\n")).with_trace(0, 0, |trace| quality.see(trace));
+        quality
+    }
+
+    /// A server span that sticks out of its client span by more than times are rounded shows that clocks differ, unless the
+    /// client gave up: then the callee went on.
+    #[test]
+    fn skew_is_told_from_callees_that_go_on() {
+        const ROOT: &str = "1 0 a SERVER get 0..100";
+        for (spans, expected) in [
+            ("2 1 a CLIENT get 10..50 | 3 2 b SERVER get 8..49", Some((1, 2_000_000))),
+            ("2 1 a CLIENT get 10..50 | 3 2 b SERVER get 11..55", Some((1, 5_000_000))),
+            ("2 1 a CLIENT get 10..50 | 3 2 b SERVER get 11..51", None),
+            ("2 1 a CLIENT get 10..50 ERROR | 3 2 b SERVER get 11..90", None),
+            ("2 1 a CLIENT get 10..50 ERROR | 3 2 b SERVER get 5..90", Some((1, 40_000_000))),
+            ("2 1 a CLIENT get 10..50 | 3 2 b SERVER get 60..90", None),
+        ] {
+            let skew = quality_of(&format!("{ROOT} | {spans}")).clock_skew;
+            let found = skew.values().next().map(|skew| (skew.spans, skew.max_ns));
+            assert_eq!(found, expected, "{spans}");
+        }
+    }
+
+    #[test]
+    fn spans_without_service_are_counted() {
+        let quality = quality_of(
+            "1 0 unknown_service SERVER get 0..9 | 2 1 b SERVER get 2..7 | 3 2 unknown_service INTERNAL help 3..6",
+        );
+        assert_eq!((quality.without_service, quality.inherited_services), (2, 1));
+    }
+}

@@ -131,3 +131,27 @@ impl Totals {
         Ok(totals)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trace::sample::Sample;
+
+    /// Services are those that spans belong to, not those that they name.
+    #[test]
+    fn services_are_counted_as_resolved() {
+        for (spans, expected) in [
+            ("1 0 a SERVER get 0..9 | 2 1 unknown_service INTERNAL help 1..8 | 3 2 b SERVER get 2..7", "a b"),
+            ("1 0 unknown_service SERVER get 0..9 | 2 1 b SERVER get 2..7", "b unknown_service"),
+            ("1 0 a SERVER get 0..9 | 2 1 mesh CLIENT get 1..8 component=proxy | 3 2 b SERVER get 2..7", "a b"),
+            ("2 0 mesh CLIENT get 1..8 component=proxy | 3 2 b SERVER get 2..7", "b mesh"),
+        ] {
+            let lines: Vec<String> = spans.split(" | ").map(|span| format!("1 {span}")).collect();
+            let sample = Sample::of(&lines.join("\n"));
+            let mut totals = Totals { services: sample.semantics.certain_services.clone(), ..Totals::default() };
+            sample.with_trace(0, 0, |trace| totals.count(trace));
+            let names = totals.services.iter().map(|&service| sample.semantics.symbols.resolve(service));
+            assert_eq!(names.collect::<Vec<_>>().join(" "), expected, "{spans}");
+        }
+    }
+}

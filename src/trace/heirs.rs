@@ -33,6 +33,9 @@ impl TargetsOfHeirs {
     ) -> Self {
         let mut targets = Self::default();
         let Some(unknown_service) = input.get(UNKNOWN_SERVICE) else { return targets };
+        if services.len() < 2 {
+            return targets;
+        }
         let mut loopback: HashSet<Symbol, FixedState> = HashSet::default();
         for (id, signature) in (0..).map(SignatureId).zip(signatures) {
             if signature.service != unknown_service {

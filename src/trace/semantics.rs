@@ -320,7 +320,8 @@ fn semantics_of(
         // An API of a cloud says what it is too.
         is_gen_ai: class == Class::GenAi || (class == Class::Rpc && attributes.has(&[A::GenAiProvider])),
         is_http: class == Class::Http,
-        is_variant_of_url: false,
+        // Whether others differ in one segment is seen when all are known.
+        is_variant_of_url: !signature.kind.is_served() && attributes.path_alone(class).is_some(),
         has_database_system: !signature.get(A::DbSystem).is_empty(),
         target: Target { name: symbols.intern(&target), kind: target_kind },
         depends_on_services,

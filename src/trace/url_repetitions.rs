@@ -10,13 +10,11 @@ use std::collections::BinaryHeap;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
-use crate::conventions::is_version;
+use crate::conventions::{Attribute, is_version};
 use crate::frame::{Signature, Symbol, Symbols};
-use crate::span::SpanKind;
 
 use super::calls::Call;
 use super::semantics::SpanSemantics;
-use super::target::Attributes;
 
 /// So many values of a segment make it a parameter; fewer may be different things to ask for.
 const MIN_VALUES: usize = 3;
@@ -37,7 +35,8 @@ pub struct UrlRepetitions {
 }
 
 impl UrlRepetitions {
-    /// Finds them among `signatures`, and marks those in `semantics` that may become one of several.
+    /// Finds them among `signatures` that only a URL names, which `semantics` tells, and unmarks there those that no other
+    /// differs from in one segment.
     pub(super) fn find(
         signatures: &[Signature],
         input: &Symbols,
@@ -46,14 +45,10 @@ impl UrlRepetitions {
     ) -> Self {
         // By operation: where its path begins.
         let mut paths: HashMap<Symbol, usize, FixedState> = HashMap::default();
-        for (signature, semantics) in signatures.iter().zip(&mut *semantics) {
-            let attributes = Attributes { symbols: input, signature };
-            let leaves = !matches!(signature.kind, SpanKind::Server | SpanKind::Consumer);
-            if leaves && let Some(path) = attributes.path_alone(attributes.class()) {
-                let begin = symbols.resolve(semantics.call_operation).len() - path.len();
-                paths.insert(semantics.call_operation, begin);
-                semantics.is_variant_of_url = true;
-            }
+        for (signature, semantics) in signatures.iter().zip(&*semantics).filter(|(_, own)| own.is_variant_of_url) {
+            let path = input.resolve(signature.get(Attribute::UrlPath));
+            let begin = symbols.resolve(semantics.call_operation).len() - path.len();
+            paths.insert(semantics.call_operation, begin);
         }
         let mut counts: HashMap<(u32, String), usize, FixedState> = HashMap::default();
         if paths.len() >= MIN_VALUES {

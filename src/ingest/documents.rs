@@ -4,11 +4,12 @@
 use serde_json::{Map, Value as Json};
 
 use crate::frame::SpanSink as _;
-use crate::span::{Event, KeyValue, Link, Origin, SpanKind, SpanRecord, StatusCode, Value};
+use crate::span::{Event, KeyValue, Link, NO_START_TIME, Origin, SpanKind, SpanRecord, StatusCode, Value};
 
 use super::text_ids;
 use crate::ingest::counting_sink::CountingSink;
 use crate::ingest::json::attributes::{attributes_of_json, value_of_json};
+use crate::ingest::json::lenient::Scalar;
 
 /// The format, as `run.json` names it.
 pub(crate) const SPAN_DOCUMENTS: &str = "span_documents_json";
@@ -28,17 +29,15 @@ pub(crate) fn emit(mut document: Map<String, Json>, offset: u64, sink: &mut Coun
         name: fields.text(&["name", "span_name"]).into(),
         kind: SpanKind::from_text(&fields.text(&["kind", "span_kind"])),
         trace_state: fields.text(&["traceState", "trace_state"]).into(),
-        start_unix_nano: fields.time(START_KEYS),
+        start_unix_nano: fields.time(START_KEYS).unwrap_or(NO_START_TIME),
         ..SpanRecord::default()
     };
     let end = fields.time(&["endTimeUnixNano", "end_time_unix_nano", "span_end_timestamp_nanos"]);
     let duration_ns = fields.time(&["durationNano", "duration_nano", "span_duration_nanos"]);
     let duration_ms = fields.time(&["span_duration_millis"]);
-    let end_unix_nano = match (end, duration_ns) {
-        (0, 0) => record.start_unix_nano.saturating_add(duration_ms.saturating_mul(1_000_000)),
-        (0, duration) => record.start_unix_nano.saturating_add(duration),
-        (end, _) => end,
-    };
+    let duration_ns = duration_ns.or_else(|| Some(duration_ms?.saturating_mul(1_000_000))).unwrap_or(0);
+    let end = end.filter(|end| *end > 0);
+    let end_unix_nano = end.unwrap_or_else(|| record.start_unix_nano.saturating_add(duration_ns));
     let (status, status_message) = fields.status();
     let events = fields.list(&["events"]).into_iter().map(event).collect();
     let links = fields.list(&["links"]).into_iter().map(|link| self::link(link, &mut hashes)).collect();
@@ -94,17 +93,15 @@ impl DocumentFields<'_> {
         id.id
     }
 
-    /// A time or duration; whole numbers beyond 2^53 may come as floats.
-    fn time(&mut self, keys: &[&str]) -> u64 {
+    /// A time or duration, if there is one; whole numbers beyond 2^53 may come as floats.
+    fn time(&mut self, keys: &[&str]) -> Option<u64> {
         match self.take(keys) {
-            Json::Number(number) => {
-                number.as_u64().unwrap_or_else(|| number.as_f64().map_or(0, |number| number.round() as u64))
-            }
-            Json::String(text) => text
-                .trim()
-                .parse()
-                .unwrap_or_else(|_| text.trim().parse().map_or(0, |number: f64| number.round() as u64)),
-            _ => 0,
+            Json::Number(number) => match number.as_u64() {
+                Some(number) => Some(number),
+                None => Scalar::Float(number.as_f64()?).time(),
+            },
+            Json::String(text) => Scalar::Text(text.into()).time(),
+            _ => None,
         }
     }
 
@@ -173,7 +170,7 @@ fn otlp_attribute(item: Json) -> Option<KeyValue<'static>> {
 fn event(mut event: Map<String, Json>) -> Event<'static> {
     let mut fields = DocumentFields(&mut event);
     Event {
-        time_unix_nano: fields.time(&["timeUnixNano", "time_unix_nano", "event_timestamp_nanos"]),
+        time_unix_nano: fields.time(&["timeUnixNano", "time_unix_nano", "event_timestamp_nanos"]).unwrap_or(0),
         name: fields.text(&["name", "event_name"]).into(),
         attributes: fields.attributes(&["attributes", "event_attributes"]),
     }

@@ -94,6 +94,61 @@ pub enum IngestError {
         /// What to do instead.
         advice: String,
     },
+    /// Some of the input is nothing that holds spans.
+    #[error(
+        "{} has {count} parts without spans, the first at byte {offset} (after decompression){what}; check what wrote them",
+        path.display()
+    )]
+    UnknownContent {
+        /// The input.
+        path: PathBuf,
+        /// Where the first of them stands.
+        offset: u64,
+        /// How many there are.
+        count: u64,
+        /// What the first one is, to be put behind it; empty if that cannot be told.
+        what: String,
+    },
+    /// The input says itself that something went wrong while it was made.
+    #[error(
+        "{} says of errors, at byte {offset} (after decompression): {errors}; spans may be missing, ask for the traces again",
+        path.display()
+    )]
+    SaysErrors {
+        /// The input.
+        path: PathBuf,
+        /// Where it says so.
+        offset: u64,
+        /// What it says.
+        errors: String,
+    },
+    /// All spans of the input are unusable.
+    #[error(
+        "{} has spans and none of them can be used: {reasons}, the first at {place} {offset}; check what wrote the file",
+        path.display()
+    )]
+    AllLeftOut {
+        /// The input.
+        path: PathBuf,
+        /// What is wrong with them, and how often.
+        reasons: String,
+        /// `byte` or `row`.
+        place: &'static str,
+        /// Where the first of them stands.
+        offset: u64,
+    },
+    /// The user says what the input is, and it is not.
+    #[error("{} cannot be read as {format}: {reason}; {advice}", path.display())]
+    NotInFormat {
+        /// The input.
+        path: PathBuf,
+        /// The format that was asked for.
+        format: String,
+        /// Why the first part of it cannot be read.
+        reason: String,
+        /// What to do instead.
+        advice: String,
+    },
     /// The input ends in the middle of something.
     #[error(
         "{} ends in the middle of {what} that begins at byte {offset} (after decompression); what stood before was used, fetch or copy the file again for the rest",

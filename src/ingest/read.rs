@@ -20,8 +20,9 @@ use super::messages::splits;
 use super::parquet;
 use super::progress::{Meter, Progress};
 use super::recognise::{self, Content};
+use super::refused::Refused;
 use super::selection::{LeftOut, Selection, TraceIds};
-use super::tally::{Tally, merge_skipped};
+use super::tally::{Tally, Unknown, merge_skipped};
 use super::zipkin;
 use crate::ingest::otlp::names;
 use crate::ingest::parquet::outcome::ParquetRead;
@@ -239,6 +240,9 @@ impl Target for Frames<'_> {
         self.builders.extend(builders);
         self.unread = unread;
         report_parquet(report, read);
+        if self.unread.is_none() {
+            report.say_if_all_left_out("row");
+        }
         Ok(())
     }
 }
@@ -266,6 +270,7 @@ impl Target for Records<'_> {
         report.spans = counting.tally.spans;
         report.skipped = counting.tally.skipped;
         report_parquet(report, read);
+        report.say_if_all_left_out("row");
         Ok(())
     }
 }
@@ -280,11 +285,14 @@ fn report_parquet(report: &mut InputReport, read: ParquetRead) {
     }
 }
 
+/// What `run.json` names the format of an input of which it is not known.
+const UNKNOWN_FORMAT: &str = "unknown";
+
 impl InputReport {
     fn new(path: &Path) -> Self {
         Self {
             path: path.to_owned(),
-            format: "unknown",
+            format: UNKNOWN_FORMAT,
             bytes: 0,
             spans: 0,
             skipped: Skipped::default(),
@@ -292,6 +300,55 @@ impl InputReport {
             warnings: Vec::new(),
             mapping: String::new(),
         }
+    }
+
+    /// Whether nothing is known of it because it is not there, or cannot be opened.
+    pub fn is_absent(&self) -> bool {
+        let is_absence = |error: &IngestError| {
+            matches!(
+                error,
+                IngestError::Open { .. }
+                    | IngestError::NoMatch { .. }
+                    | IngestError::ObjectStore { .. }
+                    | IngestError::NoObjectStores { .. }
+            )
+        };
+        self.bytes == 0 && self.spans == 0 && !self.errors.is_empty() && self.errors.iter().all(is_absence)
+    }
+
+    /// Says it if there are spans and none of them can be used. `place` is what offsets count.
+    fn say_if_all_left_out(&mut self, place: &'static str) {
+        let counts = || self.skipped.counts.iter().filter(|(reason, _)| reason.is_of_span());
+        if self.spans > 0 || counts().next().is_none() {
+            return;
+        }
+        let reasons: Vec<String> =
+            counts().map(|(reason, count)| format!("{count} with {}", reason.as_str().replace('_', " "))).collect();
+        self.errors.push(IngestError::AllLeftOut {
+            path: self.path.clone(),
+            reasons: reasons.join(", "),
+            place,
+            offset: self.skipped.first_offsets.first().copied().unwrap_or(0),
+        });
+    }
+
+    /// Makes one error of all, if nothing could be read of an input whose bytes are not of the `format` that it is said to be.
+    fn blame_format(&mut self, format: InputFormat, recognised: Content) {
+        if self.spans > 0 || self.errors.is_empty() {
+            return;
+        }
+        let reason = match self.errors.swap_remove(0) {
+            IngestError::Malformed { what, offset, reason, .. } => format!("{what} at byte {offset}: {reason}"),
+            IngestError::Truncated { what, .. } => format!("it ends in the middle of {what}"),
+            IngestError::TooLarge { .. } => "what would be a length is too large".to_owned(),
+            IngestError::Parquet { source, .. } => source.to_string(),
+            error => error.to_string(),
+        };
+        let advice = match recognised {
+            Content::Unknown => "its bytes look like nothing known, check what wrote the file".to_owned(),
+            recognised => format!("its bytes look like {}, leave --input-format out", recognised.name()),
+        };
+        self.errors = vec![IngestError::NotInFormat { path: self.path.clone(), format: format.name(), reason, advice }];
     }
 
     /// What turned out to be no traces is an error if it was asked for, and only left out if it was found in a directory.
@@ -429,6 +486,9 @@ fn read_stream(
                 }
                 Err(error) => report.errors.push(error),
             }
+            if let Some(format) = format.filter(|_| recognised != content) {
+                report.blame_format(format, recognised);
+            }
             return;
         }
         Content::ArrowFile => {
@@ -439,6 +499,15 @@ fn read_stream(
             };
             report.not_traces(error, input.found);
         }
+        Content::Refused(Refused { what, advice }) => {
+            report.skipped.add(SkipReason::UnsupportedFormat, 0);
+            let (what, advice) = (what.to_owned(), advice.to_owned());
+            report.errors.push(IngestError::Unsupported { path: path.clone(), what, advice });
+        }
+        Content::NoTraces(Refused { what, advice }) => {
+            let (what, advice) = (what.to_owned(), advice.to_owned());
+            report.not_traces(IngestError::Unsupported { path: path.clone(), what, advice }, input.found);
+        }
         Content::Unknown => {
             let first_bytes = describe_bytes(stream.window());
             report.not_traces(IngestError::UnknownFormat { path: path.clone(), first_bytes }, input.found);
@@ -446,7 +515,11 @@ fn read_stream(
         Content::Empty | Content::Json | Content::Proto | Content::Framed(_) => {
             let tally = target.messages(content, &mut stream, path, &Meter::new(progress, raw_bytes));
             report_messages(content, tally, input, report);
+            report.say_if_all_left_out("byte");
         }
+    }
+    if let Some(format) = format.filter(|_| recognised != content) {
+        report.blame_format(format, recognised);
     }
     if let Some(source) = stream.take_failure() {
         let is_counted = report.skipped.counts.contains_key(&SkipReason::Truncated);
@@ -459,7 +532,13 @@ fn read_stream(
 }
 
 fn report_messages(content: Content, tally: Tally, input: &Input, report: &mut InputReport) {
+    let is_known = |reason: &SkipReason| !matches!(reason, SkipReason::UnknownContent | SkipReason::UnsupportedFormat);
+    let holds_nothing_known = tally.spans == 0
+        && tally.format.is_none()
+        && tally.skipped.total() > 0
+        && !tally.skipped.counts.keys().any(is_known);
     report.format = match content {
+        _ if holds_nothing_known => UNKNOWN_FORMAT,
         Content::Json | Content::Empty => tally.format.unwrap_or(names::OTLP_JSON),
         _ => tally.format.unwrap_or(names::OTLP_PROTO),
     };
@@ -467,17 +546,20 @@ fn report_messages(content: Content, tally: Tally, input: &Input, report: &mut I
     report.spans = tally.spans;
     report.skipped = tally.skipped;
     report.errors.extend(tally.errors);
-    let only_unknown = report.skipped.counts.keys().eq([&SkipReason::UnknownContent]);
-    if report.spans == 0 && only_unknown && report.errors.is_empty() {
-        let keys = tally.unknown_keys.unwrap_or_default();
-        let error = IngestError::Unsupported {
-            path: input.path.clone(),
-            what: format!("JSON or protobuf without spans (its keys: {keys})"),
+    let nothing_known = report.spans == 0 && report.format == UNKNOWN_FORMAT;
+    let Some(&count) = report.skipped.counts.get(&SkipReason::UnknownContent) else { return };
+    let what = tally.unknown.as_ref().map_or_else(String::new, Unknown::in_words);
+    let path = input.path.clone();
+    if nothing_known && report.skipped.counts.len() == 1 && report.errors.is_empty() {
+        report.errors.push(IngestError::Unsupported {
+            path,
+            what: format!("JSON or protobuf without spans{what}"),
             advice: "give OTLP (whose JSON has the key resourceSpans), Jaeger or Zipkin".to_owned(),
-        };
-        report.format = "unknown";
-        report.skipped = Skipped::default();
-        report.not_traces(error, input.found);
+        });
+    } else {
+        let first =
+            tally.unknown.map(|unknown| unknown.offset).or_else(|| report.skipped.first_offsets.first().copied());
+        report.errors.push(IngestError::UnknownContent { path, offset: first.unwrap_or(0), count, what });
     }
 }
 

@@ -96,8 +96,9 @@ pub enum IngestError {
     },
     /// Some of the input is nothing that holds spans.
     #[error(
-        "{} has {count} parts without spans, the first at byte {offset} (after decompression){what}; check what wrote them",
-        path.display()
+        "{} has {count} {} without spans, the first at byte {offset} (after decompression){what}; check what wrote it",
+        path.display(),
+        if *count == 1 { "part" } else { "parts" }
     )]
     UnknownContent {
         /// The input.
@@ -236,6 +237,18 @@ pub enum IngestError {
     },
 }
 
+fn assumed(unit: &str) -> String {
+    format!(
+        "so they were taken as {unit}: if that is wrong, all lengths are; name the column for its unit (duration_ms) or \
+         add the ends of spans (end_time)"
+    )
+}
+
+const DISPROVED: &str = "that agree with start and end in no unit, so the time from start to end was taken";
+
+const NO_PARENTS: &str = "has no column for the parents of spans, so every span is a root: no calls, chains or retries can be \
+                          seen; name it parent_span_id";
+
 /// What the user should know of an input that was read without failure.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -274,6 +287,36 @@ pub enum IngestWarning {
         /// The columns.
         columns: String,
     },
+    /// Nothing tells in which unit durations are.
+    #[error("{} does not tell the unit of its durations ({column}), {}", path.display(), assumed(unit))]
+    AssumedUnit {
+        /// The input.
+        path: PathBuf,
+        /// The column.
+        column: String,
+        /// The unit that they were taken for.
+        unit: &'static str,
+    },
+    /// Durations do not agree with starts and ends in any unit.
+    #[error("{} has durations ({column}) {DISPROVED}", path.display())]
+    DurationsDisproved {
+        /// The input.
+        path: PathBuf,
+        /// The column.
+        column: String,
+    },
+    /// A table has no column for parents.
+    #[error("{} {NO_PARENTS}", path.display())]
+    NoParents {
+        /// The input.
+        path: PathBuf,
+    },
+    /// The input is whole, and there is nothing in it.
+    #[error("{} holds no spans: it is an answer or a message with nothing in it", path.display())]
+    NoSpans {
+        /// The input.
+        path: PathBuf,
+    },
     /// A Tempo block keeps attributes in columns that nothing names.
     #[error(
         "{} has attributes in columns that only its meta.json names, but {reason}; they were taken for {taken}, put the meta.json beside it to be sure",
@@ -295,4 +338,18 @@ pub enum IngestWarning {
         /// Why.
         reason: String,
     },
+}
+
+impl IngestWarning {
+    /// What of the results is in doubt because of it, for the header: behind the name of the input, or of several.
+    pub fn doubt(&self) -> Option<String> {
+        match self {
+            Self::AssumedUnit { column, unit, .. } => {
+                Some(format!("does not tell the unit of its durations ({column}), {}", assumed(unit)))
+            }
+            Self::DurationsDisproved { column, .. } => Some(format!("has durations ({column}) {DISPROVED}")),
+            Self::NoParents { .. } => Some(NO_PARENTS.to_owned()),
+            _ => None,
+        }
+    }
 }

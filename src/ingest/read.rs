@@ -316,6 +316,11 @@ impl InputReport {
         self.bytes == 0 && self.spans == 0 && !self.errors.is_empty() && self.errors.iter().all(is_absence)
     }
 
+    /// Whether nothing is said of it.
+    fn is_silent(&self) -> bool {
+        self.errors.is_empty() && self.warnings.is_empty() && self.skipped.total() == 0
+    }
+
     /// Says it if there are spans and none of them can be used. `place` is what offsets count.
     fn say_if_all_left_out(&mut self, place: &'static str) {
         let counts = || self.skipped.counts.iter().filter(|(reason, _)| reason.is_of_span());
@@ -501,7 +506,7 @@ fn read_stream(
         }
         Content::Refused(Refused { what, advice }) => {
             report.skipped.add(SkipReason::UnsupportedFormat, 0);
-            let (what, advice) = (what.to_owned(), advice.to_owned());
+            let (what, advice) = (what.to_owned(), advice.replace("FILE", &path.display().to_string()));
             report.errors.push(IngestError::Unsupported { path: path.clone(), what, advice });
         }
         Content::NoTraces(Refused { what, advice }) => {
@@ -516,6 +521,9 @@ fn read_stream(
             let tally = target.messages(content, &mut stream, path, &Meter::new(progress, raw_bytes));
             report_messages(content, tally, input, report);
             report.say_if_all_left_out("byte");
+            if report.spans == 0 && report.is_silent() && stream.ended() {
+                report.warnings.push(IngestWarning::NoSpans { path: path.clone() });
+            }
         }
     }
     if let Some(format) = format.filter(|_| recognised != content) {

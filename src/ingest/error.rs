@@ -204,6 +204,17 @@ pub enum IngestError {
         /// The most that is read.
         limit: u64,
     },
+    /// The input is compressed, and next to nothing.
+    #[error(
+        "{} expands more than 1,000 times and has given no span within 256 MB, so it was given up at byte {offset} (after decompression): it is almost all empty, check what wrote it",
+        path.display()
+    )]
+    AlmostAllEmpty {
+        /// The input.
+        path: PathBuf,
+        /// Bytes that were looked at.
+        offset: u64,
+    },
     /// The input is compressed more often than is plausible.
     #[error("{} is compressed more than {limit} times over; decompress it before giving it", path.display())]
     TooManyLayers {

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use ::parquet::file::reader::Length as _;
 use rayon::iter::{IntoParallelIterator as _, IntoParallelRefMutIterator as _, ParallelIterator as _};
@@ -28,7 +28,7 @@ use crate::ingest::otlp::names;
 use crate::ingest::parquet::outcome::ParquetRead;
 use crate::ingest::parquet::read::Unread;
 use crate::ingest::source::byte_stream::ByteStream;
-use crate::ingest::source::compression::{self, Compression, MAX_LAYERS};
+use crate::ingest::source::compression::{self, AlmostAllEmpty, Compression, MAX_LAYERS};
 use crate::ingest::source::input::{Input, NotRead, STANDARD_INPUT};
 use crate::ingest::source::inputs::find_inputs;
 use crate::ingest::source::object_stores;
@@ -457,7 +457,8 @@ fn read_stream(
     let path = &input.path;
     let mut plain = stream;
     let is_compressed = Compression::of(plain.fill(4)).is_some();
-    let Ok(mut stream) = compression::decompress(plain, raw_bytes) else {
+    let gave_spans = Arc::new(AtomicBool::new(false));
+    let Ok(mut stream) = compression::decompress(plain, raw_bytes, &gave_spans) else {
         report.bytes = raw_bytes.load(Ordering::Relaxed);
         report.errors.push(IngestError::TooManyLayers { path: path.clone(), limit: MAX_LAYERS });
         return;
@@ -479,6 +480,9 @@ fn read_stream(
                 Ok(file) => {
                     report.bytes = file.len();
                     target.parquet(file, report, progress)
+                }
+                Err(source) if AlmostAllEmpty::is_cause_of(&source) => {
+                    Err(IngestError::AlmostAllEmpty { path: path.clone(), offset: stream.offset() })
                 }
                 Err(source) => {
                     Err(IngestError::Copy { path: path.clone(), directory: tempfile::env::temp_dir(), source })
@@ -518,23 +522,28 @@ fn read_stream(
             report.not_traces(IngestError::UnknownFormat { path: path.clone(), first_bytes }, input.found);
         }
         Content::Empty | Content::Json | Content::Proto | Content::Framed(_) => {
-            let tally = target.messages(content, &mut stream, path, &Meter::new(progress, raw_bytes));
+            let meter = Meter::new(progress, raw_bytes).noting(&gave_spans);
+            let tally = target.messages(content, &mut stream, path, &meter);
             report_messages(content, tally, input, report);
             report.say_if_all_left_out("byte");
-            if report.spans == 0 && report.is_silent() && stream.ended() {
-                report.warnings.push(IngestWarning::NoSpans { path: path.clone() });
-            }
         }
     }
     if let Some(format) = format.filter(|_| recognised != content) {
         report.blame_format(format, recognised);
     }
-    if let Some(source) = stream.take_failure() {
+    let failure = stream.take_failure();
+    if failure.as_ref().is_some_and(AlmostAllEmpty::is_cause_of) {
+        // What is said of a part that is cut off is of the giving up, not of the input.
+        report.errors.retain(|error| !matches!(error, IngestError::Truncated { .. }));
+        report.errors.push(IngestError::AlmostAllEmpty { path: path.clone(), offset: stream.offset() });
+    } else if let Some(source) = failure {
         let is_counted = report.skipped.counts.contains_key(&SkipReason::Truncated);
         if source.kind() == io::ErrorKind::UnexpectedEof && !is_counted {
             report.skipped.add(SkipReason::Truncated, stream.offset());
         }
         report.errors.push(IngestError::Read { path: path.clone(), offset: stream.offset(), source });
+    } else if report.spans == 0 && report.is_silent() {
+        report.warnings.push(IngestWarning::NoSpans { path: path.clone() });
     }
     report.bytes = raw_bytes.load(Ordering::Relaxed);
 }

@@ -805,8 +805,20 @@ impl Chunk<'_, '_, '_> {
 /// The length of the white space and the like that `text` begins with: commas, record separators and byte order marks
 /// say nothing here.
 fn separators(text: &str) -> usize {
-    let rest = text.trim_start_matches([' ', '\n', '\r', '\t', ',', '\u{1e}', '\0', '\u{feff}']);
-    text.len() - rest.len()
+    const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    loop {
+        // There may be gigabytes of them.
+        at += bytes[at..]
+            .iter()
+            .take_while(|byte| matches!(byte, b' ' | b'\n' | b'\r' | b'\t' | b',' | 0x1e | 0))
+            .count();
+        if !bytes[at..].starts_with(BYTE_ORDER_MARK) {
+            return at;
+        }
+        at += BYTE_ORDER_MARK.len();
+    }
 }
 
 #[cfg(test)]

@@ -254,15 +254,16 @@ mod tests {
         let in_field = |key: u8, bytes: &[u8]| [&[key, bytes.len() as u8][..], bytes].concat();
         let message = in_field(0x0a, &in_field(0x12, &in_field(0x12, &span)));
         let length = (message.len() as u32).to_be_bytes();
-        for header in [length.to_vec(), [&[0][..], &length].concat(), vec![message.len() as u8]] {
+        // Some numbers of zeros at the start could be those of several framings.
+        let headers = [(length.to_vec(), 3), ([&[0][..], &length].concat(), 4), (vec![message.len() as u8], 2)];
+        for (header, empty_at_start) in headers {
             let frame = [&header[..], &message].concat();
             let empty = |count: usize| vec![0; header.len() * count];
             let bytes = [
-                empty(3),
+                empty(empty_at_start),
                 frame.clone(),
                 empty(1_000_000),
-                frame.clone(),
-                frame.clone(),
+                frame.repeat(2),
                 empty(70_000),
                 frame.clone(),
                 empty(9),

@@ -139,13 +139,15 @@ pub(crate) fn of_magic(head: &[u8]) -> Option<Refused> {
 
 /// Text of more than a byte for each character. Without a mark at its start, it is told by the zeros beside `{` or `[`.
 fn wide_text(head: &[u8]) -> Option<Refused> {
+    const PAIRS: usize = 8;
+    // Messages with their lengths before them begin with zeros as well, but do not go on with them.
+    let pairs = || head.chunks_exact(2).take(PAIRS);
+    let is_ascii = |low: u8, high: u8| low.is_ascii() && low != 0 && high == 0;
     match head {
         [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] => Some(UTF_32),
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Some(UTF_16),
-        [b'{' | b'[', 0, 0, 0, ..] | [0, 0, 0, b'{' | b'[', ..] => None,
-        [b'{' | b'[', 0, second, 0, ..] | [0, b'{' | b'[', 0, second, ..] if second.is_ascii() && *second != 0 => {
-            Some(UTF_16)
-        }
+        [b'{' | b'[', 0, ..] if pairs().all(|pair| is_ascii(pair[0], pair[1])) => Some(UTF_16),
+        [0, b'{' | b'[', ..] if pairs().all(|pair| is_ascii(pair[1], pair[0])) => Some(UTF_16),
         _ => None,
     }
 }
@@ -227,6 +229,7 @@ mod tests {
         {
             assert_eq!(what(&text), UTF_16.what, "{text:?}");
         }
+        assert_eq!(what(b"\0{\0\x22\x0a\x9f\x01\x12"), "", "a length of four bytes");
         assert_eq!(what(b"Obj\x01\x04\x14avro.codec"), "an Avro file");
         assert_eq!(what(b"ORC\x01\x02"), "an ORC file");
         assert_eq!(what(b"\x0a\x0d\x0d\x0a\x1c\0\0\0"), PCAP.what);

@@ -55,6 +55,15 @@ impl Calibration {
         });
     }
 
+    /// Takes in what other rows say.
+    pub(crate) fn merge(mut self, other: Self) -> Self {
+        self.votes.iter_mut().zip(other.votes).for_each(|(own, votes)| *own += votes);
+        self.compared += other.compared;
+        self.has_ends |= other.has_ends;
+        self.has_fractions |= other.has_fractions;
+        self
+    }
+
     /// What they come to.
     pub(crate) fn conclude(self) -> Durations {
         let most = self.votes.iter().copied().max().unwrap_or(0);

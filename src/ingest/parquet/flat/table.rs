@@ -17,6 +17,7 @@ use parquet::basic::{ConvertedType, Encoding, LogicalType};
 use parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
 use parquet::file::reader::Length as _;
 use parquet::file::statistics::Statistics;
+use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 
 use super::calibration::{Calibration, Durations};
 use super::mapping::dialect::{Mapping, Place, Unresolved};
@@ -312,27 +313,30 @@ impl Table {
 
     /// What the rows say of the unit of durations. What cannot be read has no say, and is told when it is read again.
     fn calibration(&self) -> Calibration {
-        let mut calibration = Calibration::default();
         let columns = [Field::Start, Field::End, Field::Duration].map(|field| self.mapping.field(field));
-        let Some(duration) = columns[2].map(|column| column.place) else { return calibration };
+        let Some(duration) = columns[2].map(|column| column.place) else { return Calibration::default() };
         let is_whole = self.data_type(duration).is_some_and(DataType::is_integer);
         if columns[1].is_none() && is_whole {
-            return calibration;
+            return Calibration::default();
         }
         let roots: Vec<usize> = columns.iter().flatten().map(|column| column.place.root).collect();
-        for row_group in 0..self.footer.row_groups() {
-            let Ok(mut batches) = self.batches(row_group, &roots, false) else { continue };
-            while let Some(Ok((_, batch))) = self.next_batch(&mut batches) {
-                let [mut starts, mut ends] = [Vec::new(), Vec::new()];
-                for (field, times) in [(Field::Start, &mut starts), (Field::End, &mut ends)] {
-                    let place = self.mapping.field(field).map(|column| column.place);
-                    if let Some(column) = place.and_then(|place| batches.columns.get(&batch, place)) {
-                        read_times(column, self.mapping.unit(field), times);
-                    }
+        let of_row_group = |row_group| self.calibration_of(row_group, &roots, duration);
+        (0..self.footer.row_groups()).into_par_iter().map(of_row_group).reduce(Calibration::default, Calibration::merge)
+    }
+
+    fn calibration_of(&self, row_group: usize, roots: &[usize], duration: Place) -> Calibration {
+        let mut calibration = Calibration::default();
+        let Ok(mut batches) = self.batches(row_group, roots, false) else { return calibration };
+        while let Some(Ok((_, batch))) = self.next_batch(&mut batches) {
+            let [mut starts, mut ends] = [Vec::new(), Vec::new()];
+            for (field, times) in [(Field::Start, &mut starts), (Field::End, &mut ends)] {
+                let place = self.mapping.field(field).map(|column| column.place);
+                if let Some(column) = place.and_then(|place| batches.columns.get(&batch, place)) {
+                    read_times(column, self.mapping.unit(field), times);
                 }
-                if let Some(durations) = batches.columns.get(&batch, duration) {
-                    calibration.see(&starts, &ends, durations);
-                }
+            }
+            if let Some(durations) = batches.columns.get(&batch, duration) {
+                calibration.see(&starts, &ends, durations);
             }
         }
         calibration

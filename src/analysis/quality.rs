@@ -1,6 +1,8 @@
 //! What was odd about the data.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
+use std::time::SystemTime;
 
 use arrow::error::ArrowError;
 
@@ -8,6 +10,21 @@ use crate::frame::Symbol;
 use crate::partial::{Columns as _, GroupReader, GroupWriter, columns};
 use crate::span::{SpanKind, StatusCode};
 use crate::trace::{NO_ROW, RootReason, TargetKind, TraceView};
+
+const DAY_NS: i64 = 24 * 60 * 60 * 1_000_000_000;
+const YEAR_NS: i64 = 365 * DAY_NS;
+
+/// So far may clocks be ahead of that of this machine.
+const AHEAD_NS: i64 = 10 * 60 * 1_000_000_000;
+
+/// The time of the run in ns since 1970: one for all threads.
+fn time_of_run() -> i64 {
+    static TIME: OnceLock<i64> = OnceLock::new();
+    *TIME.get_or_init(|| {
+        let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        i64::try_from(since_1970.as_nanos()).unwrap_or(i64::MAX)
+    })
+}
 
 /// What was odd about the data.
 #[derive(Clone, Debug, Default)]
@@ -38,6 +55,12 @@ pub struct Quality {
     pub with_adjusted_count: u64,
     /// Calls whose target is known only by the span's name.
     pub without_target: u64,
+    /// Spans that start before 1971.
+    pub before_1971: u64,
+    /// Spans that start after the time of the run.
+    pub in_future: u64,
+    /// Roots that take more than 24 hours.
+    pub long_roots: u64,
     /// Traces that were cut in two by whoever cut the input in parts: each piece was analysed for itself.
     pub in_several_parts: u64,
     /// Server spans that stick out of their client span, by (caller, callee).
@@ -69,6 +92,9 @@ columns! {
         with_status: u64,
         with_adjusted_count: u64,
         without_target: u64,
+        before_1971: u64,
+        in_future: u64,
+        long_roots: u64,
     }
 }
 
@@ -97,6 +123,11 @@ impl Quality {
         self.inherited_services += tree.counts.inherited_services;
         self.clamped += trace.paths.clamped;
         self.with_adjusted_count += trace.adjusted_counts().spans;
+        self.before_1971 += tree.starts.iter().filter(|&&start| start < YEAR_NS).count() as u64;
+        let latest = time_of_run().saturating_add(AHEAD_NS);
+        self.in_future += tree.starts.iter().filter(|&&start| start > latest).count() as u64;
+        let roots = tree.path_roots.iter().filter(|root| root.reason == RootReason::Root);
+        self.long_roots += roots.filter(|root| trace.duration(root.row) > DAY_NS).count() as u64;
         let calls = &trace.calls.calls;
         self.without_target += calls.iter().filter(|call| call.target.kind == TargetKind::Unnamed).count() as u64;
         for row in 0..tree.len() as u32 {
@@ -139,6 +170,9 @@ impl Quality {
         self.with_status += other.with_status;
         self.with_adjusted_count += other.with_adjusted_count;
         self.without_target += other.without_target;
+        self.before_1971 += other.before_1971;
+        self.in_future += other.in_future;
+        self.long_roots += other.long_roots;
         for (pair, skew) in other.clock_skew {
             let own = self.clock_skew.entry(pair).or_default();
             own.spans += skew.spans;
@@ -163,6 +197,9 @@ impl Quality {
             with_status: self.with_status,
             with_adjusted_count: self.with_adjusted_count,
             without_target: self.without_target,
+            before_1971: self.before_1971,
+            in_future: self.in_future,
+            long_roots: self.long_roots,
         });
         counts.write("", group);
         let mut skews = SkewColumns::default();
@@ -194,6 +231,9 @@ impl Quality {
             quality.with_status += counts.with_status[row];
             quality.with_adjusted_count += counts.with_adjusted_count[row];
             quality.without_target += counts.without_target[row];
+            quality.before_1971 += counts.before_1971[row];
+            quality.in_future += counts.in_future[row];
+            quality.long_roots += counts.long_roots[row];
         }
         let pairs = skews.caller.into_iter().zip(skews.callee);
         let skews = skews.spans.into_iter().zip(skews.max_ns).map(|(spans, max_ns)| ClockSkew { spans, max_ns });

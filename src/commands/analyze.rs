@@ -12,7 +12,7 @@ use crate::ingest::{self, ReadFrames};
 use crate::report::{SelectionSummary, WholeFile, finish_files};
 use crate::trace::{self, Semantics};
 
-use super::diagnostics::{say, say_input_problems};
+use super::diagnostics::{all_absent, say, say_input_problems};
 use super::part_description::PartDescription;
 use super::progress::Bar;
 use super::results::{Phases, Read, ReadCounts, beyond_cap_summaries, input_summaries, outcome, present};
@@ -38,6 +38,9 @@ fn run_on_pool(args: &AnalyzeArgs, settings: &Settings) -> anyhow::Result<Outcom
     bar.finish();
     phases.end("read");
     let all_read = say_input_problems(&inputs, args.analysis.verbose);
+    if all_absent(&inputs) {
+        return Ok(Outcome::Incomplete);
+    }
 
     let inconsistent_sampling = builders.iter().map(|builder| builder.inconsistent_sampling()).sum();
     let end_before_start = builders.iter().map(|builder| builder.end_before_start()).sum();

@@ -13,7 +13,7 @@ use crate::config::{memory_for_spans, retry_timeout, selection};
 use crate::ingest::{self, ReadOptions};
 use crate::report::{CanonicalWriter, WholeFile, finish_files};
 
-use super::diagnostics::{say, say_input_problems};
+use super::diagnostics::{all_absent, say, say_input_problems};
 use super::progress::Bar;
 use super::{Outcome, standard_output, threads};
 
@@ -59,6 +59,9 @@ fn run_on_pool(args: &ConvertArgs) -> anyhow::Result<Outcome> {
     let inputs = ingest::read_records(&args.input.inputs, &options, &mut store, &bar);
     bar.finish();
     let all_read = say_input_problems(&inputs, false);
+    if all_absent(&inputs) {
+        return Ok(Outcome::Incomplete);
+    }
     if store.len() == 0 && !all_read {
         bail!("no span could be read, so nothing was written");
     }

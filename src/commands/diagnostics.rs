@@ -30,3 +30,8 @@ pub(super) fn say_input_problems(reports: &[InputReport], verbose: bool) -> bool
     }
     reports.iter().all(|report| report.errors.is_empty())
 }
+
+/// Whether no input is there, so that there is nothing to report.
+pub(super) fn all_absent(reports: &[InputReport]) -> bool {
+    !reports.is_empty() && reports.iter().all(InputReport::is_absent)
+}

@@ -12,7 +12,7 @@ use crate::cli::StdoutFormat;
 use crate::config::Settings;
 use crate::detectors::{SeenByAll, Whole};
 use crate::frame::{Collection, Symbol};
-use crate::ingest::InputReport;
+use crate::ingest::{IngestWarning, InputReport};
 use crate::rank::{FindingsTable, Ranked, Ranking, Rows};
 use crate::report::{
     BeyondCapSummary, ClockSkewSummary, DetectorTable, InputSummary, QualitySummary, Run, SelectionSummary, Summary,
@@ -213,6 +213,9 @@ fn summary_of(results: &Results, semantics: &Semantics, read: Read) -> Summary {
             is_weighted: results.is_weighted(),
             without_target: quality.without_target,
             end_before_start: read.counts.end_before_start,
+            before_1971: quality.before_1971,
+            in_future: quality.in_future,
+            long_roots: quality.long_roots,
             in_several_parts: quality.in_several_parts,
             beyond_cap: read.beyond_cap,
             clock_skew,
@@ -230,6 +233,7 @@ fn input_summary(report: &InputReport) -> InputSummary {
         skipped: reasons.map(|(reason, &count)| (reason.as_str().to_owned(), count)).collect(),
         first_offsets: report.skipped.first_offsets.clone(),
         errors: report.errors.iter().map(ToString::to_string).collect(),
+        cautions: report.warnings.iter().filter_map(IngestWarning::doubt).collect(),
     }
 }
 

@@ -12,7 +12,7 @@ use crate::ingest::{self, ReadFrames};
 use crate::report::{Waterfall, WaterfallFinding, WaterfallRow, write_waterfall};
 use crate::trace::{self, NO_ROW, TraceView};
 
-use super::diagnostics::say_input_problems;
+use super::diagnostics::{all_absent, say_input_problems};
 use super::progress::Bar;
 use super::trace_id::TypedTraceId;
 use super::{Outcome, standard_output, threads};
@@ -80,6 +80,9 @@ fn run_on_pool(args: &TraceArgs, settings: &Settings, typed: &TypedTraceId) -> a
     let ReadFrames { builders, reports: inputs, .. } = ingest::read_frames(&args.input.inputs, &reading, &bar);
     bar.finish();
     let all_read = say_input_problems(&inputs, args.analysis.verbose);
+    if all_absent(&inputs) {
+        return Ok(Outcome::Incomplete);
+    }
     if let Some(failure) = reading.spill.as_ref().and_then(|spill| spill.take_failure()) {
         return Err(failure.into());
     }

@@ -8,7 +8,7 @@ use crate::span::{Origin, SkipReason, SpanRecord, unusable};
 
 use super::error::IngestError;
 use super::progress::Meter;
-use super::tally::Tally;
+use super::tally::{Tally, Unknown};
 
 /// Hands on to another sink, and counts, what is decoded of one input, on one thread.
 pub(crate) struct CountingSink<'a> {
@@ -60,10 +60,16 @@ impl<'a> CountingSink<'a> {
         self.fail(IngestError::TooLarge { path: self.path.to_owned(), offset, limit: limit as u64 });
     }
 
-    /// Counts a part that is of no known kind. `keys` says what it has.
-    pub(crate) fn unknown(&mut self, keys: &str, offset: u64) {
-        self.tally.unknown_keys.get_or_insert_with(|| keys.to_owned());
+    /// Counts a part that is of no known kind. `keys` says what it has, `errors` what it says of errors, if it does.
+    pub(crate) fn unknown(&mut self, keys: &str, errors: &str, offset: u64) {
+        let unknown = || Unknown { keys: keys.to_owned(), errors: errors.to_owned(), offset };
+        self.tally.unknown.get_or_insert_with(unknown);
         self.skip(SkipReason::UnknownContent, offset);
+    }
+
+    /// Notes that the input says itself that something went wrong while it was made.
+    pub(crate) fn says_errors(&mut self, errors: String, offset: u64) {
+        self.fail(IngestError::SaysErrors { path: self.path.to_owned(), offset, errors });
     }
 
     /// Counts a span of a format that is known and not read, and says so once.

@@ -107,6 +107,62 @@ pub enum IngestError {
         /// What to do instead.
         advice: String,
     },
+    /// Some of the input is nothing that holds spans.
+    #[error(
+        "{} has {count} {} without spans, the first at byte {offset} (after decompression){what}; check what wrote it",
+        path.display(),
+        if *count == 1 { "part" } else { "parts" }
+    )]
+    UnknownContent {
+        /// The input.
+        path: PathBuf,
+        /// Where the first of them stands.
+        offset: u64,
+        /// How many there are.
+        count: u64,
+        /// What the first one is, to be put behind it; empty if that cannot be told.
+        what: String,
+    },
+    /// The input says itself that something went wrong while it was made.
+    #[error(
+        "{} says of errors, at byte {offset} (after decompression): {errors}; spans may be missing, ask for the traces again",
+        path.display()
+    )]
+    SaysErrors {
+        /// The input.
+        path: PathBuf,
+        /// Where it says so.
+        offset: u64,
+        /// What it says.
+        errors: String,
+    },
+    /// All spans of the input are unusable.
+    #[error(
+        "{} has spans and none of them can be used: {reasons}, the first at {place} {offset}; check what wrote the file",
+        path.display()
+    )]
+    AllLeftOut {
+        /// The input.
+        path: PathBuf,
+        /// What is wrong with them, and how often.
+        reasons: String,
+        /// `byte` or `row`.
+        place: &'static str,
+        /// Where the first of them stands.
+        offset: u64,
+    },
+    /// The user says what the input is, and it is not.
+    #[error("{} cannot be read as {format}: {reason}; {advice}", path.display())]
+    NotInFormat {
+        /// The input.
+        path: PathBuf,
+        /// The format that was asked for.
+        format: String,
+        /// Why the first part of it cannot be read.
+        reason: String,
+        /// What to do instead.
+        advice: String,
+    },
     /// The input ends in the middle of something.
     #[error(
         "{} ends in the middle of {what} that begins at byte {offset} (after decompression); what stood before was used, fetch or copy the file again for the rest",
@@ -161,6 +217,17 @@ pub enum IngestError {
         /// The most that is read.
         limit: u64,
     },
+    /// The input is compressed, and next to nothing.
+    #[error(
+        "{} expands more than 1,000 times and has given no span within 256 MB, so it was given up at byte {offset} (after decompression): it is almost all empty, check what wrote it",
+        path.display()
+    )]
+    AlmostAllEmpty {
+        /// The input.
+        path: PathBuf,
+        /// Bytes that were looked at.
+        offset: u64,
+    },
     /// The input is compressed, or packed into archives, more often than is plausible.
     #[error("{} is compressed or packed more than {limit} times over; unpack it before giving it", path.display())]
     TooManyLayers {
@@ -193,6 +260,18 @@ pub enum IngestError {
         columns: String,
     },
 }
+
+fn assumed(unit: &str) -> String {
+    format!(
+        "so they were taken as {unit}: if that is wrong, all lengths are; name the column for its unit (duration_ms) or \
+         add the ends of spans (end_time)"
+    )
+}
+
+const DISPROVED: &str = "that agree with start and end in no unit, so the time from start to end was taken";
+
+const NO_PARENTS: &str = "has no column for the parents of spans, so every span is a root: no calls, chains or retries can be \
+                          seen; name it parent_span_id";
 
 /// What the user should know of an input that was read without failure.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -232,6 +311,36 @@ pub enum IngestWarning {
         /// The columns.
         columns: String,
     },
+    /// Nothing tells in which unit durations are.
+    #[error("{} does not tell the unit of its durations ({column}), {}", path.display(), assumed(unit))]
+    AssumedUnit {
+        /// The input.
+        path: PathBuf,
+        /// The column.
+        column: String,
+        /// The unit that they were taken for.
+        unit: &'static str,
+    },
+    /// Durations do not agree with starts and ends in any unit.
+    #[error("{} has durations ({column}) {DISPROVED}", path.display())]
+    DurationsDisproved {
+        /// The input.
+        path: PathBuf,
+        /// The column.
+        column: String,
+    },
+    /// A table has no column for parents.
+    #[error("{} {NO_PARENTS}", path.display())]
+    NoParents {
+        /// The input.
+        path: PathBuf,
+    },
+    /// The input is whole, and there is nothing in it.
+    #[error("{} holds no spans: it is an answer or a message with nothing in it", path.display())]
+    NoSpans {
+        /// The input.
+        path: PathBuf,
+    },
     /// A Tempo block keeps attributes in columns that nothing names.
     #[error(
         "{} has attributes in columns that only its meta.json names, but {reason}; they were taken for {taken}, put the meta.json beside it to be sure",
@@ -253,4 +362,18 @@ pub enum IngestWarning {
         /// Why.
         reason: String,
     },
+}
+
+impl IngestWarning {
+    /// What of the results is in doubt because of it, for the header: behind the name of the input, or of several.
+    pub fn doubt(&self) -> Option<String> {
+        match self {
+            Self::AssumedUnit { column, unit, .. } => {
+                Some(format!("does not tell the unit of its durations ({column}), {}", assumed(unit)))
+            }
+            Self::DurationsDisproved { column, .. } => Some(format!("has durations ({column}) {DISPROVED}")),
+            Self::NoParents { .. } => Some(NO_PARENTS.to_owned()),
+            _ => None,
+        }
+    }
 }

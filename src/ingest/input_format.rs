@@ -22,6 +22,12 @@ pub enum InputFormat {
 }
 
 impl InputFormat {
+    /// Its name on the command line.
+    pub(crate) fn name(self) -> String {
+        use clap::ValueEnum as _;
+        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+
     pub(crate) fn content(self) -> Content {
         match self {
             Self::Json => Content::Json,

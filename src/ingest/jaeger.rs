@@ -9,8 +9,11 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use crate::frame::SpanSink as _;
-use crate::span::{Event, KeyValue, Link, Origin, REF_TYPE, SkipReason, SpanKind, SpanRecord, StatusCode, Value};
+use crate::span::{
+    Event, KeyValue, Link, NO_START_TIME, Origin, REF_TYPE, SkipReason, SpanKind, SpanRecord, StatusCode, Value,
+};
 
+use super::refused::{self, json::JAEGER_PROTOBUF};
 use super::text_ids;
 use crate::ingest::counting_sink::CountingSink;
 use crate::ingest::json::lenient::{Fill, List, Listed, Message, Scalar, Text, Wanted, ignore, scalars_are};
@@ -19,9 +22,9 @@ use crate::ingest::otlp::json_message::{AnyValue, Attributes};
 /// The format, as `run.json` names it.
 pub(crate) const JAEGER_JSON: &str = "jaeger_json";
 
-/// Whether an object with this key is a trace or a span of Jaeger.
+/// Whether an object with this key is a trace or a span of Jaeger: hardly anybody else spells these so.
 pub(crate) fn is_jaeger_key(key: &str) -> bool {
-    matches!(key, "traceID" | "spanID" | "operationName" | "processID" | "processes" | "spans")
+    matches!(key, "traceID" | "spanID" | "processID" | "processes")
 }
 
 /// A trace or a span.
@@ -34,13 +37,18 @@ pub(crate) struct Document<'a> {
     processes: Vec<(Cow<'a, str>, Process<'a>)>,
     /// How many elements of `spans` are no objects.
     malformed: u64,
+    /// The keys before those of its spans or its id, the first ones.
+    keys: Vec<String>,
     wanted: Wanted,
 }
+
+/// So many keys are remembered to tell what an object without spans is.
+const MAX_KEYS: usize = 24;
 
 impl Document<'_> {
     /// Nothing yet.
     pub(crate) fn new(wanted: Wanted) -> Self {
-        Self { span: Span::start(wanted), spans: None, processes: Vec::new(), malformed: 0, wanted }
+        Self { span: Span::start(wanted), spans: None, processes: Vec::new(), malformed: 0, keys: Vec::new(), wanted }
     }
 }
 
@@ -50,6 +58,9 @@ impl<'de> Message<'de> for Document<'de> {
     }
 
     fn field<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
+        if self.span.span_id.is_empty() && self.spans.is_none() && self.keys.len() < MAX_KEYS {
+            self.keys.push(key.to_owned());
+        }
         match key {
             "spans" => {
                 let list = self.spans.get_or_insert_default();
@@ -68,7 +79,7 @@ struct Span<'a> {
     parent_span_id: Cow<'a, str>,
     name: Cow<'a, str>,
     references: Vec<Reference<'a>>,
-    start_us: u64,
+    start_us: Option<u64>,
     duration_us: u64,
     tags: Vec<Tag<'a>>,
     plain_tags: Vec<KeyValue<'a>>,
@@ -102,7 +113,7 @@ impl<'de> Message<'de> for Span<'de> {
             "parentSpanID" => self.parent_span_id = Scalar::next(map)?.into_text(),
             "operationName" => self.name = Scalar::next(map)?.into_text(),
             "references" => map.next_value_seed(listed(&mut self.references))?,
-            "startTime" => self.start_us = Scalar::next(map)?.to_time(),
+            "startTime" => self.start_us = Scalar::next(map)?.time(),
             "startTimeMillis" => {
                 self.of_elasticsearch = true;
                 ignore(map)?;
@@ -338,13 +349,16 @@ impl<'de> Visitor<'de> for Processes<'_, 'de> {
 
 /// Hands the spans of `document`, which stands at `offset`, to `sink`; `offset_of` knows the places of addresses.
 pub(crate) fn emit(document: Document<'_>, offset: u64, offset_of: impl Fn(usize) -> u64, sink: &mut CountingSink<'_>) {
-    let Document { span, spans, processes, malformed, .. } = document;
+    let Document { span, spans, processes, malformed, keys, .. } = document;
     for _ in 0..malformed {
         sink.skip(SkipReason::MalformedSpan, offset);
     }
     let is_span = spans.is_none();
     if is_span && span.span_id.is_empty() && !span.of_protobuf {
-        return sink.unknown("a Jaeger trace without spans", offset);
+        return match refused::json::of_keys(|key| keys.iter().any(|own| own == key)) {
+            Some(refused) => sink.unsupported(refused.what, refused.advice, offset),
+            None => sink.unknown(&keys.join(", "), "", offset),
+        };
     }
     let mut resources: Vec<(Cow<'_, str>, Vec<KeyValue<'_>>)> = Vec::new();
     let of_elasticsearch = span.of_elasticsearch;
@@ -356,11 +370,7 @@ pub(crate) fn emit(document: Document<'_>, offset: u64, offset_of: impl Fn(usize
     for mut span in spans.unwrap_or_else(|| vec![span]) {
         let offset = if span.address == 0 { offset } else { offset_of(span.address) };
         if span.of_protobuf || is_protobuf_batch {
-            sink.unsupported(
-                "Jaeger's protobuf written as JSON",
-                "export the traces from Jaeger's UI or API, or as OTLP",
-                offset,
-            );
+            sink.unsupported(JAEGER_PROTOBUF.what, JAEGER_PROTOBUF.advice, offset);
             continue;
         }
         if span.trace_id.is_empty() {
@@ -420,7 +430,7 @@ fn emit_span<'a>(span: Span<'a>, resource_attributes: Vec<KeyValue<'a>>, offset:
         }
     }
 
-    let start_unix_nano = span.start_us.saturating_mul(1000);
+    let start_unix_nano = span.start_us.map_or(NO_START_TIME, |start| start.saturating_mul(1000));
     let mut record = SpanRecord {
         trace_id: own_trace,
         span_id: own_id,

@@ -16,6 +16,7 @@ mod parquet;
 mod progress;
 mod read;
 mod recognise;
+mod refused;
 mod selection;
 mod source;
 mod tally;

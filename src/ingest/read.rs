@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use ::parquet::file::reader::Length as _;
@@ -22,15 +22,16 @@ use super::messages::splits;
 use super::parquet;
 use super::progress::{Meter, Progress};
 use super::recognise::{self, Content};
+use super::refused::Refused;
 use super::selection::{LeftOut, Selection, TraceIds};
-use super::tally::{Tally, merge_skipped};
+use super::tally::{Tally, Unknown, merge_skipped};
 use super::zipkin;
 use crate::ingest::otlp::names;
 use crate::ingest::parquet::outcome::ParquetRead;
 use crate::ingest::parquet::read::Unread;
 use crate::ingest::source::archive::{self, Archive, Entry};
 use crate::ingest::source::byte_stream::ByteStream;
-use crate::ingest::source::compression::{self, Compression, MAX_LAYERS};
+use crate::ingest::source::compression::{self, AlmostAllEmpty, Compression, MAX_LAYERS};
 use crate::ingest::source::input::{Input, NotRead, STANDARD_INPUT};
 use crate::ingest::source::inputs::find_inputs;
 use crate::ingest::source::object_stores;
@@ -260,6 +261,9 @@ impl Target for Frames<'_> {
         }
         self.builders.extend(builders);
         report_parquet(report, read);
+        if unread.is_none() {
+            report.say_if_all_left_out("row");
+        }
         Ok(unread)
     }
 }
@@ -287,6 +291,7 @@ impl Target for Records<'_> {
         report.spans = counting.tally.spans;
         report.skipped = counting.tally.skipped;
         report_parquet(report, read);
+        report.say_if_all_left_out("row");
         Ok(None)
     }
 }
@@ -301,11 +306,14 @@ fn report_parquet(report: &mut InputReport, read: ParquetRead) {
     }
 }
 
+/// What `run.json` names the format of an input of which it is not known.
+const UNKNOWN_FORMAT: &str = "unknown";
+
 impl InputReport {
     fn new(path: &Path) -> Self {
         Self {
             path: path.to_owned(),
-            format: "unknown",
+            format: UNKNOWN_FORMAT,
             bytes: 0,
             spans: 0,
             skipped: Skipped::default(),
@@ -326,6 +334,60 @@ impl InputReport {
         self.errors.extend(next.errors);
         self.warnings.extend(next.warnings);
         self
+    }
+
+    /// Whether nothing is known of it because it is not there, or cannot be opened.
+    pub fn is_absent(&self) -> bool {
+        let is_absence = |error: &IngestError| {
+            matches!(
+                error,
+                IngestError::Open { .. }
+                    | IngestError::NoMatch { .. }
+                    | IngestError::ObjectStore { .. }
+                    | IngestError::NoObjectStores { .. }
+            )
+        };
+        self.bytes == 0 && self.spans == 0 && !self.errors.is_empty() && self.errors.iter().all(is_absence)
+    }
+
+    /// Whether nothing is said of it.
+    fn is_silent(&self) -> bool {
+        self.errors.is_empty() && self.warnings.is_empty() && self.skipped.total() == 0
+    }
+
+    /// Says it if there are spans and none of them can be used. `place` is what offsets count.
+    fn say_if_all_left_out(&mut self, place: &'static str) {
+        let counts = || self.skipped.counts.iter().filter(|(reason, _)| reason.is_of_span());
+        if self.spans > 0 || counts().next().is_none() {
+            return;
+        }
+        let reasons: Vec<String> =
+            counts().map(|(reason, count)| format!("{count} with {}", reason.as_str().replace('_', " "))).collect();
+        self.errors.push(IngestError::AllLeftOut {
+            path: self.path.clone(),
+            reasons: reasons.join(", "),
+            place,
+            offset: self.skipped.first_offsets.first().copied().unwrap_or(0),
+        });
+    }
+
+    /// Makes one error of all, if nothing could be read of an input whose bytes are not of the `format` that it is said to be.
+    fn blame_format(&mut self, format: InputFormat, recognised: Content) {
+        if self.spans > 0 || self.errors.is_empty() {
+            return;
+        }
+        let reason = match self.errors.swap_remove(0) {
+            IngestError::Malformed { what, offset, reason, .. } => format!("{what} at byte {offset}: {reason}"),
+            IngestError::Truncated { what, .. } => format!("it ends in the middle of {what}"),
+            IngestError::TooLarge { .. } => "what would be a length is too large".to_owned(),
+            IngestError::Parquet { source, .. } => source.to_string(),
+            error => error.to_string(),
+        };
+        let advice = match recognised {
+            Content::Unknown => "its bytes look like nothing known, check what wrote the file".to_owned(),
+            recognised => format!("its bytes look like {}, leave --input-format out", recognised.name()),
+        };
+        self.errors = vec![IngestError::NotInFormat { path: self.path.clone(), format: format.name(), reason, advice }];
     }
 
     /// What turned out to be no traces is an error if it was asked for, and only left out if it was found in a directory.
@@ -458,7 +520,8 @@ fn read_stream(
     let path = &input.path;
     let mut report = InputReport::new(path);
     let is_compressed = Compression::of(plain.fill(compression::MAGIC_BYTES)).is_some();
-    let unpacked = compression::decompress(plain, &raw_bytes).map(|mut stream| {
+    let gave_spans = Arc::new(AtomicBool::new(false));
+    let unpacked = compression::decompress(plain, &raw_bytes, &gave_spans).map(|mut stream| {
         let archive = Archive::of(stream.fill(archive::HEAD_BYTES));
         (stream, archive)
     });
@@ -501,6 +564,9 @@ fn read_stream(
                 }
                 Err(error) => report.errors.push(error),
             }
+            if let Some(format) = options.format.filter(|_| recognised != content) {
+                report.blame_format(format, recognised);
+            }
             return vec![ReadInput { report, unread }];
         }
         Content::Arrow => {
@@ -514,21 +580,42 @@ fn read_stream(
                 Err(error) => report.errors.push(error),
             }
         }
+        Content::Refused(Refused { what, advice }) => {
+            report.skipped.add(SkipReason::UnsupportedFormat, 0);
+            let (what, advice) = (what.to_owned(), advice.replace("FILE", &path.display().to_string()));
+            report.errors.push(IngestError::Unsupported { path: path.clone(), what, advice });
+        }
+        Content::NoTraces(Refused { what, advice }) => {
+            let (what, advice) = (what.to_owned(), advice.to_owned());
+            report.not_traces(IngestError::Unsupported { path: path.clone(), what, advice }, input.found);
+        }
         Content::Unknown => {
             let first_bytes = describe_bytes(stream.window());
             report.not_traces(IngestError::UnknownFormat { path: path.clone(), first_bytes }, input.found);
         }
         Content::Empty | Content::Json | Content::Proto | Content::Framed(_) => {
-            let tally = target.messages(content, &mut stream, path, &Meter::new(progress, &raw_bytes));
+            let meter = Meter::new(progress, &raw_bytes).noting(&gave_spans);
+            let tally = target.messages(content, &mut stream, path, &meter);
             report_messages(content, tally, input, &mut report);
+            report.say_if_all_left_out("byte");
         }
     }
-    if let Some(source) = stream.take_failure() {
+    if let Some(format) = options.format.filter(|_| recognised != content) {
+        report.blame_format(format, recognised);
+    }
+    let failure = stream.take_failure();
+    if failure.as_ref().is_some_and(AlmostAllEmpty::is_cause_of) {
+        // What is said of a part that is cut off is of the giving up, not of the input.
+        report.errors.retain(|error| !matches!(error, IngestError::Truncated { .. }));
+        report.errors.push(IngestError::AlmostAllEmpty { path: path.clone(), offset: stream.offset() });
+    } else if let Some(source) = failure {
         let is_counted = report.skipped.counts.contains_key(&SkipReason::Truncated);
         if source.kind() == io::ErrorKind::UnexpectedEof && !is_counted {
             report.skipped.add(SkipReason::Truncated, stream.offset());
         }
         report.errors.push(IngestError::Read { path: path.clone(), offset: stream.offset(), source });
+    } else if report.spans == 0 && report.is_silent() {
+        report.warnings.push(IngestWarning::NoSpans { path: path.clone() });
     }
     report.bytes = raw_bytes.load(Ordering::Relaxed);
     vec![ReadInput { report, unread }]
@@ -589,12 +676,10 @@ fn read_archive(
     };
     match archive {
         Archive::Tar => archive::read_tar(stream, path, &mut take),
-        Archive::Zip => {
-            match file.map_or_else(|| copy_to_file(&mut stream, path), Ok) {
-                Ok(file) => archive::read_zip(&file, path, &mut take),
-                Err(error) => take(Err(NotRead::Failed(error))),
-            }
-        }
+        Archive::Zip => match file.map_or_else(|| copy_to_file(&mut stream, path), Ok) {
+            Ok(file) => archive::read_zip(&file, path, &mut take),
+            Err(error) => take(Err(NotRead::Failed(error))),
+        },
     }
     if read.is_empty() {
         let mut report = InputReport::new(path);
@@ -616,7 +701,13 @@ impl Progress for SpansOnly<'_> {
 }
 
 fn report_messages(content: Content, tally: Tally, input: &Input, report: &mut InputReport) {
+    let is_known = |reason: &SkipReason| !matches!(reason, SkipReason::UnknownContent | SkipReason::UnsupportedFormat);
+    let holds_nothing_known = tally.spans == 0
+        && tally.format.is_none()
+        && tally.skipped.total() > 0
+        && !tally.skipped.counts.keys().any(is_known);
     report.format = match content {
+        _ if holds_nothing_known => UNKNOWN_FORMAT,
         Content::Json | Content::Empty => tally.format.unwrap_or(names::OTLP_JSON),
         _ => tally.format.unwrap_or(names::OTLP_PROTO),
     };
@@ -624,17 +715,20 @@ fn report_messages(content: Content, tally: Tally, input: &Input, report: &mut I
     report.spans = tally.spans;
     report.skipped = tally.skipped;
     report.errors.extend(tally.errors);
-    let only_unknown = report.skipped.counts.keys().eq([&SkipReason::UnknownContent]);
-    if report.spans == 0 && only_unknown && report.errors.is_empty() {
-        let keys = tally.unknown_keys.unwrap_or_default();
-        let error = IngestError::Unsupported {
-            path: input.path.clone(),
-            what: format!("JSON or protobuf without spans (its keys: {keys})"),
+    let nothing_known = report.spans == 0 && report.format == UNKNOWN_FORMAT;
+    let Some(&count) = report.skipped.counts.get(&SkipReason::UnknownContent) else { return };
+    let what = tally.unknown.as_ref().map_or_else(String::new, Unknown::in_words);
+    let path = input.path.clone();
+    if nothing_known && report.skipped.counts.len() == 1 && report.errors.is_empty() {
+        report.errors.push(IngestError::Unsupported {
+            path,
+            what: format!("JSON or protobuf without spans{what}"),
             advice: "give OTLP (whose JSON has the key resourceSpans), Jaeger or Zipkin".to_owned(),
-        };
-        report.format = "unknown";
-        report.skipped = Skipped::default();
-        report.not_traces(error, input.found);
+        });
+    } else {
+        let first =
+            tally.unknown.map(|unknown| unknown.offset).or_else(|| report.skipped.first_offsets.first().copied());
+        report.errors.push(IngestError::UnknownContent { path, offset: first.unwrap_or(0), count, what });
     }
 }
 
@@ -653,7 +747,11 @@ fn copy_to_file(stream: &mut ByteStream, path: &Path) -> Result<SharedFile, Inge
         stream.advance(length);
     }
     if let Some(source) = stream.take_failure() {
-        return Err(IngestError::ReadWhole { path: path.to_owned(), offset: stream.offset(), source });
+        let (path, offset) = (path.to_owned(), stream.offset());
+        return Err(match AlmostAllEmpty::is_cause_of(&source) {
+            true => IngestError::AlmostAllEmpty { path, offset },
+            false => IngestError::ReadWhole { path, offset, source },
+        });
     }
     SharedFile::new(file).map_err(not_written)
 }

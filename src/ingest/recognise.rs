@@ -5,6 +5,7 @@ use super::json::opening::{log_prefix, looks_like_json, looks_like_named_rows, t
 use super::otlp::framing::{Framing, recognise_framing};
 use super::otlp::proto;
 use super::parquet::file::footer;
+use super::refused::{self, Refused};
 use super::source::byte_stream::ByteStream;
 
 /// How much of the content is looked at to recognise it.
@@ -25,6 +26,10 @@ pub(crate) enum Content {
     Framed(Framing),
     /// Arrow IPC, a file or a stream.
     Arrow,
+    /// A known kind of file that may hold spans and is not read.
+    Refused(Refused),
+    /// A known kind of file that holds no spans.
+    NoTraces(Refused),
     /// Anything else.
     Unknown,
 }
@@ -44,6 +49,9 @@ pub(crate) fn recognise(stream: &mut ByteStream) -> Content {
     if is_arrow_ipc(head) {
         return Content::Arrow;
     }
+    if let Some(refused) = refused::bytes::of_magic(head) {
+        return Content::Refused(refused);
+    }
     // A message of OTLP begins with the byte of a line feed, which JSON may begin with: it must be looked at more closely first.
     if proto::looks_like_message(head) {
         return Content::Proto;
@@ -54,7 +62,28 @@ pub(crate) fn recognise(stream: &mut ByteStream) -> Content {
     match recognise_framing(head, ended) {
         Some(framing) => Content::Framed(framing),
         None if has_json_line(head) || has_printed_span(head) => Content::Json,
-        None => Content::Unknown,
+        None => {
+            let refused = refused::bytes::of_text(head).map(Content::Refused);
+            refused.or_else(|| refused::bytes::markup(head).map(Content::NoTraces)).unwrap_or(Content::Unknown)
+        }
+    }
+}
+
+impl Content {
+    /// What it is, for people.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Empty => "nothing",
+            Self::Parquet => "Parquet",
+            Self::Json => "JSON",
+            Self::Proto => "OTLP protobuf",
+            Self::Framed(Framing::BigEndian32) => "messages with their lengths in 4 bytes",
+            Self::Framed(Framing::Varint) => "messages with their lengths as varints",
+            Self::Framed(Framing::Grpc) => "messages as captured from gRPC",
+            Self::Arrow => "Arrow IPC",
+            Self::Refused(refused) | Self::NoTraces(refused) => refused.what,
+            Self::Unknown => "nothing known",
+        }
     }
 }
 

@@ -20,10 +20,29 @@ pub(crate) struct Tally {
     pub(crate) errors: Vec<IngestError>,
     /// Ids that were replaced by a hash.
     pub(crate) opaque_ids: u64,
-    /// The keys of the first JSON object that holds nothing known.
-    pub(crate) unknown_keys: Option<String>,
+    /// The first JSON object that holds nothing known.
+    pub(crate) unknown: Option<Unknown>,
     /// The format of the first message, where only messages tell it.
     pub(crate) format: Option<&'static str>,
+}
+
+/// A JSON object that holds nothing known.
+#[derive(Debug)]
+pub(crate) struct Unknown {
+    /// Its keys, the first ones.
+    pub(crate) keys: String,
+    /// What it says of errors; empty if it says nothing.
+    pub(crate) errors: String,
+    /// Where it stands.
+    pub(crate) offset: u64,
+}
+
+impl Unknown {
+    /// What it has and says, to be put behind what it is.
+    pub(crate) fn in_words(&self) -> String {
+        let says = if self.errors.is_empty() { String::new() } else { format!(", which says: {}", self.errors) };
+        format!(" (its keys: {}){says}", self.keys)
+    }
 }
 
 impl Tally {
@@ -59,7 +78,7 @@ impl Tally {
         self.opaque_ids += later.opaque_ids;
         merge_skipped(&mut self.skipped, &later.skipped);
         later.errors.into_iter().for_each(|error| self.fail(error));
-        self.unknown_keys = self.unknown_keys.take().or(later.unknown_keys);
+        self.unknown = self.unknown.take().or(later.unknown);
         self.format = self.format.or(later.format);
     }
 

@@ -3,13 +3,15 @@
 //! What Zipkin calls a span may be spread over several records: the two halves of a call share an id, and each half may
 //! have been reported piece by piece. So records are [held](Held) until the input has ended, and pieces are joined first
 //! (zipkin's `Trace.merge`, `DependencyLinker` and `SpanNode`). That two halves stay two spans is the business of the tree.
+//!
+//! A record need not say when it began: it stands where its annotations, its other half, its parent or its trace begin.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde::de::MapAccess;
 
 use crate::frame::SpanSink as _;
-use crate::span::{Event, KeyValue, Link, Origin, SkipReason, SpanKind, SpanRecord, StatusCode, Value};
+use crate::span::{Event, KeyValue, Link, NO_START_TIME, Origin, SkipReason, SpanKind, SpanRecord, StatusCode, Value};
 
 use super::text_ids;
 use crate::ingest::counting_sink::CountingSink;
@@ -30,7 +32,7 @@ pub(crate) struct Record {
     parent_id: String,
     kind: SpanKind,
     name: String,
-    timestamp_us: u64,
+    timestamp_us: Option<u64>,
     duration_us: u64,
     local: Endpoint,
     remote: Endpoint,
@@ -67,7 +69,7 @@ impl<'de> Message<'de> for Record {
             "parentId" => text(&mut self.parent_id)?,
             "name" => text(&mut self.name)?,
             "kind" => self.kind = SpanKind::from_text(&Scalar::next(map)?.into_text()),
-            "timestamp" => self.timestamp_us = Scalar::next(map)?.to_time(),
+            "timestamp" => self.timestamp_us = Scalar::next(map)?.time(),
             "duration" => self.duration_us = Scalar::next(map)?.to_time(),
             "localEndpoint" => map.next_value_seed(Fill(&mut self.local)).map(drop)?,
             "remoteEndpoint" => map.next_value_seed(Fill(&mut self.remote)).map(drop)?,
@@ -165,9 +167,9 @@ impl Record {
     fn completes(&self, other: &Self) -> bool {
         let kinds_agree =
             self.kind == other.kind || self.kind == SpanKind::Unspecified || other.kind == SpanKind::Unspecified;
-        let is_partial = |record: &Self| record.timestamp_us == 0 || record.duration_us == 0;
+        let is_partial = |record: &Self| record.timestamp_us.is_none() || record.duration_us == 0;
         let start_together =
-            self.timestamp_us == other.timestamp_us || self.timestamp_us == 0 || other.timestamp_us == 0;
+            self.timestamp_us == other.timestamp_us || self.timestamp_us.is_none() || other.timestamp_us.is_none();
         kinds_agree
             && start_together
             && (is_partial(self) || is_partial(other))
@@ -186,8 +188,7 @@ impl Record {
         if self.kind == SpanKind::Unspecified {
             self.kind = other.kind;
         }
-        let starts = [self.timestamp_us, other.timestamp_us].into_iter().filter(|start| *start > 0);
-        self.timestamp_us = starts.min().unwrap_or(0);
+        self.timestamp_us = self.timestamp_us.into_iter().chain(other.timestamp_us).min();
         self.duration_us = self.duration_us.max(other.duration_us);
         for (own, other) in [(&mut self.local, other.local), (&mut self.remote, other.remote)] {
             first(&mut own.service_name, other.service_name);
@@ -250,9 +251,64 @@ pub(crate) fn release(held: &mut Held, sink: &mut CountingSink<'_>) {
         return;
     }
     use_longest_trace_ids(&mut held);
-    for (record, offset, halves_start) in join_pieces(held, sink) {
-        emit(record, offset, halves_start, sink);
+    forget_unset_starts(&mut held);
+    let joined = join_pieces(held, sink);
+    let starts = starts_of(&joined);
+    for (Joined { record, offset, .. }, start_us) in joined.into_iter().zip(starts) {
+        emit(record, offset, start_us, sink);
     }
+}
+
+/// Microseconds of a year: what begins before 1971 was never set, unless all of its trace does.
+const YEAR_US: u64 = 365 * 24 * 60 * 60 * 1_000_000;
+
+/// Old instrumentations write 0 for a start that they do not know. Where all of a trace begins near 0, it is a time.
+fn forget_unset_starts(held: &mut [(Record, u64)]) {
+    if !held.iter().any(|(record, _)| record.timestamp_us == Some(0)) {
+        return;
+    }
+    let is_late = |record: &Record| record.timestamp_us.is_some_and(|start| start > YEAR_US);
+    let late_traces: HashSet<String> =
+        held.iter().filter(|(record, _)| is_late(record)).map(|(record, _)| record.trace_id.clone()).collect();
+    for (record, _) in held {
+        if record.timestamp_us == Some(0) && late_traces.contains(&record.trace_id) {
+            record.timestamp_us = None;
+        }
+    }
+}
+
+/// So many parents are climbed for a start.
+const MAX_CLIMB: usize = 1_000;
+
+/// When each record begins, in µs, if that can be told at all.
+fn starts_of(joined: &[Joined]) -> Vec<Option<u64>> {
+    let mut starts: Vec<Option<u64>> = joined.iter().map(Joined::own_start_us).collect();
+    if starts.iter().all(Option::is_some) {
+        return starts;
+    }
+    let mut by_id: HashMap<(&str, &str), usize> = HashMap::new();
+    let mut first_of_trace: HashMap<&str, u64> = HashMap::new();
+    for (number, Joined { record, .. }) in joined.iter().enumerate() {
+        by_id.entry((&record.trace_id, &record.id)).or_insert(number);
+        if let Some(start) = starts[number] {
+            let first = first_of_trace.entry(&record.trace_id).or_insert(start);
+            *first = start.min(*first);
+        }
+    }
+    let derived: Vec<(usize, Option<u64>)> = (0..joined.len())
+        .filter(|&number| starts[number].is_none())
+        .map(|number| {
+            let parent_of = |number: &usize| {
+                let Record { trace_id, parent_id, .. } = &joined[*number].record;
+                by_id.get(&(trace_id.as_str(), parent_id.as_str())).copied()
+            };
+            let above = std::iter::successors(Some(number), parent_of).take(MAX_CLIMB);
+            let of_parent = above.into_iter().find_map(|number| starts[number]);
+            (number, of_parent.or_else(|| first_of_trace.get(joined[number].record.trace_id.as_str()).copied()))
+        })
+        .collect();
+    derived.into_iter().for_each(|(number, start)| starts[number] = start);
+    starts
 }
 
 /// A trace id of 64 bits is the same as one of 128 bits that ends in it.
@@ -285,20 +341,36 @@ fn use_longest_trace_ids(held: &mut [(Record, u64)]) {
     }
 }
 
-/// Joins the records of each half. With every record comes the earliest start among all records of its id, for halves
-/// that have none.
-fn join_pieces(held: Vec<(Record, u64)>, sink: &mut CountingSink<'_>) -> Vec<(Record, u64, u64)> {
+/// A half with all its pieces.
+struct Joined {
+    record: Record,
+    offset: u64,
+    /// The earliest start among all records of its id, for halves that have none.
+    start_of_halves_us: Option<u64>,
+}
+
+impl Joined {
+    /// When it begins, as far as it and its other half tell.
+    fn own_start_us(&self) -> Option<u64> {
+        let annotated = || self.record.annotations.iter().map(|annotation| annotation.timestamp_us);
+        let start = self.record.timestamp_us.or_else(|| annotated().filter(|time| *time > 0).min());
+        start.or(self.start_of_halves_us)
+    }
+}
+
+/// Joins the records of each half.
+fn join_pieces(held: Vec<(Record, u64)>, sink: &mut CountingSink<'_>) -> Vec<Joined> {
     let mut by_id: HashMap<(String, String), Vec<usize>> = HashMap::with_capacity(held.len());
     for (number, (record, _)) in held.iter().enumerate() {
         let numbers = by_id.entry((record.trace_id.clone(), record.id.clone())).or_default();
         numbers.push(number);
     }
-    let mut records: Vec<Option<(Record, u64, u64)>> =
-        held.into_iter().map(|(record, offset)| Some((record, offset, 0))).collect();
+    let alone = |(record, offset)| Some(Joined { record, offset, start_of_halves_us: None });
+    let mut records: Vec<Option<Joined>> = held.into_iter().map(alone).collect();
     for numbers in by_id.into_values().filter(|numbers| numbers.len() > 1) {
         let mut same_id: Vec<(usize, Record, u64)> = Vec::with_capacity(numbers.len());
         for number in numbers {
-            if let Some((record, offset, _)) = records[number].take() {
+            if let Some(Joined { record, offset, .. }) = records[number].take() {
                 same_id.push((number, record, offset));
             }
         }
@@ -317,26 +389,20 @@ fn join_pieces(held: Vec<(Record, u64)>, sink: &mut CountingSink<'_>) -> Vec<(Re
                 None => halves.push((number, record, offset)),
             }
         }
-        let starts = halves.iter().map(|(_, half, _)| half.timestamp_us).filter(|start| *start > 0);
-        let earliest = starts.min().unwrap_or(0);
-        for (number, half, offset) in halves {
-            records[number] = Some((half, offset, earliest));
+        let start_of_halves_us = halves.iter().filter_map(|(_, half, _)| half.timestamp_us).min();
+        for (number, record, offset) in halves {
+            records[number] = Some(Joined { record, offset, start_of_halves_us });
         }
     }
     records.into_iter().flatten().collect()
 }
 
-fn emit(record: Record, offset: u64, start_of_other_half_us: u64, sink: &mut CountingSink<'_>) {
+fn emit(record: Record, offset: u64, start_us: Option<u64>, sink: &mut CountingSink<'_>) {
     let trace_id = text_ids::hex_trace_id(&record.trace_id);
     let span_id = text_ids::hex_span_id(&record.id);
     let parent_id = text_ids::hex_span_id(&record.parent_id);
     sink.tally.opaque_ids += [trace_id.is_hash, span_id.is_hash, parent_id.is_hash].map(u64::from).iter().sum::<u64>();
 
-    let annotated = record.annotations.iter().map(|annotation| annotation.timestamp_us).filter(|time| *time > 0).min();
-    let start_us = match record.timestamp_us {
-        0 => annotated.unwrap_or(start_of_other_half_us),
-        start => start,
-    };
     let tag = |key: &str| record.tags.iter().find(|(own, _)| own == key).map(|(_, value)| value.as_str());
     let kind = match record.kind {
         SpanKind::Unspecified if tag("span.kind") == Some("internal") => SpanKind::Internal,
@@ -385,7 +451,7 @@ fn emit(record: Record, offset: u64, start_of_other_half_us: u64, sink: &mut Cou
     if let Some(peer) = record.remote.service() {
         attributes.push(text_attribute("peer.service", peer));
     }
-    if record.timestamp_us == 0 {
+    if record.timestamp_us.is_none() {
         attributes.push(KeyValue { key: "otel.zipkin.absentField.startTime".into(), value: Value::Bool(true) });
     }
     let service = record.local.service().map(|name| text_attribute("service.name", name));
@@ -395,7 +461,7 @@ fn emit(record: Record, offset: u64, start_of_other_half_us: u64, sink: &mut Cou
         scope_version: scope("otel.scope.version", "otel.library.version").into(),
         scope_attributes: Vec::new(),
     };
-    let start_unix_nano = start_us.saturating_mul(1000);
+    let start_unix_nano = start_us.map_or(NO_START_TIME, |start| start.saturating_mul(1000));
     let span = SpanRecord {
         trace_id: trace_id.id,
         span_id: span_id.id,
@@ -507,6 +573,34 @@ mod tests {
         };
         let text = format!("[{},{}]", receive(1_700_000_000_000_001), receive(1_700_000_000_000_002));
         assert_eq!(read_bytes(text.as_bytes()).0.spans.len(), 2);
+    }
+
+    /// A record without start stands where its annotations or its parent begin; only if nothing of its trace has a start is
+    /// it left out.
+    #[test]
+    fn starts_are_found_where_records_have_none() {
+        let root = record("1", r#","timestamp":1700000000000000,"duration":90"#);
+        let annotated = r#","parentId":"1","annotations":[{"timestamp":1700000000000010,"value":"ws"}]"#;
+        let later = r#","parentId":"1","timestamp":1700000000000050,"duration":5"#;
+        let rest = [
+            record("2", r#","parentId":"1","duration":10"#),
+            record("3", r#","parentId":"2","timestamp":0"#),
+            record("4", annotated),
+            record("5", later),
+            record("6", r#","parentId":"5""#),
+            record("7", r#","parentId":"not there""#),
+        ];
+        let starts = |text: &str| -> Vec<String> {
+            let (collected, _) = read_bytes(text.as_bytes());
+            let start = |span: &String| span.split("start_unix_nano: ").nth(1)?.split(',').next().map(str::to_owned);
+            collected.spans.iter().filter_map(start).map(|start| start[start.len() - 5..].to_owned()).collect()
+        };
+        let expected = ["00000", "00000", "00000", "10000", "50000", "50000", "00000"];
+        assert_eq!(starts(&format!("[{root},{}]", rest.join(","))), expected);
+        let (_, report) = read_bytes(format!("[{}]", record("1", r#","name":"x""#)).as_bytes());
+        assert_eq!(report.skipped.counts.get(&SkipReason::MissingStartTime), Some(&1));
+        let (_, report) = read_bytes(format!("[{}]", record("1", r#","timestamp":0,"duration":5"#)).as_bytes());
+        assert_eq!((report.spans, report.skipped.total()), (1, 0));
     }
 
     #[test]

@@ -36,6 +36,7 @@ struct Document<'a> {
     selection: Option<&'a SelectionSummary>,
     totals: &'a TotalsSummary,
     quality: &'a QualitySummary,
+    cautions: Vec<String>,
     phases: Phases<'a>,
     peak_memory_bytes: Option<u64>,
     spilled_bytes: u64,
@@ -69,6 +70,7 @@ pub(crate) fn write_run_json(out: &mut impl Write, run: &Run, summary: &Summary,
         selection: summary.selection.as_ref(),
         totals: &summary.totals,
         quality: &summary.quality,
+        cautions: summary.doubts(),
         phases: Phases(&run.phases),
         peak_memory_bytes: run.peak_memory_bytes,
         spilled_bytes: run.spilled_bytes,
@@ -115,7 +117,8 @@ mod tests {
               "spans": 12000,
               "skipped": {},
               "first_offsets": [],
-              "errors": []
+              "errors": [],
+              "cautions": []
             },
             {
               "path": "collector\u001b.jsonl",
@@ -132,7 +135,8 @@ mod tests {
               ],
               "errors": [
                 "collector.jsonl ends in the middle of a line"
-              ]
+              ],
+              "cautions": []
             }
           ],
           "formats": {
@@ -184,6 +188,9 @@ mod tests {
             "in_several_parts": 0,
             "without_target": 0,
             "end_before_start": 0,
+            "before_1971": 0,
+            "in_future": 0,
+            "long_roots": 0,
             "clock_skew": [
               {
                 "caller": "web",
@@ -193,6 +200,10 @@ mod tests {
               }
             ]
           },
+          "cautions": [
+            "no span has a status and no HTTP or RPC code tells of a failure: failures cannot be seen, so retry-storm and failure-amplification may miss everything",
+            "3.2 % of all spans have a parent that is not in the input: traces are incomplete, so counts and chains come out too small"
+          ],
           "phases": {
             "read": 0.5,
             "analyse": 0.25

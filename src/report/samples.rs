@@ -138,6 +138,7 @@ pub(in crate::report) fn summary() -> Summary {
                 skipped: [("truncated".to_owned(), 1), ("invalid_trace_id".to_owned(), 2)].into(),
                 first_offsets: vec![17, 400],
                 errors: vec!["collector.jsonl ends in the middle of a line".to_owned()],
+                cautions: Vec::new(),
             },
         ],
         totals: TotalsSummary {

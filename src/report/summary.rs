@@ -37,6 +37,9 @@ pub(crate) struct InputSummary {
     pub first_offsets: Vec<u64>,
     /// What failed.
     pub errors: Vec<String>,
+    /// What of the results is in doubt because of it.
+    #[serde(default)]
+    pub cautions: Vec<String>,
 }
 
 /// Which traces were analysed: those with a span that fulfils all of it, and those whole.
@@ -149,6 +152,12 @@ pub(crate) struct QualitySummary {
     pub without_target: u64,
     /// Spans whose end lies before their start.
     pub end_before_start: u64,
+    /// Spans that start before 1971.
+    pub before_1971: u64,
+    /// Spans that start after the time of the run.
+    pub in_future: u64,
+    /// Roots that take more than 24 hours.
+    pub long_roots: u64,
     /// Parts of what spans say whose values were too many to be told apart; left out where there is none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub beyond_cap: Vec<BeyondCapSummary>,
@@ -188,6 +197,9 @@ impl From<BeyondCap> for BeyondCapSummary {
 
 /// Share of orphans above which traces are called incomplete.
 const MAX_ORPHAN_SHARE: f64 = 0.01;
+
+/// Share of spans that start after the time of the run above which their times are doubted.
+const MAX_FUTURE_SHARE: f64 = 0.01;
 
 /// Share of spans without kind above which calls are called partly inferred.
 const MAX_KINDLESS_SHARE: f64 = 0.5;
@@ -231,6 +243,8 @@ impl Summary {
         if totals.spans == 0 {
             return doubts;
         }
+        doubts.extend(self.doubts_of_inputs());
+        doubts.extend(self.doubts_of_times());
         if quality.with_status == 0 && totals.failed_spans == 0 {
             doubts.push(
                 "no span has a status and no HTTP or RPC code tells of a failure: failures cannot be seen, so \
@@ -266,11 +280,73 @@ impl Summary {
                 units::share_of(quality.without_target, calls)
             ));
         }
-        if quality.orphans as f64 > MAX_ORPHAN_SHARE * totals.spans as f64 {
+        let has_several_of_a_trace = totals.spans > totals.traces;
+        if totals.roots == totals.spans && has_several_of_a_trace {
+            doubts.push(
+                "no span has a parent: calls, chains and retries cannot be seen, check that parent ids were exported"
+                    .to_owned(),
+            );
+        }
+        if quality.orphans > 0 && quality.orphans + totals.roots == totals.spans && has_several_of_a_trace {
+            doubts.push(
+                "no parent id is the id of a span of its trace: calls, chains and retries cannot be seen, check that both \
+                 ids were exported alike"
+                    .to_owned(),
+            );
+        } else if quality.orphans as f64 > MAX_ORPHAN_SHARE * totals.spans as f64 {
             doubts.push(format!(
                 "{} of all spans have a parent that is not in the input: traces are incomplete, so counts and chains come \
                  out too small",
                 units::share_of(quality.orphans, totals.spans)
+            ));
+        }
+        doubts
+    }
+
+    /// What is in doubt because of what inputs do not say. Inputs with the same doubt share a sentence.
+    fn doubts_of_inputs(&self) -> Vec<String> {
+        let mut inputs_by_doubt: Vec<(&str, &str, u64)> = Vec::new();
+        for input in &self.inputs {
+            for doubt in &input.cautions {
+                match inputs_by_doubt.iter_mut().find(|(known, _, _)| known == doubt) {
+                    Some((_, _, inputs)) => *inputs += 1,
+                    None => inputs_by_doubt.push((doubt, &input.path, 1)),
+                }
+            }
+        }
+        let in_words = |(doubt, path, inputs): (&str, &str, u64)| match inputs {
+            1 => format!("{path} {doubt}"),
+            _ => format!("{path}, as {} like it, {doubt}", units::counted(inputs - 1, "input")),
+        };
+        inputs_by_doubt.into_iter().map(in_words).collect()
+    }
+
+    /// What is in doubt because times cannot be.
+    fn doubts_of_times(&self) -> Vec<String> {
+        let Self { totals, quality, .. } = self;
+        let mut doubts = Vec::new();
+        if quality.before_1971 > 0 {
+            doubts.push(format!(
+                "{} of 1970 ({} of all): unless they are made up, their times are in another unit than they should be, or \
+                 were never set",
+                units::counted(quality.before_1971, "span"),
+                units::share_of(quality.before_1971, totals.spans)
+            ));
+        }
+        if quality.long_roots > 0 {
+            doubts.push(format!(
+                "{} more than 24 h: check the units of times, and that clocks were set",
+                if quality.long_roots == 1 {
+                    "1 root takes".to_owned()
+                } else {
+                    format!("{} roots take", units::count(quality.long_roots))
+                }
+            ));
+        }
+        if quality.in_future as f64 > MAX_FUTURE_SHARE * totals.spans as f64 {
+            doubts.push(format!(
+                "{} of all spans start after now: check the units and the time zone of times, and the clock of this machine",
+                units::share_of(quality.in_future, totals.spans)
             ));
         }
         doubts

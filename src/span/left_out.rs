@@ -11,7 +11,7 @@ pub enum SkipReason {
     InvalidTraceId,
     /// The span id is absent, all zero or too long.
     InvalidSpanId,
-    /// The start time is absent or 0.
+    /// The start time is absent. One of 0 is a time: synthetic traces begin there.
     MissingStartTime,
     /// The start time is beyond the year 2262, which 64 bits of nanoseconds do not hold.
     TimeOutOfRange,
@@ -32,6 +32,18 @@ pub enum SkipReason {
 }
 
 impl SkipReason {
+    /// Whether it is a span that was left out, and not something else.
+    pub fn is_of_span(self) -> bool {
+        matches!(
+            self,
+            Self::InvalidTraceId
+                | Self::InvalidSpanId
+                | Self::MissingStartTime
+                | Self::TimeOutOfRange
+                | Self::MalformedSpan
+        )
+    }
+
     /// The key in `run.json`.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -77,13 +89,16 @@ impl Skipped {
     }
 }
 
+/// What stands for a start time that is absent: as a time it would be out of range.
+pub const NO_START_TIME: u64 = u64::MAX;
+
 /// Why a span cannot be analysed, if it cannot: every taker of spans skips the same ones.
 pub fn unusable(trace_id: TraceId, span_id: SpanId, start_unix_nano: u64) -> Option<SkipReason> {
     if trace_id.is_invalid() {
         Some(SkipReason::InvalidTraceId)
     } else if span_id.is_none() {
         Some(SkipReason::InvalidSpanId)
-    } else if start_unix_nano == 0 {
+    } else if start_unix_nano == NO_START_TIME {
         Some(SkipReason::MissingStartTime)
     } else if i64::try_from(start_unix_nano).is_err() {
         Some(SkipReason::TimeOutOfRange)

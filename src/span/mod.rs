@@ -8,6 +8,6 @@ mod row;
 
 pub use ids::{SpanId, TraceId};
 pub use kind::{SpanKind, StatusCode};
-pub use left_out::{FIRST_OFFSETS, SkipReason, Skipped, unusable};
+pub use left_out::{FIRST_OFFSETS, NO_START_TIME, SkipReason, Skipped, unusable};
 pub use record::{Event, KeyValue, Link, Origin, REF_TYPE, SpanRecord, UNKNOWN_SERVICE, Value, is_exception};
 pub use row::SpanRow;

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 
 use super::ids::{SpanId, TraceId};
 use super::kind::{SpanKind, StatusCode};
+use super::left_out::NO_START_TIME;
 
 /// An attribute's value. Arrays and maps come as JSON text, since no detector looks into them.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -125,7 +126,7 @@ pub const UNKNOWN_SERVICE: &str = "unknown_service";
 ///
 /// `end_unix_nano` may lie before `start_unix_nano` and ids may be invalid: whoever takes the span decides, so that one
 /// place counts.
-#[derive(Clone, PartialEq, Debug, Default)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct SpanRecord<'a> {
     /// Id of the trace; invalid (all zero) if the source has none.
     pub trace_id: TraceId,
@@ -143,7 +144,7 @@ pub struct SpanRecord<'a> {
     pub status_message: Cow<'a, str>,
     /// W3C trace state, empty if not given.
     pub trace_state: Cow<'a, str>,
-    /// Start in ns since 1970, 0 if not given.
+    /// Start in ns since 1970, [`NO_START_TIME`] if not given.
     pub start_unix_nano: u64,
     /// End in ns since 1970.
     pub end_unix_nano: u64,
@@ -157,6 +158,27 @@ pub struct SpanRecord<'a> {
 
 /// The attribute by which OpenTracing says how a span refers to its parent; on the span, or on a link to the parent.
 pub const REF_TYPE: &str = "opentracing.ref_type";
+
+/// A span of which nothing is known.
+impl Default for SpanRecord<'_> {
+    fn default() -> Self {
+        Self {
+            trace_id: TraceId::default(),
+            span_id: SpanId::NONE,
+            parent_span_id: SpanId::NONE,
+            name: Cow::Borrowed(""),
+            kind: SpanKind::default(),
+            status: StatusCode::default(),
+            status_message: Cow::Borrowed(""),
+            trace_state: Cow::Borrowed(""),
+            start_unix_nano: NO_START_TIME,
+            end_unix_nano: 0,
+            attributes: Vec::new(),
+            events: Vec::new(),
+            links: Vec::new(),
+        }
+    }
+}
 
 impl SpanRecord<'_> {
     /// Makes it as it is by default, but that its vectors are used again.
@@ -178,7 +200,7 @@ impl SpanRecord<'_> {
         } = self;
         (*trace_id, *span_id, *parent_span_id) = Default::default();
         (*kind, *status) = Default::default();
-        (*start_unix_nano, *end_unix_nano) = Default::default();
+        (*start_unix_nano, *end_unix_nano) = (NO_START_TIME, 0);
         for text in [name, status_message, trace_state] {
             *text = Cow::Borrowed("");
         }

@@ -7,6 +7,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 pub(crate) use crate::frame::Wanted;
+use crate::span::NO_START_TIME;
 
 /// A message that is filled field by field.
 pub(crate) trait Message<'de> {
@@ -196,17 +197,28 @@ impl<'de> Scalar<'de> {
         }
     }
 
-    /// As a time in ns; 0 for what is none. Numbers beyond 2^53 come from JavaScript as floats.
+    /// As a time or a duration; 0 for what is none.
     pub(crate) fn to_time(&self) -> u64 {
+        self.time().unwrap_or(0)
+    }
+
+    /// As a time or a duration, if it is one. Numbers beyond 2^53 come from JavaScript as floats.
+    pub(crate) fn time(&self) -> Option<u64> {
+        let rounded = |number: f64| (number >= 0.0).then(|| number.round() as u64);
         match self {
-            Self::Unsigned(number) => *number,
-            Self::Float(number) => number.round() as u64,
+            Self::Unsigned(number) => Some(*number),
+            Self::Float(number) => rounded(*number),
             Self::Text(text) => {
                 let text = text.trim();
-                text.parse().unwrap_or_else(|_| text.parse().map_or(0, |number: f64| number.round() as u64))
+                text.parse().ok().or_else(|| text.parse().ok().and_then(rounded))
             }
-            Self::Null | Self::Bool(_) | Self::Negative(_) => 0,
+            Self::Null | Self::Bool(_) | Self::Negative(_) => None,
         }
+    }
+
+    /// As the start time of a span in ns.
+    pub(crate) fn start_time(&self) -> u64 {
+        self.time().unwrap_or(NO_START_TIME)
     }
 
     /// As a double; `None` for what is none.

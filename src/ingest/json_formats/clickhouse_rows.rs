@@ -22,7 +22,7 @@ pub(crate) fn is_span(fields: &Fields) -> bool {
 
 /// Hands the span that `fields` are to `sink`.
 pub(crate) fn emit(mut fields: Fields, offset: u64, sink: &mut CountingSink<'_>) {
-    let start_unix_nano = fields.instant(&["Timestamp"]);
+    let start_unix_nano = fields.start(&["Timestamp"]);
     let service = fields.text(&["ServiceName"]);
     let mut resource_attributes = fields.attributes(&["ResourceAttributes"]);
     // The column is what Parquet is read by, so it decides here too.

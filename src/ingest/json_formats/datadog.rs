@@ -50,7 +50,7 @@ pub(crate) fn emit_trace(mut fields: Fields, offset: u64, sink: &mut CountingSin
 /// Hands the span of the API `fields` to `sink`.
 pub(crate) fn emit_item(mut fields: Fields, offset: u64, sink: &mut CountingSink<'_>) {
     let mut item = fields.object(&["attributes"]);
-    let start_unix_nano = item.instant(&["start_timestamp"]);
+    let start_unix_nano = item.start(&["start_timestamp"]);
     let end_unix_nano = item.instant(&["end_timestamp"]).max(start_unix_nano);
     let mut details = item.object(&["custom"]);
     let mut own = item.object(&["attributes"]);
@@ -82,7 +82,7 @@ const MILLISECOND: u64 = 1_000_000;
 /// Hands the span of a tracer `fields` to `sink`.
 pub(crate) fn emit_span(mut fields: Fields, offset: u64, sink: &mut CountingSink<'_>) {
     // Tracers count nanoseconds, the interface gives seconds with a fraction.
-    let start_unix_nano = fields.instant(&["start"]);
+    let start_unix_nano = fields.start(&["start"]);
     let is_seconds = fields.get("duration").is_some_and(Json::is_f64) || fields.has(&["end"]);
     let unit = if is_seconds { Unit::Seconds } else { Unit::Nanoseconds };
     let end_unix_nano = match fields.instant(&["end"]) {

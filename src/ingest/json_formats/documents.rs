@@ -119,10 +119,8 @@ pub(crate) fn emit(mut fields: Fields, offset: u64, sink: &mut CountingSink<'_>)
 }
 
 fn start(fields: &mut Fields) -> u64 {
-    match fields.time(START_NANOS, Unit::Nanoseconds) {
-        0 => fields.instant(&[START, TIMESTAMP].concat()),
-        start => start,
-    }
+    let start = fields.time_if_any(START_NANOS, Unit::Nanoseconds);
+    start.unwrap_or_else(|| fields.start(&[START, TIMESTAMP].concat()))
 }
 
 fn end(fields: &mut Fields, start: u64) -> u64 {

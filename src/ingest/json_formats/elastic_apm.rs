@@ -84,10 +84,8 @@ pub(crate) fn emit(mut fields: Fields, offset: u64, sink: &mut CountingSink<'_>)
         false => (own_id, parent_id),
     };
     let kind = kind(&mut fields, is_transaction, parent_id.is_none());
-    let start_unix_nano = match fields.time(&["timestamp.us"], Unit::Microseconds) {
-        0 => fields.instant(&["@timestamp", "timestamp"]),
-        start => start,
-    };
+    let start_unix_nano = fields.time_if_any(&["timestamp.us"], Unit::Microseconds);
+    let start_unix_nano = start_unix_nano.unwrap_or_else(|| fields.start(&["@timestamp", "timestamp"]));
     let length = match fields.time(&["span.duration.us", "transaction.duration.us"], Unit::Microseconds) {
         0 => fields.time(&["event.duration"], Unit::Nanoseconds),
         length => length,

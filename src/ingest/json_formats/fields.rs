@@ -10,7 +10,7 @@ use crate::ingest::json::attributes::{attributes_of_json, value_of_json};
 use crate::ingest::json::id_text::IdText;
 use crate::ingest::parquet::flat::times::{Unit, time_of_text};
 use crate::ingest::text_ids;
-use crate::span::{KeyValue, SpanId, SpanKind, StatusCode, TraceId, Value};
+use crate::span::{KeyValue, NO_START_TIME, SpanId, SpanKind, StatusCode, TraceId, Value};
 
 /// The fields of an object that were not taken yet. Where a method is given several paths, the first present counts.
 #[derive(Debug, Default)]
@@ -82,7 +82,17 @@ impl Fields {
 
     /// A time in ns, 0 if absent: text, or a number of `unit`s.
     pub(crate) fn time(&mut self, paths: &[&str], unit: Unit) -> u64 {
-        nanoseconds(&single(self.take(paths)), unit).and_then(|time| u64::try_from(time).ok()).unwrap_or(0)
+        self.time_if_any(paths, unit).unwrap_or(0)
+    }
+
+    /// The same, if there is one.
+    pub(crate) fn time_if_any(&mut self, paths: &[&str], unit: Unit) -> Option<u64> {
+        nanoseconds(&single(self.take(paths)), unit).and_then(|time| u64::try_from(time).ok())
+    }
+
+    /// The start of a span, as [`Fields::instant`]; [`NO_START_TIME`] if absent.
+    pub(crate) fn start(&mut self, paths: &[&str]) -> u64 {
+        self.time_if_any(paths, Unit::ByMagnitude).unwrap_or(NO_START_TIME)
     }
 
     /// An instant in ns since 1970, 0 if absent: text, or a number in whichever unit puts it into our times.

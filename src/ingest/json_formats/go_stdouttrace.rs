@@ -57,7 +57,7 @@ pub(crate) fn emit(mut fields: Fields, offset: u64, sink: &mut CountingSink<'_>)
         status,
         status_message: status_message.into(),
         trace_state: context.text(&["TraceState"]).into(),
-        start_unix_nano: fields.instant(&["StartTime"]),
+        start_unix_nano: fields.start(&["StartTime"]),
         end_unix_nano: fields.instant(&["EndTime"]),
         attributes: fields.attributes(&["Attributes"]),
         events: fields.list(&["Events", "MessageEvents"]).into_iter().map(event).collect(),

@@ -23,7 +23,7 @@ pub(crate) fn is_event(fields: &Fields) -> bool {
 /// Hands the span that `fields` are to `sink`; events and links of spans, which are rows of their own, are counted.
 pub(crate) fn emit(mut fields: Fields, offset: u64, sink: &mut CountingSink<'_>) {
     sink.tally.format.get_or_insert(HONEYCOMB);
-    let time = fields.instant(&["time", "timestamp", "Timestamp", "_time"]);
+    let time = fields.time_if_any(&["time", "timestamp", "Timestamp", "_time"], Unit::ByMagnitude);
     let sample_rate = fields.text(&["samplerate", "sampleRate", "SampleRate", "Sample Rate", "meta.sample_rate"]);
     let mut fields = match fields.has(&["data.trace.trace_id"]) {
         true => fields.object(&["data"]),
@@ -32,10 +32,7 @@ pub(crate) fn emit(mut fields: Fields, offset: u64, sink: &mut CountingSink<'_>)
     if matches!(fields.text_at("meta.annotation_type"), "span_event" | "link") || !fields.has(&["trace.span_id"]) {
         return sink.skip(SkipReason::OtherSignal, offset);
     }
-    let start_unix_nano = match time {
-        0 => fields.instant(&["Timestamp", "timestamp", "time", "meta.timestamp"]),
-        time => time,
-    };
+    let start_unix_nano = time.unwrap_or_else(|| fields.start(&["Timestamp", "timestamp", "time", "meta.timestamp"]));
     let length = fields.time(&["duration_ms", "durationMs"], Unit::Milliseconds);
     let (status, status_message) = status(&mut fields);
     let service = fields.text(&["service.name", "service_name", "serviceName"]);

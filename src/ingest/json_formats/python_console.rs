@@ -52,7 +52,7 @@ pub(crate) fn emit(mut fields: Fields, offset: u64, sink: &mut CountingSink<'_>)
         status,
         status_message: status_message.into(),
         trace_state: trace_state(&context.text(&["trace_state"])).into(),
-        start_unix_nano: fields.instant(&["start_time"]),
+        start_unix_nano: fields.start(&["start_time"]),
         end_unix_nano: fields.instant(&["end_time"]),
         attributes: fields.attributes(&["attributes"]),
         events: fields.list(&["events"]).into_iter().map(event).collect(),

@@ -82,6 +82,6 @@ pub(crate) fn emit(object: Map<String, Json>, offset: u64, sink: &mut CountingSi
         // A line of a log, or an event, that was written within a span.
         sink.skip(SkipReason::OtherSignal, offset);
     } else {
-        sink.unknown(&fields.keys(), offset);
+        sink.unknown(&fields.keys(), "", offset);
     }
 }

@@ -107,7 +107,7 @@ fn emit_segment(
         _ if fields.has(&["sql"]) => SpanKind::Client,
         _ => SpanKind::Internal,
     };
-    let start_unix_nano = fields.instant(&["start_time"]);
+    let start_unix_nano = fields.start(&["start_time"]);
     // What is in progress has no end yet.
     let end_unix_nano = fields.instant(&["end_time"]).max(start_unix_nano);
     let status = status(&mut fields, kind);

@@ -8,7 +8,7 @@ use crate::frame::SpanSink as _;
 use crate::ingest::counting_sink::CountingSink;
 use crate::ingest::error::IngestError;
 use crate::ingest::json::opening::{looks_like_json, text_start};
-use crate::ingest::otlp::framing::{FrameHeader, Framing, MAX_HEADER_BYTES};
+use crate::ingest::otlp::framing::{FrameHeader, Framing, MAX_HEADER_BYTES, leading_zeros};
 use crate::ingest::otlp::names::{OTLP_JSON, OTLP_PROTO};
 use crate::ingest::otlp::proto;
 use crate::ingest::source::byte_stream::ByteStream;
@@ -22,7 +22,31 @@ const FREE_MESSAGE_BYTES: usize = 1 << 20;
 
 /// Reads all messages of `stream`.
 pub(crate) fn read_stream(stream: &mut ByteStream, framing: Framing, held: &mut Held, sink: &mut CountingSink<'_>) {
-    while read_frame(stream, framing, held, sink) {}
+    loop {
+        skip_empty(stream, framing, u64::MAX);
+        if !read_frame(stream, framing, held, sink) {
+            return;
+        }
+    }
+}
+
+/// How many bytes are looked at together for empty frames.
+const EMPTY_BYTES: usize = 64 << 10;
+
+/// Passes over frames without anything in them, together: all their bytes are 0. The answer is whether there were none but
+/// those within `limit` bytes.
+pub(crate) fn skip_empty(stream: &mut ByteStream, framing: Framing, limit: u64) -> bool {
+    let end = stream.offset().saturating_add(limit);
+    let header = framing.empty_frame_bytes();
+    // Streams that have none are not to be read ahead for it.
+    while leading_zeros(stream.fill(header)) >= header {
+        let zeros = leading_zeros(stream.fill(EMPTY_BYTES));
+        stream.advance(zeros - zeros % header);
+        if stream.offset() >= end {
+            return true;
+        }
+    }
+    false
 }
 
 /// Reads one message; `false` if none can follow.

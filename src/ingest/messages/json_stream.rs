@@ -6,7 +6,7 @@
 //! mended or read before the fault is used, and reading goes on after it, or, if its end cannot be told, at the next line
 //! that begins a document.
 
-use serde::de::{DeserializeSeed, IgnoredAny};
+use serde::de::{DeserializeSeed, IgnoredAny, MapAccess};
 
 use crate::frame::SpanSink as _;
 use crate::span::{Origin, SkipReason};
@@ -14,7 +14,7 @@ use crate::span::{Origin, SkipReason};
 use crate::ingest::counting_sink::CountingSink;
 use crate::ingest::jaeger;
 use crate::ingest::json::damaged::{self, Extent};
-use crate::ingest::json::lenient::{Fill, Message, Text, Wanted};
+use crate::ingest::json::lenient::{Fill, Message, Text, Wanted, ignore};
 use crate::ingest::json::opening::{self, looks_like_json};
 use crate::ingest::json::quick;
 use crate::ingest::json_formats::compact_rows::{CompactRows, NoNames};
@@ -23,6 +23,7 @@ use crate::ingest::messages::envelope::{self, Holds};
 use crate::ingest::otlp::json_message::{ResourceSpans, ScopeSpans, is_other_signal_key, is_resource_spans_key};
 use crate::ingest::otlp::json_quick;
 use crate::ingest::otlp::names::OTLP_JSON;
+use crate::ingest::refused;
 use crate::ingest::source::byte_stream::ByteStream;
 use crate::ingest::source::limits::MAX_MESSAGE_BYTES;
 use crate::ingest::source::position::Position;
@@ -35,7 +36,10 @@ const CHUNK_BYTES: usize = 1 << 20;
 const MAX_ENVELOPES: usize = 16;
 
 /// How many keys of an object are remembered to tell what it is.
-const MAX_UNKNOWN_KEYS: usize = 16;
+const MAX_UNKNOWN_KEYS: usize = 24;
+
+/// How much is quoted of what an answer says of errors.
+const MAX_QUOTE: usize = 300;
 
 /// How much text may be scanned for the ends of values that do not parse: so much and as much again as the input has. Each
 /// such value may be scanned up to the end of the text; without a bound, faults in every line would cost the square of it.
@@ -101,12 +105,16 @@ fn replace_bad_utf8(bytes: &mut [u8], ended: bool) -> usize {
 enum Container {
     Array,
     Object {
-        /// Where it begins, as long as it may still turn out to be a ResourceSpans.
+        /// Where it begins, as long as it may still turn out to be a document.
         start: Option<u64>,
-        /// Whether a key was known.
+        /// Where it begins in the input.
+        offset: u64,
+        /// Whether a key says that it is telemetry, be there any or not.
         known: bool,
-        /// The keys that were not.
+        /// The keys that were not known, and those of envelopes.
         unknown_keys: Vec<String>,
+        /// How many documents there were before it.
+        documents_before: u64,
     },
 }
 
@@ -145,6 +153,25 @@ impl Shape {
             Self::Zipkin => "a Zipkin span",
             Self::Span => "a span",
         }
+    }
+}
+
+/// The key of spans, which many formats have.
+const SPANS: &str = "spans";
+
+/// Whether an object with this key is OTLP, even if nothing stands under it.
+fn is_otlp_envelope_key(key: &str) -> bool {
+    matches!(key, "resourceSpans" | "resource_spans" | "batches")
+}
+
+/// The keys of an object.
+#[derive(Default)]
+struct Keys(Vec<String>);
+
+impl<'de> Message<'de> for Keys {
+    fn field<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
+        self.0.push(key.to_owned());
+        ignore(map)
     }
 }
 
@@ -228,6 +255,10 @@ struct Walk {
     /// The offset of everything, if the text does not stand in the input as it is.
     fixed_offset: Option<u64>,
     rows: CompactRows,
+    /// How many documents were read, or were found to be none.
+    documents: u64,
+    /// What the outermost open value says of errors, and where.
+    errors: Option<(String, u64)>,
 }
 
 impl Walk {
@@ -240,6 +271,8 @@ impl Walk {
             scan_budget: FREE_SCAN_BYTES,
             fixed_offset,
             rows: CompactRows::default(),
+            documents: 0,
+            errors: None,
         }
     }
 
@@ -308,12 +341,7 @@ impl Walk {
         Some(match (self.stack.last(), byte) {
             (Some(Container::Object { .. }), b'"') => self.member(chunk, at),
             (Some(Container::Object { .. }), b'}') => {
-                if let Some(Container::Object { known: false, unknown_keys, .. }) = self.stack.pop()
-                    && !unknown_keys.is_empty()
-                    && !envelope::is_header(&unknown_keys)
-                {
-                    chunk.sink.unknown(&unknown_keys.join(", "), chunk.offset(at));
-                }
+                self.close(chunk);
                 Step::To(at + 1)
             }
             (Some(Container::Object { .. }), _) => self.bad(chunk, at, at, "expected a key"),
@@ -338,6 +366,34 @@ impl Walk {
                 Step::To(at)
             }
         })
+    }
+
+    /// Leaves an object. One in which nothing was found is unknown content.
+    fn close(&mut self, chunk: &mut Chunk<'_, '_, '_>) {
+        let Some(Container::Object { known, unknown_keys, documents_before, offset, .. }) = self.stack.pop() else {
+            return;
+        };
+        let holds_nothing = !known && self.documents == documents_before && !unknown_keys.is_empty();
+        let errors = if self.stack.is_empty() { self.errors.take() } else { None };
+        if holds_nothing && !envelope::is_header(&unknown_keys) {
+            self.documents += 1;
+            let says = errors.map(|(text, _)| text).unwrap_or_default();
+            chunk.foreign(&unknown_keys, &says, offset);
+        } else if let Some((text, offset)) = errors {
+            chunk.sink.says_errors(text, offset);
+        }
+    }
+
+    /// Notes what the outermost object says of errors: the value from `start` to `end`.
+    fn note_errors(&mut self, chunk: &Chunk<'_, '_, '_>, start: usize, end: usize) {
+        let text = &chunk.text[start..end];
+        let says_nothing = matches!(text, "null" | "false" | "0")
+            || text.trim_matches(['[', ']', '{', '}', '"', ' ', '\n', '\t', '\r']).is_empty();
+        if self.stack.len() == 1 && !says_nothing {
+            let end = text.char_indices().map(|(at, _)| at).find(|&at| at >= MAX_QUOTE);
+            let quoted = end.map_or_else(|| text.to_owned(), |end| format!("{}…", &text[..end]));
+            self.errors.get_or_insert((quoted, chunk.offset(start)));
+        }
     }
 
     fn find_line(&mut self, chunk: &Chunk<'_, '_, '_>, at: usize, resync: Resync) -> Option<Step> {
@@ -390,8 +446,13 @@ impl Walk {
                 (Some(key), _) if is_resource_spans_key(&key) => self.document(Shape::ResourceSpans, chunk, at),
                 (None, Parsed::Unfinished) => Step::NeedMore,
                 _ => {
-                    let start = Some(chunk.start + at as u64);
-                    self.stack.push(Container::Object { start, known: false, unknown_keys: Vec::new() });
+                    self.stack.push(Container::Object {
+                        start: Some(chunk.start + at as u64),
+                        offset: chunk.offset(at),
+                        known: false,
+                        unknown_keys: Vec::new(),
+                        documents_before: self.documents,
+                    });
                     Step::To(first)
                 }
             },
@@ -407,7 +468,7 @@ impl Walk {
                 match self.rows.take_row(row) {
                     Ok(Some(object)) => span_object::emit(object, offset, chunk.sink),
                     Ok(None) => {}
-                    Err(NoNames) => chunk.sink.unknown("an array without names of columns", offset),
+                    Err(NoNames) => chunk.sink.unknown("an array without names of columns", "", offset),
                 }
                 Step::To(end)
             }
@@ -440,16 +501,20 @@ impl Walk {
             self.stack.clear();
             return Step::To(value);
         }
-        let Some(Container::Object { start, known, unknown_keys }) = self.stack.last_mut() else {
+        let Some(Container::Object { start, known, unknown_keys, .. }) = self.stack.last_mut() else {
             unreachable!("members are read in objects only");
         };
         let rest = &chunk.text[value..];
         let holds = envelope::holds(&key, rest, unknown_keys, chunk.ended);
         let shape = match key.as_ref() {
-            "spans" if holds == Holds::Unknown => return Step::NeedMore,
-            "spans" if holds == Holds::Documents => None,
+            SPANS if holds == Holds::Unknown => return Step::NeedMore,
+            SPANS if holds == Holds::Documents => None,
             // One trace in Datadog's interface.
-            "spans" if first == b'{' => Some(Shape::Span),
+            SPANS if first == b'{' => Some(Shape::Span),
+            SPANS => match chunk.has_jaeger_spans(value, unknown_keys) {
+                Some(is_jaeger) => is_jaeger.then_some(Shape::Jaeger),
+                None => return Step::NeedMore,
+            },
             "data" if envelope::is_event_of_honeycomb(rest) => Some(Shape::Span),
             _ => Shape::of_key(&key, unknown_keys),
         };
@@ -474,12 +539,17 @@ impl Walk {
         if holds == Holds::Unknown {
             return Step::NeedMore;
         }
-        let is_envelope = holds == Holds::Documents;
+        // Spans of others are looked into to tell whose they are.
+        let is_envelope = holds == Holds::Documents || key == SPANS;
         let is_other_signal = is_other_signal_key(&key);
         *known |= envelope::is_bulk_action(&key, rest);
         if is_envelope || is_other_signal {
             *start = None;
-            *known = true;
+            *known |= is_other_signal || is_otlp_envelope_key(&key);
+        }
+        let is_new = !unknown_keys.iter().any(|known| *known == key);
+        if is_envelope && is_new && unknown_keys.len() < MAX_UNKNOWN_KEYS {
+            unknown_keys.push(key.clone().into_owned());
         }
         if is_envelope && matches!(first, b'{' | b'[') {
             // The key is read again if the value turns out to need more text, which changes nothing.
@@ -489,8 +559,13 @@ impl Walk {
             Parsed::Value(end) => {
                 if is_other_signal {
                     chunk.sink.skip(SkipReason::OtherSignal, chunk.offset(at));
+                    self.documents += 1;
                 } else if !is_envelope && unknown_keys.len() < MAX_UNKNOWN_KEYS {
+                    let says_errors = matches!(&*key, "errors" | "error");
                     unknown_keys.push(key.into_owned());
+                    if says_errors {
+                        self.note_errors(chunk, value, end);
+                    }
                 }
                 Step::To(end)
             }
@@ -525,7 +600,10 @@ impl Walk {
     /// Reads the document at `at`.
     fn document(&mut self, shape: Shape, chunk: &mut Chunk<'_, '_, '_>, at: usize) -> Step {
         match chunk.read(shape, chunk.text, at, chunk.position, chunk.offset(at)) {
-            Parsed::Value(end) => Step::To(end),
+            Parsed::Value(end) => {
+                self.documents += 1;
+                Step::To(end)
+            }
             Parsed::Unfinished if !chunk.ended => Step::NeedMore,
             Parsed::Unfinished => {
                 chunk.salvage(shape, at, chunk.text.len());
@@ -552,6 +630,7 @@ impl Walk {
         match extent {
             Extent::Complete(length) => {
                 self.scan_budget = self.scan_budget.saturating_sub(length);
+                self.documents += 1;
                 let mended = damaged::mend(&chunk.text[at..at + length]);
                 if !chunk.read_copy(shape, &mended, at) {
                     chunk.salvage(shape, at, at + length);
@@ -631,6 +710,39 @@ impl Chunk<'_, '_, '_> {
         }
     }
 
+    /// Whether the spans at `at`, in an object with `other_keys`, are Jaeger's; `None` if that takes more text.
+    fn has_jaeger_spans(&self, at: usize, other_keys: &[String]) -> Option<bool> {
+        let bytes = self.text.as_bytes();
+        if bytes[at] != b'[' {
+            return Some(false);
+        }
+        if other_keys.iter().any(|key| key == "process") {
+            return Some(true);
+        }
+        let inner = at + 1 + separators(&self.text[at + 1..]);
+        match bytes.get(inner) {
+            None if !self.ended => return None,
+            Some(b'{') => {}
+            _ => return Some(false),
+        }
+        let mut keys = Keys::default();
+        let parsed = parse(Fill(&mut keys), self.text, inner).1;
+        if matches!(parsed, Parsed::Unfinished) && !self.ended {
+            return None;
+        }
+        let has = |key: &str| keys.0.iter().any(|known| known == key);
+        let is_nobody_elses = || has("operationName") && !has("traceId") && refused::json::of_keys(has).is_none();
+        Some(keys.0.iter().any(|key| jaeger::is_jaeger_key(key)) || is_nobody_elses())
+    }
+
+    /// Counts an object with these `keys`, which holds no spans that are read and says `errors`, if any.
+    fn foreign(&mut self, keys: &[String], errors: &str, offset: u64) {
+        match refused::json::of_keys(|key| keys.iter().any(|own| own == key)) {
+            Some(refused) => self.sink.unsupported(refused.what, refused.advice, offset),
+            None => self.sink.unknown(&keys.join(", "), errors, offset),
+        }
+    }
+
     /// Reads the document at `at` of `text`, which is this chunk's or a copy, and hands its spans on.
     fn read(&mut self, shape: Shape, text: &str, at: usize, position: Position, offset: u64) -> Parsed {
         match shape {
@@ -643,7 +755,12 @@ impl Chunk<'_, '_, '_> {
                     if message.is_span && message.scopes.is_empty() {
                         return self.read(Shape::Span, text, at, position, offset);
                     }
-                    self.emit(message, position, offset);
+                    if message.is_telemetry() {
+                        self.emit(message, position, offset);
+                    } else {
+                        let keys = message.other_keys.into_iter().chain(["resource".to_owned()]);
+                        self.foreign(&keys.collect::<Vec<_>>(), "", offset);
+                    }
                 }
                 parsed
             }
@@ -667,7 +784,12 @@ impl Chunk<'_, '_, '_> {
                 let (document, parsed) =
                     parse(std::marker::PhantomData::<serde_json::Map<String, serde_json::Value>>, text, at);
                 if let Some(document) = document {
-                    span_object::emit(document, offset, self.sink);
+                    let has = |key: &str| document.contains_key(key);
+                    if refused::json::of_keys(has).is_some() || refused::json::is_log_record(has) {
+                        self.foreign(&document.keys().cloned().collect::<Vec<_>>(), "", offset);
+                    } else {
+                        span_object::emit(document, offset, self.sink);
+                    }
                 }
                 parsed
             }
@@ -720,8 +842,20 @@ impl Chunk<'_, '_, '_> {
 /// The length of the white space and the like that `text` begins with: commas, record separators and byte order marks
 /// say nothing here.
 fn separators(text: &str) -> usize {
-    let rest = text.trim_start_matches([' ', '\n', '\r', '\t', ',', '\u{1e}', '\0', '\u{feff}']);
-    text.len() - rest.len()
+    const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    loop {
+        // There may be gigabytes of them.
+        at += bytes[at..]
+            .iter()
+            .take_while(|byte| matches!(byte, b' ' | b'\n' | b'\r' | b'\t' | b',' | 0x1e | 0))
+            .count();
+        if !bytes[at..].starts_with(BYTE_ORDER_MARK) {
+            return at;
+        }
+        at += BYTE_ORDER_MARK.len();
+    }
 }
 
 #[cfg(test)]

@@ -38,6 +38,9 @@ const SPLIT_BYTES: usize = 1 << 20;
 /// A split may be so large; a message that is larger is not held twice.
 const MAX_SPLIT_BYTES: usize = 64 << 20;
 
+/// So many bytes of empty frames are passed over at once.
+const MAX_EMPTY_BYTES: u64 = 16 << 20;
+
 /// The largest buffer that is kept for the next split.
 const MAX_KEPT_BYTES: usize = 2 * SPLIT_BYTES;
 
@@ -62,8 +65,8 @@ pub(crate) fn read(
     let mut tally = Tally::default();
     let mut held = zipkin::Held::default();
     let mut buffers = Vec::new();
-    let mut batch = next_batch(stream, content, &mut buffers);
-    while !batch.is_empty() {
+    let (mut batch, mut may_go_on) = next_batch(stream, content, &mut buffers);
+    while may_go_on || !batch.is_empty() {
         if builders.len() < batch.len() {
             builders.resize_with(batch.len(), || FrameBuilder::of(collecting));
         }
@@ -88,7 +91,7 @@ pub(crate) fn read(
             zipkin::release(&mut held, &mut sink);
             tally = sink.tally;
         }
-        batch = next;
+        (batch, may_go_on) = next;
     }
     let mut sink = CountingSink::resume(path, &mut builders[0], meter, tally);
     read_to_end(content, stream, held, &mut sink);
@@ -117,10 +120,16 @@ fn read_as(content: Content, stream: &mut ByteStream, held: &mut zipkin::Held, s
 }
 
 /// Takes the next splits from `stream` into `buffers`, as far as there are any: memory that is used again costs no page
-/// faults.
-fn next_batch(stream: &mut ByteStream, content: Content, buffers: &mut Vec<Vec<u8>>) -> Vec<Split> {
+/// faults. Also whether there may be more although there are not as many as could be: what was read before is to be looked at
+/// before gigabytes of nothing are.
+fn next_batch(stream: &mut ByteStream, content: Content, buffers: &mut Vec<Vec<u8>>) -> (Vec<Split>, bool) {
     let mut batch = Vec::new();
     while batch.len() < BATCH {
+        if let Content::Framed(framing) = content {
+            if framed::skip_empty(stream, framing, MAX_EMPTY_BYTES) {
+                return (batch, true);
+            }
+        }
         let Some(length) = next_split(stream, content).filter(|length| *length > 0) else {
             break;
         };
@@ -130,7 +139,7 @@ fn next_batch(stream: &mut ByteStream, content: Content, buffers: &mut Vec<Vec<u
         batch.push(Split { offset: stream.offset(), bytes });
         stream.advance(length);
     }
-    batch
+    (batch, false)
 }
 
 /// The length of the next split, which is then in the window; `None` if the stream cannot be cut here.
@@ -236,6 +245,34 @@ mod tests {
         assert_eq!(one, read_with(3, text.as_bytes()));
         let array = format!("[{}]", lines.join(",\n").replace("{broken", "{}"));
         assert_eq!(read_with(2, array.as_bytes()).0, 29_999);
+    }
+
+    /// Frames without anything in them are passed over together, wherever they stand, and cost no place.
+    #[test]
+    fn empty_frames_cost_nothing() {
+        let span = [&[0x0a, 16][..], &[7; 16], &[0x12, 8], &[9; 8], &[0x39, 1, 0, 0, 0, 0, 0, 0, 0]].concat();
+        let in_field = |key: u8, bytes: &[u8]| [&[key, bytes.len() as u8][..], bytes].concat();
+        let message = in_field(0x0a, &in_field(0x12, &in_field(0x12, &span)));
+        let length = (message.len() as u32).to_be_bytes();
+        // Some numbers of zeros at the start could be those of several framings.
+        let headers = [(length.to_vec(), 3), ([&[0][..], &length].concat(), 4), (vec![message.len() as u8], 2)];
+        for (header, empty_at_start) in headers {
+            let frame = [&header[..], &message].concat();
+            let empty = |count: usize| vec![0; header.len() * count];
+            let bytes = [
+                empty(empty_at_start),
+                frame.clone(),
+                empty(1_000_000),
+                frame.repeat(2),
+                empty(70_000),
+                frame.clone(),
+                empty(9),
+            ];
+            let (spans, _, skipped, errors) = read_with(2, &bytes.concat());
+            assert_eq!((spans, skipped.len(), errors), (4, 0, 0), "{header:?}");
+            let records = crate::ingest::read::tests::read_bytes(&bytes.concat());
+            assert_eq!((records.0.spans.len(), records.1.errors.len()), (4, 0), "{header:?}");
+        }
     }
 
     #[test]

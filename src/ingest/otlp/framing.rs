@@ -62,11 +62,22 @@ impl Framing {
         }
     }
 
+    /// How many bytes, all of them 0, a frame without anything in it has.
+    pub(crate) fn empty_frame_bytes(self) -> usize {
+        match self {
+            Self::BigEndian32 => 4,
+            Self::Varint => 1,
+            Self::Grpc => 5,
+        }
+    }
+
     /// Whether a file can begin with `head`, which is all of it if `ended`.
     fn fits(self, head: &[u8], ended: bool) -> bool {
         let mut rest = head;
         let mut messages = 0;
-        for _ in 0..FRAMES_LOOKED_AT {
+        while messages < FRAMES_LOOKED_AT {
+            let zeros = leading_zeros(rest);
+            rest = &rest[zeros - zeros % self.empty_frame_bytes()..];
             if rest.is_empty() {
                 break;
             }
@@ -92,6 +103,14 @@ impl Framing {
         // Zero bytes alone are no file of empty messages.
         messages > 0 && (ended || !head.is_empty())
     }
+}
+
+/// How many bytes of 0 `bytes` begin with.
+pub(crate) fn leading_zeros(bytes: &[u8]) -> usize {
+    const AT_ONCE: usize = 64;
+    let chunks = bytes.chunks_exact(AT_ONCE).take_while(|chunk| chunk.iter().fold(0, |all, byte| all | byte) == 0);
+    let zeros = chunks.count() * AT_ONCE;
+    zeros + bytes[zeros..].iter().take_while(|&&byte| byte == 0).count()
 }
 
 fn looks_like_payload(payload: &[u8]) -> bool {

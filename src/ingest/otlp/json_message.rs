@@ -27,6 +27,10 @@ pub(crate) struct ResourceSpans<'a> {
     pub(crate) is_other_signal: bool,
     /// Whether it is one span that has its resource within itself.
     pub(crate) is_span: bool,
+    /// Whether it has a key for spans, be there any or not.
+    pub(crate) has_scopes: bool,
+    /// Keys that no ResourceSpans has, the first ones.
+    pub(crate) other_keys: Vec<String>,
     wanted: Wanted,
 }
 
@@ -57,6 +61,9 @@ pub(crate) struct Span<'a> {
     pub(crate) opaque_ids: u64,
     wanted: Wanted,
 }
+
+/// So many keys that no ResourceSpans has are remembered to tell what an object is.
+const MAX_OTHER_KEYS: usize = 24;
 
 /// Whether an object with this key is a ResourceSpans.
 pub(crate) fn is_resource_spans_key(key: &str) -> bool {
@@ -104,14 +111,22 @@ impl ResourceSpans<'_> {
             malformed: 0,
             is_other_signal: false,
             is_span: false,
+            has_scopes: false,
+            other_keys: Vec::new(),
             wanted,
         }
+    }
+
+    /// Whether it is of OTLP: other things have a `resource`, too.
+    pub(crate) fn is_telemetry(&self) -> bool {
+        self.has_scopes || self.is_other_signal || self.other_keys.is_empty()
     }
 }
 
 impl<'de> Message<'de> for ResourceSpans<'de> {
     fn field<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
         if is_scope_spans_key(key) {
+            self.has_scopes = true;
             map.next_value_seed(List { list: &mut self.scopes, malformed: &mut self.malformed, wanted: self.wanted })
         } else if key == "resource" {
             let mut resource = Resource { attributes: Vec::new() };
@@ -119,8 +134,13 @@ impl<'de> Message<'de> for ResourceSpans<'de> {
             self.resource_attributes = resource.attributes;
             Ok(())
         } else {
-            self.is_other_signal |= is_other_signal_key(key);
+            let is_other_signal = is_other_signal_key(key);
+            self.is_other_signal |= is_other_signal;
             self.is_span |= span_object::is_key_beside_resource(key);
+            let is_known = is_other_signal || matches!(key, "schemaUrl" | "schema_url");
+            if !is_known && self.other_keys.len() < MAX_OTHER_KEYS {
+                self.other_keys.push(key.to_owned());
+            }
             ignore(map)
         }
     }
@@ -210,7 +230,7 @@ impl<'de> Message<'de> for Span<'de> {
                     number => SpanKind::from_number(number.to_double().unwrap_or_default() as i64),
                 };
             }
-            "startTimeUnixNano" | "start_time_unix_nano" => record.start_unix_nano = Scalar::next(map)?.to_time(),
+            "startTimeUnixNano" | "start_time_unix_nano" => record.start_unix_nano = Scalar::next(map)?.start_time(),
             "endTimeUnixNano" | "end_time_unix_nano" => record.end_unix_nano = Scalar::next(map)?.to_time(),
             "attributes" => {
                 record.attributes.clear();

@@ -22,6 +22,7 @@ pub(crate) fn read(wanted: Wanted, text: &str, at: usize) -> Option<(ResourceSpa
         if !is_scope_spans_key(key) {
             return parser.field(&mut message, key);
         }
+        message.has_scopes = true;
         parser.array(|parser| {
             let mut scope = ScopeSpans::start(wanted);
             read_scope_spans(parser, &mut scope, wanted)?;
@@ -77,7 +78,7 @@ fn read_span<'a>(parser: &mut Parser<'a>, span: &mut Span<'a>, wanted: Wanted) -
                     "spanId" => record.span_id = span_id(),
                     "parentSpanId" => record.parent_span_id = span_id(),
                     "name" => record.name = text,
-                    "startTimeUnixNano" => record.start_unix_nano = Scalar::Text(text).to_time(),
+                    "startTimeUnixNano" => record.start_unix_nano = Scalar::Text(text).start_time(),
                     _ => record.end_unix_nano = Scalar::Text(text).to_time(),
                 }
                 Ok(())

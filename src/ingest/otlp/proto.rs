@@ -15,8 +15,8 @@ use prost::Message as _;
 use crate::conventions::{Attribute, OwnAttributes, attribute_of_key_bytes};
 use crate::frame::{EncodedSpan, OwnSlots, Said, SpanSink as _, Wanted, said_of_resource};
 use crate::span::{
-    Event, KeyValue, Link, Origin, REF_TYPE, SkipReason, SpanId, SpanKind, SpanRecord, SpanRow, StatusCode, TraceId,
-    Value, unusable,
+    Event, KeyValue, Link, NO_START_TIME, Origin, REF_TYPE, SkipReason, SpanId, SpanKind, SpanRecord, SpanRow,
+    StatusCode, TraceId, Value, unusable,
 };
 
 use super::protobuf_fields::{Undecodable, WireField, WireFields, text};
@@ -289,6 +289,7 @@ fn looks_like_other_signal(message: &[u8]) -> bool {
 /// Fills `span`, whose vectors are used again, from a message.
 fn read_span<'a>(message: &'a [u8], span: &mut SpanRecord<'a>, wanted: Wanted) -> Result<(), Undecodable> {
     span.clear();
+    let mut has_end = false;
     for field in WireFields::of(message) {
         match field? {
             (1, WireField::Bytes(id)) => span.trace_id = TraceId::from_bytes(id).unwrap_or_default(),
@@ -298,7 +299,7 @@ fn read_span<'a>(message: &'a [u8], span: &mut SpanRecord<'a>, wanted: Wanted) -
             (5, WireField::Bytes(name)) => span.name = text(name),
             (6, WireField::Varint(kind)) => span.kind = SpanKind::from_number(kind as i64),
             (7, WireField::Fixed64(time)) => span.start_unix_nano = time,
-            (8, WireField::Fixed64(time)) => span.end_unix_nano = time,
+            (8, WireField::Fixed64(time)) => (span.end_unix_nano, has_end) = (time, true),
             (9, WireField::Bytes(attribute)) => span.attributes.extend(read_attribute(attribute, wanted)),
             (11, WireField::Bytes(event)) => span.events.extend(read_event(event, wanted.everything)),
             (13, WireField::Bytes(link))
@@ -321,7 +322,14 @@ fn read_span<'a>(message: &'a [u8], span: &mut SpanRecord<'a>, wanted: Wanted) -
             _ => {}
         }
     }
+    span.start_unix_nano = start_time(span.start_unix_nano, has_end);
     Ok(())
+}
+
+/// The start time that is meant. Writers of protobuf leave out what is 0, so that a span with an end and without a start
+/// starts at 0.
+fn start_time(start_unix_nano: u64, has_end: bool) -> u64 {
+    if start_unix_nano == NO_START_TIME && has_end { 0 } else { start_unix_nano }
 }
 
 /// Fills `encoded`, but for what its resource says, from a message; false if that does not say all of it: if it has a trace state, an
@@ -331,7 +339,7 @@ fn read_encoded<'a>(message: &'a [u8], encoded: &mut EncodedSpan<'a>, own: OwnAt
     *row = SpanRow::default();
     (*name, *kind, *status) = (b"", SpanKind::default(), StatusCode::default());
     attributes.clear();
-    let mut end_unix_nano = 0;
+    let mut end_unix_nano = None;
     let mut own_slots = OwnSlots::default();
     for field in WireFields::of(message) {
         match field {
@@ -342,7 +350,7 @@ fn read_encoded<'a>(message: &'a [u8], encoded: &mut EncodedSpan<'a>, own: OwnAt
             Ok((5, WireField::Bytes(text))) => *name = text,
             Ok((6, WireField::Varint(number))) => *kind = SpanKind::from_number(number as i64),
             Ok((7, WireField::Fixed64(time))) => row.start_unix_nano = time,
-            Ok((8, WireField::Fixed64(time))) => end_unix_nano = time,
+            Ok((8, WireField::Fixed64(time))) => end_unix_nano = Some(time),
             Ok((9, WireField::Bytes(attribute_bytes))) => {
                 let mut fields = WireFields::of(attribute_bytes);
                 let Some(Ok((1, WireField::Bytes(key)))) = fields.next() else { return false };
@@ -395,7 +403,8 @@ fn read_encoded<'a>(message: &'a [u8], encoded: &mut EncodedSpan<'a>, own: OwnAt
         }
     }
     *own_values = own_slots.values(own);
-    row.duration_ns = end_unix_nano.wrapping_sub(row.start_unix_nano) as i64;
+    row.start_unix_nano = start_time(row.start_unix_nano, end_unix_nano.is_some());
+    row.duration_ns = end_unix_nano.unwrap_or(0).wrapping_sub(row.start_unix_nano) as i64;
     unusable(row.trace_id, row.span_id, row.start_unix_nano).is_none()
 }
 
@@ -614,7 +623,7 @@ mod tests {
             Span { events: vec![event("other")], ..plain.clone() },
             Span { links: vec![span::Link { trace_id: vec![7; 16], ..span::Link::default() }], ..plain.clone() },
             Span { trace_id: Vec::new(), ..plain.clone() },
-            Span { start_time_unix_nano: 0, ..plain.clone() },
+            Span { start_time_unix_nano: 0, end_time_unix_nano: 0, ..plain.clone() },
             Span { end_time_unix_nano: 1, ..plain.clone() },
             with(&[get, ("url.full", "http://a/1")]),
             with(&[get, ("url.full", "http://a/2")]),

@@ -15,7 +15,7 @@ use crate::ingest::parquet::flat::table::Table;
 use crate::ingest::parquet::outcome::ParquetRead;
 use crate::ingest::parquet::tempo::block;
 use crate::ingest::source::shared_file::SharedFile;
-use crate::ingest::{IngestError, IngestWarning, Progress, Selection, TraceIds};
+use crate::ingest::{IngestError, Progress, Selection, TraceIds};
 
 /// Reads the columns that the analysis needs, with as many threads as there are: one builder for each. Row groups that hold no span that matches `selection` are left unread.
 pub(crate) fn read_columns(
@@ -140,9 +140,6 @@ pub(crate) fn read_records(
 
 fn outcome_of(table: &Table) -> ParquetRead {
     let mut read = ParquetRead::new(table.mapping.format, table.mapping.to_string());
-    if !table.mapping.variants.is_empty() {
-        let columns = table.mapping.variants.join(", ");
-        read.warnings.push(IngestWarning::VariantAttributes { path: table.footer.path.clone(), columns });
-    }
+    read.warnings.extend(table.warnings.iter().cloned());
     read
 }

@@ -5,7 +5,7 @@
 
 use std::io::{self, Read};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use bzip2::bufread::BzDecoder;
 use flate2::bufread::GzDecoder;
@@ -29,6 +29,21 @@ const XZ_MEMORY_BYTES: u64 = 256 << 20;
 
 /// So many bytes tell the compression.
 pub(crate) const MAGIC_BYTES: usize = 10;
+
+/// An input that has given no span once that is looked at may expand so many times.
+const MAX_EXPANSION_WITHOUT_SPANS: u64 = 1000;
+
+/// An input is given up because it is almost all empty.
+#[derive(Debug, thiserror::Error)]
+#[error("it expands more than {MAX_EXPANSION_WITHOUT_SPANS} times and gave no span within 256 MB")]
+pub(crate) struct AlmostAllEmpty;
+
+impl AlmostAllEmpty {
+    /// Whether this is why reading failed.
+    pub(crate) fn is_cause_of(failure: &io::Error) -> bool {
+        failure.get_ref().is_some_and(|cause| cause.is::<Self>())
+    }
+}
 
 const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b];
 const ZSTD_MAGIC: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
@@ -74,13 +89,18 @@ fn is_bzip2(bytes: &[u8]) -> bool {
 #[derive(Debug)]
 pub(crate) struct TooManyLayers;
 
-/// Takes the layers of compression off. `raw_bytes` counts what is read of the input itself.
-pub(crate) fn decompress(mut stream: ByteStream, raw_bytes: &Arc<AtomicU64>) -> Result<ByteStream, TooManyLayers> {
+/// Takes the layers of compression off. `raw_bytes` counts what is read of the input itself, and `gave_spans` says whether
+/// there were any in it so far.
+pub(crate) fn decompress(
+    mut stream: ByteStream,
+    raw_bytes: &Arc<AtomicU64>,
+    gave_spans: &Arc<AtomicBool>,
+) -> Result<ByteStream, TooManyLayers> {
     for _ in 0..MAX_LAYERS {
         let Some(compression) = Compression::of(stream.fill(MAGIC_BYTES)) else {
             return Ok(stream);
         };
-        stream = ByteStream::new(Decompressor::new(compression, stream, Arc::clone(raw_bytes)));
+        stream = ByteStream::new(Decompressor::new(compression, stream, raw_bytes, gave_spans));
     }
     if Compression::of(stream.fill(MAGIC_BYTES)).is_some() { Err(TooManyLayers) } else { Ok(stream) }
 }
@@ -111,10 +131,42 @@ fn xz_stream() -> io::Result<XzStream> {
     Ok(XzStream::new_stream_decoder(XZ_MEMORY_BYTES, 0)?)
 }
 
+/// The longest piece that is known to be empty, unless it is one to be skipped.
+const MAX_EMPTY_PIECE: usize = 64;
+
+/// The length of the piece that `bytes` begin with, if nothing comes out of it. To set up a decoder for each takes a
+/// thousand times as long, and a file may hold millions of them.
+fn empty_piece(bytes: &[u8]) -> Option<usize> {
+    if is_skippable_zstd_frame(bytes) {
+        let length = u32::from_le_bytes(*bytes.get(4..)?.first_chunk()?) as usize + 8;
+        return (length <= bytes.len()).then_some(length);
+    }
+    if bytes.starts_with(GZIP_MAGIC) {
+        // Deflate without flags: a block of fixed codes or a stored one, both empty, and then a checksum and a length of 0.
+        const TRAILER: [u8; 8] = [0; 8];
+        let body = bytes.get(10..).filter(|_| bytes[2..4] == [8, 0])?;
+        let block = [&[3, 0][..], &[1, 0, 0, 0xff, 0xff]].into_iter().find(|block| body.starts_with(block))?;
+        return body[block.len()..].starts_with(&TRAILER).then_some(10 + block.len() + TRAILER.len());
+    }
+    let descriptor = *bytes.strip_prefix(ZSTD_MAGIC)?.first()?;
+    let is_single_segment = descriptor & 0x20 != 0;
+    let dictionary_bytes = [0, 1, 2, 4][usize::from(descriptor & 3)];
+    let size_bytes = match descriptor >> 6 {
+        0 => usize::from(is_single_segment),
+        exponent => 1 << exponent,
+    };
+    let header = ZSTD_MAGIC.len() + 1 + usize::from(!is_single_segment) + dictionary_bytes + size_bytes;
+    let checksum_bytes = if descriptor & 4 != 0 { 4 } else { 0 };
+    // The last block, raw, of no length.
+    let length = header + 3 + checksum_bytes;
+    (bytes.get(header..header + 3)? == [1, 0, 0] && length <= bytes.len()).then_some(length)
+}
+
 /// Decompresses piece after piece.
 struct Decompressor {
     piece: Piece,
     raw_bytes: Arc<AtomicU64>,
+    gave_spans: Arc<AtomicBool>,
     produced: u64,
 }
 
@@ -138,10 +190,15 @@ impl Piece {
 }
 
 impl Decompressor {
-    fn new(compression: Compression, stream: ByteStream, raw_bytes: Arc<AtomicU64>) -> Self {
+    fn new(
+        compression: Compression,
+        stream: ByteStream,
+        raw_bytes: &Arc<AtomicU64>,
+        gave_spans: &Arc<AtomicBool>,
+    ) -> Self {
         // Only the allocation of a context can fail here, and then nothing can be read.
         let piece = Piece::new(compression, stream).unwrap_or(Piece::Ended);
-        Self { piece, raw_bytes, produced: 0 }
+        Self { piece, raw_bytes: Arc::clone(raw_bytes), gave_spans: Arc::clone(gave_spans), produced: 0 }
     }
 
     /// Goes on to the piece after one that has ended; `false` if there is none.
@@ -154,7 +211,11 @@ impl Decompressor {
             Piece::Ended => return Ok(false),
         };
         loop {
-            let window = stream.fill(MAGIC_BYTES);
+            let window = stream.fill(MAX_EMPTY_PIECE);
+            if let Some(length) = empty_piece(window) {
+                stream.advance(length);
+                continue;
+            }
             if Compression::of(window) == Some(compression) {
                 self.piece = Piece::new(compression, stream)?;
                 return Ok(true);
@@ -190,8 +251,12 @@ impl Read for Decompressor {
                 return Ok(0);
             }
             self.produced += count as u64;
-            let allowed = self.raw_bytes.load(Ordering::Relaxed).saturating_mul(MAX_EXPANSION);
-            if self.produced > allowed.max(FREE_EXPANSION_BYTES) {
+            let raw_bytes = self.raw_bytes.load(Ordering::Relaxed);
+            let is_beyond = |times: u64| self.produced > raw_bytes.saturating_mul(times).max(FREE_EXPANSION_BYTES);
+            if is_beyond(MAX_EXPANSION_WITHOUT_SPANS) && !self.gave_spans.load(Ordering::Relaxed) {
+                return Err(io::Error::other(AlmostAllEmpty));
+            }
+            if is_beyond(MAX_EXPANSION) {
                 return Err(io::Error::other(format!(
                     "it expands to more than {MAX_EXPANSION} times its size, which telemetry never does"
                 )));
@@ -230,9 +295,47 @@ mod tests {
 
     fn read_all(bytes: Vec<u8>) -> (Vec<u8>, Option<io::Error>) {
         let raw_bytes = Arc::new(AtomicU64::new(bytes.len() as u64));
-        let mut stream = decompress(ByteStream::new(io::Cursor::new(bytes)), &raw_bytes).unwrap();
+        let mut stream = decompress(ByteStream::new(io::Cursor::new(bytes)), &raw_bytes, &Arc::default()).unwrap();
         let out = stream.fill(1 << 30).to_vec();
         (out, stream.take_failure())
+    }
+
+    /// Pieces from which nothing comes are told as what they are, whoever wrote them; all others are not.
+    #[test]
+    fn empty_pieces_are_told() {
+        let with_checksum = || {
+            let mut encoder = zstd::stream::Encoder::new(Vec::new(), 3).unwrap();
+            encoder.include_checksum(true).unwrap();
+            encoder.finish().unwrap()
+        };
+        let stored = || {
+            let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::none());
+            encoder.write_all(b"").unwrap();
+            encoder.finish().unwrap()
+        };
+        let skipped = vec![0x5a, 0x2a, 0x4d, 0x18, 2, 0, 0, 0, 9, 9];
+        for piece in [gzip(b""), stored(), zstd(b""), zstd::bulk::compress(b"", 1).unwrap(), with_checksum(), skipped] {
+            assert_eq!(empty_piece(&[&piece[..], b"more"].concat()), Some(piece.len()), "{piece:02x?}");
+            assert_eq!(empty_piece(&piece[..piece.len() - 1]), None, "{piece:02x?}");
+        }
+        for piece in [gzip(b"x"), zstd(b"x"), b"text".to_vec(), Vec::new()] {
+            assert_eq!(empty_piece(&piece), None, "{piece:02x?}");
+        }
+        let text = [gzip(b"one "), gzip(b"").repeat(100_000), gzip(b"two")].concat();
+        assert_eq!(read_all(text).0, b"one two");
+    }
+
+    /// Without a span, an input may expand less.
+    #[test]
+    fn what_is_almost_all_empty_is_given_up() {
+        let zeros = zstd::stream::encode_all(io::repeat(0).take(257 << 20), 1).unwrap();
+        let raw_bytes = Arc::new(AtomicU64::new(257 << 10));
+        for (gave_spans, is_read) in [(false, false), (true, true)] {
+            let stream = ByteStream::new(io::Cursor::new(zeros.clone()));
+            let mut stream = decompress(stream, &raw_bytes, &Arc::new(AtomicBool::new(gave_spans))).unwrap();
+            assert_eq!(stream.skip(257 << 20), is_read);
+            assert_eq!(stream.take_failure().is_some_and(|failure| AlmostAllEmpty::is_cause_of(&failure)), !is_read);
+        }
     }
 
     /// Every piece is read, whatever padding stands between, and layers of both kinds come off.
@@ -256,7 +359,7 @@ mod tests {
             assert!(failure.is_none(), "{failure:?}");
         }
         let four_layers = gzip(&gzip(&gzip(&gzip(b"x"))));
-        assert!(decompress(ByteStream::new(io::Cursor::new(four_layers)), &Arc::default()).is_err());
+        assert!(decompress(ByteStream::new(io::Cursor::new(four_layers)), &Arc::default(), &Arc::default()).is_err());
     }
 
     #[test]
@@ -286,7 +389,8 @@ mod tests {
     fn a_bomb_is_stopped() {
         let bomb = zstd::stream::encode_all(io::repeat(0).take(300 << 20), 1).unwrap();
         let raw_bytes = Arc::new(AtomicU64::new(bomb.len() as u64));
-        let mut stream = decompress(ByteStream::new(io::Cursor::new(bomb)), &raw_bytes).unwrap();
+        let mut stream =
+            decompress(ByteStream::new(io::Cursor::new(bomb)), &raw_bytes, &Arc::new(AtomicBool::new(true))).unwrap();
         assert!(!stream.skip(u64::MAX));
         assert!(stream.offset() < 300 << 20);
         assert!(stream.take_failure().is_some());

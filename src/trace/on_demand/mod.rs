@@ -14,8 +14,8 @@ pub(super) use adjusted_counts::AdjustedCounts;
 pub(crate) use backoffs::Backoff;
 pub(super) use backoffs::Backoffs;
 pub(super) use calls_by_target::CallsByTarget;
-pub(super) use failure_origins::Failures;
 pub(crate) use failure_origins::FailureOrigin;
+pub(super) use failure_origins::Failures;
 pub use retries::{Attempt, RetrySequences, Sequence};
 
 /// A fact, or the buffers in which it was worked out for the trace before. It is moved between the two for each trace, so it is

@@ -3,11 +3,12 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, StringBuilder};
+use arrow::array::{Array, ArrayRef, DictionaryArray, Int32Array, StringArray, StringBuilder};
 use serde_json::{Map, Value as Json};
 
 use crate::ingest::json::attributes::{parse_object, value_of_json};
 use crate::ingest::parquet::file::cells::text_at;
+use crate::ingest::parquet::flat::mapping::partition_values::PartitionValue;
 
 /// A column that is made of another.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -24,21 +25,32 @@ pub(crate) enum Derived {
         /// Number of the root field.
         source: usize,
     },
+    /// A value that stands in the file's path.
+    PathValue {
+        /// Number of the value.
+        number: usize,
+    },
 }
 
 impl Derived {
-    /// Number of the root field that it is made of.
-    pub(crate) fn source(self) -> usize {
+    /// Number of the root field that it is made of, if it is made of one.
+    pub(crate) fn source(self) -> Option<usize> {
         match self {
-            Self::Member { source, .. } | Self::JsonText { source } => source,
+            Self::Member { source, .. } | Self::JsonText { source } => Some(source),
+            Self::PathValue { .. } => None,
         }
     }
 }
 
-/// The columns of `wanted`, in that order. `column` is the file's column with a number.
-pub(crate) fn derive<'a>(wanted: &[Derived], column: impl Fn(usize) -> Option<&'a ArrayRef>) -> Vec<ArrayRef> {
+/// The columns of `wanted`, in that order, of `rows` rows. `column` is the file's column with a number.
+pub(crate) fn derive<'a>(
+    wanted: &[Derived],
+    path_values: &[PartitionValue],
+    rows: usize,
+    column: impl Fn(usize) -> Option<&'a ArrayRef>,
+) -> Vec<ArrayRef> {
     let mut made: Vec<StringBuilder> = wanted.iter().map(|_| StringBuilder::new()).collect();
-    let mut sources: Vec<usize> = wanted.iter().map(|derived| derived.source()).collect();
+    let mut sources: Vec<usize> = wanted.iter().filter_map(|derived| derived.source()).collect();
     sources.sort_unstable();
     sources.dedup();
     for source in sources {
@@ -62,7 +74,17 @@ pub(crate) fn derive<'a>(wanted: &[Derived], column: impl Fn(usize) -> Option<&'
             }
         }
     }
-    made.into_iter().map(|mut made| Arc::new(made.finish()) as ArrayRef).collect()
+    let finish = |(derived, mut made): (&Derived, StringBuilder)| match derived {
+        Derived::PathValue { number } => repeated(&path_values[*number].value, rows),
+        _ => Arc::new(made.finish()) as ArrayRef,
+    };
+    wanted.iter().zip(made).map(finish).collect()
+}
+
+/// A column of `rows` times the same text.
+fn repeated(text: &str, rows: usize) -> ArrayRef {
+    let values: ArrayRef = Arc::new(StringArray::from(vec![text]));
+    Arc::new(DictionaryArray::new(Int32Array::from(vec![0; rows]), values))
 }
 
 /// The text of a member that is there and not null.
@@ -77,7 +99,7 @@ fn member_of(object: &Map<String, Json>, path: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use arrow::array::{AsArray, StringArray};
+    use arrow::array::AsArray;
 
     #[test]
     fn members_of_objects_and_of_objects_within() {
@@ -88,7 +110,7 @@ mod tests {
             None,
         ]));
         let wanted = [Derived::Member { source: 3, path: "status.code" }, Derived::Member { source: 3, path: "name" }];
-        let made = derive(&wanted, |source| (source == 3).then_some(&texts));
+        let made = derive(&wanted, &[], 4, |source| (source == 3).then_some(&texts));
         let texts_of = |column: &ArrayRef| -> Vec<Option<String>> {
             column.as_string::<i32>().iter().map(|text| text.map(str::to_owned)).collect()
         };

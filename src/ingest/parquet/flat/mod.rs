@@ -2,6 +2,7 @@
 //! their names.
 
 pub(crate) mod attributes;
+pub(crate) mod calibration;
 pub(crate) mod columnar;
 pub(crate) mod derived;
 pub(crate) mod events;

@@ -16,7 +16,9 @@ use crate::frame::SpanSink;
 use crate::ingest::IngestError;
 use crate::ingest::parquet::file::cells::{attributes_at, text_at, value_at};
 use crate::ingest::parquet::file::guard::guarded;
-use crate::span::{KeyValue, Origin, SkipReason, SpanKind, SpanRecord, StatusCode, UNKNOWN_SERVICE, Value};
+use crate::span::{
+    KeyValue, NO_START_TIME, Origin, SkipReason, SpanKind, SpanRecord, StatusCode, UNKNOWN_SERVICE, Value,
+};
 
 /// Hands every span of a row group to `sink`; the answer is the number of ids that were replaced by a hash.
 pub(crate) fn read_row_group(table: &Table, row_group: usize, sink: &mut dyn SpanSink) -> Result<u64, IngestError> {
@@ -109,7 +111,7 @@ fn read_batch(
             *row_of_file += 1;
             continue;
         }
-        let start = starts[row].unwrap_or(0);
+        let start = starts[row].unwrap_or(NO_START_TIME as i64);
         let [end, duration] = [&ends, &durations].map(|times| times.get(row).copied().flatten());
         let end = start.wrapping_add(length(start, end, duration, mapping.end_is_finer));
         let span = SpanRecord {

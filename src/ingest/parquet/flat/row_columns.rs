@@ -14,7 +14,7 @@ use crate::ingest::IngestError;
 use crate::ingest::parquet::file::column_cells::Cells;
 use crate::ingest::parquet::file::pages::{ColumnPages, ValueType};
 use crate::ingest::source::shared_file::SharedFile;
-use crate::span::{SpanId, SpanRow, TraceId};
+use crate::span::{NO_START_TIME, SpanId, SpanRow, TraceId};
 
 /// The columns of ids and times of a table, and the rows of one batch.
 pub(crate) struct RowColumns<'a> {
@@ -137,7 +137,7 @@ impl<'a> RowColumns<'a> {
     /// A row of those that were read.
     #[inline]
     pub(crate) fn at(&self, row: usize) -> SpanRow {
-        let start = self.starts[row].unwrap_or(0);
+        let start = self.starts[row].unwrap_or(NO_START_TIME as i64);
         let [end, duration] = [&self.ends, &self.durations].map(|times| times.get(row).copied().flatten());
         SpanRow {
             trace_id: self.trace_ids[row],

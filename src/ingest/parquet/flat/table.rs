@@ -17,29 +17,31 @@ use parquet::basic::{ConvertedType, Encoding, LogicalType};
 use parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
 use parquet::file::reader::Length as _;
 use parquet::file::statistics::Statistics;
+use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 
+use super::calibration::{Calibration, Durations};
 use super::mapping::dialect::{Mapping, Place, Unresolved};
 use super::mapping::field::Field;
-use super::times::{Unit, read_times};
+use super::mapping::partition_values::PartitionValue;
+use super::times::read_times;
 use crate::conventions::{CANONICAL_VERSION, CANONICAL_VERSION_KEY};
 use crate::ingest::parquet::file::footer::Footer;
 use crate::ingest::parquet::file::guard::guarded;
 use crate::ingest::parquet::file::pages::{ColumnPages, ValueType};
 use crate::ingest::parquet::flat::derived::{Derived, derive};
 use crate::ingest::source::shared_file::SharedFile;
-use crate::ingest::{IngestError, Selection};
+use crate::ingest::{IngestError, IngestWarning, Selection};
 
 /// Rows that are decoded at once: enough to make work by columns pay, few enough to stay in the cache.
 const BATCH_ROWS: usize = 16 * 1024;
-
-/// Rows that the unit of durations is found out from.
-const CALIBRATION_ROWS: usize = 100;
 
 /// An open Parquet file whose columns are those of spans.
 #[derive(Debug)]
 pub(crate) struct Table {
     pub(crate) footer: Footer,
     pub(crate) mapping: Mapping,
+    /// What the user should know of its columns.
+    pub(crate) warnings: Vec<IngestWarning>,
 }
 
 impl Table {
@@ -61,8 +63,9 @@ impl Table {
                 advice: format!("this program reads version {CANONICAL_VERSION}, use a newer one"),
             });
         }
-        let mapping =
-            Mapping::resolve(metadata.schema(), &restored, canonical_version.is_some()).map_err(|unresolved| {
+        let path_values = PartitionValue::all_in(path);
+        let mapping = Mapping::resolve(metadata.schema(), &restored, path_values, canonical_version.is_some())
+            .map_err(|unresolved| {
                 let path = path.clone();
                 match unresolved {
                     Unresolved::Missing { missing, found } => {
@@ -73,8 +76,9 @@ impl Table {
                     }
                 }
             })?;
-        let mut table = Self { footer, mapping };
+        let mut table = Self { footer, mapping, warnings: Vec::new() };
         table.find_unit_of_durations();
+        table.add_warnings();
         Ok(table)
     }
 
@@ -117,6 +121,9 @@ impl Table {
         let Some(column) = self.mapping.field(field) else {
             return true;
         };
+        if self.is_in_path(column.place.root) {
+            return false;
+        }
         self.is_derived(column.place.root)
             || self
                 .chunks_of(row_group, column.place.root)
@@ -138,17 +145,27 @@ impl Table {
         let nothing = |chunk: &ColumnChunkMetaData| {
             nulls_of(chunk).is_some_and(|nulls| u64::try_from(chunk.num_values()) == Ok(nulls))
         };
-        self.chunks_of(row_group, self.source_of(root)).all(nothing)
+        self.source_of(root).is_some_and(|source| self.chunks_of(row_group, source).all(nothing))
     }
 
     fn is_derived(&self, root: usize) -> bool {
         root >= self.footer.metadata.schema().fields().len()
     }
 
-    /// The root field that is read for `root`, which may be one that is made of another.
-    fn source_of(&self, root: usize) -> usize {
-        let derived = root.checked_sub(self.footer.metadata.schema().fields().len());
-        derived.and_then(|number| self.mapping.derived.get(number)).map_or(root, |derived| derived.source())
+    /// How the column with the number `root` is made, if it is none of the file's own.
+    fn derived_at(&self, root: usize) -> Option<Derived> {
+        let number = root.checked_sub(self.footer.metadata.schema().fields().len())?;
+        self.mapping.derived.get(number).copied()
+    }
+
+    /// Whether the value of `root` stands in the file's path.
+    fn is_in_path(&self, root: usize) -> bool {
+        matches!(self.derived_at(root), Some(Derived::PathValue { .. }))
+    }
+
+    /// The root field that is read for `root`, which may be one that is made of another, or of none.
+    fn source_of(&self, root: usize) -> Option<usize> {
+        self.derived_at(root).map_or(Some(root), Derived::source)
     }
 
     /// The columns of a row group that a root field is spread over.
@@ -160,7 +177,7 @@ impl Table {
 
     /// The file, prepared for reading the columns of a row group whose root fields are `roots`.
     pub(crate) fn file_for(&self, row_group: usize, roots: &[usize]) -> Result<SharedFile, IngestError> {
-        let mut roots: Vec<usize> = roots.iter().map(|&root| self.source_of(root)).collect();
+        let mut roots: Vec<usize> = roots.iter().filter_map(|&root| self.source_of(root)).collect();
         roots.sort_unstable();
         roots.dedup();
         guarded(|| self.footer.file.prepared_for(&self.byte_ranges(row_group, &roots)))
@@ -208,7 +225,7 @@ impl Table {
         dictionaries: bool,
     ) -> Result<Batches, IngestError> {
         let mut derived_roots: Vec<usize> = roots.iter().copied().filter(|&root| self.is_derived(root)).collect();
-        let mut roots: Vec<usize> = roots.iter().map(|&root| self.source_of(root)).collect();
+        let mut roots: Vec<usize> = roots.iter().filter_map(|&root| self.source_of(root)).collect();
         for roots in [&mut roots, &mut derived_roots] {
             roots.sort_unstable();
             roots.dedup();
@@ -223,8 +240,10 @@ impl Table {
             builder.with_projection(columns).with_row_groups(vec![row_group]).with_batch_size(BATCH_ROWS).build()
         });
         let reader = reader.map_err(|error| self.footer.failure(row_group, first_row, &error))?;
+        let derived_roots_are_empty = derived_roots.is_empty();
         let columns = BatchColumns { roots, derived_roots };
-        Ok(Batches { reader, columns, derived, row_group, next_row: first_row })
+        let path_values = if derived_roots_are_empty { Vec::new() } else { self.mapping.path_values.clone() };
+        Ok(Batches { reader, columns, derived, path_values, row_group, next_row: first_row })
     }
 
     /// Where a row group keeps the columns of some root fields.
@@ -272,47 +291,68 @@ impl Table {
         })
     }
 
-    /// Durations whose unit nothing tells are compared with end − start in the first rows.
+    /// Durations whose unit nothing tells are compared with the time from start to end, in all rows.
     fn find_unit_of_durations(&mut self) {
-        let unknown = self.mapping.field(Field::Duration).is_some_and(|column| column.unit.is_none());
-        if unknown {
-            let unit = self.calibrated_unit().unwrap_or(Unit::Nanoseconds);
-            self.mapping.set_unit(Field::Duration, unit);
+        let Some(column) = self.mapping.field(Field::Duration).filter(|column| column.unit.is_none()).cloned() else {
+            return;
+        };
+        let path = self.footer.path.clone();
+        let (schema, column) = (Arc::clone(self.footer.metadata.schema()), column.name);
+        match self.calibration().conclude() {
+            Durations::Proved(unit) => self.mapping.set_unit_of_durations(unit, &schema),
+            Durations::Disproved => {
+                self.mapping.forget_durations();
+                self.warnings.push(IngestWarning::DurationsDisproved { path, column });
+            }
+            Durations::Assumed(unit) => {
+                self.mapping.set_unit_of_durations(unit, &schema);
+                self.warnings.push(IngestWarning::AssumedUnit { path, column, unit: unit.as_str() });
+            }
         }
     }
 
-    fn calibrated_unit(&self) -> Option<Unit> {
-        let places = [Field::Start, Field::End, Field::Duration]
-            .map(|field| self.mapping.field(field).map(|column| (column.place, self.mapping.unit(field))));
-        let [Some(start), Some(end), Some(duration)] = places else {
-            return None;
-        };
-        if self.footer.row_groups() == 0 {
-            return None;
+    /// What the rows say of the unit of durations. What cannot be read has no say, and is told when it is read again.
+    fn calibration(&self) -> Calibration {
+        let columns = [Field::Start, Field::End, Field::Duration].map(|field| self.mapping.field(field));
+        let Some(duration) = columns[2].map(|column| column.place) else { return Calibration::default() };
+        let is_whole = self.data_type(duration).is_some_and(DataType::is_integer);
+        if columns[1].is_none() && is_whole {
+            return Calibration::default();
         }
-        let mut batches = self.batches(0, &[start.0.root, end.0.root, duration.0.root], false).ok()?;
-        let (_, batch) = self.next_batch(&mut batches)?.ok()?;
-        let mut times = [Vec::new(), Vec::new(), Vec::new()];
-        for ((place, unit), times) in [start, end, (duration.0, Unit::Nanoseconds)].into_iter().zip(&mut times) {
-            read_times(batches.columns.get(&batch, place)?, unit, times);
-        }
-        let [starts, ends, durations] = times;
-        let mut votes = [0; Unit::FIXED.len()];
-        for row in 0..batch.num_rows().min(CALIBRATION_ROWS) {
-            let (Some(start), Some(end), Some(duration)) = (starts[row], ends[row], durations[row]) else {
-                continue;
-            };
-            let error_of = |unit: Unit| Some((end - start).abs_diff(unit.nanoseconds(duration)?));
-            let best = (0..votes.len()).min_by_key(|&unit| error_of(Unit::FIXED[unit]).unwrap_or(u64::MAX));
-            if duration != 0
-                && let Some(best) = best
-            {
-                votes[best] += 1;
+        let roots: Vec<usize> = columns.iter().flatten().map(|column| column.place.root).collect();
+        let of_row_group = |row_group| self.calibration_of(row_group, &roots, duration);
+        (0..self.footer.row_groups()).into_par_iter().map(of_row_group).reduce(Calibration::default, Calibration::merge)
+    }
+
+    fn calibration_of(&self, row_group: usize, roots: &[usize], duration: Place) -> Calibration {
+        let mut calibration = Calibration::default();
+        let Ok(mut batches) = self.batches(row_group, roots, false) else { return calibration };
+        while let Some(Ok((_, batch))) = self.next_batch(&mut batches) {
+            let [mut starts, mut ends] = [Vec::new(), Vec::new()];
+            for (field, times) in [(Field::Start, &mut starts), (Field::End, &mut ends)] {
+                let place = self.mapping.field(field).map(|column| column.place);
+                if let Some(column) = place.and_then(|place| batches.columns.get(&batch, place)) {
+                    read_times(column, self.mapping.unit(field), times);
+                }
+            }
+            if let Some(durations) = batches.columns.get(&batch, duration) {
+                calibration.see(&starts, &ends, durations);
             }
         }
-        let most = *votes.iter().max()?;
-        let unit = votes.iter().position(|&count| count == most && count > 0)?;
-        Some(Unit::FIXED[unit])
+        calibration
+    }
+
+    /// Says what the columns leave in doubt.
+    fn add_warnings(&mut self) {
+        let path = || self.footer.path.clone();
+        let mut warnings = Vec::new();
+        if !self.mapping.variants.is_empty() {
+            warnings.push(IngestWarning::VariantAttributes { path: path(), columns: self.mapping.variants.join(", ") });
+        }
+        if self.mapping.field(Field::ParentSpanId).is_none() {
+            warnings.push(IngestWarning::NoParents { path: path() });
+        }
+        self.warnings.extend(warnings);
     }
 }
 
@@ -323,6 +363,8 @@ pub(crate) struct Batches {
     pub(crate) columns: BatchColumns,
     /// How those that are not the file's own are made.
     derived: Vec<Derived>,
+    /// The values of those that stand in the file's path.
+    path_values: Vec<PartitionValue>,
     row_group: usize,
     next_row: u64,
 }
@@ -354,12 +396,9 @@ impl Batches {
             return Ok(batch);
         }
         let column = |root: usize| batch.columns().get(self.columns.roots.binary_search(&root).ok()?);
-        let made = derive(&self.derived, column);
-        let names = self
-            .columns
-            .derived_roots
-            .iter()
-            .map(|root| ArrowField::new(format!("derived {root}"), DataType::Utf8, true));
+        let made = derive(&self.derived, &self.path_values, batch.num_rows(), column);
+        let names = (self.columns.derived_roots.iter().zip(&made))
+            .map(|(root, made)| ArrowField::new(format!("derived {root}"), made.data_type().clone(), true));
         let fields: Vec<FieldRef> = batch.schema().fields().iter().cloned().chain(names.map(Arc::new)).collect();
         let columns = batch.columns().iter().cloned().chain(made).collect();
         RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)

@@ -75,6 +75,14 @@ impl Unit {
         number.checked_mul(self.step(number))
     }
 
+    /// Its length in ns; of one that goes by magnitude, that of the finest.
+    pub(crate) fn length_ns(self) -> f64 {
+        match self {
+            Self::ByMagnitude => 1.0,
+            unit => unit.step(0) as f64,
+        }
+    }
+
     /// Nanoseconds from `number` of this unit to the next.
     fn step(self, number: i64) -> i64 {
         match self {

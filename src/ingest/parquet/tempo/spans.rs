@@ -22,7 +22,8 @@ use crate::frame::{SpanSink, Wanted as WantedOfSpans};
 use crate::ingest::otlp::proto;
 use crate::ingest::parquet::file::cells::text_at;
 use crate::span::{
-    Event, KeyValue, Link, Origin, SpanId, SpanKind, SpanRecord, StatusCode, TraceId, Value, is_exception,
+    Event, KeyValue, Link, NO_START_TIME, Origin, SpanId, SpanKind, SpanRecord, StatusCode, TraceId, Value,
+    is_exception,
 };
 
 /// Columns of resources that hold one attribute each, up to vParquet4.
@@ -226,7 +227,8 @@ impl<'a> SpanColumns<'a> {
         span.status = StatusCode::from_number(number_at(self.status_codes, at) as i64);
         span.status_message = text_of(self.status_messages, at);
         span.trace_state = text_of(self.trace_states, at);
-        span.start_unix_nano = number_at(self.starts, at);
+        let has_start = self.starts.is_some_and(|column| column.is_valid(at));
+        span.start_unix_nano = if has_start { number_at(self.starts, at) } else { NO_START_TIME };
         span.end_unix_nano = span.start_unix_nano.wrapping_add(number_at(self.durations, at));
         span.attributes.clear();
         span.attributes.extend(self.named.iter().filter_map(|column| column.at(at)));

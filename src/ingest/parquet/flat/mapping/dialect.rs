@@ -10,6 +10,7 @@ use arrow::datatypes::{DataType, Schema};
 
 use super::field::{ALIASES, FIELD_COUNT, Field};
 use super::known_key::{is_key_of_span, known_key};
+use super::partition_values::PartitionValue;
 use super::stores::{CANONICAL, DIALECTS, Dialect, Others, Owner, UNKNOWN, refused};
 use crate::conventions::{
     Attribute, AttributeClass, OwnAttribute, OwnAttributes, attribute_of_key, resource_attribute_of_key,
@@ -54,6 +55,18 @@ pub(crate) struct FlatAttribute {
     pub(crate) own: Option<(OwnAttribute, u8)>,
 }
 
+impl FlatAttribute {
+    fn of(root: usize, key: String, owner: Owner) -> Self {
+        let known = match owner {
+            Owner::Span => attribute_of_key(&key),
+            Owner::Resource => resource_attribute_of_key(&key),
+            Owner::Scope => None,
+        };
+        let own = if owner == Owner::Span { OwnAttributes::ALL.of_key(&key) } else { None };
+        Self { root, key, owner, known, own }
+    }
+}
+
 /// The columns of a table, resolved.
 #[derive(Clone, Debug)]
 pub(crate) struct Mapping {
@@ -64,8 +77,10 @@ pub(crate) struct Mapping {
     fields: [Option<Mapped>; FIELD_COUNT],
     /// The attributes that have columns of their own.
     pub(crate) flat: Vec<FlatAttribute>,
-    /// The columns that are made of the file's.
+    /// The columns that are made of the file's, or of its path.
     pub(crate) derived: Vec<Derived>,
+    /// The values in the file's path that have columns.
+    pub(crate) path_values: Vec<PartitionValue>,
     /// What the record type of a span is, if there are other rows than spans.
     pub(crate) only: Option<&'static str>,
     /// Whether a span's length is better known from its end than from its duration.
@@ -116,8 +131,18 @@ impl Mapping {
 
     /// Resolves the columns of `schema`. Units are taken from `restored`, which has the types that the writer's Arrow
     /// schema gives to the same columns.
-    pub(crate) fn resolve(schema: &Schema, restored: &Schema, canonical: bool) -> Result<Self, Unresolved> {
-        let has = &|name: &&str| schema.fields().iter().any(|field| field.name() == name);
+    /// Where `schema` has no column of their names, `path_values` are columns, too.
+    pub(crate) fn resolve(
+        schema: &Schema,
+        restored: &Schema,
+        mut path_values: Vec<PartitionValue>,
+        canonical: bool,
+    ) -> Result<Self, Unresolved> {
+        path_values.retain(|value| schema.fields().iter().all(|field| *field.name() != value.name));
+        let has = &|name: &&str| {
+            schema.fields().iter().any(|field| field.name() == name)
+                || path_values.iter().any(|value| value.name == **name)
+        };
         let dialect = if canonical {
             &CANONICAL
         } else if let Some(table) = refused(has) {
@@ -125,13 +150,14 @@ impl Mapping {
         } else {
             DIALECTS.iter().find(|dialect| dialect.has.iter().all(has)).unwrap_or(&UNKNOWN)
         };
-        let columns = Columns::of(schema);
+        let columns = Columns::of(schema, &path_values);
         let mut mapping = Self {
             format: dialect.format,
             columns_repeat_attributes: canonical,
             fields: [const { None }; FIELD_COUNT],
             flat: Vec::new(),
-            derived: Vec::new(),
+            derived: (0..path_values.len()).map(|number| Derived::PathValue { number }).collect(),
+            path_values: path_values.clone(),
             only: dialect.only,
             end_is_finer: false,
             variants: columns.variants(),
@@ -142,7 +168,10 @@ impl Mapping {
             if column.is_none() && mapping.derive_member(field, dialect, &columns, schema) {
                 continue;
             }
-            let by_alias = || aliases.iter().find_map(|alias| columns.find(alias, field));
+            let by_alias = || {
+                let in_file = aliases.iter().find_map(|alias| columns.find(alias, field, false));
+                in_file.or_else(|| aliases.iter().find_map(|alias| columns.find(alias, field, true)))
+            };
             let column = if named.is_some() { column } else { by_alias() };
             mapping.fields[field as usize] = column.map(|column| Mapped {
                 place: column.place,
@@ -176,6 +205,19 @@ impl Mapping {
         Place { root: schema.fields().len() + self.derived.len() - 1, child: None }
     }
 
+    /// Sets the unit of durations, which the columns do not tell.
+    pub(crate) fn set_unit_of_durations(&mut self, unit: Unit, schema: &Schema) {
+        if let Some(column) = &mut self.fields[Field::Duration as usize] {
+            column.unit = Some(unit);
+        }
+        self.end_is_finer = self.has_finer_end(schema);
+    }
+
+    /// Leaves durations unread, so that lengths are those from start to end.
+    pub(crate) fn forget_durations(&mut self) {
+        self.fields[Field::Duration as usize] = None;
+    }
+
     /// Whether start and end count nanoseconds and the duration counts whole steps of something coarser.
     fn has_finer_end(&self, schema: &Schema) -> bool {
         let unit = |field| self.field(field).and_then(|column| column.unit);
@@ -193,7 +235,7 @@ impl Mapping {
         let has_all_elsewhere = matches!(dialect.others, Others::Copies) && self.field(Field::Attributes).is_some();
         for (root, field) in schema.fields().iter().enumerate() {
             let is_field = self.fields.iter().flatten().any(|column| column.place == Place { root, child: None });
-            let is_source = self.derived.iter().any(|derived| derived.source() == root);
+            let is_source = self.derived.iter().any(|derived| derived.source() == Some(root));
             if is_field || is_source || has_all_elsewhere {
                 continue;
             }
@@ -205,13 +247,17 @@ impl Mapping {
             } else {
                 root
             };
-            let known = match owner {
-                Owner::Span => attribute_of_key(&key),
-                Owner::Resource => resource_attribute_of_key(&key),
-                Owner::Scope => None,
-            };
-            let own = if owner == Owner::Span { OwnAttributes::ALL.of_key(&key) } else { None };
-            self.flat.push(FlatAttribute { root, key, owner, known, own });
+            self.flat.push(FlatAttribute::of(root, key, owner));
+        }
+        for number in 0..self.path_values.len() {
+            let root = schema.fields().len() + number;
+            let is_field = self.fields.iter().flatten().any(|column| column.place.root == root);
+            if !is_field
+                && !self.columns_repeat_attributes
+                && let Some((owner, key)) = key_of_column(&self.path_values[number].name)
+            {
+                self.flat.push(FlatAttribute::of(root, key, owner));
+            }
         }
     }
 
@@ -235,13 +281,6 @@ impl Mapping {
     /// The column of `field`, if the table has it.
     pub(crate) fn field(&self, field: Field) -> Option<&Mapped> {
         self.fields[field as usize].as_ref()
-    }
-
-    /// Sets the unit of the numbers of `field`'s column.
-    pub(crate) fn set_unit(&mut self, field: Field, unit: Unit) {
-        if let Some(column) = &mut self.fields[field as usize] {
-            column.unit = Some(unit);
-        }
     }
 
     /// The unit of the numbers of `field`'s column.
@@ -283,10 +322,12 @@ struct Column<'a> {
     name: String,
     normal_name: String,
     data_type: &'a DataType,
+    /// Whether its value stands in the file's path.
+    is_in_path: bool,
 }
 
 impl<'a> Columns<'a> {
-    fn of(schema: &'a Schema) -> Self {
+    fn of(schema: &'a Schema, path_values: &[PartitionValue]) -> Self {
         let mut columns = Vec::new();
         for (root, field) in schema.fields().iter().enumerate() {
             let place = Place { root, child: None };
@@ -299,16 +340,21 @@ impl<'a> Columns<'a> {
                 }
             }
         }
+        for (number, value) in path_values.iter().enumerate() {
+            let place = Place { root: schema.fields().len() + number, child: None };
+            let column = Column::new(place, value.name.clone(), &DataType::Utf8);
+            columns.push(Column { is_in_path: true, ..column });
+        }
         Self(columns)
     }
 
     fn named(&self, name: &str, field: Field) -> Option<&Column<'a>> {
-        self.0.iter().find(|column| column.name == name && can_hold(column.data_type, field))
+        self.0.iter().find(|column| column.name == name && column.can_hold(field))
     }
 
     /// Number of the root field of this name.
     fn root(&self, name: &str) -> Option<usize> {
-        let mut roots = self.0.iter().filter(|column| column.place.child.is_none());
+        let mut roots = self.0.iter().filter(|column| column.place.child.is_none() && !column.is_in_path);
         roots.find(|column| column.name == name).map(|column| column.place.root)
     }
 
@@ -329,14 +375,20 @@ impl<'a> Columns<'a> {
         names
     }
 
-    fn find(&self, alias: &str, field: Field) -> Option<&Column<'a>> {
-        self.0.iter().find(|column| column.normal_name == alias && can_hold(column.data_type, field))
+    /// The column of the file, or `in_path`, that `alias` leads to.
+    fn find(&self, alias: &str, field: Field, in_path: bool) -> Option<&Column<'a>> {
+        let is_it = |column: &&Column<'_>| column.is_in_path == in_path && column.normal_name == alias;
+        self.0.iter().filter(is_it).find(|column| column.can_hold(field))
     }
 }
 
 impl<'a> Column<'a> {
     fn new(place: Place, name: String, data_type: &'a DataType) -> Self {
-        Self { place, normal_name: normalised(&name), name, data_type }
+        Self { place, normal_name: normalised(&name), name, data_type, is_in_path: false }
+    }
+
+    fn can_hold(&self, field: Field) -> bool {
+        can_hold(self.data_type, field) && (!self.is_in_path || PartitionValue::may_hold(field))
     }
 }
 
@@ -469,7 +521,7 @@ mod tests {
 
     fn resolve(columns: &[(&str, DataType)]) -> Result<Mapping, Unresolved> {
         let schema = schema(columns);
-        Mapping::resolve(&schema, &schema, false)
+        Mapping::resolve(&schema, &schema, Vec::new(), false)
     }
 
     fn name(mapping: &Mapping, field: Field) -> Option<&str> {
@@ -510,6 +562,30 @@ mod tests {
         let expected =
             [("db.system", Owner::Span), ("http.request.method", Owner::Span), ("host.name", Owner::Resource)];
         assert_eq!(flat, expected);
+    }
+
+    /// A value in the path is a column, unless the file has one of that name or one that says the same.
+    #[test]
+    fn values_in_paths_are_columns() {
+        let with = |more: &[(&str, DataType)]| {
+            let columns = [
+                ("trace_id", DataType::Utf8),
+                ("span_id", DataType::Utf8),
+                ("name", DataType::Utf8),
+                ("start_time_unix_nano", DataType::Int64),
+                ("duration_ns", DataType::Int64),
+            ];
+            let schema = schema(&[&columns[..], more].concat());
+            let path = "date=2026-01-15/service_name=cart/start=7/db.system=redis/data.parquet";
+            Mapping::resolve(&schema, &schema, PartitionValue::all_in(path.as_ref()), false).expect("resolvable")
+        };
+        let mapping = with(&[]);
+        let place = |mapping: &Mapping, field| mapping.field(field).map(|column| column.place.root);
+        assert_eq!((place(&mapping, Field::Service), place(&mapping, Field::Start)), (Some(6), Some(3)));
+        let flat: Vec<(usize, &str)> = mapping.flat.iter().map(|flat| (flat.root, flat.key.as_str())).collect();
+        assert_eq!(flat, [(8, "db.system")]);
+        assert_eq!(place(&with(&[("service_name", DataType::Utf8)]), Field::Service), Some(5));
+        assert_eq!(place(&with(&[("service", DataType::Utf8)]), Field::Service), Some(5));
     }
 
     #[test]

@@ -26,7 +26,7 @@ fields! {
     TraceId, "trace id", ["traceid", "spantraceid", "tracetraceid", "contexttraceid", "oteltraceid"];
     SpanId, "span id", ["spanid", "spanspanid", "tracespanid", "contextspanid", "id"];
     ParentSpanId, "parent span id", [
-        "parentspanid", "parentid", "referenceparentspanid", "spanparentspanid", "parentspan", "recordparentspanid",
+        "parentspanid", "parentid", "traceparentid", "referenceparentspanid", "spanparentspanid", "parentspan", "recordparentspanid",
     ];
     Name, "name", ["spanname", "name", "operationname", "operation", "resourcename", "recordname"];
     Kind, "kind", ["spankind", "kind", "kindstring", "spankinddescription", "recordkind"];
@@ -38,14 +38,15 @@ fields! {
         "endtimeunixnano", "endtimens", "endtimeus", "endtimems", "endtimeseconds", "spanendtimestampnanos", "spanendtimeunixnano", "endtime", "endtimestamp", "timestampend", "end",
     ];
     Duration, "duration", [
-        "durationnano", "durationns", "durationtimeunixnano", "spandurationns", "durationus", "durationmicros",
-        "durationms", "durationmillis", "spandurationmillis", "durationseconds", "durationsec", "durations", "duration",
+        "durationnano", "durationns", "durationtimeunixnano", "spandurationns", "durationnanos", "durationinnanos",
+        "durationnanoseconds", "durationus", "durationmicros", "durationmicroseconds", "durationms", "durationmillis",
+        "durationmilliseconds", "spandurationmillis", "durationseconds", "durationsec", "durations", "duration",
     ];
     Status, "status", [
-        "statuscode", "spanstatuscode", "status", "statuscodestring", "spanstatus", "recordstatuscode", "haserror", "error",
+        "statuscode", "spanstatuscode", "status", "statuscodestring", "spanstatus", "recordstatuscode", "otelstatuscode", "haserror", "error",
     ];
     StatusMessage, "status message", [
-        "statusmessage", "spanstatusmessage", "statusstatusmessage", "recordstatusmessage",
+        "statusmessage", "spanstatusmessage", "statusstatusmessage", "recordstatusmessage", "otelstatusmessage",
     ];
     Service, "service", ["servicename", "service", "resourceservicename", "resourceattributesservicename"];
     TraceState, "trace state", ["tracestate", "spantracestate"];
@@ -53,7 +54,7 @@ fields! {
     ScopeVersion, "scope version", ["scopeversion", "instrumentationscopeversion", "otelscopeversion"];
     ScopeAttributes, "scope attributes", ["scopeattributes", "instrumentationscopeattributes"];
     ResourceAttributes, "resource attributes", [
-        "resourceattributes", "resource", "resources", "resourcestring", "resourcesstring",
+        "resourceattributes", "otelresourceattributes", "resource", "resources", "resourcestring", "resourcesstring",
     ];
     Attributes, "attributes", [
         "spanattributes", "attributes", "traceattributes", "tags", "recordattributes", "attributesstring",

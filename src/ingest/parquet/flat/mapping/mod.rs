@@ -3,4 +3,5 @@
 pub(crate) mod dialect;
 pub(crate) mod field;
 pub(crate) mod known_key;
+pub(crate) mod partition_values;
 pub(crate) mod stores;

@@ -201,7 +201,7 @@ mod tests {
             ]
           },
           "cautions": [
-            "no span has a status and no HTTP or RPC code tells of a failure: failures cannot be seen, so retry-storm and failure-amplification may miss everything",
+            "no span has a status and no HTTP or RPC code tells of a failure: failures cannot be seen, so retry-storm, failure-amplification and failure-origins may miss everything",
             "3.2 % of all spans have a parent that is not in the input: traces are incomplete, so counts and chains come out too small"
           ],
           "phases": {

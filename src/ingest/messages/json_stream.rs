@@ -583,8 +583,10 @@ impl Walk {
                     let unpacked = if key == "data" { envelope::unpack(&text) } else { None };
                     let document = unpacked.as_deref().unwrap_or(text.as_bytes()).trim_ascii_start();
                     let is_document = looks_like_json(document);
-                    *known |= is_document || envelope::says_nothing(key, &text);
+                    *known |= envelope::says_nothing(key, &text);
                     if is_document {
+                        // What was found in it is told where it is read.
+                        self.documents += 1;
                         read_slice(document, offset, false, chunk.held, chunk.sink);
                     } else if unknown_keys.len() < MAX_UNKNOWN_KEYS {
                         unknown_keys.push(key.to_owned());

@@ -292,7 +292,10 @@ impl Tree {
                 && let Some(client) = first_of_kind(same_id, SpanKind::Client)
             {
                 self.counts.shared_ids += 1;
-                self.parents.push(client);
+                // Where a proxy passed the id on to its application, it stands between that and the client.
+                let is_proxy = |&row: &Row| semantics_of(row).kind == SpanKind::Server && semantics_of(row).is_proxy;
+                let proxy = same_id.iter().map(|&(_, row)| row).find(is_proxy).filter(|_| !is_proxy(&row));
+                self.parents.push(proxy.unwrap_or(client));
                 continue;
             }
             let parent_id = self.parent_ids[row as usize];
@@ -332,7 +335,15 @@ impl Tree {
                     served
                         .or_else(|| shared.and_then(|_| holder_or_first(&mut all().filter(own_server))))
                         .or_else(|| holder_or_first(&mut all().filter(own_service)))
-                        .or_else(|| shared.map(|(client, _)| client))
+                        .or_else(|| {
+                            // Behind two proxies it is the one that serves that leads on.
+                            let of_proxies = |&row: &Row| semantics_of(row).is_proxy;
+                            shared.map(
+                                |(client, server)| {
+                                    if [client, server].iter().all(of_proxies) { server } else { client }
+                                },
+                            )
+                        })
                         .or_else(|| holder_or_first(&mut all()))
                         .unwrap_or(NO_ROW)
                 }

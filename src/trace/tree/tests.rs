@@ -153,6 +153,18 @@ fn proxies_between_two_services_belong_to_the_caller() {
             "root@a out@m<root work@a<out",
         ),
         (
+            "that share an id",
+            "1 0 a SERVER root 0..9 | 2 1 m CLIENT out 1..8 component=proxy | 2 1 n SERVER in 2..7 component=proxy | \
+             3 2 b SERVER serve 3..6",
+            "root@a out@a<root in@a<out serve@b<in",
+        ),
+        (
+            "that share it with their application",
+            "1 0 a SERVER root 0..9 | 2 1 m CLIENT out 1..8 component=proxy | 2 1 n SERVER in 2..7 component=proxy | \
+             2 1 b SERVER serve 3..6",
+            "root@a out@a<root in@a<out serve@b<in",
+        ),
+        (
             "other components are no proxies",
             "1 0 a SERVER root 0..9 | 2 1 m CLIENT out 1..8 component=grpc | 3 2 b SERVER serve 3..6",
             "root@a out@m<root serve@b<out",

@@ -12,8 +12,8 @@ use super::templates::{has_placeholder, push_path_template, query_template, url_
 pub(crate) const END_OF_HOST: char = '\n';
 
 /// Fills `normal` with what is kept of an attribute's value: of URLs, paths, query texts and messages, which are too many to
-/// be kept, host and template; of ids nothing. The answer is the hash of a URL, an id, or a query text that says its
-/// arguments, and 0 for others.
+/// be kept, host and template; of ids nothing. The answer is the hash of a URL, a path, an id, or a query text that says
+/// its arguments, and 0 for others.
 pub fn normalise(attribute: Attribute, value: &str, normal: &mut String) -> u64 {
     normal.clear();
     match attribute {
@@ -23,7 +23,10 @@ pub fn normalise(attribute: Attribute, value: &str, normal: &mut String) -> u64 
             push_path_template(value, normal);
             return nonzero_hash(value);
         }
-        Attribute::UrlPath => push_path_template(value, normal),
+        Attribute::UrlPath => {
+            push_path_template(value, normal);
+            return nonzero_hash(value);
+        }
         Attribute::DbQueryText => {
             normal.push_str(&query_template(value));
             return if has_placeholder(value) { 0 } else { nonzero_hash(value) };

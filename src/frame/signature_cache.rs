@@ -34,6 +34,7 @@ pub(super) struct SignatureCache {
     query: Argument,
     id: Argument,
     url: Argument,
+    path: Argument,
     long_texts: LongTexts,
     normal: String,
 }
@@ -77,7 +78,7 @@ impl SignatureCache {
         write_text(&mut self.current, [kind as u8, status as u8], caps.kept(SignaturePart::SERVICE, service));
         write_text(&mut self.current, [0; 2], caps.kept(SignaturePart::NAME, name));
         self.kind = kind;
-        (self.query, self.id, self.url) = Default::default();
+        (self.query, self.id, self.url, self.path) = Default::default();
     }
 
     /// Adds a value that came under spelling number `rank` of `attribute`. Empty values are absent values.
@@ -108,6 +109,8 @@ impl SignatureCache {
         match attribute {
             Attribute::RequestId => return self.id.put(rank, hash, true),
             Attribute::UrlFull => self.url.put(rank, hash, !self.normal.is_empty()),
+            // Nobody asks what a request that is served was about.
+            Attribute::UrlPath if !self.kind.is_served() => self.path.put(rank, hash, !self.normal.is_empty()),
             _ => {}
         }
         cap_normal(caps, attribute, &mut self.normal);
@@ -134,9 +137,9 @@ impl SignatureCache {
         }
     }
 
-    /// The hashes of the query text, the id and the URL.
-    pub(super) fn hashes(&self) -> [u64; 3] {
-        [self.query.hash, self.id.hash, self.url.hash]
+    /// The hashes of the query text, the id, the URL and the path.
+    pub(super) fn hashes(&self) -> [u64; 4] {
+        [self.query.hash, self.id.hash, self.url.hash, self.path.hash]
     }
 
     /// What was worked out of the combination that was written last.
@@ -270,6 +273,9 @@ mod tests {
             client(&[("messaging.message_id", text("m2")), ("url.full", text("http://a/1"))]),
             client(&[("messaging.message.id", text("m1")), ("messaging.message_id", text("m2"))]),
             client(&[("url.full", text("http://a/1"))]),
+            client(&[("http.target", text("/1?a")), get.clone()]),
+            client(&[("http.target", text("/2")), ("url.path", text("/3"))]),
+            span(SpanKind::Server, &[("url.path", text("/3"))]),
             client(&[("db.query.text", text("-- none")), ("db.statement", text("select 2"))]),
             client(&[("server.port", Value::Int(1))]),
             client(&[("server.port", text("1"))]),

@@ -311,11 +311,12 @@ impl<'a> TraceView<'a> {
     }
 
     /// The arguments of a call's span, if equal ones make two calls one request. The URL of a request with a body says nothing of
-    /// what stands in that.
+    /// what stands in that, and a path nothing of the query.
     pub(crate) fn request_of(&self, row: Row) -> Option<u64> {
         let arguments = self.tree.arguments[row as usize];
         match ArgumentKind::of(arguments)? {
             ArgumentKind::Url if !self.semantics_of(row).is_read => None,
+            ArgumentKind::Path => None,
             _ => Some(arguments),
         }
     }

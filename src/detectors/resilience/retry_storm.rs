@@ -110,7 +110,7 @@ Finds calls that repeat a failed call: the same caller span, target, operation a
 one before failed. Retries of retries multiply: three attempts that each make three below are nine (`amplification`).
 A topmost sequence with more than `max_attempts` attempts, or a larger amplification, is a finding. What a proxy or a client
 library sends again shows as several answers below one client span, which are attempts too. Calls with different query texts,
-ids or full URLs are different requests. A loop over items of which some fail, look-ups of what is not there, polling,
+ids, URLs or paths are different requests. A loop over items of which some fail, look-ups of what is not there, polling,
 redirects, a token refresh and hedged requests are no retries.
 
 ## Why it hurts

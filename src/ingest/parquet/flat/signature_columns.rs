@@ -460,7 +460,7 @@ impl SignatureColumns {
                 new
             }
         };
-        (signature, self.arguments.at(row))
+        (signature, self.arguments.at(row, self.served[row]))
     }
 
     /// The own values of the span at `row` of the batch, if they are asked for.
@@ -537,11 +537,12 @@ struct Arguments {
     queries: ArgumentHashes,
     ids: ArgumentHashes,
     urls: ArgumentHashes,
+    paths: ArgumentHashes,
 }
 
 impl Arguments {
     fn begin(&mut self, rows: usize) {
-        for hashes in [&mut self.queries, &mut self.ids, &mut self.urls] {
+        for hashes in [&mut self.queries, &mut self.ids, &mut self.urls, &mut self.paths] {
             hashes.begin(rows);
         }
     }
@@ -551,12 +552,15 @@ impl Arguments {
             Attribute::DbQueryText => self.queries.put(row, rank, hash),
             Attribute::RequestId => self.ids.put(row, rank, hash),
             Attribute::UrlFull => self.urls.put(row, rank, hash),
+            Attribute::UrlPath => self.paths.put(row, rank, hash),
             _ => {}
         }
     }
 
-    fn at(&self, row: usize) -> u64 {
-        arguments_of([&self.queries, &self.ids, &self.urls].map(|hashes| hashes.hashes[row]))
+    /// The arguments at `row`. Nobody asks what path a request had that is `served`.
+    fn at(&self, row: usize, served: bool) -> u64 {
+        let path = if served { 0 } else { self.paths.hashes[row] };
+        arguments_of([self.queries.hashes[row], self.ids.hashes[row], self.urls.hashes[row], path])
     }
 }
 

@@ -210,6 +210,22 @@ fn wrappers_of_cloudwatch_are_taken_off() {
     assert_eq!(outlines(&lines).0.len(), 4);
 }
 
+/// Wrappers may stand in wrappers, but not without end.
+#[test]
+fn wrappers_nest_only_so_deep() {
+    let nested = |times: usize| {
+        let wrap = |text: String, _| format!(r#"{{"message":{}}}"#, serde_json::Value::from(text));
+        (0..times).fold(aws_span(), wrap)
+    };
+    assert_eq!(outlines(nested(4)).0.len(), 1);
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("nested.json");
+    std::fs::write(&path, nested(5)).expect("written");
+    let (spans, reports) = super::read(&path);
+    assert!(spans.is_empty());
+    assert!(reports[0].errors[0].to_string().contains("without spans (its keys: message)"), "{reports:?}");
+}
+
 /// Rows of a query and events of the API, alone and in batches.
 #[test]
 fn events_of_honeycomb_are_read() {

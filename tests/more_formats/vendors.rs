@@ -160,6 +160,18 @@ fn segments_of_xray_are_read() {
     }
 }
 
+/// What X-Ray infers of a call from its subsegment is no second span.
+#[test]
+fn inferred_segments_are_their_subsegments() {
+    let inferred = r#"{"id":"0000000000000009","trace_id":"1-8e7b3576-e667ac62f55d22f7d9fd23ba","parent_id":"b3b9cac491c8a430","name":"DynamoDB","start_time":1768478400.01,"end_time":1768478400.03,"inferred":true,"origin":"AWS::DynamoDB::Table"}"#;
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("segments.json");
+    std::fs::write(&path, format!("{SEGMENT}\n{inferred}")).expect("written");
+    let (spans, reports) = super::read(&path);
+    assert_eq!((spans.len(), reports[0].errors.len()), (5, 0));
+    assert_eq!(reports[0].skipped.counts.keys().map(|reason| reason.as_str()).collect::<Vec<_>>(), ["joined_record"]);
+}
+
 fn aws_span() -> String {
     format!(
         r#"{{"resource":{{"attributes":{{"service.name":"lam"}}}},"scope":{{"name":"x"}},"traceId":"{TRACE}","spanId":"{ROOT}","flags":256,"name":"handler","kind":"SERVER","startTimeUnixNano":1768478400000000000,"endTimeUnixNano":1768478400050000000,"durationNano":50000000,"attributes":{{"faas.trigger":"http"}},"status":{{"code":"OK"}}}}"#

@@ -63,7 +63,7 @@ fn is_stream(head: &[u8]) -> bool {
     };
     let length = u32::from_le_bytes(*length) as usize;
     (8..=MAX_METADATA_BYTES).contains(&length)
-        && length % 8 == 0
+        && length.is_multiple_of(8)
         && metadata.get(..length).is_none_or(|metadata| root_as_message(metadata).is_ok())
 }
 

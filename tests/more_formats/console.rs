@@ -165,7 +165,8 @@ fn ids_as_bytes_are_read() {
             bytes.iter().enumerate().map(|(place, byte)| format!(r#""{place}":{byte}"#)).collect();
         format!("{{{}}}", members.join(","))
     };
-    let forms: [&dyn Fn(&[i16]) -> String; 4] = [&list, &signed, &buffer, &object];
+    type Form<'a> = &'a dyn Fn(&[i16]) -> String;
+    let forms: [Form<'_>; 4] = [&list, &signed, &buffer, &object];
     for form in forms {
         let span = |id: &[i16], parent: Option<&[i16]>, more: &str| {
             let parent = parent.map_or("null".to_owned(), form);

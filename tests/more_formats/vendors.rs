@@ -160,6 +160,18 @@ fn segments_of_xray_are_read() {
     }
 }
 
+/// What X-Ray infers of a call from its subsegment is no second span.
+#[test]
+fn inferred_segments_are_their_subsegments() {
+    let inferred = r#"{"id":"0000000000000009","trace_id":"1-8e7b3576-e667ac62f55d22f7d9fd23ba","parent_id":"b3b9cac491c8a430","name":"DynamoDB","start_time":1768478400.01,"end_time":1768478400.03,"inferred":true,"origin":"AWS::DynamoDB::Table"}"#;
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("segments.json");
+    std::fs::write(&path, format!("{SEGMENT}\n{inferred}")).expect("written");
+    let (spans, reports) = super::read(&path);
+    assert_eq!((spans.len(), reports[0].errors.len()), (5, 0));
+    assert_eq!(reports[0].skipped.counts.keys().map(|reason| reason.as_str()).collect::<Vec<_>>(), ["joined_record"]);
+}
+
 fn aws_span() -> String {
     format!(
         r#"{{"resource":{{"attributes":{{"service.name":"lam"}}}},"scope":{{"name":"x"}},"traceId":"{TRACE}","spanId":"{ROOT}","flags":256,"name":"handler","kind":"SERVER","startTimeUnixNano":1768478400000000000,"endTimeUnixNano":1768478400050000000,"durationNano":50000000,"attributes":{{"faas.trigger":"http"}},"status":{{"code":"OK"}}}}"#
@@ -208,6 +220,22 @@ fn wrappers_of_cloudwatch_are_taken_off() {
     }
     let lines = format!("2026-01-15T12:00:00.000Z {span}\n").repeat(3) + "2026-01-15T12:00:00.000Z " + &span;
     assert_eq!(outlines(&lines).0.len(), 4);
+}
+
+/// Wrappers may stand in wrappers, but not without end.
+#[test]
+fn wrappers_nest_only_so_deep() {
+    let nested = |times: usize| {
+        let wrap = |text: String, _| format!(r#"{{"message":{}}}"#, serde_json::Value::from(text));
+        (0..times).fold(aws_span(), wrap)
+    };
+    assert_eq!(outlines(nested(4)).0.len(), 1);
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("nested.json");
+    std::fs::write(&path, nested(5)).expect("written");
+    let (spans, reports) = super::read(&path);
+    assert!(spans.is_empty());
+    assert!(reports[0].errors[0].to_string().contains("without spans (its keys: message)"), "{reports:?}");
 }
 
 /// Rows of a query and events of the API, alone and in batches.

@@ -4,7 +4,7 @@
 use serde_json::Value as Json;
 
 use crate::frame::SpanSink as _;
-use crate::span::{Event, Link, Origin, SpanRecord, StatusCode};
+use crate::span::{Event, KeyValue, Link, Origin, SpanRecord, StatusCode};
 
 use super::fields::{Fields, instant, text_attribute};
 use crate::ingest::counting_sink::CountingSink;
@@ -100,7 +100,7 @@ fn links(fields: &mut Fields, opaque_ids: &mut u64) -> Vec<Link<'static>> {
     read.collect()
 }
 
-fn attributes_of(json: Json) -> Vec<crate::span::KeyValue<'static>> {
+fn attributes_of(json: Json) -> Vec<KeyValue<'static>> {
     match json {
         Json::Object(object) => attributes_of_json(object),
         _ => Vec::new(),

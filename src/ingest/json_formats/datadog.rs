@@ -7,7 +7,7 @@
 use serde_json::Value as Json;
 
 use crate::frame::SpanSink as _;
-use crate::span::{KeyValue, Origin, SpanId, SpanKind, SpanRecord, StatusCode, TraceId, Value};
+use crate::span::{KeyValue, Origin, SkipReason, SpanId, SpanKind, SpanRecord, StatusCode, TraceId, Value};
 
 use super::fields::{Fields, text_attribute};
 use crate::ingest::counting_sink::CountingSink;
@@ -41,7 +41,7 @@ pub(crate) fn emit_trace(mut fields: Fields, offset: u64, sink: &mut CountingSin
         for (_, span) in spans {
             match Fields::of(span) {
                 span if is_span(&span) => emit_span(span, offset, sink),
-                _ => sink.skip(crate::span::SkipReason::MalformedSpan, offset),
+                _ => sink.skip(SkipReason::MalformedSpan, offset),
             }
         }
     }

@@ -9,6 +9,7 @@ use crate::span::{KeyValue, Link, Origin, SkipReason, SpanKind, SpanRecord, Stat
 
 use super::fields::{Fields, text_attribute};
 use crate::ingest::counting_sink::CountingSink;
+use crate::ingest::json::attributes::value_of_json;
 use crate::ingest::parquet::flat::times::Unit;
 
 /// The format, as `run.json` names it.
@@ -54,11 +55,11 @@ const OF_RESOURCE: &[&str] = &[
     "k8s.",
 ];
 
-/// What is said of the document, and of its way, not of the span.
+/// What is said of the document and its way into the index, or was taken for the span before.
 const OF_DOCUMENT: &[&str] =
     &["@timestamp", "timestamp", "processor", "ecs", "observer", "data_stream", "event", "_doc_count"];
 
-/// Whether an object is a document of APM; the key that its kind stands under is among [`Fields`].
+/// Whether an object is a document of APM, be it of a span or of something else.
 pub(crate) fn is_document(fields: &Fields) -> bool {
     let has_ids = fields.has(&["trace.id"]) && fields.has(&["span.id", "transaction.id"]);
     has_ids || fields.has(&["processor.event"])
@@ -207,7 +208,7 @@ fn renamed(names: &[(&'static str, &[&str])], fields: &mut Fields) -> Vec<KeyVal
         }
         let json = fields.take(paths);
         if !json.is_null() {
-            attributes.push(KeyValue { key: name.into(), value: crate::ingest::json::attributes::value_of_json(json) });
+            attributes.push(KeyValue { key: name.into(), value: value_of_json(json) });
         }
     }
     attributes

@@ -7,7 +7,7 @@
 use serde_json::Value as Json;
 
 use crate::frame::SpanSink as _;
-use crate::span::{Event, KeyValue, Origin, SpanId, SpanKind, SpanRecord, StatusCode, TraceId, Value};
+use crate::span::{Event, KeyValue, Origin, SkipReason, SpanId, SpanKind, SpanRecord, StatusCode, TraceId, Value};
 
 use super::fields::{Fields, text_attribute};
 use crate::ingest::counting_sink::CountingSink;
@@ -51,6 +51,10 @@ struct Around<'a> {
 /// Hands the spans that the segment `fields` is to `sink`.
 pub(crate) fn emit(mut fields: Fields, offset: u64, sink: &mut CountingSink<'_>) {
     sink.tally.format.get_or_insert(XRAY);
+    // X-Ray makes a segment of a call to what is not traced, in the name of the callee. The subsegment says all of it.
+    if fields.get("inferred") == Some(&Json::Bool(true)) && fields.has(&["parent_id"]) {
+        return sink.skip(SkipReason::JoinedRecord, offset);
+    }
     let trace = fields.id_text(&["trace_id"]);
     let trace_id = text_ids::trace_id(&without_version(&trace));
     sink.tally.opaque_ids += u64::from(trace_id.is_hash);

@@ -7,11 +7,13 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 
 use crate::ingest::json::lenient::Text;
 use crate::ingest::source::compression::{Compression, MAX_EXPANSION, decompress_slice};
-use crate::ingest::source::limits::MAX_MESSAGE_BYTES;
 use crate::ingest::text_ids;
 
 /// How far into `data` it is looked for what Honeycomb has there.
 const LOOKED_AT_BYTES: usize = 64 << 10;
+
+/// CloudWatch sends no more than a few megabytes at once.
+const MAX_UNPACKED_BYTES: usize = 64 << 20;
 
 /// What the id of a trace is called in indexes of Elasticsearch and OpenSearch.
 const TRACE_IDS: &[&str] = &["trace_id", "traceId", "trace.id", "TraceId"];
@@ -77,7 +79,7 @@ pub(crate) fn unpack(text: &str) -> Option<Vec<u8>> {
     let bytes = text_ids::base64_bytes(text.as_bytes())?;
     match Compression::of(&bytes) {
         Some(compression) => {
-            let limit = bytes.len().saturating_mul(MAX_EXPANSION as usize).clamp(1 << 20, MAX_MESSAGE_BYTES);
+            let limit = bytes.len().saturating_mul(MAX_EXPANSION as usize).clamp(1 << 20, MAX_UNPACKED_BYTES);
             let (unpacked, ended) = decompress_slice(compression, &bytes, limit);
             ended.is_ok().then_some(unpacked)
         }

@@ -35,6 +35,9 @@ const CHUNK_BYTES: usize = 1 << 20;
 /// How many arrays and objects may enclose a ResourceSpans.
 const MAX_ENVELOPES: usize = 16;
 
+/// How many texts that are documents themselves may be in one another. Text may be packed so that it unpacks to itself.
+const MAX_DEPTH: usize = 4;
+
 /// How many keys of an object are remembered to tell what it is.
 const MAX_UNKNOWN_KEYS: usize = 24;
 
@@ -78,10 +81,14 @@ pub(crate) fn read_slice(
     held: &mut zipkin::Held,
     sink: &mut CountingSink<'_>,
 ) {
+    read_text(bytes, Walk::new((!verbatim).then_some(offset)), offset, held, sink);
+}
+
+fn read_text(bytes: &[u8], mut walk: Walk, offset: u64, held: &mut zipkin::Held, sink: &mut CountingSink<'_>) {
     let mut bytes = bytes.to_vec();
     replace_bad_utf8(&mut bytes, true);
     let text = std::str::from_utf8(&bytes).unwrap_or_default();
-    Walk::new((!verbatim).then_some(offset)).advance(text, offset, true, held, sink);
+    walk.advance(text, offset, true, held, sink);
 }
 
 /// Replaces every byte that is not UTF-8 by a question mark, so that offsets stay. The answer is the length of what is
@@ -254,6 +261,8 @@ struct Walk {
     scan_budget: usize,
     /// The offset of everything, if the text does not stand in the input as it is.
     fixed_offset: Option<u64>,
+    /// How many texts the text is in.
+    depth: usize,
     rows: CompactRows,
     /// How many documents were read, or were found to be none.
     documents: u64,
@@ -270,6 +279,7 @@ impl Walk {
             looked_at: 0,
             scan_budget: FREE_SCAN_BYTES,
             fixed_offset,
+            depth: 0,
             rows: CompactRows::default(),
             documents: 0,
             errors: None,
@@ -580,14 +590,16 @@ impl Walk {
             (Some(text), Parsed::Value(end)) => {
                 if let Some(Container::Object { known, unknown_keys, .. }) = self.stack.last_mut() {
                     let offset = chunk.offset(at);
-                    let unpacked = if key == "data" { envelope::unpack(&text) } else { None };
+                    // What unpacks within what was unpacked could grow without bound.
+                    let unpacked = if key == "data" && self.depth == 0 { envelope::unpack(&text) } else { None };
                     let document = unpacked.as_deref().unwrap_or(text.as_bytes()).trim_ascii_start();
                     let is_document = looks_like_json(document);
                     *known |= envelope::says_nothing(key, &text);
-                    if is_document {
+                    if is_document && self.depth < MAX_DEPTH {
                         // What was found in it is told where it is read.
                         self.documents += 1;
-                        read_slice(document, offset, false, chunk.held, chunk.sink);
+                        let walk = Walk { depth: self.depth + 1, ..Walk::new(Some(offset)) };
+                        read_text(document, walk, offset, chunk.held, chunk.sink);
                     } else if unknown_keys.len() < MAX_UNKNOWN_KEYS {
                         unknown_keys.push(key.to_owned());
                     }

@@ -174,48 +174,51 @@ fn take_entry(archive: &Path, name: &str, reader: &mut dyn Read, limit: u64, tak
         return 0;
     }
     let mut contents = SpooledTempFile::new(MAX_MEMORY_BYTES);
-    let unpacked = unpack(reader, limit, &mut contents);
-    let (bytes, failure) = match unpacked {
-        Ok(bytes) => (bytes, None),
-        Err(Unpacked { bytes, failure }) => (bytes, Some(failure)),
+    let (bytes, unpacked) = unpack(reader, limit, &mut contents);
+    let failure = match (unpacked, contents.rewind()) {
+        (Unpacked::NoRoom(source), _) | (_, Err(source)) => {
+            let directory = tempfile::env::temp_dir();
+            take(Err(NotRead::Failed(IngestError::Copy { path, directory, source })));
+            return bytes;
+        }
+        (Unpacked::Whole, Ok(())) => None,
+        (Unpacked::Cut(failure), Ok(())) => Some(failure),
     };
-    if let Err(source) = contents.rewind() {
-        let directory = tempfile::env::temp_dir();
-        take(Err(NotRead::Failed(IngestError::Copy { path, directory, source })));
-        return bytes;
-    }
     take(Ok(Entry { path, contents: Box::new(contents.chain(Failing(failure))) }));
     bytes
 }
 
-/// How many bytes were unpacked before a failure.
-struct Unpacked {
-    bytes: u64,
-    failure: io::Error,
+/// What came of unpacking a file.
+enum Unpacked {
+    Whole,
+    /// What can be read of it, and the failure behind that.
+    Cut(io::Error),
+    /// There is no room for it.
+    NoRoom(io::Error),
 }
 
-fn unpack(reader: &mut dyn Read, limit: u64, contents: &mut SpooledTempFile) -> Result<u64, Unpacked> {
+/// Unpacks at most `limit` bytes; the answer is also how many there are.
+fn unpack(reader: &mut dyn Read, limit: u64, contents: &mut SpooledTempFile) -> (u64, Unpacked) {
     let mut reader = io::BufReader::with_capacity(64 << 10, reader);
     let mut bytes = 0;
     loop {
-        let copied = reader.fill_buf().and_then(|buffer| {
-            contents.write_all(buffer)?;
-            Ok(buffer.len())
-        });
-        match copied {
-            Ok(0) => return Ok(bytes),
-            Ok(count) => {
-                reader.consume(count);
-                bytes += count as u64;
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(failure) => return Err(Unpacked { bytes, failure }),
-        }
-        if bytes > limit {
+        let buffer = match reader.fill_buf() {
+            Ok([]) => return (bytes, Unpacked::Whole),
+            Ok(buffer) => buffer,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return (bytes, Unpacked::Cut(error)),
+        };
+        let count = buffer.len();
+        if bytes + count as u64 > limit {
             let message =
                 format!("the archive expands to more than {MAX_EXPANSION} times its size, which telemetry never does");
-            return Err(Unpacked { bytes: limit, failure: io::Error::other(message) });
+            return (bytes, Unpacked::Cut(io::Error::other(message)));
         }
+        if let Err(error) = contents.write_all(buffer) {
+            return (bytes, Unpacked::NoRoom(error));
+        }
+        bytes += count as u64;
+        reader.consume(count);
     }
 }
 

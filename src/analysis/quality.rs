@@ -123,9 +123,10 @@ impl Quality {
         self.inherited_services += tree.counts.inherited_services;
         self.clamped += trace.paths.clamped;
         self.with_adjusted_count += trace.adjusted_counts().spans;
-        self.before_1971 += tree.starts.iter().filter(|&&start| start < YEAR_NS).count() as u64;
+        // Spans come in the order of their starts.
         let latest = time_of_run().saturating_add(AHEAD_NS);
-        self.in_future += tree.starts.iter().filter(|&&start| start > latest).count() as u64;
+        self.before_1971 += tree.starts.partition_point(|&start| start < YEAR_NS) as u64;
+        self.in_future += (tree.len() - tree.starts.partition_point(|&start| start <= latest)) as u64;
         let roots = tree.path_roots.iter().filter(|root| root.reason == RootReason::Root);
         self.long_roots += roots.filter(|root| trace.duration(root.row) > DAY_NS).count() as u64;
         let calls = &trace.calls.calls;

@@ -125,10 +125,10 @@ fn read_as(content: Content, stream: &mut ByteStream, held: &mut zipkin::Held, s
 fn next_batch(stream: &mut ByteStream, content: Content, buffers: &mut Vec<Vec<u8>>) -> (Vec<Split>, bool) {
     let mut batch = Vec::new();
     while batch.len() < BATCH {
-        if let Content::Framed(framing) = content {
-            if framed::skip_empty(stream, framing, MAX_EMPTY_BYTES) {
-                return (batch, true);
-            }
+        if let Content::Framed(framing) = content
+            && framed::skip_empty(stream, framing, MAX_EMPTY_BYTES)
+        {
+            return (batch, true);
         }
         let Some(length) = next_split(stream, content).filter(|length| *length > 0) else {
             break;

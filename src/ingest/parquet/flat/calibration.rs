@@ -6,7 +6,7 @@
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{DataType, Float64Type, Int64Type, UInt64Type};
 
-use super::times::Unit;
+use super::times::{Unit, length_of_text};
 use crate::ingest::parquet::file::cells::text_at;
 
 /// What durations are.
@@ -28,11 +28,14 @@ pub(crate) struct Calibration {
     compared: u64,
     has_ends: bool,
     has_fractions: bool,
+    /// Whether there are texts that say their unit.
+    has_units: bool,
 }
 
 impl Calibration {
     /// Takes in the rows of a batch: instants in ns, and durations as they stand in their column.
     pub(crate) fn see(&mut self, starts: &[Option<i64>], ends: &[Option<i64>], durations: &ArrayRef) {
+        self.has_units |= has_units(durations);
         let resolution = resolution_of(starts.iter().chain(ends));
         for_each_number(durations, |row, duration| {
             self.has_fractions |= duration.fract() != 0.0;
@@ -61,6 +64,7 @@ impl Calibration {
         self.compared += other.compared;
         self.has_ends |= other.has_ends;
         self.has_fractions |= other.has_fractions;
+        self.has_units |= other.has_units;
         self
     }
 
@@ -70,6 +74,8 @@ impl Calibration {
         let winner = self.votes.iter().position(|&votes| votes == most && votes > 0);
         match winner {
             Some(unit) if most > self.compared / 2 => Durations::Proved(Unit::FIXED[unit]),
+            // What is read then is the unit that each says; the rest are few.
+            _ if self.has_units && self.compared == 0 => Durations::Proved(Unit::Nanoseconds),
             _ if self.has_ends => Durations::Disproved,
             // Nobody writes parts of nanoseconds.
             _ if self.has_fractions => Durations::Assumed(Unit::Milliseconds),
@@ -83,6 +89,16 @@ fn resolution_of<'a>(instants: impl Iterator<Item = &'a Option<i64>> + Clone) ->
     let all_multiples = |step: i64| instants.clone().flatten().all(|instant| instant % step == 0);
     let steps = [1_000_000_000, 1_000_000, 1_000];
     steps.into_iter().find(|&step| all_multiples(step)).unwrap_or(1) as f64
+}
+
+/// Whether the first text of a column is a length that says its unit.
+fn has_units(column: &ArrayRef) -> bool {
+    let is_text = matches!(column.data_type(), DataType::Utf8 | DataType::Binary);
+    let first = (0..column.len()).filter(|_| is_text).find(|&row| column.is_valid(row));
+    first.is_some_and(|row| {
+        let text = text_at(column, row);
+        text.trim().parse::<f64>().is_err() && length_of_text(text.trim()).is_some()
+    })
 }
 
 /// Tells each row that has a number, and the number.
@@ -165,6 +181,12 @@ mod tests {
     fn a_unit_is_assumed_without_ends() {
         assert_eq!(conclude(&[None, None], floats(&[50.0, 20.0])), Durations::Assumed(Unit::Nanoseconds));
         assert_eq!(conclude(&[None, None], floats(&[50.5, 20.0])), Durations::Assumed(Unit::Milliseconds));
+    }
+
+    #[test]
+    fn texts_may_say_their_units() {
+        let texts: ArrayRef = Arc::new(StringArray::from(vec!["50ms", "1.5s"]));
+        assert_eq!(conclude(&[None, None], texts), Durations::Proved(Unit::Nanoseconds));
     }
 
     /// Many rows without a say, and few with one.

@@ -209,13 +209,25 @@ pub(crate) fn length(start: i64, end: Option<i64>, duration: Option<i64>, end_is
     length.unwrap_or(0)
 }
 
-/// A number in text, or a date and time, which is taken as UTC where it does not say its zone.
+/// A length in text that says its unit: `50ms`, `1m 2s`, `PT0.05S`, `00:00:00.05`.
+pub(crate) fn length_of_text(text: &str) -> Option<i64> {
+    let length: jiff::SignedDuration = text.parse().ok()?;
+    i64::try_from(length.as_nanos()).ok()
+}
+
+/// A number in text, or a date and time, which is taken as UTC where it does not say its zone, or a length.
 pub(crate) fn time_of_text(text: &str, unit: Unit) -> Option<i64> {
     let text = text.trim();
     if let Ok(number) = text.parse() {
         return unit.nanoseconds(number);
     }
     if let Some(nanoseconds) = decimal_nanoseconds(unit, text) {
+        return Some(nanoseconds);
+    }
+    // An instant has a unit of its own or goes by its magnitude, and is never spelled so.
+    if unit != Unit::ByMagnitude
+        && let Some(nanoseconds) = length_of_text(text)
+    {
         return Some(nanoseconds);
     }
     let without_space = match text.rsplit_once(' ') {
@@ -260,6 +272,13 @@ mod tests {
         assert_eq!(read(Float64Array::from(vec![0.25, 1.5]), Unit::Milliseconds), [Some(250_000), Some(1_500_000)]);
         assert_eq!(read(StringArray::from(vec!["-0.5", "-1.5"]), Unit::Microseconds), [Some(-500), Some(-1_500)]);
         assert_eq!(read(Float64Array::from(vec![1_661_273_967.5]), Unit::ByMagnitude), [Some(INSTANT + 500_000_000)]);
+    }
+
+    #[test]
+    fn lengths_say_their_units() {
+        let texts = StringArray::from(vec!["50ms", "1m 2s", "PT0.05S", "00:00:00.05", "1.5s", "7", "", "soon"]);
+        let lengths = [50_000_000, 62_000_000_000, 50_000_000, 50_000_000, 1_500_000_000, 7].map(Some);
+        assert_eq!(read(texts, Unit::Nanoseconds), [&lengths[..], &[None, None]].concat());
     }
 
     #[test]

@@ -417,6 +417,8 @@ fn can_hold(data_type: &DataType, field: Field) -> bool {
                     data_type,
                     DataType::Timestamp(_, _) | DataType::Duration(_) | DataType::Float64 | DataType::Decimal128(_, _)
                 )
+                // Too coarse for an instant.
+                || field == Field::Duration && *data_type == DataType::Float32
         }
         Field::Name
         | Field::Service

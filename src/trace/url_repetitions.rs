@@ -6,6 +6,8 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::hash::BuildHasher as _;
+use std::ops::Range;
 
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
@@ -18,6 +20,9 @@ use super::semantics::SpanSemantics;
 
 /// So many values of a segment make it a parameter; fewer may be different things to ask for.
 const MIN_VALUES: usize = 3;
+
+/// So many segments of a path are looked at. No API has more, and made-up paths must not cost their square.
+const MAX_SEGMENTS: u32 = 16;
 
 /// An operation with one segment of its path as `{}`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -50,23 +55,31 @@ impl UrlRepetitions {
             let begin = symbols.resolve(semantics.call_operation).len() - path.len();
             paths.insert(semantics.call_operation, begin);
         }
-        let mut counts: HashMap<(u32, String), usize, FixedState> = HashMap::default();
+        // By hash: a text is made of none but those that are kept.
+        let hasher = FixedState::default();
+        let hash_of = |operation: &str, segment: &Segment| {
+            hasher.hash_one((segment.number, &operation[..segment.place.start], &operation[segment.place.end..]))
+        };
+        let mut counts: HashMap<u64, usize, FixedState> = HashMap::default();
         if paths.len() >= MIN_VALUES {
             for (&operation, &path) in &paths {
-                for_each_variant(symbols.resolve(operation), path, |segment, variant| {
-                    *counts.entry((segment, variant)).or_default() += 1;
-                });
+                let operation = symbols.resolve(operation);
+                for segment in parameters(operation, path) {
+                    *counts.entry(hash_of(operation, &segment)).or_default() += 1;
+                }
             }
             counts.retain(|_, count| *count >= MIN_VALUES);
         }
         let mut repetitions = Self::default();
         if !counts.is_empty() {
             for (operation, path) in paths {
-                let mut variants = Vec::new();
-                for_each_variant(symbols.resolve(operation), path, |segment, variant| {
-                    let key = (segment, variant);
-                    variants.extend(counts.contains_key(&key).then_some(key));
-                });
+                let text = symbols.resolve(operation);
+                let is_repeated = |segment: &Segment| counts.contains_key(&hash_of(text, segment));
+                let united = |Segment { number, place }: Segment| {
+                    (number, [&text[..place.start], "{}", &text[place.end..]].concat())
+                };
+                let variants: Vec<(u32, String)> =
+                    parameters(text, path).into_iter().filter(is_repeated).map(united).collect();
                 let intern = |(segment, text): (u32, String)| Variant { segment, operation: symbols.intern(&text) };
                 let variants: Box<[Variant]> = variants.into_iter().map(intern).collect();
                 if !variants.is_empty() {
@@ -165,21 +178,30 @@ impl UrlRepetitions {
     }
 }
 
-/// Tells each segment of the path in `operation`, which begins at `path`, that may be a parameter, and the operation with it as
-/// `{}`. What it is a parameter of stands before it.
-fn for_each_variant(operation: &str, path: usize, mut tell: impl FnMut(u32, String)) {
+/// A segment of a path.
+struct Segment {
+    number: u32,
+    /// Where it stands in the operation.
+    place: Range<usize>,
+}
+
+/// The segments of the path in `operation`, which begins at `path`, that may be parameters: what one is a parameter of stands
+/// before it.
+fn parameters(operation: &str, path: usize) -> Vec<Segment> {
     const PREFIXES: [&str; 2] = ["api", "rest"];
+    let mut segments = Vec::new();
     let mut has_noun_before = false;
-    let mut begin = path;
-    for (number, segment) in (0..).zip(operation[path..].split('/')) {
-        let end = begin + segment.len();
+    let mut start = path;
+    for (number, segment) in (0..MAX_SEGMENTS).zip(operation[path..].split('/')) {
+        let place = start..start + segment.len();
+        start = place.end + 1;
         if has_noun_before && !segment.is_empty() {
-            tell(number, [&operation[..begin], "{}", &operation[end..]].concat());
+            segments.push(Segment { number, place });
         }
         let is_prefix = is_version(segment) || PREFIXES.iter().any(|prefix| prefix.eq_ignore_ascii_case(segment));
         has_noun_before |= !segment.is_empty() && segment != "{}" && !is_prefix;
-        begin = end + 1;
     }
+    segments
 }
 
 #[cfg(test)]

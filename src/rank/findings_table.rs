@@ -27,7 +27,11 @@ pub(crate) static FINDING_COLUMNS: [Column; 13] = [
     column("target", Unit::Text, "what it is about, if that is a target"),
     column("target_kind", Unit::Text, "service, database, messaging, external or unnamed"),
     column("start_time", Unit::Time, "when it began"),
-    column("measured", Unit::Number, "calls, hops, the larger of attempts and amplification, or failed services"),
+    column(
+        "measured",
+        Unit::Number,
+        "calls, hops, the larger of attempts and amplification, failed services, or 1 for an origin of failures",
+    ),
     column("threshold", Unit::Number, "what that was compared with"),
     column("impact_ns", Unit::Nanoseconds, "critical-path time that it costs"),
     column("span_ids", Unit::Names, "spans that prove it"),

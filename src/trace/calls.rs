@@ -347,14 +347,15 @@ impl Calls {
         attempts: &mut Vec<Row>,
     ) {
         attempts.clear();
-        let callee = semantics_of(self.roles[exit as usize].callee);
+        let callee = self.roles[exit as usize].callee;
+        let sought = (self.roles[callee as usize].service, semantics_of(callee).entry_operation);
         let mut below: Vec<Row> = tree.children(exit).to_vec();
         while let Some(row) = below.pop() {
             let role = self.roles[row as usize];
             if role.is_entry {
                 let own = semantics_of(row);
                 let is_answer = own.kind != SpanKind::Consumer && !own.follows_from;
-                if is_answer && (own.service, own.entry_operation) == (callee.service, callee.entry_operation) {
+                if is_answer && (role.service, own.entry_operation) == sought {
                     attempts.push(row);
                 }
             } else if !role.is_exit {

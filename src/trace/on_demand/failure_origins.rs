@@ -61,7 +61,8 @@ impl FailureOrigin {
         match self.call(trace) {
             Some(call) => (call.operation, Some(call.target)),
             None if trace.calls.roles[self.begins_at as usize].is_exit => {
-                (semantics.call_operation, Some(semantics.target))
+                let (operation, target) = trace.reached_by(self.begins_at);
+                (operation, Some(target))
             }
             None if counts_for_service(trace, self.begins_at) => (trace.entry_operation(self.begins_at), None),
             None => (semantics.operation, None),

@@ -181,7 +181,8 @@ fn spans_of_mlflow_are_read() {
     }
 }
 
-/// Lines of a log carry the ids of the span that they were written in. They are no spans, and are counted.
+/// Lines of a log carry the ids of the span that they were written in. They are no spans, and are counted; those that say whose
+/// other signal they are, as such.
 #[test]
 fn lines_of_logs_are_no_spans() {
     let directory = tempfile::tempdir().expect("a directory");
@@ -201,5 +202,8 @@ fn lines_of_logs_are_no_spans() {
     let (spans, reports) = read(&path);
     assert!(spans.is_empty(), "{spans:?}");
     assert_eq!(reports[0].skipped.total(), 3, "{reports:?}");
-    assert_eq!(reports[0].skipped.counts.keys().map(|reason| reason.as_str()).collect::<Vec<_>>(), ["other_signal"]);
+    assert_eq!(
+        reports[0].skipped.counts.keys().map(|reason| reason.as_str()).collect::<Vec<_>>(),
+        ["other_signal", "unknown_content"]
+    );
 }

@@ -475,6 +475,7 @@ impl Walk {
         match parse(std::marker::PhantomData::<Vec<serde_json::Value>>, chunk.text, at) {
             (Some(row), Parsed::Value(end)) => {
                 let offset = chunk.offset(at);
+                self.documents += 1;
                 match self.rows.take_row(row) {
                     Ok(Some(object)) => span_object::emit(object, offset, chunk.sink),
                     Ok(None) => {}

@@ -584,7 +584,11 @@ fn read_archive(
         Archive::Zip => {
             let file = file.map_or_else(|| copy_to_file(&mut stream).and_then(SharedFile::new), Ok);
             match file {
-                Ok(file) => archive::read_zip(&file, path, &mut take),
+                Ok(file) => {
+                    archive::read_zip(&file, path, &mut take);
+                    // It was not read as a stream, which counts.
+                    progress.advance(file.len().saturating_sub(raw_bytes.load(Ordering::Relaxed)), 0);
+                }
                 Err(source) => {
                     let directory = tempfile::env::temp_dir();
                     take(Err(NotRead::Failed(IngestError::Copy { path: path.clone(), directory, source })));

@@ -677,7 +677,11 @@ fn read_archive(
     match archive {
         Archive::Tar => archive::read_tar(stream, path, &mut take),
         Archive::Zip => match file.map_or_else(|| copy_to_file(&mut stream, path), Ok) {
-            Ok(file) => archive::read_zip(&file, path, &mut take),
+            Ok(file) => {
+                archive::read_zip(&file, path, &mut take);
+                // It was not read as a stream, which counts.
+                progress.advance(file.len().saturating_sub(raw_bytes.load(Ordering::Relaxed)), 0);
+            }
             Err(error) => take(Err(NotRead::Failed(error))),
         },
     }

@@ -201,6 +201,7 @@ fn enums_are_read_in_every_spelling() {
         r#""SPAN_KIND_SERVER""#,
         r#""Server""#,
         "2",
+        r#""SpanKind::Server""#,
     ];
     let statuses = [
         r#"{"code":"Error"}"#,
@@ -211,6 +212,7 @@ fn enums_are_read_in_every_spelling() {
         r#""ERROR""#,
         r#"{"statusCode":"ERROR"}"#,
         r#"{"status_code":2}"#,
+        r#"null,"status_code":"ERROR""#,
     ];
     let span = |number: usize| {
         format!(

@@ -57,11 +57,14 @@ pub(crate) fn emit(mut fields: Fields, offset: u64, sink: &mut CountingSink<'_>)
     let parent_span_id = fields.span_id(PARENT_ID);
     let start_unix_nano = start(&mut fields);
     let end_unix_nano = end(&mut fields, start_unix_nano);
-    let (status, status_message) = match fields.has(&["TraceStatus"]) {
-        true => (fields.status(&["TraceStatus"]).0, fields.text(&["TraceStatusDescription"])),
-        false => fields.status(&["status", "span_status"]),
+    // Elsewhere a `status_code` may be HTTP's.
+    let is_usual = fields.has(&["status", "span_status", "status.code"]);
+    let (status, status_message) = match is_usual {
+        true => fields.status(&["status", "span_status"]),
+        false => fields.status(&["TraceStatus", "statusCode", "status_code"]),
     };
-    let status_message = or_else(status_message, || fields.text(&["status_message", "statusMessage"]));
+    let status_message =
+        or_else(status_message, || fields.text(&["status_message", "statusMessage", "TraceStatusDescription"]));
     let mut links: Vec<Link<'static>> = Vec::new();
     for link in fields.list(&["links", "Link"]) {
         links.push(self::link(link, &mut fields.opaque_ids));

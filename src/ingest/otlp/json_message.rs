@@ -240,6 +240,8 @@ impl<'de> Message<'de> for Span<'de> {
                 (record.status, record.status_message) = Default::default();
                 map.next_value_seed(Status(record))?;
             }
+            "statusCode" | "status_code" => map.next_value_seed(Status(record))?,
+            "statusMessage" | "status_message" => record.status_message = Scalar::next(map)?.into_text(),
             "events" => {
                 let mut events: Vec<ReadEvent<'de>> = Vec::new();
                 map.next_value_seed(List { list: &mut events, malformed: &mut 0, wanted: self.wanted })?;

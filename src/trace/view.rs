@@ -11,7 +11,9 @@ use crate::span::{SpanId, TraceId};
 
 use super::calls::{Call, CallRole, Calls, NO_CALL};
 use super::critical_path::{CriticalPaths, OverlapTolerance, Section};
-use super::on_demand::{AdjustedCounts, Backoff, Backoffs, CallsByTarget, Failures, OnDemand, RetrySequences};
+use super::on_demand::{
+    AdjustedCounts, Backoff, Backoffs, CallsByTarget, Failures, FirstOperations, OnDemand, RetrySequences,
+};
 use super::semantics::{Semantics, SpanSemantics};
 use super::target::Target;
 use super::total_ns::total_ns;
@@ -150,16 +152,18 @@ struct Demanded {
     failures: OnDemand<Failures>,
     calls_by_target: OnDemand<CallsByTarget>,
     adjusted_counts: OnDemand<AdjustedCounts>,
+    first_operations: OnDemand<FirstOperations>,
 }
 
 impl Demanded {
     fn forget(&mut self) {
-        let Self { retries, backoffs, failures, calls_by_target, adjusted_counts } = self;
+        let Self { retries, backoffs, failures, calls_by_target, adjusted_counts, first_operations } = self;
         retries.forget();
         backoffs.forget();
         failures.forget();
         calls_by_target.forget();
         adjusted_counts.forget();
+        first_operations.forget();
     }
 }
 
@@ -352,14 +356,9 @@ impl<'a> TraceView<'a> {
     pub fn entry_operation(&self, row: Row) -> Symbol {
         let semantics = self.semantics_of(row);
         if semantics.entry_operation_is_bare && self.tree.parents[row as usize] == NO_ROW {
-            let first = self
-                .calls
-                .calls
-                .iter()
-                .filter(|call| call.caller_span == row && call.callee != NO_ROW)
-                .min_by_key(|call| (self.start(call.row), call.row));
-            if let Some(call) = first {
-                return call.operation;
+            let first = self.demanded.first_operations.get(|operations| operations.rebuild(self)).get(row);
+            if let Some(operation) = first {
+                return operation;
             }
         }
         semantics.entry_operation

@@ -6,6 +6,7 @@ mod backoffs;
 mod calls_by_target;
 mod failure_chains;
 mod failure_origins;
+mod first_operations;
 mod retries;
 
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -16,6 +17,7 @@ pub(super) use backoffs::Backoffs;
 pub(super) use calls_by_target::CallsByTarget;
 pub(crate) use failure_origins::FailureOrigin;
 pub(super) use failure_origins::Failures;
+pub(super) use first_operations::FirstOperations;
 pub use retries::{Attempt, RetrySequences, Sequence};
 
 /// A fact, or the buffers in which it was worked out for the trace before. It is moved between the two for each trace, so it is

@@ -117,6 +117,15 @@ impl InputReport {
         self.errors = vec![IngestError::NotInFormat { path: self.path.clone(), format: format.name(), reason, advice }];
     }
 
+    /// Takes in why a file could not be read.
+    pub(super) fn take_failure(&mut self, error: IngestError, found: bool) {
+        if matches!(error, IngestError::NoSpanColumns { .. } | IngestError::Unsupported { .. }) {
+            self.not_traces(error, found);
+        } else {
+            self.errors.push(error);
+        }
+    }
+
     /// What turned out to be no traces is an error if it was asked for, and only left out if it was found in a directory.
     pub(super) fn not_traces(&mut self, error: IngestError, found: bool) {
         self.skipped.add(SkipReason::UnknownContent, 0);

@@ -169,10 +169,7 @@ pub(super) fn read_stream(
             });
             match read {
                 Ok(of_file) => unread = of_file,
-                Err(error @ (IngestError::NoSpanColumns { .. } | IngestError::Unsupported { .. })) => {
-                    report.not_traces(error, input.found);
-                }
-                Err(error) => report.errors.push(error),
+                Err(error) => report.take_failure(error, input.found),
             }
             if let Some(format) = options.format.filter(|_| recognised != content) {
                 report.blame_format(format, recognised);
@@ -186,8 +183,7 @@ pub(super) fn read_stream(
                     unread = read_table(copied, &mut report, input.found, &SpansOnly(progress), target);
                     progress.advance(raw_bytes.load(Ordering::Relaxed), 0);
                 }
-                Err(error @ IngestError::Unsupported { .. }) => report.not_traces(error, input.found),
-                Err(error) => report.errors.push(error),
+                Err(error) => report.take_failure(error, input.found),
             }
         }
         Content::Refused(Refused { what, advice }) => {
@@ -252,10 +248,7 @@ fn read_table(
     report.errors.extend(lost.errors);
     match read {
         Ok(unread) => return unread,
-        Err(error @ (IngestError::NoSpanColumns { .. } | IngestError::Unsupported { .. })) => {
-            report.not_traces(error, found)
-        }
-        Err(error) => report.errors.push(error),
+        Err(error) => report.take_failure(error, found),
     }
     None
 }

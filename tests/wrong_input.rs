@@ -112,7 +112,7 @@ fn jaeger_trace() -> &'static str {
 fn empty_answers_are_said() {
     let directory = tempfile::tempdir().expect("a directory");
     write(directory.path(), "good.json", good());
-    for text in ["[]", "{}", r#"{"resourceSpans":[]}"#] {
+    for text in ["[]", "{}", r#"{"resourceSpans":[]}"#, r#"{"result":{"resourceSpans":[]}}"#] {
         let empty = write(directory.path(), "none.json", text);
         let (code, errors, _) = analyse(&[&directory.path().display().to_string()]);
         assert_eq!(code, 0, "{errors}");

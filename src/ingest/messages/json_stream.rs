@@ -384,6 +384,8 @@ impl Walk {
             return;
         };
         let holds_nothing = !known && self.documents == documents_before && !unknown_keys.is_empty();
+        // Telemetry of nothing is no unknown content, neither here nor in what it is wrapped in.
+        self.documents += u64::from(known);
         let errors = if self.stack.is_empty() { self.errors.take() } else { None };
         if holds_nothing && !envelope::is_header(&unknown_keys) {
             self.documents += 1;
@@ -550,8 +552,8 @@ impl Walk {
         if holds == Holds::Unknown {
             return Step::NeedMore;
         }
-        // Spans of others are looked into to tell whose they are.
-        let is_envelope = holds == Holds::Documents || key == SPANS;
+        // Traces and spans of others are looked into to tell whose they are.
+        let is_envelope = holds == Holds::Documents || key == SPANS || key == "traces";
         let is_other_signal = is_other_signal_key(&key);
         *known |= envelope::is_bulk_action(&key, rest);
         if is_envelope || is_other_signal {

@@ -14,9 +14,9 @@ use crate::frame::Symbol;
 use crate::partial::{GroupReader, GroupWriter, TraceNumber, columns};
 use crate::trace::{FailureOrigin, TargetKind, TraceView};
 
-use super::call_windows::Peak;
 use super::failure_evidence::{distinct_entries, entry_row_of, evidence_of};
 use super::failure_windows::{FailurePeaks, FailureWindows};
+use super::window_counts::Peak;
 
 thresholds! {
     /// The list of where failures begin.

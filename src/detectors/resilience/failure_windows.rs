@@ -4,7 +4,7 @@ use arrow::error::ArrowError;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
-use super::call_windows::{Peak, peaks_of, window_of};
+use super::window_counts::{Peak, WindowCounts};
 use crate::frame::Symbol;
 use crate::partial::{Columns as _, GroupReader, GroupWriter, columns};
 use crate::trace::TraceView;
@@ -15,82 +15,48 @@ pub(super) type Counted = [Symbol; 3];
 /// The worst window of each that has one.
 pub(crate) type FailurePeaks = HashMap<Counted, Peak, FixedState>;
 
-/// Counts by what is counted and window.
+/// Counts of all and of those that failed.
 #[derive(Clone, Debug, Default)]
-pub(super) struct FailureWindows {
-    /// What is counted, by its number: with numbers for keys the table of counts, which is large, stays small.
-    numbers: HashMap<Counted, u32, FixedState>,
-    counted: Vec<Counted>,
-    /// All and those that failed.
-    counts: HashMap<(u32, i64), (u64, u64), FixedState>,
-}
+pub(super) struct FailureWindows(WindowCounts<Counted>);
 
 impl FailureWindows {
     /// Counts the calls of a trace and its entry spans.
     pub(super) fn add(&mut self, trace: &TraceView<'_>) {
         let roles = &trace.calls.roles;
+        let mut count = |counted, row, weight: u32| {
+            let failed = if roles[row as usize].failed { weight } else { 0 };
+            self.0.add(counted, trace.start(row), u64::from(weight), u64::from(failed));
+        };
         for call in &trace.calls.calls {
-            let weight = u64::from(call.weight);
-            let counted = [call.caller_service, call.operation, call.target.name];
-            self.count(counted, trace.start(call.row), weight, roles[call.row as usize].failed);
+            count([call.caller_service, call.operation, call.target.name], call.row, call.weight);
         }
-        for (row, role) in (0u32..).zip(roles).filter(|(_, role)| role.is_entry) {
+        for (row, _) in (0u32..).zip(roles).filter(|(_, role)| role.is_entry) {
             let counted = [trace.service(row), trace.entry_operation(row), Symbol::EMPTY];
-            self.count(counted, trace.start(row), u64::from(trace.semantics_of(row).weight), role.failed);
+            count(counted, row, trace.semantics_of(row).weight);
         }
-    }
-
-    fn count(&mut self, counted: Counted, start: i64, weight: u64, failed: bool) {
-        let number = self.number_of(counted);
-        let (all, failures) = self.counts.entry((number, window_of(start))).or_default();
-        *all += weight;
-        *failures += if failed { weight } else { 0 };
-    }
-
-    fn number_of(&mut self, counted: Counted) -> u32 {
-        let next = self.counted.len() as u32;
-        let number = *self.numbers.entry(counted).or_insert(next);
-        if number == next {
-            self.counted.push(counted);
-        }
-        number
-    }
-
-    fn iter(&self) -> impl Iterator<Item = ((Counted, i64), (u64, u64))> {
-        self.counts.iter().map(|(&(number, window), &count)| ((self.counted[number as usize], window), count))
     }
 
     /// Takes in the counts of other traces.
     pub(super) fn merge(&mut self, other: Self) {
-        if self.counts.is_empty() {
-            *self = other;
-            return;
-        }
-        let numbers: Vec<u32> = other.counted.iter().map(|&counted| self.number_of(counted)).collect();
-        for ((number, window), (all, failures)) in other.counts {
-            let count = self.counts.entry((numbers[number as usize], window)).or_default();
-            *count = (count.0 + all, count.1 + failures);
-        }
+        self.0.merge(other.0);
     }
 
-    /// The worst window of each of which any failed.
+    /// The worst window of each.
     pub(super) fn peaks(&self) -> FailurePeaks {
-        peaks_of(self.iter())
+        self.0.peaks()
     }
 
     /// About how many bytes of memory they take.
     pub(super) fn bytes(&self) -> usize {
-        self.counts.capacity() * size_of::<((u32, i64), (u64, u64))>()
-            + self.numbers.capacity() * size_of::<(Counted, u32)>()
-            + self.counted.capacity() * size_of::<Counted>()
+        self.0.bytes()
     }
 
     /// Writes the counts.
     pub(super) fn write(&self, group: &mut GroupWriter<'_>) {
-        let mut windows: Vec<_> = self.iter().collect();
+        let mut windows: Vec<_> = self.0.iter().collect();
         windows.sort_unstable();
         let mut columns = WindowColumns::default();
-        for (([service, operation, target], window), (all, failures)) in windows {
+        for ([service, operation, target], window, all, failures) in windows {
             columns.push(WindowRow { service, operation, target, window, all, failures });
         }
         columns.write("", group);
@@ -104,8 +70,8 @@ impl FailureWindows {
         let columns = WindowColumns::read("", group)?;
         let mut windows = Self::default();
         for row in 0..group.len() {
-            let number = windows.number_of([columns.service[row], columns.operation[row], columns.target[row]]);
-            windows.counts.insert((number, columns.window[row]), (columns.all[row], columns.failures[row]));
+            let counted = [columns.service[row], columns.operation[row], columns.target[row]];
+            windows.0.add_in(counted, columns.window[row], columns.all[row], columns.failures[row]);
         }
         Ok(windows)
     }

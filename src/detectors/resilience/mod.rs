@@ -6,3 +6,4 @@ mod failure_evidence;
 pub(crate) mod failure_origins;
 mod failure_windows;
 pub(crate) mod retry_storm;
+mod window_counts;

@@ -9,7 +9,8 @@ use crate::findings::{Finding, Findings};
 use crate::partial::{GroupReader, GroupWriter, TraceNumber, columns};
 use crate::trace::{Attempt, Row, Sequence, Target, TargetKind, TraceView, total_ns};
 
-use super::call_windows::{CallWindows, Peak};
+use super::call_windows::CallWindows;
+use super::window_counts::Peak;
 use crate::detectors::kit::{
     self, Cell, Concluded, Description, Detector, NoRow, Pattern, PatternColumn, RankedBy, Seen, TableRules, Unit,
     Whole, thresholds,

@@ -1,9 +1,9 @@
 //! Counts by something and ten seconds: when what is looked for was at its worst.
 
-use std::hash::{BuildHasher as _, Hash};
+use std::hash::Hash;
 
 use foldhash::fast::FixedState;
-use hashbrown::{HashMap, HashTable};
+use hashbrown::HashMap;
 
 /// Length of a window in ns; windows start at its multiples.
 const WINDOW_NS: i64 = 10_000_000_000;
@@ -11,29 +11,45 @@ const WINDOW_NS: i64 = 10_000_000_000;
 /// Fewest of all in a window whose share says something.
 const MIN_CALLS: u64 = 20;
 
-/// Counts of all, and of those that are looked for, by `K` and window. Every call and every request served is counted, so that
-/// this costs one look-up each, and none where the one before was of the same kind and time.
+/// Counts of one window that lie side by side.
+const CHUNK: usize = 32;
+
+/// Counts of all, and of those that are looked for, by `K` and window. Every call and every request served is counted, so they
+/// lie by window: a trace is nearly always within one, and what it touches stays in the processor's cache.
 #[derive(Clone, Debug)]
 pub(super) struct WindowCounts<K> {
-    rows: Vec<Row<K>>,
-    /// Places in `rows`.
-    table: HashTable<u32>,
-    hasher: FixedState,
-    /// The row that was counted last.
+    numbers: HashMap<K, u32, FixedState>,
+    by_number: Vec<K>,
+    /// Places in `windows`.
+    places: HashMap<i64, u32, FixedState>,
+    windows: Vec<Window>,
+    /// The place of the window that was counted last.
     last: usize,
+    chunks: Vec<[(u32, u32); CHUNK]>,
+    /// What does not fit there, by number and place of the window.
+    large: HashMap<(u32, u32), (u64, u64), FixedState>,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Row<K> {
-    of: K,
-    window: i64,
-    all: u64,
-    looked_for: u64,
+#[derive(Clone, Debug)]
+struct Window {
+    number: i64,
+    /// Its chunks, by the numbers of what is counted; [`NO_CHUNK`] where there is none.
+    chunks: Vec<u32>,
 }
+
+const NO_CHUNK: u32 = u32::MAX;
 
 impl<K> Default for WindowCounts<K> {
     fn default() -> Self {
-        Self { rows: Vec::new(), table: HashTable::new(), hasher: FixedState::default(), last: 0 }
+        Self {
+            numbers: HashMap::default(),
+            by_number: Vec::new(),
+            places: HashMap::default(),
+            windows: Vec::new(),
+            last: 0,
+            chunks: Vec::new(),
+            large: HashMap::default(),
+        }
     }
 }
 
@@ -54,42 +70,68 @@ impl<K: Copy + Eq + Hash> WindowCounts<K> {
 
     /// The same in the window of this number.
     pub(super) fn add_in(&mut self, of: K, window: i64, all: u64, looked_for: u64) {
-        let is_last = |row: &Row<K>| row.window == window && row.of == of;
-        if !self.rows.get(self.last).is_some_and(is_last) {
-            self.last = self.place_of(of, window);
+        let number = self.number_of(of);
+        if self.windows.get(self.last).is_none_or(|last| last.number != window) {
+            self.last = self.place_of(window);
         }
-        let row = &mut self.rows[self.last];
-        row.all += all;
-        row.looked_for += looked_for;
+        let (place, within) = (number as usize / CHUNK, number as usize % CHUNK);
+        let chunks = &mut self.windows[self.last].chunks;
+        if chunks.len() <= place {
+            chunks.resize(place + 1, NO_CHUNK);
+        }
+        if chunks[place] == NO_CHUNK {
+            chunks[place] = u32::try_from(self.chunks.len()).expect("fewer than 2^32 chunks, which are a terabyte");
+            self.chunks.push([(0, 0); CHUNK]);
+        }
+        let count = &mut self.chunks[chunks[place] as usize][within];
+        let sum = |old: u32, more: u64| u32::try_from(u64::from(old) + more).ok();
+        match sum(count.0, all).zip(sum(count.1, looked_for)) {
+            Some(sums) => *count = sums,
+            None => {
+                let large = self.large.entry((number, self.last as u32)).or_default();
+                *large = (large.0 + all, large.1 + looked_for);
+            }
+        }
     }
 
-    fn place_of(&mut self, of: K, window: i64) -> usize {
-        let Self { rows, table, hasher, .. } = self;
-        let hash_of = |row: &Row<K>| hasher.hash_one((row.of, row.window));
-        let new = Row { of, window, all: 0, looked_for: 0 };
-        let hash = hash_of(&new);
-        let is_same = |&place: &u32| rows[place as usize].window == window && rows[place as usize].of == of;
-        if let Some(&place) = table.find(hash, is_same) {
-            return place as usize;
+    fn number_of(&mut self, of: K) -> u32 {
+        let next = self.by_number.len() as u32;
+        let number = *self.numbers.entry(of).or_insert(next);
+        if number == next {
+            self.by_number.push(of);
         }
-        let place = u32::try_from(rows.len()).expect("fewer than 2^32 windows, which are 4 GiB at least");
-        rows.push(new);
-        table.insert_unique(hash, place, |&place| hash_of(&rows[place as usize]));
-        place as usize
+        number
+    }
+
+    fn place_of(&mut self, window: i64) -> usize {
+        let next = self.windows.len();
+        let place = *self.places.entry(window).or_insert(next as u32) as usize;
+        if place == next {
+            self.windows.push(Window { number: window, chunks: Vec::new() });
+        }
+        place
     }
 
     /// What is counted, the number of the window, all, and those that are looked for.
     pub(super) fn iter(&self) -> impl Iterator<Item = (K, i64, u64, u64)> {
-        self.rows.iter().map(|row| (row.of, row.window, row.all, row.looked_for))
+        self.windows.iter().zip(0u32..).flat_map(move |(window, place)| {
+            let chunks = window.chunks.iter().zip((0u32..).step_by(CHUNK)).filter(|(chunk, _)| **chunk != NO_CHUNK);
+            let counts = chunks.flat_map(|(&chunk, first)| self.chunks[chunk as usize].iter().zip(first..));
+            counts.filter_map(move |(&(all, looked_for), number)| {
+                let large = self.large.get(&(number, place)).copied().unwrap_or_default();
+                let (all, looked_for) = (large.0 + u64::from(all), large.1 + u64::from(looked_for));
+                (all > 0).then(|| (self.by_number[number as usize], window.number, all, looked_for))
+            })
+        })
     }
 
     /// Takes in other counts.
     pub(super) fn merge(&mut self, other: Self) {
-        if self.rows.is_empty() {
+        if self.by_number.is_empty() {
             *self = other;
             return;
         }
-        for Row { of, window, all, looked_for } in other.rows {
+        for (of, window, all, looked_for) in other.iter() {
             self.add_in(of, window, all, looked_for);
         }
     }
@@ -97,9 +139,9 @@ impl<K: Copy + Eq + Hash> WindowCounts<K> {
     /// The worst window of each that has a window with enough of all, the earliest of equals.
     pub(super) fn peaks(&self) -> HashMap<K, Peak, FixedState> {
         let mut peaks: HashMap<K, Peak, FixedState> = HashMap::default();
-        for row in self.rows.iter().filter(|row| row.all >= MIN_CALLS) {
-            let new = Peak { share: row.looked_for as f64 / row.all as f64, start: row.window * WINDOW_NS };
-            let peak = peaks.entry(row.of).or_insert(new);
+        for (of, window, all, looked_for) in self.iter().filter(|&(_, _, all, _)| all >= MIN_CALLS) {
+            let new = Peak { share: looked_for as f64 / all as f64, start: window * WINDOW_NS };
+            let peak = peaks.entry(of).or_insert(new);
             if new.share.total_cmp(&peak.share).then(peak.start.cmp(&new.start)).is_gt() {
                 *peak = new;
             }
@@ -109,7 +151,12 @@ impl<K: Copy + Eq + Hash> WindowCounts<K> {
 
     /// About how many bytes of memory they take.
     pub(super) fn bytes(&self) -> usize {
-        self.rows.capacity() * size_of::<Row<K>>() + self.table.capacity() * size_of::<u32>()
+        let of_windows: usize = self.windows.iter().map(|window| window.chunks.capacity() * size_of::<u32>()).sum();
+        of_windows
+            + self.chunks.capacity() * size_of::<[(u32, u32); CHUNK]>()
+            + self.windows.capacity() * (size_of::<Window>() + size_of::<(i64, u32)>())
+            + self.numbers.capacity() * 2 * size_of::<(K, u32)>()
+            + self.large.capacity() * size_of::<((u32, u32), (u64, u64))>()
     }
 }
 
@@ -139,6 +186,20 @@ mod tests {
         merged.merge(count(&mut (10..1_000).step_by(2)));
         merged.merge(count(&mut (11..1_000).step_by(2)));
         assert_eq!(sorted(&merged), all);
+    }
+
+    /// Counts are exact beyond what fits where they lie.
+    #[test]
+    fn large_counts_are_exact() {
+        let mut counts = WindowCounts::default();
+        let most = u64::from(u32::MAX);
+        for all in [most, most, 1, 40 * most] {
+            counts.add("a", 0, all, all / 2);
+            counts.add("b", 0, 1, 1);
+        }
+        let mut rows: Vec<_> = counts.iter().collect();
+        rows.sort_unstable();
+        assert_eq!(rows, [("a", 0, 42 * most + 1, 2 * (most / 2) + 20 * most), ("b", 0, 4, 4)]);
     }
 
     #[test]

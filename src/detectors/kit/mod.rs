@@ -3,6 +3,7 @@
 mod catalog;
 mod description;
 mod detector;
+mod findings_beside;
 mod rules;
 #[cfg(test)]
 mod tests;
@@ -12,6 +13,7 @@ pub use catalog::CatalogEntry;
 pub(crate) use catalog::{Conclusions, catalog};
 pub use description::{Cell, Column, Currency, Description, RankedBy, Unit};
 pub(crate) use detector::{Concluded, Detector, NoDetails, NoRow, Seen, Whole};
+pub(crate) use findings_beside::FindingsBeside;
 pub(crate) use rules::{
     NamedValues, Pattern, PatternColumn, RowColumn, RowRule, Rule, TableRules, WEIGHTED_TRACES_DOC,
 };

@@ -5,12 +5,13 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
 use super::window_counts::{Peak, WindowCounts};
-use crate::partial::{Columns as _, GroupReader, GroupWriter, columns};
+use crate::detectors::kit::Seen;
+use crate::partial::{Columns as _, GroupReader, GroupWriter, TraceNumber, columns};
 use crate::trace::{RetrySequences, Target, TargetKind, TraceView};
 
 /// Counts of calls and of retries.
 #[derive(Clone, Debug, Default)]
-pub(super) struct CallWindows(WindowCounts<Target>);
+pub(crate) struct CallWindows(WindowCounts<Target>);
 
 impl CallWindows {
     /// Counts the calls of a trace.
@@ -22,23 +23,24 @@ impl CallWindows {
         }
     }
 
-    /// Takes in the counts of other traces.
-    pub(super) fn merge(&mut self, other: Self) {
-        self.0.merge(other.0);
-    }
-
     /// The worst window of each target.
     pub(super) fn peaks(&self) -> HashMap<Target, Peak, FixedState> {
         self.0.peaks()
     }
+}
 
-    /// About how many bytes of memory they take.
-    pub(super) fn bytes(&self) -> usize {
+impl Seen for CallWindows {
+    fn merge(&mut self, other: Self) {
+        self.0.merge(other.0);
+    }
+
+    fn renumber_traces(&mut self, _rank_of: &(dyn Fn(TraceNumber) -> TraceNumber + Sync)) {}
+
+    fn bytes(&self) -> usize {
         self.0.bytes()
     }
 
-    /// Writes the counts.
-    pub(super) fn write(&self, group: &mut GroupWriter<'_>) {
+    fn write(&self, group: &mut GroupWriter<'_>) {
         let mut windows: Vec<_> = self.0.iter().collect();
         windows.sort_unstable();
         let mut columns = WindowColumns::default();
@@ -48,11 +50,7 @@ impl CallWindows {
         columns.write("", group);
     }
 
-    /// Reads what [`CallWindows::write`] wrote.
-    ///
-    /// # Errors
-    /// If a column is not there or has another type.
-    pub(super) fn read(group: &GroupReader<'_>) -> Result<Self, ArrowError> {
+    fn read(group: &GroupReader<'_>) -> Result<Self, ArrowError> {
         let columns = WindowColumns::read("", group)?;
         let mut windows = Self::default();
         for row in 0..group.len() {

@@ -2,16 +2,14 @@
 
 use std::cmp::Reverse;
 
-use arrow::error::ArrowError;
-
 use crate::conventions::ErrorClass;
 use crate::detectors::kit::{
-    self, Cell, Concluded, Currency, Description, Detector, NoRow, Pattern, PatternColumn, RankedBy, Seen, TableRules,
-    Unit, Whole, thresholds,
+    self, Cell, Concluded, Currency, Description, Detector, FindingsBeside, NoRow, Pattern, PatternColumn, RankedBy,
+    TableRules, Unit, Whole, thresholds,
 };
 use crate::findings::{Finding, Findings};
 use crate::frame::Symbol;
-use crate::partial::{GroupReader, GroupWriter, TraceNumber, columns};
+use crate::partial::columns;
 use crate::trace::{FailureOrigin, TargetKind, TraceView};
 
 use super::failure_evidence::{distinct_entries, entry_row_of, evidence_of};
@@ -36,37 +34,6 @@ columns! {
         entry_row: u32,
         /// What the lowest failed span says of its error; nothing if it says nothing.
         message: Vec<Symbol>,
-    }
-}
-
-/// What is kept of all traces.
-#[derive(Default)]
-pub(crate) struct OriginsSeen {
-    findings: Findings<DetailColumns>,
-    windows: FailureWindows,
-}
-
-impl Seen for OriginsSeen {
-    fn merge(&mut self, other: Self) {
-        self.findings.merge(other.findings);
-        self.windows.merge(other.windows);
-    }
-
-    fn renumber_traces(&mut self, rank_of: &(dyn Fn(TraceNumber) -> TraceNumber + Sync)) {
-        self.findings.renumber_traces(rank_of);
-    }
-
-    fn bytes(&self) -> usize {
-        self.findings.bytes() + self.windows.bytes()
-    }
-
-    fn write(&self, group: &mut GroupWriter<'_>) {
-        self.findings.write(group);
-        group.beside("windows", |group| self.windows.write(group));
-    }
-
-    fn read(group: &GroupReader<'_>) -> Result<Self, ArrowError> {
-        Ok(Self { findings: Findings::read(group)?, windows: group.beside("windows", FailureWindows::read)? })
     }
 }
 
@@ -216,7 +183,7 @@ fn peak_share(pattern: &Pattern<'_, FailureOrigins>) -> Cell {
 }
 
 impl Detector for FailureOrigins {
-    type Seen = OriginsSeen;
+    type Seen = FindingsBeside<DetailColumns, FailureWindows>;
     type Details = DetailColumns;
     type Aside = FailurePeaks;
     type Row = NoRow;
@@ -225,7 +192,7 @@ impl Detector for FailureOrigins {
     const TABLE: TableRules<Self> = TableRules::Patterns(COLUMNS);
 
     fn see(&self, trace: &TraceView<'_>, seen: &mut Self::Seen) {
-        seen.windows.add(trace);
+        seen.beside.add(trace);
         if trace.calls.has_failures {
             for origin in &trace.failures().origins {
                 report(trace, origin, &mut seen.findings);
@@ -234,7 +201,7 @@ impl Detector for FailureOrigins {
     }
 
     fn conclude(&self, seen: Self::Seen, _whole: &Whole<'_>) -> Concluded<Self> {
-        Concluded { aside: seen.windows.peaks(), findings: seen.findings, rows: Vec::new() }
+        Concluded { aside: seen.beside.peaks(), findings: seen.findings, rows: Vec::new() }
     }
 }
 

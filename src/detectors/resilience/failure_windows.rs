@@ -5,8 +5,9 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
 use super::window_counts::{Peak, WindowCounts};
+use crate::detectors::kit::Seen;
 use crate::frame::Symbol;
-use crate::partial::{Columns as _, GroupReader, GroupWriter, columns};
+use crate::partial::{Columns as _, GroupReader, GroupWriter, TraceNumber, columns};
 use crate::trace::TraceView;
 
 /// What is counted: service, operation and target of a call, or service and operation of an entry span and no target.
@@ -17,7 +18,7 @@ pub(crate) type FailurePeaks = HashMap<Counted, Peak, FixedState>;
 
 /// Counts of all and of those that failed.
 #[derive(Clone, Debug, Default)]
-pub(super) struct FailureWindows(WindowCounts<Counted>);
+pub(crate) struct FailureWindows(WindowCounts<Counted>);
 
 impl FailureWindows {
     /// Counts the calls of a trace and its entry spans.
@@ -36,23 +37,24 @@ impl FailureWindows {
         }
     }
 
-    /// Takes in the counts of other traces.
-    pub(super) fn merge(&mut self, other: Self) {
-        self.0.merge(other.0);
-    }
-
     /// The worst window of each.
     pub(super) fn peaks(&self) -> FailurePeaks {
         self.0.peaks()
     }
+}
 
-    /// About how many bytes of memory they take.
-    pub(super) fn bytes(&self) -> usize {
+impl Seen for FailureWindows {
+    fn merge(&mut self, other: Self) {
+        self.0.merge(other.0);
+    }
+
+    fn renumber_traces(&mut self, _rank_of: &(dyn Fn(TraceNumber) -> TraceNumber + Sync)) {}
+
+    fn bytes(&self) -> usize {
         self.0.bytes()
     }
 
-    /// Writes the counts.
-    pub(super) fn write(&self, group: &mut GroupWriter<'_>) {
+    fn write(&self, group: &mut GroupWriter<'_>) {
         let mut windows: Vec<_> = self.0.iter().collect();
         windows.sort_unstable();
         let mut columns = WindowColumns::default();
@@ -62,11 +64,7 @@ impl FailureWindows {
         columns.write("", group);
     }
 
-    /// Reads what [`FailureWindows::write`] wrote.
-    ///
-    /// # Errors
-    /// If a column is not there or has another type.
-    pub(super) fn read(group: &GroupReader<'_>) -> Result<Self, ArrowError> {
+    fn read(group: &GroupReader<'_>) -> Result<Self, ArrowError> {
         let columns = WindowColumns::read("", group)?;
         let mut windows = Self::default();
         for row in 0..group.len() {

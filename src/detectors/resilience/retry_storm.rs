@@ -1,19 +1,18 @@
 //! `retry-storm`: more attempts of one request than one failure deserves.
 
 use crate::conventions::ErrorClass;
-use arrow::error::ArrowError;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
-use crate::findings::{Finding, Findings};
-use crate::partial::{GroupReader, GroupWriter, TraceNumber, columns};
+use crate::findings::Finding;
+use crate::partial::columns;
 use crate::trace::{Attempt, Row, Sequence, Target, TargetKind, TraceView, total_ns};
 
 use super::call_windows::CallWindows;
 use super::window_counts::Peak;
 use crate::detectors::kit::{
-    self, Cell, Concluded, Description, Detector, NoRow, Pattern, PatternColumn, RankedBy, Seen, TableRules, Unit,
-    Whole, thresholds,
+    self, Cell, Concluded, Description, Detector, FindingsBeside, NoRow, Pattern, PatternColumn, RankedBy, TableRules,
+    Unit, Whole, thresholds,
 };
 
 thresholds! {
@@ -66,37 +65,6 @@ columns! {
         gaps: Vec<i64>,
         /// Durations of the attempts, in ns.
         durations: Vec<i64>,
-    }
-}
-
-/// What is kept of all traces.
-#[derive(Default)]
-pub(crate) struct StormsSeen {
-    findings: Findings<DetailColumns>,
-    windows: CallWindows,
-}
-
-impl Seen for StormsSeen {
-    fn merge(&mut self, other: Self) {
-        self.findings.merge(other.findings);
-        self.windows.merge(other.windows);
-    }
-
-    fn renumber_traces(&mut self, rank_of: &(dyn Fn(TraceNumber) -> TraceNumber + Sync)) {
-        self.findings.renumber_traces(rank_of);
-    }
-
-    fn bytes(&self) -> usize {
-        self.findings.bytes() + self.windows.bytes()
-    }
-
-    fn write(&self, group: &mut GroupWriter<'_>) {
-        self.findings.write(group);
-        group.beside("windows", |group| self.windows.write(group));
-    }
-
-    fn read(group: &GroupReader<'_>) -> Result<Self, ArrowError> {
-        Ok(Self { findings: Findings::read(group)?, windows: group.beside("windows", CallWindows::read)? })
     }
 }
 
@@ -330,7 +298,7 @@ fn peak_start(pattern: &Pattern<'_, RetryStorm>) -> Cell {
 }
 
 impl Detector for RetryStorm {
-    type Seen = StormsSeen;
+    type Seen = FindingsBeside<DetailColumns, CallWindows>;
     type Details = DetailColumns;
     /// The worst ten seconds of each target.
     type Aside = HashMap<Target, Peak, FixedState>;
@@ -340,12 +308,12 @@ impl Detector for RetryStorm {
     const TABLE: TableRules<Self> = TableRules::Patterns(COLUMNS);
 
     fn conclude(&self, seen: Self::Seen, _whole: &Whole<'_>) -> Concluded<Self> {
-        Concluded { findings: seen.findings, aside: seen.windows.peaks(), rows: Vec::new() }
+        Concluded { findings: seen.findings, aside: seen.beside.peaks(), rows: Vec::new() }
     }
 
     fn see(&self, trace: &TraceView<'_>, seen: &mut Self::Seen) {
         let retries = trace.retries();
-        seen.windows.add(trace, retries);
+        seen.beside.add(trace, retries);
         let calls = &trace.calls.calls;
         for sequence in retries.sequences.iter().filter(|sequence| sequence.is_topmost) {
             let attempts = retries.attempts(sequence);

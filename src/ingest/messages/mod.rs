@@ -3,5 +3,6 @@
 
 pub(crate) mod envelope;
 pub(crate) mod framed;
+mod json_document;
 pub(crate) mod json_stream;
 pub(crate) mod splits;

@@ -26,5 +26,6 @@ pub mod ingest;
 mod partial;
 pub mod rank;
 pub mod report;
+mod savings;
 pub mod span;
 pub mod trace;

@@ -43,6 +43,8 @@ pub(super) const CALLEE_NAMES: &str = "callee_names";
 /// Numbers that results end with.
 pub(super) const TOTALS: &str = "totals";
 pub(super) const QUALITY: &str = "quality";
+/// What several patterns would change.
+pub(super) const OVERLAPS: &str = "overlaps";
 
 columns! {
     /// A trace whose rows are kept.
@@ -229,6 +231,7 @@ impl<W: Write> PartFile<W> {
             writer.group(&format!("{prefix}{QUALITY}"), numbers, |group| results.quality.write(group))?;
             results.gathered.write(&mut writer, prefix, numbers)?;
             results.seen.write(&mut writer, prefix, numbers)?;
+            writer.group(&format!("{prefix}{OVERLAPS}"), numbers, |group| results.overlaps.write(group))?;
         }
         writer.finish(description)
     }

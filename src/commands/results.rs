@@ -13,7 +13,7 @@ use crate::config::Settings;
 use crate::detectors::{SeenByAll, Whole};
 use crate::frame::{Collection, Symbol};
 use crate::ingest::{IngestWarning, InputReport};
-use crate::rank::{FindingsTable, Ranked, Ranking, Rows};
+use crate::rank::{Denominators, FindingsTable, Ranked, Ranking, Rows, problems};
 use crate::report::{
     BeyondCapSummary, ClockSkewSummary, DetectorTable, InputSummary, QualitySummary, Run, SelectionSummary, Summary,
     TotalsSummary, write_csv, write_files, write_json, write_markdown, write_ndjson, write_terminal,
@@ -67,6 +67,7 @@ pub(super) fn present(
     let summary = summary_of(&results, semantics, read);
     let mut kept_bytes = results.seen.bytes();
     kept_bytes.push(("gathered", results.gathered.bytes()));
+    kept_bytes.push(("overlaps", results.overlaps.bytes()));
     let seen = std::mem::take(&mut results.seen);
     let whole = Whole {
         symbols: &semantics.symbols,
@@ -75,6 +76,8 @@ pub(super) fn present(
         gathered: &results.gathered,
     };
     let ranked = rank(seen, settings, &whole)?;
+    let denominators = Denominators { requests: summary.totals.roots, segment_ns: summary.totals.segment_duration_ns };
+    let problems = problems(&ranked, &results.overlaps, denominators, &whole);
     let fails = ranked.iter().any(|ranked| fails(ranked, settings));
     phases.end("rank");
 
@@ -89,7 +92,8 @@ pub(super) fn present(
         };
         let findings = FindingsTable::new(&ranked, &whole);
         let tables = ranked.iter().map(|ranked| &ranked.table as &dyn Rows);
-        let files: Vec<&dyn Rows> = tables.chain([&findings as &dyn Rows]).collect();
+        let files: Vec<&dyn Rows> =
+            [&problems as &dyn Rows].into_iter().chain(tables).chain([&findings as &dyn Rows]).collect();
         let bar = Bar::for_tables("writing", files.len());
         write_files(directory, &files, settings.table_format, &run, &summary, &|| bar.add(1))
             .with_context(|| format!("failed to write the results to {}", directory.display()))?;
@@ -193,6 +197,9 @@ fn summary_of(results: &Results, semantics: &Semantics, read: Read) -> Summary {
             calls,
             root_duration_ns: totals.root_duration_ns,
             failed_spans: totals.failed_spans,
+            failed_traces: totals.failed_traces,
+            failed_roots: totals.failed_roots,
+            segment_duration_ns: totals.segment_duration_ns,
             first_start: totals.first_start,
             last_end: totals.last_end,
         },

@@ -2,6 +2,7 @@
 
 mod findings_table;
 mod patterns;
+mod problems;
 mod ranking;
 #[cfg(test)]
 mod seen_in_parts;
@@ -10,6 +11,7 @@ mod table;
 mod tests;
 
 pub(crate) use findings_table::{FINDINGS, FindingsTable};
+pub(crate) use problems::{Denominators, problems};
 pub use ranking::ranked_tables;
 pub(crate) use ranking::{Ranked, Ranking};
 pub(crate) use table::for_each_row;

@@ -11,9 +11,11 @@ use crate::trace::Semantics;
 
 use super::findings_table::FindingsTable;
 use super::patterns::{PatternTable, columns_of, pattern_table, ranking};
+use super::problems::{Denominators, problems};
 use super::table::{MAX_ROWS, Table};
 
-/// Lets the detectors conclude and ranks what they found: a table of each that was on, and the table of findings as the last.
+/// Lets the detectors conclude and ranks what they found: the list of problems, a table of each detector that was on, and the
+/// table of findings as the last.
 ///
 /// # Errors
 /// What Polars reports; with what detectors conclude there is nothing to report.
@@ -33,8 +35,10 @@ pub fn ranked_tables(
     let mut ranking = Ranking::new(&whole, &|| ());
     seen.conclude(detectors, &whole, &mut ranking);
     let ranked = ranking.ranked?;
+    let denominators = Denominators { requests: results.totals.roots, segment_ns: results.totals.segment_duration_ns };
+    let problems = problems(&ranked, &results.overlaps, denominators, &whole);
     let findings = Table::of(&FindingsTable::new(&ranked, &whole));
-    Ok(ranked.into_iter().map(|ranked| ranked.table).chain([findings]).collect())
+    Ok([problems].into_iter().chain(ranked.into_iter().map(|ranked| ranked.table)).chain([findings]).collect())
 }
 
 /// What a detector found, ranked.

@@ -45,6 +45,7 @@ static DESCRIPTION: Description = Description {
         "example_trace_id",
     ],
     ranked_by: &[RankedBy::LastIf("induced"), RankedBy::Largest("saving_ns")],
+    problem: None,
 };
 
 pub(in crate::report) fn table() -> Table {
@@ -149,6 +150,9 @@ pub(in crate::report) fn summary() -> Summary {
             calls: [("database".to_owned(), 4_000), ("service".to_owned(), 5_000)].into(),
             root_duration_ns: 9_000_000_000_000,
             failed_spans: 0,
+            failed_traces: 2,
+            failed_roots: 1,
+            segment_duration_ns: 0,
             first_start: Some(1_704_164_645_000_000_006),
             last_end: Some(1_704_168_245_000_000_006),
         },

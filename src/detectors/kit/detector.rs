@@ -14,6 +14,7 @@ use crate::findings::Findings;
 use crate::frame::{Symbol, Symbols};
 use crate::gathered::{CallsOfTarget, Gathered, Gathers};
 use crate::partial::{Columns, GroupReader, GroupWriter, TraceNumber};
+use crate::savings::Unsettled;
 use crate::span::TraceId;
 use crate::trace::TraceView;
 
@@ -75,6 +76,9 @@ pub(crate) trait Seen: Default + Send + Sync {
     /// About how many bytes of memory it takes.
     fn bytes(&self) -> usize;
 
+    /// Its findings, if it has any before it concludes, and what fixes of them would change in the trace that was looked at last.
+    fn unsettled(&mut self) -> Option<Unsettled<'_>>;
+
     /// Writes it as columns.
     fn write(&self, group: &mut GroupWriter<'_>);
 
@@ -97,6 +101,10 @@ impl<D: Columns + Clone + std::fmt::Debug> Seen for Findings<D> {
 
     fn bytes(&self) -> usize {
         Findings::bytes(self)
+    }
+
+    fn unsettled(&mut self) -> Option<Unsettled<'_>> {
+        Some(Unsettled { findings: &mut self.common, remedies: &mut self.remedies })
     }
 
     fn write(&self, group: &mut GroupWriter<'_>) {

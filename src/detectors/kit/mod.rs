@@ -11,7 +11,8 @@ mod thresholds;
 
 pub use catalog::CatalogEntry;
 pub(crate) use catalog::{Conclusions, catalog};
-pub use description::{Cell, Column, Currency, Description, RankedBy, Unit};
+pub(crate) use description::joined;
+pub use description::{Cell, Column, Currency, Description, ProblemText, RankedBy, TableRow, Unit};
 pub(crate) use detector::{Concluded, Detector, NoDetails, NoRow, Seen, Whole};
 pub(crate) use findings_beside::FindingsBeside;
 pub(crate) use rules::{

@@ -12,6 +12,7 @@ use rayon::prelude::*;
 
 use crate::frame::Symbol;
 use crate::partial::{Columns as _, GroupReader, GroupWriter, TraceNumber, columns};
+use crate::savings::Unsettled;
 use crate::span::TraceId;
 use crate::trace::{Component, Place, RootReason, TraceView, total_ns};
 
@@ -75,6 +76,7 @@ Z. Zhang et al., \"CRISP: Critical Path Analysis of Large-Scale Microservice Arc
     has_findings: false,
     terminal_columns: &["rank", "entry_service", "entry_operation", "service", "operation", "component", "target", "weighted_traces", "critical_ns", "share", "p50_ns", "p99_ns", "tail_share", "example_trace_id"],
     ranked_by: &[RankedBy::Largest("critical_ns")],
+    problem: None,
 };
 
 type Column = RowColumn<LatencyAttribution>;
@@ -547,6 +549,10 @@ impl Seen for Attribution {
         let times = self.entry_times.iter().chain(&self.row_times);
         let of_places = self.rows.capacity() * size_of::<((u32, Place), u32)>();
         times.map(Times::bytes).sum::<usize>() + of_places
+    }
+
+    fn unsettled(&mut self) -> Option<Unsettled<'_>> {
+        None
     }
 
     fn write(&self, group: &mut GroupWriter<'_>) {

@@ -104,7 +104,7 @@ fn run_on_pool(args: &TraceArgs, settings: &Settings, typed: &TypedTraceId) -> a
                 std::io::Write::write_all(out, b"\n")
             }),
             TraceFormat::Table => {
-                let style = standard_output::style();
+                let style = standard_output::style(settings.color);
                 standard_output::write(|out| write_waterfall(out, &waterfall(view, &found), args.all, style))
             }
         }

@@ -10,7 +10,7 @@ mod resilience;
 
 pub use kit::{CatalogEntry, Cell, Column, Currency, Description, NotSet, RankedBy, Threshold, ThresholdKind, Unit};
 pub(crate) use kit::{
-    Concluded, Conclusions, Detector, NamedValues, Pattern, PatternColumn, RowRule, Rule, TableRules, Whole,
+    Concluded, Conclusions, Detector, Heading, NamedValues, Pattern, PatternColumn, RowRule, Rule, TableRules, Whole,
 };
 
 kit::catalog! {

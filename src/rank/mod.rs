@@ -11,6 +11,6 @@ mod tests;
 
 pub(crate) use findings_table::{FINDINGS, FindingsTable};
 pub use ranking::ranked_tables;
-pub(crate) use ranking::{Ranked, Ranking};
+pub(crate) use ranking::{Headings, Ranked, Ranking};
 pub(crate) use table::for_each_row;
 pub use table::{Rows, Table};

@@ -19,6 +19,7 @@ mod samples;
 mod summary;
 mod terminal;
 mod text;
+mod trace_links;
 
 pub use canonical_parquet::CanonicalWriter;
 pub(crate) use csv::write_csv;
@@ -32,8 +33,9 @@ pub(crate) use summary::{
     BeyondCapSummary, ClockSkewSummary, InputSummary, QualitySummary, SelectionSummary, Summary, TotalsSummary,
 };
 pub(crate) use terminal::{
-    TerminalStyle, Waterfall, WaterfallFinding, WaterfallRow, write_catalog, write_explanation, write_terminal,
-    write_waterfall,
+    TerminalReport, TerminalStyle, Waterfall, WaterfallFinding, WaterfallRow, write_catalog, write_explanation,
+    write_terminal, write_waterfall,
 };
 pub(crate) use text::sanitized::sanitized;
 pub(crate) use text::units;
+pub(crate) use trace_links::{TraceLinks, TraceUrl};

@@ -123,7 +123,22 @@ Performance anti-patterns \"Empty Semi Trucks\" and \"Circuitous Treasure Hunt\"
 Software Performance AntiPatterns\", CMG 2003.",
     currency: None,
     has_findings: true,
-    terminal_columns: &["rank", "caller_service", "caller_operation", "target", "operation", "shape", "execution", "traces", "weighted_traces", "calls_p50", "calls_max", "saving_ns", "saving_p95_ns", "example_trace_id"],
+    terminal_columns: &[
+        "rank",
+        "caller_service",
+        "target",
+        "operation",
+        "saving_ns",
+        "traces",
+        "calls_p50",
+        "shape",
+        "caller_operation",
+        "execution",
+        "calls_max",
+        "saving_p95_ns",
+        "weighted_traces",
+        "example_trace_id",
+    ],
     ranked_by: &[RankedBy::LastIfText("caller_service", ANY_SERVICE), RankedBy::LastIf("induced"), RankedBy::Largest("saving_ns")],
 };
 

@@ -78,7 +78,20 @@ Google, \"The Site Reliability Workbook\", 2018, on the arithmetic of dependent 
 Availability\", ACM Queue 15(2), 2017).",
     currency: None,
     has_findings: true,
-    terminal_columns: &["rank", "entry_service", "entry_operation", "chain", "hops", "traces", "weighted_traces", "duration_p50_ns", "duration_p99_ns", "deep_critical_ns", "success_rate", "example_trace_id"],
+    terminal_columns: &[
+        "rank",
+        "chain",
+        "entry_operation",
+        "deep_critical_ns",
+        "hops",
+        "traces",
+        "duration_p50_ns",
+        "duration_p99_ns",
+        "entry_service",
+        "success_rate",
+        "weighted_traces",
+        "example_trace_id",
+    ],
     ranked_by: &[RankedBy::Largest("deep_critical_ns")],
 };
 

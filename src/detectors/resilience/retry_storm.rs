@@ -112,7 +112,22 @@ M. Brooker, \"Timeouts, retries, and backoff with jitter\", Amazon Builders' Lib
 Engineering\", 2016, chapter 22 \"Addressing Cascading Failures\".",
     currency: None,
     has_findings: true,
-    terminal_columns: &["rank", "caller_service", "target", "operation", "sequences", "weighted_traces", "attempts_max", "amplification_max", "error_class", "backoff", "recovered_share", "critical_ns", "example_trace_id"],
+    terminal_columns: &[
+        "rank",
+        "caller_service",
+        "target",
+        "operation",
+        "critical_ns",
+        "sequences",
+        "attempts_max",
+        "error_class",
+        "recovered_share",
+        "amplification_max",
+        "backoff",
+        "traces",
+        "weighted_traces",
+        "example_trace_id",
+    ],
     ranked_by: &[RankedBy::Largest("critical_ns")],
 };
 

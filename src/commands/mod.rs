@@ -7,6 +7,7 @@ mod explain;
 mod generate;
 pub mod interrupt;
 mod merge;
+mod no_match;
 mod part_description;
 mod progress;
 mod results;

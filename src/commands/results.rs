@@ -40,6 +40,8 @@ pub(super) struct Read {
     pub(super) inputs: Vec<InputSummary>,
     /// Which traces were analysed, if not all.
     pub(super) selection: Option<SelectionSummary>,
+    /// Why there are no spans, if a selection matches none of those that there are.
+    pub(super) no_match: Option<String>,
     /// What was counted.
     pub(super) counts: ReadCounts,
     /// Values that were too many to be told apart.
@@ -63,7 +65,7 @@ pub(super) fn present(
     mut phases: Phases,
 ) -> anyhow::Result<Outcome> {
     let Analysis { mut results, trace_ids } = analysis;
-    let (all_read, spilled_bytes) = (read.all_read, read.spilled_bytes);
+    let (all_read, spilled_bytes, no_match) = (read.all_read, read.spilled_bytes, read.no_match.clone());
     let summary = summary_of(&results, semantics, read);
     let mut kept_bytes = results.seen.bytes();
     kept_bytes.push(("gathered", results.gathered.bytes()));
@@ -98,14 +100,15 @@ pub(super) fn present(
     print(settings, &summary, &ranked)?;
     // The process ends next and gives its memory back at once; to free each text of each table takes much longer.
     std::mem::forget(ranked);
-    Ok(outcome(summary.totals.spans, all_read, fails, settings))
+    Ok(outcome(summary.totals.spans, no_match.as_deref(), all_read, fails, settings))
 }
 
-/// How a run ended that found `spans` spans.
-pub(super) fn outcome(spans: u64, all_read: bool, fails: bool, settings: &Settings) -> Outcome {
+/// How a run ended that found `spans` spans; `no_match` says why if its selection matches none of those that there are.
+pub(super) fn outcome(spans: u64, no_match: Option<&str>, all_read: bool, fails: bool, settings: &Settings) -> Outcome {
     // Of what could not be read nobody knows whether it holds spans.
     if spans == 0 && !settings.allow_empty && all_read {
-        say("error: the input holds no spans (--allow-empty takes that as a success)");
+        let why = no_match.unwrap_or("the input holds no spans");
+        say(&format!("error: {why} (--allow-empty takes that as a success)"));
         return Outcome::Incomplete;
     }
     match (all_read, fails) {

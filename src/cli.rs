@@ -244,6 +244,10 @@ pub struct TraceArgs {
     #[arg(long)]
     pub all: bool,
 
+    /// Show the attributes of spans, as far as the analysis keeps them
+    #[arg(long)]
+    pub attributes: bool,
+
     /// How results look.
     #[command(flatten)]
     pub display: DisplayArgs,
@@ -366,8 +370,12 @@ pub enum TraceFormat {
     /// A waterfall for people
     #[default]
     Table,
-    /// The critical paths and findings as JSON
+    /// Spans, critical paths and findings as JSON
     Json,
+    /// Chrome's trace events as JSON, for Perfetto (ui.perfetto.dev)
+    Chrome,
+    /// Profiles for speedscope (speedscope.app)
+    Speedscope,
 }
 
 /// What start times count in Parquet.

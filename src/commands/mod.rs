@@ -11,6 +11,7 @@ mod no_match;
 mod part_description;
 mod progress;
 mod results;
+mod shown_trace;
 mod standard_output;
 mod threads;
 mod trace;

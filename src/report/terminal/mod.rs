@@ -12,4 +12,4 @@ mod waterfall;
 pub(crate) use all_tables::{TerminalReport, TerminalStyle, write_terminal};
 pub(in crate::report) use columns::Role;
 pub(crate) use explain::{write_catalog, write_explanation};
-pub(crate) use waterfall::{Waterfall, WaterfallFinding, WaterfallRow, write_waterfall};
+pub(crate) use waterfall::{WaterfallOptions, write_waterfall};

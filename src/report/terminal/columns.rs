@@ -62,6 +62,11 @@ fn room(unit: Unit) -> usize {
     }
 }
 
+/// The most important columns are told in as little room as they can; each of the others needs more, so that names grow with
+/// the number of columns and are not cut as short as in a narrow terminal.
+const ESSENTIAL: usize = 7;
+const ROOM_FOR_NAMES: usize = 2;
+
 /// Columns whose values are one of a few words.
 const WORDS: [&str; 6] = ["component", "shape", "execution", "backoff", "error_class", "level"];
 
@@ -119,7 +124,7 @@ pub(super) fn shown_columns(table: &DetectorTable<'_>, width: usize) -> Vec<usiz
     let mut taken = 0;
     let fitting = places.iter().enumerate().take_while(|&(index, &place)| {
         let gap = if index == 0 { 0 } else { GAP };
-        taken += gap + least_width(&columns[place]);
+        taken += gap + least_width(&columns[place]) + if index < ESSENTIAL { 0 } else { ROOM_FOR_NAMES };
         // Rank, what it was ranked by, and what it is: without these there is no table.
         taken <= width || index < 3
     });

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use crate::report::terminal::TerminalStyle;
 use crate::report::terminal::paint::Paint;
-use crate::report::terminal::text_width::{broken, padded, text_width, wrapped};
+use crate::report::terminal::text_width::{broken, padded, shortened, text_width, wrapped};
 use crate::report::text::sanitized::sanitized;
 use crate::report::text::units;
 use crate::report::trace::{Line, ShownFinding, ShownSpan, ShownTrace, folded, unfolded};
@@ -139,6 +139,8 @@ impl Scale {
 /// What a line says beside its bar.
 struct Told {
     label: String,
+    /// What is called, to be put behind the label if there is room.
+    target: String,
     /// How many spans, how long and how many of them failed; empty for a single span.
     run: String,
     duration: String,
@@ -171,11 +173,20 @@ impl Told {
             }
         }
         Self {
-            label: sanitized(&format!("{}: {}{target}", span.service, span.name)).into_owned(),
+            label: sanitized(&format!("{}: {}", span.service, span.name)).into_owned(),
+            target: sanitized(&target).into_owned(),
             run,
             duration: units::duration(total),
             remarks: sanitized(&remarks.join(" ")).into_owned(),
         }
+    }
+}
+
+impl Told {
+    /// The label in at most `width` columns. What is called is told whole or not at all.
+    fn label_within(&self, width: usize) -> String {
+        let with_target = format!("{}{}", self.label, self.target);
+        if text_width(&with_target) <= width { with_target } else { shortened(&self.label, width) }
     }
 }
 
@@ -201,7 +212,7 @@ impl Layout {
             let told = Told::of(trace, line);
             let span = &trace.spans[line.spans[0]];
             let label = text_width(&told.label);
-            name = name.max(2 * span.depth + label);
+            name = name.max(2 * span.depth + label + text_width(&told.target));
             kind = kind.max(text_width(&span.kind));
             remarks = remarks.max(text_width(&told.remarks));
             if told.run.is_empty() {
@@ -260,7 +271,7 @@ fn write_legend(
 ) -> io::Result<()> {
     let mut legend = format!("{ON_PATH} on the critical path  {OFF_PATH} off it");
     if trace.spans.iter().any(|span| !span.evidence_of.is_empty()) {
-        legend.push_str("  [1] what finding 1 is about  (1) what proves it");
+        legend.push_str("  [1] about finding 1  (1) evidence of it");
     }
     for line in wrapped(&legend, style.width) {
         writeln!(out, "{}", style.paint().dim(&line))?;
@@ -294,7 +305,7 @@ impl Drawing<'_> {
         let red = |text: &str| if failed { paint.failure(text) } else { text.to_owned() };
         let mut drawn = format!("{} {:indent$}", if failed { red("!") } else { " ".to_owned() }, "");
         if told.run.is_empty() {
-            drawn.push_str(&red(&padded(&told.label, layout.name - indent)));
+            drawn.push_str(&red(&padded(&told.label_within(layout.name - indent), layout.name - indent)));
             if layout.kind > 0 {
                 drawn.push_str(&format!(" {}", paint.dim(&padded(&sanitized(&span.kind), layout.kind))));
             }
@@ -305,7 +316,7 @@ impl Drawing<'_> {
         } else {
             let width = layout.before_bar() - indent;
             let for_name = width.saturating_sub(text_width(&told.run) + 2);
-            let name = padded(&told.label, text_width(&told.label).min(for_name));
+            let name = told.label_within(for_name);
             let rest = width.saturating_sub(text_width(&name) + 2);
             drawn.push_str(&format!("{name}  {}", paint.bold(&padded(&told.run, rest))));
         }
@@ -384,15 +395,18 @@ fn write_findings(
                 _ => writeln!(out, "{:indent$}{line}", "")?,
             }
         }
-        let figures = format!(
-            "measured {}, threshold {} · costs {} · span {} · pattern {}",
-            units::number(finding.measured),
-            units::number(finding.threshold),
-            units::duration(finding.impact_ns),
-            finding.span_id,
-            finding.pattern_id
-        );
+        let mut figures = Vec::new();
+        if finding.threshold > 0.0 {
+            let (measured, threshold) = (units::number(finding.measured), units::number(finding.threshold));
+            figures.push(format!("measured {measured}, threshold {threshold}"));
+        }
+        figures.push(format!("costs {}", units::duration(finding.impact_ns)));
+        figures.push(format!("span {}", finding.span_id));
+        figures.push(format!("pattern {}", finding.pattern_id));
+        // What belongs together stays on one line.
+        let figures = figures.iter().map(|figure| figure.replace(' ', NO_BREAK)).collect::<Vec<_>>().join(" · ");
         for line in wrapped(&figures, width) {
+            let line = line.replace(NO_BREAK, " ");
             writeln!(out, "{:indent$}{}", "", paint.dim(&line))?;
         }
     }
@@ -449,15 +463,15 @@ mod tests {
 
         1 finding
         [1] n-plus-one: cart SELECT items → postgresql/carts
-            measured 12, threshold 5 · costs 40 ms · span 0000000000000002 · pattern
-            0123456789abcdef
+            measured 12, threshold 5 · costs 40 ms · span 0000000000000002 ·
+            pattern 0123456789abcdef
 
-        █ on the critical path  ░ off it  [1] what finding 1 is about  (1) what proves it
+        █ on the critical path  ░ off it  [1] about finding 1  (1) evidence of it
 
           web: GET /cart                           100 ms ███░░░░░░░░░░░░░░█████████
         !   cart: GetCart                           60 ms   ████████████████               [1]
               └ no such cart
-              cart: SELECT items… postgresql/carts    0 s      ░                           (1)
+              cart: SELECT items…Y added LIMIT 100    0 s      ░                           (1)
             mail: send                              35 ms                        ░░░░░░░░░ segment
         ");
     }
@@ -470,11 +484,10 @@ mod tests {
 
         1 finding
         [1] n-plus-one: cart SELECT items → postgresql/carts
-            measured 12, threshold 5 · costs 40 ms · span 0000000000000002 · pattern
-            0123456789abcdef
+            measured 12, threshold 5 · costs 40 ms · span 0000000000000002 ·
+            pattern 0123456789abcdef
 
-        █ on the critical path  ░ off it  [1] what finding 1 is about  (1) what proves
-        it
+        █ on the critical path  ░ off it  [1] about finding 1  (1) evidence of it
         Attributes are those that the analysis asks for, ids in them as {}, numbers and
         literals as ?; what else was recorded is not known here.
 
@@ -482,7 +495,7 @@ mod tests {
         !   cart: GetCart                       60 ms   █████████████            [1]
               └ no such cart
                 rpc.system.name=grpc
-              cart: SELECT ite…ostgresql/carts    0 s     ░                      (1)
+              cart: SELECT ite…added LIMIT 100    0 s     ░                      (1)
             mail: send                          35 ms                   ░░░░░░░░ segment
         ");
     }

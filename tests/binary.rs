@@ -561,6 +561,22 @@ fn invisible_characters_are_told() {
     }
 }
 
+/// A selection that matches nothing is not an input without spans: what there is to select is told, in any format.
+#[test]
+fn an_empty_selection_is_not_an_empty_input() {
+    for name in ["incident.flat.parquet", "incident.otlp.jsonl.gz"] {
+        let output = tracescan(&["analyze", &sample(name), "--service", "chekout"]);
+        assert_eq!(code(&output), 2, "{name}");
+        let said = stderr(&output);
+        assert!(said.contains("no trace matches --service chekout; services are account, "), "{said}");
+        assert!(said.contains("did you mean checkout?") && !said.contains("holds no spans"), "{said}");
+        let output = tracescan(&["analyze", &sample(name), "--service", "cart", "--until", "2020-01-01"]);
+        assert!(stderr(&output).contains("; spans start between 2026-01-15T12:00:00"), "{}", stderr(&output));
+        let output = tracescan(&["analyze", &sample(name), "--service", "chekout", "--allow-empty"]);
+        assert_eq!((code(&output), stderr(&output).as_str()), (0, ""), "{name}");
+    }
+}
+
 /// A dump can come through a pipe.
 #[test]
 fn standard_input() {

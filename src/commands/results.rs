@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 
 use crate::analysis::{Analysis, Results};
-use crate::cli::StdoutFormat;
+use crate::cli::{StdoutFormat, TablesShown};
 use crate::config::Settings;
 use crate::detectors::{SeenByAll, Whole};
 use crate::frame::{Collection, Symbol};
@@ -16,7 +16,7 @@ use crate::ingest::{IngestWarning, InputReport};
 use crate::rank::{Denominators, FindingsTable, Ranked, Ranking, Rows, problems};
 use crate::report::{
     BeyondCapSummary, ClockSkewSummary, DetectorTable, InputSummary, QualitySummary, Run, SelectionSummary, Summary,
-    TotalsSummary, write_csv, write_files, write_json, write_markdown, write_ndjson, write_terminal,
+    TerminalReport, TotalsSummary, write_csv, write_files, write_json, write_markdown, write_ndjson, write_terminal,
 };
 use crate::trace::{Semantics, TargetKind};
 
@@ -40,6 +40,8 @@ pub(super) struct Read {
     pub(super) inputs: Vec<InputSummary>,
     /// Which traces were analysed, if not all.
     pub(super) selection: Option<SelectionSummary>,
+    /// Why there are no spans, if a selection matches none of those that there are.
+    pub(super) no_match: Option<String>,
     /// What was counted.
     pub(super) counts: ReadCounts,
     /// Values that were too many to be told apart.
@@ -63,7 +65,7 @@ pub(super) fn present(
     mut phases: Phases,
 ) -> anyhow::Result<Outcome> {
     let Analysis { mut results, trace_ids } = analysis;
-    let (all_read, spilled_bytes) = (read.all_read, read.spilled_bytes);
+    let (all_read, spilled_bytes, no_match) = (read.all_read, read.spilled_bytes, read.no_match.clone());
     let summary = summary_of(&results, semantics, read);
     let mut kept_bytes = results.seen.bytes();
     kept_bytes.push(("gathered", results.gathered.bytes()));
@@ -102,14 +104,15 @@ pub(super) fn present(
     print(settings, &summary, &ranked)?;
     // The process ends next and gives its memory back at once; to free each text of each table takes much longer.
     std::mem::forget(ranked);
-    Ok(outcome(summary.totals.spans, all_read, fails, settings))
+    Ok(outcome(summary.totals.spans, no_match.as_deref(), all_read, fails, settings))
 }
 
-/// How a run ended that found `spans` spans.
-pub(super) fn outcome(spans: u64, all_read: bool, fails: bool, settings: &Settings) -> Outcome {
+/// How a run ended that found `spans` spans; `no_match` says why if its selection matches none of those that there are.
+pub(super) fn outcome(spans: u64, no_match: Option<&str>, all_read: bool, fails: bool, settings: &Settings) -> Outcome {
     // Of what could not be read nobody knows whether it holds spans.
     if spans == 0 && !settings.allow_empty && all_read {
-        say("error: the input holds no spans (--allow-empty takes that as a success)");
+        let why = no_match.unwrap_or("the input holds no spans");
+        say(&format!("error: {why} (--allow-empty takes that as a success)"));
         return Outcome::Incomplete;
     }
     match (all_read, fails) {
@@ -149,22 +152,44 @@ fn fails(ranked: &Ranked, settings: &Settings) -> bool {
 }
 
 fn print(settings: &Settings, summary: &Summary, ranked: &[Ranked]) -> anyhow::Result<()> {
-    let tables: Vec<DetectorTable<'_>> = ranked
-        .iter()
-        .map(|Ranked { description, thresholds, table, .. }| DetectorTable {
+    let mut order: Vec<&Ranked> = ranked.iter().collect();
+    if settings.format == StdoutFormat::Table {
+        order.sort_by_cached_key(|ranked| std::cmp::Reverse(largest_impact(ranked)));
+    }
+    let tables: Vec<DetectorTable<'_>> = order
+        .into_iter()
+        .map(|Ranked { description, thresholds, table, headings, .. }| DetectorTable {
             description,
             thresholds: thresholds.clone(),
             table,
+            headings: headings.as_ref(),
         })
         .collect();
-    let style = standard_output::style();
+    let (first, last) = (summary.totals.first_start.unwrap_or(0), summary.totals.last_end.unwrap_or(0));
+    let report = TerminalReport {
+        summary,
+        tables: if settings.tables == TablesShown::All { &tables } else { &[] },
+        top: settings.top,
+        quiet: settings.quiet,
+        links: standard_output::links(settings.color, settings.trace_url.as_ref(), (first, last)),
+    };
+    let style = standard_output::style(settings.color);
     standard_output::write(|out| match settings.format {
-        StdoutFormat::Table => write_terminal(out, summary, &tables, settings.top, style),
+        StdoutFormat::Table => write_terminal(out, &report, style),
         StdoutFormat::Markdown => write_markdown(out, summary, &tables, settings.top),
         StdoutFormat::Csv => write_csv(out, &tables, settings.top),
         StdoutFormat::Json => write_json(out, summary, &tables, settings.top),
         StdoutFormat::Ndjson => write_ndjson(out, &tables, settings.top),
     })
+}
+
+/// What the worst pattern of a detector costs in all traces, in ns; nothing if it has no findings.
+fn largest_impact(ranked: &Ranked) -> Option<i128> {
+    let mut impacts = vec![0; ranked.pattern_ids.len()];
+    for (&pattern, &impact_ns) in ranked.patterns_of_findings.iter().zip(&ranked.findings.impact_ns) {
+        impacts[pattern as usize] += i128::from(impact_ns);
+    }
+    impacts.into_iter().max()
 }
 
 fn summary_of(results: &Results, semantics: &Semantics, read: Read) -> Summary {

@@ -8,6 +8,7 @@ mod selection;
 mod settings;
 mod values;
 
+pub(crate) use error::nearest;
 pub(crate) use memory::memory_for_spans;
 pub(crate) use selection::selection;
 pub(crate) use settings::{AnalysedWith, Settings, retry_timeout};

@@ -10,15 +10,17 @@ use super::error::ConfigError;
 use super::file::ConfigFile;
 use super::memory::{bytes_for_spans, usable_memory_bytes};
 use super::selection::selection;
-use super::values::{DURATION, MEMORY, SHARE};
+use super::values::{DURATION, MEMORY, SHARE, TRACE_URL};
 use crate::analysis::AnalysisSettings;
 use crate::cli::{
-    AnalysisArgs, AnalyzeArgs, InputArgs, MemoryArgs, MergeArgs, ResultsArgs, StdoutFormat, TableFormat, TraceArgs,
+    AnalysisArgs, AnalyzeArgs, ColorChoice, DisplayArgs, InputArgs, MemoryArgs, MergeArgs, ResultsArgs, StdoutFormat,
+    TableFormat, TablesShown, TraceArgs,
 };
 use crate::conventions::UncountedCalls;
 use crate::detectors::{Detectors, catalog};
 use crate::frame::SpillStore;
 use crate::ingest::{DEFAULT_RETRY_TIMEOUT, InputFormat, ReadOptions, Selection};
+use crate::report::TraceUrl;
 use crate::trace::OverlapTolerance;
 
 /// Everything that was set, resolved. This is `settings` in `run.json`.
@@ -41,6 +43,15 @@ pub(crate) struct Settings {
     pub table_format: TableFormat,
     /// Rows to print.
     pub top: usize,
+    /// Which tables are printed.
+    pub tables: TablesShown,
+    /// Whether problems alone are printed.
+    pub quiet: bool,
+    /// Whether output has colours.
+    #[serde(skip)]
+    pub color: ColorChoice,
+    /// Where a trace can be looked at.
+    pub trace_url: Option<TraceUrl>,
     /// Detectors whose findings make the run fail.
     pub fail_on: Vec<String>,
     /// Smallest impact of those findings, in ns.
@@ -61,6 +72,12 @@ pub(crate) struct Settings {
 
 /// Share of the parent's window by which siblings may overlap unless something else is said.
 const DEFAULT_OVERLAP_TOLERANCE: f64 = 0.01;
+
+/// Rows of each table for people, who see more than one table at once.
+const TOP_ON_TERMINAL: usize = 5;
+
+/// Rows of each table in other formats.
+const TOP_ELSEWHERE: usize = 10;
 
 /// How much time a request to an object store may lose by failures, where there is no configuration file.
 ///
@@ -134,7 +151,10 @@ impl Settings {
     fn set_results(&mut self, args: &ResultsArgs, file: &ConfigFile) -> Result<(), ConfigError> {
         self.format = args.format.or(file.format).unwrap_or_default();
         self.table_format = args.table_format.or(file.table_format).unwrap_or_default();
-        self.top = args.top.or(file.top).unwrap_or(10);
+        let usual_top = if self.format == StdoutFormat::Table { TOP_ON_TERMINAL } else { TOP_ELSEWHERE };
+        self.top = args.top.or(file.top).unwrap_or(usual_top);
+        (self.tables, self.quiet) = (args.tables, args.quiet);
+        self.set_display(&args.display, file)?;
         self.fail_on = if args.fail_on.is_empty() { file.fail_on.clone() } else { args.fail_on.clone() };
         let min_impact_ns =
             args.min_impact.as_deref().map(|text| DURATION.argument("--min-impact", text)).transpose()?;
@@ -153,7 +173,15 @@ impl Settings {
         let (file, mut settings) = Self::resolve(&args.analysis)?;
         settings.set_input(&args.input, &file)?;
         settings.set_memory(&args.memory, &file)?;
+        settings.set_display(&args.display, &file)?;
         Ok(settings)
+    }
+
+    fn set_display(&mut self, args: &DisplayArgs, file: &ConfigFile) -> Result<(), ConfigError> {
+        self.color = args.color;
+        let given = args.trace_url.as_deref().map(|text| TRACE_URL.argument("--trace-url", text)).transpose()?;
+        self.trace_url = given.or_else(|| file.trace_url.clone());
+        Ok(())
     }
 
     fn set_input(&mut self, args: &InputArgs, file: &ConfigFile) -> Result<(), ConfigError> {
@@ -216,6 +244,10 @@ impl Settings {
             format: StdoutFormat::default(),
             table_format: TableFormat::default(),
             top: 0,
+            tables: TablesShown::default(),
+            quiet: false,
+            color: ColorChoice::default(),
+            trace_url: None,
             fail_on: Vec::new(),
             min_impact_ns: 1_000_000,
             allow_empty: false,

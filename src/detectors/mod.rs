@@ -13,7 +13,7 @@ pub use kit::{
     ThresholdKind, Unit,
 };
 pub(crate) use kit::{
-    Concluded, Conclusions, Detector, NamedValues, Pattern, PatternColumn, RowRule, Rule, TableRules, Whole,
+    Concluded, Conclusions, Detector, Heading, NamedValues, Pattern, PatternColumn, RowRule, Rule, TableRules, Whole,
 };
 
 kit::catalog! {

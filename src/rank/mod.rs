@@ -13,6 +13,6 @@ mod tests;
 pub(crate) use findings_table::{FINDINGS, FindingsTable};
 pub(crate) use problems::{Denominators, problems};
 pub use ranking::ranked_tables;
-pub(crate) use ranking::{Ranked, Ranking};
+pub(crate) use ranking::{Headings, Ranked, Ranking};
 pub(crate) use table::for_each_row;
 pub use table::{Rows, Table};

@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use super::detector_table::DetectorTable;
 use super::summary::Summary;
 use crate::report::header::{CAUTION, header_lines};
+use crate::report::terminal::Role;
 use crate::report::text::cell_text::{for_people, is_numeric, title};
 use crate::report::text::sanitized::sanitized_in_markdown;
 
@@ -41,7 +42,8 @@ fn write_section(out: &mut impl Write, table: &DetectorTable<'_>, top: usize) ->
         return writeln!(out, "{}", sanitized_in_markdown(&table.none_found()));
     }
     writeln!(out, "{} ({})\n", sanitized_in_markdown(description.summary), table.rows_shown(top))?;
-    let columns: Vec<_> = table.table.shown().collect();
+    let mut columns: Vec<_> = table.table.shown().collect();
+    columns.sort_by_key(|(column, _)| Role::of(column));
     let titles: Vec<String> = columns.iter().map(|(column, _)| title(column)).collect();
     let rules: Vec<&str> = columns.iter().map(|(column, _)| if is_numeric(column) { "---:" } else { "---" }).collect();
     writeln!(out, "| {} |", titles.join(" | "))?;
@@ -86,10 +88,10 @@ mod tests {
 
         more calls to one target in a trace than one request should need (2 of 3 rows; --top 3 shows all)
 
-        | rank | caller service | operation | chain | calls p50 | trace share | induced | first seen | saving | example trace id |
-        | ---: | --- | --- | --- | ---: | ---: | --- | --- | ---: | --- |
-        | 1 | checkout | SELECT quantity, price FROM order\_items WHERE order\_id = ? AND product\_id = ? | web → checkout → inventory | 12,345 | 34 % | no | 2024-01-02T03:04:05Z | 3 min 20 s | 4bf92f3577b34da6a3ce929d0e0e4736 |
-        | 2 | =HYPERLINK("x") | �\[31mred \| \`x\` &lt;b&gt; |  | 6 | &lt;0.1 % | yes | - | 340 ms | 00000000000000000000000000000002 |
+        | rank | caller service | operation | chain | induced | calls p50 | trace share | first seen | saved | example trace id |
+        | ---: | --- | --- | --- | --- | ---: | ---: | --- | ---: | --- |
+        | 1 | checkout | SELECT quantity, price FROM order\_items WHERE order\_id = ? AND product\_id = ? | web → checkout → inventory | no | 12,345 | 34 % | 2024-01-02T03:04:05Z | 3 min 20 s | 4bf92f3577b34da6a3ce929d0e0e4736 |
+        | 2 | =HYPERLINK("x") | �\[31mred \| \`x\` &lt;b&gt; |  | yes | 6 | &lt;0.1 % | - | 340 ms | 00000000000000000000000000000002 |
 
         ## n-plus-one
 

@@ -19,6 +19,8 @@ mod samples;
 mod summary;
 mod terminal;
 mod text;
+mod trace;
+mod trace_links;
 
 pub use canonical_parquet::CanonicalWriter;
 pub(crate) use csv::write_csv;
@@ -32,8 +34,12 @@ pub(crate) use summary::{
     BeyondCapSummary, ClockSkewSummary, InputSummary, QualitySummary, SelectionSummary, Summary, TotalsSummary,
 };
 pub(crate) use terminal::{
-    TerminalStyle, Waterfall, WaterfallFinding, WaterfallRow, write_catalog, write_explanation, write_terminal,
-    write_waterfall,
+    TerminalReport, TerminalStyle, WaterfallOptions, write_catalog, write_explanation, write_terminal, write_waterfall,
 };
 pub(crate) use text::sanitized::sanitized;
 pub(crate) use text::units;
+pub(crate) use trace::{
+    ShownFinding, ShownPath, ShownSection, ShownSpan, ShownTrace, write_chrome_trace, write_speedscope,
+    write_trace_as_json,
+};
+pub(crate) use trace_links::{TraceLinks, TraceUrl};

@@ -115,8 +115,18 @@ pub(in crate::report) fn empty_table() -> Table {
 pub(in crate::report) fn detector_tables(table: &Table) -> Vec<DetectorTable<'_>> {
     static EMPTY: std::sync::LazyLock<Table> = std::sync::LazyLock::new(empty_table);
     vec![
-        DetectorTable { description: &DESCRIPTION, thresholds: vec![("max_calls", "5".to_owned())], table },
-        DetectorTable { description: &DESCRIPTION, thresholds: vec![("max_calls", "5".to_owned())], table: &EMPTY },
+        DetectorTable {
+            description: &DESCRIPTION,
+            thresholds: vec![("max_calls", "5".to_owned())],
+            table,
+            headings: None,
+        },
+        DetectorTable {
+            description: &DESCRIPTION,
+            thresholds: vec![("max_calls", "5".to_owned())],
+            table: &EMPTY,
+            headings: None,
+        },
     ]
 }
 

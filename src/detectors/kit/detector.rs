@@ -19,7 +19,7 @@ use crate::span::TraceId;
 use crate::trace::TraceView;
 
 use super::description::{Cell, Description};
-use super::rules::TableRules;
+use super::rules::{Heading, TableRules};
 use super::thresholds::Thresholds;
 
 /// Finds one anti-pattern: a value with typed thresholds, which knows no other detector, does no I/O and prints nothing.
@@ -46,6 +46,8 @@ pub(crate) trait Detector:
     const DESCRIPTION: &'static Description;
     /// Its table.
     const TABLE: TableRules<Self>;
+    /// What people see its rows below, if it has rows of its own and they come in groups.
+    const HEADING: Option<Heading<Self>> = None;
 
     /// What is to be gathered for it, and what readers must know of attributes. What no detector that is on asks for is not
     /// worked out.

@@ -10,13 +10,14 @@ use serde::{Deserialize, Serialize};
 use crate::analysis::{Analysis, Results};
 use crate::cli::{StdoutFormat, TablesShown};
 use crate::config::Settings;
-use crate::detectors::{SeenByAll, Whole};
+use crate::detectors::{Cell, SeenByAll, TableRow, Whole};
 use crate::frame::{Collection, Symbol};
 use crate::ingest::{IngestWarning, InputReport};
-use crate::rank::{Denominators, FindingsTable, Ranked, Ranking, Rows, problems};
+use crate::rank::{Denominators, FindingsTable, Ranked, Ranking, Rows, Table, problems};
 use crate::report::{
-    BeyondCapSummary, ClockSkewSummary, DetectorTable, InputSummary, QualitySummary, Run, SelectionSummary, Summary,
-    TerminalReport, TotalsSummary, write_csv, write_files, write_json, write_markdown, write_ndjson, write_terminal,
+    BeyondCapSummary, ClockSkewSummary, DetectorTable, FirstFailure, InputSummary, ProblemList, QualitySummary, Run,
+    SelectionSummary, Summary, TerminalReport, TotalsSummary, write_csv, write_files, write_json, write_markdown,
+    write_ndjson, write_terminal,
 };
 use crate::trace::{Semantics, TargetKind};
 
@@ -101,7 +102,7 @@ pub(super) fn present(
             .with_context(|| format!("failed to write the results to {}", directory.display()))?;
         bar.finish();
     }
-    print(settings, &summary, &ranked)?;
+    print(settings, &summary, &problems, &ranked)?;
     // The process ends next and gives its memory back at once; to free each text of each table takes much longer.
     std::mem::forget(ranked);
     Ok(outcome(summary.totals.spans, no_match.as_deref(), all_read, fails, settings))
@@ -151,12 +152,12 @@ fn fails(ranked: &Ranked, settings: &Settings) -> bool {
     is_watched && (0..findings.len()).any(counts)
 }
 
-fn print(settings: &Settings, summary: &Summary, ranked: &[Ranked]) -> anyhow::Result<()> {
+fn print(settings: &Settings, summary: &Summary, problems: &Table, ranked: &[Ranked]) -> anyhow::Result<()> {
     let mut order: Vec<&Ranked> = ranked.iter().collect();
     if settings.format == StdoutFormat::Table {
-        order.sort_by_cached_key(|ranked| std::cmp::Reverse(largest_impact(ranked)));
+        order.sort_by_cached_key(|ranked| largest_problem(problems, ranked));
     }
-    let tables: Vec<DetectorTable<'_>> = order
+    let detector_tables: Vec<DetectorTable<'_>> = order
         .into_iter()
         .map(|Ranked { description, thresholds, table, headings, .. }| DetectorTable {
             description,
@@ -165,10 +166,13 @@ fn print(settings: &Settings, summary: &Summary, ranked: &[Ranked]) -> anyhow::R
             headings: headings.as_ref(),
         })
         .collect();
+    let tables: Vec<&Table> = std::iter::once(problems).chain(ranked.iter().map(|ranked| &ranked.table)).collect();
+    let problems = ProblemList { table: problems, first_failure: first_failure(ranked) };
     let (first, last) = (summary.totals.first_start.unwrap_or(0), summary.totals.last_end.unwrap_or(0));
     let report = TerminalReport {
         summary,
-        tables: if settings.tables == TablesShown::All { &tables } else { &[] },
+        problems: &problems,
+        tables: if settings.tables == TablesShown::All { &detector_tables } else { &[] },
         top: settings.top,
         quiet: settings.quiet,
         links: standard_output::links(settings.color, settings.trace_url.as_ref(), (first, last)),
@@ -176,20 +180,39 @@ fn print(settings: &Settings, summary: &Summary, ranked: &[Ranked]) -> anyhow::R
     let style = standard_output::style(settings.color);
     standard_output::write(|out| match settings.format {
         StdoutFormat::Table => write_terminal(out, &report, style),
-        StdoutFormat::Markdown => write_markdown(out, summary, &tables, settings.top),
+        StdoutFormat::Markdown => write_markdown(out, summary, &problems, &detector_tables, settings.top),
         StdoutFormat::Csv => write_csv(out, &tables, settings.top),
         StdoutFormat::Json => write_json(out, summary, &tables, settings.top),
         StdoutFormat::Ndjson => write_ndjson(out, &tables, settings.top),
     })
 }
 
-/// What the worst pattern of a detector costs in all traces, in ns; nothing if it has no findings.
-fn largest_impact(ranked: &Ranked) -> Option<i128> {
-    let mut impacts = vec![0; ranked.pattern_ids.len()];
-    for (&pattern, &impact_ns) in ranked.patterns_of_findings.iter().zip(&ranked.findings.impact_ns) {
-        impacts[pattern as usize] += i128::from(impact_ns);
-    }
-    impacts.into_iter().max()
+/// The place of a detector's largest problem among all; those without any come last.
+fn largest_problem(problems: &Table, ranked: &Ranked) -> usize {
+    let detectors = problems.column("detector").map_or(&[][..], |(_, detectors)| detectors);
+    let is_own = |cell: &Cell| matches!(cell, Cell::Text(name) if name == ranked.description.name);
+    detectors.iter().position(is_own).unwrap_or(usize::MAX)
+}
+
+/// The failure that was first: that of the table of origins which was seen first, ties by rank.
+fn first_failure(ranked: &[Ranked]) -> Option<FirstFailure> {
+    let Ranked { table, .. } = ranked.iter().find(|ranked| ranked.description.table == "failure_origins")?;
+    let (_, starts) = table.column("first_seen")?;
+    let starts = starts.iter().enumerate().filter_map(|(row, cell)| match cell {
+        Cell::Int(start) => Some((*start, row)),
+        _ => None,
+    });
+    let (start, row) = starts.min()?;
+    let row = TableRow { columns: &table.columns, values: &table.values, row };
+    let place = [row.text("origin_service"), row.text("origin_operation"), row.text("origin_target")];
+    let reason = [row.text("message"), row.text("error_type"), row.text("error_class")];
+    let place: Vec<&str> = place.into_iter().filter(|name| !name.is_empty()).collect();
+    let reason = reason.into_iter().find(|reason| !reason.is_empty());
+    let what = match reason {
+        Some(reason) => format!("{}, {reason}", place.join(" ")),
+        None => place.join(" "),
+    };
+    Some(FirstFailure { start, what })
 }
 
 fn summary_of(results: &Results, semantics: &Semantics, read: Read) -> Summary {

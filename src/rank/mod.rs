@@ -11,6 +11,8 @@ mod table;
 mod tests;
 
 pub(crate) use findings_table::{FINDINGS, FindingsTable};
+#[cfg(test)]
+pub(crate) use problems::PROBLEM_COLUMNS;
 pub(crate) use problems::{Denominators, problems};
 pub use ranking::ranked_tables;
 pub(crate) use ranking::{Headings, Ranked, Ranking};

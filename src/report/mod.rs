@@ -13,6 +13,7 @@ mod markdown;
 mod ndjson;
 mod output;
 mod parquet;
+mod problem_list;
 mod run_json;
 #[cfg(test)]
 mod samples;
@@ -29,6 +30,7 @@ pub(crate) use json::write_json;
 pub(crate) use markdown::write_markdown;
 pub(crate) use ndjson::write_ndjson;
 pub(crate) use output::{WholeFile, finish_files, remove_unfinished_files, write_files};
+pub(crate) use problem_list::{FirstFailure, ProblemList};
 pub(crate) use run_json::Run;
 pub(crate) use summary::{
     BeyondCapSummary, ClockSkewSummary, InputSummary, QualitySummary, SelectionSummary, Summary, TotalsSummary,

@@ -5,6 +5,7 @@ mod columns;
 mod distinct_names;
 mod explain;
 mod paint;
+mod problems;
 mod table;
 mod text_width;
 mod waterfall;

@@ -15,6 +15,7 @@ static DESCRIPTION: Description = Description {
     has_findings: true,
     terminal_columns: COLUMNS,
     ranked_by: &[RankedBy::Largest("saving_ns")],
+    problem: None,
 };
 
 /// In the order of their importance, which is not that of the table.

@@ -127,6 +127,7 @@ fn finding(view: &TraceView<'_>, detector: &'static str, findings: &FindingColum
         measured: findings.measured[row],
         threshold: findings.threshold[row],
         impact_ns: findings.impact_ns[row],
+        saving_ns: findings.saving_ns[row],
         span_ids: findings.evidence.get(row).iter().map(ToString::to_string).collect(),
     }
 }

@@ -8,7 +8,7 @@ use crate::report::terminal::paint::Paint;
 use crate::report::terminal::text_width::{broken, padded, shortened, text_width, wrapped};
 use crate::report::text::sanitized::sanitized;
 use crate::report::text::units;
-use crate::report::trace::{Line, ShownFinding, ShownSpan, ShownTrace, folded, unfolded};
+use crate::report::trace::{Line, ShownSpan, ShownTrace, folded, unfolded};
 use crate::report::trace_links::TraceLinks;
 
 /// What of a trace is drawn.
@@ -58,7 +58,7 @@ pub(crate) fn write_waterfall(
 ) -> io::Result<()> {
     write_title(out, trace, style, links)?;
     writeln!(out)?;
-    write_findings(out, &trace.findings, options, style)?;
+    write_findings(out, trace, options, style)?;
     writeln!(out)?;
     let lines = if options.all { unfolded(&trace.spans) } else { folded(&trace.spans) };
     let (shown, left_out) = cut(&trace.spans, lines, options);
@@ -372,11 +372,12 @@ const NO_BREAK: &str = "\u{a0}";
 
 fn write_findings(
     out: &mut impl Write,
-    findings: &[ShownFinding],
+    trace: &ShownTrace,
     options: WaterfallOptions,
     style: TerminalStyle,
 ) -> io::Result<()> {
     let paint = style.paint();
+    let (findings, length_ns) = (&trace.findings, trace.length_ns());
     if findings.is_empty() {
         return writeln!(out, "no findings");
     }
@@ -401,6 +402,10 @@ fn write_findings(
             figures.push(format!("measured {measured}, threshold {threshold}"));
         }
         figures.push(format!("costs {}", units::duration(finding.impact_ns)));
+        if finding.saving_ns > 0 {
+            let without = units::duration(length_ns - i128::from(finding.saving_ns));
+            figures.push(format!("without it {without} instead of {}", units::duration(length_ns)));
+        }
         figures.push(format!("span {}", finding.span_id));
         figures.push(format!("pattern {}", finding.pattern_id));
         // What belongs together stays on one line.

@@ -54,6 +54,13 @@ pub(crate) struct ShownSpan {
     pub root_reason: Option<&'static str>,
 }
 
+impl ShownTrace {
+    /// Summed lengths of all its paths in ns.
+    pub(in crate::report) fn length_ns(&self) -> i128 {
+        self.paths.iter().filter_map(|path| self.spans.get(path.root)).map(|root| i128::from(root.duration_ns)).sum()
+    }
+}
+
 impl ShownSpan {
     /// When it ended. Times of damaged inputs may lie anywhere.
     pub(in crate::report) fn end_ns(&self) -> i128 {
@@ -114,6 +121,8 @@ pub(crate) struct ShownFinding {
     pub threshold: f64,
     /// What it costs, in ns.
     pub impact_ns: i64,
+    /// By how many ns the trace would be shorter without its pattern; 0 on all but the first finding of a pattern.
+    pub saving_ns: i64,
     /// The spans that prove it.
     pub span_ids: Vec<String>,
 }

@@ -4,8 +4,9 @@
 use std::io::{self, Write};
 
 use crate::report::terminal::TerminalStyle;
+use crate::report::terminal::distinct_names::ToldApart;
 use crate::report::terminal::paint::Paint;
-use crate::report::terminal::text_width::{broken, padded, shortened, text_width, wrapped};
+use crate::report::terminal::text_width::{broken, padded, text_width, wrapped};
 use crate::report::text::sanitized::sanitized;
 use crate::report::text::units;
 use crate::report::trace::{Line, ShownFinding, ShownSpan, ShownTrace, folded, unfolded};
@@ -63,9 +64,10 @@ pub(crate) fn write_waterfall(
     let lines = if options.all { unfolded(&trace.spans) } else { folded(&trace.spans) };
     let (shown, left_out) = cut(&trace.spans, lines, options);
     write_legend(out, trace, options, style)?;
+    let mut names = ToldApart::default();
     let drawing = Drawing { trace, scale: Scale::of(&trace.spans), layout: Layout::of(trace, &shown, style), style };
     for line in &shown {
-        drawing.write_line(out, line, options)?;
+        drawing.write_line(out, line, options, &mut names)?;
     }
     if let Some(left_out) = left_out {
         for line in wrapped(&left_out, style.width) {
@@ -184,9 +186,9 @@ impl Told {
 
 impl Told {
     /// The label in at most `width` columns. What is called is told whole or not at all.
-    fn label_within(&self, width: usize) -> String {
+    fn label_within(&self, width: usize, names: &mut ToldApart) -> String {
         let with_target = format!("{}{}", self.label, self.target);
-        if text_width(&with_target) <= width { with_target } else { shortened(&self.label, width) }
+        if text_width(&with_target) <= width { with_target } else { names.fitted(&self.label, width) }
     }
 }
 
@@ -295,7 +297,13 @@ struct Drawing<'a> {
 }
 
 impl Drawing<'_> {
-    fn write_line(&self, out: &mut impl Write, line: &Line, options: WaterfallOptions) -> io::Result<()> {
+    fn write_line(
+        &self,
+        out: &mut impl Write,
+        line: &Line,
+        options: WaterfallOptions,
+        names: &mut ToldApart,
+    ) -> io::Result<()> {
         let Self { trace, layout, style, .. } = self;
         let paint = style.paint();
         let told = Told::of(trace, line);
@@ -305,7 +313,7 @@ impl Drawing<'_> {
         let red = |text: &str| if failed { paint.failure(text) } else { text.to_owned() };
         let mut drawn = format!("{} {:indent$}", if failed { red("!") } else { " ".to_owned() }, "");
         if told.run.is_empty() {
-            drawn.push_str(&red(&padded(&told.label_within(layout.name - indent), layout.name - indent)));
+            drawn.push_str(&red(&padded(&told.label_within(layout.name - indent, names), layout.name - indent)));
             if layout.kind > 0 {
                 drawn.push_str(&format!(" {}", paint.dim(&padded(&sanitized(&span.kind), layout.kind))));
             }
@@ -316,7 +324,7 @@ impl Drawing<'_> {
         } else {
             let width = layout.before_bar() - indent;
             let for_name = width.saturating_sub(text_width(&told.run) + 2);
-            let name = told.label_within(for_name);
+            let name = told.label_within(for_name, names);
             let rest = width.saturating_sub(text_width(&name) + 2);
             drawn.push_str(&format!("{name}  {}", paint.bold(&padded(&told.run, rest))));
         }

@@ -152,8 +152,18 @@ impl ToldApart {
     /// The name in at most `width` columns, but no fewer than [`MIN_WIDTH`]; what was printed for another name is not
     /// printed for this one.
     pub(super) fn fitted(&mut self, name: &str, width: usize) -> String {
+        self.fitted_or(name, None, width)
+    }
+
+    /// The same; `shorter` is printed instead of the name if that is too long and this is not, and nothing else is.
+    pub(super) fn fitted_or(&mut self, name: &str, shorter: Option<&str>, width: usize) -> String {
         let width = width.max(MIN_WIDTH);
-        let mut shown = shortened(name, width);
+        let is_free =
+            |shown: &&str| text_width(shown) <= width && self.printed.get(*shown).is_none_or(|other| other == name);
+        let mut shown = match shorter.filter(|_| text_width(name) > width).filter(is_free) {
+            Some(shorter) => shorter.to_owned(),
+            None => shortened(name, width),
+        };
         if let Some(other) = self.printed.get(&shown).filter(|other| *other != name) {
             let common = common_beginning([other.as_str(), name].into_iter(), width);
             shown = format!("…{}", shortened(&name[common..], width - 1));

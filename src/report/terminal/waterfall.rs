@@ -141,6 +141,8 @@ impl Scale {
 /// What a line says beside its bar.
 struct Told {
     label: String,
+    /// The label without the service, if that is the one of the line above that it belongs to.
+    without_service: Option<String>,
     /// What is called, to be put behind the label if there is room.
     target: String,
     /// How many spans, how long and how many of them failed; empty for a single span.
@@ -154,6 +156,7 @@ impl Told {
         let span = &trace.spans[line.spans[0]];
         let target = span.target.as_ref().filter(|target| !span.has_callee && !target.is_empty());
         let target = target.map_or(String::new(), |target| format!(" → {target}"));
+        let parent = span.parent.map(|parent| trace.spans[parent].service.as_str());
         let members = || line.spans.iter().map(|&place| &trace.spans[place]);
         let total: i128 = members().map(|span| i128::from(span.duration_ns)).sum();
         let failed = members().filter(|span| span.failed).count();
@@ -176,6 +179,8 @@ impl Told {
         }
         Self {
             label: sanitized(&format!("{}: {}", span.service, span.name)).into_owned(),
+            without_service: (parent == Some(span.service.as_str()))
+                .then(|| sanitized(&format!("…: {}", span.name)).into_owned()),
             target: sanitized(&target).into_owned(),
             run,
             duration: units::duration(total),
@@ -188,8 +193,16 @@ impl Told {
     /// The label in at most `width` columns. What is called is told whole or not at all.
     fn label_within(&self, width: usize, names: &mut ToldApart) -> String {
         let with_target = format!("{}{}", self.label, self.target);
-        if text_width(&with_target) <= width { with_target } else { names.fitted(&self.label, width) }
+        if text_width(&with_target) <= width {
+            return with_target;
+        }
+        names.fitted_or(&self.label, self.without_service.as_deref(), width)
     }
+}
+
+/// The kind, where it tells anything.
+fn kind_of(span: &ShownSpan) -> &str {
+    if span.kind == "unspecified" { "" } else { &span.kind }
 }
 
 /// What marks the span that a finding is about.
@@ -215,7 +228,7 @@ impl Layout {
             let span = &trace.spans[line.spans[0]];
             let label = text_width(&told.label);
             name = name.max(2 * span.depth + label + text_width(&told.target));
-            kind = kind.max(text_width(&span.kind));
+            kind = kind.max(text_width(kind_of(span)));
             remarks = remarks.max(text_width(&told.remarks));
             if told.run.is_empty() {
                 duration = duration.max(text_width(&told.duration));
@@ -315,7 +328,7 @@ impl Drawing<'_> {
         if told.run.is_empty() {
             drawn.push_str(&red(&padded(&told.label_within(layout.name - indent, names), layout.name - indent)));
             if layout.kind > 0 {
-                drawn.push_str(&format!(" {}", paint.dim(&padded(&sanitized(&span.kind), layout.kind))));
+                drawn.push_str(&format!(" {}", paint.dim(&padded(kind_of(span), layout.kind))));
             }
             if layout.duration > 0 {
                 let blanks = layout.duration.saturating_sub(text_width(&told.duration));

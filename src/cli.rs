@@ -49,7 +49,7 @@ pub struct AnalyzeArgs {
     pub results: ResultsArgs,
 
     /// Write what this part of an input gives to FILE instead of ranking it; tracescan merge makes one result of many parts
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["output", "format", "top", "fail_on"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["output", "format", "top", "tables", "quiet", "fail_on"])]
     pub partial: Option<PathBuf>,
 
     /// Which traces are read.

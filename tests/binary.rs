@@ -15,8 +15,8 @@ const TABLES: [&str; 8] = [
     "failure_amplification",
     "failure_origins",
     "latency_attribution",
-    "findings",
     "problems",
+    "findings",
 ];
 
 fn sample(name: &str) -> String {
@@ -166,8 +166,7 @@ fn formats_for_programs() {
         assert!(serde_json::from_str::<Value>(line).expect("JSON")["table"].is_string());
     }
     assert!(
-        stdout(&tracescan(&["analyze", &incident, "--format", "csv"]))
-            .starts_with("table,rank,pattern_id,caller_service")
+        stdout(&tracescan(&["analyze", &incident, "--format", "csv"])).starts_with("table,rank,pattern_id,detector,")
     );
     assert!(stdout(&tracescan(&["analyze", &incident, "--format", "markdown"])).contains("| rank |"));
 

@@ -196,7 +196,7 @@ impl Told {
         if text_width(&with_target) <= width {
             return with_target;
         }
-        names.fitted_or(&self.label, self.without_service.as_deref(), width)
+        names.fitted(&self.label, self.without_service.as_deref(), width)
     }
 }
 

@@ -28,7 +28,7 @@ const INDENT: usize = 6;
 
 /// A column with the texts of the rows that are shown.
 struct ShownColumn {
-    /// The lines of its title.
+    /// Its title.
     title: String,
     is_name: bool,
     is_right: bool,

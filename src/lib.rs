@@ -22,6 +22,7 @@ mod findings;
 pub mod frame;
 mod gathered;
 pub mod generate;
+mod incident;
 pub mod ingest;
 mod partial;
 pub mod rank;

@@ -36,6 +36,11 @@ pub(crate) fn run(args: &MergeArgs) -> anyhow::Result<Outcome> {
         }
     }
     let settings = Settings::for_merge(args, &analysed_with)?;
+    if settings.incident.is_some()
+        && let Some((file, _)) = parts.iter().find(|(_, description)| !description.keeps_requests)
+    {
+        bail!("{} was analysed without --window, and says too little of its requests for it", file.path().display());
+    }
     let pool = threads::pool(settings.threads)?;
     pool.install(|| merge(args, &settings, parts))
 }

@@ -12,6 +12,7 @@ use crate::cli::StdoutFormat;
 use crate::config::Settings;
 use crate::detectors::{SeenByAll, Whole};
 use crate::frame::{Collection, Symbol};
+use crate::incident::{Incident, SUSPECT_ROWS, SUSPECTS};
 use crate::ingest::{IngestWarning, InputReport};
 use crate::rank::{FindingsTable, Ranked, Ranking, Rows};
 use crate::report::{
@@ -22,7 +23,7 @@ use crate::trace::{Semantics, TargetKind};
 
 use super::diagnostics::say;
 use super::progress::Bar;
-use super::{Outcome, standard_output};
+use super::{Outcome, incident, standard_output};
 
 /// What was counted while inputs were read.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
@@ -64,7 +65,7 @@ pub(super) fn present(
 ) -> anyhow::Result<Outcome> {
     let Analysis { mut results, trace_ids } = analysis;
     let (all_read, spilled_bytes) = (read.all_read, read.spilled_bytes);
-    let summary = summary_of(&results, semantics, read);
+    let mut summary = summary_of(&results, semantics, read);
     let mut kept_bytes = results.seen.bytes();
     kept_bytes.push(("gathered", results.gathered.bytes()));
     let seen = std::mem::take(&mut results.seen);
@@ -74,6 +75,8 @@ pub(super) fn present(
         is_weighted: results.is_weighted(),
         gathered: &results.gathered,
     };
+    let compared = incident::compared(settings, &results, &whole)?;
+    summary.incident = compared.as_ref().map(|compared| incident::summary_of(compared, &whole));
     let ranked = rank(seen, settings, &whole)?;
     let fails = ranked.iter().any(|ranked| fails(ranked, settings));
     phases.end("rank");
@@ -89,13 +92,14 @@ pub(super) fn present(
         };
         let findings = FindingsTable::new(&ranked, &whole);
         let tables = ranked.iter().map(|ranked| &ranked.table as &dyn Rows);
-        let files: Vec<&dyn Rows> = tables.chain([&findings as &dyn Rows]).collect();
+        let of_incident = compared.iter().flat_map(|compared| &compared.tables).map(|table| table as &dyn Rows);
+        let files: Vec<&dyn Rows> = tables.chain(of_incident).chain([&findings as &dyn Rows]).collect();
         let bar = Bar::for_tables("writing", files.len());
         write_files(directory, &files, settings.table_format, &run, &summary, &|| bar.add(1))
             .with_context(|| format!("failed to write the results to {}", directory.display()))?;
         bar.finish();
     }
-    print(settings, &summary, &ranked)?;
+    print(settings, &summary, &ranked, compared.as_ref())?;
     // The process ends next and gives its memory back at once; to free each text of each table takes much longer.
     std::mem::forget(ranked);
     Ok(outcome(summary.totals.spans, all_read, fails, settings))
@@ -144,8 +148,8 @@ fn fails(ranked: &Ranked, settings: &Settings) -> bool {
     is_watched && (0..findings.len()).any(counts)
 }
 
-fn print(settings: &Settings, summary: &Summary, ranked: &[Ranked]) -> anyhow::Result<()> {
-    let tables: Vec<DetectorTable<'_>> = ranked
+fn print(settings: &Settings, summary: &Summary, ranked: &[Ranked], compared: Option<&Incident>) -> anyhow::Result<()> {
+    let mut tables: Vec<DetectorTable<'_>> = ranked
         .iter()
         .map(|Ranked { description, thresholds, table, .. }| DetectorTable {
             description,
@@ -154,6 +158,15 @@ fn print(settings: &Settings, summary: &Summary, ranked: &[Ranked]) -> anyhow::R
         })
         .collect();
     let style = standard_output::style();
+    // People on a terminal are told of suspects in words.
+    if settings.format != StdoutFormat::Table {
+        let of_incident =
+            compared.iter().flat_map(|compared| [&SUSPECTS, &SUSPECT_ROWS].into_iter().zip(&compared.tables));
+        tables.splice(
+            0..0,
+            of_incident.map(|(description, table)| DetectorTable { description, thresholds: Vec::new(), table }),
+        );
+    }
     standard_output::write(|out| match settings.format {
         StdoutFormat::Table => write_terminal(out, summary, &tables, settings.top, style),
         StdoutFormat::Markdown => write_markdown(out, summary, &tables, settings.top),
@@ -220,6 +233,7 @@ fn summary_of(results: &Results, semantics: &Semantics, read: Read) -> Summary {
             beyond_cap: read.beyond_cap,
             clock_skew,
         },
+        incident: None,
     }
 }
 

@@ -10,8 +10,9 @@ mod resilience;
 
 pub use kit::{CatalogEntry, Cell, Column, Currency, Description, NotSet, RankedBy, Threshold, ThresholdKind, Unit};
 pub(crate) use kit::{
-    Concluded, Conclusions, Detector, NamedValues, Pattern, PatternColumn, RowRule, Rule, TableRules, Whole,
+    Concluded, Conclusions, Detector, NamedValues, Pattern, PatternColumn, RowColumn, RowRule, Rule, TableRules, Whole,
 };
+pub(crate) use latency::latency_attribution::{Attribution, AttributionRow, LatencyAttribution};
 
 kit::catalog! {
     /// More calls to one target in a trace than one request should need.

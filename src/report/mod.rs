@@ -7,6 +7,7 @@ mod canonical_parquet;
 mod csv;
 mod detector_table;
 mod header;
+mod incident;
 mod json;
 mod json_row;
 mod markdown;
@@ -23,6 +24,7 @@ mod text;
 pub use canonical_parquet::CanonicalWriter;
 pub(crate) use csv::write_csv;
 pub(crate) use detector_table::DetectorTable;
+pub(crate) use incident::{IncidentSummary, RunSummary, SuspectSummary, TimesSummary};
 pub(crate) use json::write_json;
 pub(crate) use markdown::write_markdown;
 pub(crate) use ndjson::write_ndjson;
@@ -32,8 +34,8 @@ pub(crate) use summary::{
     BeyondCapSummary, ClockSkewSummary, InputSummary, QualitySummary, SelectionSummary, Summary, TotalsSummary,
 };
 pub(crate) use terminal::{
-    TerminalStyle, Waterfall, WaterfallFinding, WaterfallRow, write_catalog, write_explanation, write_terminal,
-    write_waterfall,
+    TerminalStyle, Waterfall, WaterfallFinding, WaterfallRow, write_catalog, write_columns, write_explanation,
+    write_terminal, write_waterfall,
 };
 pub(crate) use text::sanitized::sanitized;
 pub(crate) use text::units;

@@ -217,7 +217,7 @@ impl<D: Detector> RowColumn<D> {
         Self { name: self.name, unit: self.unit, doc: self.doc, adds_up: true, rule: self.rule }
     }
 
-    fn column(&self) -> Column {
+    pub(crate) fn column(&self) -> Column {
         Column { name: self.name, unit: self.unit, doc: self.doc, adds_up: self.adds_up }
     }
 }

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use crate::report::detector_table::DetectorTable;
 use crate::report::header::{CAUTION, header_lines};
 use crate::report::summary::Summary;
+use crate::report::terminal::incident::write_incident;
 use crate::report::terminal::paint::Paint;
 use crate::report::terminal::table::write_table;
 use crate::report::terminal::text_width::wrapped;
@@ -43,6 +44,10 @@ pub(crate) fn write_terminal(
     style: TerminalStyle,
 ) -> io::Result<()> {
     write_header(out, summary, style)?;
+    if let Some(incident) = &summary.incident {
+        writeln!(out)?;
+        write_incident(out, incident, style)?;
+    }
     for table in tables {
         writeln!(out)?;
         write_titled(out, table, top, style)?;

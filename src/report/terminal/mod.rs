@@ -2,11 +2,12 @@
 
 mod all_tables;
 mod explain;
+mod incident;
 mod paint;
 mod table;
 mod text_width;
 mod waterfall;
 
 pub(crate) use all_tables::{TerminalStyle, write_terminal};
-pub(crate) use explain::{write_catalog, write_explanation};
+pub(crate) use explain::{write_catalog, write_columns, write_explanation};
 pub(crate) use waterfall::{Waterfall, WaterfallFinding, WaterfallRow, write_waterfall};

@@ -1,0 +1,205 @@
+//! Which traces are compared with which: windows as people ask for them, and as times once the dump is known.
+
+use jiff::civil::{Date, DateTime, Time};
+use jiff::tz::TimeZone;
+use serde::{Serialize, Serializer};
+use thiserror::Error;
+
+use crate::frame::SpillError;
+
+/// A moment as people tell it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Moment {
+    /// In ns since 1970.
+    At(i64),
+    /// So many ns before the end of the dump.
+    BeforeEnd(i64),
+    /// A time of day (UTC), of the day of the dump.
+    OClock(Time),
+}
+
+/// A window as people ask for it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct AskedWindow {
+    /// The option, with its dashes.
+    pub(crate) option: &'static str,
+    /// What was typed.
+    pub(crate) text: String,
+    /// When it begins; the dump's beginning if nothing is said.
+    pub(crate) from: Option<Moment>,
+    /// Before when it ends; the dump's end if nothing is said.
+    pub(crate) to: Option<Moment>,
+}
+
+impl Serialize for AskedWindow {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.text)
+    }
+}
+
+/// How the window of an incident is chosen.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum WindowChoice {
+    /// The longest time in which an entry is not as usual.
+    Auto,
+    /// What was asked for.
+    #[serde(untagged)]
+    Asked(AskedWindow),
+}
+
+/// What to compare.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub(crate) struct AskedIncident {
+    /// The window.
+    pub(crate) window: WindowChoice,
+    /// What it is compared with; all other traces if nothing is said.
+    pub(crate) baseline_window: Option<AskedWindow>,
+}
+
+/// Times from `start` to before `end`, in ns since 1970.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct TimeRange {
+    /// The first time.
+    pub(crate) start: i64,
+    /// The time after the last one.
+    pub(crate) end: i64,
+}
+
+impl TimeRange {
+    /// Whether a time lies in it.
+    pub(crate) fn contains(self, time: i64) -> bool {
+        self.start <= time && time < self.end
+    }
+
+    fn overlaps(self, other: Self) -> bool {
+        self.start < other.end && other.start < self.end
+    }
+}
+
+/// Why nothing can be compared.
+#[derive(Debug, Error)]
+pub(crate) enum IncidentError {
+    /// A window that ends before it begins.
+    #[error("{option} {text} ends before it begins; the dump is from {dump}")]
+    Backwards {
+        /// The option.
+        option: &'static str,
+        /// What was typed.
+        text: String,
+        /// The times of the dump, in words.
+        dump: String,
+    },
+    /// A time of day on several days.
+    #[error("{option} {text} is at several days of the dump, which is from {dump}: write dates, like {example}")]
+    SeveralDays {
+        /// The option.
+        option: &'static str,
+        /// What was typed.
+        text: String,
+        /// The times of the dump, in words.
+        dump: String,
+        /// What could be meant.
+        example: String,
+    },
+    /// A window in which nothing begins.
+    #[error("no request begins within {window}; requests of the dump begin from {requests}")]
+    Empty {
+        /// The option and its times, in words.
+        window: String,
+        /// The times of the dump's requests, in words.
+        requests: String,
+    },
+    /// Nothing to compare with.
+    #[error(
+        "nothing is left to compare the window with: {what}; requests of the dump begin from {requests} (--baseline-window says which to take)"
+    )]
+    NoBaseline {
+        /// Why.
+        what: String,
+        /// The times of the dump's requests, in words.
+        requests: String,
+    },
+    /// Requests that were put aside cannot be brought back.
+    #[error(transparent)]
+    Spill(#[from] SpillError),
+}
+
+/// Times as people read them, to the second.
+pub(crate) fn in_words(range: TimeRange) -> String {
+    use crate::report::units::time_to_the_second;
+    format!("{} to {}", time_to_the_second(range.start), time_to_the_second(range.end))
+}
+
+/// Days that are looked at for a time of day: of a dump with times of decades nobody knows which day is meant.
+const MAX_DAYS: i64 = 400;
+
+const DAY_NS: i64 = 86_400_000_000_000;
+
+impl AskedWindow {
+    /// The times that are meant, where the dump has these.
+    ///
+    /// # Errors
+    /// If it ends before it begins, or a time of day is meant and the dump is of several days.
+    pub(crate) fn resolve(&self, dump: TimeRange) -> Result<TimeRange, IncidentError> {
+        let is_clock = |moment: Option<Moment>| matches!(moment, Some(Moment::OClock(_)));
+        if !is_clock(self.from) && !is_clock(self.to) {
+            return self.on_day(Date::ZERO, dump).ok_or_else(|| self.backwards(dump));
+        }
+        // The first day may be that before the dump's: a window goes past midnight.
+        let first = date_of(dump.start).and_then(|date| date.yesterday().ok()).unwrap_or(Date::ZERO);
+        let days = (dump.end.saturating_sub(dump.start) / DAY_NS + 3).min(MAX_DAYS + 3);
+        let on_days: Vec<(Date, TimeRange)> = first
+            .series(jiff::Span::new().days(1))
+            .take(days as usize)
+            .filter_map(|day| Some((day, self.on_day(day, dump)?)))
+            .collect();
+        let of_dump: Vec<&(Date, TimeRange)> = on_days.iter().filter(|(_, range)| range.overlaps(dump)).collect();
+        match of_dump[..] {
+            [&(_, range)] => Ok(range),
+            [&(first, _), ..] => Err(IncidentError::SeveralDays {
+                option: self.option,
+                text: self.text.clone(),
+                dump: in_words(dump),
+                example: format!("{first}T{}", self.text.trim_start_matches('.')),
+            }),
+            // Nothing begins in it then, which is said where requests are looked at.
+            [] => {
+                let day = date_of(dump.start).unwrap_or(Date::ZERO);
+                self.on_day(day, dump).ok_or_else(|| self.backwards(dump))
+            }
+        }
+    }
+
+    fn backwards(&self, dump: TimeRange) -> IncidentError {
+        IncidentError::Backwards { option: self.option, text: self.text.clone(), dump: in_words(dump) }
+    }
+
+    /// The times if times of day are those of `day`; none if it would end before it begins.
+    fn on_day(&self, day: Date, dump: TimeRange) -> Option<TimeRange> {
+        let at = |moment: Moment, day: Date| match moment {
+            Moment::At(time) => Some(time),
+            Moment::BeforeEnd(distance) => Some(dump.end.saturating_sub(distance)),
+            Moment::OClock(time) => unix_nano(day.to_datetime(time)),
+        };
+        let start = self.from.map_or(Some(dump.start), |from| at(from, day))?;
+        let end = match (self.from, self.to) {
+            // From before to after midnight.
+            (Some(Moment::OClock(from)), Some(Moment::OClock(to))) if to <= from => {
+                at(Moment::OClock(to), day.tomorrow().ok()?)?
+            }
+            (_, Some(to)) => at(to, day)?,
+            (_, None) => dump.end,
+        };
+        (start < end).then_some(TimeRange { start, end })
+    }
+}
+
+fn date_of(time: i64) -> Option<Date> {
+    let timestamp = jiff::Timestamp::from_nanosecond(time.into()).ok()?;
+    Some(timestamp.to_zoned(TimeZone::UTC).date())
+}
+
+fn unix_nano(time: DateTime) -> Option<i64> {
+    i64::try_from(time.to_zoned(TimeZone::UTC).ok()?.timestamp().as_nanosecond()).ok()
+}

@@ -3,7 +3,7 @@
 use crate::analysis::Results;
 use crate::config::Settings;
 use crate::detectors::{Cell, Whole};
-use crate::incident::{Incident, IncidentError, TimeRange, conclude};
+use crate::incident::{Incident, IncidentError, OtherRun, TimeRange, conclude};
 use crate::rank::Table;
 use crate::report::{IncidentSummary, RunSummary, SuspectSummary, TimesSummary};
 
@@ -31,11 +31,12 @@ pub(super) fn compared(
 pub(super) fn summary_of(incident: &Incident, whole: &Whole<'_>) -> IncidentSummary {
     let times = |range: TimeRange| TimesSummary { start: Some(range.start), end: Some(range.end) };
     let name = |symbol| whole.symbols.resolve(symbol).to_owned();
-    let other_runs = incident.other_runs.iter().map(|run| RunSummary {
+    let other_runs = incident.other_runs.iter().map(|&OtherRun { run, is_left_out }| RunSummary {
         entry_service: name(run.entry.service),
         entry_operation: name(run.entry.operation),
         times: times(run.range),
         off_buckets: run.off,
+        left_out: is_left_out,
     });
     let [suspects, _] = &incident.tables;
     IncidentSummary {
@@ -46,7 +47,6 @@ pub(super) fn summary_of(incident: &Incident, whole: &Whole<'_>) -> IncidentSumm
         window_requests_left_out: incident.requests_left_out[0],
         baseline_requests_left_out: incident.requests_left_out[1],
         other_runs: other_runs.collect(),
-        other_runs_left_out: incident.leaves_runs_out,
         confidence: incident.confidence.as_str(),
         suspects: suspects.row_count() as u64,
         first_suspects: (0..suspects.row_count().min(MAX_SUSPECTS)).map(|row| suspect(suspects, row)).collect(),

@@ -10,13 +10,13 @@ use crate::gathered::RequestLog;
 use crate::trace::Entry;
 
 use super::statistics::{Usual, median};
-use super::window::TimeRange;
+use super::window::{TimeRange, contains};
 
 /// Length of a bucket; they begin at multiples of it.
 pub(super) const BUCKET_NS: i64 = 10_000_000_000;
 
 /// With fewer requests a bucket says nothing.
-pub(super) const MIN_REQUESTS: usize = 10;
+const MIN_REQUESTS: usize = 10;
 
 /// How many buckets between two that are off may be as usual, thin or empty for both to be of one run.
 const MAX_GAP: i64 = 2;
@@ -83,10 +83,19 @@ impl EntryBuckets {
         known.end = known.end.max(end);
     }
 
+    /// How many of the buckets that have requests begin in one of `ranges`, which are ascending and do not overlap.
+    pub(super) fn share_within(&self, ranges: &[TimeRange]) -> f64 {
+        let mut buckets: Vec<i64> = self.entries.values().flat_map(|buckets| buckets.keys().copied()).collect();
+        buckets.sort_unstable();
+        buckets.dedup();
+        let is_within = |bucket: &&i64| contains(ranges, bucket.saturating_mul(BUCKET_NS));
+        buckets.iter().filter(is_within).count() as f64 / buckets.len().max(1) as f64
+    }
+
     /// When each entry was off: the longest runs first, then those with most buckets that were, then the earliest.
-    pub(super) fn off_runs(mut self) -> Vec<Run> {
+    pub(super) fn off_runs(&mut self) -> Vec<Run> {
         let mut runs = Vec::new();
-        for (entry, buckets) in self.entries.drain() {
+        for (&entry, buckets) in &mut self.entries {
             let off = off_buckets(buckets);
             let is_near = |left: &i64, right: &i64| right - left <= MAX_GAP + 1;
             runs.extend(off.chunk_by(is_near).map(|run| Run {
@@ -107,10 +116,10 @@ impl EntryBuckets {
 }
 
 /// The buckets of one entry that are off, ascending.
-fn off_buckets(buckets: BTreeMap<i64, Bucket>) -> Vec<i64> {
-    let enough = buckets.into_iter().filter(|(_, bucket)| bucket.durations.len() >= MIN_REQUESTS);
+fn off_buckets(buckets: &mut BTreeMap<i64, Bucket>) -> Vec<i64> {
+    let enough = buckets.iter_mut().filter(|(_, bucket)| bucket.durations.len() >= MIN_REQUESTS);
     let values: Vec<(i64, f64, f64)> = enough
-        .filter_map(|(number, mut bucket)| {
+        .filter_map(|(&number, bucket)| {
             let failed_share = bucket.failed as f64 / bucket.durations.len() as f64;
             let duration = median(&mut bucket.durations, Ord::cmp)?;
             Some((number, failed_share, duration as f64))

@@ -11,7 +11,7 @@ use crate::partial::TraceNumber;
 use crate::trace::{Component, Entry, Place, RootReason, Target, TargetKind};
 
 use super::structure::{CallSums, CallerSums};
-use super::window::TimeRange;
+use super::window::{TimeRange, contains};
 
 /// An entry with fewer traces in the baseline cannot be compared.
 const MIN_BASELINE_TRACES: u64 = 3;
@@ -38,9 +38,8 @@ impl Sides {
         if self.window.contains(start) {
             return Some(WINDOW);
         }
-        let next = self.left_out.partition_point(|range| range.end <= start);
-        let is_left_out = self.left_out.get(next).is_some_and(|range| range.contains(start));
-        let is_baseline = !is_left_out && self.baseline.is_none_or(|baseline| baseline.contains(start));
+        let is_baseline =
+            !contains(&self.left_out, start) && self.baseline.is_none_or(|baseline| baseline.contains(start));
         is_baseline.then_some(BASELINE)
     }
 }

@@ -12,7 +12,7 @@ use super::evidence::evidence;
 use super::own_times::own_times;
 use super::ranking::{Confidence, confidence, ranked};
 use super::tables::{suspect_rows_table, suspects_table, window_attribution};
-use super::window::{AskedIncident, IncidentError, TimeRange, WindowChoice, in_words};
+use super::window::{AskedIncident, IncidentError, TimeRange, WindowChoice, in_words, united};
 
 /// What the comparison says.
 #[derive(Clone, Debug)]
@@ -26,14 +26,25 @@ pub(crate) struct Incident {
     /// The same of entries that cannot, because the baseline has too few requests of them.
     pub(crate) requests_left_out: [u64; 2],
     /// Other times in which entries were off: the longest first.
-    pub(crate) other_runs: Vec<Run>,
-    /// Whether those are left out of the baseline.
-    pub(crate) leaves_runs_out: bool,
+    pub(crate) other_runs: Vec<OtherRun>,
     /// How sure the first suspect is.
     pub(crate) confidence: Confidence,
     /// The table of suspects, and that of their rows.
     pub(crate) tables: [Table; 2],
 }
+
+/// Another time in which an entry was off.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OtherRun {
+    /// When, and which entry.
+    pub(crate) run: Run,
+    /// Whether what begins then is in no baseline.
+    pub(crate) is_left_out: bool,
+}
+
+/// Of a dump in which more of all buckets lie in off runs, most is faults: what is usual is then known too badly to leave the
+/// rest out, and without the faults that are loud enough to be left out, all others would seem to be loud.
+const MAX_OFF_SHARE: f64 = 0.1;
 
 /// A suspect.
 #[derive(Clone, Debug)]
@@ -64,9 +75,9 @@ pub(crate) fn conclude(
     whole: &Whole<'_>,
     dump: Option<TimeRange>,
 ) -> Result<Incident, IncidentError> {
-    let buckets = EntryBuckets::of(log)?;
+    let mut buckets = EntryBuckets::of(log)?;
     let (Some(dump), Some(requests)) = (dump, buckets.requests) else {
-        return Ok(nothing(whole, None, Vec::new()));
+        return Ok(nothing(whole, None));
     };
     let baseline_window = asked.baseline_window.as_ref().map(|window| window.resolve(dump)).transpose()?;
     let runs = buckets.off_runs();
@@ -74,13 +85,17 @@ pub(crate) fn conclude(
         WindowChoice::Asked(window) => window.resolve(dump)?,
         WindowChoice::Auto => match runs.first() {
             Some(longest) => longest.range,
-            None => return Ok(nothing(whole, baseline_window, runs)),
+            None => return Ok(nothing(whole, baseline_window)),
         },
     };
+    let is_quiet = buckets.share_within(&united(runs.iter().map(|run| run.range))) <= MAX_OFF_SHARE;
     let is_inside = |run: &Run| window.start <= run.range.start && run.range.end <= window.end;
-    let other_runs: Vec<Run> = runs.into_iter().filter(|run| !is_inside(run)).collect();
-    let leaves_runs_out = baseline_window.is_none() && !other_runs.is_empty();
-    let left_out = if leaves_runs_out { united(other_runs.iter().map(|run| run.range)) } else { Vec::new() };
+    let other_runs: Vec<OtherRun> = runs
+        .into_iter()
+        .filter(|run| !is_inside(run))
+        .map(|run| OtherRun { run, is_left_out: baseline_window.is_none() && (is_quiet || run.range.overlaps(window)) })
+        .collect();
+    let left_out = united(other_runs.iter().filter(|other| other.is_left_out).map(|other| other.run.range));
     let sides = Sides { window, baseline: baseline_window, left_out };
 
     let comparison = Comparison::of(log, &sides)?;
@@ -133,36 +148,20 @@ pub(crate) fn conclude(
         requests: [of_window, of_baseline],
         requests_left_out: [window_left_out, baseline_left_out],
         other_runs,
-        leaves_runs_out,
         confidence,
         tables: [suspects_table(&suspects, whole), suspect_rows_table(&suspects, attribution, whole)],
     })
 }
 
 /// What is said where there is no window.
-fn nothing(whole: &Whole<'_>, baseline_window: Option<TimeRange>, other_runs: Vec<Run>) -> Incident {
+fn nothing(whole: &Whole<'_>, baseline_window: Option<TimeRange>) -> Incident {
     Incident {
         window: None,
         baseline_window,
         requests: [0; 2],
         requests_left_out: [0; 2],
-        other_runs,
-        leaves_runs_out: false,
+        other_runs: Vec::new(),
         confidence: Confidence::Quiet,
         tables: [suspects_table(&[], whole), suspect_rows_table(&[], Vec::new(), whole)],
     }
-}
-
-/// Times in the order of time, those that overlap as one.
-fn united(ranges: impl Iterator<Item = TimeRange>) -> Vec<TimeRange> {
-    let mut ranges: Vec<TimeRange> = ranges.collect();
-    ranges.sort_unstable();
-    ranges.dedup_by(|later, first| {
-        let overlaps = later.start <= first.end;
-        if overlaps {
-            first.end = first.end.max(later.end);
-        }
-        overlaps
-    });
-    ranges
 }

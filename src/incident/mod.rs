@@ -22,6 +22,6 @@ mod tables;
 mod tests;
 mod window;
 
-pub(crate) use conclusion::{Incident, conclude};
+pub(crate) use conclusion::{Incident, OtherRun, conclude};
 pub(crate) use description::{SUSPECT_ROWS, SUSPECTS, explanation};
 pub(crate) use window::{AskedIncident, AskedWindow, IncidentError, Moment, TimeRange, WindowChoice};

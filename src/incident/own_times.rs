@@ -8,7 +8,7 @@ use crate::gathered::RequestLog;
 use crate::partial::TraceNumber;
 use crate::trace::Target;
 
-use super::buckets::{BUCKET_NS, LEAST_DURATION_SHARE, MIN_REQUESTS, bucket_of};
+use super::buckets::{BUCKET_NS, LEAST_DURATION_SHARE, bucket_of};
 use super::comparison::{BASELINE, Comparison, Sides, WINDOW, blamed_for};
 use super::statistics::{Usual, median};
 use super::window::TimeRange;
@@ -73,7 +73,8 @@ impl OwnTimes {
     }
 }
 
-/// The first bucket that begins in the window in which the median is off, among all buckets with enough requests.
+/// The first bucket that begins in the window in which the median is off, among all buckets in which there is one: many suspects
+/// are needed by few requests.
 fn onset(times: &[OwnTime], window: TimeRange) -> Option<i64> {
     let mut of_buckets: HashMap<i64, Vec<i64>, FixedState> = HashMap::default();
     for time in times {
@@ -81,7 +82,6 @@ fn onset(times: &[OwnTime], window: TimeRange) -> Option<i64> {
     }
     let mut medians: Vec<(i64, f64)> = of_buckets
         .into_iter()
-        .filter(|(_, times)| times.len() >= MIN_REQUESTS)
         .filter_map(|(bucket, mut times)| Some((bucket, median(&mut times, Ord::cmp)? as f64)))
         .collect();
     medians.sort_unstable_by_key(|&(bucket, _)| bucket);
@@ -182,16 +182,15 @@ mod tests {
         assert_eq!((few.median_ns, few.ratio()), ([Some(7), Some(4)], None));
     }
 
-    /// The onset is the first ten seconds that begin in the window and are off; buckets with fewer than ten requests tell
-    /// nothing, and neither does one that begins before the window.
+    /// The onset is the first ten seconds that begin in the window and are off, in either direction.
     #[test]
     fn the_onset_is_the_first_bucket_that_is_off() {
-        let bucket = |number: i64, requests: u32, time: i64| {
-            (0..requests).map(move |request| (request, number * BUCKET_NS + i64::from(request), time))
+        let bucket = |number: i64, time: i64| {
+            (0..2u32).map(move |request| (request, number * BUCKET_NS + i64::from(request), time))
         };
-        let mut all: Vec<(u32, i64, i64)> =
-            (0..20).filter(|number| !(7..=10).contains(number)).flat_map(|number| bucket(number, 10, 100)).collect();
-        all.extend(bucket(7, 10, 200).chain(bucket(8, 9, 200)).chain(bucket(9, 10, 120)).chain(bucket(10, 10, 20)));
+        let usual = (0..20).filter(|number| !(7..=10).contains(number));
+        let mut all: Vec<(u32, i64, i64)> = usual.flat_map(|number| bucket(number, 100)).collect();
+        all.extend(bucket(7, 200).chain(bucket(8, 130)).chain(bucket(9, 120)).chain(bucket(10, 20)));
         let onset = |start: i64, end: i64| {
             onset(&times(all.iter().copied()), TimeRange { start, end }).map(|onset| onset / BUCKET_NS)
         };

@@ -98,6 +98,30 @@ fn faults(folder: &Path) -> Vec<(i64, String, String)> {
         .collect()
 }
 
+/// Length of windows without a fault: the dump has little of that in a piece.
+const CALM_SECONDS: i64 = 20;
+
+/// Windows with requests in which no fault is active that changes times: faults take less than two minutes.
+fn calm_windows(dump: &Dump, faults: &[(i64, String, String)]) -> Vec<i64> {
+    let mut starts = std::collections::BTreeMap::<i64, usize>::new();
+    let log = dump.analysis.results.gathered.requests.as_ref().unwrap();
+    log.for_each_block(|block| {
+        for trace in block.traces() {
+            *starts.entry(trace.start.div_euclid(CALM_SECONDS * SECOND) * CALM_SECONDS * SECOND).or_default() += 1;
+        }
+    })
+    .unwrap();
+    let is_calm = |start: i64| {
+        let slow = faults.iter().filter(|(.., kind)| LATENCY_FAULTS.contains(&kind.as_str()));
+        slow.into_iter()
+            .all(|&(injected, ..)| start + CALM_SECONDS * SECOND <= injected || start > injected + 120 * SECOND)
+    };
+    starts.into_iter().filter(|&(start, requests)| requests >= 50 && is_calm(start)).map(|(start, _)| start).collect()
+}
+
+/// Kinds of faults that change how long requests take.
+const LATENCY_FAULTS: [&str; 3] = ["network_delay", "cpu_contention", "cpu_consumed"];
+
 /// Of the faults that make a real system slow, nine in ten have their culprit first, and nearly all among the first three; of
 /// minutes without any fault, nine in ten are quiet. `--nocapture` shows each.
 #[test]
@@ -108,29 +132,20 @@ fn faults_of_a_real_dump() {
     let (mut latency, mut first, mut among_three) = (0, 0, 0);
     let mut told = String::new();
     for (injected, service, kind) in &faults {
-        let incident = dump.compare_from(*injected, 180).unwrap();
+        // Of one, no request begins within three minutes.
+        let Ok(incident) = dump.compare_from(*injected, 180) else { continue };
         let suspects = suspects(&incident);
         let rank = suspects.iter().position(|(name, _)| name == service);
-        if ["network_delay", "cpu_contention", "cpu_consumed"].contains(&kind.as_str()) {
+        if LATENCY_FAULTS.contains(&kind.as_str()) {
             latency += 1;
             first += usize::from(rank == Some(0));
             among_three += usize::from(rank.is_some());
         }
         told.push_str(&format!("{kind} {service}: place {rank:?}, {:?}, {suspects:?}\n", incident.confidence));
     }
-    // Three minutes that end before the next fault and begin long after the one before.
-    let is_calm = |start: i64| {
-        faults.iter().all(|(injected, ..)| start + 180 * SECOND <= *injected || start >= injected + 300 * SECOND)
-    };
-    let times = dump.times();
-    let starts =
-        (0..).map(|number| times.start + number * 45 * SECOND).take_while(|&start| start + 180 * SECOND <= times.end);
     let (mut windows, mut quiet) = (0, 0);
-    for start in starts.filter(|&start| is_calm(start)) {
-        let Ok(incident) = dump.compare_from(start, 180) else { continue };
-        if incident.requests[0] < 50 {
-            continue;
-        }
+    for start in calm_windows(&dump, &faults) {
+        let incident = dump.compare_from(start, CALM_SECONDS).unwrap();
         windows += 1;
         quiet += usize::from(incident.confidence == ranking::Confidence::Quiet);
         if incident.confidence != ranking::Confidence::Quiet {

@@ -72,9 +72,30 @@ impl TimeRange {
         self.start <= time && time < self.end
     }
 
-    fn overlaps(self, other: Self) -> bool {
+    /// Whether some time lies in both.
+    pub(super) fn overlaps(self, other: Self) -> bool {
         self.start < other.end && other.start < self.end
     }
+}
+
+/// Whether a time lies in one of `ranges`, which are ascending and do not overlap.
+pub(super) fn contains(ranges: &[TimeRange], time: i64) -> bool {
+    let next = ranges.partition_point(|range| range.end <= time);
+    ranges.get(next).is_some_and(|range| range.contains(time))
+}
+
+/// Times in the order of time, those that overlap or touch as one.
+pub(super) fn united(ranges: impl Iterator<Item = TimeRange>) -> Vec<TimeRange> {
+    let mut ranges: Vec<TimeRange> = ranges.collect();
+    ranges.sort_unstable();
+    ranges.dedup_by(|later, first| {
+        let touches = later.start <= first.end;
+        if touches {
+            first.end = first.end.max(later.end);
+        }
+        touches
+    });
+    ranges
 }
 
 /// Why nothing can be compared.

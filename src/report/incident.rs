@@ -22,8 +22,6 @@ pub(crate) struct IncidentSummary {
     pub baseline_requests_left_out: u64,
     /// Other times in which entries were off, the longest first.
     pub other_runs: Vec<RunSummary>,
-    /// Whether requests of those times are in no baseline.
-    pub other_runs_left_out: bool,
     /// How sure the first suspect is: `clear` or `quiet`.
     pub confidence: &'static str,
     /// How many suspects there are.
@@ -63,6 +61,8 @@ pub(crate) struct RunSummary {
     pub times: TimesSummary,
     /// How many of its ten seconds were off.
     pub off_buckets: u64,
+    /// Whether nothing that begins then was compared with.
+    pub left_out: bool,
 }
 
 /// A suspect, for people.
@@ -109,18 +109,17 @@ impl IncidentSummary {
                 units::counted(self.window_requests_left_out, "request")
             ));
         }
-        if !self.other_runs.is_empty() {
-            let named = self
-                .other_runs
-                .iter()
-                .take(MAX_RUNS)
-                .map(|run| format!("{} ({} {})", run.times.in_words(), run.entry_service, run.entry_operation));
-            let named: Vec<String> = named.collect();
-            let more = self.other_runs.len().saturating_sub(MAX_RUNS);
+        for (left_out, said) in [(true, "also not as usual, and not compared with"), (false, "also not as usual")] {
+            let runs: Vec<&RunSummary> = self.other_runs.iter().filter(|run| run.left_out == left_out).collect();
+            let named = runs.iter().take(MAX_RUNS);
+            let named: Vec<String> = named
+                .map(|run| format!("{} ({} {})", run.times.in_words(), run.entry_service, run.entry_operation))
+                .collect();
+            let more = runs.len().saturating_sub(MAX_RUNS);
             let more = if more > 0 { format!(" and {} more", units::count(more)) } else { String::new() };
-            let said =
-                if self.other_runs_left_out { "also not as usual, and not compared with" } else { "also not as usual" };
-            notes.push(format!("{said}: {}{more}", named.join(", ")));
+            if !named.is_empty() {
+                notes.push(format!("{said}: {}{more}", named.join(", ")));
+            }
         }
         notes
     }

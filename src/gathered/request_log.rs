@@ -8,7 +8,7 @@ use arrow::error::ArrowError;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
-use crate::conventions::ErrorClass;
+use crate::conventions::{ErrorClass, classify};
 use crate::frame::{SpillError, SpillStore, Symbol};
 use crate::partial::{
     Columns, GroupReader, GroupWriter, PartialError, PartialReader, PartialWriter, Renumbering, TraceNumber, columns,
@@ -266,8 +266,11 @@ fn blamed(trace: &TraceView<'_>, origin: &FailureOrigin) -> Target {
         TargetKind::Unnamed => in_service,
         TargetKind::Database | TargetKind::External | TargetKind::Messaging => {
             let of_call = trace.calls.error_class(call, trace.tree, trace.semantics);
-            let of_origin = trace.semantics_of(origin.row).error_class;
-            if is_unreached(of_call) || is_unreached(of_origin) { call.target } else { in_service }
+            let origin = trace.semantics_of(origin.row);
+            // Many errors have no type, and say in words that nobody was there.
+            let of_message = classify(trace.semantics.symbols.resolve(origin.message), 0, None);
+            let is_unreached = [of_call, origin.error_class, of_message].into_iter().any(is_unreached);
+            if is_unreached { call.target } else { in_service }
         }
     }
 }

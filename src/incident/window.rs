@@ -153,9 +153,7 @@ pub(crate) fn in_words(range: TimeRange) -> String {
 }
 
 /// Days that are looked at for a time of day: of a dump with times of decades nobody knows which day is meant.
-const MAX_DAYS: i64 = 400;
-
-const DAY_NS: i64 = 86_400_000_000_000;
+const MAX_DAYS: usize = 400;
 
 impl AskedWindow {
     /// The times that are meant, where the dump has these.
@@ -167,22 +165,26 @@ impl AskedWindow {
         if !is_clock(self.from) && !is_clock(self.to) {
             return self.on_day(Date::ZERO, dump).ok_or_else(|| self.backwards(dump));
         }
-        // The first day may be that before the dump's: a window goes past midnight.
-        let first = date_of(dump.start).and_then(|date| date.yesterday().ok()).unwrap_or(Date::ZERO);
-        let days = (dump.end.saturating_sub(dump.start) / DAY_NS + 3).min(MAX_DAYS + 3);
-        let on_days: Vec<(Date, TimeRange)> = first
+        let first = date_of(dump.start).unwrap_or(Date::ZERO);
+        // A window that goes past midnight may have begun on the day before the dump.
+        let goes_past_midnight =
+            matches!((self.from, self.to), (Some(Moment::OClock(from)), Some(Moment::OClock(to))) if to <= from);
+        let first = if goes_past_midnight { first.yesterday().unwrap_or(first) } else { first };
+        let last = date_of(dump.end).unwrap_or(first);
+        let of_dump: Vec<TimeRange> = first
             .series(jiff::Span::new().days(1))
-            .take(days as usize)
-            .filter_map(|day| Some((day, self.on_day(day, dump)?)))
+            .take_while(|&day| day <= last)
+            .take(MAX_DAYS)
+            .filter_map(|day| self.on_day(day, dump))
+            .filter(|range| range.overlaps(dump))
             .collect();
-        let of_dump: Vec<&(Date, TimeRange)> = on_days.iter().filter(|(_, range)| range.overlaps(dump)).collect();
         match of_dump[..] {
-            [&(_, range)] => Ok(range),
-            [&(first, _), ..] => Err(IncidentError::SeveralDays {
+            [range] => Ok(range),
+            [first, ..] => Err(IncidentError::SeveralDays {
                 option: self.option,
                 text: self.text.clone(),
                 dump: in_words(dump),
-                example: format!("{first}T{}", self.text.trim_start_matches('.')),
+                example: in_words(first).replace(" to ", ".."),
             }),
             // Nothing begins in it then, which is said where requests are looked at.
             [] => {
@@ -223,4 +225,79 @@ fn date_of(time: i64) -> Option<Date> {
 
 fn unix_nano(time: DateTime) -> Option<i64> {
     i64::try_from(time.to_zoned(TimeZone::UTC).ok()?.timestamp().as_nanosecond()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn time(text: &str) -> i64 {
+        let timestamp: jiff::Timestamp = text.parse().unwrap();
+        timestamp.as_nanosecond() as i64
+    }
+
+    fn o_clock(text: &str) -> Option<Moment> {
+        Some(Moment::OClock(text.parse().unwrap()))
+    }
+
+    fn resolved(
+        (from, to): (Option<Moment>, Option<Moment>),
+        (first, last): (&str, &str),
+    ) -> Result<String, IncidentError> {
+        let window = AskedWindow { option: "--window", text: "A..B".to_owned(), from, to };
+        window.resolve(TimeRange { start: time(first), end: time(last) }).map(in_words)
+    }
+
+    /// Times of day are those of the dump's day, also across midnight; distances are before its end; an open side is that of the
+    /// dump.
+    #[test]
+    fn windows_are_told_by_the_dump() {
+        const SECOND: i64 = 1_000_000_000;
+        let day = ("2026-01-15T12:00:00Z", "2026-01-15T12:04:17Z");
+        let night = ("2026-01-15T23:50:00Z", "2026-01-16T00:20:00Z");
+        let before = |seconds: i64| Some(Moment::BeforeEnd(seconds * SECOND));
+        for (window, dump, expected) in [
+            ((o_clock("12:01"), o_clock("12:04")), day, "2026-01-15T12:01:00Z to 2026-01-15T12:04:00Z"),
+            ((o_clock("12:01"), None), day, "2026-01-15T12:01:00Z to 2026-01-15T12:04:17Z"),
+            ((None, o_clock("12:01")), day, "2026-01-15T12:00:00Z to 2026-01-15T12:01:00Z"),
+            ((before(17), None), day, "2026-01-15T12:04:00Z to 2026-01-15T12:04:17Z"),
+            ((before(77), before(17)), day, "2026-01-15T12:03:00Z to 2026-01-15T12:04:00Z"),
+            ((o_clock("12:03"), before(17)), day, "2026-01-15T12:03:00Z to 2026-01-15T12:04:00Z"),
+            ((Some(Moment::At(time(day.0) + SECOND)), None), day, "2026-01-15T12:00:01Z to 2026-01-15T12:04:17Z"),
+            ((o_clock("23:55"), o_clock("00:05")), night, "2026-01-15T23:55:00Z to 2026-01-16T00:05:00Z"),
+            ((o_clock("00:10"), o_clock("00:15")), night, "2026-01-16T00:10:00Z to 2026-01-16T00:15:00Z"),
+            ((o_clock("23:00"), o_clock("12:01")), day, "2026-01-14T23:00:00Z to 2026-01-15T12:01:00Z"),
+            // Nothing begins then, which is said where requests are looked at.
+            ((o_clock("14:00"), o_clock("15:00")), day, "2026-01-15T14:00:00Z to 2026-01-15T15:00:00Z"),
+        ] {
+            assert_eq!(resolved(window, dump).unwrap(), expected, "{window:?}");
+        }
+    }
+
+    /// What ends before it begins is none, and a time of day on several days is not guessed.
+    #[test]
+    fn wrong_windows_are_told() {
+        let days = ("2026-01-14T06:00:00Z", "2026-01-16T06:00:00Z");
+        let error = |window| resolved(window, days).unwrap_err().to_string();
+        assert_eq!(
+            error((o_clock("12:01"), o_clock("12:04"))),
+            "--window A..B is at several days of the dump, which is from 2026-01-14T06:00:00Z to 2026-01-16T06:00:00Z: write \
+             dates, like 2026-01-14T12:01:00Z..2026-01-14T12:04:00Z"
+        );
+        let backwards = "--window A..B ends before it begins; the dump is from";
+        assert!(error((Some(Moment::At(7)), Some(Moment::At(7)))).starts_with(backwards));
+        assert!(error((Some(Moment::BeforeEnd(5)), Some(Moment::BeforeEnd(6)))).starts_with(backwards));
+        let far = ("1970-01-01T00:00:00Z", "2026-01-16T06:00:00Z");
+        assert!(resolved((o_clock("12:01"), None), far).is_err());
+    }
+
+    #[test]
+    fn ranges_that_touch_are_one() {
+        let range = |(start, end)| TimeRange { start, end };
+        let all = [(10, 20), (0, 5), (20, 25), (12, 14), (30, 31)].map(range);
+        let ranges = united(all.into_iter());
+        assert_eq!(ranges, [(0, 5), (10, 25), (30, 31)].map(range));
+        let within: Vec<i64> = (0..40).filter(|&time| contains(&ranges, time)).collect();
+        assert_eq!(within, (0..5).chain(10..25).chain([30]).collect::<Vec<_>>());
+    }
 }

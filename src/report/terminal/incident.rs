@@ -65,10 +65,37 @@ mod tests {
 
     #[test]
     fn a_verdict_comes_with_its_first_suspects() {
-        insta::assert_snapshot!(shown(&samples::incident(), 80), @"");
+        insta::assert_snapshot!(shown(&samples::incident(), 80), @r"
+        incident 2024-01-02T03:14:05Z to 2024-01-02T03:17:05Z, 512 requests compared
+        with 10,233 at other times: clear
+        1  cart: +53 % of the window's request time, most of it between web and cart
+           (GetCart); 249 ms per request, 9.0 ms before; since 03:14:10; trace
+           4bf92f3577b34da6a3ce929d0e0e4736
+        2  orders�[31m (database): 12 calls fewer than expected
+        2 requests of entries with fewer than 3 requests to compare with are left out
+        also not as usual, and not compared with: 2024-01-02T03:20:45Z to
+        2024-01-02T03:20:55Z (web GET /cart), 2024-01-02T03:22:25Z to
+        2024-01-02T03:22:35Z (web GET /cart), 2024-01-02T03:24:05Z to
+        2024-01-02T03:24:15Z (web GET /cart) and 1 more
+        also not as usual: 2024-01-02T03:27:25Z to 2024-01-02T03:27:35Z (web GET /cart)
+        ");
+    }
+
+    /// What is not sure says so in its first line.
+    #[test]
+    fn a_quiet_window_says_so() {
+        let verdict = |incident: &IncidentSummary| shown(incident, 200).lines().next().unwrap_or_default().to_owned();
         let quiet = IncidentSummary { confidence: "quiet", ..samples::incident() };
-        insta::assert_snapshot!(shown(&quiet, 200).lines().next().unwrap(), @"");
-        insta::assert_snapshot!(shown(&IncidentSummary::default(), 200), @"");
+        assert!(
+            verdict(&quiet)
+                .ends_with("10,233 at other times: quiet, such differences are seen when nothing happens too")
+        );
+        let nothing = IncidentSummary { suspects: 0, ..quiet };
+        assert!(verdict(&nothing).ends_with(": quiet, nothing takes longer or fails more often"));
+        assert_eq!(
+            verdict(&IncidentSummary::default()),
+            "incident no entry was ever off for ten seconds, so there is no window"
+        );
     }
 
     /// Whatever the width, no line is longer and nothing steers the terminal.

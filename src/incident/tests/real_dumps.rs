@@ -3,11 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
-use super::*;
 use crate::analysis::{Analysis, AnalysisSettings, analyse};
 use crate::conventions::UncountedCalls;
 use crate::detectors::{Cell, Detectors, Whole};
 use crate::frame::Collection;
+use crate::incident::ranking::Confidence;
+use crate::incident::window::in_words;
+use crate::incident::{AskedIncident, AskedWindow, Incident, IncidentError, Moment, TimeRange, WindowChoice, conclude};
 use crate::ingest::{ReadFrames, ReadOptions, read_frames};
 use crate::trace::{OverlapTolerance, Semantics, derive};
 
@@ -147,13 +149,9 @@ fn faults_of_a_real_dump() {
     for start in calm_windows(&dump, &faults) {
         let incident = dump.compare_from(start, CALM_SECONDS).unwrap();
         windows += 1;
-        quiet += usize::from(incident.confidence == ranking::Confidence::Quiet);
-        if incident.confidence != ranking::Confidence::Quiet {
-            told.push_str(&format!(
-                "not quiet: {:?} {:?}\n",
-                incident.window.map(window::in_words),
-                suspects(&incident)
-            ));
+        quiet += usize::from(incident.confidence == Confidence::Quiet);
+        if incident.confidence != Confidence::Quiet {
+            told.push_str(&format!("not quiet: {:?} {:?}\n", incident.window.map(in_words), suspects(&incident)));
         }
     }
     #[expect(clippy::print_stderr, reason = "shown with --nocapture")]

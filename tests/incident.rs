@@ -112,7 +112,7 @@ fn every_output_tells_of_suspects() {
     assert!(!done(&["analyze", &sample(), "--format", "json", "--top", "1"]).contains("incident\":"));
 }
 
-/// The same bytes for any number of threads, however little memory there is, and in parts.
+/// The same bytes for any number of threads, any order of inputs, and in parts.
 #[test]
 fn the_same_bytes_in_any_way() {
     let directory = tempfile::tempdir().expect("a directory");
@@ -136,7 +136,6 @@ fn the_same_bytes_in_any_way() {
     let expected = analyze("one", &[first, second, "--threads", "1"]);
     assert!(expected.iter().all(|table| table.lines().count() > 5), "{expected:?}");
     assert_eq!(analyze("two", &[second, first, "--threads", "2"]), expected);
-    assert_eq!(analyze("small", &[first, second, "--memory-limit", "64MiB"]), expected);
     let parts = ["a.partial", "b.partial"].map(|name| path(name));
     for (dump, part) in dumps.iter().zip(&parts) {
         done(&["analyze", text(dump), "--partial", text(part), "--window", "auto"]);

@@ -45,6 +45,7 @@ pub(super) fn summary_of(incident: &Incident, whole: &Whole<'_>) -> IncidentSumm
         window_requests: incident.requests[0],
         baseline_requests: incident.requests[1],
         window_requests_left_out: incident.requests_left_out[0],
+        window_failed_left_out: incident.failed_left_out,
         baseline_requests_left_out: incident.requests_left_out[1],
         other_runs: other_runs.collect(),
         confidence: incident.confidence.as_str(),

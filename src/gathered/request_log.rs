@@ -49,7 +49,25 @@ struct OfTrace {
     counts: HashMap<u32, u64, FixedState>,
 }
 
+/// Names of a trace for which room is kept: to empty a map takes as long as it has room.
+const MAX_NAMES_KEPT: usize = 1 << 12;
+
 impl OfTrace {
+    /// Forgets what was known, and gives back the room that few traces need.
+    fn clear(&mut self) {
+        let Self { entries, times, counts } = self;
+        entries.clear();
+        if entries.capacity() > MAX_NAMES_KEPT {
+            *entries = HashMap::default();
+        }
+        if times.capacity() > MAX_NAMES_KEPT {
+            *times = HashMap::default();
+        }
+        if counts.capacity() > MAX_NAMES_KEPT {
+            *counts = HashMap::default();
+        }
+    }
+
     /// Moves what was counted to the end of `counts`.
     fn flush_counts(&mut self, counts: &mut Vec<CountOfTrace>) -> u32 {
         let before = counts.len();
@@ -72,7 +90,7 @@ impl RequestLog {
         let Some(first) = first_root.or(roots.first()) else { return };
         let Self { pending, of_trace, .. } = self;
         let (first_entry, first_time) = (pending.entries.len(), pending.times.len());
-        of_trace.entries.clear();
+        of_trace.clear();
         for (index, root) in roots.iter().enumerate() {
             if root.row != first.row && (first_root.is_none() || root.reason != RootReason::Root) {
                 continue;

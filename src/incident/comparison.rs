@@ -64,6 +64,8 @@ pub(super) fn blamed_for(spent: &Spent) -> impl Iterator<Item = Target> + use<> 
 pub(super) struct EntrySums {
     /// Traces with the entry.
     pub(super) traces: [u64; 2],
+    /// Those of them whose root failed.
+    pub(super) failed: [u64; 2],
     /// Their summed durations, in ns.
     pub(super) duration_ns: [i128; 2],
 }
@@ -171,6 +173,7 @@ impl Comparison {
             let own = self.entries.entry(entry(number)).or_default();
             for side in [WINDOW, BASELINE] {
                 own.traces[side] += sums.traces[side];
+                own.failed[side] += sums.failed[side];
                 own.duration_ns[side] += sums.duration_ns[side];
             }
         }
@@ -209,6 +212,12 @@ impl Comparison {
             roots().filter(|(_, sums)| sums.can_be_compared() == can).map(|(_, sums)| sums.traces[side]).sum()
         };
         (of(true), of(false))
+    }
+
+    /// Requests of the window that failed and cannot be compared.
+    pub(super) fn failed_left_out(&self) -> u64 {
+        let roots = self.entries.iter().filter(|(entry, _)| entry.kind == RootReason::Root);
+        roots.filter(|(_, sums)| !sums.can_be_compared()).map(|(_, sums)| sums.failed[WINDOW]).sum()
     }
 
     /// Summed durations of the window's requests that can be compared, in ns.
@@ -267,6 +276,7 @@ impl BlockSums {
         for entry in trace.entries {
             let sums = self.entries.entry(entry.entry).or_default();
             sums.traces[side] += 1;
+            sums.failed[side] += u64::from(entry.failed);
             sums.duration_ns[side] += i128::from(entry.duration);
         }
         for time in trace.times {

@@ -25,6 +25,8 @@ pub(crate) struct Incident {
     pub(crate) requests: [u64; 2],
     /// The same of entries that cannot, because the baseline has too few requests of them.
     pub(crate) requests_left_out: [u64; 2],
+    /// Those of them in the window that failed.
+    pub(crate) failed_left_out: u64,
     /// Other times in which entries were off: the longest first.
     pub(crate) other_runs: Vec<OtherRun>,
     /// How sure the first suspect is.
@@ -147,6 +149,7 @@ pub(crate) fn conclude(
         baseline_window,
         requests: [of_window, of_baseline],
         requests_left_out: [window_left_out, baseline_left_out],
+        failed_left_out: comparison.failed_left_out(),
         other_runs,
         confidence,
         tables: [suspects_table(&suspects, whole), suspect_rows_table(&suspects, attribution, whole)],
@@ -160,6 +163,7 @@ fn nothing(whole: &Whole<'_>, baseline_window: Option<TimeRange>) -> Incident {
         baseline_window,
         requests: [0; 2],
         requests_left_out: [0; 2],
+        failed_left_out: 0,
         other_runs: Vec::new(),
         confidence: Confidence::Quiet,
         tables: [suspects_table(&[], whole), suspect_rows_table(&[], Vec::new(), whole)],

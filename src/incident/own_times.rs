@@ -14,7 +14,7 @@ use super::statistics::{Usual, median};
 use super::window::TimeRange;
 
 /// Requests whose times are kept at once, of one suspect or of several; what is beyond takes another pass over all requests.
-const TIMES_AT_ONCE: u64 = 1 << 23;
+const TIMES_AT_ONCE: u64 = 1 << 20;
 
 /// So many requests on both sides tell how the median changed.
 pub(super) const MIN_REQUESTS_FOR_RATIO: usize = 3;

@@ -18,6 +18,8 @@ pub(crate) struct IncidentSummary {
     pub baseline_requests: u64,
     /// Requests of the window whose entries have too few requests in the baseline.
     pub window_requests_left_out: u64,
+    /// Those of them that failed.
+    pub window_failed_left_out: u64,
     /// Requests of the baseline with such entries.
     pub baseline_requests_left_out: u64,
     /// Other times in which entries were off, the longest first.
@@ -104,8 +106,12 @@ impl IncidentSummary {
     pub(in crate::report) fn left_out(&self) -> Vec<String> {
         let mut notes = Vec::new();
         if self.window_requests_left_out > 0 {
+            let failed = match self.window_failed_left_out {
+                0 => String::new(),
+                failed => format!(", {} of which failed", units::count(failed)),
+            };
             notes.push(format!(
-                "{} of entries with fewer than 3 requests to compare with are left out",
+                "left out: {} of entries with fewer than 3 requests to compare with{failed}",
                 units::counted(self.window_requests_left_out, "request")
             ));
         }

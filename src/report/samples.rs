@@ -194,6 +194,7 @@ pub(in crate::report) fn incident() -> IncidentSummary {
         window_requests: 512,
         baseline_requests: 10_233,
         window_requests_left_out: 2,
+        window_failed_left_out: 1,
         other_runs: vec![run(1_000), run(1_100), run(1_200), run(1_300), run(1_400)],
         confidence: "clear",
         suspects: 7,

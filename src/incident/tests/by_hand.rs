@@ -228,10 +228,11 @@ fn first_roots_decide() {
 /// Entries with fewer than three requests in the baseline cannot be compared: they are counted, and their time is in no share.
 #[test]
 fn rare_entries_are_left_out() {
-    let rare = |lines: Lines, begins: i64| lines.add(&[format!("1 0 web SERVER rare {begins}..{}", begins + 500)]);
+    let rare =
+        |lines: Lines, begins: i64| lines.add(&[format!("1 0 web SERVER rare {begins}..{} ERROR", begins + 500)]);
     let lines = rare(rare(rare(Lines::with_window(&[Took { redis: 40, ..USUAL }]), 7_000), 8_000), WINDOW_MS + 50);
     let incident = incident_of(&lines);
-    assert_eq!((incident.requests, incident.requests_left_out), ([1, 4], [1, 2]));
+    assert_eq!((incident.requests, incident.requests_left_out, incident.failed_left_out), ([1, 4], [1, 2], 1));
     assert_eq!(told(&incident, &["suspect", "blame_share"]), ["redis 0.429"]);
 }
 

@@ -24,7 +24,7 @@ const EXIT_CODES: &str =
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Find the anti-patterns in a dump of traces and rank them by what they cost
-    Analyze(AnalyzeArgs),
+    Analyze(Box<AnalyzeArgs>),
     /// Make one result of many parts that analyze --partial wrote: the same as one analyze over everything
     Merge(MergeArgs),
     /// Show one trace: a waterfall with the critical path marked, and the findings in it

@@ -136,7 +136,7 @@ fn the_same_bytes_in_any_way() {
     let expected = analyze("one", &[first, second, "--threads", "1"]);
     assert!(expected.iter().all(|table| table.lines().count() > 5), "{expected:?}");
     assert_eq!(analyze("two", &[second, first, "--threads", "2"]), expected);
-    let parts = ["a.partial", "b.partial"].map(|name| path(name));
+    let parts = ["a.partial", "b.partial"].map(&path);
     for (dump, part) in dumps.iter().zip(&parts) {
         done(&["analyze", text(dump), "--partial", text(part), "--window", "auto"]);
     }
@@ -174,6 +174,18 @@ fn wrong_windows() {
     assert!(error(&["--baseline-window", "12:00..12:01"]).contains("--window"));
     let baseline = ["--window", "12:01..12:02", "--baseline-window", "13:00..14:00"];
     assert!(error(&baseline).contains("too few requests begin within --baseline-window 13:00..14:00"));
+}
+
+/// What the README of the samples shows is what the program says.
+#[test]
+fn the_walk_through_is_fresh() {
+    let said = done(&["analyze", &sample(), "--window", "12:01..12:02", "--top", "1"]);
+    let (_, said) = said.split_once("\n\n").expect("a header");
+    let (said, _) = said.split_once("\n\n").expect("tables");
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples/README.md");
+    let readme = fs::read_to_string(readme).expect("a README");
+    assert!(said.starts_with("incident ") && said.lines().count() <= 10, "{said}");
+    assert!(readme.contains(said), "{said}");
 }
 
 /// The comparison is explained as detectors are.

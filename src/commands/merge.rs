@@ -182,7 +182,7 @@ mod tests {
         use clap::Parser as _;
         let all = ["tracescan", "analyze", "x"].iter().chain(arguments);
         match crate::cli::Cli::parse_from(all).command {
-            crate::cli::Command::Analyze(args) => args,
+            crate::cli::Command::Analyze(args) => *args,
             other => panic!("{other:?}"),
         }
     }

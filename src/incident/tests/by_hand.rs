@@ -396,7 +396,7 @@ fn parts_give_the_same() {
     }
     assert!(store.spilled_bytes() > 0 && store.take_failure().is_none());
 
-    let ranks: Vec<u32> = (0..traces).map(|number| number_of(number)).collect();
+    let ranks: Vec<u32> = (0..traces).map(number_of).collect();
     let mut of_files = Gathered::new(ASKED, None);
     for (part, number) in parts(3, None).into_iter().zip(0..) {
         let path = folder.path().join(format!("{number}"));

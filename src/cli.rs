@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use clap::{Arg, ArgMatches, Args, Command as ClapCommand, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::detectors::{CatalogEntry, Detectors, NotSet, catalog};
-use crate::incident;
 use crate::ingest::InputFormat;
 
 /// Finds what made distributed systems slow and fragile, in a dump of their traces.
@@ -125,6 +124,9 @@ pub struct MergeArgs {
     #[command(flatten)]
     pub memory: MemoryArgs,
 }
+
+/// What is explained beside detectors: what `--window` does.
+pub(crate) const INCIDENT: &str = "incident";
 
 /// Arguments that say which requests are compared with which.
 #[derive(Debug, Default, Args)]
@@ -454,7 +456,7 @@ fn detector_names() -> clap::builder::PossibleValuesParser {
 
 fn explained_names() -> clap::builder::PossibleValuesParser {
     let names = catalog().into_iter().map(|entry| entry.description.name);
-    names.chain([incident::SUSPECTS.name]).collect::<Vec<_>>().into()
+    names.chain([INCIDENT]).collect::<Vec<_>>().into()
 }
 
 fn fail_on_names() -> clap::builder::PossibleValuesParser {

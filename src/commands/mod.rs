@@ -5,7 +5,6 @@ mod convert;
 mod diagnostics;
 mod explain;
 mod generate;
-mod incident;
 pub mod interrupt;
 mod merge;
 mod part_description;

@@ -12,7 +12,7 @@ use crate::cli::StdoutFormat;
 use crate::config::Settings;
 use crate::detectors::{SeenByAll, Whole};
 use crate::frame::{Collection, Symbol};
-use crate::incident::{Incident, SUSPECT_ROWS, SUSPECTS};
+use crate::incident::{Incident, IncidentError, SUSPECT_ROWS, SUSPECTS, TimeRange, conclude};
 use crate::ingest::{IngestWarning, InputReport};
 use crate::rank::{FindingsTable, Ranked, Ranking, Rows};
 use crate::report::{
@@ -23,7 +23,7 @@ use crate::trace::{Semantics, TargetKind};
 
 use super::diagnostics::say;
 use super::progress::Bar;
-use super::{Outcome, incident, standard_output};
+use super::{Outcome, standard_output};
 
 /// What was counted while inputs were read.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
@@ -75,8 +75,8 @@ pub(super) fn present(
         is_weighted: results.is_weighted(),
         gathered: &results.gathered,
     };
-    let compared = incident::compared(settings, &results, &whole)?;
-    summary.incident = compared.as_ref().map(|compared| incident::summary_of(compared, &whole));
+    let compared = compared(settings, &results, &whole)?;
+    summary.incident = compared.as_ref().map(|compared| compared.summary(whole.symbols));
     let ranked = rank(seen, settings, &whole)?;
     let fails = ranked.iter().any(|ranked| fails(ranked, settings));
     phases.end("rank");
@@ -103,6 +103,16 @@ pub(super) fn present(
     // The process ends next and gives its memory back at once; to free each text of each table takes much longer.
     std::mem::forget(ranked);
     Ok(outcome(summary.totals.spans, all_read, fails, settings))
+}
+
+/// Compares requests, if the settings ask for it.
+fn compared(settings: &Settings, results: &Results, whole: &Whole<'_>) -> Result<Option<Incident>, IncidentError> {
+    let Some((asked, log)) = settings.incident.as_ref().zip(whole.gathered.requests.as_ref()) else {
+        return Ok(None);
+    };
+    let (first, last) = (results.totals.first_start, results.totals.last_end);
+    let dump = first.zip(last).map(|(start, end)| TimeRange { start, end: end.saturating_add(1) });
+    conclude(asked, log, whole, dump).map(Some)
 }
 
 /// How a run ended that found `spans` spans.

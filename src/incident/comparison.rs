@@ -184,7 +184,7 @@ impl Comparison {
         }
         for ((of, origin), counts) in sums.origins {
             let own = self.origins.entry((entry(of), block.origin_names.all()[origin as usize])).or_default();
-            own.iter_mut().zip(counts).for_each(|(own, count)| *own += count);
+            own.iter_mut().zip(counts).for_each(|(own, count)| *own = own.saturating_add(count));
         }
         for (origin, trace) in sums.first_failures {
             let first = self.first_failures.entry(block.origin_names.all()[origin as usize]).or_insert(trace);
@@ -285,7 +285,8 @@ impl BlockSums {
         }
         let entry = trace.entries[0].entry;
         for origin in trace.origins {
-            self.origins.entry((entry, origin.of)).or_default()[side] += origin.count;
+            let count = &mut self.origins.entry((entry, origin.of)).or_default()[side];
+            *count = count.saturating_add(origin.count);
             if side == WINDOW {
                 let first = self.first_failures.entry(origin.of).or_insert(trace.trace);
                 *first = trace.trace.min(*first);

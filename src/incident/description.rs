@@ -1,12 +1,13 @@
 //! What `explain incident` says.
 
+use crate::cli::INCIDENT;
 use crate::detectors::{CatalogEntry, Description, RankedBy};
 
 use super::tables::{SUSPECT_COLUMNS, suspect_row_columns};
 
 /// The table of suspects.
 pub(crate) static SUSPECTS: Description = Description {
-    name: "incident",
+    name: INCIDENT,
     table: "suspects",
     summary: "who made the requests of a window slower, or fail, compared with others",
     documentation: "\

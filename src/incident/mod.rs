@@ -17,11 +17,12 @@ mod own_times;
 mod ranking;
 mod statistics;
 mod structure;
+mod summary;
 mod tables;
 #[cfg(test)]
 mod tests;
 mod window;
 
-pub(crate) use conclusion::{Incident, OtherRun, conclude};
+pub(crate) use conclusion::{Incident, conclude};
 pub(crate) use description::{SUSPECT_ROWS, SUSPECTS, explanation};
 pub(crate) use window::{AskedIncident, AskedWindow, IncidentError, Moment, TimeRange, WindowChoice};

@@ -357,3 +357,83 @@ impl Unpacker<'_> {
         Target { name, kind }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn block() -> RequestBlock {
+        let mut block = RequestBlock::default();
+        for number in 0..3u32 {
+            let target = Target { name: Symbol(number + 7), kind: TargetKind::ALL[number as usize] };
+            block.entry_names.number(Entry {
+                kind: RootReason::ALL[number as usize],
+                service: Symbol(number),
+                operation: Symbol(300),
+            });
+            let place = Place {
+                service: Symbol(number),
+                operation: Symbol(1),
+                component: Component::ALL[number as usize],
+                target: target.name,
+            };
+            block.spent_names.number(Spent { place, target_kind: (number > 0).then_some(target.kind) });
+            block.origin_names.number(target);
+            block.caller_names.number(CallerOperation { service: Symbol(number), operation: Symbol(2) });
+            block.call_names.number(CalledOperation { caller: number, target, operation: Symbol(3) });
+            block.heads.push(TraceHead {
+                trace: TraceNumber(number),
+                start: [i64::MIN, 1_700_000_000_000_000_000, i64::MAX][number as usize],
+                adjusted_count: [1.0, 2.5, 1e300][number as usize],
+                has_root: number != 1,
+                entries: 1,
+                times: number,
+                origins: 1,
+                callers: 1,
+                calls: 1,
+            });
+            block.entries.push(EntryOfTrace { entry: number, duration: i64::MAX, failed: number == 2 });
+            block.times.extend((0..number).map(|spent| TimeOfTrace { entry: 0, spent, time: 1 << spent }));
+            for counts in [&mut block.origins, &mut block.callers, &mut block.calls] {
+                counts.push(CountOfTrace { of: number, count: u64::MAX });
+            }
+        }
+        block
+    }
+
+    fn shown(block: &RequestBlock) -> String {
+        let traces: Vec<TraceRequests<'_>> = block.traces().collect();
+        let names = (block.entry_names.all(), block.spent_names.all(), block.origin_names.all());
+        format!("{traces:?} {names:?} {:?} {:?}", block.caller_names.all(), block.call_names.all())
+    }
+
+    /// What is packed comes back, whatever numbers there are.
+    #[test]
+    fn blocks_come_back() {
+        let block = block();
+        assert!(block.is_sound());
+        assert_eq!(shown(&RequestBlock::unpack(&block.pack())), shown(&block));
+    }
+
+    /// Numbers that mean nothing are found before anybody follows them.
+    #[test]
+    fn wrong_numbers_are_found() {
+        let wrong: [fn(&mut RequestBlock); 10] = [
+            |block| block.heads[1].entries = 2,
+            |block| block.heads[2].times = 1,
+            |block| block.entries[0].entry = 3,
+            |block| block.times[0].spent = 3,
+            |block| block.times[0].entry = 1,
+            |block| block.origins[0].of = 3,
+            |block| block.callers[0].of = 3,
+            |block| block.calls[0].of = 3,
+            |block| block.calls.truncate(2),
+            |block| block.call_names.all[0].caller = 3,
+        ];
+        for (number, make_wrong) in wrong.into_iter().enumerate() {
+            let mut block = block();
+            make_wrong(&mut block);
+            assert!(!block.is_sound(), "{number}");
+        }
+    }
+}

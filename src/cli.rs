@@ -23,7 +23,7 @@ const EXIT_CODES: &str =
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Find the anti-patterns in a dump of traces and rank them by what they cost
-    Analyze(AnalyzeArgs),
+    Analyze(Box<AnalyzeArgs>),
     /// Make one result of many parts that analyze --partial wrote: the same as one analyze over everything
     Merge(MergeArgs),
     /// Show one trace: a waterfall with the critical path marked, and the findings in it
@@ -51,6 +51,10 @@ pub struct AnalyzeArgs {
     /// Write what this part of an input gives to FILE instead of ranking it; tracescan merge makes one result of many parts
     #[arg(long, value_name = "FILE", conflicts_with_all = ["output", "format", "top", "tables", "quiet", "fail_on"])]
     pub partial: Option<PathBuf>,
+
+    /// Which traces are compared.
+    #[command(flatten)]
+    pub incident: IncidentArgs,
 
     /// Which traces are read.
     #[command(flatten)]
@@ -136,6 +140,10 @@ pub struct MergeArgs {
     #[command(flatten)]
     pub results: ResultsArgs,
 
+    /// Which traces are compared.
+    #[command(flatten)]
+    pub incident: IncidentArgs,
+
     /// Number of threads [default: all]
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
@@ -143,6 +151,24 @@ pub struct MergeArgs {
     /// How much memory is used.
     #[command(flatten)]
     pub memory: MemoryArgs,
+}
+
+/// What is explained beside detectors: what `--window` does.
+pub(crate) const INCIDENT: &str = "incident";
+
+/// Arguments that say which requests are compared with which.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Incident (tracescan explain incident says more)")]
+pub struct IncidentArgs {
+    /// Say who made the requests of a window slower, or fail: auto, or FROM..TO with times like 12:01, those of --since,
+    /// seconds since 1970, or -15min (before the end of the dump); one side may be open, the end is exclusive. For merge, parts
+    /// must have been analysed with --window too
+    #[arg(long, value_name = "A..B|auto", allow_hyphen_values = true)]
+    pub window: Option<String>,
+
+    /// Compare the window with this one [default: all other requests, but for times in which entries were not as usual]
+    #[arg(long, value_name = "A..B", allow_hyphen_values = true, requires = "window")]
+    pub baseline_window: Option<String>,
 }
 
 /// Arguments that say what is read.
@@ -267,8 +293,8 @@ pub struct TraceArgs {
 /// Arguments of `explain`.
 #[derive(Debug, Args)]
 pub struct ExplainArgs {
-    /// The detector; without it, all are listed
-    #[arg(value_name = "DETECTOR", value_parser = detector_names())]
+    /// The detector, or incident for what --window does; without it, all are listed
+    #[arg(value_name = "DETECTOR", value_parser = explained_names())]
     pub detector: Option<String>,
 
     /// Whether to print in colours; auto does on a terminal, unless NO_COLOR is set
@@ -493,6 +519,11 @@ impl FromArgMatches for ThresholdArgs {
 
 fn detector_names() -> clap::builder::PossibleValuesParser {
     catalog().into_iter().map(|entry| entry.description.name).collect::<Vec<_>>().into()
+}
+
+fn explained_names() -> clap::builder::PossibleValuesParser {
+    let names = catalog().into_iter().map(|entry| entry.description.name);
+    names.chain([INCIDENT]).collect::<Vec<_>>().into()
 }
 
 fn fail_on_names() -> clap::builder::PossibleValuesParser {

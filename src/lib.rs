@@ -10,7 +10,8 @@
 //! ```
 //!
 //! The modules are named by the steps: [`ingest`], [`frame`], [`trace`], [`detectors`], `findings`, [`rank`],
-//! [`report`]. [`analysis`] is the pass over all traces; [`commands`] has one file for each subcommand.
+//! [`report`]. [`analysis`] is the pass over all traces; `incident` compares the requests of a window with others;
+//! [`commands`] has one file for each subcommand.
 
 pub mod analysis;
 pub mod cli;
@@ -22,6 +23,7 @@ mod findings;
 pub mod frame;
 mod gathered;
 pub mod generate;
+mod incident;
 pub mod ingest;
 mod partial;
 pub mod rank;

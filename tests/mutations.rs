@@ -236,6 +236,7 @@ fn read_and_analyse(bytes: &[u8], file: &Path) {
     let settings = AnalysisSettings {
         detectors: Detectors::default(),
         enabled: catalog().iter().map(|entry| entry.description.name).collect(),
+        keeps_requests: false,
         overlap_tolerance: OverlapTolerance { millionths: 10_000 },
     };
     let partial = analysis::analyse(&collection, &semantics, &settings, &|_| {}, &AtomicBool::new(false)).results;

@@ -99,6 +99,7 @@ fn settings(detectors: Detectors) -> AnalysisSettings {
     AnalysisSettings {
         detectors,
         enabled: catalog().iter().map(|entry| entry.description.name).collect(),
+        keeps_requests: false,
         overlap_tolerance: TOLERANCE,
     }
 }

@@ -76,6 +76,7 @@ fn analysed(file: &Path, detectors: &Detectors, uncounted: &UncountedCalls) -> A
     let settings = AnalysisSettings {
         detectors: detectors.clone(),
         enabled: catalog().iter().map(|entry| entry.description.name).collect(),
+        keeps_requests: false,
         overlap_tolerance: OverlapTolerance { millionths: 10_000 },
     };
     let analysis = analyse(&collection, &semantics, &settings, &|_| {}, &AtomicBool::new(false));

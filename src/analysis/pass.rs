@@ -25,14 +25,17 @@ pub struct AnalysisSettings {
     pub detectors: Detectors,
     /// Names of those to run.
     pub enabled: Vec<&'static str>,
+    /// Whether to keep what each trace says of the requests in it, to compare some with others.
+    pub keeps_requests: bool,
     /// How far siblings may overlap and still count as sequential.
     pub overlap_tolerance: OverlapTolerance,
 }
 
 impl AnalysisSettings {
-    /// What is to be gathered for the detectors that are on.
+    /// What is to be gathered for the detectors that are on, and for comparing requests.
     pub(super) fn gathers(&self) -> Gathers {
-        self.detectors.gathers(|name| self.is_enabled(name))
+        let of_detectors = self.detectors.gathers(|name| self.is_enabled(name));
+        Gathers { requests: self.keeps_requests, ..of_detectors }
     }
 
     pub(super) fn is_enabled(&self, name: &str) -> bool {

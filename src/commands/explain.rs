@@ -2,7 +2,8 @@
 
 use crate::cli::ExplainArgs;
 use crate::detectors::catalog;
-use crate::report::{write_catalog, write_explanation};
+use crate::incident;
+use crate::report::{write_catalog, write_columns, write_explanation};
 
 use super::{Outcome, standard_output};
 
@@ -12,11 +13,21 @@ use super::{Outcome, standard_output};
 /// If standard output fails.
 pub(crate) fn run(args: &ExplainArgs) -> anyhow::Result<Outcome> {
     let style = standard_output::style(args.color);
-    let catalog = catalog();
+    let mut catalog = catalog();
+    let [suspects, suspect_rows] = incident::explanation();
+    if args.detector.as_deref() == Some(suspects.description.name) {
+        standard_output::write(|out| {
+            write_explanation(out, &suspects, style)?;
+            write_columns(out, &suspect_rows, style)
+        })?;
+        return Ok(Outcome::Done);
+    }
     let wanted = args.detector.as_ref().and_then(|name| catalog.iter().find(|entry| entry.description.name == name));
-    standard_output::write(|out| match wanted {
-        Some(entry) => write_explanation(out, entry, style),
-        None => write_catalog(out, &catalog, style),
-    })?;
+    if let Some(entry) = wanted {
+        standard_output::write(|out| write_explanation(out, entry, style))?;
+        return Ok(Outcome::Done);
+    }
+    catalog.push(suspects);
+    standard_output::write(|out| write_catalog(out, &catalog, style))?;
     Ok(Outcome::Done)
 }

@@ -36,6 +36,11 @@ pub(crate) fn run(args: &MergeArgs) -> anyhow::Result<Outcome> {
         }
     }
     let settings = Settings::for_merge(args, &analysed_with)?;
+    if settings.incident.is_some()
+        && let Some((file, _)) = parts.iter().find(|(_, description)| !description.keeps_requests)
+    {
+        bail!("{} was analysed without --window, and says too little of its requests for it", file.path().display());
+    }
     let pool = threads::pool(settings.threads)?;
     pool.install(|| merge(args, &settings, parts))
 }
@@ -177,7 +182,7 @@ mod tests {
         use clap::Parser as _;
         let all = ["tracescan", "analyze", "x"].iter().chain(arguments);
         match crate::cli::Cli::parse_from(all).command {
-            crate::cli::Command::Analyze(args) => args,
+            crate::cli::Command::Analyze(args) => *args,
             other => panic!("{other:?}"),
         }
     }

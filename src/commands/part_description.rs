@@ -21,6 +21,9 @@ pub(super) struct PartDescription {
     pub(super) counts: ReadCounts,
     /// Values that were too many to be told apart.
     pub(super) beyond_cap: Vec<BeyondCapSummary>,
+    /// Whether it says of each trace what a comparison of requests needs.
+    #[serde(default)]
+    pub(super) keeps_requests: bool,
 }
 
 impl PartDescription {
@@ -32,6 +35,7 @@ impl PartDescription {
             inputs: input_summaries(inputs),
             counts,
             beyond_cap: Vec::new(),
+            keeps_requests: settings.incident.is_some(),
         }
     }
 

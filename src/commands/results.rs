@@ -12,6 +12,7 @@ use crate::cli::{StdoutFormat, TablesShown};
 use crate::config::Settings;
 use crate::detectors::{Cell, SeenByAll, TableRow, Whole};
 use crate::frame::{Collection, Symbol};
+use crate::incident::{Incident, IncidentError, SUSPECT_ROWS, SUSPECTS, TimeRange, conclude};
 use crate::ingest::{IngestWarning, InputReport};
 use crate::rank::{Denominators, FindingsTable, Ranked, Ranking, Rows, Table, problems};
 use crate::report::{
@@ -67,7 +68,7 @@ pub(super) fn present(
 ) -> anyhow::Result<Outcome> {
     let Analysis { mut results, trace_ids } = analysis;
     let (all_read, spilled_bytes, no_match) = (read.all_read, read.spilled_bytes, read.no_match.clone());
-    let summary = summary_of(&results, semantics, read);
+    let mut summary = summary_of(&results, semantics, read);
     let mut kept_bytes = results.seen.bytes();
     kept_bytes.push(("gathered", results.gathered.bytes()));
     kept_bytes.push(("overlaps", results.overlaps.bytes()));
@@ -78,6 +79,8 @@ pub(super) fn present(
         is_weighted: results.is_weighted(),
         gathered: &results.gathered,
     };
+    let compared = compared(settings, &results, &whole)?;
+    summary.incident = compared.as_ref().map(|compared| compared.summary(whole.symbols));
     let ranked = rank(seen, settings, &whole)?;
     let denominators = Denominators { requests: summary.totals.roots, segment_ns: summary.totals.segment_duration_ns };
     let problems = problems(&ranked, &results.overlaps, denominators, &whole);
@@ -95,17 +98,28 @@ pub(super) fn present(
         };
         let findings = FindingsTable::new(&ranked, &whole);
         let tables = ranked.iter().map(|ranked| &ranked.table as &dyn Rows);
-        let files: Vec<&dyn Rows> =
-            [&problems as &dyn Rows].into_iter().chain(tables).chain([&findings as &dyn Rows]).collect();
+        let of_incident = compared.iter().flat_map(|compared| &compared.tables).map(|table| table as &dyn Rows);
+        let first = [&problems as &dyn Rows].into_iter();
+        let files: Vec<&dyn Rows> = first.chain(tables).chain(of_incident).chain([&findings as &dyn Rows]).collect();
         let bar = Bar::for_tables("writing", files.len());
         write_files(directory, &files, settings.table_format, &run, &summary, &|| bar.add(1))
             .with_context(|| format!("failed to write the results to {}", directory.display()))?;
         bar.finish();
     }
-    print(settings, &summary, &problems, &ranked)?;
+    print(settings, &summary, &problems, &ranked, compared.as_ref())?;
     // The process ends next and gives its memory back at once; to free each text of each table takes much longer.
     std::mem::forget(ranked);
     Ok(outcome(summary.totals.spans, no_match.as_deref(), all_read, fails, settings))
+}
+
+/// Compares requests, if the settings ask for it.
+fn compared(settings: &Settings, results: &Results, whole: &Whole<'_>) -> Result<Option<Incident>, IncidentError> {
+    let Some((asked, log)) = settings.incident.as_ref().zip(whole.gathered.requests.as_ref()) else {
+        return Ok(None);
+    };
+    let (first, last) = (results.totals.first_start, results.totals.last_end);
+    let dump = first.zip(last).map(|(start, end)| TimeRange { start, end: end.saturating_add(1) });
+    conclude(asked, log, whole, dump).map(Some)
 }
 
 /// How a run ended that found `spans` spans; `no_match` says why if its selection matches none of those that there are.
@@ -152,12 +166,18 @@ fn fails(ranked: &Ranked, settings: &Settings) -> bool {
     is_watched && (0..findings.len()).any(counts)
 }
 
-fn print(settings: &Settings, summary: &Summary, problems: &Table, ranked: &[Ranked]) -> anyhow::Result<()> {
+fn print(
+    settings: &Settings,
+    summary: &Summary,
+    problems: &Table,
+    ranked: &[Ranked],
+    compared: Option<&Incident>,
+) -> anyhow::Result<()> {
     let mut order: Vec<&Ranked> = ranked.iter().collect();
     if settings.format == StdoutFormat::Table {
         order.sort_by_cached_key(|ranked| largest_problem(problems, ranked));
     }
-    let detector_tables: Vec<DetectorTable<'_>> = order
+    let mut detector_tables: Vec<DetectorTable<'_>> = order
         .into_iter()
         .map(|Ranked { description, thresholds, table, headings, .. }| DetectorTable {
             description,
@@ -166,7 +186,20 @@ fn print(settings: &Settings, summary: &Summary, problems: &Table, ranked: &[Ran
             headings: headings.as_ref(),
         })
         .collect();
-    let tables: Vec<&Table> = std::iter::once(problems).chain(ranked.iter().map(|ranked| &ranked.table)).collect();
+    let of_incident = || compared.iter().flat_map(|compared| &compared.tables);
+    let of_detectors = ranked.iter().map(|ranked| &ranked.table);
+    let tables: Vec<&Table> = of_incident().chain(std::iter::once(problems)).chain(of_detectors).collect();
+    // People on a terminal are told of suspects in words.
+    if settings.format != StdoutFormat::Table {
+        let described = [&SUSPECTS, &SUSPECT_ROWS].into_iter().zip(of_incident());
+        let described = described.map(|(description, table)| DetectorTable {
+            description,
+            thresholds: Vec::new(),
+            table,
+            headings: None,
+        });
+        detector_tables.splice(0..0, described);
+    }
     let problems = ProblemList { table: problems, first_failure: first_failure(ranked) };
     let (first, last) = (summary.totals.first_start.unwrap_or(0), summary.totals.last_end.unwrap_or(0));
     let report = TerminalReport {
@@ -275,6 +308,7 @@ fn summary_of(results: &Results, semantics: &Semantics, read: Read) -> Summary {
             beyond_cap: read.beyond_cap,
             clock_skew,
         },
+        incident: None,
     }
 }
 

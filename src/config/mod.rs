@@ -2,6 +2,7 @@
 
 mod error;
 mod file;
+mod incident;
 mod keys;
 mod memory;
 mod selection;

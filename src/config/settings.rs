@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::ConfigError;
 use super::file::ConfigFile;
+use super::incident::incident;
 use super::memory::{bytes_for_spans, usable_memory_bytes};
 use super::selection::selection;
 use super::values::{DURATION, MEMORY, SHARE, TRACE_URL};
@@ -19,6 +20,7 @@ use crate::cli::{
 use crate::conventions::UncountedCalls;
 use crate::detectors::{Detectors, catalog};
 use crate::frame::SpillStore;
+use crate::incident::AskedIncident;
 use crate::ingest::{DEFAULT_RETRY_TIMEOUT, InputFormat, ReadOptions, Selection};
 use crate::report::TraceUrl;
 use crate::trace::OverlapTolerance;
@@ -64,6 +66,9 @@ pub(crate) struct Settings {
     pub retry_timeout_ns: i64,
     /// Which traces are analysed.
     pub selection: Selection,
+    /// Which of them are compared with which.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub incident: Option<AskedIncident>,
     /// About how many bytes of memory may be used.
     pub memory_limit_bytes: u64,
     /// Where spans are put aside beyond that.
@@ -115,6 +120,7 @@ impl Settings {
         settings.set_results(&args.results, &file)?;
         settings.set_input(&args.input, &file)?;
         settings.selection = selection(&args.selection)?;
+        settings.incident = incident(&args.incident)?;
         Ok(settings)
     }
 
@@ -135,6 +141,7 @@ impl Settings {
         settings.threads = args.threads.unwrap_or(0);
         settings.set_memory(&args.memory, &ConfigFile::default())?;
         settings.set_results(&args.results, &ConfigFile::default())?;
+        settings.incident = incident(&args.incident)?;
         Ok(settings)
     }
 
@@ -254,6 +261,7 @@ impl Settings {
             input_format: None,
             retry_timeout_ns: DEFAULT_RETRY_TIMEOUT.as_nanos() as i64,
             selection: Selection::default(),
+            incident: None,
             memory_limit_bytes: usable_memory_bytes(),
             temp_dir: std::env::temp_dir(),
         }
@@ -278,6 +286,7 @@ impl Settings {
         AnalysisSettings {
             detectors: self.detectors.clone(),
             enabled: self.enabled.clone(),
+            keeps_requests: self.incident.is_some(),
             overlap_tolerance: OverlapTolerance { millionths: (self.overlap_tolerance * 1e6).round() as u32 },
         }
     }

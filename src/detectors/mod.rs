@@ -13,8 +13,10 @@ pub use kit::{
     ThresholdKind, Unit,
 };
 pub(crate) use kit::{
-    Concluded, Conclusions, Detector, Heading, NamedValues, Pattern, PatternColumn, RowRule, Rule, TableRules, Whole,
+    Concluded, Conclusions, Detector, Heading, NamedValues, Pattern, PatternColumn, RowColumn, RowRule, Rule,
+    TableRules, Whole,
 };
+pub(crate) use latency::latency_attribution::{Attribution, AttributionRow, EntryTimes, LatencyAttribution};
 
 kit::catalog! {
     /// More calls to one target in a trace than one request should need.

@@ -6,8 +6,7 @@
 //! call: start after the one before ─ duration ─ trace ─ row ─ caller span ─ what the flags say is there
 //! ```
 //!
-//! All numbers are varints as in Protocol Buffers: small ones take a byte, and signed ones are zigzag. Calls of a run come in
-//! time order, so that starts are small steps. Many sources know only microseconds: their times are divided by the largest
+//! Numbers are [`varints`](super::varints). Calls of a run come in time order, so that starts are small steps. Many sources know only microseconds: their times are divided by the largest
 //! unit that divides all, which saves more than a byte a time.
 
 use crate::conventions::ErrorClass;
@@ -17,6 +16,7 @@ use crate::span::SpanId;
 use crate::trace::{Target, TargetKind};
 
 use super::call_log::{CalleeTimes, FailedCall, LoggedCall};
+use super::varints::{Packer, Unpacker};
 
 /// Units of times in ns, the largest first.
 const TIME_UNITS_NS: [i64; 3] = [1_000_000, 1_000, 1];
@@ -84,21 +84,7 @@ fn callee_distances(call: &LoggedCall) -> (i64, i64) {
     call.callee.map_or((0, 0), |callee| (callee.start.wrapping_sub(call.start), call.end().wrapping_sub(callee.end)))
 }
 
-struct Packer(Vec<u8>);
-
 impl Packer {
-    fn number(&mut self, mut number: u64) {
-        while number >= 0x80 {
-            self.0.push(number as u8 | 0x80);
-            number >>= 7;
-        }
-        self.0.push(number as u8);
-    }
-
-    fn signed(&mut self, number: i64) {
-        self.number((number << 1 ^ number >> 63) as u64);
-    }
-
     fn call(&mut self, call: &LoggedCall, last_start: i64, first_trace: u32, unit: i64) {
         // Starts grow within a run, so the distance is right even where it does not fit a signed number.
         self.number(call.start.wrapping_sub(last_start) as u64 / unit as u64);
@@ -149,36 +135,7 @@ pub(super) fn unpack(packed: &[u8], mut take: impl FnMut(LoggedCall)) {
     }
 }
 
-struct Unpacker<'a>(&'a [u8]);
-
 impl Unpacker<'_> {
-    fn byte(&mut self) -> u8 {
-        let Some((&first, rest)) = self.0.split_first() else { return 0 };
-        self.0 = rest;
-        first
-    }
-
-    fn word(&mut self) -> [u8; 8] {
-        std::array::from_fn(|_| self.byte())
-    }
-
-    fn number(&mut self) -> u64 {
-        let mut number = 0;
-        for shift in (0..u64::BITS).step_by(7) {
-            let byte = self.byte();
-            number |= u64::from(byte & 0x7f) << shift;
-            if byte < 0x80 {
-                break;
-            }
-        }
-        number
-    }
-
-    fn signed(&mut self) -> i64 {
-        let number = self.number();
-        (number >> 1) as i64 ^ -((number & 1) as i64)
-    }
-
     fn call(&mut self, common: LoggedCall, flags: u8, last_start: i64, first_trace: u32, unit: i64) -> LoggedCall {
         let has = |flag: u8| flags & flag != 0;
         let start = last_start.wrapping_add(self.number().wrapping_mul(unit as u64) as i64);

@@ -15,12 +15,13 @@ use arrow::error::ArrowError;
 use rayon::slice::ParallelSliceMut as _;
 
 use crate::conventions::ErrorClass;
-use crate::frame::{PutAside, SpillError, SpillStore, Symbol, Symbols};
+use crate::frame::{SpillError, SpillStore, Symbol, Symbols};
 use crate::partial::{Columns as _, PartialError, PartialReader, PartialWriter, Renumbering, TraceNumber, columns};
 use crate::span::SpanId;
 use crate::trace::{Call, NO_ROW, Target, TraceView};
 
 use super::call_block::{pack, unpack};
+use super::packed_block::{PackedBlock, bytes_of_ranks, renumber_blocks};
 
 /// Number of partitions. It is part of what is written: see [`partition_of`].
 const PARTITIONS: usize = 64;
@@ -222,48 +223,6 @@ fn partition_of(name: &str) -> u8 {
     ((hash ^ hash >> 16) as usize % PARTITIONS) as u8
 }
 
-/// The places of traces in the order of their ids, by numbers that they had before.
-type Ranks = Arc<[TraceNumber]>;
-
-/// Packed calls.
-#[derive(Clone, Debug)]
-struct Block {
-    packed: Packed,
-    /// By the numbers that traces have in the block; `None` where these are the numbers. So nothing is packed again when
-    /// traces are renumbered.
-    ranks: Option<Ranks>,
-}
-
-#[derive(Clone, Debug)]
-enum Packed {
-    InMemory(Box<[u8]>),
-    Aside(Arc<SpillStore>, PutAside),
-}
-
-impl Block {
-    fn unpack(&self, mut take: impl FnMut(LoggedCall)) -> Result<(), SpillError> {
-        let ranks = self.ranks.as_deref();
-        let mut take_renumbered = |mut call: LoggedCall| {
-            if let Some((ranks, index)) = ranks.zip(call.trace.index()) {
-                call.trace = ranks.get(index).copied().unwrap_or(TraceNumber::NONE);
-            }
-            take(call);
-        };
-        match &self.packed {
-            Packed::InMemory(bytes) => unpack(bytes, &mut take_renumbered),
-            Packed::Aside(store, place) => unpack(&store.read_bytes(*place)?, &mut take_renumbered),
-        }
-        Ok(())
-    }
-
-    fn bytes_in_memory(&self) -> usize {
-        match &self.packed {
-            Packed::InMemory(bytes) => bytes.len(),
-            Packed::Aside(..) => 0,
-        }
-    }
-}
-
 /// All counted calls.
 #[derive(Debug, Default)]
 pub(crate) struct CallLog {
@@ -271,7 +230,7 @@ pub(crate) struct CallLog {
     store: Option<Arc<SpillStore>>,
     pending: Vec<LoggedCall>,
     /// Blocks by partition.
-    partitions: Vec<Vec<Block>>,
+    partitions: Vec<Vec<PackedBlock>>,
     bytes_of_blocks: usize,
     /// Partitions by symbol, [`NOT_KNOWN`] for those that named no target so far.
     partitions_of_names: Vec<u8>,
@@ -339,7 +298,7 @@ impl CallLog {
         let mut new_bytes = 0;
         for (partition, packed) in blocks {
             new_bytes += packed.len();
-            self.add(partition, Block { packed: Packed::InMemory(packed), ranks: None });
+            self.add(partition, PackedBlock::new(packed));
         }
         if self.grow(new_bytes) {
             self.put_aside();
@@ -355,7 +314,7 @@ impl CallLog {
         }
     }
 
-    fn add(&mut self, partition: usize, block: Block) {
+    fn add(&mut self, partition: usize, block: PackedBlock) {
         self.partitions.resize_with(PARTITIONS, Vec::new);
         self.bytes_of_blocks += block.bytes_in_memory();
         self.partitions[partition].push(block);
@@ -370,12 +329,7 @@ impl CallLog {
     fn put_aside(&mut self) {
         let Some(store) = &self.store else { return };
         for block in self.partitions.iter_mut().flatten() {
-            if let Packed::InMemory(bytes) = &block.packed
-                && let Some(place) = store.put_bytes(bytes)
-            {
-                self.bytes_of_blocks -= bytes.len();
-                block.packed = Packed::Aside(Arc::clone(store), place);
-            }
+            self.bytes_of_blocks -= block.put_aside(store);
         }
     }
 
@@ -401,7 +355,8 @@ impl CallLog {
 
     fn unpack_partition(&self, partition: usize, mut take: impl FnMut(LoggedCall)) -> Result<(), SpillError> {
         for block in self.partitions.get(partition).into_iter().flatten() {
-            block.unpack(&mut take)?;
+            let bytes = block.bytes()?;
+            unpack(&bytes, |call| take(LoggedCall { trace: block.rank_of(call.trace), ..call }));
         }
         let is_here = |call: &&LoggedCall| usize::from(self.known_partition(call.target.name)) == partition;
         self.pending.iter().filter(is_here).for_each(|&call| take(call));
@@ -423,31 +378,14 @@ impl CallLog {
     /// Gives each trace its place among all traces in the order of their ids.
     pub(crate) fn renumber_traces(&mut self, rank_of: &(dyn Fn(TraceNumber) -> TraceNumber + Sync)) {
         self.end();
-        let not_ranked: Ranks = (0..self.trace_numbers).map(|number| rank_of(TraceNumber(number))).collect();
-        // Blocks that were renumbered together share their ranks, and go on to do so.
-        let mut ranked_again: Vec<(Ranks, Ranks)> = Vec::new();
-        for block in self.partitions.iter_mut().flatten() {
-            let Some(ranks) = &block.ranks else {
-                block.ranks = Some(Arc::clone(&not_ranked));
-                continue;
-            };
-            let known = ranked_again.iter().find(|(before, _)| Arc::ptr_eq(before, ranks));
-            let again =
-                known.map_or_else(|| ranks.iter().map(|&rank| rank_of(rank)).collect(), |(_, again)| Arc::clone(again));
-            if known.is_none() {
-                ranked_again.push((Arc::clone(ranks), Arc::clone(&again)));
-            }
-            block.ranks = Some(again);
-        }
+        renumber_blocks(self.partitions.iter_mut().flatten(), self.trace_numbers, rank_of);
         self.trace_numbers = 0;
     }
 
     /// About how many bytes of memory they take: what was put aside takes none.
     pub(crate) fn bytes(&self) -> usize {
-        let blocks: usize = self.partitions.iter().map(|blocks| blocks.capacity() * size_of::<Block>()).sum();
-        // Nearly always all blocks share theirs.
-        let ranks = self.partitions.iter().flatten().filter_map(|block| block.ranks.as_ref());
-        let ranks = ranks.map(|ranks| size_of_val(&**ranks)).max().unwrap_or_default();
+        let blocks: usize = self.partitions.iter().map(|blocks| blocks.capacity() * size_of::<PackedBlock>()).sum();
+        let ranks = bytes_of_ranks(self.partitions.iter().flatten());
         self.pending.capacity() * size_of::<LoggedCall>()
             + blocks
             + ranks

@@ -2,7 +2,11 @@
 
 mod call_block;
 mod call_log;
+mod packed_block;
+mod request_block;
+mod request_log;
 mod service_graph;
+mod varints;
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -13,6 +17,8 @@ use crate::partial::{PartialError, PartialReader, PartialWriter, Renumbering, Tr
 use crate::trace::TraceView;
 
 pub(crate) use call_log::{CallLog, CallsOfTarget};
+pub(crate) use request_block::{CallerOperation, RequestBlock, Spent, TraceRequests};
+pub(crate) use request_log::RequestLog;
 pub(crate) use service_graph::ServiceGraph;
 
 /// What is to be gathered.
@@ -22,6 +28,8 @@ pub(crate) struct Gathers {
     pub(crate) service_graph: bool,
     /// Every counted call, by target and time.
     pub(crate) calls: bool,
+    /// What each trace says of the requests in it.
+    pub(crate) requests: bool,
     /// Values that are unique to spans, of which readers must know: [`TraceView::own`] gives those of these attributes.
     pub(crate) own_attributes: OwnAttributes,
     /// The attributes of resources, of which readers must know too: some formats give a map of them with every span.
@@ -30,14 +38,20 @@ pub(crate) struct Gathers {
 
 impl Gathers {
     /// Nothing.
-    pub(crate) const NOTHING: Self =
-        Self { service_graph: false, calls: false, own_attributes: OwnAttributes::NONE, resource_attributes: false };
+    pub(crate) const NOTHING: Self = Self {
+        service_graph: false,
+        calls: false,
+        requests: false,
+        own_attributes: OwnAttributes::NONE,
+        resource_attributes: false,
+    };
 
     /// What either asks for.
     pub(crate) fn or(self, other: Self) -> Self {
         Self {
             service_graph: self.service_graph || other.service_graph,
             calls: self.calls || other.calls,
+            requests: self.requests || other.requests,
             own_attributes: self.own_attributes.union(other.own_attributes),
             resource_attributes: self.resource_attributes || other.resource_attributes,
         }
@@ -51,6 +65,8 @@ pub(crate) struct Gathered {
     pub(crate) service_graph: Option<ServiceGraph>,
     /// Every counted call.
     pub(crate) calls: Option<CallLog>,
+    /// What traces say of requests.
+    pub(crate) requests: Option<RequestLog>,
     /// Where calls are put aside, and which is told how much memory is taken.
     store: Option<Arc<SpillStore>>,
     /// Bytes of the service graph of which the store was told.
@@ -63,6 +79,7 @@ impl Gathered {
         Self {
             service_graph: asked.service_graph.then(ServiceGraph::default),
             calls: asked.calls.then(|| CallLog::new(store)),
+            requests: asked.requests.then(|| RequestLog::new(store)),
             store: store.filter(|_| asked.service_graph || asked.calls).cloned(),
             told_bytes: 0,
         }
@@ -76,6 +93,9 @@ impl Gathered {
         }
         if let Some(calls) = &mut self.calls {
             calls.see(trace);
+        }
+        if let Some(requests) = &mut self.requests {
+            requests.see(trace);
         }
     }
 
@@ -103,6 +123,10 @@ impl Gathered {
             (Some(own), Some(other)) => own.merge(other),
             (own, other) => *own = own.take().or(other),
         }
+        match (&mut self.requests, other.requests) {
+            (Some(own), Some(other)) => own.merge(other),
+            (own, other) => *own = own.take().or(other),
+        }
     }
 
     /// Gives each trace its place among all traces in the order of their ids.
@@ -110,11 +134,16 @@ impl Gathered {
         if let Some(calls) = &mut self.calls {
             calls.renumber_traces(rank_of);
         }
+        if let Some(requests) = &mut self.requests {
+            requests.renumber_traces(rank_of);
+        }
     }
 
     /// About how many bytes of memory it takes.
     pub(crate) fn bytes(&self) -> usize {
-        self.service_graph.as_ref().map_or(0, ServiceGraph::bytes) + self.calls.as_ref().map_or(0, CallLog::bytes)
+        self.service_graph.as_ref().map_or(0, ServiceGraph::bytes)
+            + self.calls.as_ref().map_or(0, CallLog::bytes)
+            + self.requests.as_ref().map_or(0, RequestLog::bytes)
     }
 
     /// Writes each fact as groups below its name.
@@ -132,6 +161,9 @@ impl Gathered {
         }
         if let Some(calls) = &self.calls {
             calls.write(file, &format!("{part}{CALLS}"), numbers)?;
+        }
+        if let Some(requests) = &self.requests {
+            requests.write(file, &format!("{part}{REQUESTS}"), numbers)?;
         }
         Ok(())
     }
@@ -153,6 +185,9 @@ impl Gathered {
         if let Some(calls) = &mut self.calls {
             calls.merge_file(file, &format!("{part}{CALLS}"), numbers)?;
         }
+        if let Some(requests) = &mut self.requests {
+            requests.merge_file(file, &format!("{part}{REQUESTS}"), numbers)?;
+        }
         Ok(())
     }
 }
@@ -160,3 +195,4 @@ impl Gathered {
 /// Names of the groups of a file.
 const SERVICE_GRAPH: &str = "gathered/service_graph";
 const CALLS: &str = "gathered/calls";
+const REQUESTS: &str = "gathered/requests";

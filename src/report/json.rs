@@ -1,4 +1,5 @@
-//! All tables as one JSON document: `{"version", "totals", "quality", "cautions", "inputs", "tables": {name: [row, …]}}`.
+//! All tables as one JSON document: `{"version", "totals", "quality", "cautions", "inputs", "tables": {name: [row, …]}}`, and
+//! `incident` if requests were compared.
 //!
 //! A row is an object with the table's columns as keys, on a line of its own. Integers are numbers of 64 bits (the sum of
 //! root durations may need more), times RFC 3339 with nanoseconds, lists arrays; what has no value is null.
@@ -21,6 +22,10 @@ pub(crate) fn write_json(out: &mut impl Write, summary: &Summary, tables: &[&Tab
     write_compact(out, &summary.totals)?;
     out.write_all(b",\n\"quality\":")?;
     write_compact(out, &summary.quality)?;
+    if let Some(incident) = &summary.incident {
+        out.write_all(b",\n\"incident\":")?;
+        write_compact(out, incident)?;
+    }
     out.write_all(b",\n\"cautions\":")?;
     write_compact(out, &summary.doubts())?;
     out.write_all(b",\n\"inputs\":")?;

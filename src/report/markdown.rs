@@ -33,6 +33,13 @@ pub(crate) fn write_markdown(
             writeln!(out, "- {label}: {text}")?;
         }
     }
+    if let Some(incident) = &summary.incident {
+        let suspects =
+            (1..).zip(&incident.first_suspects).map(|(rank, suspect)| format!("{rank}: {}", suspect.in_words()));
+        for text in std::iter::once(incident.verdict()).chain(suspects).chain(incident.left_out()) {
+            writeln!(out, "- incident: {}", sanitized_in_markdown(&text))?;
+        }
+    }
     write_problems(out, problems, top)?;
     for table in tables {
         write_section(out, table, top)?;

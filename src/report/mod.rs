@@ -7,6 +7,7 @@ mod canonical_parquet;
 mod csv;
 mod detector_table;
 mod header;
+mod incident;
 mod json;
 mod json_row;
 mod markdown;
@@ -26,6 +27,7 @@ mod trace_links;
 pub use canonical_parquet::CanonicalWriter;
 pub(crate) use csv::write_csv;
 pub(crate) use detector_table::DetectorTable;
+pub(crate) use incident::{IncidentSummary, RunSummary, SuspectSummary, TimesSummary};
 pub(crate) use json::write_json;
 pub(crate) use markdown::write_markdown;
 pub(crate) use ndjson::write_ndjson;
@@ -36,7 +38,8 @@ pub(crate) use summary::{
     BeyondCapSummary, ClockSkewSummary, InputSummary, QualitySummary, SelectionSummary, Summary, TotalsSummary,
 };
 pub(crate) use terminal::{
-    TerminalReport, TerminalStyle, WaterfallOptions, write_catalog, write_explanation, write_terminal, write_waterfall,
+    TerminalReport, TerminalStyle, WaterfallOptions, write_catalog, write_columns, write_explanation, write_terminal,
+    write_waterfall,
 };
 pub(crate) use text::sanitized::sanitized;
 pub(crate) use text::units;

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
+use super::incident::IncidentSummary;
 use super::json_row::write_pretty;
 use super::summary::{FormatSummary, InputSummary, QualitySummary, SelectionSummary, Summary, TotalsSummary};
 
@@ -36,6 +37,8 @@ struct Document<'a> {
     selection: Option<&'a SelectionSummary>,
     totals: &'a TotalsSummary,
     quality: &'a QualitySummary,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    incident: Option<&'a IncidentSummary>,
     cautions: Vec<String>,
     phases: Phases<'a>,
     peak_memory_bytes: Option<u64>,
@@ -70,6 +73,7 @@ pub(crate) fn write_run_json(out: &mut impl Write, run: &Run, summary: &Summary,
         selection: summary.selection.as_ref(),
         totals: &summary.totals,
         quality: &summary.quality,
+        incident: summary.incident.as_ref(),
         cautions: summary.doubts(),
         phases: Phases(&run.phases),
         peak_memory_bytes: run.peak_memory_bytes,

@@ -4,6 +4,7 @@ use crate::detectors::{Cell, Column, Description, RankedBy, Unit};
 use crate::rank::{PROBLEM_COLUMNS, Table};
 
 use super::detector_table::DetectorTable;
+use super::incident::{IncidentSummary, RunSummary, SuspectSummary, TimesSummary};
 use super::summary::{ClockSkewSummary, InputSummary, QualitySummary, Summary, TotalsSummary};
 
 pub(in crate::report) const EXAMPLE_TRACE_ID: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -180,6 +181,7 @@ pub(in crate::report) fn problems() -> Table {
 
 pub(in crate::report) fn summary() -> Summary {
     Summary {
+        incident: None,
         selection: None,
         inputs: vec![
             InputSummary {
@@ -226,5 +228,48 @@ pub(in crate::report) fn summary() -> Summary {
             }],
             ..Default::default()
         },
+    }
+}
+
+/// A comparison with one of everything.
+pub(in crate::report) fn incident() -> IncidentSummary {
+    let start = 1_704_164_645_000_000_000;
+    let times = |from: i64, to: i64| TimesSummary {
+        start: Some(start + from * 1_000_000_000),
+        end: Some(start + to * 1_000_000_000),
+    };
+    let suspect = |name: &str, kind: &str, evidence: &str, example: &str| SuspectSummary {
+        name: name.to_owned(),
+        kind: kind.to_owned(),
+        evidence: evidence.to_owned(),
+        example_trace_id: example.to_owned(),
+    };
+    let run = |from: i64| RunSummary {
+        entry_service: "web".to_owned(),
+        entry_operation: "GET /cart".to_owned(),
+        times: times(from, from + 10),
+        off_buckets: 1,
+        left_out: from != 1_400,
+    };
+    IncidentSummary {
+        window: Some(times(600, 780)),
+        window_requests: 512,
+        baseline_requests: 10_233,
+        window_requests_left_out: 2,
+        window_failed_left_out: 1,
+        other_runs: vec![run(1_000), run(1_100), run(1_200), run(1_300), run(1_400)],
+        confidence: "clear",
+        suspects: 7,
+        first_suspects: vec![
+            suspect(
+                "cart",
+                "service",
+                "+53 % of the window's request time, most of it between web and cart (GetCart); 249 ms per request, 9.0 ms \
+                 before; since 03:14:10",
+                EXAMPLE_TRACE_ID,
+            ),
+            suspect("orders\u{1b}[31m", "database", "12 calls fewer than expected", ""),
+        ],
+        ..IncidentSummary::default()
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::frame::{BEYOND_CAP, BeyondCap};
+use crate::report::incident::IncidentSummary;
 use crate::report::text::units;
 
 /// What was read and counted.
@@ -18,6 +19,8 @@ pub(crate) struct Summary {
     pub totals: TotalsSummary,
     /// What was odd about the data.
     pub quality: QualitySummary,
+    /// What the comparison of a window with others says, if one was asked for.
+    pub incident: Option<IncidentSummary>,
 }
 
 /// What was read of one input.
@@ -505,7 +508,7 @@ impl InputSummary {
     }
 }
 
-fn as_time<S: Serializer>(time: &Option<i64>, serializer: S) -> Result<S::Ok, S::Error> {
+pub(in crate::report) fn as_time<S: Serializer>(time: &Option<i64>, serializer: S) -> Result<S::Ok, S::Error> {
     match time {
         Some(ns) => serializer.serialize_str(&units::time(*ns)),
         None => serializer.serialize_none(),

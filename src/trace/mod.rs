@@ -33,4 +33,5 @@ pub use semantics::{ANY_SERVICE, Semantics, SpanSemantics, derive};
 pub use target::{Target, TargetKind};
 pub use total_ns::total_ns;
 pub use tree::{NO_ROW, PathRoot, RootReason, Row, Tree, TreeCounts};
+pub(crate) use view::Entry;
 pub use view::{CalleeNames, Component, Place, TraceModel, TraceView};

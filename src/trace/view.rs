@@ -15,9 +15,9 @@ use super::on_demand::{
     AdjustedCounts, Backoff, Backoffs, CallsByTarget, Failures, FirstOperations, OnDemand, RetrySequences,
 };
 use super::semantics::{Semantics, SpanSemantics};
-use super::target::Target;
+use super::target::{Target, TargetKind};
 use super::total_ns::total_ns;
-use super::tree::{NO_ROW, Row, Tree};
+use super::tree::{NO_ROW, PathRoot, RootReason, Row, Tree};
 
 /// What a section of a critical path was spent on. The variants are in the order of their names.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -68,6 +68,17 @@ impl Hash for Place {
         state.write_u64(u64::from(service.0) << 32 | u64::from(operation.0));
         state.write_u64(u64::from(target.0) << 32 | component as u64);
     }
+}
+
+/// Where requests come in.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(crate) struct Entry {
+    /// Root, segment or fragment.
+    pub(crate) kind: RootReason,
+    /// The root's service.
+    pub(crate) service: Symbol,
+    /// The root's operation.
+    pub(crate) operation: Symbol,
 }
 
 /// The callee names that calls with a recorded callee show, by (caller, target, caller-side operation); `None` where there
@@ -414,31 +425,58 @@ impl<'a> TraceView<'a> {
     pub(crate) fn place_of_backoff(&self, backoff: &Backoff) -> Place {
         let Backoff { section, operation, target, .. } = *backoff;
         let service = self.service(self.paths.sections[section].row);
-        Place { service, operation, component: Component::Backoff, target }
+        Place { service, operation, component: Component::Backoff, target: target.name }
     }
 
-    /// The sections of path number `index` in the order of time, cut where pauses between attempts begin and end, and where each
-    /// is booked.
-    pub(crate) fn booked_sections(&self, index: usize) -> Vec<(Section, Place)> {
+    /// The kind of the target of [`TraceView::place`]; `None` for the service's own work.
+    pub(crate) fn target_kind_of_place(&self, row: Row, place: &Place) -> Option<TargetKind> {
+        match place.component {
+            // Pauses are no places of spans.
+            Component::SelfTime | Component::Backoff => None,
+            // It was reached, so it is a service.
+            Component::Network => Some(TargetKind::Service),
+            Component::Wait => {
+                let owner = self.calls.roles[row as usize].owner;
+                (owner != NO_ROW).then(|| self.reached_by(owner).1.kind)
+            }
+        }
+    }
+
+    /// Where requests come in that begin at a path root.
+    pub(crate) fn entry_of(&self, root: &PathRoot) -> Entry {
+        Entry { kind: root.reason, service: self.service(root.row), operation: self.entry_operation(root.row) }
+    }
+
+    /// Shows the sections of path number `index` in the order of time, cut where pauses between attempts begin and end; each
+    /// piece that is a pause with that.
+    pub(crate) fn for_each_piece(&self, index: usize, mut show: impl FnMut(Section, Option<&Backoff>)) {
         let first = self.paths.section_starts[index];
         let backoffs = self.backoffs();
         let mut next = backoffs.partition_point(|backoff| backoff.section < first);
-        let mut booked = Vec::new();
         for (number, &section) in (first..).zip(self.paths.sections_of(index)) {
             let mut cursor = section.start;
-            let mut book = |end: i64, place: Place| {
+            let mut show_until = |end: i64, backoff: Option<&Backoff>| {
                 if cursor < end {
-                    booked.push((Section { row: section.row, start: cursor, end }, place));
+                    show(Section { row: section.row, start: cursor, end }, backoff);
                     cursor = end;
                 }
             };
             while let Some(backoff) = backoffs.get(next).filter(|backoff| backoff.section == number) {
-                book(backoff.start, self.place(section.row));
-                book(backoff.end, self.place_of_backoff(backoff));
+                show_until(backoff.start, None);
+                show_until(backoff.end, Some(backoff));
                 next += 1;
             }
-            book(section.end, self.place(section.row));
+            show_until(section.end, None);
         }
+    }
+
+    /// The pieces of path number `index` in the order of time, and where each is booked.
+    pub(crate) fn booked_sections(&self, index: usize) -> Vec<(Section, Place)> {
+        let mut booked = Vec::new();
+        self.for_each_piece(index, |piece, backoff| {
+            let place = backoff.map_or_else(|| self.place(piece.row), |backoff| self.place_of_backoff(backoff));
+            booked.push((piece, place));
+        });
         booked
     }
 

@@ -164,6 +164,7 @@ fn settings(enabled: &[&str]) -> AnalysisSettings {
     AnalysisSettings {
         detectors: Detectors::default(),
         enabled: names.filter(|name| enabled.is_empty() || enabled.contains(name)).collect(),
+        keeps_requests: false,
         overlap_tolerance: TOLERANCE,
     }
 }

@@ -127,7 +127,6 @@ pub(crate) struct Whole<'a> {
     /// Whether enough spans say how many they stand for.
     pub(crate) is_weighted: bool,
     /// What was gathered for the detectors that asked.
-    #[cfg_attr(not(test), expect(dead_code, reason = "no detector of the catalog asks for anything so far"))]
     pub(crate) gathered: &'a Gathered,
 }
 

@@ -14,7 +14,7 @@ use crate::frame::Symbol;
 use crate::partial::{Columns as _, GroupReader, GroupWriter, TraceNumber, columns};
 use crate::savings::Unsettled;
 use crate::span::TraceId;
-use crate::trace::{Component, Place, RootReason, TraceView, total_ns};
+use crate::trace::{Component, Entry, Place, RootReason, Row, TraceView, total_ns};
 
 use super::time_buckets::{Bucket, TimeBuckets, bucket_of};
 use crate::detectors::kit::{
@@ -153,17 +153,6 @@ static FIGURES: &[Column] = &[
     Column::new("p50_ns", Unit::Nanoseconds, "median duration", |row, _| Cell::Int(row.of_entry.p50_ns)),
     Column::new("p99_ns", Unit::Nanoseconds, "99th percentile of the same", |row, _| Cell::Int(row.of_entry.p99_ns)),
 ];
-
-/// Where requests come in.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub(crate) struct Entry {
-    /// Root, segment or fragment.
-    pub(crate) kind: RootReason,
-    /// The root's service.
-    pub(crate) service: Symbol,
-    /// The root's operation.
-    pub(crate) operation: Symbol,
-}
 
 /// So many traces of an entry, or of a row, are kept one by one, and percentiles are exact; of more only [`TimeBuckets`] are
 /// kept. The number of traces alone decides, never memory or threads.
@@ -429,40 +418,17 @@ impl Attribution {
         self.entries_of_trace.clear();
         self.rows_of_spans.clear();
         self.rows_of_spans.resize(trace.tree.len(), NOT_KNOWN);
-        let mut backoffs = trace.backoffs();
         for (index, root) in trace.tree.path_roots.iter().enumerate() {
-            let entry = Entry {
-                kind: root.reason,
-                service: trace.service(root.row),
-                operation: trace.entry_operation(root.row),
-            };
-            let entry = self.entry(entry);
-            let duration = trace.duration(root.row);
-            self.entries_of_trace.push((entry, duration));
-            let first = trace.paths.section_starts[index];
-            for (number, section) in (first..).zip(trace.paths.sections_of(index)) {
-                let mut left = section.end - section.start;
-                while let Some((backoff, later)) = backoffs.split_first()
-                    && backoff.section == number
-                {
-                    let row = self.row_of(entry, trace.place_of_backoff(backoff));
-                    let time = backoff.end - backoff.start;
-                    self.book(row, time);
-                    left -= time;
-                    backoffs = later;
-                }
-                if left == 0 {
-                    continue;
-                }
-                let mut row = self.rows_of_spans[section.row as usize];
-                if row == NOT_KNOWN {
-                    row = self.row_of(entry, trace.place(section.row));
-                    self.rows_of_spans[section.row as usize] = row;
-                }
-                self.book(row, left);
-            }
+            let entry = self.entry(trace.entry_of(root));
+            self.entries_of_trace.push((entry, trace.duration(root.row)));
+            trace.for_each_piece(index, |piece, backoff| {
+                let row = match backoff {
+                    Some(backoff) => self.row_of(entry, trace.place_of_backoff(backoff)),
+                    None => self.row_of_span(entry, trace, piece.row),
+                };
+                self.book(row, piece.end - piece.start);
+            });
         }
-        let weight = (adjusted_count * UNITS_OF_WEIGHT).round() as u128;
         // A trace may have as many segments as spans, so they are put in order rather than looked through.
         self.entries_of_trace.sort_unstable();
         self.entries_of_trace.dedup_by(|later, first| {
@@ -472,18 +438,54 @@ impl Attribution {
             }
             is_same
         });
+        self.finish_trace(TraceNumber(trace.number), trace.trace_id, adjusted_count);
+    }
+
+    /// Books what was booked of a trace before, which stands for `adjusted_count` traces: its time in each of its entries, each
+    /// once, and in places, with which of these entries they belong to.
+    pub(crate) fn add_booked(
+        &mut self,
+        (trace, trace_id): (TraceNumber, TraceId),
+        adjusted_count: f64,
+        entries: &[(Entry, i64)],
+        times: impl Iterator<Item = (usize, Place, i64)>,
+    ) {
+        let numbers: Vec<u32> = entries.iter().map(|&(entry, _)| self.entry(entry)).collect();
+        for (entry, place, time) in times {
+            let row = self.row_of(numbers[entry], place);
+            self.book(row, time);
+        }
+        self.entries_of_trace.clear();
+        self.entries_of_trace.extend(numbers.into_iter().zip(entries).map(|(entry, &(_, time))| (entry, time)));
+        self.entries_of_trace.sort_unstable();
+        self.finish_trace(trace, trace_id, adjusted_count);
+    }
+
+    /// Books the trace in its entries, which are in the order of their numbers, and in its rows.
+    fn finish_trace(&mut self, trace: TraceNumber, trace_id: TraceId, adjusted_count: f64) {
+        let weight = (adjusted_count * UNITS_OF_WEIGHT).round() as u128;
         for &(entry, time) in &self.entries_of_trace {
-            let time = TraceTime { trace: TraceNumber(trace.number), time, of_entry: bucket_of(time) };
-            self.entry_times[entry as usize].add(time, trace.trace_id, weight);
+            let time = TraceTime { trace, time, of_entry: bucket_of(time) };
+            self.entry_times[entry as usize].add(time, trace_id, weight);
         }
         for row in self.rows_of_trace.drain(..) {
             let times = &mut self.row_times[row as usize];
             let time = std::mem::take(&mut self.times_of_rows[row as usize]);
             let of_entry = self.entries_of_trace.binary_search_by_key(&times.entry, |&(entry, _)| entry);
             let of_entry = of_entry.map_or(time, |index| self.entries_of_trace[index].1);
-            let time = TraceTime { trace: TraceNumber(trace.number), time, of_entry: bucket_of(of_entry) };
-            times.add(time, trace.trace_id, weight);
+            let time = TraceTime { trace, time, of_entry: bucket_of(of_entry) };
+            times.add(time, trace_id, weight);
         }
+    }
+
+    /// The row of a span of the trace.
+    fn row_of_span(&mut self, entry: u32, trace: &TraceView<'_>, span: Row) -> u32 {
+        let mut row = self.rows_of_spans[span as usize];
+        if row == NOT_KNOWN {
+            row = self.row_of(entry, trace.place(span));
+            self.rows_of_spans[span as usize] = row;
+        }
+        row
     }
 
     /// Books time of the trace in a row.
@@ -516,7 +518,7 @@ impl Attribution {
 
     /// The rows in the order of entries and places. Percentiles are exact for entries of up to 65,536 traces, and off by at most 0.4 %
     /// for others.
-    fn finish(mut self) -> Vec<AttributionRow> {
+    pub(crate) fn finish(mut self) -> Vec<AttributionRow> {
         let mut entries: Vec<Option<Entry>> = vec![None; self.entries.len()];
         for (&entry, &number) in &self.entries {
             entries[number as usize] = Some(entry);

@@ -6,6 +6,7 @@ use crate::report::detector_table::DetectorTable;
 use crate::report::header::{CAUTION, header_lines};
 use crate::report::problem_list::ProblemList;
 use crate::report::summary::Summary;
+use crate::report::terminal::incident::write_incident;
 use crate::report::terminal::paint::Paint;
 use crate::report::terminal::problems::write_problems;
 use crate::report::terminal::table::{ShownTables, write_table};
@@ -67,6 +68,10 @@ pub(crate) fn write_terminal(
     let mut lines = if report.quiet { Vec::new() } else { header_lines(report.summary) };
     lines.extend(report.problems.header_lines(&report.summary.totals));
     write_header(out, lines, style)?;
+    if let Some(incident) = &report.summary.incident {
+        writeln!(out)?;
+        write_incident(out, incident, style)?;
+    }
     if report.problems.table.row_count() > 0 {
         writeln!(out)?;
         write_problems(out, report.problems, PROBLEMS_FOR_ROW * report.top, &report.links, style)?;

@@ -15,7 +15,7 @@ const MIN_TEXT_WIDTH: usize = 20;
 /// # Errors
 /// If `out` fails.
 pub(crate) fn write_explanation(out: &mut impl Write, entry: &CatalogEntry, style: TerminalStyle) -> io::Result<()> {
-    let CatalogEntry { description, thresholds, columns } = entry;
+    let CatalogEntry { description, thresholds, .. } = entry;
     let paint = style.paint();
     writeln!(out, "{}", paint.bold(&format!("# {}", description.name)))?;
     writeln!(out)?;
@@ -46,7 +46,16 @@ pub(crate) fn write_explanation(out: &mut impl Write, entry: &CatalogEntry, styl
         });
         write_definitions(out, &thresholds.collect::<Vec<_>>(), style)?;
     }
-    writeln!(out, "\n{}\n", paint.bold(&format!("## Columns of {}", description.table)))?;
+    write_columns(out, entry, style)
+}
+
+/// Writes what the columns of a table mean.
+///
+/// # Errors
+/// If `out` fails.
+pub(crate) fn write_columns(out: &mut impl Write, entry: &CatalogEntry, style: TerminalStyle) -> io::Result<()> {
+    let CatalogEntry { description, columns, .. } = entry;
+    writeln!(out, "\n{}\n", style.paint().bold(&format!("## Columns of {}", description.table)))?;
     let columns = columns.iter().map(|column| (column.name, format!("{}{}", column.doc, unit(column.unit))));
     write_definitions(out, &columns.collect::<Vec<_>>(), style)
 }

@@ -4,6 +4,7 @@ mod all_tables;
 mod columns;
 mod distinct_names;
 mod explain;
+mod incident;
 mod paint;
 mod problems;
 mod table;
@@ -12,5 +13,5 @@ mod waterfall;
 
 pub(crate) use all_tables::{TerminalReport, TerminalStyle, write_terminal};
 pub(in crate::report) use columns::Role;
-pub(crate) use explain::{write_catalog, write_explanation};
+pub(crate) use explain::{write_catalog, write_columns, write_explanation};
 pub(crate) use waterfall::{WaterfallOptions, write_waterfall};

@@ -15,6 +15,7 @@ use std::collections::BTreeSet;
 use crate::frame::Symbol;
 
 use crate::trace::critical_path::Section;
+use crate::trace::target::Target;
 use crate::trace::tree::{NO_ROW, Row};
 use crate::trace::view::TraceView;
 
@@ -29,8 +30,8 @@ pub(crate) struct Backoff {
     pub(crate) end: i64,
     /// The operation that was tried again.
     pub(crate) operation: Symbol,
-    /// The name of its target.
-    pub(crate) target: Symbol,
+    /// What it was to.
+    pub(crate) target: Target,
 }
 
 /// The pauses on the paths of one trace, in the order of sections, then of time.
@@ -53,7 +54,7 @@ struct Gap {
     /// When its sequence began, and the number of that.
     began: (i64, u32),
     operation: Symbol,
-    target: Symbol,
+    target: Target,
 }
 
 impl Gap {
@@ -148,7 +149,7 @@ fn gaps_of(trace: &TraceView<'_>) -> Vec<Gap> {
                     after: pair[1].row,
                     began: (trace.start(attempts[0].row), number),
                     operation,
-                    target: call.target.name,
+                    target: call.target,
                 });
             }
         }

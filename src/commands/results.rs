@@ -1,6 +1,7 @@
 //! What is made of results, wherever they come from: ranked, written, printed, and an exit code.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::path::Path;
 use std::time::Instant;
 
@@ -9,18 +10,26 @@ use serde::{Deserialize, Serialize};
 
 use crate::analysis::{Analysis, Results};
 use crate::cli::StdoutFormat;
+use crate::compare::{
+    CHANGES_DESCRIPTION, ComparedRun, Comparison, LATENCY_CHANGES_DESCRIPTION, changes_table, latency_changes_table,
+};
 use crate::config::Settings;
-use crate::detectors::{SeenByAll, Whole};
+use crate::detectors::{Description, SeenByAll, Whole};
 use crate::frame::{Collection, Symbol};
+use crate::gates::{BUDGETS_DESCRIPTION, CheckedBudget, budgets_table, check_budgets};
 use crate::ingest::{IngestWarning, InputReport};
-use crate::rank::{FindingsTable, Ranked, Ranking, Rows};
+use crate::rank::{
+    FindingsTable, Ranked, Ranking, Rows, Table, entries_table, pattern_entries_table, pattern_requests, patterns_table,
+};
 use crate::report::{
-    BeyondCapSummary, ClockSkewSummary, DetectorTable, InputSummary, QualitySummary, Run, SelectionSummary, Summary,
-    TotalsSummary, write_csv, write_files, write_json, write_markdown, write_ndjson, write_terminal,
+    BeyondCapSummary, ClockSkewSummary, ComparisonSummary, DetectorTable, InputSummary, QualitySummary, Run,
+    SelectionSummary, Summary, TotalsSummary, write_comparison, write_csv, write_files, write_json, write_markdown,
+    write_ndjson, write_terminal,
 };
 use crate::trace::{Semantics, TargetKind};
 
 use super::diagnostics::say;
+use super::judged::{Baseline, failures, ignored, names_of, patterns_for_gate, statuses, summary_of_comparison};
 use super::progress::Bar;
 use super::{Outcome, standard_output};
 
@@ -48,6 +57,8 @@ pub(super) struct Read {
     pub(super) spilled_bytes: u64,
     /// Whether everything could be read.
     pub(super) all_read: bool,
+    /// The run to compare with.
+    pub(super) baseline: Option<Baseline>,
 }
 
 /// Ranks results, writes them to `output`, prints them, and says how the run ended.
@@ -64,9 +75,13 @@ pub(super) fn present(
 ) -> anyhow::Result<Outcome> {
     let Analysis { mut results, trace_ids } = analysis;
     let (all_read, spilled_bytes) = (read.all_read, read.spilled_bytes);
+    let mut read = read;
+    let baseline = read.baseline.take();
     let summary = summary_of(&results, semantics, read);
     let mut kept_bytes = results.seen.bytes();
     kept_bytes.push(("gathered", results.gathered.bytes()));
+    kept_bytes.push(("requests", results.requests.bytes()));
+    let requests = std::mem::take(&mut results.requests).by_entry();
     let seen = std::mem::take(&mut results.seen);
     let whole = Whole {
         symbols: &semantics.symbols,
@@ -75,7 +90,36 @@ pub(super) fn present(
         gathered: &results.gathered,
     };
     let ranked = rank(seen, settings, &whole)?;
-    let fails = ranked.iter().any(|ranked| fails(ranked, settings));
+    let patterns = pattern_requests(&ranked, &requests);
+    let beside: Vec<Table> = vec![
+        entries_table(&requests, &whole),
+        patterns_table(&patterns, &whole),
+        pattern_entries_table(&patterns, &requests, &whole),
+    ];
+    let names = names_of(&patterns, &whole);
+    let ignored = ignored(settings, &names);
+    let made = || ranked.iter().map(|ranked| &ranked.table).chain(&beside);
+    let comparison = match baseline {
+        Some(Baseline { path, run }) => {
+            let new = ComparedRun::of_tables(&settings.enabled, serde_json::to_value(settings)?, made());
+            let mut comparison = Comparison::new(run, new, &settings.compare);
+            comparison.ignore(|id, _| ignored.get(id).cloned());
+            Some((path, comparison))
+        }
+        None => None,
+    };
+    let statuses = statuses(&ignored, comparison.as_ref().map(|(_, comparison)| comparison));
+    let budgets = check_budgets(&settings.budgets, &requests, &whole);
+    let for_gate = patterns_for_gate(&ranked, &names, &statuses, settings.gate_thresholds(), &whole);
+    let failures = failures(settings, &for_gate, &budgets);
+    let mut described = Vec::new();
+    if let Some((_, comparison)) = &comparison {
+        described.push((&CHANGES_DESCRIPTION, changes_table(comparison)));
+        described.push((&LATENCY_CHANGES_DESCRIPTION, latency_changes_table(&comparison.latency)));
+    }
+    if !settings.budgets.is_empty() {
+        described.push((&BUDGETS_DESCRIPTION, budgets_table(&budgets)));
+    }
     phases.end("rank");
 
     if let Some(directory) = output {
@@ -89,16 +133,19 @@ pub(super) fn present(
         };
         let findings = FindingsTable::new(&ranked, &whole);
         let tables = ranked.iter().map(|ranked| &ranked.table as &dyn Rows);
-        let files: Vec<&dyn Rows> = tables.chain([&findings as &dyn Rows]).collect();
+        let beside = beside.iter().chain(described.iter().map(|(_, table)| table)).map(|table| table as &dyn Rows);
+        let files: Vec<&dyn Rows> = tables.chain([&findings as &dyn Rows]).chain(beside).collect();
         let bar = Bar::for_tables("writing", files.len());
         write_files(directory, &files, settings.table_format, &run, &summary, &|| bar.add(1))
             .with_context(|| format!("failed to write the results to {}", directory.display()))?;
         bar.finish();
     }
-    print(settings, &summary, &ranked)?;
+    let comparison = comparison.map(|(path, comparison)| summary_of_comparison(&path, &comparison));
+    print(settings, &summary, &ranked, &described, comparison.as_ref())?;
+    say_gate(settings, &summary, &budgets, &failures);
     // The process ends next and gives its memory back at once; to free each text of each table takes much longer.
     std::mem::forget(ranked);
-    Ok(outcome(summary.totals.spans, all_read, fails, settings))
+    Ok(outcome(summary.totals.spans, all_read, !failures.is_empty(), settings))
 }
 
 /// How a run ended that found `spans` spans.
@@ -136,16 +183,28 @@ fn rank(seen: SeenByAll, settings: &Settings, whole: &Whole<'_>) -> anyhow::Resu
     Ok(ranked)
 }
 
-/// Whether `--fail-on` is met by findings of a detector.
-fn fails(ranked: &Ranked, settings: &Settings) -> bool {
-    let is_watched = settings.fail_on.iter().any(|name| name == "any" || name == ranked.description.name);
-    let findings = &ranked.findings;
-    let counts = |row: usize| findings.impact_ns[row] >= settings.min_impact_ns && !findings.induced[row];
-    is_watched && (0..findings.len()).any(counts)
+/// Says why the run fails, and what the gate could not see.
+fn say_gate(settings: &Settings, summary: &Summary, budgets: &[CheckedBudget], failures: &[String]) {
+    for budget in budgets.iter().filter(|budget| budget.is_met().is_none()) {
+        say(&format!("warning: no request for [budget] {}", budget.told()));
+    }
+    let (totals, quality) = (&summary.totals, &summary.quality);
+    if totals.spans > 0 && quality.with_status == 0 && totals.failed_spans == 0 && !settings.fail_on.is_empty() {
+        say("warning: --fail-on sees no failures: no span has a status");
+    }
+    for failure in failures {
+        say(&format!("failed: {failure}"));
+    }
 }
 
-fn print(settings: &Settings, summary: &Summary, ranked: &[Ranked]) -> anyhow::Result<()> {
-    let tables: Vec<DetectorTable<'_>> = ranked
+fn print(
+    settings: &Settings,
+    summary: &Summary,
+    ranked: &[Ranked],
+    described: &[(&'static Description, Table)],
+    comparison: Option<&ComparisonSummary>,
+) -> anyhow::Result<()> {
+    let mut tables: Vec<DetectorTable<'_>> = ranked
         .iter()
         .map(|Ranked { description, thresholds, table, .. }| DetectorTable {
             description,
@@ -153,9 +212,18 @@ fn print(settings: &Settings, summary: &Summary, ranked: &[Ranked]) -> anyhow::R
             table,
         })
         .collect();
+    if settings.format != StdoutFormat::Table {
+        let beside = described.iter();
+        tables.extend(beside.map(|(description, table)| DetectorTable { description, thresholds: Vec::new(), table }));
+    }
     let style = standard_output::style();
     standard_output::write(|out| match settings.format {
-        StdoutFormat::Table => write_terminal(out, summary, &tables, settings.top, style),
+        StdoutFormat::Table => {
+            write_terminal(out, summary, &tables, settings.top, style)?;
+            let Some(comparison) = comparison else { return Ok(()) };
+            writeln!(out)?;
+            write_comparison(out, comparison, settings.top, style)
+        }
         StdoutFormat::Markdown => write_markdown(out, summary, &tables, settings.top),
         StdoutFormat::Csv => write_csv(out, &tables, settings.top),
         StdoutFormat::Json => write_json(out, summary, &tables, settings.top),

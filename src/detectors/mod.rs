@@ -11,6 +11,7 @@ mod resilience;
 pub use kit::{CatalogEntry, Cell, Column, Currency, Description, NotSet, RankedBy, Threshold, ThresholdKind, Unit};
 pub(crate) use kit::{
     Concluded, Conclusions, Detector, NamedValues, Pattern, PatternColumn, RowRule, Rule, TableRules, Whole,
+    duration_text, size_text,
 };
 
 kit::catalog! {

@@ -1,6 +1,8 @@
 //! From what detectors conclude to ranked tables, with Polars: aggregate by pattern, order, cut.
 
+mod entries_table;
 mod findings_table;
+mod pattern_requests;
 mod patterns;
 mod ranking;
 #[cfg(test)]
@@ -9,7 +11,11 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use entries_table::{ENTRIES, entries_table};
 pub(crate) use findings_table::{FINDINGS, FindingsTable};
+pub(crate) use pattern_requests::{
+    PATTERN_ENTRIES, PATTERNS, PatternRequests, pattern_entries_table, pattern_requests, patterns_table,
+};
 pub use ranking::ranked_tables;
 pub(crate) use ranking::{Ranked, Ranking};
 pub(crate) use table::for_each_row;

@@ -28,6 +28,19 @@ pub(crate) fn write_markdown(
             writeln!(out, "- {label}: {text}")?;
         }
     }
+    write_sections(out, tables, top)
+}
+
+/// Writes tables alone.
+///
+/// # Errors
+/// If `out` fails.
+pub(crate) fn write_markdown_tables(out: &mut impl Write, tables: &[DetectorTable<'_>], top: usize) -> io::Result<()> {
+    writeln!(out, "# tracescan")?;
+    write_sections(out, tables, top)
+}
+
+fn write_sections(out: &mut impl Write, tables: &[DetectorTable<'_>], top: usize) -> io::Result<()> {
     for table in tables {
         write_section(out, table, top)?;
     }

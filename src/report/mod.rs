@@ -23,17 +23,17 @@ mod text;
 pub use canonical_parquet::CanonicalWriter;
 pub(crate) use csv::write_csv;
 pub(crate) use detector_table::DetectorTable;
-pub(crate) use json::write_json;
-pub(crate) use markdown::write_markdown;
+pub(crate) use json::{write_json, write_json_tables};
+pub(crate) use markdown::{write_markdown, write_markdown_tables};
 pub(crate) use ndjson::write_ndjson;
-pub(crate) use output::{WholeFile, finish_files, remove_unfinished_files, write_files};
-pub(crate) use run_json::Run;
+pub(crate) use output::{WholeFile, finish_files, remove_unfinished_files, write_comparison_files, write_files};
+pub(crate) use run_json::{ComparisonQuality, ComparisonRun, Run};
 pub(crate) use summary::{
     BeyondCapSummary, ClockSkewSummary, InputSummary, QualitySummary, SelectionSummary, Summary, TotalsSummary,
 };
 pub(crate) use terminal::{
-    TerminalStyle, Waterfall, WaterfallFinding, WaterfallRow, write_catalog, write_explanation, write_terminal,
-    write_waterfall,
+    ChangedEntry, ChangedPattern, ComparisonSummary, TerminalStyle, Waterfall, WaterfallFinding, WaterfallRow,
+    write_catalog, write_comparison, write_explanation, write_terminal, write_waterfall,
 };
 pub(crate) use text::sanitized::sanitized;
 pub(crate) use text::units;

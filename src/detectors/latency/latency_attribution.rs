@@ -13,9 +13,8 @@ use rayon::prelude::*;
 use crate::frame::Symbol;
 use crate::partial::{Columns as _, GroupReader, GroupWriter, TraceNumber, columns};
 use crate::span::TraceId;
-use crate::trace::{Component, Place, RootReason, TraceView, total_ns};
+use crate::trace::{Bucket, Component, Place, RootReason, TimeBuckets, TraceView, bucket_of, total_ns};
 
-use super::time_buckets::{Bucket, TimeBuckets, bucket_of};
 use crate::detectors::kit::{
     Cell, Concluded, Description, Detector, NoDetails, RankedBy, RowColumn, Seen, TableRules, Unit,
     WEIGHTED_TRACES_DOC, Whole, thresholds,

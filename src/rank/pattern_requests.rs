@@ -1,0 +1,231 @@
+//! The requests in which each pattern was found: what comparisons with other runs and gates need of it.
+
+use std::cmp::Reverse;
+
+use rayon::prelude::*;
+
+use crate::analysis::RequestsByEntry;
+use crate::detectors::{Cell, Column, Currency, Unit, Whole};
+use crate::findings::FindingColumns;
+use crate::frame::Symbol;
+use crate::partial::TraceNumber;
+use crate::trace::total_ns;
+
+use super::entries_table::entry_cells;
+use super::ranking::Ranked;
+use super::table::{MAX_ROWS, Table};
+
+/// What was found of one pattern.
+#[derive(Clone, Debug)]
+pub(crate) struct PatternRequests {
+    /// The detector.
+    pub(crate) detector: &'static str,
+    /// The pattern's id.
+    pub(crate) pattern_id: String,
+    /// Service of its first finding.
+    pub(crate) service: Symbol,
+    /// Operation of its first finding.
+    pub(crate) operation: Symbol,
+    /// Target of its first finding.
+    pub(crate) target: Symbol,
+    /// Findings.
+    pub(crate) findings: u64,
+    /// Requests with a finding.
+    pub(crate) requests: u64,
+    /// Sum of the impacts, in ns.
+    pub(crate) impact_ns: i64,
+    /// The largest impact of a finding that no other explains, in ns, and its trace; of equal ones the smallest trace id.
+    pub(crate) largest: Option<(i64, TraceNumber)>,
+    /// Requests that failed because of it, where its detector looks for that.
+    pub(crate) failed_requests: Option<u64>,
+    /// The trace with the largest impact.
+    pub(crate) example_trace: TraceNumber,
+    /// Median of the impact on a request, in ns.
+    pub(crate) impact_p50_ns: i64,
+    /// Median of the distances from that, in ns.
+    pub(crate) impact_mad_ns: i64,
+    /// Place of each entry that its requests came in by, requests and findings.
+    pub(crate) of_entries: Vec<(usize, u64, u64)>,
+}
+
+/// The requests of all patterns, by detector, then as patterns are numbered.
+pub(crate) fn pattern_requests(ranked: &[Ranked], requests: &RequestsByEntry) -> Vec<PatternRequests> {
+    let mut all = Vec::new();
+    for ranked in ranked {
+        let Ranked { findings, patterns_of_findings, .. } = ranked;
+        let mut order: Vec<usize> = (0..findings.len()).collect();
+        order.par_sort_unstable_by_key(|&row| (patterns_of_findings[row], findings.trace[row], row));
+        let patterns = order.chunk_by(|&left, &right| patterns_of_findings[left] == patterns_of_findings[right]);
+        all.extend(patterns.map(|rows| of_pattern(ranked, rows, requests)));
+    }
+    all
+}
+
+/// Those of one pattern, whose findings are `rows`, by trace.
+fn of_pattern(ranked: &Ranked, rows: &[usize], requests: &RequestsByEntry) -> PatternRequests {
+    let Ranked { description, findings, patterns_of_findings, pattern_ids, .. } = ranked;
+    let FindingColumns { trace, service, operation, target, impact_ns, own_impact, induced, .. } = findings;
+    let first = rows[0];
+    let mut of_entries: Vec<(usize, u64, u64)> = Vec::new();
+    let mut impacts = Vec::new();
+    for of_trace in rows.chunk_by(|&left, &right| trace[left] == trace[right]) {
+        // What is found in the whole input is in no request.
+        let Some(entry) = requests.entry_of(trace[of_trace[0]]) else { continue };
+        impacts.push(total_ns(of_trace.iter().map(|&row| impact_ns[row])));
+        of_entries.push((entry, 1, of_trace.len() as u64));
+    }
+    of_entries.sort_unstable_by_key(|&(entry, ..)| entry);
+    of_entries.dedup_by(|later, first| {
+        let is_same = later.0 == first.0;
+        if is_same {
+            first.1 += later.1;
+            first.2 += later.2;
+        }
+        is_same
+    });
+    let impact_p50_ns = median(&mut impacts);
+    let mut distances: Vec<i64> = impacts.iter().map(|impact| (impact - impact_p50_ns).abs()).collect();
+    let largest = |rows: &mut dyn Iterator<Item = usize>| {
+        rows.map(|row| (impact_ns[row], Reverse(trace[row]))).max().map(|(impact, Reverse(trace))| (impact, trace))
+    };
+    PatternRequests {
+        detector: description.name,
+        pattern_id: pattern_ids[patterns_of_findings[first] as usize].clone(),
+        service: service[first],
+        operation: operation[first],
+        target: target.get(first).map_or(Symbol::EMPTY, |target| target.name),
+        findings: rows.len() as u64,
+        requests: impacts.len() as u64,
+        impact_ns: total_ns(rows.iter().map(|&row| impact_ns[row])),
+        largest: largest(&mut rows.iter().copied().filter(|&row| !induced[row])),
+        failed_requests: (description.currency == Some(Currency::FailedRequests))
+            .then(|| rows.iter().map(|&row| own_impact[row].unsigned_abs()).sum()),
+        example_trace: largest(&mut rows.iter().copied()).map_or(TraceNumber::NONE, |(_, trace)| trace),
+        impact_p50_ns,
+        impact_mad_ns: median(&mut distances),
+        of_entries,
+    }
+}
+
+/// The value in the middle, of an even number the mean of the two there, rounded down; 0 of none.
+fn median(values: &mut [i64]) -> i64 {
+    let Some(last) = values.len().checked_sub(1) else { return 0 };
+    let (below, &mut upper, _) = values.select_nth_unstable(last / 2 + last % 2);
+    if last % 2 == 0 {
+        return upper;
+    }
+    let lower = below.iter().copied().max().unwrap_or(upper);
+    ((i128::from(lower) + i128::from(upper)).div_euclid(2)) as i64
+}
+
+const fn column(name: &'static str, unit: Unit, doc: &'static str) -> Column {
+    Column { name, unit, doc, adds_up: false }
+}
+
+const ID_DOC: &str = "id of the pattern, the same in every run";
+
+static PATTERN_COLUMNS: [Column; 13] = [
+    column("pattern_id", Unit::Id, ID_DOC),
+    column("detector", Unit::Text, "detector that reports it"),
+    column("service", Unit::Text, "service of the caller, the entry or the origin"),
+    column("operation", Unit::Text, "what is called, entered or failed there"),
+    column("target", Unit::Text, "what it is about, if that is a target"),
+    column("findings", Unit::Count, "findings"),
+    column("requests", Unit::Count, "requests with a finding"),
+    column("impact_ns", Unit::Nanoseconds, "summed impact"),
+    column("largest_impact_ns", Unit::Nanoseconds, "largest impact of a finding that no other explains"),
+    column(
+        "failed_requests",
+        Unit::Count,
+        "failed requests that its findings explain; empty for detectors of no failures",
+    ),
+    column("impact_p50_ns", Unit::Nanoseconds, "median of the impact on each of these requests"),
+    column("impact_mad_ns", Unit::Nanoseconds, "median distance from that"),
+    column("example_trace_id", Unit::Id, "the trace with the largest impact"),
+];
+
+/// The name of the table of patterns.
+pub(crate) const PATTERNS: &str = "patterns";
+
+/// The table of patterns of all detectors.
+pub(crate) fn patterns_table(patterns: &[PatternRequests], whole: &Whole<'_>) -> Table {
+    let cells = |name: &str| -> Vec<Cell> {
+        let cell = |of: &PatternRequests| match name {
+            "pattern_id" => Cell::Text(of.pattern_id.clone()),
+            "detector" => Cell::Text(of.detector.to_owned()),
+            "service" => whole.name(of.service),
+            "operation" => whole.name(of.operation),
+            "target" => whole.name(of.target),
+            "findings" => Cell::Int(of.findings as i64),
+            "requests" => Cell::Int(of.requests as i64),
+            "impact_ns" => Cell::Int(of.impact_ns),
+            "largest_impact_ns" => of.largest.map_or(Cell::None, |(impact, _)| Cell::Int(impact)),
+            "failed_requests" => of.failed_requests.map_or(Cell::None, |failed| Cell::Int(failed as i64)),
+            "impact_p50_ns" => Cell::Int(of.impact_p50_ns),
+            "impact_mad_ns" => Cell::Int(of.impact_mad_ns),
+            "example_trace_id" => whole.trace_id(of.example_trace),
+            other => unreachable!("the table of patterns has a column {other} without a rule"),
+        };
+        patterns.iter().map(cell).collect()
+    };
+    let values = PATTERN_COLUMNS.iter().map(|column| cells(column.name)).collect();
+    let columns = PATTERN_COLUMNS.to_vec();
+    Table { name: PATTERNS, columns, terminal_columns: &[], values, summed_up: 0 }.capped(MAX_ROWS)
+}
+
+static PATTERN_ENTRY_COLUMNS: [Column; 7] = [
+    column("pattern_id", Unit::Id, ID_DOC),
+    column("detector", Unit::Text, "detector that reports it"),
+    column("entry_kind", Unit::Text, "root, or fragment (the parent is not in the input)"),
+    column("entry_service", Unit::Text, "service where requests with the pattern came in"),
+    column("entry_operation", Unit::Text, "operation that was asked for"),
+    column("requests", Unit::Count, "requests of the entry with a finding"),
+    column("findings", Unit::Count, "findings in these"),
+];
+
+/// The name of the table of entries of patterns.
+pub(crate) const PATTERN_ENTRIES: &str = "pattern_entries";
+
+/// The table of the entries by which requests with each pattern came in.
+pub(crate) fn pattern_entries_table(
+    patterns: &[PatternRequests],
+    requests: &RequestsByEntry,
+    whole: &Whole<'_>,
+) -> Table {
+    let mut values: Vec<Vec<Cell>> = vec![Vec::new(); PATTERN_ENTRY_COLUMNS.len()];
+    for pattern in patterns {
+        for &(entry, with_finding, findings) in &pattern.of_entries {
+            let [kind, service, operation] = entry_cells(&requests.entries[entry].0, whole);
+            let (id, detector) = (Cell::Text(pattern.pattern_id.clone()), Cell::Text(pattern.detector.to_owned()));
+            let counts = [with_finding, findings].map(|count| Cell::Int(count as i64));
+            let [with_finding, findings] = counts;
+            let cells = [id, detector, kind, service, operation, with_finding, findings];
+            values.iter_mut().zip(cells).for_each(|(column, cell)| column.push(cell));
+        }
+    }
+    let columns = PATTERN_ENTRY_COLUMNS.to_vec();
+    Table { name: PATTERN_ENTRIES, columns, terminal_columns: &[], values, summed_up: 0 }.capped(MAX_ROWS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Exact values: `(sorted(v)[(len(v) - 1) // 2] + sorted(v)[len(v) // 2]) // 2` of Python 3.
+    #[test]
+    fn medians_are_in_the_middle() {
+        for (values, expected) in [
+            (&[][..], 0),
+            (&[7], 7),
+            (&[9, 2], 5),
+            (&[-3, -4], -4),
+            (&[5, 1, 9], 5),
+            (&[4, 1, 3, 2], 2),
+            (&[10, 10, 1, 1, 10], 10),
+            (&[8, 0, 7, 1, 100, 3], 5),
+            (&[i64::MAX, i64::MAX], i64::MAX),
+        ] {
+            assert_eq!(median(&mut values.to_vec()), expected, "{values:?}");
+        }
+    }
+}

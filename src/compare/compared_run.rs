@@ -86,6 +86,8 @@ const PATTERN_COLUMNS: &[&str] = &[
     "failed_requests",
     "impact_p50_ns",
     "impact_mad_ns",
+    "impact_p50_low_ns",
+    "impact_p50_high_ns",
     "example_trace_id",
 ];
 const PATTERN_ENTRY_COLUMNS: &[&str] = &["pattern_id", "entry_kind", "entry_service", "entry_operation", "requests"];
@@ -180,6 +182,7 @@ impl ComparedRun {
                 requests: patterns.count("requests", row),
                 impact_p50_ns: int("impact_p50_ns").unwrap_or(0),
                 impact_mad_ns: int("impact_mad_ns").unwrap_or(0),
+                impact_bounds_ns: int("impact_p50_low_ns").zip(int("impact_p50_high_ns")),
             };
             run.seen.patterns.insert(id.to_owned(), seen);
         }

@@ -89,6 +89,8 @@ pub(crate) struct PatternSeen {
     pub(crate) impact_p50_ns: i64,
     /// Median of the distances from that, in ns.
     pub(crate) impact_mad_ns: i64,
+    /// Between which values, in ns, that median lies but for chance; none if there are too few requests to tell.
+    pub(crate) impact_bounds_ns: Option<(i64, i64)>,
 }
 
 /// One run.
@@ -261,6 +263,14 @@ impl<'a> Exposure<'a> {
         if difference <= old.impact_mad_ns.max(new.impact_mad_ns).unsigned_abs() {
             return None;
         }
+        // Where impacts are of two sizes, the median of few jumps from one to the other by chance, and the MAD does not tell.
+        let (Some((old_low, old_high)), Some((new_low, new_high))) = (old.impact_bounds_ns, new.impact_bounds_ns)
+        else {
+            return None;
+        };
+        if old_high >= new_low && new_high >= old_low {
+            return None;
+        }
         let [old_ns, new_ns] = [old.impact_p50_ns as f64, new.impact_p50_ns as f64];
         let status = if new_ns >= rules.min_ratio * old_ns {
             Status::Worse
@@ -295,6 +305,7 @@ mod tests {
             requests: entries.iter().map(|(_, _, with)| with).sum(),
             impact_p50_ns: impact.0 * 1_000_000,
             impact_mad_ns: impact.1 * 1_000_000,
+            impact_bounds_ns: Some((impact.0 * 1_000_000, impact.0 * 1_000_000)),
         };
         RunSeen {
             requests: entries.iter().map(|&(operation, all, _)| (entry(operation), all)).collect(),
@@ -365,6 +376,26 @@ mod tests {
         ] {
             assert_eq!(status(&old, &new), expected, "{name}");
         }
+    }
+
+    /// What the median of few may be by chance is no change.
+    #[test]
+    fn medians_that_may_be_the_same_do_not_differ() {
+        let with = |median, bounds| {
+            let mut run = run(&[("a", 1000, 20)], (median, 0));
+            run.patterns.get_mut("1").unwrap().impact_bounds_ns = bounds;
+            run
+        };
+        for (old, new, expected) in [
+            (Some((0, 10)), Some((11, 20)), Status::Worse),
+            (Some((0, 11)), Some((11, 20)), Status::Same),
+            (Some((0, 30)), Some((11, 20)), Status::Same),
+            (None, Some((11, 20)), Status::Same),
+            (Some((0, 10)), None, Status::Same),
+        ] {
+            assert_eq!(status(&with(5, old), &with(15, new)), expected, "{old:?} {new:?}");
+        }
+        assert_eq!(status(&with(15, Some((11, 20))), &with(5, Some((0, 10)))), Status::Better);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod entries_table;
 mod findings_table;
+mod median;
 mod pattern_requests;
 mod patterns;
 mod ranking;

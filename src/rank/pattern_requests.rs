@@ -12,6 +12,7 @@ use crate::partial::TraceNumber;
 use crate::trace::total_ns;
 
 use super::entries_table::entry_cells;
+use super::median::Median;
 use super::ranking::Ranked;
 use super::table::{MAX_ROWS, Table};
 
@@ -40,10 +41,8 @@ pub(crate) struct PatternRequests {
     pub(crate) failed_requests: Option<u64>,
     /// The trace with the largest impact.
     pub(crate) example_trace: TraceNumber,
-    /// Median of the impact on a request, in ns.
-    pub(crate) impact_p50_ns: i64,
-    /// Median of the distances from that, in ns.
-    pub(crate) impact_mad_ns: i64,
+    /// The impact on a request, in ns.
+    impact: Median,
     /// Place of each entry that its requests came in by, requests and findings.
     pub(crate) of_entries: Vec<(usize, u64, u64)>,
 }
@@ -83,8 +82,6 @@ fn of_pattern(ranked: &Ranked, rows: &[usize], requests: &RequestsByEntry) -> Pa
         }
         is_same
     });
-    let impact_p50_ns = median(&mut impacts);
-    let mut distances: Vec<i64> = impacts.iter().map(|impact| (impact - impact_p50_ns).abs()).collect();
     let largest = |rows: &mut dyn Iterator<Item = usize>| {
         rows.map(|row| (impact_ns[row], Reverse(trace[row]))).max().map(|(impact, Reverse(trace))| (impact, trace))
     };
@@ -101,21 +98,9 @@ fn of_pattern(ranked: &Ranked, rows: &[usize], requests: &RequestsByEntry) -> Pa
         failed_requests: (description.currency == Some(Currency::FailedRequests))
             .then(|| rows.iter().map(|&row| own_impact[row].unsigned_abs()).sum()),
         example_trace: largest(&mut rows.iter().copied()).map_or(TraceNumber::NONE, |(_, trace)| trace),
-        impact_p50_ns,
-        impact_mad_ns: median(&mut distances),
+        impact: Median::of(&mut impacts),
         of_entries,
     }
-}
-
-/// The value in the middle, of an even number the mean of the two there, rounded down; 0 of none.
-fn median(values: &mut [i64]) -> i64 {
-    let Some(last) = values.len().checked_sub(1) else { return 0 };
-    let (below, &mut upper, _) = values.select_nth_unstable(last / 2 + last % 2);
-    if last % 2 == 0 {
-        return upper;
-    }
-    let lower = below.iter().copied().max().unwrap_or(upper);
-    ((i128::from(lower) + i128::from(upper)).div_euclid(2)) as i64
 }
 
 const fn column(name: &'static str, unit: Unit, doc: &'static str) -> Column {
@@ -124,7 +109,7 @@ const fn column(name: &'static str, unit: Unit, doc: &'static str) -> Column {
 
 const ID_DOC: &str = "id of the pattern, the same in every run";
 
-static PATTERN_COLUMNS: [Column; 13] = [
+static PATTERN_COLUMNS: [Column; 15] = [
     column("pattern_id", Unit::Id, ID_DOC),
     column("detector", Unit::Text, "detector that reports it"),
     column("service", Unit::Text, "service of the caller, the entry or the origin"),
@@ -141,6 +126,12 @@ static PATTERN_COLUMNS: [Column; 13] = [
     ),
     column("impact_p50_ns", Unit::Nanoseconds, "median of the impact on each of these requests"),
     column("impact_mad_ns", Unit::Nanoseconds, "median distance from that"),
+    column(
+        "impact_p50_low_ns",
+        Unit::Nanoseconds,
+        "the least that the median may be but for chance (99.9 %); empty of few",
+    ),
+    column("impact_p50_high_ns", Unit::Nanoseconds, "the most that it may be"),
     column("example_trace_id", Unit::Id, "the trace with the largest impact"),
 ];
 
@@ -161,8 +152,10 @@ pub(crate) fn patterns_table(patterns: &[PatternRequests], whole: &Whole<'_>) ->
             "impact_ns" => Cell::Int(of.impact_ns),
             "largest_impact_ns" => of.largest.map_or(Cell::None, |(impact, _)| Cell::Int(impact)),
             "failed_requests" => of.failed_requests.map_or(Cell::None, |failed| Cell::Int(failed as i64)),
-            "impact_p50_ns" => Cell::Int(of.impact_p50_ns),
-            "impact_mad_ns" => Cell::Int(of.impact_mad_ns),
+            "impact_p50_ns" => Cell::Int(of.impact.median),
+            "impact_mad_ns" => Cell::Int(of.impact.mad),
+            "impact_p50_low_ns" => of.impact.bounds.map_or(Cell::None, |(low, _)| Cell::Int(low)),
+            "impact_p50_high_ns" => of.impact.bounds.map_or(Cell::None, |(_, high)| Cell::Int(high)),
             "example_trace_id" => whole.trace_id(of.example_trace),
             other => unreachable!("the table of patterns has a column {other} without a rule"),
         };
@@ -205,27 +198,4 @@ pub(crate) fn pattern_entries_table(
     }
     let columns = PATTERN_ENTRY_COLUMNS.to_vec();
     Table { name: PATTERN_ENTRIES, columns, terminal_columns: &[], values, summed_up: 0 }.capped(MAX_ROWS)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Exact values: `(sorted(v)[(len(v) - 1) // 2] + sorted(v)[len(v) // 2]) // 2` of Python 3.
-    #[test]
-    fn medians_are_in_the_middle() {
-        for (values, expected) in [
-            (&[][..], 0),
-            (&[7], 7),
-            (&[9, 2], 5),
-            (&[-3, -4], -4),
-            (&[5, 1, 9], 5),
-            (&[4, 1, 3, 2], 2),
-            (&[10, 10, 1, 1, 10], 10),
-            (&[8, 0, 7, 1, 100, 3], 5),
-            (&[i64::MAX, i64::MAX], i64::MAX),
-        ] {
-            assert_eq!(median(&mut values.to_vec()), expected, "{values:?}");
-        }
-    }
 }

@@ -115,6 +115,12 @@ fn names(is_meant: impl Fn(&CatalogEntry) -> bool) -> impl Iterator<Item = Strin
     catalog().into_iter().filter(is_meant).map(|entry| entry.description.name.to_owned())
 }
 
+/// What a text says.
+#[cfg(test)]
+pub(super) fn parsed(text: &str) -> Result<ConfigFile, ConfigError> {
+    ConfigFile::parse(Path::new("tracescan.toml"), text.as_bytes())
+}
+
 /// The keys that a table may have.
 #[cfg(test)]
 pub(super) fn known_keys(table: &str) -> Vec<String> {
@@ -124,7 +130,7 @@ pub(super) fn known_keys(table: &str) -> Vec<String> {
         "ignore" => format!("[[ignore]]\nservice = \"x\"\nreason = \"x\"\n\"{UNKNOWN}\" = 1"),
         table => format!("[{table}]\n\"{UNKNOWN}\" = 1"),
     };
-    match ConfigFile::parse(Path::new("tracescan.toml"), text.as_bytes()) {
+    match parsed(&text) {
         Err(ConfigError::InFile { problem, .. }) => match *problem {
             FileProblem::UnknownKey { known, .. } => known,
             other => panic!("{other}"),

@@ -5,10 +5,12 @@
 
 #![expect(dead_code, reason = "the fields are read by nobody but the schema that is made of them")]
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use clap::ValueEnum;
 use schemars::generate::SchemaSettings;
-use schemars::{JsonSchema, Schema, json_schema};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
 use crate::cli::{StdoutFormat, TableFormat};
@@ -21,11 +23,9 @@ use crate::gates::GateWord;
 #[schemars(rename = "tracescan.toml")]
 struct File {
     /// Run only these detectors.
-    #[schemars(schema_with = "names_of_detectors")]
-    detector: Option<()>,
+    detector: Option<Detectors>,
     /// Leave these detectors out.
-    #[schemars(schema_with = "names_of_detectors")]
-    skip: Option<()>,
+    skip: Option<Detectors>,
     /// Share of the parent's duration by which consecutive children may overlap; 0 for none.
     #[schemars(range(min = 0, max = 1))]
     overlap_tolerance: Option<f64>,
@@ -36,23 +36,18 @@ struct File {
     /// Which calls are not counted, and what waits for messages.
     uncounted_calls: Option<UncountedCalls>,
     /// What goes to standard output.
-    #[schemars(schema_with = "choice_of::<StdoutFormat>")]
-    format: Option<()>,
+    format: Option<Choice<StdoutFormat>>,
     /// Format of the files in the output directory.
-    #[schemars(schema_with = "choice_of::<TableFormat>")]
-    table_format: Option<()>,
+    table_format: Option<Choice<TableFormat>>,
     /// Rows of each table to print.
     top: Option<u32>,
     /// Exit with 1 if a detector found something (any, or names), a pattern is new or worse than in the baseline, or a budget is
     /// not met.
-    #[schemars(schema_with = "words_of_gates")]
-    fail_on: Option<()>,
+    fail_on: Option<GateWords>,
     /// Smallest impact of a finding that the gate looks at.
-    #[schemars(schema_with = "duration")]
-    min_impact: Option<()>,
+    min_impact: Option<Duration>,
     /// Smallest summed impact of a pattern that the gate looks at.
-    #[schemars(schema_with = "duration")]
-    min_total_impact: Option<()>,
+    min_total_impact: Option<Duration>,
     /// Fewest failed requests of a pattern that the gate looks at.
     min_failed_requests: Option<u64>,
     /// When patterns of two runs differ.
@@ -66,11 +61,9 @@ struct File {
     /// Take an input without spans as a success.
     allow_empty: Option<bool>,
     /// How much time a request to an object store may lose by failures.
-    #[schemars(schema_with = "duration")]
-    retry_timeout: Option<()>,
+    retry_timeout: Option<Duration>,
     /// About how much memory to use, like 2GiB.
-    #[schemars(schema_with = "size")]
-    memory_limit: Option<()>,
+    memory_limit: Option<Size>,
     /// Where to put spans aside.
     temp_dir: Option<String>,
 }
@@ -133,11 +126,9 @@ struct Ignore {
     /// Who knows about it.
     owner: Option<String>,
     /// The first day (UTC) on which it counts again.
-    #[schemars(schema_with = "day")]
-    expires: Option<()>,
+    expires: Option<Day>,
     /// Its summed impact above which it counts again.
-    #[schemars(schema_with = "duration")]
-    max_impact: Option<()>,
+    max_impact: Option<Duration>,
 }
 
 /// What requests of an entry may cost at most.
@@ -151,8 +142,7 @@ struct EntryBudget {
     /// Most synchronous hops in a row.
     max_depth: Option<u64>,
     /// Largest 99th percentile of durations.
-    #[schemars(schema_with = "duration")]
-    max_p99: Option<()>,
+    max_p99: Option<Duration>,
     /// Largest share of requests that fail.
     #[schemars(range(min = 0, max = 1))]
     max_failed_share: Option<f64>,
@@ -214,39 +204,53 @@ fn without_null(schema: &mut Schema) {
     }
 }
 
-fn list_of(words: Vec<String>) -> Schema {
-    json_schema!({"type": "array", "items": {"enum": words}})
-}
-
 fn names(is_meant: impl Fn(&CatalogEntry) -> bool) -> impl Iterator<Item = String> {
     catalog().into_iter().filter(move |entry| is_meant(entry)).map(|entry| entry.description.name.to_owned())
 }
 
-fn names_of_detectors(_: &mut schemars::SchemaGenerator) -> Schema {
-    list_of(names(|_| true).collect())
+/// Declares a type of values by how they are written.
+macro_rules! written {
+    ($($(#[$doc:meta])* $name:ident$(<$of:ident: $bound:path>)? => $schema:expr;)+) => {$(
+        $(#[$doc])*
+        struct $name$(<$of>(std::marker::PhantomData<$of>))?;
+
+        impl$(<$of: $bound>)? JsonSchema for $name$(<$of>)? {
+            fn inline_schema() -> bool {
+                true
+            }
+
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                $schema
+            }
+        }
+    )+};
 }
 
-fn words_of_gates(_: &mut schemars::SchemaGenerator) -> Schema {
-    let words = GateWord::WORDS.into_iter().map(str::to_owned);
-    list_of(words.chain(names(|entry| entry.description.has_findings)).collect())
-}
-
-fn choice_of<T: clap::ValueEnum>(_: &mut schemars::SchemaGenerator) -> Schema {
-    let named = |variant: &T| variant.to_possible_value().map(|value| value.get_name().to_owned());
-    let words: Vec<String> = T::value_variants().iter().filter_map(named).collect();
-    json_schema!({"enum": words})
-}
-
-fn duration(_: &mut schemars::SchemaGenerator) -> Schema {
-    json_schema!({"type": "string", "examples": ["1ms", "2.5s", "3min"]})
-}
-
-fn size(_: &mut schemars::SchemaGenerator) -> Schema {
-    json_schema!({"type": "string", "examples": ["512MiB", "2GiB"]})
-}
-
-fn day(_: &mut schemars::SchemaGenerator) -> Schema {
-    json_schema!({"type": "string", "format": "date", "examples": ["2026-03-01"]})
+written! {
+    /// Names of detectors.
+    Detectors => json_schema!({"type": "array", "items": {"enum": names(|_| true).collect::<Vec<_>>()}});
+    /// What a gate looks at.
+    GateWords => {
+        let words = GateWord::WORDS.into_iter().map(str::to_owned);
+        let words: Vec<String> = words.chain(names(|entry| entry.description.has_findings)).collect();
+        json_schema!({"type": "array", "items": {"enum": words}})
+    };
+    /// One of the words of a type.
+    Choice<T: ValueEnum> => {
+        let named = |variant: &T| variant.to_possible_value().map(|value| value.get_name().to_owned());
+        let words: Vec<String> = T::value_variants().iter().filter_map(named).collect();
+        json_schema!({"enum": words})
+    };
+    /// A duration.
+    Duration => json_schema!({"type": "string", "examples": ["1ms", "2.5s", "3min"]});
+    /// A size of memory.
+    Size => json_schema!({"type": "string", "examples": ["512MiB", "2GiB"]});
+    /// A day.
+    Day => json_schema!({"type": "string", "format": "date", "examples": ["2026-03-01"]});
 }
 
 #[cfg(test)]
@@ -280,6 +284,80 @@ mod tests {
             let mut known = known_keys(&table);
             known.sort();
             assert_eq!(of_table(&table), known, "[{table}]");
+        }
+    }
+
+    /// What a value breaks of a schema, of the words that this one has.
+    fn broken(schema: &Value, value: &Value, at: &str) -> Vec<String> {
+        let is = |name: &Value| match name.as_str() {
+            Some("object") => value.is_object(),
+            Some("array") => value.is_array(),
+            Some("string") => value.is_string(),
+            Some("boolean") => value.is_boolean(),
+            Some("integer") => value.is_i64() || value.is_u64(),
+            Some("number") => value.is_number(),
+            other => panic!("no type is called {other:?}"),
+        };
+        let mut broken_here = Vec::new();
+        let types = schema.get("type").map(|types| types.as_array().cloned().unwrap_or_else(|| vec![types.clone()]));
+        if types.is_some_and(|types| !types.iter().any(is)) {
+            broken_here.push(format!("{at}: type"));
+        }
+        if schema.get("enum").is_some_and(|words| !words.as_array().unwrap().contains(value)) {
+            broken_here.push(format!("{at}: enum"));
+        }
+        let limit = |name: &str| schema.get(name).and_then(Value::as_f64).zip(value.as_f64());
+        let is_outside = limit("minimum").is_some_and(|(least, value)| value < least)
+            || limit("maximum").is_some_and(|(most, value)| value > most);
+        if is_outside {
+            broken_here.push(format!("{at}: range"));
+        }
+        let required = schema.get("required").and_then(Value::as_array);
+        for key in required.into_iter().flatten().filter(|key| value.get(key.as_str().unwrap()).is_none()) {
+            broken_here.push(format!("{at}: {key} is missing"));
+        }
+        for (key, inner) in value.as_object().into_iter().flatten() {
+            let of_key = schema["properties"].get(key).or_else(|| schema.get("additionalProperties"));
+            match of_key {
+                Some(Value::Bool(false)) | None => broken_here.push(format!("{at}: {key} is unknown")),
+                Some(schema) => broken_here.extend(broken(schema, inner, &format!("{at}.{key}"))),
+            }
+        }
+        let items = value.as_array().into_iter().flatten().enumerate();
+        broken_here.extend(items.flat_map(|(index, item)| broken(&schema["items"], item, &format!("{at}[{index}]"))));
+        broken_here
+    }
+
+    fn broken_by(text: &str) -> Vec<String> {
+        let value: toml::Table = toml::from_str(text).unwrap();
+        // An editor sees a day as the text that it is.
+        let mut value = serde_json::to_value(value).unwrap();
+        for rule in value.get_mut("ignore").and_then(Value::as_array_mut).into_iter().flatten() {
+            if let Some(day) = rule.get_mut("expires").filter(|day| day.is_object()) {
+                *day = Value::String(day["$__toml_private_datetime"].as_str().unwrap().to_owned());
+            }
+        }
+        broken(configuration_schema().as_value(), &value, "")
+    }
+
+    /// The sample means something to the program, and the schema lets it pass; it refuses what the program refuses.
+    #[test]
+    fn the_sample_fits_the_schema() {
+        let sample = include_str!("../../samples/nightly/tracescan.toml");
+        assert_eq!(broken_by(sample), Vec::<String>::new());
+        crate::config::file::parsed(sample).unwrap();
+        for (wrong, told) in [
+            ("thread = 1", ": thread is unknown"),
+            ("top = \"many\"", ".top: type"),
+            ("top = -1", ".top: range"),
+            ("format = \"tabel\"", ".format: enum"),
+            ("fail_on = [\"latency-attribution\"]", ".fail_on[0]: enum"),
+            ("[[ignore]]\nservice = \"x\"", ".ignore[0]: \"reason\" is missing"),
+            ("[budget.x]\nmax_failed_share = 2", ".budget.x.max_failed_share: range"),
+            ("[n-plus-one]\nmax_call = 2", ".n-plus-one: max_call is unknown"),
+        ] {
+            assert_eq!(broken_by(wrong), [told], "{wrong}");
+            assert!(crate::config::file::parsed(wrong).is_err(), "{wrong}");
         }
     }
 }

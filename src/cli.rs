@@ -88,9 +88,21 @@ pub struct ResultsArgs {
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub table_format: Option<TableFormat>,
 
-    /// Rows of each table to print [default: 10]
+    /// Rows of each table to print [default: 5 on a terminal, 10 in other formats]
     #[arg(long, value_name = "N")]
     pub top: Option<usize>,
+
+    /// Which tables to print below the problems
+    #[arg(long, value_enum, value_name = "none|all", default_value_t)]
+    pub tables: TablesShown,
+
+    /// Print problems only: neither what was read nor tables
+    #[arg(short, long)]
+    pub quiet: bool,
+
+    /// How results look.
+    #[command(flatten)]
+    pub display: DisplayArgs,
 
     /// When the run fails.
     #[command(flatten)]
@@ -99,6 +111,19 @@ pub struct ResultsArgs {
     /// Take an input without spans as a success
     #[arg(long)]
     pub allow_empty: bool,
+}
+
+/// Arguments that say how results look.
+#[derive(Clone, Debug, Default, Args)]
+pub struct DisplayArgs {
+    /// Whether to print in colours; auto does on a terminal, unless NO_COLOR is set
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t)]
+    pub color: ColorChoice,
+
+    /// Where a trace can be looked at, to make trace ids links: https://jaeger.example/trace/{trace_id}, also with {start} and
+    /// {end} in ms; or jaeger:BASE, grafana-tempo:BASE, datadog:BASE, honeycomb:BASE, signoz:BASE
+    #[arg(long, value_name = "URL")]
+    pub trace_url: Option<String>,
 }
 
 /// Arguments that say when a run fails.
@@ -306,9 +331,17 @@ pub struct TraceArgs {
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
     pub format: TraceFormat,
 
-    /// Show all spans, however many
+    /// Show all spans, however many: nothing is folded or cut
     #[arg(long)]
     pub all: bool,
+
+    /// Show the attributes of spans, as far as the analysis keeps them
+    #[arg(long)]
+    pub attributes: bool,
+
+    /// How results look.
+    #[command(flatten)]
+    pub display: DisplayArgs,
 
     /// How much memory is used.
     #[command(flatten)]
@@ -325,6 +358,10 @@ pub struct ExplainArgs {
     /// The detector; without it, all are listed
     #[arg(value_name = "DETECTOR", value_parser = detector_names())]
     pub detector: Option<String>,
+
+    /// Whether to print in colours; auto does on a terminal, unless NO_COLOR is set
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t)]
+    pub color: ColorChoice,
 }
 
 /// Arguments of `convert`.
@@ -395,14 +432,41 @@ pub enum StdoutFormat {
     Ndjson,
 }
 
+/// Which tables are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TablesShown {
+    /// None
+    None,
+    /// One of each detector that found something
+    #[default]
+    All,
+}
+
+/// Whether output has colours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ColorChoice {
+    /// On a terminal, unless NO_COLOR is set
+    #[default]
+    Auto,
+    /// Wherever it goes
+    Always,
+    /// Nowhere
+    Never,
+}
+
 /// What `trace` writes to standard output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum TraceFormat {
     /// A waterfall for people
     #[default]
     Table,
-    /// The critical paths and findings as JSON
+    /// Spans, critical paths and findings as JSON
     Json,
+    /// Chrome's trace events as JSON, for Perfetto (ui.perfetto.dev)
+    Chrome,
+    /// Profiles for speedscope (speedscope.app)
+    Speedscope,
 }
 
 /// What start times count in Parquet.

@@ -28,5 +28,6 @@ pub mod ingest;
 mod partial;
 pub mod rank;
 pub mod report;
+mod savings;
 pub mod span;
 pub mod trace;

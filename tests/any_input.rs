@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
-const TABLES: [&str; 7] = [
+const TABLES: [&str; 8] = [
     "n_plus_one",
     "sync_chain",
     "retry_storm",
@@ -14,6 +14,7 @@ const TABLES: [&str; 7] = [
     "failure_origins",
     "latency_attribution",
     "findings",
+    "problems",
 ];
 
 /// Number of the table of latency.

@@ -8,7 +8,7 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
-const TABLES: [&str; 7] = [
+const TABLES: [&str; 8] = [
     "n_plus_one",
     "sync_chain",
     "retry_storm",
@@ -16,6 +16,7 @@ const TABLES: [&str; 7] = [
     "failure_origins",
     "latency_attribution",
     "findings",
+    "problems",
 ];
 
 fn sample(name: &str) -> String {
@@ -158,9 +159,9 @@ fn formats_for_programs() {
     let json: Value =
         serde_json::from_str(&stdout(&tracescan(&["analyze", &incident, "--format", "json"]))).expect("JSON");
     assert_eq!(json["totals"]["spans"], 6001);
-    assert_eq!(json["tables"].as_object().map(|tables| tables.len()), Some(6));
+    assert_eq!(json["tables"].as_object().map(|tables| tables.len()), Some(7));
     let lines = stdout(&tracescan(&["analyze", &incident, "--format", "ndjson", "--top", "2"]));
-    assert_eq!(lines.lines().count(), 12);
+    assert_eq!(lines.lines().count(), 14);
     for line in lines.lines() {
         assert!(serde_json::from_str::<Value>(line).expect("JSON")["table"].is_string());
     }
@@ -500,7 +501,9 @@ fn traces_by_parts_of_their_ids() {
 #[test]
 fn explain() {
     let list = stdout(&tracescan(&["explain"]));
-    for name in TABLES.iter().filter(|table| **table != "findings").map(|table| table.replace('_', "-")) {
+    for name in
+        TABLES.iter().filter(|table| !["findings", "problems"].contains(table)).map(|table| table.replace('_', "-"))
+    {
         let name = name.as_str();
         assert!(list.contains(name));
         let text = stdout(&tracescan(&["explain", name]));
@@ -558,6 +561,22 @@ fn invisible_characters_are_told() {
             let services = arrow::array::AsArray::as_string::<i32>(&batch["service"]);
             assert_eq!(services.value(0), name);
         }
+    }
+}
+
+/// A selection that matches nothing is not an input without spans: what there is to select is told, in any format.
+#[test]
+fn an_empty_selection_is_not_an_empty_input() {
+    for name in ["incident.flat.parquet", "incident.otlp.jsonl.gz"] {
+        let output = tracescan(&["analyze", &sample(name), "--service", "chekout"]);
+        assert_eq!(code(&output), 2, "{name}");
+        let said = stderr(&output);
+        assert!(said.contains("no trace matches --service chekout; services are account, "), "{said}");
+        assert!(said.contains("did you mean checkout?") && !said.contains("holds no spans"), "{said}");
+        let output = tracescan(&["analyze", &sample(name), "--service", "cart", "--until", "2020-01-01"]);
+        assert!(stderr(&output).contains("; spans start between 2026-01-15T12:00:00"), "{}", stderr(&output));
+        let output = tracescan(&["analyze", &sample(name), "--service", "chekout", "--allow-empty"]);
+        assert_eq!((code(&output), stderr(&output).as_str()), (0, ""), "{name}");
     }
 }
 

@@ -111,7 +111,7 @@ fn analysed(collection: &Collection, detectors: &Detectors) -> (Semantics, Analy
     (semantics, analysis)
 }
 
-/// The tables, that of findings as the last.
+/// The tables, problems first and findings last.
 fn ranked(builders: Vec<FrameBuilder>, detectors: &Detectors) -> Vec<Table> {
     let (semantics, analysis) = analysed(&Collection::of(builders), detectors);
     ranked_tables(analysis, detectors, &semantics).expect("tables")
@@ -130,7 +130,7 @@ fn tables_of(collection: &Collection) -> String {
     let services: Vec<&str> = services.into_iter().map(|service| semantics.symbols.resolve(service)).collect();
     let totals = format!("{totals:?} {services:?}");
     let tables = ranked_tables(analysis, &Detectors::default(), &semantics).expect("tables");
-    assert_eq!(tables.len(), catalog().len() + 1);
+    assert_eq!(tables.len(), catalog().len() + 2);
     tables.iter().fold(totals, |text, table| format!("{text}\n{}: {:?}", table.name, table.values))
 }
 
@@ -268,6 +268,40 @@ proptest! {
         let names: HashSet<u64> = spans.iter().map(|span| span.id % 3).collect();
         let counts_names = straight.1.iter().any(|beyond| beyond.part == SignaturePart::NAME);
         prop_assert_eq!(counts_names, names.len() > 2);
+    }
+
+    /// Savings are never negative, never more than what is in play, and what patterns add to each other is never more than there is.
+    #[test]
+    fn savings_add_up(spans in spans()) {
+        let detectors = low_thresholds();
+        let (semantics, analysis) = analysed(&Collection::of(vec![build(&spans)]), &detectors);
+        let totals = analysis.results.totals.clone();
+        let tables = ranked_tables(analysis, &detectors, &semantics).expect("tables");
+        let problems = &tables[0];
+        prop_assert_eq!(problems.name, "problems");
+        let patterns: usize = tables.iter().filter(|table| table.column("pattern_id").is_some()).map(Table::row_count).sum();
+        let findings = tables.last().expect("a table").row_count();
+        prop_assert_eq!(problems.row_count(), patterns - problems.row_count() - findings, "a row for each pattern");
+        let column = |name: &str| -> Vec<i64> {
+            let cells = problems.column(name).expect("a column").1.iter();
+            cells.map(|cell| if let Cell::Int(number) = cell { *number } else { 0 }).collect()
+        };
+        for (saving, beyond, all) in [
+            ("saving_ns", "beyond_saving_ns", totals.segment_duration_ns),
+            ("failed_requests", "beyond_failed_requests", i128::from(totals.failed_roots)),
+        ] {
+            let (saving, beyond) = (column(saving), column(beyond));
+            prop_assert!(saving.iter().zip(&beyond).all(|(saving, beyond)| 0 <= *beyond && beyond <= saving));
+            prop_assert!(beyond.iter().map(|&part| i128::from(part)).sum::<i128>() <= all);
+            prop_assert!(saving.iter().all(|&saving| i128::from(saving) <= all));
+        }
+        let detectors = problems.column("detector").expect("a column").1;
+        for ((detector, saving), impact) in detectors.iter().zip(column("saving_ns")).zip(column("impact_ns")) {
+            if *detector == Cell::Text("n-plus-one".to_owned()) || *detector == Cell::Text("sync-chain".to_owned()) {
+                prop_assert!(saving <= impact, "{:?} saves {} of {}", detector, saving, impact);
+            }
+        }
+        prop_assert!(column("requests").iter().all(|&requests| requests as u64 <= totals.roots));
     }
 
     /// A higher threshold never adds findings.

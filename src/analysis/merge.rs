@@ -9,12 +9,13 @@ use rayon::prelude::*;
 use crate::conventions::UncountedCalls;
 use crate::frame::{SignatureId, SpillStore, Symbol, Vocabulary};
 use crate::partial::{PartialError, PartialReader, Renumbering, TraceNumber};
+use crate::savings::Overlaps;
 use crate::span::TraceId;
 use crate::trace::{CalleeNames, Semantics, derive};
 
 use super::part::{
-    CALLEE_NAMES, CONDITIONAL, KeptRows, QUALITY, REQUESTS, ROWS, SERVICES, SETTLED, SIGNATURES, STRINGS, TOTALS,
-    TRACES, VOIDING, read_names, read_signatures,
+    CALLEE_NAMES, CONDITIONAL, KeptRows, OVERLAPS, QUALITY, REQUESTS, ROWS, SERVICES, SETTLED, SIGNATURES, STRINGS,
+    TOTALS, TRACES, VOIDING, read_names, read_signatures,
 };
 use super::pass::{Analysis, AnalysisSettings, Worker, merged, see_targets};
 use super::quality::Quality;
@@ -65,6 +66,7 @@ pub(crate) fn merge_parts(
             results.requests.merge(file.group(&format!("{prefix}{REQUESTS}"), numbers, Requests::read)?);
             results.gathered.merge_file(file, prefix, numbers)?;
             results.seen.merge_file(file, prefix, numbers)?;
+            results.overlaps.merge(file.group(&format!("{prefix}{OVERLAPS}"), numbers, Overlaps::read)?);
         }
     }
     let late = Late { settings, store, semantics: &semantics, trace_ids: &trace_ids, callee_names: &callee_names };

@@ -45,6 +45,8 @@ pub(super) const TOTALS: &str = "totals";
 pub(super) const QUALITY: &str = "quality";
 /// Requests by entry.
 pub(super) const REQUESTS: &str = "requests";
+/// What several patterns would change.
+pub(super) const OVERLAPS: &str = "overlaps";
 
 columns! {
     /// A trace whose rows are kept.
@@ -232,6 +234,7 @@ impl<W: Write> PartFile<W> {
             writer.group(&format!("{prefix}{REQUESTS}"), numbers, |group| results.requests.write(group))?;
             results.gathered.write(&mut writer, prefix, numbers)?;
             results.seen.write(&mut writer, prefix, numbers)?;
+            writer.group(&format!("{prefix}{OVERLAPS}"), numbers, |group| results.overlaps.write(group))?;
         }
         writer.finish(description)
     }

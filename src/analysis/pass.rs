@@ -11,6 +11,7 @@ use crate::findings::FindingColumns;
 use crate::frame::{Collection, Frame, Grouping, Partition, SpillError, SpillStore, TraceRows, partition_of};
 use crate::gathered::{Gathered, Gathers};
 use crate::partial::{PartialWriter, TraceNumber};
+use crate::savings::{Overlaps, Settling};
 use crate::span::TraceId;
 use crate::trace::{CalleeNames, OverlapTolerance, Semantics, TraceModel, TraceView};
 
@@ -292,7 +293,7 @@ pub(crate) fn with_trace<T>(
     // There is one trace, so it is the first.
     let view = model.view(0, trace_id, semantics, settings.overlap_tolerance);
     let mut seen = SeenByAll::new(|name| settings.is_enabled(name));
-    seen.see(&settings.detectors, &view);
+    seen.see(&settings.detectors, &view, &mut Settling::default(), &mut Overlaps::default());
     let whole = Whole {
         symbols: &semantics.symbols,
         trace_ids: &[trace_id],
@@ -312,13 +313,14 @@ pub(super) fn merged(mut left: Results, right: Results) -> Results {
 pub(super) struct Worker {
     grouping: Grouping,
     model: TraceModel,
+    settling: Settling,
     pub(super) results: Results,
 }
 
 impl Worker {
     pub(super) fn new(settings: &AnalysisSettings, store: Option<&Arc<SpillStore>>) -> Self {
         let results = Results::new(settings, store);
-        Self { grouping: Grouping::default(), model: TraceModel::default(), results }
+        Self { grouping: Grouping::default(), model: TraceModel::default(), settling: Settling::default(), results }
     }
 
     /// Groups a partition and analyses its traces; the answer is how many spans there are.
@@ -367,7 +369,7 @@ impl Worker {
             }
             if !waits {
                 let results = if is_conditional { &mut conditional.results } else { &mut self.results };
-                book(&mut self.model, results, pass.semantics, pass.settings, trace_id, number);
+                book(&mut self.model, &mut self.settling, results, pass.semantics, pass.settings, trace_id, number);
             }
         }
         if !kept.is_empty()
@@ -387,7 +389,8 @@ impl Worker {
             let must_wait = self.model.rebuild(traces.trace(index), pass.semantics);
             self.results.callee_names.learn(&self.model);
             if !must_wait {
-                book(&mut self.model, &mut self.results, pass.semantics, pass.settings, trace_id, number);
+                let Self { model, settling, results, .. } = self;
+                book(model, settling, results, pass.semantics, pass.settings, trace_id, number);
             } else if collection.defers() {
                 deferred_numbers.push(number);
                 deferred.push_trace(traces.trace(index));
@@ -433,13 +436,15 @@ impl Worker {
     ) {
         self.model.rebuild(trace, semantics);
         self.model.name_operations(names);
-        book(&mut self.model, &mut self.results, semantics, settings, trace.trace_id, number);
+        let Self { model, settling, results, .. } = self;
+        book(model, settling, results, semantics, settings, trace.trace_id, number);
     }
 }
 
 /// Books the trace that was rebuilt.
 fn book(
     model: &mut TraceModel,
+    settling: &mut Settling,
     results: &mut Results,
     semantics: &Semantics,
     settings: &AnalysisSettings,
@@ -451,7 +456,7 @@ fn book(
     results.requests.see(&trace);
     results.quality.see(&trace);
     results.gathered.see(&trace);
-    results.seen.see(&settings.detectors, &trace);
+    results.seen.see(&settings.detectors, &trace, settling, &mut results.overlaps);
 }
 
 #[cfg(test)]

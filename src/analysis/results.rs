@@ -7,6 +7,7 @@ use crate::detectors::SeenByAll;
 use crate::frame::{Frame, SpillError, SpillStore};
 use crate::gathered::Gathered;
 use crate::partial::TraceNumber;
+use crate::savings::Overlaps;
 use crate::span::TraceId;
 use crate::trace::CalleeNames;
 
@@ -22,6 +23,8 @@ pub struct Results {
     pub(crate) seen: SeenByAll,
     /// What was gathered for them.
     pub(crate) gathered: Gathered,
+    /// What several patterns would change.
+    pub(crate) overlaps: Overlaps,
     /// Totals.
     pub totals: Totals,
     /// Requests by entry.
@@ -77,6 +80,7 @@ impl Results {
     pub(super) fn merge(&mut self, other: Self) {
         self.seen.merge(other.seen);
         self.gathered.merge(other.gathered);
+        self.overlaps.merge(other.overlaps);
         self.totals.merge(other.totals);
         self.requests.merge(other.requests);
         self.quality.merge(other.quality);

@@ -21,6 +21,12 @@ pub struct Totals {
     pub calls: [u64; 5],
     /// Summed durations of the roots, in ns.
     pub root_duration_ns: i128,
+    /// Summed durations of all segments, asynchronous ones and fragments too, in ns.
+    pub segment_duration_ns: i128,
+    /// Roots that failed.
+    pub failed_roots: u64,
+    /// Traces with a span that failed.
+    pub failed_traces: u64,
     /// Start of the first span, in ns since 1970.
     pub first_start: Option<i64>,
     /// End of the last span, in ns since 1970.
@@ -43,6 +49,10 @@ columns! {
         calls: Vec<u64>,
         root_duration_high: i64,
         root_duration_low: u64,
+        segment_duration_high: i64,
+        segment_duration_low: u64,
+        failed_roots: u64,
+        failed_traces: u64,
         first_start: Vec<i64>,
         last_end: Vec<i64>,
         failed_spans: u64,
@@ -64,8 +74,13 @@ impl Totals {
         for root in tree.path_roots.iter().filter(|root| root.reason == RootReason::Root) {
             self.roots += 1;
             self.root_duration_ns += i128::from(trace.duration(root.row));
+            self.failed_roots += u64::from(trace.calls.roles[root.row as usize].failed);
         }
-        self.failed_spans += trace.calls.roles.iter().filter(|role| role.failed).count() as u64;
+        let of_segments = tree.path_roots.iter().map(|root| i128::from(trace.duration(root.row)));
+        self.segment_duration_ns += of_segments.sum::<i128>();
+        let failed_spans = trace.calls.roles.iter().filter(|role| role.failed).count() as u64;
+        self.failed_spans += failed_spans;
+        self.failed_traces += u64::from(failed_spans > 0);
         if tree.has_settled_services() {
             let services = (0..tree.len() as u32).map(|row| trace.service(row));
             self.services.extend(services.filter(|service| !trace.semantics.certain_services.contains(service)));
@@ -80,6 +95,9 @@ impl Totals {
         self.failed_spans += other.failed_spans;
         self.services.extend(other.services);
         self.root_duration_ns += other.root_duration_ns;
+        self.segment_duration_ns += other.segment_duration_ns;
+        self.failed_roots += other.failed_roots;
+        self.failed_traces += other.failed_traces;
         for (own, calls) in self.calls.iter_mut().zip(other.calls) {
             *own += calls;
         }
@@ -97,6 +115,10 @@ impl Totals {
             calls: self.calls.to_vec(),
             root_duration_high: (self.root_duration_ns >> u64::BITS) as i64,
             root_duration_low: self.root_duration_ns as u64,
+            segment_duration_high: (self.segment_duration_ns >> u64::BITS) as i64,
+            segment_duration_low: self.segment_duration_ns as u64,
+            failed_roots: self.failed_roots,
+            failed_traces: self.failed_traces,
             first_start: self.first_start.into_iter().collect(),
             last_end: self.last_end.into_iter().collect(),
             failed_spans: self.failed_spans,
@@ -115,13 +137,16 @@ impl Totals {
         for row in 0..group.len() {
             let mut calls = [0; TARGET_KINDS];
             calls.iter_mut().zip(columns.calls.get(row)).for_each(|(own, &count)| *own = count);
-            let high = i128::from(columns.root_duration_high[row]) << u64::BITS;
+            let wide = |high: i64, low: u64| i128::from(high) << u64::BITS | i128::from(low);
             totals.merge(Self {
                 spans: columns.spans[row],
                 traces: columns.traces[row],
                 roots: columns.roots[row],
                 calls,
-                root_duration_ns: high | i128::from(columns.root_duration_low[row]),
+                root_duration_ns: wide(columns.root_duration_high[row], columns.root_duration_low[row]),
+                segment_duration_ns: wide(columns.segment_duration_high[row], columns.segment_duration_low[row]),
+                failed_roots: columns.failed_roots[row],
+                failed_traces: columns.failed_traces[row],
                 first_start: columns.first_start.get(row).first().copied(),
                 last_end: columns.last_end.get(row).first().copied(),
                 failed_spans: columns.failed_spans[row],

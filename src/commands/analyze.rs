@@ -14,10 +14,14 @@ use crate::trace::{self, Semantics};
 
 use super::diagnostics::{all_absent, say, say_configuration, say_input_problems};
 use super::judged::{Baseline, check_gate};
+use super::no_match::no_match;
 use super::part_description::PartDescription;
 use super::progress::Bar;
 use super::results::{Phases, Read, ReadCounts, beyond_cap_summaries, input_summaries, outcome, present};
 use super::{Outcome, interrupt, threads};
+
+/// So many spans are read once more to say what could have been selected.
+const MOST_SPANS_TO_READ_AGAIN: u64 = 10_000_000;
 
 /// Reads the inputs, analyses them, prints and writes what was found.
 ///
@@ -39,13 +43,21 @@ fn run_on_pool(args: &AnalyzeArgs, settings: &Settings) -> anyhow::Result<Outcom
     let baseline = args.baseline.as_deref().map(Baseline::read).transpose()?;
     let reading = settings.reading();
     let bar = Bar::for_reading(&args.input.inputs);
-    let ReadFrames { builders, reports: inputs, left_out } = ingest::read_frames(&args.input.inputs, &reading, &bar);
+    let ReadFrames { builders, reports: inputs, left_out, offered } =
+        ingest::read_frames(&args.input.inputs, &reading, &bar);
     bar.finish();
     phases.end("read");
     let all_read = say_input_problems(&inputs, args.analysis.verbose);
     if all_absent(&inputs) {
         return Ok(Outcome::Incomplete);
     }
+
+    let no_match = offered.filter(|_| left_out.spans + left_out.spans_not_read > 0).map(|offered| {
+        // Statistics of row groups rule services out, and do not say which ones there are.
+        let is_all = left_out.spans_not_read == 0 || left_out.spans_not_read > MOST_SPANS_TO_READ_AGAIN;
+        let offered = if is_all { offered } else { ingest::offered(&args.input.inputs, &reading, &()) };
+        no_match(&settings.selection, &offered)
+    });
 
     let inconsistent_sampling = builders.iter().map(|builder| builder.inconsistent_sampling()).sum();
     let end_before_start = builders.iter().map(|builder| builder.end_before_start()).sum();
@@ -66,7 +78,7 @@ fn run_on_pool(args: &AnalyzeArgs, settings: &Settings) -> anyhow::Result<Outcom
         let traces = write_part(path, part, &collection, &semantics, settings, &done)?;
         bar.finish();
         say(&format!("wrote what {spans} spans of {traces} traces give to {}", path.display()));
-        return Ok(outcome(spans as u64, all_read, false, settings));
+        return Ok(outcome(spans as u64, no_match.as_deref(), all_read, false, settings));
     }
     let mut analysis = analysis::analyse(&collection, &semantics, &settings.analysis(), &done, interrupt::flag());
     let beyond_cap = beyond_cap_summaries(&collection);
@@ -90,6 +102,7 @@ fn run_on_pool(args: &AnalyzeArgs, settings: &Settings) -> anyhow::Result<Outcom
     let read = Read {
         inputs: input_summaries(&inputs),
         selection: left_out,
+        no_match,
         counts,
         beyond_cap,
         spilled_bytes,

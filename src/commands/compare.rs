@@ -5,14 +5,12 @@ use std::path::Path;
 use anyhow::{Context as _, bail};
 
 use crate::cli::{CompareArgs, StdoutFormat};
-use crate::compare::{
-    CHANGES_DESCRIPTION, ComparedRun, Comparison, LATENCY_CHANGES_DESCRIPTION, changes_table, latency_changes_table,
-};
+use crate::compare::{ComparedRun, Comparison, changes_table, latency_changes_table};
 use crate::config::Settings;
-use crate::rank::Rows;
+use crate::rank::{Rows, Table};
 use crate::report::{
-    ComparisonQuality, ComparisonRun, DetectorTable, write_comparison, write_comparison_files, write_csv,
-    write_json_tables, write_markdown_tables, write_ndjson,
+    ComparisonQuality, ComparisonRun, write_comparison, write_comparison_files, write_csv, write_json_tables,
+    write_markdown_tables, write_ndjson,
 };
 
 use super::diagnostics::{say, say_configuration};
@@ -61,15 +59,15 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<Outcome> {
         write_comparison_files(directory, &tables, settings.table_format, &run)
             .with_context(|| format!("failed to write the results to {}", directory.display()))?;
     }
-    let tables = [(&CHANGES_DESCRIPTION, &changes), (&LATENCY_CHANGES_DESCRIPTION, &latency)]
-        .map(|(description, table)| DetectorTable { description, thresholds: Vec::new(), table });
-    let (top, style) = (settings.top, standard_output::style());
+    let tables = [changes, latency];
+    let all: Vec<&Table> = tables.iter().collect();
+    let (top, style) = (settings.top, standard_output::style(settings.color));
     standard_output::write(|out| match settings.format {
         StdoutFormat::Table => write_comparison(out, &summary_of_comparison(&args.old, &comparison), top, style),
         StdoutFormat::Markdown => write_markdown_tables(out, &tables, top),
-        StdoutFormat::Csv => write_csv(out, &tables, top),
-        StdoutFormat::Json => write_json_tables(out, &tables, top),
-        StdoutFormat::Ndjson => write_ndjson(out, &tables, top),
+        StdoutFormat::Csv => write_csv(out, &all, top),
+        StdoutFormat::Json => write_json_tables(out, &all, top),
+        StdoutFormat::Ndjson => write_ndjson(out, &all, top),
     })?;
     for failure in &failures {
         say(&format!("failed: {failure}"));

@@ -11,7 +11,7 @@ use super::{Outcome, standard_output};
 /// # Errors
 /// If standard output fails.
 pub(crate) fn run(args: &ExplainArgs) -> anyhow::Result<Outcome> {
-    let style = standard_output::style();
+    let style = standard_output::style(args.color);
     let catalog = catalog();
     let wanted = args.detector.as_ref().and_then(|name| catalog.iter().find(|entry| entry.description.name == name));
     standard_output::write(|out| match wanted {

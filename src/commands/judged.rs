@@ -7,11 +7,11 @@ use hashbrown::HashMap;
 
 use crate::compare::{ComparedRun, Comparison, PatternNames, Status, title};
 use crate::config::Settings;
-use crate::detectors::{Currency, Whole};
+use crate::detectors::{Cell, Currency, Whole, catalog};
 use crate::gates::{
     CheckedBudget, Gate, GateWord, IgnoredPatterns, PatternForGate, PatternForIgnore, Thresholds, Tripped,
 };
-use crate::rank::{PatternRequests, Ranked};
+use crate::rank::{PatternRequests, Ranked, Table};
 use crate::report::{ChangedEntry, ChangedPattern, ComparisonSummary, units};
 
 use super::diagnostics::say;
@@ -47,13 +47,27 @@ pub(super) fn check_gate(settings: &Settings, enabled: &[&str], has_baseline: bo
 }
 
 /// Names of patterns as they are told.
-pub(super) fn names_of(patterns: &[PatternRequests], whole: &Whole<'_>) -> BTreeMap<String, PatternNames> {
+pub(super) fn names_of(
+    patterns: &[PatternRequests],
+    problems: &Table,
+    whole: &Whole<'_>,
+) -> BTreeMap<String, PatternNames> {
+    let column = |name: &str| problems.column(name).map_or(&[][..], |(_, cells)| cells);
+    let titles: HashMap<&str, &str> = column("pattern_id")
+        .iter()
+        .zip(column("title"))
+        .filter_map(|cells| match cells {
+            (Cell::Text(id), Cell::Text(title)) => Some((id.as_str(), title.as_str())),
+            _ => None,
+        })
+        .collect();
     let text = |symbol| whole.symbols.resolve(symbol).to_owned();
     let trace = |number: crate::partial::TraceNumber| {
         number.index().and_then(|index| whole.trace_ids.get(index)).map(ToString::to_string).unwrap_or_default()
     };
     let names = |pattern: &PatternRequests| {
         let names = PatternNames {
+            title: titles.get(pattern.pattern_id.as_str()).map_or_else(String::new, |&title| title.to_owned()),
             detector: pattern.detector.to_owned(),
             service: text(pattern.service),
             operation: text(pattern.operation),
@@ -123,12 +137,13 @@ pub(super) fn patterns_for_gate(
 ) -> Vec<PatternForGate> {
     let mut all = Vec::new();
     for Ranked { description, findings, patterns_of_findings, pattern_ids, .. } in ranked {
-        let is_failure = description.currency == Some(Currency::FailedRequests);
+        let is_of_failures = is_of_failures(description.name);
         // Of equal impacts the smallest trace id.
         let mut counted: Vec<(u64, Option<(i64, std::cmp::Reverse<crate::partial::TraceNumber>)>)> =
             vec![(0, None); pattern_ids.len()];
         for (row, &pattern) in patterns_of_findings.iter().enumerate() {
             let impact_ns = findings.impact_ns[row];
+            let is_failure = is_of_failures || findings.failed_requests[row] > 0;
             if thresholds.counts(impact_ns, findings.induced[row], is_failure) {
                 let (count, worst) = &mut counted[pattern as usize];
                 *count += 1;
@@ -155,13 +170,19 @@ pub(super) fn recorded_patterns_for_gate(
     thresholds: Thresholds,
 ) -> Vec<PatternForGate> {
     let of_pattern = |(id, names): (&String, &PatternNames)| {
-        let is_failure = names.failed_requests.is_some();
+        let is_failure = names.failed_requests > 0 || is_of_failures(&names.detector);
         let counts = names.largest_impact_ns.is_some_and(|impact| thresholds.counts(impact, false, is_failure));
         let worst = names.largest_impact_ns.map(|impact| (impact, names.example_trace_id.clone()));
         let findings = if counts { names.findings } else { 0 };
         pattern_for_gate(names, findings, worst, statuses.get(id).map(|(status, _)| *status))
     };
     names.iter().map(of_pattern).collect()
+}
+
+/// Whether a detector looks for failures.
+fn is_of_failures(detector: &str) -> bool {
+    let description = catalog().into_iter().map(|entry| entry.description).find(|known| known.name == detector);
+    description.is_some_and(|description| description.currency == Some(Currency::FailedRequests))
 }
 
 fn pattern_for_gate(
@@ -176,7 +197,7 @@ fn pattern_for_gate(
         findings,
         worst,
         impact_ns: names.impact_ns,
-        failed_requests: names.failed_requests.unwrap_or(0),
+        failed_requests: names.failed_requests,
         status,
     }
 }

@@ -9,22 +9,21 @@ use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 
 use crate::analysis::{Analysis, Results};
-use crate::cli::StdoutFormat;
-use crate::compare::{
-    CHANGES_DESCRIPTION, ComparedRun, Comparison, LATENCY_CHANGES_DESCRIPTION, changes_table, latency_changes_table,
-};
+use crate::cli::{StdoutFormat, TablesShown};
+use crate::compare::{ComparedRun, Comparison, changes_table, latency_changes_table};
 use crate::config::Settings;
-use crate::detectors::{Description, SeenByAll, Whole};
+use crate::detectors::{Cell, SeenByAll, TableRow, Whole};
 use crate::frame::{Collection, Symbol};
-use crate::gates::{BUDGETS_DESCRIPTION, CheckedBudget, budgets_table, check_budgets};
+use crate::gates::{CheckedBudget, budgets_table, check_budgets};
 use crate::ingest::{IngestWarning, InputReport};
 use crate::rank::{
-    FindingsTable, Ranked, Ranking, Rows, Table, entries_table, pattern_entries_table, pattern_requests, patterns_table,
+    Denominators, FindingsTable, Ranked, Ranking, Rows, Table, entries_table, pattern_entries_table, pattern_requests,
+    patterns_table, problems, set_statuses,
 };
 use crate::report::{
-    BeyondCapSummary, ClockSkewSummary, ComparisonSummary, DetectorTable, InputSummary, QualitySummary, Run,
-    SelectionSummary, Summary, TotalsSummary, write_comparison, write_csv, write_files, write_json, write_markdown,
-    write_ndjson, write_terminal,
+    BeyondCapSummary, ClockSkewSummary, ComparisonSummary, DetectorTable, FirstFailure, InputSummary, ProblemList,
+    QualitySummary, Run, SelectionSummary, Summary, TerminalReport, TotalsSummary, write_comparison, write_csv,
+    write_files, write_json, write_markdown, write_markdown_tables, write_ndjson, write_terminal,
 };
 use crate::trace::{Semantics, TargetKind};
 
@@ -49,6 +48,8 @@ pub(super) struct Read {
     pub(super) inputs: Vec<InputSummary>,
     /// Which traces were analysed, if not all.
     pub(super) selection: Option<SelectionSummary>,
+    /// Why there are no spans, if a selection matches none of those that there are.
+    pub(super) no_match: Option<String>,
     /// What was counted.
     pub(super) counts: ReadCounts,
     /// Values that were too many to be told apart.
@@ -74,12 +75,13 @@ pub(super) fn present(
     mut phases: Phases,
 ) -> anyhow::Result<Outcome> {
     let Analysis { mut results, trace_ids } = analysis;
-    let (all_read, spilled_bytes) = (read.all_read, read.spilled_bytes);
+    let (all_read, spilled_bytes, no_match) = (read.all_read, read.spilled_bytes, read.no_match.clone());
     let mut read = read;
     let baseline = read.baseline.take();
     let summary = summary_of(&results, semantics, read);
     let mut kept_bytes = results.seen.bytes();
     kept_bytes.push(("gathered", results.gathered.bytes()));
+    kept_bytes.push(("overlaps", results.overlaps.bytes()));
     kept_bytes.push(("requests", results.requests.bytes()));
     let requests = std::mem::take(&mut results.requests).by_entry();
     let seen = std::mem::take(&mut results.seen);
@@ -90,15 +92,17 @@ pub(super) fn present(
         gathered: &results.gathered,
     };
     let ranked = rank(seen, settings, &whole)?;
+    let denominators = Denominators { requests: summary.totals.roots, segment_ns: summary.totals.segment_duration_ns };
+    let mut problems = problems(&ranked, &results.overlaps, denominators, &whole);
     let patterns = pattern_requests(&ranked, &requests);
     let beside: Vec<Table> = vec![
         entries_table(&requests, &whole),
         patterns_table(&patterns, &whole),
         pattern_entries_table(&patterns, &requests, &whole),
     ];
-    let names = names_of(&patterns, &whole);
+    let names = names_of(&patterns, &problems, &whole);
     let ignored = ignored(settings, &names);
-    let made = || ranked.iter().map(|ranked| &ranked.table).chain(&beside);
+    let made = || ranked.iter().map(|ranked| &ranked.table).chain(&beside).chain([&problems]);
     let comparison = match baseline {
         Some(Baseline { path, run }) => {
             let new = ComparedRun::of_tables(&settings.enabled, serde_json::to_value(settings)?, made());
@@ -112,13 +116,14 @@ pub(super) fn present(
     let budgets = check_budgets(&settings.budgets, &requests, &whole);
     let for_gate = patterns_for_gate(&ranked, &names, &statuses, settings.gate_thresholds(), &whole);
     let failures = failures(settings, &for_gate, &budgets);
-    let mut described = Vec::new();
+    set_statuses(&mut problems, |id| statuses.get(id).map(|(status, reason)| (status.as_str(), reason.as_str())));
+    let mut compared = Vec::new();
     if let Some((_, comparison)) = &comparison {
-        described.push((&CHANGES_DESCRIPTION, changes_table(comparison)));
-        described.push((&LATENCY_CHANGES_DESCRIPTION, latency_changes_table(&comparison.latency)));
+        compared.push(changes_table(comparison));
+        compared.push(latency_changes_table(&comparison.latency));
     }
     if !settings.budgets.is_empty() {
-        described.push((&BUDGETS_DESCRIPTION, budgets_table(&budgets)));
+        compared.push(budgets_table(&budgets));
     }
     phases.end("rank");
 
@@ -133,7 +138,8 @@ pub(super) fn present(
         };
         let findings = FindingsTable::new(&ranked, &whole);
         let tables = ranked.iter().map(|ranked| &ranked.table as &dyn Rows);
-        let beside = beside.iter().chain(described.iter().map(|(_, table)| table)).map(|table| table as &dyn Rows);
+        let beside = beside.iter().chain(&compared).map(|table| table as &dyn Rows);
+        let tables = [&problems as &dyn Rows].into_iter().chain(tables);
         let files: Vec<&dyn Rows> = tables.chain([&findings as &dyn Rows]).chain(beside).collect();
         let bar = Bar::for_tables("writing", files.len());
         write_files(directory, &files, settings.table_format, &run, &summary, &|| bar.add(1))
@@ -141,18 +147,19 @@ pub(super) fn present(
         bar.finish();
     }
     let comparison = comparison.map(|(path, comparison)| summary_of_comparison(&path, &comparison));
-    print(settings, &summary, &ranked, &described, comparison.as_ref())?;
+    print(settings, &summary, &problems, &ranked, &compared, comparison.as_ref())?;
     say_gate(settings, &summary, &budgets, &failures);
     // The process ends next and gives its memory back at once; to free each text of each table takes much longer.
     std::mem::forget(ranked);
-    Ok(outcome(summary.totals.spans, all_read, !failures.is_empty(), settings))
+    Ok(outcome(summary.totals.spans, no_match.as_deref(), all_read, !failures.is_empty(), settings))
 }
 
-/// How a run ended that found `spans` spans.
-pub(super) fn outcome(spans: u64, all_read: bool, fails: bool, settings: &Settings) -> Outcome {
+/// How a run ended that found `spans` spans; `no_match` says why if its selection matches none of those that there are.
+pub(super) fn outcome(spans: u64, no_match: Option<&str>, all_read: bool, fails: bool, settings: &Settings) -> Outcome {
     // Of what could not be read nobody knows whether it holds spans.
     if spans == 0 && !settings.allow_empty && all_read {
-        say("error: the input holds no spans (--allow-empty takes that as a success)");
+        let why = no_match.unwrap_or("the input holds no spans");
+        say(&format!("error: {why} (--allow-empty takes that as a success)"));
         return Outcome::Incomplete;
     }
     match (all_read, fails) {
@@ -200,35 +207,80 @@ fn say_gate(settings: &Settings, summary: &Summary, budgets: &[CheckedBudget], f
 fn print(
     settings: &Settings,
     summary: &Summary,
+    problems: &Table,
     ranked: &[Ranked],
-    described: &[(&'static Description, Table)],
+    compared: &[Table],
     comparison: Option<&ComparisonSummary>,
 ) -> anyhow::Result<()> {
-    let mut tables: Vec<DetectorTable<'_>> = ranked
-        .iter()
-        .map(|Ranked { description, thresholds, table, .. }| DetectorTable {
+    let mut order: Vec<&Ranked> = ranked.iter().collect();
+    if settings.format == StdoutFormat::Table {
+        order.sort_by_cached_key(|ranked| largest_problem(problems, ranked));
+    }
+    let detector_tables: Vec<DetectorTable<'_>> = order
+        .into_iter()
+        .map(|Ranked { description, thresholds, table, headings, .. }| DetectorTable {
             description,
             thresholds: thresholds.clone(),
             table,
+            headings: headings.as_ref(),
         })
         .collect();
-    if settings.format != StdoutFormat::Table {
-        let beside = described.iter();
-        tables.extend(beside.map(|(description, table)| DetectorTable { description, thresholds: Vec::new(), table }));
-    }
-    let style = standard_output::style();
+    let tables: Vec<&Table> =
+        std::iter::once(problems).chain(ranked.iter().map(|ranked| &ranked.table)).chain(compared).collect();
+    let problems = ProblemList { table: problems, first_failure: first_failure(ranked) };
+    let (first, last) = (summary.totals.first_start.unwrap_or(0), summary.totals.last_end.unwrap_or(0));
+    let report = TerminalReport {
+        summary,
+        problems: &problems,
+        tables: if settings.tables == TablesShown::All { &detector_tables } else { &[] },
+        top: settings.top,
+        quiet: settings.quiet,
+        links: standard_output::links(settings.color, settings.trace_url.as_ref(), (first, last)),
+    };
+    let style = standard_output::style(settings.color);
     standard_output::write(|out| match settings.format {
         StdoutFormat::Table => {
-            write_terminal(out, summary, &tables, settings.top, style)?;
+            write_terminal(out, &report, style)?;
             let Some(comparison) = comparison else { return Ok(()) };
             writeln!(out)?;
             write_comparison(out, comparison, settings.top, style)
         }
-        StdoutFormat::Markdown => write_markdown(out, summary, &tables, settings.top),
+        StdoutFormat::Markdown => {
+            write_markdown(out, summary, &problems, &detector_tables, settings.top)?;
+            write_markdown_tables(out, compared, settings.top)
+        }
         StdoutFormat::Csv => write_csv(out, &tables, settings.top),
         StdoutFormat::Json => write_json(out, summary, &tables, settings.top),
         StdoutFormat::Ndjson => write_ndjson(out, &tables, settings.top),
     })
+}
+
+/// The place of a detector's largest problem among all; those without any come last.
+fn largest_problem(problems: &Table, ranked: &Ranked) -> usize {
+    let detectors = problems.column("detector").map_or(&[][..], |(_, detectors)| detectors);
+    let is_own = |cell: &Cell| matches!(cell, Cell::Text(name) if name == ranked.description.name);
+    detectors.iter().position(is_own).unwrap_or(usize::MAX)
+}
+
+/// The failure that was first: that of the table of origins which was seen first, ties by rank.
+fn first_failure(ranked: &[Ranked]) -> Option<FirstFailure> {
+    let Ranked { table, .. } = ranked.iter().find(|ranked| ranked.description.table == "failure_origins")?;
+    let (_, starts) = table.column("first_seen")?;
+    let starts = starts.iter().enumerate().filter_map(|(row, cell)| match cell {
+        Cell::Int(start) => Some((*start, row)),
+        _ => None,
+    });
+    let (start, row) = starts.min()?;
+    let row = TableRow { columns: &table.columns, values: &table.values, row };
+    let place = [row.text("origin_service"), row.text("origin_operation"), row.text("origin_target")];
+    let reason = [row.text("message"), row.text("error_type"), row.text("error_class")];
+    let place: Vec<&str> = place.into_iter().filter(|name| !name.is_empty()).collect();
+    let reason = reason.into_iter().find(|reason| !reason.is_empty());
+    let what = match reason {
+        Some(reason) => format!("{}, {reason}", place.join(" ")),
+        None => place.join(" "),
+    };
+    Some(FirstFailure { start, what })
 }
 
 fn summary_of(results: &Results, semantics: &Semantics, read: Read) -> Summary {
@@ -261,6 +313,9 @@ fn summary_of(results: &Results, semantics: &Semantics, read: Read) -> Summary {
             calls,
             root_duration_ns: totals.root_duration_ns,
             failed_spans: totals.failed_spans,
+            failed_traces: totals.failed_traces,
+            failed_roots: totals.failed_roots,
+            segment_duration_ns: totals.segment_duration_ns,
             first_start: totals.first_start,
             last_end: totals.last_end,
         },

@@ -4,7 +4,8 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 
 use anyhow::Context as _;
 
-use crate::report::TerminalStyle;
+use crate::cli::ColorChoice;
+use crate::report::{TerminalStyle, TraceLinks, TraceUrl};
 
 /// Columns of an output that is no terminal.
 const DEFAULT_WIDTH: usize = 120;
@@ -13,15 +14,31 @@ const DEFAULT_WIDTH: usize = 120;
 const BINARY_BUFFER_BYTES: usize = 256 << 10;
 
 /// Width and colours of standard output. `NO_COLOR` (no-color.org) and `COLUMNS` are honoured.
-pub(super) fn style() -> TerminalStyle {
+pub(super) fn style(color: ColorChoice) -> TerminalStyle {
     let is_terminal = io::stdout().is_terminal();
     let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
     let own_width = || is_terminal.then(|| usize::from(console::Term::stdout().size().1));
     TerminalStyle {
         width: columns.or_else(own_width).filter(|&width| width > 0).unwrap_or(DEFAULT_WIDTH),
-        colour: is_terminal && !no_colour,
+        colour: match color {
+            ColorChoice::Auto => is_terminal && !no_colour,
+            ColorChoice::Always => true,
+            ColorChoice::Never => false,
+        },
     }
+}
+
+/// What the ids of traces that lie `between` two times lead to, where standard output takes links: on a terminal, or wherever
+/// colours go too.
+pub(super) fn links(color: ColorChoice, url: Option<&TraceUrl>, between: (i64, i64)) -> TraceLinks {
+    let is_dumb = std::env::var_os("TERM").is_some_and(|terminal| terminal == "dumb");
+    let takes_links = match color {
+        ColorChoice::Auto => io::stdout().is_terminal() && !is_dumb,
+        ColorChoice::Always => true,
+        ColorChoice::Never => false,
+    };
+    TraceLinks { url: url.filter(|_| takes_links).cloned(), between }
 }
 
 /// Writes bytes to standard output. A reader that has read enough is no error.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::detectors::{Cell, Column, Description, Unit};
+use crate::detectors::{Cell, Column, Unit};
 use crate::rank::Table;
 
 use super::compared_run::{ComparedRun, PatternNames};
@@ -34,27 +34,18 @@ static COLUMNS: [Column; 15] = [
 /// The name of the table.
 pub(crate) const CHANGES: &str = "changes";
 
-/// What the table is, for those who print it.
-pub(crate) static CHANGES_DESCRIPTION: Description = Description {
-    name: "changes",
-    table: CHANGES,
-    summary: "what became of each pattern since the baseline",
-    documentation: "",
-    currency: None,
-    has_findings: false,
-    terminal_columns: &[
-        "rank",
-        "status",
-        "title",
-        "status_reason",
-        "old_rate",
-        "new_rate",
-        "old_impact_per_request_ns",
-        "new_impact_per_request_ns",
-        "new_example_trace_id",
-    ],
-    ranked_by: &[],
-};
+/// Columns that are shown to people.
+static SHOWN: &[&str] = &[
+    "rank",
+    "status",
+    "title",
+    "status_reason",
+    "old_rate",
+    "new_rate",
+    "old_impact_per_request_ns",
+    "new_impact_per_request_ns",
+    "new_example_trace_id",
+];
 
 /// A row of the table.
 #[derive(Clone, Debug)]
@@ -214,18 +205,15 @@ pub(crate) fn changes_table(comparison: &Comparison) -> Table {
         ];
         values.iter_mut().zip(cells).for_each(|(column, cell)| column.push(cell));
     }
-    Table {
-        name: CHANGES,
-        columns: COLUMNS.to_vec(),
-        terminal_columns: CHANGES_DESCRIPTION.terminal_columns,
-        values,
-        summed_up: 0,
-    }
+    Table { name: CHANGES, columns: COLUMNS.to_vec(), terminal_columns: SHOWN, values, summed_up: 0 }
 }
 
 /// A pattern in a few words.
 pub(crate) fn title(names: &PatternNames) -> String {
-    let PatternNames { detector, service, operation, target, .. } = names;
+    let PatternNames { title, detector, service, operation, target, .. } = names;
+    if !title.is_empty() {
+        return title.clone();
+    }
     let place = format!("{detector}: {service} {operation}");
     if target.is_empty() { place } else { format!("{place} → {target}") }
 }

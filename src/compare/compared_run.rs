@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::rank::{ENTRIES, PATTERN_ENTRIES, PATTERNS, Table};
+use hashbrown::HashMap;
+
+use crate::rank::{ENTRIES, PATTERN_ENTRIES, PATTERNS, PROBLEMS, Table};
 
 use super::recorded_run::{CompareError, RunDirectory, TableColumns};
 use super::status::{EntryName, PatternSeen, RunSeen};
@@ -11,6 +13,8 @@ use super::status::{EntryName, PatternSeen, RunSeen};
 /// What people are told of a pattern in one run.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct PatternNames {
+    /// What is wrong, in one sentence; empty where no problem is made of it.
+    pub(crate) title: String,
     /// The detector.
     pub(crate) detector: String,
     /// The caller's, the entry's or the origin's service.
@@ -23,8 +27,8 @@ pub(crate) struct PatternNames {
     pub(crate) impact_ns: i64,
     /// The largest impact of a finding that no other explains, in ns, if there is one.
     pub(crate) largest_impact_ns: Option<i64>,
-    /// Requests that failed because of it, where its detector looks for that.
-    pub(crate) failed_requests: Option<u64>,
+    /// Failed requests that would not have failed without it.
+    pub(crate) failed_requests: u64,
     /// Findings.
     pub(crate) findings: u64,
     /// The trace to open.
@@ -91,6 +95,7 @@ const PATTERN_COLUMNS: &[&str] = &[
     "example_trace_id",
 ];
 const PATTERN_ENTRY_COLUMNS: &[&str] = &["pattern_id", "entry_kind", "entry_service", "entry_operation", "requests"];
+const PROBLEM_COLUMNS: &[&str] = &["pattern_id", "title"];
 const LATENCY: &str = "latency_attribution";
 const LATENCY_COLUMNS: &[&str] =
     &["entry_kind", "entry_service", "entry_operation", "service", "operation", "component", "target", "critical_ns"];
@@ -113,6 +118,7 @@ impl ComparedRun {
             &directory.table(PATTERNS, PATTERN_COLUMNS)?,
             &directory.table(PATTERN_ENTRIES, PATTERN_ENTRY_COLUMNS)?,
             &directory.table_if_there(LATENCY, LATENCY_COLUMNS)?,
+            &directory.table_if_there(PROBLEMS, PROBLEM_COLUMNS)?,
         );
         Ok(Self { version: directory.run.version, ..run })
     }
@@ -134,6 +140,7 @@ impl ComparedRun {
             &columns(PATTERNS, PATTERN_COLUMNS),
             &columns(PATTERN_ENTRIES, PATTERN_ENTRY_COLUMNS),
             &columns(LATENCY, LATENCY_COLUMNS),
+            &columns(PROBLEMS, PROBLEM_COLUMNS),
         );
         Self { version: env!("CARGO_PKG_VERSION").to_owned(), ..run }
     }
@@ -145,7 +152,11 @@ impl ComparedRun {
         patterns: &TableColumns,
         pattern_entries: &TableColumns,
         latency: &TableColumns,
+        problems: &TableColumns,
     ) -> Self {
+        let titles: HashMap<&str, String> = (0..problems.len())
+            .map(|row| (problems.text("pattern_id", row), problems.text("title", row).to_owned()))
+            .collect();
         let mut run = Self { enabled, settings, ..Self::default() };
         for row in 0..entries.len() {
             let entry = entry_of(entries, row);
@@ -166,13 +177,14 @@ impl ComparedRun {
             let text = |column| patterns.text(column, row).to_owned();
             let int = |column| patterns.int(column, row);
             let names = PatternNames {
+                title: titles.get(id).cloned().unwrap_or_default(),
                 detector: text("detector"),
                 service: text("service"),
                 operation: text("operation"),
                 target: text("target"),
                 impact_ns: int("impact_ns").unwrap_or(0),
                 largest_impact_ns: int("largest_impact_ns"),
-                failed_requests: int("failed_requests").map(i64::unsigned_abs),
+                failed_requests: patterns.count("failed_requests", row),
                 findings: patterns.count("findings", row),
                 example_trace_id: text("example_trace_id"),
             };

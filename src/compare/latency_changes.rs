@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::detectors::{Cell, Column, Description, Unit};
+use crate::detectors::{Cell, Column, Unit};
 use crate::rank::Table;
 
 use super::apportion::means;
@@ -29,28 +29,19 @@ static COLUMNS: [Column; 10] = [
 /// The name of the table.
 pub(crate) const LATENCY_CHANGES: &str = "latency_changes";
 
-/// What the table is, for those who print it.
-pub(crate) static LATENCY_CHANGES_DESCRIPTION: Description = Description {
-    name: "latency-changes",
-    table: LATENCY_CHANGES,
-    summary: "where the time of each entry went since the baseline",
-    documentation: "",
-    currency: None,
-    has_findings: false,
-    terminal_columns: &[
-        "entry_service",
-        "entry_operation",
-        "service",
-        "operation",
-        "component",
-        "target",
-        "old_ns_per_request",
-        "new_ns_per_request",
-        "difference_ns_per_request",
-        "share_of_change",
-    ],
-    ranked_by: &[],
-};
+/// Columns that are shown to people.
+static SHOWN: &[&str] = &[
+    "entry_service",
+    "entry_operation",
+    "service",
+    "operation",
+    "component",
+    "target",
+    "old_ns_per_request",
+    "new_ns_per_request",
+    "difference_ns_per_request",
+    "share_of_change",
+];
 
 /// A row of the table.
 #[derive(Clone, Debug, PartialEq)]
@@ -136,13 +127,7 @@ pub(crate) fn latency_changes_table(changes: &[EntryChange]) -> Table {
             values.iter_mut().zip(cells.chain([share])).for_each(|(column, cell)| column.push(cell));
         }
     }
-    Table {
-        name: LATENCY_CHANGES,
-        columns: COLUMNS.to_vec(),
-        terminal_columns: LATENCY_CHANGES_DESCRIPTION.terminal_columns,
-        values,
-        summed_up: 0,
-    }
+    Table { name: LATENCY_CHANGES, columns: COLUMNS.to_vec(), terminal_columns: SHOWN, values, summed_up: 0 }
 }
 
 #[cfg(test)]

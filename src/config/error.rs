@@ -151,7 +151,7 @@ impl fmt::Display for InTable<'_> {
 
 /// The known word that someone who wrote `word` is likely to have meant: at most one letter in three is another one, one too
 /// many, missing, or changed places with its neighbour. Case does not count, nor do `-` and `_`.
-fn nearest<'a>(word: &str, known: &'a [String]) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(word: &str, known: &'a [String]) -> Option<&'a str> {
     let plain = |word: &str| word.to_lowercase().replace('_', "-");
     let word = plain(word);
     let distance = |known: &String| {

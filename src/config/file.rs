@@ -8,12 +8,13 @@ use toml::de::{DeTable, DeValue};
 use super::error::{ConfigError, FileProblem};
 use super::keys::{FileText, Keys, number_text};
 use super::limits::{budgets, comparison_rules, ignore_rules};
-use super::values::{COUNT, DURATION, Form, MEMORY, SHARE};
+use super::values::{COUNT, DURATION, Form, MEMORY, SHARE, TRACE_URL};
 use crate::cli::{StdoutFormat, TableFormat};
 use crate::compare::ComparisonRules;
 use crate::conventions::UncountedCalls;
 use crate::detectors::{CatalogEntry, Detectors, catalog};
 use crate::gates::{Budget, GateWord, IgnoreRule};
+use crate::report::TraceUrl;
 
 /// The file that is read if it is there and no other is named.
 const DEFAULT_FILE: &str = "tracescan.toml";
@@ -47,6 +48,7 @@ pub(super) struct ConfigFile {
     pub(super) retry_timeout_ns: Option<i64>,
     pub(super) memory_limit_bytes: Option<u64>,
     pub(super) temp_dir: Option<PathBuf>,
+    pub(super) trace_url: Option<TraceUrl>,
     pub(super) detectors: Detectors,
 }
 
@@ -103,6 +105,7 @@ impl ConfigFile {
             retry_timeout_ns: keys.text("retry_timeout", &DURATION)?,
             memory_limit_bytes: keys.text("memory_limit", &MEMORY)?,
             temp_dir: keys.value("temp_dir", "a text", |value| value.as_str().map(PathBuf::from))?,
+            trace_url: keys.text("trace_url", &TRACE_URL)?,
             detectors: detectors(&mut keys)?,
         };
         keys.finish()?;

@@ -11,7 +11,7 @@ mod selection;
 mod settings;
 mod values;
 
-pub(crate) use error::ConfigError;
+pub(crate) use error::{ConfigError, nearest};
 pub(crate) use memory::memory_for_spans;
 pub(crate) use resolved::resolved_settings;
 pub(crate) use schema::configuration_schema;

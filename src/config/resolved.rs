@@ -76,6 +76,8 @@ pub(crate) fn resolved_settings(args: &ConfigArgs) -> Result<Vec<ResolvedSetting
     list.add("memory_limit", Some(size_text(settings.memory_limit_bytes)), memory.memory_limit.is_some());
     list.add("temp_dir", Some(&settings.temp_dir), memory.temp_dir.is_some());
 
+    list.add("trace_url", settings.trace_url.as_ref(), results.display.trace_url.is_some());
+
     list.begin("compare");
     list.add("min_requests", Some(settings.compare.min_requests), false);
     list.add("min_ratio", Some(settings.compare.min_ratio), false);

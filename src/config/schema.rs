@@ -66,6 +66,8 @@ struct File {
     memory_limit: Option<Size>,
     /// Where to put spans aside.
     temp_dir: Option<String>,
+    /// Where a trace can be looked at: https://jaeger.example/trace/{trace_id}, or jaeger:BASE and others.
+    trace_url: Option<String>,
 }
 
 /// Words by which calls are told that detectors do not count.

@@ -10,11 +10,11 @@ use super::error::ConfigError;
 use super::file::ConfigFile;
 use super::memory::{bytes_for_spans, usable_memory_bytes};
 use super::selection::selection;
-use super::values::{DURATION, MEMORY, SHARE};
+use super::values::{DURATION, MEMORY, SHARE, TRACE_URL};
 use crate::analysis::AnalysisSettings;
 use crate::cli::{
-    AnalysisArgs, AnalyzeArgs, CompareArgs, ConfigArgs, GateArgs, InputArgs, MemoryArgs, MergeArgs, ResultsArgs,
-    StdoutFormat, TableFormat, TraceArgs,
+    AnalysisArgs, AnalyzeArgs, ColorChoice, CompareArgs, ConfigArgs, DisplayArgs, GateArgs, InputArgs, MemoryArgs,
+    MergeArgs, ResultsArgs, StdoutFormat, TableFormat, TablesShown, TraceArgs,
 };
 use crate::compare::ComparisonRules;
 use crate::conventions::UncountedCalls;
@@ -22,6 +22,7 @@ use crate::detectors::{Detectors, catalog};
 use crate::frame::SpillStore;
 use crate::gates::{Budget, GateWord, IgnoreRule, Thresholds};
 use crate::ingest::{DEFAULT_RETRY_TIMEOUT, InputFormat, ReadOptions, Selection};
+use crate::report::TraceUrl;
 use crate::trace::OverlapTolerance;
 
 /// Everything that was set, resolved. This is `settings` in `run.json`.
@@ -46,6 +47,15 @@ pub(crate) struct Settings {
     pub table_format: TableFormat,
     /// Rows to print.
     pub top: usize,
+    /// Which tables are printed.
+    pub tables: TablesShown,
+    /// Whether problems alone are printed.
+    pub quiet: bool,
+    /// Whether output has colours.
+    #[serde(skip)]
+    pub color: ColorChoice,
+    /// Where a trace can be looked at.
+    pub trace_url: Option<TraceUrl>,
     /// What makes the run fail: detectors that found something, patterns with a status, budgets.
     pub fail_on: Vec<String>,
     /// Smallest impact of those findings, in ns.
@@ -79,6 +89,12 @@ pub(crate) struct Settings {
 
 /// Share of the parent's window by which siblings may overlap unless something else is said.
 const DEFAULT_OVERLAP_TOLERANCE: f64 = 0.01;
+
+/// Rows of each table for people, who see more than one table at once.
+const TOP_ON_TERMINAL: usize = 5;
+
+/// Rows of each table in other formats.
+const TOP_ELSEWHERE: usize = 10;
 
 /// How much time a request to an object store may lose by failures, where there is no configuration file.
 ///
@@ -179,6 +195,8 @@ impl Settings {
 
     fn set_results(&mut self, args: &ResultsArgs, file: &ConfigFile) -> Result<(), ConfigError> {
         self.set_output(args.format, args.table_format, args.top, file);
+        (self.tables, self.quiet) = (args.tables, args.quiet);
+        self.set_display(&args.display, file)?;
         self.set_gate(&args.gate, file)?;
         self.allow_empty = args.allow_empty || file.allow_empty;
         Ok(())
@@ -193,7 +211,8 @@ impl Settings {
     ) {
         self.format = format.or(file.format).unwrap_or_default();
         self.table_format = table_format.or(file.table_format).unwrap_or_default();
-        self.top = top.or(file.top).unwrap_or(10);
+        let usual_top = if self.format == StdoutFormat::Table { TOP_ON_TERMINAL } else { TOP_ELSEWHERE };
+        self.top = top.or(file.top).unwrap_or(usual_top);
     }
 
     fn set_gate(&mut self, args: &GateArgs, file: &ConfigFile) -> Result<(), ConfigError> {
@@ -238,7 +257,15 @@ impl Settings {
         let (file, mut settings) = Self::resolve(&args.analysis)?;
         settings.set_input(&args.input, &file)?;
         settings.set_memory(&args.memory, &file)?;
+        settings.set_display(&args.display, &file)?;
         Ok(settings)
+    }
+
+    fn set_display(&mut self, args: &DisplayArgs, file: &ConfigFile) -> Result<(), ConfigError> {
+        self.color = args.color;
+        let given = args.trace_url.as_deref().map(|text| TRACE_URL.argument("--trace-url", text)).transpose()?;
+        self.trace_url = given.or_else(|| file.trace_url.clone());
+        Ok(())
     }
 
     fn set_input(&mut self, args: &InputArgs, file: &ConfigFile) -> Result<(), ConfigError> {
@@ -303,6 +330,10 @@ impl Settings {
             format: StdoutFormat::default(),
             table_format: TableFormat::default(),
             top: 0,
+            tables: TablesShown::default(),
+            quiet: false,
+            color: ColorChoice::default(),
+            trace_url: None,
             fail_on: Vec::new(),
             min_impact_ns: 1_000_000,
             has_thresholds: false,

@@ -3,6 +3,7 @@
 use super::error::ConfigError;
 use super::memory::MIN_MEMORY_BYTES;
 use crate::gates::IgnoreRule;
+use crate::report::TraceUrl;
 
 /// A form of values: how people are told to write them, and how they are read.
 pub(super) struct Form<T> {
@@ -52,6 +53,9 @@ pub(super) const COUNT: Form<u64> = Form { told: "a whole number", parse: |text|
 /// A time, in ns since 1970.
 pub(super) const TIME: Form<i64> =
     Form { told: "a time like 2026-03-01T10:00:00Z, 2026-03-01 10:00 (UTC) or 2026-03-01", parse: time_unix_nano };
+
+/// Where a trace can be looked at.
+pub(super) const TRACE_URL: Form<TraceUrl> = Form { told: TraceUrl::FORM, parse: TraceUrl::parse };
 
 fn duration_ns(text: &str) -> Option<i64> {
     let duration: jiff::SignedDuration = text.parse().ok()?;

@@ -8,9 +8,12 @@ pub(crate) mod kit;
 mod latency;
 mod resilience;
 
-pub use kit::{CatalogEntry, Cell, Column, Currency, Description, NotSet, RankedBy, Threshold, ThresholdKind, Unit};
+pub use kit::{
+    CatalogEntry, Cell, Column, Currency, Description, NotSet, ProblemText, RankedBy, TableRow, Threshold,
+    ThresholdKind, Unit,
+};
 pub(crate) use kit::{
-    Concluded, Conclusions, Detector, NamedValues, Pattern, PatternColumn, RowRule, Rule, TableRules, Whole,
+    Concluded, Conclusions, Detector, Heading, NamedValues, Pattern, PatternColumn, RowRule, Rule, TableRules, Whole,
     duration_text, size_text,
 };
 

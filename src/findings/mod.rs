@@ -1,7 +1,9 @@
 //! Findings: one occurrence of an anti-pattern, in one trace or in the whole input, and the patterns that they repeat.
 
 mod fingerprint;
+mod remedy;
 mod sink;
 
 pub(crate) use fingerprint::pattern_id;
+pub(crate) use remedy::{Explained, Remedies, Remedy};
 pub(crate) use sink::{Finding, FindingColumns, Findings};

@@ -7,6 +7,8 @@ use crate::partial::{Columns, GroupReader, GroupWriter, TraceNumber, columns};
 use crate::span::SpanId;
 use crate::trace::{Target, TraceView};
 
+use super::remedy::{Remedies, Remedy};
+
 /// One finding, as a detector hands it over. Numbers only: no sentence is formed before it is printed.
 #[derive(Clone, Debug)]
 pub(crate) struct Finding<'a, D> {
@@ -65,6 +67,14 @@ columns! {
         induced: bool,
         /// How many traces the finding's trace stands for because of sampling; 1 where that is not known.
         adjusted_count: f64,
+        /// Requests that the pattern is part of in the trace; 0 on all but the first of its findings there, as what follows.
+        requests: u32,
+        /// By how many ns the trace would be shorter without the pattern.
+        saving_ns: i64,
+        /// Failed roots of the trace that would not have failed without it.
+        failed_requests: u32,
+        /// Work of the trace that nobody waited for or used, in ns.
+        wasted_ns: i64,
         /// The spans that prove it.
         evidence: Vec<SpanId>,
         /// What makes findings the same pattern.
@@ -93,12 +103,15 @@ pub(crate) struct Findings<D> {
     pub(crate) common: FindingColumns,
     /// What only this detector says.
     pub(crate) details: D,
+    /// Remedies of those of the trace that is looked at.
+    pub(crate) remedies: Remedies,
 }
 
 impl<D: Columns> Findings<D> {
-    /// Adds a finding in `trace`.
-    pub(crate) fn push(&mut self, trace: &TraceView<'_>, finding: Finding<'_, D::Row>) {
+    /// Adds a finding in `trace`, and what a fix would change there.
+    pub(crate) fn push(&mut self, trace: &TraceView<'_>, finding: Finding<'_, D::Row>, remedy: Remedy<'_>) {
         let adjusted_count = trace.adjusted_counts().of_evidence(trace, finding.span_ids);
+        self.remedies.push(self.common.len(), remedy);
         self.push_of(TraceNumber(trace.number), adjusted_count, finding);
     }
 
@@ -123,6 +136,10 @@ impl<D: Columns> Findings<D> {
         common.own_impact.push(finding.own_impact);
         common.induced.push(finding.induced);
         common.adjusted_count.push(adjusted_count);
+        common.requests.push(0);
+        common.saving_ns.push(0);
+        common.failed_requests.push(0);
+        common.wasted_ns.push(0);
         common.evidence.push_slice(finding.span_ids);
         common.key.push_slice(finding.key);
         self.details.push(finding.details);
@@ -169,7 +186,8 @@ impl<D: Columns> Findings<D> {
     /// # Errors
     /// If a column is not there or has another type.
     pub(crate) fn read(group: &GroupReader<'_>) -> Result<Self, ArrowError> {
-        Ok(Self { common: FindingColumns::read("", group)?, details: D::read("detail_", group)? })
+        let (common, details) = (FindingColumns::read("", group)?, D::read("detail_", group)?);
+        Ok(Self { common, details, remedies: Remedies::default() })
     }
 }
 

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::analysis::{EntryRequests, Largest, RequestsByEntry};
-use crate::detectors::{Cell, Column, Description, Unit, Whole};
+use crate::detectors::{Cell, Column, Unit, Whole};
 use crate::rank::Table;
 use crate::report::units;
 use crate::trace::RootReason;
@@ -121,17 +121,8 @@ static COLUMNS: [Column; 7] = [
     ),
 ];
 
-/// What the table is, for those who print it.
-pub(crate) static BUDGETS_DESCRIPTION: Description = Description {
-    name: "budgets",
-    table: "budgets",
-    summary: "what requests cost, and what they may cost",
-    documentation: "",
-    currency: None,
-    has_findings: false,
-    terminal_columns: &["entry", "budget", "value", "limit", "unit", "met", "worst_trace_id"],
-    ranked_by: &[],
-};
+/// Columns that are shown to people.
+static SHOWN: &[&str] = &["entry", "budget", "value", "limit", "unit", "met", "worst_trace_id"];
 
 /// The table of budgets.
 pub(crate) fn budgets_table(checked: &[CheckedBudget]) -> Table {
@@ -148,6 +139,5 @@ pub(crate) fn budgets_table(checked: &[CheckedBudget]) -> Table {
         ];
         values.iter_mut().zip(cells).for_each(|(column, cell)| column.push(cell));
     }
-    let terminal_columns = BUDGETS_DESCRIPTION.terminal_columns;
-    Table { name: BUDGETS_DESCRIPTION.table, columns: COLUMNS.to_vec(), terminal_columns, values, summed_up: 0 }
+    Table { name: "budgets", columns: COLUMNS.to_vec(), terminal_columns: SHOWN, values, summed_up: 0 }
 }

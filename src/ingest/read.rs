@@ -19,7 +19,7 @@ use super::parquet;
 use super::progress::{Meter, Progress};
 use super::read_input::{Counted, ReadInput, Reading, Target, read_input, read_stream};
 use super::recognise::Content;
-use super::selection::{LeftOut, Selection, TraceIds};
+use super::selection::{LeftOut, Offered, Selection, TraceIds};
 use super::tally::{Tally, merge_skipped};
 use super::zipkin;
 use crate::ingest::parquet::read::Unread;
@@ -61,6 +61,8 @@ pub struct ReadFrames {
     pub reports: Vec<InputReport>,
     /// What the selection left out.
     pub left_out: LeftOut,
+    /// What could have been selected, if nothing was: of row groups that were not read it says nothing.
+    pub offered: Option<Offered>,
 }
 
 /// Reads all inputs for the analysis, in parallel on the current pool of threads.
@@ -87,6 +89,7 @@ pub fn read_frames(paths: &[PathBuf], options: &ReadOptions, progress: &dyn Prog
             builders: builders.into_iter().flatten().collect(),
             reports,
             left_out: LeftOut::default(),
+            offered: None,
         };
     }
     read_wanted(read, &options.selection, progress)
@@ -102,6 +105,11 @@ fn read_wanted(
     for builder in read.iter().flat_map(|(builders, _)| builders) {
         selection.collect(builder, &mut wanted);
     }
+    let offered = wanted.is_empty().then(|| {
+        let mut offered = Offered::default();
+        read.iter().flat_map(|(builders, _)| builders).for_each(|builder| offered.add(builder));
+        offered
+    });
     let left_out: Vec<LeftOut> = read
         .par_iter_mut()
         .map(|(builders, read)| {
@@ -127,6 +135,7 @@ fn read_wanted(
         .collect();
     let (builders, read): (Vec<_>, Vec<_>) = read.into_iter().unzip();
     ReadFrames {
+        offered,
         builders: builders.into_iter().flatten().collect(),
         reports: read.into_iter().flatten().map(|read| read.report).collect(),
         left_out: left_out.into_iter().fold(LeftOut::default(), |sum, part| LeftOut {
@@ -135,6 +144,14 @@ fn read_wanted(
             spans_not_read: sum.spans_not_read + part.spans_not_read,
         }),
     }
+}
+
+/// What can be selected of all inputs, all of them read.
+pub(crate) fn offered(paths: &[PathBuf], options: &ReadOptions, progress: &dyn Progress) -> Offered {
+    let options = ReadOptions { selection: Selection::default(), spill: None, ..options.clone() };
+    let mut offered = Offered::default();
+    read_frames(paths, &options, progress).builders.iter().for_each(|builder| offered.add(builder));
+    offered
 }
 
 /// The traces that are wanted of all inputs, to read them with [`read_records`] afterwards.

@@ -4,6 +4,8 @@
 //! So it takes two steps: what may match is read first and tells the traces; what cannot match, as the statistics of a
 //! Parquet file's row groups prove, is read afterwards and only as far as it belongs to those traces.
 
+use std::collections::BTreeSet;
+
 use foldhash::fast::FixedState;
 use hashbrown::HashSet;
 
@@ -60,6 +62,30 @@ impl Selection {
                 wanted.insert(span.trace_id);
             }
         }
+    }
+}
+
+/// What there is to select, for whoever selected nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Offered {
+    /// The services that spans were read of, in the order of their names.
+    pub services: BTreeSet<String>,
+    /// The first and the last start of the spans that were read, in ns since 1970.
+    pub starts: Option<(i64, i64)>,
+}
+
+impl Offered {
+    /// Adds the spans in `builder`.
+    pub(super) fn add(&mut self, builder: &FrameBuilder) {
+        for service in builder.services_of_signatures() {
+            if !self.services.contains(service) {
+                self.services.insert(service.to_owned());
+            }
+        }
+        let starts = builder.spans.iter().map(|span| (span.row.start, span.row.start));
+        let earliest_and_latest =
+            |(first, last): (i64, i64), (start, end): (i64, i64)| (first.min(start), last.max(end));
+        self.starts = self.starts.into_iter().chain(starts).reduce(earliest_and_latest);
     }
 }
 

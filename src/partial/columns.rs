@@ -256,6 +256,11 @@ impl<T: Copy> Lists<T> {
         self.ends.push(self.values.len());
     }
 
+    /// Number of lists.
+    pub(crate) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
     /// The list of `row`.
     pub(crate) fn get(&self, row: usize) -> &[T] {
         let start = if row == 0 { 0 } else { self.ends[row - 1] };

@@ -5,6 +5,7 @@ mod findings_table;
 mod median;
 mod pattern_requests;
 mod patterns;
+mod problems;
 mod ranking;
 #[cfg(test)]
 mod seen_in_parts;
@@ -17,7 +18,10 @@ pub(crate) use findings_table::{FINDINGS, FindingsTable};
 pub(crate) use pattern_requests::{
     PATTERN_ENTRIES, PATTERNS, PatternRequests, pattern_entries_table, pattern_requests, patterns_table,
 };
+#[cfg(test)]
+pub(crate) use problems::PROBLEM_COLUMNS;
+pub(crate) use problems::{Denominators, PROBLEMS, problems, set_statuses};
 pub use ranking::ranked_tables;
-pub(crate) use ranking::{Ranked, Ranking};
+pub(crate) use ranking::{Headings, Ranked, Ranking};
 pub(crate) use table::for_each_row;
 pub use table::{Rows, Table};

@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use rayon::prelude::*;
 
 use crate::analysis::RequestsByEntry;
-use crate::detectors::{Cell, Column, Currency, Unit, Whole};
+use crate::detectors::{Cell, Column, Unit, Whole};
 use crate::findings::FindingColumns;
 use crate::frame::Symbol;
 use crate::partial::TraceNumber;
@@ -37,8 +37,8 @@ pub(crate) struct PatternRequests {
     pub(crate) impact_ns: i64,
     /// The largest impact of a finding that no other explains, in ns, and its trace; of equal ones the smallest trace id.
     pub(crate) largest: Option<(i64, TraceNumber)>,
-    /// Requests that failed because of it, where its detector looks for that.
-    pub(crate) failed_requests: Option<u64>,
+    /// Failed requests that would not have failed without it.
+    pub(crate) failed_requests: u64,
     /// The trace with the largest impact.
     pub(crate) example_trace: TraceNumber,
     /// The impact on a request, in ns.
@@ -63,7 +63,7 @@ pub(crate) fn pattern_requests(ranked: &[Ranked], requests: &RequestsByEntry) ->
 /// Those of one pattern, whose findings are `rows`, by trace.
 fn of_pattern(ranked: &Ranked, rows: &[usize], requests: &RequestsByEntry) -> PatternRequests {
     let Ranked { description, findings, patterns_of_findings, pattern_ids, .. } = ranked;
-    let FindingColumns { trace, service, operation, target, impact_ns, own_impact, induced, .. } = findings;
+    let FindingColumns { trace, service, operation, target, impact_ns, failed_requests, induced, .. } = findings;
     let first = rows[0];
     let mut of_entries: Vec<(usize, u64, u64)> = Vec::new();
     let mut impacts = Vec::new();
@@ -95,8 +95,7 @@ fn of_pattern(ranked: &Ranked, rows: &[usize], requests: &RequestsByEntry) -> Pa
         requests: impacts.len() as u64,
         impact_ns: total_ns(rows.iter().map(|&row| impact_ns[row])),
         largest: largest(&mut rows.iter().copied().filter(|&row| !induced[row])),
-        failed_requests: (description.currency == Some(Currency::FailedRequests))
-            .then(|| rows.iter().map(|&row| own_impact[row].unsigned_abs()).sum()),
+        failed_requests: rows.iter().map(|&row| u64::from(failed_requests[row])).sum(),
         example_trace: largest(&mut rows.iter().copied()).map_or(TraceNumber::NONE, |(_, trace)| trace),
         impact: Median::of(&mut impacts),
         of_entries,
@@ -119,11 +118,7 @@ static PATTERN_COLUMNS: [Column; 15] = [
     column("requests", Unit::Count, "requests with a finding"),
     column("impact_ns", Unit::Nanoseconds, "summed impact"),
     column("largest_impact_ns", Unit::Nanoseconds, "largest impact of a finding that no other explains"),
-    column(
-        "failed_requests",
-        Unit::Count,
-        "failed requests that its findings explain; empty for detectors of no failures",
-    ),
+    column("failed_requests", Unit::Count, "failed requests that would not have failed without it"),
     column("impact_p50_ns", Unit::Nanoseconds, "median of the impact on each of these requests"),
     column("impact_mad_ns", Unit::Nanoseconds, "median distance from that"),
     column(
@@ -151,7 +146,7 @@ pub(crate) fn patterns_table(patterns: &[PatternRequests], whole: &Whole<'_>) ->
             "requests" => Cell::Int(of.requests as i64),
             "impact_ns" => Cell::Int(of.impact_ns),
             "largest_impact_ns" => of.largest.map_or(Cell::None, |(impact, _)| Cell::Int(impact)),
-            "failed_requests" => of.failed_requests.map_or(Cell::None, |failed| Cell::Int(failed as i64)),
+            "failed_requests" => Cell::Int(of.failed_requests as i64),
             "impact_p50_ns" => Cell::Int(of.impact.median),
             "impact_mad_ns" => Cell::Int(of.impact.mad),
             "impact_p50_low_ns" => of.impact.bounds.map_or(Cell::None, |(low, _)| Cell::Int(low)),

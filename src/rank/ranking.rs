@@ -4,16 +4,18 @@ use polars::prelude::PolarsError;
 
 use crate::analysis::Analysis;
 use crate::detectors::{
-    Cell, Column, Concluded, Conclusions, Description, Detector, Detectors, RowRule, TableRules, Whole,
+    Cell, Column, Concluded, Conclusions, Description, Detector, Detectors, Heading, RowRule, TableRules, Whole,
 };
 use crate::findings::{FindingColumns, pattern_id};
 use crate::trace::Semantics;
 
 use super::findings_table::FindingsTable;
 use super::patterns::{PatternTable, columns_of, pattern_table, ranking};
+use super::problems::{Denominators, problems};
 use super::table::{MAX_ROWS, Table};
 
-/// Lets the detectors conclude and ranks what they found: a table of each that was on, and the table of findings as the last.
+/// Lets the detectors conclude and ranks what they found: the list of problems, a table of each detector that was on, and the
+/// table of findings as the last.
 ///
 /// # Errors
 /// What Polars reports; with what detectors conclude there is nothing to report.
@@ -33,8 +35,10 @@ pub fn ranked_tables(
     let mut ranking = Ranking::new(&whole, &|| ());
     seen.conclude(detectors, &whole, &mut ranking);
     let ranked = ranking.ranked?;
+    let denominators = Denominators { requests: results.totals.roots, segment_ns: results.totals.segment_duration_ns };
+    let problems = problems(&ranked, &results.overlaps, denominators, &whole);
     let findings = Table::of(&FindingsTable::new(&ranked, &whole));
-    Ok(ranked.into_iter().map(|ranked| ranked.table).chain([findings]).collect())
+    Ok([problems].into_iter().chain(ranked.into_iter().map(|ranked| ranked.table)).chain([findings]).collect())
 }
 
 /// What a detector found, ranked.
@@ -46,12 +50,23 @@ pub(crate) struct Ranked {
     pub(crate) thresholds: Vec<(&'static str, String)>,
     /// Its table.
     pub(crate) table: Table,
+    /// What its rows are shown below, if they come in groups.
+    pub(crate) headings: Option<Headings>,
     /// Its findings.
     pub(crate) findings: FindingColumns,
     /// Number of the pattern of each finding.
     pub(crate) patterns_of_findings: Vec<u32>,
     /// Pattern ids by number.
     pub(crate) pattern_ids: Vec<String>,
+}
+
+/// What groups of the rows of a table have in common, row by row.
+#[derive(Clone, Debug)]
+pub(crate) struct Headings {
+    /// The columns of the table that are equal within a group.
+    pub(crate) by: &'static [&'static str],
+    /// Figures of the whole group, which are no columns of the table.
+    pub(crate) figures: Vec<(Column, Vec<Cell>)>,
 }
 
 /// Ranks what detectors conclude, one after the other.
@@ -71,6 +86,7 @@ impl<'a> Ranking<'a> {
     fn rank<D: Detector>(&self, detector: &D, concluded: Concluded<D>) -> Result<Ranked, PolarsError> {
         let description = D::DESCRIPTION;
         let Concluded { findings, aside, rows } = concluded;
+        let mut headings = None;
         let PatternTable { table, of_findings, ids } = match D::TABLE {
             TableRules::Patterns(columns) => {
                 let made = columns_of(columns, &findings, &aside);
@@ -94,6 +110,7 @@ impl<'a> Ranking<'a> {
                     .collect();
                 let columns: Vec<Column> = D::TABLE.columns();
                 let order = ranking(description, &columns, &cells_of_columns, rows.len())?;
+                headings = D::HEADING.map(|heading| self.headings(&heading, &rows, &order));
                 let table = Table::ranked(description, columns, cells_of_columns, &order).capped(MAX_ROWS);
                 self.with_findings(description, table, &findings.common)
             }
@@ -103,10 +120,23 @@ impl<'a> Ranking<'a> {
             description,
             thresholds: names.zip(detector.values()).collect(),
             table,
+            headings,
             findings: findings.common,
             patterns_of_findings: of_findings,
             pattern_ids: ids,
         })
+    }
+
+    /// The figures of the groups of `rows` in the order of their ranks.
+    fn headings<D: Detector>(&self, heading: &Heading<D>, rows: &[D::Row], order: &[usize]) -> Headings {
+        let figures = heading.figures.iter().map(|figure| {
+            let cell = |&row: &usize| match figure.rule {
+                RowRule::Value(value) => value(&rows[row], self.whole),
+                RowRule::Rank | RowRule::PatternId(_) => unreachable!("{} is no figure", figure.name),
+            };
+            (figure.column(), order.iter().take(MAX_ROWS).map(cell).collect())
+        });
+        Headings { by: heading.by, figures: figures.collect() }
     }
 
     /// A table of rows, and the patterns of the findings that go with them: their keys are those of the rows.

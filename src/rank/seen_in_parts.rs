@@ -11,6 +11,7 @@ use crate::generate::{Compression, GenerateOptions, OutputFormat, generate};
 use crate::ingest::{ReadOptions, read_bytes};
 use crate::partial::{PartialReader, Renumbering, TraceNumber, written};
 use crate::rank::{FindingsTable, Ranking, Table};
+use crate::savings::{Overlaps, Settling};
 use crate::trace::{CalleeNames, OverlapTolerance, Semantics, TraceModel, derive};
 
 const PARTS: [usize; 3] = [1, 2, 7];
@@ -46,7 +47,7 @@ impl Dump {
         model.name_operations(&self.callee_names);
         let tolerance = OverlapTolerance { millionths: 10_000 };
         let view = model.view(number, self.frame.trace_ids[index], &self.semantics, tolerance);
-        seen.see(&Detectors::default(), &view);
+        seen.see(&Detectors::default(), &view, &mut Settling::default(), &mut Overlaps::default());
     }
 
     /// What detectors have seen of some traces, which get numbers in this order from `first` on.

@@ -34,6 +34,7 @@ static PATTERNED: Description = Description {
     has_findings: true,
     terminal_columns: &[],
     ranked_by: &[RankedBy::Largest("impact_ns")],
+    problem: None,
 };
 
 static LISTED: Description = Description {

@@ -11,9 +11,8 @@ use std::borrow::Cow;
 use std::io::{self, Write};
 
 use crate::detectors::{Cell, Column, Unit};
-use crate::rank::{Rows, for_each_row};
+use crate::rank::{Rows, Table, for_each_row};
 
-use super::detector_table::DetectorTable;
 use crate::report::text::sanitized::sanitized_in_csv;
 use crate::report::text::units;
 
@@ -21,12 +20,12 @@ use crate::report::text::units;
 ///
 /// # Errors
 /// If `out` fails.
-pub(crate) fn write_csv(out: &mut impl Write, tables: &[DetectorTable<'_>], top: usize) -> io::Result<()> {
+pub(crate) fn write_csv(out: &mut impl Write, tables: &[&Table], top: usize) -> io::Result<()> {
     for (index, table) in tables.iter().enumerate() {
         if index > 0 {
             out.write_all(b"\n")?;
         }
-        write_table(out, table.table, top, true)?;
+        write_table(out, *table, top, true)?;
     }
     Ok(())
 }
@@ -88,7 +87,7 @@ mod tests {
     fn tables_are_blocks_that_say_what_they_are() {
         let table = samples::table();
         let mut out = Vec::new();
-        write_csv(&mut out, &samples::detector_tables(&table), 2).unwrap();
+        write_csv(&mut out, &samples::tables(&table), 2).unwrap();
         insta::assert_snapshot!(String::from_utf8(out).unwrap(), @r#"
         table,rank,caller_service,operation,chain,induced,calls_p50,trace_share,attempts_mean,first_seen,saving_ns,example_trace_id
         sample,1,checkout,"SELECT quantity, price FROM order_items WHERE order_id = ? AND product_id = ?",web;checkout;inventory,false,12345,0.34,3.5,2024-01-02T03:04:05.000000006Z,200000000000,4bf92f3577b34da6a3ce929d0e0e4736

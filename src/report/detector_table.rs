@@ -1,7 +1,7 @@
 //! What the writers for standard output get of each detector.
 
 use crate::detectors::{Description, RankedBy};
-use crate::rank::Table;
+use crate::rank::{Headings, Table};
 
 /// A detector's table with what it takes to introduce it.
 #[derive(Clone, Debug)]
@@ -12,6 +12,8 @@ pub(crate) struct DetectorTable<'a> {
     pub thresholds: Vec<(&'static str, String)>,
     /// Its table.
     pub table: &'a Table,
+    /// What its rows are shown below, if they come in groups.
+    pub headings: Option<&'a Headings>,
 }
 
 impl DetectorTable<'_> {
@@ -23,6 +25,11 @@ impl DetectorTable<'_> {
         })
     }
 
+    /// Whether a terminal shows the column of that name, if there is room.
+    pub(in crate::report) fn shows(&self, column: &str) -> bool {
+        self.table.terminal_columns.contains(&column)
+    }
+
     /// What is said instead of an empty table.
     pub(in crate::report) fn none_found(&self) -> String {
         let thresholds: Vec<String> = self.thresholds.iter().map(|(name, value)| format!("{name} = {value}")).collect();
@@ -31,6 +38,13 @@ impl DetectorTable<'_> {
         } else {
             format!("none found with {}", thresholds.join(", "))
         }
+    }
+
+    /// What is said of an empty table in a list of such.
+    pub(in crate::report) fn found_nothing(&self) -> String {
+        let thresholds: Vec<String> = self.thresholds.iter().map(|(name, value)| format!("{name} = {value}")).collect();
+        let name = self.description.name;
+        if thresholds.is_empty() { name.to_owned() } else { format!("{name} ({})", thresholds.join(", ")) }
     }
 
     /// How many rows are shown, of how many, and how to see the rest.

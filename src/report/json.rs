@@ -5,7 +5,8 @@
 
 use std::io::{self, Write};
 
-use super::detector_table::DetectorTable;
+use crate::rank::Table;
+
 use super::json_row::{write_compact, write_rows};
 use super::summary::Summary;
 
@@ -13,12 +14,7 @@ use super::summary::Summary;
 ///
 /// # Errors
 /// If `out` fails.
-pub(crate) fn write_json(
-    out: &mut impl Write,
-    summary: &Summary,
-    tables: &[DetectorTable<'_>],
-    top: usize,
-) -> io::Result<()> {
+pub(crate) fn write_json(out: &mut impl Write, summary: &Summary, tables: &[&Table], top: usize) -> io::Result<()> {
     out.write_all(b"{\"version\":")?;
     write_compact(out, &env!("CARGO_PKG_VERSION"))?;
     out.write_all(b",\n\"totals\":")?;
@@ -36,19 +32,19 @@ pub(crate) fn write_json(
 ///
 /// # Errors
 /// If `out` fails.
-pub(crate) fn write_json_tables(out: &mut impl Write, tables: &[DetectorTable<'_>], top: usize) -> io::Result<()> {
+pub(crate) fn write_json_tables(out: &mut impl Write, tables: &[&Table], top: usize) -> io::Result<()> {
     out.write_all(b"{\"version\":")?;
     write_compact(out, &env!("CARGO_PKG_VERSION"))?;
     write_tables(out, tables, top)
 }
 
-fn write_tables(out: &mut impl Write, tables: &[DetectorTable<'_>], top: usize) -> io::Result<()> {
+fn write_tables(out: &mut impl Write, tables: &[&Table], top: usize) -> io::Result<()> {
     out.write_all(b",\n\"tables\":{")?;
     for (index, table) in tables.iter().enumerate() {
         out.write_all(if index == 0 { b"\n" } else { b",\n" })?;
-        write_compact(out, &table.table.name)?;
+        write_compact(out, &table.name)?;
         out.write_all(b":")?;
-        write_rows(out, table.table, top)?;
+        write_rows(out, *table, top)?;
     }
     out.write_all(b"\n}}\n")
 }
@@ -62,14 +58,14 @@ mod tests {
     fn a_row_is_a_line() {
         let table = samples::table();
         let mut out = Vec::new();
-        write_json(&mut out, &samples::summary(), &samples::detector_tables(&table), 1).unwrap();
+        write_json(&mut out, &samples::summary(), &samples::tables(&table), 1).unwrap();
         let text = String::from_utf8(out).unwrap();
         serde_json::from_str::<serde_json::Value>(&text).unwrap();
         insta::assert_snapshot!(text.replace(env!("CARGO_PKG_VERSION"), "VERSION"), @r#"
         {"version":"VERSION",
-        "totals":{"spans":12345,"traces":678,"services":9,"roots":670,"calls":{"database":4000,"service":5000},"root_duration_ns":9000000000000,"failed_spans":0,"first_start":"2024-01-02T03:04:05.000000006Z","last_end":"2024-01-02T04:04:05.000000006Z"},
+        "totals":{"spans":12345,"traces":678,"services":9,"roots":670,"calls":{"database":4000,"service":5000},"root_duration_ns":9000000000000,"failed_spans":7,"failed_traces":4,"failed_roots":3,"segment_duration_ns":9000000000000,"first_start":"2024-01-02T03:04:05.000000006Z","last_end":"2024-01-02T04:04:05.000000006Z"},
         "quality":{"orphans":400,"missing_roots":8,"duplicates":0,"id_collisions":0,"shared_ids":0,"cycles":0,"without_service":0,"inherited_services":0,"clamped":0,"without_kind":0,"with_status":0,"with_adjusted_count":0,"inconsistent_sampling":0,"is_weighted":false,"in_several_parts":0,"without_target":0,"end_before_start":0,"before_1971":0,"in_future":0,"long_roots":0,"clock_skew":[{"caller":"web","callee":"cart","spans":3,"max_ns":1500000}]},
-        "cautions":["no span has a status and no HTTP or RPC code tells of a failure: failures cannot be seen, so retry-storm, failure-amplification and failure-origins may miss everything","3.2 % of all spans have a parent that is not in the input: traces are incomplete, so counts and chains come out too small"],
+        "cautions":["3.2 % of all spans have a parent that is not in the input: traces are incomplete, so counts and chains come out too small"],
         "inputs":[{"path":"spans.parquet","format":"parquet","bytes":1234567,"spans":12000,"skipped":{},"first_offsets":[],"errors":[],"cautions":[]},{"path":"collector\u001b.jsonl","format":"otlp-json","bytes":999,"spans":345,"skipped":{"invalid_trace_id":2,"truncated":1},"first_offsets":[17,400],"errors":["collector.jsonl ends in the middle of a line"],"cautions":[]}],
         "tables":{
         "sample":[

@@ -13,12 +13,15 @@ mod markdown;
 mod ndjson;
 mod output;
 mod parquet;
+mod problem_list;
 mod run_json;
 #[cfg(test)]
 mod samples;
 mod summary;
 mod terminal;
 mod text;
+mod trace;
+mod trace_links;
 
 pub use canonical_parquet::CanonicalWriter;
 pub(crate) use csv::write_csv;
@@ -27,13 +30,19 @@ pub(crate) use json::{write_json, write_json_tables};
 pub(crate) use markdown::{write_markdown, write_markdown_tables};
 pub(crate) use ndjson::write_ndjson;
 pub(crate) use output::{WholeFile, finish_files, remove_unfinished_files, write_comparison_files, write_files};
+pub(crate) use problem_list::{FirstFailure, ProblemList};
 pub(crate) use run_json::{ComparisonQuality, ComparisonRun, Run};
 pub(crate) use summary::{
     BeyondCapSummary, ClockSkewSummary, InputSummary, QualitySummary, SelectionSummary, Summary, TotalsSummary,
 };
 pub(crate) use terminal::{
-    ChangedEntry, ChangedPattern, ComparisonSummary, TerminalStyle, Waterfall, WaterfallFinding, WaterfallRow,
-    write_catalog, write_comparison, write_explanation, write_terminal, write_waterfall,
+    ChangedEntry, ChangedPattern, ComparisonSummary, TerminalReport, TerminalStyle, WaterfallOptions, write_catalog,
+    write_comparison, write_explanation, write_terminal, write_waterfall,
 };
 pub(crate) use text::sanitized::sanitized;
 pub(crate) use text::units;
+pub(crate) use trace::{
+    ShownFinding, ShownPath, ShownSection, ShownSpan, ShownTrace, write_chrome_trace, write_speedscope,
+    write_trace_as_json,
+};
+pub(crate) use trace_links::{TraceLinks, TraceUrl};

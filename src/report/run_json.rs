@@ -210,7 +210,10 @@ mod tests {
               "service": 5000
             },
             "root_duration_ns": 9000000000000,
-            "failed_spans": 0,
+            "failed_spans": 7,
+            "failed_traces": 4,
+            "failed_roots": 3,
+            "segment_duration_ns": 9000000000000,
             "first_start": "2024-01-02T03:04:05.000000006Z",
             "last_end": "2024-01-02T04:04:05.000000006Z"
           },
@@ -245,7 +248,6 @@ mod tests {
             ]
           },
           "cautions": [
-            "no span has a status and no HTTP or RPC code tells of a failure: failures cannot be seen, so retry-storm, failure-amplification and failure-origins may miss everything",
             "3.2 % of all spans have a parent that is not in the input: traces are incomplete, so counts and chains come out too small"
           ],
           "phases": {

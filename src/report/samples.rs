@@ -1,7 +1,7 @@
 //! A table and a summary with one of everything that writers must cope with, for their tests.
 
 use crate::detectors::{Cell, Column, Description, RankedBy, Unit};
-use crate::rank::Table;
+use crate::rank::{PROBLEM_COLUMNS, Table};
 
 use super::detector_table::DetectorTable;
 use super::summary::{ClockSkewSummary, InputSummary, QualitySummary, Summary, TotalsSummary};
@@ -45,6 +45,7 @@ static DESCRIPTION: Description = Description {
         "example_trace_id",
     ],
     ranked_by: &[RankedBy::LastIf("induced"), RankedBy::Largest("saving_ns")],
+    problem: None,
 };
 
 pub(in crate::report) fn table() -> Table {
@@ -114,9 +115,67 @@ pub(in crate::report) fn empty_table() -> Table {
 pub(in crate::report) fn detector_tables(table: &Table) -> Vec<DetectorTable<'_>> {
     static EMPTY: std::sync::LazyLock<Table> = std::sync::LazyLock::new(empty_table);
     vec![
-        DetectorTable { description: &DESCRIPTION, thresholds: vec![("max_calls", "5".to_owned())], table },
-        DetectorTable { description: &DESCRIPTION, thresholds: vec![("max_calls", "5".to_owned())], table: &EMPTY },
+        DetectorTable {
+            description: &DESCRIPTION,
+            thresholds: vec![("max_calls", "5".to_owned())],
+            table,
+            headings: None,
+        },
+        DetectorTable {
+            description: &DESCRIPTION,
+            thresholds: vec![("max_calls", "5".to_owned())],
+            table: &EMPTY,
+            headings: None,
+        },
     ]
+}
+
+/// The tables alone.
+pub(in crate::report) fn tables(table: &Table) -> Vec<&Table> {
+    detector_tables(table).into_iter().map(|table| table.table).collect()
+}
+
+/// Problems: the second has a hostile title, the third saves at most so much, and the last is caused by the first.
+pub(in crate::report) fn problems() -> Table {
+    const MINUTE: i64 = 60_000_000_000;
+    let text = |text: &str| Cell::Text(text.to_owned());
+    let first_seen = 1_704_164_645_000_000_006;
+    let row = |rank: i64, id: &str, title: &str, saving: i64, failed: i64, by: &str| -> Vec<(&str, Cell)> {
+        vec![
+            ("rank", Cell::Int(rank)),
+            ("pattern_id", text(id)),
+            ("detector", text(if rank == 3 { "sync-chain" } else { "n-plus-one" })),
+            ("title", text(title)),
+            ("requests", Cell::Int(12 * (4 - rank))),
+            ("request_share", Cell::Float(0.018)),
+            ("saving_ns", Cell::Int(saving)),
+            ("saving_share", Cell::Float(saving as f64 / 9e12)),
+            ("beyond_saving_ns", Cell::Int(saving / 2)),
+            ("failed_requests", Cell::Int(failed)),
+            ("beyond_failed_requests", Cell::Int(failed)),
+            ("wasted_ns", Cell::Int(7_000_000)),
+            ("upper_bound", Cell::Flag(rank == 3)),
+            ("explained_by", text(by)),
+            ("first_seen", Cell::Int(first_seen)),
+            ("last_seen", Cell::Int(first_seen + (rank - 1) * MINUTE)),
+            ("example_trace_id", text(if rank == 2 { "" } else { EXAMPLE_TRACE_ID })),
+            ("fix", text("fetch the set in one call")),
+        ]
+    };
+    let rows = [
+        row(1, "a1", "checkout calls postgresql SELECT items up to 50 times for one request", 900_000_000_000, 0, ""),
+        row(2, "b2", "\u{1b}[31mred | `x` <b> fails", 0, 3, ""),
+        row(3, "c3", "web GET / waits for 5 hops in a row", 30_000_000, 0, ""),
+        row(4, "d4", "cart calls redis GET up to 9 times", 0, 0, "a1"),
+    ];
+    let mut values = vec![Vec::new(); PROBLEM_COLUMNS.len()];
+    for row in rows {
+        for (column, values) in PROBLEM_COLUMNS.iter().zip(&mut values) {
+            let cell = row.iter().find(|(name, _)| *name == column.name).map(|(_, cell)| cell.clone());
+            values.push(cell.unwrap_or_else(|| Cell::Text(String::new())));
+        }
+    }
+    Table { name: "problems", columns: PROBLEM_COLUMNS.to_vec(), terminal_columns: &[], values, summed_up: 0 }
 }
 
 pub(in crate::report) fn summary() -> Summary {
@@ -148,7 +207,10 @@ pub(in crate::report) fn summary() -> Summary {
             roots: 670,
             calls: [("database".to_owned(), 4_000), ("service".to_owned(), 5_000)].into(),
             root_duration_ns: 9_000_000_000_000,
-            failed_spans: 0,
+            failed_spans: 7,
+            failed_traces: 4,
+            failed_roots: 3,
+            segment_duration_ns: 9_000_000_000_000,
             first_start: Some(1_704_164_645_000_000_006),
             last_end: Some(1_704_168_245_000_000_006),
         },

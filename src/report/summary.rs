@@ -107,6 +107,12 @@ pub(crate) struct TotalsSummary {
     pub root_duration_ns: i128,
     /// Spans that failed, by their status or by an HTTP or RPC code.
     pub failed_spans: u64,
+    /// Traces with a span that failed.
+    pub failed_traces: u64,
+    /// Roots that failed.
+    pub failed_roots: u64,
+    /// Summed durations of all segments, asynchronous ones and fragments too, in ns.
+    pub segment_duration_ns: i128,
     /// Start of the first span, in ns since 1970; written as RFC 3339.
     #[serde(serialize_with = "as_time")]
     pub first_start: Option<i64>,

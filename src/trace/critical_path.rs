@@ -10,8 +10,12 @@
 //! The sections of a root partition its interval exactly, in integer nanoseconds. The walk is that of Uber's CRISP
 //! (Zhang et al., USENIX ATC 2022) with children cut to their parent's window and a tolerance for small overlaps.
 
+mod windows;
+
 use super::semantics::Semantics;
 use super::tree::{NO_ROW, Row, Tree};
+
+pub(crate) use windows::Windows;
 
 /// A piece of a critical path: from `start` to `end` (ns since 1970) the root was waiting for `row` itself.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

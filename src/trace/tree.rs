@@ -530,13 +530,7 @@ impl Tree {
         self.path_roots.clear();
         for row in 0..self.parents.len() {
             let parent = self.parents[row];
-            let is_async = parent != NO_ROW && {
-                let own = &semantics.by_signature[self.signatures[row].index()];
-                let end_above = self.ends[parent as usize];
-                let is_late =
-                    self.starts[row] >= end_above && self.ends[row] > end_above.saturating_add(self.resolution_ns);
-                is_late || own.follows_from || (own.kind == SpanKind::Consumer && self.receives(row as Row, semantics))
-            };
+            let is_async = parent != NO_ROW && (self.is_late(row as Row) || self.is_handed_over(row as Row, semantics));
             self.is_async.push(is_async);
             let reason = match (parent, is_async) {
                 (NO_ROW, _) if self.parent_ids[row].is_none() => RootReason::Root,
@@ -546,6 +540,24 @@ impl Tree {
             };
             self.path_roots.push(PathRoot { row: row as Row, reason });
         }
+    }
+
+    /// Whether a span starts when its parent has ended, and goes on.
+    fn is_late(&self, row: Row) -> bool {
+        let end_above = self.ends[self.parents[row as usize] as usize];
+        let row = row as usize;
+        self.starts[row] >= end_above && self.ends[row] > end_above.saturating_add(self.resolution_ns)
+    }
+
+    /// Whether a span is what its parent has sent, or follows from it.
+    fn is_handed_over(&self, row: Row, semantics: &Semantics) -> bool {
+        let own = &semantics.by_signature[self.signatures[row as usize].index()];
+        own.follows_from || (own.kind == SpanKind::Consumer && self.receives(row, semantics))
+    }
+
+    /// Whether a span roots a segment for no other reason than that it is late.
+    pub(crate) fn is_only_late(&self, row: Row, semantics: &Semantics) -> bool {
+        self.is_async[row as usize] && !self.is_handed_over(row, semantics)
     }
 
     /// Whether a CONSUMER gets what its parent sent: from a PRODUCER, or from another service.

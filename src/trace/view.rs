@@ -10,7 +10,7 @@ use crate::frame::{SignatureId, Symbol, TraceRows};
 use crate::span::{SpanId, TraceId};
 
 use super::calls::{Call, CallRole, Calls, NO_CALL};
-use super::critical_path::{CriticalPaths, OverlapTolerance, Section};
+use super::critical_path::{CriticalPaths, OverlapTolerance, Section, Windows};
 use super::on_demand::{
     AdjustedCounts, Backoff, Backoffs, CallsByTarget, Failures, FirstOperations, Hops, OnDemand, RetrySequences,
 };
@@ -154,11 +154,13 @@ struct Demanded {
     adjusted_counts: OnDemand<AdjustedCounts>,
     first_operations: OnDemand<FirstOperations>,
     hops: OnDemand<Hops>,
+    windows: OnDemand<Windows>,
 }
 
 impl Demanded {
     fn forget(&mut self) {
-        let Self { retries, backoffs, failures, calls_by_target, adjusted_counts, first_operations, hops } = self;
+        let Self { retries, backoffs, failures, calls_by_target, adjusted_counts, first_operations, hops, windows } =
+            self;
         retries.forget();
         backoffs.forget();
         failures.forget();
@@ -166,6 +168,7 @@ impl Demanded {
         adjusted_counts.forget();
         first_operations.forget();
         hops.forget();
+        windows.forget();
     }
 }
 
@@ -224,7 +227,7 @@ impl TraceModel {
         self.paths.rebuild(&self.tree, semantics, tolerance);
         self.demanded.forget();
         let Self { tree, calls, paths, demanded } = self;
-        TraceView { number, trace_id, semantics, tree, calls, paths, demanded }
+        TraceView { number, trace_id, semantics, tree, calls, paths, tolerance, demanded }
     }
 }
 
@@ -243,6 +246,7 @@ pub struct TraceView<'a> {
     pub calls: &'a Calls,
     /// Critical paths.
     pub paths: &'a CriticalPaths,
+    tolerance: OverlapTolerance,
     demanded: &'a Demanded,
 }
 
@@ -275,6 +279,11 @@ impl<'a> TraceView<'a> {
     /// What sampling says.
     pub(crate) fn adjusted_counts(&self) -> &'a AdjustedCounts {
         self.demanded.adjusted_counts.get(|counts| counts.rebuild(self))
+    }
+
+    /// The window of every span.
+    pub(crate) fn windows(&self) -> &'a Windows {
+        self.demanded.windows.get(|windows| windows.rebuild(self.tree, self.semantics, self.tolerance))
     }
 
     /// What the signature of a span tells.

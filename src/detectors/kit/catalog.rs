@@ -90,11 +90,33 @@ macro_rules! catalog {
                 }
             }
 
-            /// Lets all look at one trace.
-            pub(crate) fn see(&mut self, detectors: &Detectors, trace: &$crate::trace::TraceView<'_>) {
+            /// Lets all look at one trace, and works out what fixes would save in it.
+            pub(crate) fn see(
+                &mut self,
+                detectors: &Detectors,
+                trace: &$crate::trace::TraceView<'_>,
+                settling: &mut $crate::savings::Settling,
+                overlaps: &mut $crate::savings::Overlaps,
+            ) {
+                use $crate::detectors::kit::{Detector, Seen as _};
+                let mut number = 0;
                 $(if let Some(seen) = &mut self.$field {
-                    $crate::detectors::kit::Detector::see(&detectors.$field, trace, seen);
-                })+
+                    Detector::see(&detectors.$field, trace, seen);
+                    if let Some(unsettled) = seen.unsettled() {
+                        settling.take(number, <$detector as Detector>::DESCRIPTION.name, unsettled);
+                    }
+                }
+                number += 1;)+
+                if settling.is_empty() {
+                    return;
+                }
+                settling.settle(trace, overlaps);
+                let mut number = 0;
+                $(if let Some(unsettled) = self.$field.as_mut().and_then(|seen| seen.unsettled()) {
+                    settling.give(number, unsettled.findings);
+                }
+                number += 1;)+
+                settling.clear();
             }
 
             /// Lets those that ask for calls look at all calls to one target.

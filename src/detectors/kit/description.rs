@@ -19,6 +19,75 @@ pub struct Description {
     pub terminal_columns: &'static [&'static str],
     /// How rows are ranked: the first decides. Ties go by key, ascending.
     pub ranked_by: &'static [RankedBy],
+    /// What its rows say in the list of problems; none if they are no problems.
+    pub problem: Option<ProblemText>,
+}
+
+/// What the rows of a detector's table say in the list of problems.
+#[derive(Clone, Copy, Debug)]
+pub struct ProblemText {
+    /// One sentence about a row, without a full stop.
+    pub title: fn(&TableRow<'_>) -> String,
+    /// What to do about it, in one line.
+    pub fix: fn(&TableRow<'_>) -> &'static str,
+    /// Whether what a fix saves is the most that it can save.
+    pub is_upper_bound: bool,
+}
+
+/// A row of a detector's table.
+#[derive(Clone, Copy, Debug)]
+pub struct TableRow<'a> {
+    /// The columns.
+    pub columns: &'a [Column],
+    /// The values by column, then row.
+    pub values: &'a [Vec<Cell>],
+    /// The row.
+    pub row: usize,
+}
+
+impl<'a> TableRow<'a> {
+    fn cell(&self, column: &str) -> Option<&'a Cell> {
+        let index = self.columns.iter().position(|known| known.name == column);
+        debug_assert!(index.is_some(), "there is no column {column}");
+        self.values.get(index?)?.get(self.row)
+    }
+
+    /// A name; empty if there is none.
+    pub fn text(&self, column: &str) -> &'a str {
+        match self.cell(column) {
+            Some(Cell::Text(text)) => text,
+            _ => "",
+        }
+    }
+
+    /// Names; none if there are none.
+    pub fn names(&self, column: &str) -> &'a [String] {
+        match self.cell(column) {
+            Some(Cell::Names(names)) => names,
+            _ => &[],
+        }
+    }
+
+    /// A whole number; 0 if there is none.
+    pub fn count(&self, column: &str) -> i64 {
+        match self.cell(column) {
+            Some(Cell::Int(number)) => *number,
+            _ => 0,
+        }
+    }
+
+    /// A share or number; 0 if there is none.
+    pub fn number(&self, column: &str) -> f64 {
+        match self.cell(column) {
+            Some(Cell::Float(number)) => *number,
+            _ => 0.0,
+        }
+    }
+
+    /// A flag; not set if there is none.
+    pub fn flag(&self, column: &str) -> bool {
+        matches!(self.cell(column), Some(Cell::Flag(true)))
+    }
 }
 
 /// What findings cost beside critical-path time.
@@ -50,6 +119,18 @@ impl RankedBy {
             Self::Largest(column) | Self::LastIf(column) | Self::LastIfText(column, _) => column,
         }
     }
+}
+
+/// What there is of some names, with spaces between.
+pub(crate) fn joined<const N: usize>(names: [&str; N]) -> String {
+    let mut text = String::new();
+    for name in names.into_iter().filter(|name| !name.is_empty()) {
+        if !text.is_empty() {
+            text.push(' ');
+        }
+        text.push_str(name);
+    }
+    text
 }
 
 /// A column of a table, as people see it.

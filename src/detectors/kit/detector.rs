@@ -14,11 +14,12 @@ use crate::findings::Findings;
 use crate::frame::{Symbol, Symbols};
 use crate::gathered::{CallsOfTarget, Gathered, Gathers};
 use crate::partial::{Columns, GroupReader, GroupWriter, TraceNumber};
+use crate::savings::Unsettled;
 use crate::span::TraceId;
 use crate::trace::TraceView;
 
 use super::description::{Cell, Description};
-use super::rules::TableRules;
+use super::rules::{Heading, TableRules};
 use super::thresholds::Thresholds;
 
 /// Finds one anti-pattern: a value with typed thresholds, which knows no other detector, does no I/O and prints nothing.
@@ -45,6 +46,8 @@ pub(crate) trait Detector:
     const DESCRIPTION: &'static Description;
     /// Its table.
     const TABLE: TableRules<Self>;
+    /// What people see its rows below, if it has rows of its own and they come in groups.
+    const HEADING: Option<Heading<Self>> = None;
 
     /// What is to be gathered for it, and what readers must know of attributes. What no detector that is on asks for is not
     /// worked out.
@@ -75,6 +78,9 @@ pub(crate) trait Seen: Default + Send + Sync {
     /// About how many bytes of memory it takes.
     fn bytes(&self) -> usize;
 
+    /// Its findings, if it has any before it concludes, and what fixes of them would change in the trace that was looked at last.
+    fn unsettled(&mut self) -> Option<Unsettled<'_>>;
+
     /// Writes it as columns.
     fn write(&self, group: &mut GroupWriter<'_>);
 
@@ -97,6 +103,10 @@ impl<D: Columns + Clone + std::fmt::Debug> Seen for Findings<D> {
 
     fn bytes(&self) -> usize {
         Findings::bytes(self)
+    }
+
+    fn unsettled(&mut self) -> Option<Unsettled<'_>> {
+        Some(Unsettled { findings: &mut self.common, remedies: &mut self.remedies })
     }
 
     fn write(&self, group: &mut GroupWriter<'_>) {

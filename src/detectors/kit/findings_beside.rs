@@ -5,6 +5,7 @@ use arrow::error::ArrowError;
 use super::detector::Seen;
 use crate::findings::Findings;
 use crate::partial::{Columns, GroupReader, GroupWriter, TraceNumber};
+use crate::savings::Unsettled;
 
 /// What detectors keep that need more of all traces than their findings.
 #[derive(Default)]
@@ -28,6 +29,10 @@ impl<D: Columns + Clone + std::fmt::Debug, S: Seen> Seen for FindingsBeside<D, S
 
     fn bytes(&self) -> usize {
         self.findings.bytes() + self.beside.bytes()
+    }
+
+    fn unsettled(&mut self) -> Option<Unsettled<'_>> {
+        self.findings.unsettled()
     }
 
     fn write(&self, group: &mut GroupWriter<'_>) {

@@ -11,11 +11,12 @@ mod thresholds;
 
 pub use catalog::CatalogEntry;
 pub(crate) use catalog::{Conclusions, catalog};
-pub use description::{Cell, Column, Currency, Description, RankedBy, Unit};
+pub(crate) use description::joined;
+pub use description::{Cell, Column, Currency, Description, ProblemText, RankedBy, TableRow, Unit};
 pub(crate) use detector::{Concluded, Detector, NoDetails, NoRow, Seen, Whole};
 pub(crate) use findings_beside::FindingsBeside;
 pub(crate) use rules::{
-    NamedValues, Pattern, PatternColumn, RowColumn, RowRule, Rule, TableRules, WEIGHTED_TRACES_DOC,
+    Heading, NamedValues, Pattern, PatternColumn, RowColumn, RowRule, Rule, TableRules, WEIGHTED_TRACES_DOC,
 };
 #[cfg_attr(not(test), expect(unused_imports, reason = "no detector has a threshold of these kinds so far"))]
 pub(crate) use thresholds::{Bytes, Duration, Share};

@@ -176,6 +176,14 @@ pub(crate) struct RowColumn<D: Detector> {
     pub(crate) rule: RowRule<D>,
 }
 
+/// Rows of a detector's own that are shown below a heading for each group of them.
+pub(crate) struct Heading<D: Detector> {
+    /// The columns of the table that are equal within a group.
+    pub(crate) by: &'static [&'static str],
+    /// Figures of the whole group, which its rows do not give: no columns of the table.
+    pub(crate) figures: &'static [RowColumn<D>],
+}
+
 /// How a column is made from rows of a detector's own.
 pub(crate) enum RowRule<D: Detector> {
     /// Place in the ranking, from 1.
@@ -217,7 +225,8 @@ impl<D: Detector> RowColumn<D> {
         Self { name: self.name, unit: self.unit, doc: self.doc, adds_up: true, rule: self.rule }
     }
 
-    fn column(&self) -> Column {
+    /// The column, as people see it.
+    pub(crate) fn column(&self) -> Column {
         Column { name: self.name, unit: self.unit, doc: self.doc, adds_up: self.adds_up }
     }
 }

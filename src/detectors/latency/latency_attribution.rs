@@ -12,11 +12,12 @@ use rayon::prelude::*;
 
 use crate::frame::Symbol;
 use crate::partial::{Columns as _, GroupReader, GroupWriter, TraceNumber, columns};
+use crate::savings::Unsettled;
 use crate::span::TraceId;
 use crate::trace::{Bucket, Component, Place, RootReason, TimeBuckets, TraceView, bucket_of, total_ns};
 
 use crate::detectors::kit::{
-    Cell, Concluded, Description, Detector, NoDetails, RankedBy, RowColumn, Seen, TableRules, Unit,
+    Cell, Concluded, Description, Detector, Heading, NoDetails, RankedBy, RowColumn, Seen, TableRules, Unit,
     WEIGHTED_TRACES_DOC, Whole, thresholds,
 };
 
@@ -72,8 +73,25 @@ booked to the span around it.
 Z. Zhang et al., \"CRISP: Critical Path Analysis of Large-Scale Microservice Architectures\", USENIX ATC 2022.",
     currency: None,
     has_findings: false,
-    terminal_columns: &["rank", "entry_service", "entry_operation", "service", "operation", "component", "target", "weighted_traces", "critical_ns", "share", "p50_ns", "p99_ns", "tail_share", "example_trace_id"],
+    terminal_columns: &[
+        "rank",
+        "entry_service",
+        "entry_operation",
+        "service",
+        "operation",
+        "component",
+        "target",
+        "critical_ns",
+        "share",
+        "p50_ns",
+        "p99_ns",
+        "tail_share",
+        "traces",
+        "weighted_traces",
+        "example_trace_id",
+    ],
     ranked_by: &[RankedBy::Largest("critical_ns")],
+    problem: None,
 };
 
 type Column = RowColumn<LatencyAttribution>;
@@ -124,6 +142,15 @@ static COLUMNS: &[Column] = &[
     Column::new("example_trace_id", Unit::Id, "the trace with the largest time", |row, whole| {
         whole.trace_id(row.example_trace)
     }),
+];
+
+/// What an entry's rows are parts of.
+static FIGURES: &[Column] = &[
+    Column::new("traces", Unit::Count, "traces of the entry", |row, _| Cell::Int(row.of_entry.traces)),
+    Column::new("duration_ns", Unit::Nanoseconds, "their summed durations", |row, _| Cell::Int(row.of_entry.total_ns))
+        .adding_up(),
+    Column::new("p50_ns", Unit::Nanoseconds, "median duration", |row, _| Cell::Int(row.of_entry.p50_ns)),
+    Column::new("p99_ns", Unit::Nanoseconds, "99th percentile of the same", |row, _| Cell::Int(row.of_entry.p99_ns)),
 ];
 
 /// Where requests come in.
@@ -378,6 +405,21 @@ pub(crate) struct AttributionRow {
     pub(crate) tail_share: f64,
     /// The trace with the largest time.
     pub(crate) example_trace: TraceNumber,
+    /// What the row is a part of.
+    pub(crate) of_entry: EntryTimes,
+}
+
+/// The times of an entry, all of its rows together.
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
+pub(crate) struct EntryTimes {
+    /// Its traces.
+    pub(crate) traces: i64,
+    /// Their summed durations in ns.
+    pub(crate) total_ns: i64,
+    /// Their median in ns.
+    pub(crate) p50_ns: i64,
+    /// Their 99th percentile in ns.
+    pub(crate) p99_ns: i64,
 }
 
 impl Attribution {
@@ -486,6 +528,11 @@ impl Attribution {
         for (&(_, place), &number) in &self.rows {
             places[number as usize] = Some(place);
         }
+        let entry_times = self.entry_times.par_iter().map(|times| {
+            let [p99_ns, p50_ns] = times.percentiles(times.count, [99, 50]);
+            EntryTimes { traces: times.count as i64, total_ns: times.total_ns, p50_ns, p99_ns }
+        });
+        let entry_times: Vec<EntryTimes> = entry_times.collect();
         let rows = self.row_times.par_iter().zip(places);
         let rows = rows.filter_map(|(times, place)| {
             let entry = times.entry as usize;
@@ -505,6 +552,7 @@ impl Attribution {
                 max_ns,
                 tail_share: tails[entry].share_in(times),
                 example_trace,
+                of_entry: entry_times[entry],
             })
         });
         let mut rows: Vec<AttributionRow> = rows.collect();
@@ -546,6 +594,10 @@ impl Seen for Attribution {
         let times = self.entry_times.iter().chain(&self.row_times);
         let of_places = self.rows.capacity() * size_of::<((u32, Place), u32)>();
         times.map(Times::bytes).sum::<usize>() + of_places
+    }
+
+    fn unsettled(&mut self) -> Option<Unsettled<'_>> {
+        None
     }
 
     fn write(&self, group: &mut GroupWriter<'_>) {
@@ -742,6 +794,8 @@ impl Detector for LatencyAttribution {
     type Row = AttributionRow;
 
     const DESCRIPTION: &'static Description = &DESCRIPTION;
+    const HEADING: Option<Heading<Self>> =
+        Some(Heading { by: &["entry_kind", "entry_service", "entry_operation"], figures: FIGURES });
     const TABLE: TableRules<Self> = TableRules::Rows(COLUMNS);
 
     fn see(&self, trace: &TraceView<'_>, seen: &mut Attribution) {

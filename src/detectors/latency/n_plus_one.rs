@@ -3,13 +3,14 @@
 use std::cmp::Reverse;
 use std::ops::Range;
 
-use crate::findings::{Finding, Findings};
+use crate::findings::{Explained, Finding, Findings, Remedy};
 use crate::frame::Symbol;
 use crate::partial::{columns, named};
-use crate::trace::{ANY_SERVICE, Call, Row, TraceView, total_ns};
+use crate::trace::{ANY_SERVICE, Call, Edit, Row, TraceView, total_ns};
 
 use crate::detectors::kit::{
-    self, Concluded, Description, Detector, NoRow, PatternColumn, RankedBy, TableRules, Unit, Whole, thresholds,
+    self, Concluded, Description, Detector, NoRow, PatternColumn, ProblemText, RankedBy, TableRow, TableRules, Unit,
+    Whole, joined, thresholds,
 };
 
 thresholds! {
@@ -123,9 +124,49 @@ Performance anti-patterns \"Empty Semi Trucks\" and \"Circuitous Treasure Hunt\"
 Software Performance AntiPatterns\", CMG 2003.",
     currency: None,
     has_findings: true,
-    terminal_columns: &["rank", "caller_service", "caller_operation", "target", "operation", "shape", "execution", "traces", "weighted_traces", "calls_p50", "calls_max", "saving_ns", "saving_p95_ns", "example_trace_id"],
+    terminal_columns: &[
+        "rank",
+        "caller_service",
+        "target",
+        "operation",
+        "saving_ns",
+        "traces",
+        "calls_p50",
+        "shape",
+        "caller_operation",
+        "execution",
+        "calls_max",
+        "saving_p95_ns",
+        "weighted_traces",
+        "example_trace_id",
+    ],
     ranked_by: &[RankedBy::LastIfText("caller_service", ANY_SERVICE), RankedBy::LastIf("induced"), RankedBy::Largest("saving_ns")],
+    problem: Some(ProblemText { title, fix, is_upper_bound: false }),
 };
+
+fn title(row: &TableRow<'_>) -> String {
+    let (caller, target, operation) = (row.text("caller_service"), row.text("target"), row.text("operation"));
+    let who = if caller == ANY_SERVICE { "several services together call" } else { "calls" };
+    let who = if caller == ANY_SERVICE { who.to_owned() } else { format!("{caller} {who}") };
+    let how = match row.text("shape") {
+        "redundant" => ", asking the same each time",
+        "retry" => ", most of them retries",
+        "scattered" => " in all, from many places",
+        _ if row.text("execution") == "parallel" => " for one request, in parallel",
+        _ => " for one request, one after the other",
+    };
+    format!("{who} {} up to {} times{how}", joined([target, operation]), row.count("calls_max"))
+}
+
+fn fix(row: &TableRow<'_>) -> &'static str {
+    match row.text("shape") {
+        _ if row.flag("induced") => "mend the loop above it that runs its caller again and again",
+        "redundant" => "keep the first answer for the rest of the request",
+        "retry" => "limit the retries: see retry-storm",
+        "scattered" => "load what the request needs once and hand it down, or cache it for the request",
+        _ => "fetch the set in one call: a join, an IN list, a batch endpoint, a data loader",
+    }
+}
 
 type Column = PatternColumn<NPlusOne>;
 type Rule = kit::Rule<NPlusOne>;
@@ -265,8 +306,13 @@ impl Detector for NPlusOne {
     }
 }
 
-/// The calls of one caller span to one target, again and again: the depth-first places below each, ascending and disjoint.
-struct Loop(Vec<Range<u32>>);
+/// The calls of one caller span to one target, again and again.
+struct Loop {
+    /// Their spans.
+    calls: Vec<Row>,
+    /// The depth-first places below each, ascending and disjoint.
+    below: Vec<Range<u32>>,
+}
 
 impl NPlusOne {
     fn max_calls(&self) -> u64 {
@@ -282,11 +328,11 @@ impl NPlusOne {
             .chunk_by(|left, right| key(left) == key(right))
             .filter(|of_span| self.is_loop(calls, of_span))
             .map(|of_span| {
-                let mut below: Vec<Range<u32>> =
-                    of_span.iter().map(|&call| trace.tree.subtree(calls[call as usize].row)).collect();
+                let calls: Vec<Row> = of_span.iter().map(|&call| calls[call as usize].row).collect();
+                let mut below: Vec<Range<u32>> = calls.iter().map(|&row| trace.tree.subtree(row)).collect();
                 below.sort_unstable_by_key(|places| places.start);
                 below.dedup_by(|later, earlier| later.start < earlier.end);
-                Loop(below)
+                Loop { calls, below }
             })
             .collect()
     }
@@ -340,6 +386,7 @@ impl NPlusOne {
         let rows: Vec<Row> = members.iter().map(|&call| calls[call as usize].row).collect();
         let critical_ns = total_ns(members.iter().map(|&call| trace.call_path_time(&calls[call as usize])));
         let mut saving_ns = 0;
+        let mut edits: Vec<(Row, Edit)> = Vec::new();
         let mut group_calls = 0;
         for of_span in &by_span {
             let mut of_span = of_span.to_vec();
@@ -354,10 +401,12 @@ impl NPlusOne {
                 }
                 for of_round in group.chunk_by(|left, right| round_of(left) == round_of(right)) {
                     saving_ns = total_ns([saving_ns, saving(trace, of_round)]);
+                    edits.extend(all_but_one(trace, of_round).map(|row| (row, Edit::Cut)));
                 }
             }
         }
-        let induced = self.is_induced(trace, &by_span, loops);
+        let cause = self.loop_above(trace, &by_span, loops);
+        let induced = cause.is_some();
         let details = Details {
             calls: measured as i64,
             shape,
@@ -384,29 +433,37 @@ impl NPlusOne {
             key: &[caller, caller_operation, target.name, operation],
             details,
         };
-        findings.push(trace, finding);
+        let explained = match cause {
+            Some(cause) => Some(Explained::ByMostOf(DESCRIPTION.name, &cause.calls)),
+            None => (shape == Shape::Retry).then_some(Explained::ByMostOf("retry-storm", &rows)),
+        };
+        let remedy = Remedy { edits: &edits, calls: &rows, explained, ..Remedy::none(span_of(deciding)) };
+        findings.push(trace, finding, remedy);
     }
 
-    /// Whether one other loop of the trace is the cause: over half of the caller spans lie below its calls, below at least
-    /// two of them, and no caller span is over the limit alone.
-    fn is_induced(&self, trace: &TraceView<'_>, by_span: &[&[u32]], loops: &[Loop]) -> bool {
+    /// The one other loop of the trace that is the cause, if there is one: over half of the caller spans lie below its calls,
+    /// below at least two of them, and no caller span is over the limit alone. Of several it is the one with most of them.
+    fn loop_above<'l>(&self, trace: &TraceView<'_>, by_span: &[&[u32]], loops: &'l [Loop]) -> Option<&'l Loop> {
         let calls = &trace.calls.calls;
         if by_span.iter().any(|of_span| weight(calls, of_span) > self.max_calls()) {
-            return false;
+            return None;
         }
         let mut spans: Vec<u32> =
             by_span.iter().map(|of_span| trace.tree.position(calls[of_span[0] as usize].caller_span)).collect();
         spans.sort_unstable();
         let first_from = |place: u32| spans.partition_point(|&span| span < place);
-        loops.iter().any(|Loop(calls)| {
+        let spans_below = |cause: &Loop| {
             let spans_below = |places: &Range<u32>| first_from(places.end) - first_from(places.start);
             let (mut spans_in_all, mut calls_with_spans) = (0, 0);
-            for count in calls.iter().map(spans_below) {
+            for count in cause.below.iter().map(spans_below) {
                 spans_in_all += count;
                 calls_with_spans += usize::from(count > 0);
             }
-            spans_in_all * 2 > spans.len() && calls_with_spans >= 2
-        })
+            (spans_in_all * 2 > spans.len() && calls_with_spans >= 2).then_some(spans_in_all)
+        };
+        let causes = loops.iter().filter_map(|cause| Some((spans_below(cause)?, cause)));
+        // The first of those with most.
+        causes.min_by_key(|&(spans, _)| Reverse(spans)).map(|(_, cause)| cause)
     }
 }
 
@@ -445,6 +502,18 @@ fn saving(trace: &TraceView<'_>, of_round: &[u32]) -> i64 {
     let times = calls().map(|call| (trace.call_path_time(call), call.weight));
     let largest = times.clone().map(|(time, calls)| time / i64::from(calls)).max().unwrap_or(0);
     total_ns(times.map(|(time, _)| time)) - largest
+}
+
+/// The spans of the calls of one caller span, operation and round that one batched call would replace: all but the one with
+/// most path time, then duration, then the earliest.
+fn all_but_one<'t>(trace: &'t TraceView<'_>, of_round: &'t [u32]) -> impl Iterator<Item = Row> + 't {
+    let calls = move || of_round.iter().map(|&call| &trace.calls.calls[call as usize]);
+    let asks_model = calls().any(|call| trace.asks_model(call));
+    let kept = calls().min_by_key(|call| {
+        (Reverse(trace.call_path_time(call)), Reverse(trace.duration(call.row)), trace.start(call.row), call.row)
+    });
+    let kept = kept.map(|call| call.row);
+    calls().map(|call| call.row).filter(move |&row| !asks_model && Some(row) != kept)
 }
 
 fn weight(calls: &[Call], members: &[u32]) -> u64 {

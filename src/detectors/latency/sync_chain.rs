@@ -4,14 +4,14 @@ use std::cmp::Reverse;
 
 use hashbrown::HashMap;
 
-use crate::findings::{Finding, Findings};
+use crate::findings::{Finding, Findings, Remedy};
 use crate::frame::Symbol;
 use crate::partial::columns;
-use crate::trace::{Hop, Row, Target, TargetKind, TraceView, total_ns};
+use crate::trace::{Edit, Hop, Row, Target, TargetKind, TraceView, total_ns};
 
 use crate::detectors::kit::{
-    self, Cell, Concluded, Description, Detector, NoRow, Pattern, PatternColumn, RankedBy, TableRules, Unit, Whole,
-    thresholds,
+    self, Cell, Concluded, Description, Detector, NoRow, Pattern, PatternColumn, ProblemText, RankedBy, TableRow,
+    TableRules, Unit, Whole, joined, thresholds,
 };
 
 thresholds! {
@@ -78,9 +78,36 @@ Google, \"The Site Reliability Workbook\", 2018, on the arithmetic of dependent 
 Availability\", ACM Queue 15(2), 2017).",
     currency: None,
     has_findings: true,
-    terminal_columns: &["rank", "entry_service", "entry_operation", "chain", "hops", "traces", "weighted_traces", "duration_p50_ns", "duration_p99_ns", "deep_critical_ns", "success_rate", "example_trace_id"],
+    terminal_columns: &[
+        "rank",
+        "chain",
+        "entry_operation",
+        "deep_critical_ns",
+        "hops",
+        "traces",
+        "duration_p50_ns",
+        "duration_p99_ns",
+        "entry_service",
+        "success_rate",
+        "weighted_traces",
+        "example_trace_id",
+    ],
     ranked_by: &[RankedBy::Largest("deep_critical_ns")],
+    problem: Some(ProblemText { title, fix, is_upper_bound: true }),
 };
+
+fn title(row: &TableRow<'_>) -> String {
+    let entry = joined([row.text("entry_service"), row.text("entry_operation")]);
+    format!("{entry} waits for {} hops in a row: {}", row.count("hops"), row.names("chain").join(" → "))
+}
+
+fn fix(row: &TableRow<'_>) -> &'static str {
+    if row.flag("revisits") {
+        "hand down what the service that is asked twice knows already, so that nobody calls back"
+    } else {
+        "shorten the chain: hand the data down, keep a copy near, or let the last steps go on without being waited for"
+    }
+}
 
 type Column = PatternColumn<SyncChain>;
 type Rule = kit::Rule<SyncChain>;
@@ -188,6 +215,8 @@ impl Detector for SyncChain {
 /// What goes on below one sequence of the first hops.
 struct Continuation {
     deep_critical_ns: i64,
+    /// Calls of the first hop that is too many.
+    deep_calls: Vec<Row>,
     first_call: Row,
     longest: usize,
 }
@@ -207,12 +236,18 @@ impl SyncChain {
             } else {
                 let sequence: Vec<Symbol> = services_down_to(trace, hops, hop.before);
                 let number = *by_sequence.entry((hop.segment, sequence)).or_insert_with(|| {
-                    continuations.push(Continuation { deep_critical_ns: 0, first_call: hop.call, longest: index });
+                    continuations.push(Continuation {
+                        deep_critical_ns: 0,
+                        deep_calls: Vec::new(),
+                        first_call: hop.call,
+                        longest: index,
+                    });
                     continuations.len() - 1
                 });
                 continuation_of[index] = number;
-                let deep = &mut continuations[number].deep_critical_ns;
-                *deep = total_ns([*deep, trace.path_time(hop.call)]);
+                let Continuation { deep_critical_ns, deep_calls, .. } = &mut continuations[number];
+                *deep_critical_ns = total_ns([*deep_critical_ns, trace.path_time(hop.call)]);
+                deep_calls.push(hop.call);
             }
             let continuation = &mut continuations[continuation_of[index]];
             if hop.depth == self.max_hops.0 + 1 {
@@ -264,7 +299,8 @@ impl SyncChain {
                     outcomes,
                 },
             };
-            findings.push(trace, finding);
+            let edits: Vec<(Row, Edit)> = continuation.deep_calls.iter().map(|&row| (row, Edit::Cut)).collect();
+            findings.push(trace, finding, Remedy { edits: &edits, ..Remedy::none(*segment) });
         }
     }
 }

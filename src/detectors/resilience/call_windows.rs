@@ -7,6 +7,7 @@ use hashbrown::HashMap;
 use super::window_counts::{Peak, WindowCounts};
 use crate::detectors::kit::Seen;
 use crate::partial::{Columns as _, GroupReader, GroupWriter, TraceNumber, columns};
+use crate::savings::Unsettled;
 use crate::trace::{RetrySequences, Target, TargetKind, TraceView};
 
 /// Counts of calls and of retries.
@@ -38,6 +39,10 @@ impl Seen for CallWindows {
 
     fn bytes(&self) -> usize {
         self.0.bytes()
+    }
+
+    fn unsettled(&mut self) -> Option<Unsettled<'_>> {
+        None
     }
 
     fn write(&self, group: &mut GroupWriter<'_>) {

@@ -6,12 +6,13 @@ use hashbrown::HashMap;
 
 use crate::conventions::ErrorClass;
 use crate::detectors::kit::{
-    self, Cell, Concluded, Currency, Description, Detector, NoRow, Pattern, PatternColumn, RankedBy, Seen, TableRules,
-    Unit, Whole, thresholds,
+    self, Cell, Concluded, Currency, Description, Detector, NoRow, Pattern, PatternColumn, ProblemText, RankedBy, Seen,
+    TableRow, TableRules, Unit, Whole, joined, thresholds,
 };
-use crate::findings::{Finding, Findings};
+use crate::findings::{Explained, Finding, Findings, Remedy};
 use crate::frame::Symbol;
 use crate::partial::{Columns as _, GroupReader, GroupWriter, TraceNumber, columns};
+use crate::savings::Unsettled;
 use crate::trace::{FailureOrigin, Row, TraceView};
 
 use super::failure_evidence::{distinct_entries, entry_row_of, evidence_of};
@@ -87,6 +88,10 @@ impl Seen for FailuresSeen {
         self.findings.bytes() + self.failed_entries.capacity() * size_of::<((Symbol, Symbol), u64)>()
     }
 
+    fn unsettled(&mut self) -> Option<Unsettled<'_>> {
+        self.findings.unsettled()
+    }
+
     fn write(&self, group: &mut GroupWriter<'_>) {
         self.findings.write(group);
         let mut entries: Vec<_> = self.failed_entries.iter().map(|(&entry, &failures)| (entry, failures)).collect();
@@ -152,9 +157,36 @@ M. Nygard, \"Release It!\", 2nd edition, 2018, \"Cascading Failures\". Google, \
 chapter 22.",
     currency: Some(Currency::FailedRequests),
     has_findings: true,
-    terminal_columns: &["rank", "origin_service", "origin_operation", "origin_target", "error_type", "slow", "failures", "weighted_traces", "services_failed_max", "entry_failures", "entry_failure_share", "absorbed_share", "first_seen", "example_trace_id"],
+    terminal_columns: &[
+        "rank",
+        "origin_service",
+        "origin_target",
+        "origin_operation",
+        "entry_failures",
+        "error_type",
+        "failures",
+        "services_failed_max",
+        "entry_failure_share",
+        "absorbed_share",
+        "first_seen",
+        "slow",
+        "traces",
+        "weighted_traces",
+        "example_trace_id",
+    ],
     ranked_by: &[RankedBy::Largest("entry_failures")],
+    problem: Some(ProblemText { title, fix, is_upper_bound: false }),
 };
+
+fn title(row: &TableRow<'_>) -> String {
+    let what = joined([row.text("origin_service"), row.text("origin_operation"), row.text("origin_target")]);
+    let how = if row.flag("slow") { "is slow" } else { "fails" };
+    format!("{what} {how} and makes up to {} services fail", row.count("services_failed_max"))
+}
+
+fn fix(_row: &TableRow<'_>) -> &'static str {
+    "let a caller cope: a fallback, a cached answer, or the request without this part"
+}
 
 type Column = PatternColumn<FailureAmplification>;
 type Rule = kit::Rule<FailureAmplification>;
@@ -248,7 +280,7 @@ static COLUMNS: &[Column] = &[
 
 /// Distinct (trace, root) pairs.
 fn entry_failures(pattern: &Pattern<'_, FailureAmplification>) -> Cell {
-    let Findings { common, details } = pattern.findings;
+    let Findings { common, details, .. } = pattern.findings;
     let reached = pattern.rows.iter().map(|&row| (common.trace[row], details.entry_row[row]));
     Cell::Int(distinct_entries(reached))
 }
@@ -332,6 +364,7 @@ impl FailureAmplification {
                 entry,
             },
         };
-        findings.push(trace, finding);
+        let explained = Some(Explained::BySameKey("failure-origins"));
+        findings.push(trace, finding, Remedy { mends: reached, explained, ..Remedy::none(origin.begins_at) });
     }
 }

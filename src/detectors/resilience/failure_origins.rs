@@ -4,10 +4,10 @@ use std::cmp::Reverse;
 
 use crate::conventions::ErrorClass;
 use crate::detectors::kit::{
-    self, Cell, Concluded, Currency, Description, Detector, FindingsBeside, NoRow, Pattern, PatternColumn, RankedBy,
-    TableRules, Unit, Whole, thresholds,
+    self, Cell, Concluded, Currency, Description, Detector, FindingsBeside, NoRow, Pattern, PatternColumn, ProblemText,
+    RankedBy, TableRow, TableRules, Unit, Whole, joined, thresholds,
 };
-use crate::findings::{Finding, Findings};
+use crate::findings::{Finding, Findings, Remedy};
 use crate::frame::Symbol;
 use crate::partial::columns;
 use crate::trace::{FailureOrigin, TargetKind, TraceView};
@@ -81,9 +81,45 @@ clocks that differ by more than 3 ms, a callee can seem to go on after its calle
 B. Beyer et al., \"Site Reliability Engineering\", 2016, chapter 12 \"Effective Troubleshooting\".",
     currency: Some(Currency::FailedRequests),
     has_findings: true,
-    terminal_columns: &["rank", "origin_service", "origin_operation", "origin_target", "error_type", "message", "failures", "entry_failures", "absorbed_share", "onset_rank", "first_seen", "weighted_traces", "peak_share", "example_trace_id"],
+    terminal_columns: &[
+        "rank",
+        "origin_service",
+        "origin_target",
+        "origin_operation",
+        "error_type",
+        "message",
+        "entry_failures",
+        "failures",
+        "onset_rank",
+        "first_seen",
+        "absorbed_share",
+        "peak_share",
+        "traces",
+        "weighted_traces",
+        "example_trace_id",
+    ],
     ranked_by: &[RankedBy::Largest("entry_failures"), RankedBy::Largest("failures")],
+    problem: Some(ProblemText { title, fix, is_upper_bound: false }),
 };
+
+fn title(row: &TableRow<'_>) -> String {
+    let what = joined([row.text("origin_service"), row.text("origin_operation"), row.text("origin_target")]);
+    let how = if row.flag("slow") { "is slow: its caller gives up" } else { "fails" };
+    let said = [row.text("message"), row.text("error_type"), row.text("error_class")];
+    let why = said.into_iter().find(|text| !text.is_empty() && *text != "unknown");
+    why.map_or_else(|| format!("{what} {how}"), |why| format!("{what} {how}: {why}"))
+}
+
+fn fix(row: &TableRow<'_>) -> &'static str {
+    match row.text("error_class") {
+        _ if row.flag("slow") => "make it answer in time, or give it the time that it needs",
+        "unavailable" => "see whether the target is up and can be reached from there",
+        "timeout" => "find out why the target does not answer in time: open the trace, look below the call",
+        "throttled" => "send less, or ask for a higher limit",
+        "caller" => "mend the request: its caller sends what cannot be answered",
+        _ => "open the trace and begin at this span: what failed above it failed because of it",
+    }
+}
 
 type Column = PatternColumn<FailureOrigins>;
 type Rule = kit::Rule<FailureOrigins>;
@@ -154,7 +190,7 @@ static COLUMNS: &[Column] = &[
 
 /// Distinct (trace, root) pairs.
 fn entry_failures(pattern: &Pattern<'_, FailureOrigins>) -> Cell {
-    let Findings { common, details } = pattern.findings;
+    let Findings { common, details, .. } = pattern.findings;
     let reached = pattern.rows.iter().map(|&row| (common.trace[row], details.entry_row[row]));
     Cell::Int(distinct_entries(reached))
 }
@@ -232,5 +268,5 @@ fn report(trace: &TraceView<'_>, origin: &FailureOrigin, findings: &mut Findings
             message: Some(semantics.message).filter(|message| !message.is_empty()).into_iter().collect(),
         },
     };
-    findings.push(trace, finding);
+    findings.push(trace, finding, Remedy { mends: entry, ..Remedy::none(origin.begins_at) });
 }

@@ -8,6 +8,7 @@ use super::window_counts::{Peak, WindowCounts};
 use crate::detectors::kit::Seen;
 use crate::frame::Symbol;
 use crate::partial::{Columns as _, GroupReader, GroupWriter, TraceNumber, columns};
+use crate::savings::Unsettled;
 use crate::trace::TraceView;
 
 /// What is counted: service, operation and target of a call, or service and operation of an entry span and no target.
@@ -52,6 +53,10 @@ impl Seen for FailureWindows {
 
     fn bytes(&self) -> usize {
         self.0.bytes()
+    }
+
+    fn unsettled(&mut self) -> Option<Unsettled<'_>> {
+        None
     }
 
     fn write(&self, group: &mut GroupWriter<'_>) {

@@ -4,15 +4,15 @@ use crate::conventions::ErrorClass;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
-use crate::findings::Finding;
+use crate::findings::{Finding, Remedy};
 use crate::partial::columns;
-use crate::trace::{Attempt, Row, Sequence, Target, TargetKind, TraceView, total_ns};
+use crate::trace::{Attempt, Edit, Row, Sequence, Target, TargetKind, TraceView, total_ns};
 
 use super::call_windows::CallWindows;
 use super::window_counts::Peak;
 use crate::detectors::kit::{
-    self, Cell, Concluded, Description, Detector, FindingsBeside, NoRow, Pattern, PatternColumn, RankedBy, TableRules,
-    Unit, Whole, thresholds,
+    self, Cell, Concluded, Description, Detector, FindingsBeside, NoRow, Pattern, PatternColumn, ProblemText, RankedBy,
+    TableRow, TableRules, Unit, Whole, joined, thresholds,
 };
 
 thresholds! {
@@ -112,9 +112,50 @@ M. Brooker, \"Timeouts, retries, and backoff with jitter\", Amazon Builders' Lib
 Engineering\", 2016, chapter 22 \"Addressing Cascading Failures\".",
     currency: None,
     has_findings: true,
-    terminal_columns: &["rank", "caller_service", "target", "operation", "sequences", "weighted_traces", "attempts_max", "amplification_max", "error_class", "backoff", "recovered_share", "critical_ns", "example_trace_id"],
+    terminal_columns: &[
+        "rank",
+        "caller_service",
+        "target",
+        "operation",
+        "critical_ns",
+        "sequences",
+        "attempts_max",
+        "error_class",
+        "recovered_share",
+        "amplification_max",
+        "backoff",
+        "traces",
+        "weighted_traces",
+        "example_trace_id",
+    ],
     ranked_by: &[RankedBy::Largest("critical_ns")],
+    problem: Some(ProblemText { title, fix, is_upper_bound: false }),
 };
+
+fn title(row: &TableRow<'_>) -> String {
+    let what = joined([row.text("target"), row.text("operation")]);
+    let most = row.count("attempts_max").max(row.count("amplification_max"));
+    let how = match row.text("backoff") {
+        "none" => ", without backoff",
+        "fixed" => ", always after the same pause",
+        _ => "",
+    };
+    let layers = match row.count("layers_max") {
+        layers if layers > 1 => format!(", {layers} layers multiplying"),
+        _ => String::new(),
+    };
+    format!("{} retries {what} up to {most} times{layers}{how}", row.text("caller_service"))
+}
+
+fn fix(row: &TableRow<'_>) -> &'static str {
+    if row.count("layers_max") > 1 {
+        "retry in one layer only, with a budget, exponential backoff and jitter"
+    } else if row.number("non_retryable_share") > 0.5 {
+        "do not retry what the answer says will fail again (4xx, invalid argument)"
+    } else {
+        "fewer attempts, exponential backoff with jitter, a retry budget; give up fast while the target is down"
+    }
+}
 
 type Column = PatternColumn<RetryStorm>;
 type Rule = kit::Rule<RetryStorm>;
@@ -377,7 +418,12 @@ impl Detector for RetryStorm {
                 key: &[call.caller_service, caller_operation, call.target.name, operation],
                 details,
             };
-            seen.findings.push(trace, finding);
+            let again = || rows.iter().skip(1);
+            let edits: Vec<(Row, Edit)> = again().flat_map(|&row| [(row, Edit::Cut), (row, Edit::Lead)]).collect();
+            let wasted = again().filter(|&&row| trace.calls.roles[row as usize].failed);
+            let wasted_ns = total_ns(wasted.map(|&row| trace.duration(row)));
+            let remedy = Remedy { edits: &edits, wasted_ns, calls: &rows, ..Remedy::none(rows[0]) };
+            seen.findings.push(trace, finding, remedy);
         }
     }
 }

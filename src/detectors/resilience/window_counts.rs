@@ -14,8 +14,9 @@ const MIN_CALLS: u64 = 20;
 /// Counts of one window that lie side by side.
 const CHUNK: usize = 32;
 
-/// Counts of all, and of those that are looked for, by `K` and window. Every call and every request served is counted, so they
-/// lie by window: a trace is nearly always within one, and what it touches stays in the processor's cache.
+/// Counts of all, and of those that are looked for, by `K` and window. Every call and every request served is counted, and two
+/// traces that are seen one after the other are of different windows: so counts of all are as small as they can be, and side by
+/// side for a window, which keeps them in the processor's cache. What is looked for is rare and has a place of its own.
 #[derive(Clone, Debug)]
 pub(super) struct WindowCounts<K> {
     numbers: HashMap<K, u32, FixedState>,
@@ -25,9 +26,11 @@ pub(super) struct WindowCounts<K> {
     windows: Vec<Window>,
     /// The place of the window that was counted last.
     last: usize,
-    chunks: Vec<[(u32, u32); CHUNK]>,
+    chunks: Vec<[u16; CHUNK]>,
     /// What does not fit there, by number and place of the window.
-    large: HashMap<(u32, u32), (u64, u64), FixedState>,
+    large: HashMap<(u32, u32), u64, FixedState>,
+    /// Those that are looked for, by number and place of the window.
+    looked_for: HashMap<(u32, u32), u64, FixedState>,
 }
 
 #[derive(Clone, Debug)]
@@ -49,6 +52,7 @@ impl<K> Default for WindowCounts<K> {
             last: 0,
             chunks: Vec::new(),
             large: HashMap::default(),
+            looked_for: HashMap::default(),
         }
     }
 }
@@ -81,16 +85,16 @@ impl<K: Copy + Eq + Hash> WindowCounts<K> {
         }
         if chunks[place] == NO_CHUNK {
             chunks[place] = u32::try_from(self.chunks.len()).expect("fewer than 2^32 chunks, which are a terabyte");
-            self.chunks.push([(0, 0); CHUNK]);
+            self.chunks.push([0; CHUNK]);
         }
         let count = &mut self.chunks[chunks[place] as usize][within];
-        let sum = |old: u32, more: u64| u32::try_from(u64::from(old) + more).ok();
-        match sum(count.0, all).zip(sum(count.1, looked_for)) {
-            Some(sums) => *count = sums,
-            None => {
-                let large = self.large.entry((number, self.last as u32)).or_default();
-                *large = (large.0 + all, large.1 + looked_for);
-            }
+        let sum = u64::from(*count) + all;
+        *count = u16::try_from(sum).unwrap_or_else(|_| {
+            *self.large.entry((number, self.last as u32)).or_default() += sum;
+            0
+        });
+        if looked_for > 0 {
+            *self.looked_for.entry((number, self.last as u32)).or_default() += looked_for;
         }
     }
 
@@ -117,10 +121,10 @@ impl<K: Copy + Eq + Hash> WindowCounts<K> {
         self.windows.iter().zip(0u32..).flat_map(move |(window, place)| {
             let chunks = window.chunks.iter().zip((0u32..).step_by(CHUNK)).filter(|(chunk, _)| **chunk != NO_CHUNK);
             let counts = chunks.flat_map(|(&chunk, first)| self.chunks[chunk as usize].iter().zip(first..));
-            counts.filter_map(move |(&(all, looked_for), number)| {
-                let large = self.large.get(&(number, place)).copied().unwrap_or_default();
-                let (all, looked_for) = (large.0 + u64::from(all), large.1 + u64::from(looked_for));
-                (all > 0).then(|| (self.by_number[number as usize], window.number, all, looked_for))
+            counts.filter_map(move |(&all, number)| {
+                let at = |counts: &HashMap<_, u64, _>| counts.get(&(number, place)).copied().unwrap_or_default();
+                let all = u64::from(all) + at(&self.large);
+                (all > 0).then(|| (self.by_number[number as usize], window.number, all, at(&self.looked_for)))
             })
         })
     }
@@ -153,10 +157,10 @@ impl<K: Copy + Eq + Hash> WindowCounts<K> {
     pub(super) fn bytes(&self) -> usize {
         let of_windows: usize = self.windows.iter().map(|window| window.chunks.capacity() * size_of::<u32>()).sum();
         of_windows
-            + self.chunks.capacity() * size_of::<[(u32, u32); CHUNK]>()
+            + self.chunks.capacity() * size_of::<[u16; CHUNK]>()
             + self.windows.capacity() * (size_of::<Window>() + size_of::<(i64, u32)>())
             + self.numbers.capacity() * 2 * size_of::<(K, u32)>()
-            + self.large.capacity() * size_of::<((u32, u32), (u64, u64))>()
+            + (self.large.capacity() + self.looked_for.capacity()) * size_of::<((u32, u32), u64)>()
     }
 }
 

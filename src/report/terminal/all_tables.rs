@@ -1,14 +1,18 @@
-//! The report on a terminal: a header, then a table for each detector, fitted to the width.
+//! The report on a terminal: a header, problems, then a table for each detector that found something, fitted to the width.
 
 use std::io::{self, Write};
 
 use crate::report::detector_table::DetectorTable;
 use crate::report::header::{CAUTION, header_lines};
+use crate::report::problem_list::ProblemList;
 use crate::report::summary::Summary;
 use crate::report::terminal::paint::Paint;
-use crate::report::terminal::table::write_table;
+use crate::report::terminal::problems::write_problems;
+use crate::report::terminal::table::{ShownTables, write_table};
 use crate::report::terminal::text_width::wrapped;
 use crate::report::text::sanitized::sanitized;
+use crate::report::text::units;
+use crate::report::trace_links::TraceLinks;
 
 /// What the terminal can show.
 #[derive(Clone, Copy, Debug)]
@@ -28,39 +32,95 @@ impl TerminalStyle {
 /// Width of the labels in the header, with the gap after them.
 const LABEL_WIDTH: usize = 9;
 
+/// Problems that are listed for each row that is shown of a table: they are of all detectors.
+const PROBLEMS_FOR_ROW: usize = 2;
+
 /// Narrowest room for the header's text: in less, the terminal may as well break the lines itself.
 const MIN_TEXT_WIDTH: usize = 20;
 
-/// Writes the header and at most `top` rows of each table.
+/// What is shown.
+#[derive(Clone, Debug)]
+pub(crate) struct TerminalReport<'a> {
+    /// What was read, counted and doubted.
+    pub summary: &'a Summary,
+    /// The list of problems.
+    pub problems: &'a ProblemList<'a>,
+    /// The tables, the most important first.
+    pub tables: &'a [DetectorTable<'a>],
+    /// So many rows of each.
+    pub top: usize,
+    /// Whether neither what was read nor the tables are wanted.
+    pub quiet: bool,
+    /// What trace ids lead to.
+    pub links: TraceLinks,
+}
+
+/// Writes the report.
 ///
 /// # Errors
 /// If `out` fails.
 pub(crate) fn write_terminal(
     out: &mut impl Write,
-    summary: &Summary,
-    tables: &[DetectorTable<'_>],
-    top: usize,
+    report: &TerminalReport<'_>,
     style: TerminalStyle,
 ) -> io::Result<()> {
-    write_header(out, summary, style)?;
-    for table in tables {
+    let mut lines = if report.quiet { Vec::new() } else { header_lines(report.summary) };
+    lines.extend(report.problems.header_lines(&report.summary.totals));
+    write_header(out, lines, style)?;
+    if report.problems.table.row_count() > 0 {
         writeln!(out)?;
-        write_titled(out, table, top, style)?;
+        write_problems(out, report.problems, PROBLEMS_FOR_ROW * report.top, &report.links, style)?;
     }
-    if tables.iter().any(|table| table.table.row_count() > 0) {
+    if !report.quiet {
+        write_tables(out, report, style)?;
+    }
+    Ok(())
+}
+
+fn write_tables(out: &mut impl Write, report: &TerminalReport<'_>, style: TerminalStyle) -> io::Result<()> {
+    let totals = &report.summary.totals;
+    let times = totals.first_start.zip(totals.last_end);
+    let shown = ShownTables {
+        top: report.top,
+        style,
+        links: &report.links,
+        is_one_day: times.is_some_and(|(first, last)| units::are_of_one_day(first, last)),
+    };
+    let (found, empty): (Vec<_>, Vec<_>) = report.tables.iter().partition(|table| table.table.row_count() > 0);
+    for table in &found {
         writeln!(out)?;
-        let hint = "tracescan explain DETECTOR says what was looked for, what each column means and how to fix it.";
-        for line in wrapped(hint, style.width) {
+        write_titled(out, table, &shown)?;
+    }
+    if !empty.is_empty() {
+        writeln!(out)?;
+        let names: Vec<String> = empty.iter().map(|table| table.found_nothing()).collect();
+        let mut shown = "nothing";
+        let width = style.width.saturating_sub(LABEL_WIDTH).max(MIN_TEXT_WIDTH);
+        for line in wrapped(&format!("found by {}", names.join(", ")), width) {
+            writeln!(out, "{}{line}", style.paint().bold(&format!("{shown:LABEL_WIDTH$}")))?;
+            shown = "";
+        }
+    }
+    if !found.is_empty() {
+        writeln!(out)?;
+        let more = if found.iter().any(|table| table.table.row_count() > report.top) {
+            "--top N shows more rows. "
+        } else {
+            ""
+        };
+        let hint =
+            format!("{more}tracescan explain DETECTOR says what was looked for, what columns mean and how to fix it.");
+        for line in wrapped(&hint, style.width) {
             writeln!(out, "{}", style.paint().dim(&line))?;
         }
     }
     Ok(())
 }
 
-fn write_header(out: &mut impl Write, summary: &Summary, style: TerminalStyle) -> io::Result<()> {
+fn write_header(out: &mut impl Write, lines: Vec<(&'static str, String)>, style: TerminalStyle) -> io::Result<()> {
     let paint = style.paint();
     let mut previous = "";
-    for (label, text) in header_lines(summary) {
+    for (label, text) in lines {
         let mut shown = if label == previous { "" } else { label };
         previous = label;
         for line in wrapped(&sanitized(&text), style.width.saturating_sub(LABEL_WIDTH).max(MIN_TEXT_WIDTH)) {
@@ -72,19 +132,31 @@ fn write_header(out: &mut impl Write, summary: &Summary, style: TerminalStyle) -
     Ok(())
 }
 
-fn write_titled(out: &mut impl Write, table: &DetectorTable<'_>, top: usize, style: TerminalStyle) -> io::Result<()> {
-    let name = table.description.name;
-    if table.table.row_count() == 0 {
-        return writeln!(out, "{}: {}", style.paint().bold(name), table.none_found());
+/// How many rows are shown, of how many.
+fn rows_shown(table: &DetectorTable<'_>, top: usize) -> String {
+    let rows = table.table.row_count();
+    let shown = if rows <= top {
+        units::counted(rows as u64, "row")
+    } else {
+        format!("{} of {} rows", units::count(top), units::count(rows))
+    };
+    match table.table.summed_up {
+        0 => shown,
+        more => format!("{shown}; the last one sums up {} more", units::count(more)),
     }
-    let title = format!("{name}: {} ({})", table.description.summary, table.rows_shown(top));
+}
+
+fn write_titled(out: &mut impl Write, table: &DetectorTable<'_>, shown: &ShownTables<'_>) -> io::Result<()> {
+    let name = table.description.name;
+    let style = shown.style;
+    let title = format!("{name}: {} ({})", table.description.summary, rows_shown(table, shown.top));
     for (index, line) in wrapped(&title, style.width).iter().enumerate() {
         match line.strip_prefix(name) {
             Some(rest) if index == 0 => writeln!(out, "{}{rest}", style.paint().bold(name))?,
             _ => writeln!(out, "{line}")?,
         }
     }
-    write_table(out, table, top, style)
+    write_table(out, table, shown)
 }
 
 #[cfg(test)]
@@ -97,7 +169,13 @@ mod tests {
         let table = samples::table();
         let mut out = Vec::new();
         let style = TerminalStyle { width, colour };
-        write_terminal(&mut out, &samples::summary(), &samples::detector_tables(&table), 2, style).unwrap();
+        let summary = samples::summary();
+        let tables = samples::detector_tables(&table);
+        let links = TraceLinks::default();
+        let problems = ProblemList { table: &samples::problems(), first_failure: None };
+        let report =
+            TerminalReport { summary: &summary, problems: &problems, tables: &tables, top: 2, quiet: false, links };
+        write_terminal(&mut out, &report, style).unwrap();
         String::from_utf8(out).unwrap()
     }
 
@@ -118,26 +196,36 @@ mod tests {
                  8 traces without root (1.2 %)
                  clock skew between 1 pair of services, up to 1.5 ms from web to cart
                  no span says how it was sampled: counts are of recorded spans
-        caution  no span has a status and no HTTP or RPC code tells of a failure:
-                 failures cannot be seen, so retry-storm, failure-amplification and
-                 failure-origins may miss everything
-                 3.2 % of all spans have a parent that is not in the input: traces are
+        caution  3.2 % of all spans have a parent that is not in the input: traces are
                  incomplete, so counts and chains come out too small
+        failed   7 spans in 4 traces; 3 of 670 requests failed (0.4 %)
+        problems 3 of 4 patterns are not explained by others; they hold 5.0 % of all
+                 request time and 3 of 3 failed requests
+
+        1  checkout calls postgresql SELECT items up to 50 times for one request
+           36 requests (1.8 %) · saves 15 min 0 s = 10 % of all request time · 03:04:05
+           trace 4bf92f35 · tracescan explain n-plus-one
+           ↳ cart calls redis GET up to 9 times
+        2  �[31mred | `x` <b> fails
+           24 requests (1.8 %) · 3 failed · 03:04:05 to 03:05:05
+           tracescan explain n-plus-one
+        3  web GET / waits for 5 hops in a row
+           12 requests (1.8 %) · saves at most 30 ms = <0.1 % of all request time
+           03:04:05 to 03:06:05 · trace 4bf92f35 · tracescan explain sync-chain
 
         n-plus-one: more calls to one target in a trace than one request should need (2
-        of 3 rows; --top 3 shows all)
-        rank  caller service  operation       chain            calls   trace      saving
-                                                                 p50   share
+        of 3 rows)
+                                                                       calls
+        rank  caller service   operation           chain                 p50       saved
         ────────────────────────────────────────────────────────────────────────────────
-           1  checkout        SELECT …id = ?  web → c…entory  12,345    34 %  3 min 20 s
-           2  =HYPERL…K("x")  �[31mre…x` <b>                       6  <0.1 %      340 ms
-        example traces by rank
-        1 4bf92f3577b34da6a3ce929d0e0e4736  2 00000000000000000000000000000002
+           1  checkout         SELECT qu…t_id = ?  web → ch…nventory  12,345  3 min 20 s
+           2  =HYPERLINK("x")  �[31mred | `x` <b>                          6      340 ms
+        traces  1 4bf92f3577b34da6a3ce929d0e0e4736  2 00000000000000000000000000000002
 
-        n-plus-one: none found with max_calls = 5
+        nothing  found by n-plus-one (max_calls = 5)
 
-        tracescan explain DETECTOR says what was looked for, what each column means and
-        how to fix it.
+        --top N shows more rows. tracescan explain DETECTOR says what was looked for,
+        what columns mean and how to fix it.
         "#);
     }
 
@@ -156,20 +244,28 @@ mod tests {
                  8 traces without root (1.2 %)
                  clock skew between 1 pair of services, up to 1.5 ms from web to cart
                  no span says how it was sampled: counts are of recorded spans
-        caution  no span has a status and no HTTP or RPC code tells of a failure: failures cannot be seen, so retry-storm, failure-amplification and failure-origins may
-                 miss everything
-                 3.2 % of all spans have a parent that is not in the input: traces are incomplete, so counts and chains come out too small
+        caution  3.2 % of all spans have a parent that is not in the input: traces are incomplete, so counts and chains come out too small
+        failed   7 spans in 4 traces; 3 of 670 requests failed (0.4 %)
+        problems 3 of 4 patterns are not explained by others; they hold 5.0 % of all request time and 3 of 3 failed requests
 
-        n-plus-one: more calls to one target in a trace than one request should need (2 of 3 rows; --top 3 shows all)
-        rank  caller service   operation              chain                   calls   trace  induced  first seen                saving  example trace id
-                                                                                p50   share
+        1  checkout calls postgresql SELECT items up to 50 times for one request
+           36 requests (1.8 %) · saves 15 min 0 s = 10 % of all request time · 03:04:05 · trace 4bf92f35 · tracescan explain n-plus-one
+           ↳ cart calls redis GET up to 9 times
+        2  �[31mred | `x` <b> fails
+           24 requests (1.8 %) · 3 failed · 03:04:05 to 03:05:05 · tracescan explain n-plus-one
+        3  web GET / waits for 5 hops in a row
+           12 requests (1.8 %) · saves at most 30 ms = <0.1 % of all request time · 03:04:05 to 03:06:05 · trace 4bf92f35 · tracescan explain sync-chain
+
+        n-plus-one: more calls to one target in a trace than one request should need (2 of 3 rows)
+                                                                                                   calls   trace  first
+        rank  caller service   operation                     chain                       induced     p50   share  seen           saved  example trace id
         ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
-           1  checkout         SELECT qua…uct_id = ?  web → chec… inventory  12,345    34 %  no       2024-01-02T03:04:05Z  3 min 20 s  4bf92f3577b34da6a3ce929d0e0e4736
-           2  =HYPERLINK("x")  �[31mred | `x` <b>                                 6  <0.1 %  yes      -                         340 ms  00000000000000000000000000000002
+           1  checkout         SELECT quantit…roduct_id = ?  web → checkout → inventory  no       12,345    34 %  03:04:05  3 min 20 s  4bf92f3577b34da6a3ce929d0e0e4736
+           2  =HYPERLINK("x")  �[31mred | `x` <b>                                        yes           6  <0.1 %  -             340 ms  00000000000000000000000000000002
 
-        n-plus-one: none found with max_calls = 5
+        nothing  found by n-plus-one (max_calls = 5)
 
-        tracescan explain DETECTOR says what was looked for, what each column means and how to fix it.
+        --top N shows more rows. tracescan explain DETECTOR says what was looked for, what columns mean and how to fix it.
         "#);
     }
 
@@ -181,7 +277,7 @@ mod tests {
             for line in text.lines() {
                 assert!(text_width(line) <= width, "{width}: {line}");
             }
-            assert!(text.contains("rank") && text.contains("saving"), "{width}");
+            assert!(text.contains("rank") && text.contains("saved"), "{width}");
             assert!(text.contains(samples::EXAMPLE_TRACE_ID), "{width}:\n{text}");
         }
         shown(1, false);

@@ -1,14 +1,18 @@
 //! What a terminal shows: tables, waterfalls, explanations.
 
 mod all_tables;
+mod columns;
 mod comparison;
+mod distinct_names;
 mod explain;
 mod paint;
+mod problems;
 mod table;
 mod text_width;
 mod waterfall;
 
-pub(crate) use all_tables::{TerminalStyle, write_terminal};
+pub(crate) use all_tables::{TerminalReport, TerminalStyle, write_terminal};
+pub(in crate::report) use columns::Role;
 pub(crate) use comparison::{ChangedEntry, ChangedPattern, ComparisonSummary, write_comparison};
 pub(crate) use explain::{write_catalog, write_explanation};
-pub(crate) use waterfall::{Waterfall, WaterfallFinding, WaterfallRow, write_waterfall};
+pub(crate) use waterfall::{WaterfallOptions, write_waterfall};

@@ -11,7 +11,7 @@ pub(in crate::report) fn text_width(text: &str) -> usize {
 const JOINER: char = '\u{200d}';
 
 /// The pieces of a text that must not be cut, because what they are made of is drawn as one.
-fn pieces(text: &str) -> Vec<&str> {
+pub(in crate::report) fn pieces(text: &str) -> Vec<&str> {
     let mut pieces = Vec::new();
     let (mut start, mut flag_letters) = (0, 0);
     let mut before = None;
@@ -89,6 +89,23 @@ pub(in crate::report) fn wrapped(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
+/// The text in lines of at most `width` columns, broken at spaces, and within words that are longer alone.
+pub(in crate::report) fn broken(text: &str, width: usize) -> Vec<String> {
+    // The widest pieces take two.
+    let width = width.max(2);
+    let mut lines = Vec::new();
+    for line in wrapped(text, width) {
+        let mut rest = line.as_str();
+        while text_width(rest) > width {
+            let head = fitting(pieces(rest).into_iter(), width).concat();
+            rest = &rest[head.len()..];
+            lines.push(head);
+        }
+        lines.push(rest.to_owned());
+    }
+    lines
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -136,5 +153,7 @@ mod tests {
     #[test]
     fn lines_break_at_spaces() {
         assert_eq!(wrapped("a bb ccc dddddddd e", 6), ["a bb", "ccc", "dddddddd", "e"]);
+        assert_eq!(broken("a bb ccc dddddddd e", 6), ["a bb", "ccc", "dddddd", "dd", "e"]);
+        assert_eq!(broken("订单服务", 1), ["订", "单", "服", "务"]);
     }
 }

@@ -1,112 +1,114 @@
-//! One trace as a waterfall: a line for each span, with a bar in which the critical path stands out.
+//! One trace: what was found in it, then a waterfall, with a line for each span or run of alike spans, and bars in which the
+//! critical path stands out.
 
 use std::io::{self, Write};
 
 use crate::report::terminal::TerminalStyle;
-use crate::report::terminal::text_width::{padded, text_width, wrapped};
+use crate::report::terminal::paint::Paint;
+use crate::report::terminal::text_width::{broken, padded, shortened, text_width, wrapped};
 use crate::report::text::sanitized::sanitized;
 use crate::report::text::units;
+use crate::report::trace::{Line, ShownSpan, ShownTrace, folded, unfolded};
+use crate::report::trace_links::TraceLinks;
 
-/// A trace, ready to be drawn. Times are offsets in ns from any one moment.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Waterfall {
-    /// Id of the trace.
-    pub trace_id: String,
-    /// When it began, in ns since 1970.
-    pub start: Option<i64>,
-    /// Its spans, children after their parent.
-    pub rows: Vec<WaterfallRow>,
-    /// What was found in it.
-    pub findings: Vec<WaterfallFinding>,
+/// What of a trace is drawn.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct WaterfallOptions {
+    /// Whether nothing is folded or cut.
+    pub all: bool,
+    /// Whether attributes stand below their spans.
+    pub attributes: bool,
 }
 
-/// A span.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct WaterfallRow {
-    /// How many spans are above it.
-    pub depth: usize,
-    /// Its service.
-    pub service: String,
-    /// Its name.
-    pub name: String,
-    /// Its kind; may be empty.
-    pub kind: String,
-    /// When it began.
-    pub start_ns: i64,
-    /// How long it took.
-    pub duration_ns: i64,
-    /// Where the critical path goes through it: start and end.
-    pub on_path: Vec<(i64, i64)>,
-    /// Whether it failed.
-    pub failed: bool,
-    /// Labels of the findings that point at it.
-    pub markers: Vec<String>,
-    /// Why a critical path begins here, where it does: `root`, `segment` or `fragment`.
-    pub root_reason: Option<&'static str>,
-}
+/// Lines that are drawn unless all are asked for; nobody reads more.
+const MAX_LINES: usize = 500;
 
-/// A finding.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct WaterfallFinding {
-    /// The label that marks its span.
-    pub label: String,
-    /// The detector.
-    pub detector: String,
-    /// Its row in the detector's table.
-    pub pattern_id: String,
-    /// The span to look at.
-    pub span_id: String,
-    /// The service that it is about.
-    pub service: String,
-    /// The operation that it is about.
-    pub operation: String,
-    /// The target, if it is about one.
-    pub target: Option<String>,
-    /// What was measured.
-    pub measured: f64,
-    /// What that was compared with.
-    pub threshold: f64,
-    /// What it costs, in ns.
-    pub impact_ns: i64,
-}
+/// As many of those that failed are drawn beyond.
+const MAX_FAILED_BEYOND: usize = 100;
 
-/// Spans that are shown unless all are asked for; nobody reads more.
-const MAX_ROWS: usize = 500;
+/// Findings that are listed unless all are asked for.
+const MAX_FINDINGS: usize = 20;
 
 /// Bars narrower than this show nothing.
 const MIN_BAR: usize = 10;
-/// Share of the width that names may take, in percent.
+/// Share of the width that names may take, in percent, and that they may take with what counts a run.
 const NAME_PERCENT: usize = 45;
+const RUN_PERCENT: usize = 60;
+/// So much of a name tells which span a run is of.
+const MIN_NAME_OF_RUN: usize = 16;
 /// Terminals of at least this width have room for the kinds of spans.
 const MIN_WIDTH_FOR_KINDS: usize = 110;
-const MAX_MARKERS: usize = 24;
+/// Narrowest room for messages and attributes.
+const MIN_TEXT_WIDTH: usize = 20;
+const MAX_REMARKS: usize = 24;
 
 const ON_PATH: char = '█';
 const OFF_PATH: char = '░';
 
-/// Draws the trace and lists its findings. Without `all`, only the first few hundred spans are drawn.
+/// Draws the trace.
 ///
 /// # Errors
 /// If `out` fails.
 pub(crate) fn write_waterfall(
     out: &mut impl Write,
-    trace: &Waterfall,
-    all: bool,
+    trace: &ShownTrace,
+    options: WaterfallOptions,
     style: TerminalStyle,
+    links: &TraceLinks,
 ) -> io::Result<()> {
-    write_title(out, trace, style)?;
-    let shown = if all { &trace.rows[..] } else { &trace.rows[..trace.rows.len().min(MAX_ROWS)] };
-    let scale = Scale::of(&trace.rows);
-    let layout = Layout::of(shown, style);
-    for row in shown {
-        write_row(out, row, scale, &layout, style)?;
-    }
-    let hidden = trace.rows.len() - shown.len();
-    if hidden > 0 {
-        writeln!(out, "… {}; --all shows them", units::counted(hidden as u64, "more span"))?;
-    }
+    write_title(out, trace, style, links)?;
     writeln!(out)?;
-    write_findings(out, &trace.findings, style)
+    write_findings(out, trace, options, style)?;
+    writeln!(out)?;
+    let lines = if options.all { unfolded(&trace.spans) } else { folded(&trace.spans) };
+    let (shown, left_out) = cut(&trace.spans, lines, options);
+    write_legend(out, trace, options, style)?;
+    let drawing = Drawing { trace, scale: Scale::of(&trace.spans), layout: Layout::of(trace, &shown, style), style };
+    for line in &shown {
+        drawing.write_line(out, line, options)?;
+    }
+    if let Some(left_out) = left_out {
+        for line in wrapped(&left_out, style.width) {
+            writeln!(out, "{line}")?;
+        }
+    }
+    Ok(())
+}
+
+/// The lines that are drawn, and what is said of the others: of those, the first that failed are drawn.
+fn cut(spans: &[ShownSpan], mut lines: Vec<Line>, options: WaterfallOptions) -> (Vec<Line>, Option<String>) {
+    if options.all || lines.len() <= MAX_LINES {
+        return (lines, None);
+    }
+    let mut is_drawn = vec![false; spans.len()];
+    let mut failed_beyond = 0;
+    let mut index = 0;
+    lines.retain(|line| {
+        index += 1;
+        let failed = matches!(line.spans[..], [span] if spans[span].failed);
+        let is_kept = index <= MAX_LINES || (failed && failed_beyond < MAX_FAILED_BEYOND);
+        if is_kept {
+            failed_beyond += usize::from(index > MAX_LINES);
+            line.spans.iter().for_each(|&span| is_drawn[span] = true);
+        }
+        is_kept
+    });
+    let left: Vec<&ShownSpan> =
+        spans.iter().zip(&is_drawn).filter(|(_, drawn)| !**drawn).map(|(span, _)| span).collect();
+    if left.is_empty() {
+        return (lines, None);
+    }
+    let count = |is_meant: &dyn Fn(&ShownSpan) -> bool| left.iter().filter(|span| is_meant(span)).count() as u64;
+    let (failed, on_path) = (count(&|span| span.failed), count(&|span| !span.on_path.is_empty()));
+    let mut told = format!("… {}", units::counted(left.len() as u64, "more span"));
+    if failed > 0 {
+        told.push_str(&format!(", {} failed", units::count(failed)));
+    }
+    if on_path > 0 {
+        told.push_str(&format!(", {} on the critical path", units::count(on_path)));
+    }
+    told.push_str("; --all shows them");
+    (lines, Some(told))
 }
 
 /// From the first start to the last end.
@@ -117,9 +119,9 @@ struct Scale {
 }
 
 impl Scale {
-    fn of(rows: &[WaterfallRow]) -> Self {
-        let first = rows.iter().map(|row| i128::from(row.start_ns)).min().unwrap_or(0);
-        let last = rows.iter().map(WaterfallRow::end).max().unwrap_or(0);
+    fn of(spans: &[ShownSpan]) -> Self {
+        let first = spans.iter().map(|span| i128::from(span.start_ns)).min().unwrap_or(0);
+        let last = spans.iter().map(ShownSpan::end_ns).max().unwrap_or(0);
         Self { first, total: last - first }
     }
 
@@ -134,20 +136,63 @@ impl Scale {
     }
 }
 
-impl WaterfallRow {
-    fn end(&self) -> i128 {
-        i128::from(self.start_ns) + i128::from(self.duration_ns)
-    }
+/// What a line says beside its bar.
+struct Told {
+    label: String,
+    /// What is called, to be put behind the label if there is room.
+    target: String,
+    /// How many spans, how long and how many of them failed; empty for a single span.
+    run: String,
+    duration: String,
+    remarks: String,
+}
 
-    fn label(&self) -> String {
-        sanitized(&format!("{}: {}", self.service, self.name)).into_owned()
+impl Told {
+    fn of(trace: &ShownTrace, line: &Line) -> Self {
+        let span = &trace.spans[line.spans[0]];
+        let target = span.target.as_ref().filter(|target| !span.has_callee && !target.is_empty());
+        let target = target.map_or(String::new(), |target| format!(" → {target}"));
+        let members = || line.spans.iter().map(|&place| &trace.spans[place]);
+        let total: i128 = members().map(|span| i128::from(span.duration_ns)).sum();
+        let failed = members().filter(|span| span.failed).count();
+        let mut run = String::new();
+        if line.spans.len() > 1 {
+            run = format!("×{}  total {}", units::count(line.spans.len()), units::duration(total));
+            if failed > 0 {
+                run.push_str(&format!("  {} failed", units::count(failed)));
+            }
+        }
+        // What begins here if that is not the request itself, then findings.
+        let mut remarks: Vec<String> =
+            span.root_reason.filter(|&reason| reason != "root").map(str::to_owned).into_iter().collect();
+        for finding in 0..trace.findings.len() {
+            if members().any(|span| span.findings.contains(&finding)) {
+                remarks.push(label(finding));
+            } else if members().any(|span| span.evidence_of.contains(&finding)) {
+                remarks.push(format!("({})", finding + 1));
+            }
+        }
+        Self {
+            label: sanitized(&format!("{}: {}", span.service, span.name)).into_owned(),
+            target: sanitized(&target).into_owned(),
+            run,
+            duration: units::duration(total),
+            remarks: sanitized(&remarks.join(" ")).into_owned(),
+        }
     }
+}
 
-    /// Findings, and what begins here if that is not the request itself.
-    fn remarks(&self) -> String {
-        let reason = self.root_reason.filter(|&reason| reason != "root").map(str::to_owned);
-        sanitized(&reason.into_iter().chain(self.markers.iter().cloned()).collect::<Vec<_>>().join(", ")).into_owned()
+impl Told {
+    /// The label in at most `width` columns. What is called is told whole or not at all.
+    fn label_within(&self, width: usize) -> String {
+        let with_target = format!("{}{}", self.label, self.target);
+        if text_width(&with_target) <= width { with_target } else { shortened(&self.label, width) }
     }
+}
+
+/// What marks the span that a finding is about.
+fn label(finding: usize) -> String {
+    format!("[{}]", finding + 1)
 }
 
 /// Widths of the columns.
@@ -160,103 +205,219 @@ struct Layout {
 }
 
 impl Layout {
-    fn of(rows: &[WaterfallRow], style: TerminalStyle) -> Self {
-        let widest = |width: &dyn Fn(&WaterfallRow) -> usize| rows.iter().map(width).max().unwrap_or(0);
-        let name = widest(&|row| 2 * row.depth + text_width(&row.label())).min(style.width * NAME_PERCENT / 100);
-        let kind = if style.width >= MIN_WIDTH_FOR_KINDS { widest(&|row| text_width(&row.kind)) } else { 0 };
-        let duration = widest(&|row| text_width(&units::duration(row.duration_ns)));
-        let remarks = widest(&|row| text_width(&row.remarks())).min(MAX_MARKERS).min(style.width / 6);
+    fn of(trace: &ShownTrace, lines: &[Line], style: TerminalStyle) -> Self {
+        let mut name = 0;
+        let (mut name_of_runs, mut kind, mut duration, mut remarks) = (0, 0, 0, 0);
+        for line in lines {
+            let told = Told::of(trace, line);
+            let span = &trace.spans[line.spans[0]];
+            let label = text_width(&told.label);
+            name = name.max(2 * span.depth + label + text_width(&told.target));
+            kind = kind.max(text_width(&span.kind));
+            remarks = remarks.max(text_width(&told.remarks));
+            if told.run.is_empty() {
+                duration = duration.max(text_width(&told.duration));
+            } else {
+                let least = (2 * span.depth).min(style.width / 5) + label.min(MIN_NAME_OF_RUN);
+                name_of_runs = name_of_runs.max(least + 2 + text_width(&told.run));
+            }
+        }
+        let kind = if style.width >= MIN_WIDTH_FOR_KINDS { kind } else { 0 };
+        let remarks = remarks.min(MAX_REMARKS).min(style.width / 6);
+        // Runs may go on where kind and duration of others stand.
+        let beside = [kind, duration].into_iter().filter(|&width| width > 0).map(|width| width + 1).sum::<usize>();
+        let name = name.min(style.width * NAME_PERCENT / 100);
+        let name = name.max(name_of_runs.min(style.width * RUN_PERCENT / 100).saturating_sub(beside));
         let gaps = [kind, duration, remarks].into_iter().filter(|&width| width > 0).count() + 1;
         let taken = 2 + name + kind + duration + remarks + gaps;
         Self { name, kind, duration, remarks, bar: style.width.saturating_sub(taken).max(MIN_BAR) }
     }
+
+    /// Columns before the bar, without the mark of failures and the gap before the bar.
+    fn before_bar(&self) -> usize {
+        let beside = [self.kind, self.duration].into_iter().filter(|&width| width > 0).map(|width| width + 1);
+        self.name + beside.sum::<usize>()
+    }
 }
 
-fn write_title(out: &mut impl Write, trace: &Waterfall, style: TerminalStyle) -> io::Result<()> {
-    let mut services: Vec<&str> = trace.rows.iter().map(|row| row.service.as_str()).collect();
+fn write_title(out: &mut impl Write, trace: &ShownTrace, style: TerminalStyle, links: &TraceLinks) -> io::Result<()> {
+    let mut services: Vec<&str> = trace.spans.iter().map(|span| span.service.as_str()).collect();
     services.sort_unstable();
     services.dedup();
-    let failed = trace.rows.iter().filter(|row| row.failed).count();
+    let failed = trace.spans.iter().filter(|span| span.failed).count();
     let mut title = format!(
-        "trace {}: {} of {}, {}",
+        "trace {}: {} of {}, {} from {}",
         trace.trace_id,
-        units::counted(trace.rows.len() as u64, "span"),
+        units::counted(trace.spans.len() as u64, "span"),
         units::counted(services.len() as u64, "service"),
-        units::duration(Scale::of(&trace.rows).total)
+        units::duration(Scale::of(&trace.spans).total),
+        units::time_to_the_second(trace.start)
     );
-    if let Some(start) = trace.start {
-        title.push_str(&format!(" from {}", units::time_to_the_second(start)));
-    }
     if failed > 0 {
         title.push_str(&format!(", {} failed (!)", units::count(failed)));
     }
     for line in wrapped(&sanitized(&title), style.width) {
-        writeln!(out, "{}", style.paint().bold(&line))?;
+        let linked = line.replace(&trace.trace_id, &links.linked(&trace.trace_id, &trace.trace_id));
+        writeln!(out, "{}", style.paint().bold(&linked))?;
     }
-    writeln!(out, "{}", style.paint().dim(&format!("{ON_PATH} on the critical path  {OFF_PATH} off it")))?;
+    Ok(())
+}
+
+fn write_legend(
+    out: &mut impl Write,
+    trace: &ShownTrace,
+    options: WaterfallOptions,
+    style: TerminalStyle,
+) -> io::Result<()> {
+    let mut legend = format!("{ON_PATH} on the critical path  {OFF_PATH} off it");
+    if trace.spans.iter().any(|span| !span.evidence_of.is_empty()) {
+        legend.push_str("  [1] about finding 1  (1) evidence of it");
+    }
+    for line in wrapped(&legend, style.width) {
+        writeln!(out, "{}", style.paint().dim(&line))?;
+    }
+    if options.attributes {
+        let note = "Attributes are those that the analysis asks for, ids in them as {}, numbers and literals as ?; what else was \
+                    recorded is not known here.";
+        for line in wrapped(note, style.width) {
+            writeln!(out, "{}", style.paint().dim(&line))?;
+        }
+    }
     writeln!(out)
 }
 
-fn write_row(
-    out: &mut impl Write,
-    row: &WaterfallRow,
+/// How lines are drawn.
+struct Drawing<'a> {
+    trace: &'a ShownTrace,
     scale: Scale,
-    layout: &Layout,
+    layout: Layout,
+    style: TerminalStyle,
+}
+
+impl Drawing<'_> {
+    fn write_line(&self, out: &mut impl Write, line: &Line, options: WaterfallOptions) -> io::Result<()> {
+        let Self { trace, layout, style, .. } = self;
+        let paint = style.paint();
+        let told = Told::of(trace, line);
+        let span = &trace.spans[line.spans[0]];
+        let failed = line.spans.len() == 1 && span.failed;
+        let indent = (2 * span.depth).min(layout.name / 2);
+        let red = |text: &str| if failed { paint.failure(text) } else { text.to_owned() };
+        let mut drawn = format!("{} {:indent$}", if failed { red("!") } else { " ".to_owned() }, "");
+        if told.run.is_empty() {
+            drawn.push_str(&red(&padded(&told.label_within(layout.name - indent), layout.name - indent)));
+            if layout.kind > 0 {
+                drawn.push_str(&format!(" {}", paint.dim(&padded(&sanitized(&span.kind), layout.kind))));
+            }
+            if layout.duration > 0 {
+                let blanks = layout.duration.saturating_sub(text_width(&told.duration));
+                drawn.push_str(&format!(" {:blanks$}{}", "", told.duration));
+            }
+        } else {
+            let width = layout.before_bar() - indent;
+            let for_name = width.saturating_sub(text_width(&told.run) + 2);
+            let name = told.label_within(for_name);
+            let rest = width.saturating_sub(text_width(&name) + 2);
+            drawn.push_str(&format!("{name}  {}", paint.bold(&padded(&told.run, rest))));
+        }
+        drawn.push(' ');
+        drawn.push_str(&self.bar(line, paint));
+        if layout.remarks > 0 {
+            drawn.push(' ');
+            drawn.push_str(&paint.warning(padded(&told.remarks, layout.remarks).trim_end()));
+        }
+        writeln!(out, "{}", drawn.trim_end())?;
+
+        let begin = indent + 4;
+        let width = style.width.saturating_sub(begin + 2).max(MIN_TEXT_WIDTH);
+        if failed && !span.message.is_empty() {
+            for (index, text) in broken(&sanitized(&span.message), width).iter().enumerate() {
+                let mark = if index == 0 { "└ " } else { "  " };
+                writeln!(out, "{:begin$}{}", "", paint.failure(&format!("{mark}{text}")))?;
+            }
+        }
+        if options.attributes && told.run.is_empty() && !span.attributes.is_empty() {
+            let attributes: Vec<String> = span
+                .attributes
+                .iter()
+                // A value stays on the line of its name, if it has room there.
+                .map(|(name, value)| sanitized(&format!("{name}={value}")).replace(' ', NO_BREAK))
+                .collect();
+            for text in broken(&attributes.join(" "), width) {
+                writeln!(out, "{:begin$}  {}", "", paint.dim(&text.replace(NO_BREAK, " ")))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn bar(&self, line: &Line, paint: Paint) -> String {
+        let width = self.layout.bar;
+        let mut cells = vec![' '; width];
+        let spans = || line.spans.iter().map(|&place| &self.trace.spans[place]);
+        for span in spans() {
+            cells[self.scale.cells(i128::from(span.start_ns), span.end_ns(), width)].fill(OFF_PATH);
+        }
+        for &(start, end) in spans().flat_map(|span| &span.on_path).filter(|(start, end)| start < end) {
+            cells[self.scale.cells(i128::from(start), i128::from(end), width)].fill(ON_PATH);
+        }
+        let pieces = cells.chunk_by(|left, right| left == right).map(|piece| {
+            let text: String = piece.iter().collect();
+            if piece[0] == OFF_PATH { paint.dim(&text) } else { text }
+        });
+        pieces.collect()
+    }
+}
+
+const NO_BREAK: &str = "\u{a0}";
+
+fn write_findings(
+    out: &mut impl Write,
+    trace: &ShownTrace,
+    options: WaterfallOptions,
     style: TerminalStyle,
 ) -> io::Result<()> {
     let paint = style.paint();
-    let indent = (2 * row.depth).min(layout.name / 2);
-    let name = padded(&row.label(), layout.name - indent);
-    let name = if row.failed { paint.failure(&name) } else { name };
-    let mark = if row.failed { paint.failure("!") } else { " ".to_owned() };
-    let mut line = format!("{mark} {:indent$}{name} ", "");
-    if layout.kind > 0 {
-        line.push_str(&paint.dim(&padded(&sanitized(&row.kind), layout.kind)));
-        line.push(' ');
-    }
-    let duration = units::duration(row.duration_ns);
-    line.extend(std::iter::repeat_n(' ', layout.duration.saturating_sub(text_width(&duration))));
-    line.push_str(&duration);
-    line.push(' ');
-    line.push_str(&bar(row, scale, layout.bar));
-    if layout.remarks > 0 {
-        line.push(' ');
-        line.push_str(&paint.warning(padded(&row.remarks(), layout.remarks).trim_end()));
-    }
-    writeln!(out, "{}", line.trim_end())
-}
-
-fn bar(row: &WaterfallRow, scale: Scale, width: usize) -> String {
-    let mut cells = vec![' '; width];
-    cells[scale.cells(i128::from(row.start_ns), row.end(), width)].fill(OFF_PATH);
-    for &(start, end) in row.on_path.iter().filter(|(start, end)| start < end) {
-        cells[scale.cells(i128::from(start), i128::from(end), width)].fill(ON_PATH);
-    }
-    cells.into_iter().collect()
-}
-
-fn write_findings(out: &mut impl Write, findings: &[WaterfallFinding], style: TerminalStyle) -> io::Result<()> {
+    let (findings, length_ns) = (&trace.findings, trace.length_ns());
     if findings.is_empty() {
         return writeln!(out, "no findings");
     }
-    writeln!(out, "{}", style.paint().bold(&units::counted(findings.len() as u64, "finding")))?;
-    for finding in findings {
-        let target = finding.target.as_ref().map_or(String::new(), |target| format!(" → {target}"));
-        let text = format!(
-            "{} {}: {} {}{target}; measured {}, threshold {}; costs {}; span {}, pattern {}",
-            finding.label,
-            finding.detector,
-            finding.service,
-            finding.operation,
-            units::number(finding.measured),
-            units::number(finding.threshold),
-            units::duration(finding.impact_ns),
-            finding.span_id,
-            finding.pattern_id
-        );
-        for (index, line) in wrapped(sanitized(&text).trim_start(), style.width.saturating_sub(4)).iter().enumerate() {
-            writeln!(out, "{}{line}", if index == 0 { "  " } else { "    " })?;
+    writeln!(out, "{}", paint.bold(&units::counted(findings.len() as u64, "finding")))?;
+    let shown = if options.all { findings.len() } else { findings.len().min(MAX_FINDINGS) };
+    for (index, finding) in findings[..shown].iter().enumerate() {
+        let target = finding.target.as_ref().filter(|target| !target.is_empty());
+        let target = target.map_or(String::new(), |target| format!(" → {target}"));
+        let mark = label(index);
+        let indent = mark.len() + 1;
+        let width = style.width.saturating_sub(indent).max(MIN_TEXT_WIDTH);
+        let about = format!("{}: {} {}{target}", finding.detector, finding.service, finding.operation);
+        for (index, line) in broken(&sanitized(&about), width).iter().enumerate() {
+            match index {
+                0 => writeln!(out, "{} {line}", paint.warning(&mark))?,
+                _ => writeln!(out, "{:indent$}{line}", "")?,
+            }
         }
+        let mut figures = Vec::new();
+        if finding.threshold > 0.0 {
+            let (measured, threshold) = (units::number(finding.measured), units::number(finding.threshold));
+            figures.push(format!("measured {measured}, threshold {threshold}"));
+        }
+        figures.push(format!("costs {}", units::duration(finding.impact_ns)));
+        if finding.saving_ns > 0 {
+            let without = units::duration(length_ns - i128::from(finding.saving_ns));
+            figures.push(format!("without it {without} instead of {}", units::duration(length_ns)));
+        }
+        figures.push(format!("span {}", finding.span_id));
+        figures.push(format!("pattern {}", finding.pattern_id));
+        // What belongs together stays on one line.
+        let figures = figures.iter().map(|figure| figure.replace(' ', NO_BREAK)).collect::<Vec<_>>().join(" · ");
+        for line in wrapped(&figures, width) {
+            let line = line.replace(NO_BREAK, " ");
+            writeln!(out, "{:indent$}{}", "", paint.dim(&line))?;
+        }
+    }
+    let more = findings.len() - shown;
+    if more > 0 {
+        writeln!(out, "… {}; --all shows them", units::counted(more as u64, "more finding"))?;
     }
     Ok(())
 }
@@ -264,94 +425,161 @@ fn write_findings(out: &mut impl Write, findings: &[WaterfallFinding], style: Te
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::trace::samples::trace;
 
-    fn row(depth: usize, service: &str, name: &str, start_ns: i64, duration_ns: i64) -> WaterfallRow {
-        WaterfallRow {
-            depth,
-            service: service.to_owned(),
-            name: name.to_owned(),
-            kind: "server".to_owned(),
-            start_ns,
-            duration_ns,
-            ..Default::default()
-        }
-    }
-
-    fn drawn(trace: &Waterfall, all: bool, width: usize) -> String {
+    fn drawn_with(trace: &ShownTrace, options: WaterfallOptions, width: usize) -> String {
         let mut out = Vec::new();
-        write_waterfall(&mut out, trace, all, TerminalStyle { width, colour: false }).unwrap();
+        let style = TerminalStyle { width, colour: false };
+        write_waterfall(&mut out, trace, options, style, &TraceLinks::default()).unwrap();
         String::from_utf8(out).unwrap()
     }
 
-    fn trace() -> Waterfall {
-        let mut rows = vec![
-            row(0, "web", "GET /cart", 0, 100_000_000),
-            row(1, "cart", "GetCart", 10_000_000, 60_000_000),
-            row(2, "cart", "SELECT items FROM carts WHERE user = ? ORDER BY added LIMIT 100", 20_000_000, 0),
-            row(1, "mail", "send", 90_000_000, 35_000_000),
-        ];
-        rows[0].on_path = vec![(0, 10_000_000), (70_000_000, 100_000_000)];
-        rows[1].on_path = vec![(10_000_000, 70_000_000)];
-        rows[1].failed = true;
-        rows[1].markers = vec!["a".to_owned()];
-        rows[3].root_reason = Some("segment");
-        let finding = WaterfallFinding {
-            label: "a".to_owned(),
-            detector: "n-plus-one".to_owned(),
-            pattern_id: "0123456789abcdef".to_owned(),
-            span_id: "00f067aa0ba902b7".to_owned(),
+    fn drawn(trace: &ShownTrace, width: usize) -> String {
+        drawn_with(trace, WaterfallOptions::default(), width)
+    }
+
+    fn all(trace: &ShownTrace, width: usize) -> String {
+        drawn_with(trace, WaterfallOptions { all: true, attributes: true }, width)
+    }
+
+    /// A root and `count` calls of a database, every hundredth of which failed.
+    fn many(count: usize) -> ShownTrace {
+        let mut trace = trace();
+        trace.spans.truncate(1);
+        trace.spans.extend((0..count).map(|index| ShownSpan {
+            parent: Some(0),
+            depth: 1,
             service: "cart".to_owned(),
-            operation: "SELECT items".to_owned(),
-            target: Some("postgresql/carts".to_owned()),
-            measured: 12.0,
-            threshold: 5.0,
-            impact_ns: 40_000_000,
-        };
-        Waterfall {
-            trace_id: "4bf92f3577b34da6a3ce929d0e0e4736".to_owned(),
-            start: Some(0),
-            rows,
-            findings: vec![finding],
-        }
+            name: "SELECT".to_owned(),
+            start_ns: index as i64 * 50_000,
+            duration_ns: 40_000,
+            failed: index % 100 == 99,
+            message: "deadlock".to_owned(),
+            ..ShownSpan::default()
+        }));
+        trace
     }
 
     #[test]
     fn the_critical_path_stands_out() {
-        insta::assert_snapshot!(drawn(&trace(), false, 90), @"
+        insta::assert_snapshot!(drawn(&trace(), 90), @"
         trace 4bf92f3577b34da6a3ce929d0e0e4736: 4 spans of 3 services, 125 ms from
         1970-01-01T00:00:00Z, 1 failed (!)
-        █ on the critical path  ░ off it
-
-          web: GET /cart                           100 ms ███░░░░░░░░░░░░░░█████████
-        !   cart: GetCart                           60 ms   ████████████████               a
-              cart: SELECT items…Y added LIMIT 100    0 s      ░
-            mail: send                              35 ms                        ░░░░░░░░░ segment
 
         1 finding
-          a n-plus-one: cart SELECT items → postgresql/carts; measured 12, threshold 5; costs 40
-            ms; span 00f067aa0ba902b7, pattern 0123456789abcdef
+        [1] n-plus-one: cart SELECT items → postgresql/carts
+            measured 12, threshold 5 · costs 40 ms · span 0000000000000002 ·
+            pattern 0123456789abcdef
+
+        █ on the critical path  ░ off it  [1] about finding 1  (1) evidence of it
+
+          web: GET /cart                           100 ms ███░░░░░░░░░░░░░░█████████
+        !   cart: GetCart                           60 ms   ████████████████               [1]
+              └ no such cart
+              cart: SELECT items…Y added LIMIT 100    0 s      ░                           (1)
+            mail: send                              35 ms                        ░░░░░░░░░ segment
         ");
+    }
+
+    #[test]
+    fn attributes_are_shown_if_asked_for() {
+        insta::assert_snapshot!(all(&trace(), 80), @"
+        trace 4bf92f3577b34da6a3ce929d0e0e4736: 4 spans of 3 services, 125 ms from
+        1970-01-01T00:00:00Z, 1 failed (!)
+
+        1 finding
+        [1] n-plus-one: cart SELECT items → postgresql/carts
+            measured 12, threshold 5 · costs 40 ms · span 0000000000000002 ·
+            pattern 0123456789abcdef
+
+        █ on the critical path  ░ off it  [1] about finding 1  (1) evidence of it
+        Attributes are those that the analysis asks for, ids in them as {}, numbers and
+        literals as ?; what else was recorded is not known here.
+
+          web: GET /cart                       100 ms ███░░░░░░░░░░░███████
+        !   cart: GetCart                       60 ms   █████████████            [1]
+              └ no such cart
+                rpc.system.name=grpc
+              cart: SELECT ite…added LIMIT 100    0 s     ░                      (1)
+            mail: send                          35 ms                   ░░░░░░░░ segment
+        ");
+    }
+
+    #[test]
+    fn a_run_is_a_line_and_its_failures_are_seen() {
+        insta::assert_snapshot!(drawn(&many(300), 100), @"
+        trace 4bf92f3577b34da6a3ce929d0e0e4736: 301 spans of 2 services, 100 ms from 1970-01-01T00:00:00Z, 3
+        failed (!)
+
+        1 finding
+        [1] n-plus-one: cart SELECT items → postgresql/carts
+            measured 12, threshold 5 · costs 40 ms · span 0000000000000002 · pattern 0123456789abcdef
+
+        █ on the critical path  ░ off it
+
+          web: GET /cart                       100 ms ██████░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░█████████████████
+            cart: SELECT  ×300  total 12 ms  3 failed ░░░░░░░░░
+        !   cart: SELECT                        40 µs   ░
+              └ deadlock
+        !   cart: SELECT                        40 µs      ░
+              └ deadlock
+        !   cart: SELECT                        40 µs         ░
+              └ deadlock
+        ");
+        let text = all(&many(300), 100);
+        assert_eq!(text.matches("cart: SELECT").count(), 300);
     }
 
     #[test]
     fn lines_fit() {
         for width in 60..200 {
-            for line in drawn(&trace(), false, width).lines() {
-                assert!(text_width(line) <= width, "{width}: {line}");
+            for trace in [trace(), many(300)] {
+                for text in [drawn(&trace, width), all(&trace, width)] {
+                    for line in text.lines() {
+                        assert!(text_width(line) <= width, "{width}: {line}");
+                    }
+                }
             }
         }
-        drawn(&trace(), false, 1);
-        drawn(&Waterfall::default(), false, 80);
+        drawn(&trace(), 1);
+        drawn(&ShownTrace::default(), 80);
     }
 
-    /// Depth and number of spans come from the input, and neither may flood the terminal.
+    /// Depth and number of spans come from the input, and neither may flood the terminal; those that failed are seen.
     #[test]
     fn deep_and_wide_traces_are_cut() {
-        let rows: Vec<WaterfallRow> = (0..2_000).map(|depth| row(depth, "web", "a", i64::MAX, i64::MAX)).collect();
-        let trace = Waterfall { rows, ..Default::default() };
-        let text = drawn(&trace, false, 80);
-        assert!(text.contains("… 1,500 more spans; --all shows them"));
+        let span = |depth: usize| ShownSpan {
+            depth,
+            parent: depth.checked_sub(1),
+            service: "web".to_owned(),
+            name: "a".to_owned(),
+            start_ns: i64::MAX,
+            duration_ns: i64::MAX,
+            failed: depth >= 1_000,
+            on_path: if depth >= 1_990 { vec![(0, 1)] } else { Vec::new() },
+            ..ShownSpan::default()
+        };
+        let trace = ShownTrace { spans: (0..2_000).map(span).collect(), ..ShownTrace::default() };
+        let text = drawn(&trace, 80);
+        assert!(text.contains("… 1,400 more spans, 900 failed, 10 on the critical path; --all shows them"), "{text}");
+        assert_eq!(text.matches("\n! ").count(), 100);
         assert!(text.lines().all(|line| text_width(line) <= 110));
-        assert_eq!(drawn(&trace, true, 80).matches("web: a").count(), 2_000);
+        assert_eq!(all(&trace, 80).matches("web: a").count(), 2_000);
+    }
+
+    /// Names of spans cannot steer the terminal, and wide ones keep the bars below each other.
+    #[test]
+    fn hostile_names_are_harmless() {
+        let mut trace = trace();
+        trace.spans[1].name = "订单\u{1b}[31m\u{202e}\n服务".to_owned();
+        trace.spans[1].message = "\u{1b}]8;;http://evil\u{7}x".to_owned();
+        let text = all(&trace, 100);
+        assert!(!text.contains(|character: char| character.is_control() && character != '\n'), "{text:?}");
+        let column = |text: &str, name: &str| {
+            let line = text.lines().find(|line| line.contains(name)).unwrap();
+            text_width(&line[..line.find(['█', '░']).unwrap()])
+        };
+        let scale = trace.spans[0].duration_ns / 60;
+        assert!(scale > 0 && column(&text, "web: GET") < column(&text, "订单"), "{text}");
     }
 }

@@ -19,12 +19,55 @@ pub(in crate::report) fn for_people(column: &Column, cell: &Cell) -> String {
     }
 }
 
-/// The title of a column: its name without unit, as words.
+/// The title of a column: its name without unit, as words. Of times it says whether they are sums over all traces or those
+/// of one request, because people confuse these.
 pub(in crate::report) fn title(column: &Column) -> String {
-    column.name.strip_suffix("_ns").unwrap_or(column.name).replace('_', " ")
+    let Some(name) = column.name.strip_suffix("_ns") else { return column.name.replace('_', " ") };
+    let (what, statistic) = match name.rsplit_once('_') {
+        Some((what, statistic)) if STATISTICS.contains(&statistic) => (what, statistic),
+        None if STATISTICS.contains(&name) => ("", name),
+        _ if column.adds_up => {
+            let what = name.strip_suffix("_total").unwrap_or(name);
+            return format!("{} in all", words(what));
+        }
+        _ => return words(name),
+    };
+    format!("{} {statistic} per request", words(what)).trim_start().to_owned()
+}
+
+/// What names of columns end with that tell of single requests.
+const STATISTICS: [&str; 5] = ["p50", "p95", "p99", "max", "mean"];
+
+fn words(name: &str) -> String {
+    if name == "saving" { "saved".to_owned() } else { name.replace("saving_", "saved_").replace('_', " ") }
 }
 
 /// Whether values are compared by size, so that their last digits belong below each other.
 pub(in crate::report) fn is_numeric(column: &Column) -> bool {
     matches!(column.unit, Unit::Count | Unit::Nanoseconds | Unit::Share | Unit::Number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A sum over all traces and what one request has are never called alike.
+    #[test]
+    fn titles_tell_sums_from_what_a_request_has() {
+        let column = |name, unit, adds_up| title(&Column { name, unit, doc: "", adds_up });
+        for (name, adds_up, told) in [
+            ("saving_ns", true, "saved in all"),
+            ("saving_p95_ns", false, "saved p95 per request"),
+            ("saving_per_request_ns", false, "saved per request"),
+            ("time_total_ns", true, "time in all"),
+            ("deep_critical_ns", true, "deep critical in all"),
+            ("p50_ns", false, "p50 per request"),
+            ("max_ns", false, "max per request"),
+            ("difference_ns", false, "difference"),
+        ] {
+            assert_eq!(column(name, Unit::Nanoseconds, adds_up), told);
+        }
+        assert_eq!(column("calls_p50", Unit::Count, false), "calls p50");
+        assert_eq!(column("caller_service", Unit::Text, false), "caller service");
+    }
 }

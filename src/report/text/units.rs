@@ -111,6 +111,54 @@ pub(crate) fn bytes(bytes: u64) -> String {
     format!("{} TB", in_unit(bytes, unit))
 }
 
+/// A number in at most six columns: `123 k`, `1.2 M`, `1e300`.
+pub(crate) fn short_number(value: f64) -> String {
+    const SCALES: [&str; 7] = ["", " k", " M", " G", " T", " P", " E"];
+    if value.abs() < 1000.0 || !value.is_finite() {
+        return number(value);
+    }
+    let mut scaled = value;
+    for scale in SCALES {
+        // What rounds up to a thousand is one of the next.
+        if scaled.abs() < 999.5 {
+            let digits = usize::from(scaled.abs() < 9.95);
+            return format!("{scaled:.digits$}{scale}");
+        }
+        scaled /= 1000.0;
+    }
+    format!("{value:.0e}")
+}
+
+/// A duration in ns in at most ten columns: `59 min`, `12 k h`.
+pub(crate) fn short_duration(ns: i64) -> String {
+    let minute = MINUTE as f64;
+    match ns.unsigned_abs() as u128 {
+        0..MINUTE => duration(ns),
+        MINUTE..HOUR => format!("{:.0} min", ns as f64 / minute),
+        _ => format!("{} h", short_number((ns as f64 / (60.0 * minute) * 10.0).round() / 10.0)),
+    }
+}
+
+/// The time of day in UTC of a time in ns since 1970: `03:04:05`.
+pub(crate) fn time_of_day(ns: i64) -> String {
+    in_utc(ns, "%H:%M:%S")
+}
+
+/// Day and time of day in UTC of a time in ns since 1970: `01-02 03:04:05`.
+pub(crate) fn day_and_time(ns: i64) -> String {
+    in_utc(ns, "%m-%d %H:%M:%S")
+}
+
+/// Whether two times in ns since 1970 are of one day in UTC.
+pub(crate) fn are_of_one_day(first: i64, last: i64) -> bool {
+    const DAY: i64 = 24 * HOUR as i64;
+    first.div_euclid(DAY) == last.div_euclid(DAY)
+}
+
+fn in_utc(ns: i64, format: &str) -> String {
+    Timestamp::from_nanosecond(i128::from(ns)).map_or_else(|_| ns.to_string(), |time| time.strftime(format).to_string())
+}
+
 /// A time in ns since 1970 to the second, for people: `2024-01-02T03:04:05Z`.
 pub(crate) fn time_to_the_second(ns: i64) -> String {
     Timestamp::from_nanosecond(i128::from(ns)).map_or_else(|_| ns.to_string(), |time| format!("{time:.0}"))
@@ -186,9 +234,27 @@ mod tests {
         assert_eq!(bytes(12_345_678_901), "12 GB");
     }
 
+    /// Short forms have the room that tables keep for them, whatever the value.
+    #[test]
+    fn short_forms_are_short() {
+        let numbers = [0.0, 12.0, 3.25, 999.0, 999.7, 1_000.0, 12_345.0, 999_600.0, 1_234_567.0, 9.2e18, 1e300, -1e300];
+        let written: Vec<String> = numbers.into_iter().map(short_number).collect();
+        let told = ["0", "12", "3.2", "999", "1,000", "1.0 k", "12 k", "1.0 M", "1.2 M", "9.2 E", "1e300", "-1e300"];
+        assert_eq!(written, told);
+        assert!(written.iter().all(|number| number.len() <= 6));
+        let durations =
+            [0, 999, 59_400_000_000, 200_000_000_000, 3_599_900_000_000, 9_000_000_000_000, i64::MAX, i64::MIN];
+        let written: Vec<String> = durations.into_iter().map(short_duration).collect();
+        assert_eq!(written, ["0 s", "999 ns", "59 s", "3 min", "60 min", "2.5 h", "2.6 M h", "-2.6 M h"]);
+    }
+
     #[test]
     fn times_are_rfc_3339() {
         assert_eq!(time(1_704_164_645_000_000_006), "2024-01-02T03:04:05.000000006Z");
         assert_eq!(time_to_the_second(1_704_164_645_900_000_006), "2024-01-02T03:04:05Z");
+        assert_eq!(time_of_day(1_704_164_645_900_000_006), "03:04:05");
+        assert_eq!(day_and_time(1_704_164_645_900_000_006), "01-02 03:04:05");
+        assert!(are_of_one_day(1_704_164_645_000_000_006, 1_704_200_000_000_000_000));
+        assert!(!are_of_one_day(-1, 0));
     }
 }

@@ -11,6 +11,7 @@ use crate::detectors::kit::{
 use crate::frame::Symbol;
 use crate::gathered::Gathers;
 use crate::partial::{Columns as _, GroupReader, GroupWriter, TraceNumber, columns};
+use crate::savings::Unsettled;
 use crate::trace::{Target, TraceView};
 
 thresholds! {
@@ -47,6 +48,10 @@ impl Seen for AllAsked {
         self.0.bytes()
     }
 
+    fn unsettled(&mut self) -> Option<Unsettled<'_>> {
+        None
+    }
+
     fn write(&self, group: &mut GroupWriter<'_>) {
         self.0.write("", group);
     }
@@ -73,6 +78,7 @@ static DESCRIPTION: Description = Description {
     has_findings: false,
     terminal_columns: &["rank"],
     ranked_by: &[RankedBy::Largest("calls")],
+    problem: None,
 };
 
 type Column = RowColumn<AskedAgain>;

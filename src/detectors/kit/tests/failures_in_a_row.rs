@@ -37,6 +37,7 @@ static DESCRIPTION: Description = Description {
     has_findings: true,
     terminal_columns: &["rank"],
     ranked_by: &[RankedBy::Largest("failures")],
+    problem: None,
 };
 
 type Column = PatternColumn<FailuresInARow>;

@@ -10,6 +10,7 @@ use crate::findings::{Finding, Findings};
 use crate::frame::Symbol;
 use crate::gathered::Gathers;
 use crate::partial::{GroupReader, GroupWriter, TraceNumber};
+use crate::savings::Unsettled;
 use crate::span::SpanId;
 use crate::trace::{Target, TraceView};
 
@@ -32,6 +33,10 @@ impl Seen for Nothing {
 
     fn bytes(&self) -> usize {
         0
+    }
+
+    fn unsettled(&mut self) -> Option<Unsettled<'_>> {
+        None
     }
 
     fn write(&self, _group: &mut GroupWriter<'_>) {}
@@ -59,6 +64,7 @@ static DESCRIPTION: Description = Description {
     has_findings: true,
     terminal_columns: &["rank"],
     ranked_by: &[RankedBy::Largest("calls")],
+    problem: None,
 };
 
 type Column = RowColumn<FanIn>;

@@ -17,6 +17,7 @@ use crate::frame::{SpillStore, Symbol, Symbols};
 use crate::gathered::{Gathered, Gathers};
 use crate::partial::{PartialReader, PartialWriter, Renumbering, TraceNumber};
 use crate::rank::{FindingsTable, Ranking, Rows};
+use crate::savings::{Overlaps, Settling};
 use crate::span::TraceId;
 use crate::trace::sample::Sample;
 
@@ -122,7 +123,7 @@ impl Part {
         for place in places {
             sample.with_trace(place, number(place), |trace| {
                 part.gathered.see(trace);
-                part.seen.see(&detectors, trace);
+                part.seen.see(&detectors, trace, &mut Settling::default(), &mut Overlaps::default());
             });
         }
         part

@@ -3,7 +3,7 @@
 use crate::detectors::kit::{
     self, Concluded, Description, Detector, NoRow, PatternColumn, RankedBy, TableRules, Unit, Whole, thresholds,
 };
-use crate::findings::{Finding, Findings};
+use crate::findings::{Finding, Findings, Remedy};
 use crate::partial::columns;
 use crate::trace::TraceView;
 
@@ -32,6 +32,7 @@ static DESCRIPTION: Description = Description {
     has_findings: true,
     terminal_columns: &["rank"],
     ranked_by: &[RankedBy::Largest("longest_ns")],
+    problem: None,
 };
 
 type Column = PatternColumn<SlowRoots>;
@@ -78,7 +79,7 @@ impl Detector for SlowRoots {
                 key: &key,
                 details: Details { duration_ns },
             };
-            seen.push(trace, finding);
+            seen.push(trace, finding, Remedy::none(root.row));
         }
     }
 

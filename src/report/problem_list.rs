@@ -1,0 +1,217 @@
+//! The list of problems, as people read it.
+
+use crate::detectors::Cell;
+use crate::rank::Table;
+use crate::report::summary::TotalsSummary;
+use crate::report::text::units;
+
+/// The list of problems.
+#[derive(Clone, Debug)]
+pub(crate) struct ProblemList<'a> {
+    /// A row for each pattern of every detector, in the order of their ranks.
+    pub table: &'a Table,
+    /// The failure that was first, if any is known.
+    pub first_failure: Option<FirstFailure>,
+}
+
+/// The failure that was first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct FirstFailure {
+    /// When, in ns since 1970.
+    pub start: i64,
+    /// Where, and what is known of why.
+    pub what: String,
+}
+
+/// Problems that the header sums up.
+const SUMMED_UP: usize = 5;
+
+/// What separates parts of a line.
+pub(in crate::report) const SEPARATOR: &str = " · ";
+
+/// Digits of a trace id that `tracescan trace` takes if no other trace begins with them.
+const ID_DIGITS: usize = 8;
+
+/// One problem in words.
+#[derive(Clone, Debug)]
+pub(in crate::report) struct ProblemInWords {
+    /// Its rank.
+    pub(in crate::report) rank: i64,
+    /// What is wrong.
+    pub(in crate::report) title: String,
+    /// How often, what it costs, when.
+    pub(in crate::report) costs: Vec<String>,
+    /// The trace to open; empty if there is none.
+    pub(in crate::report) trace_id: String,
+    /// The detector that explains what to do.
+    pub(in crate::report) detector: String,
+    /// What to do.
+    pub(in crate::report) fix: String,
+    /// What it causes, in words.
+    pub(in crate::report) causes: Vec<String>,
+}
+
+impl ProblemInWords {
+    /// The beginning of the trace's id that is shown.
+    pub(in crate::report) fn short_trace_id(&self) -> &str {
+        self.trace_id.get(..ID_DIGITS).unwrap_or(&self.trace_id)
+    }
+}
+
+impl ProblemList<'_> {
+    fn cell(&self, column: &str, row: usize) -> &Cell {
+        self.table.column(column).and_then(|(_, cells)| cells.get(row)).unwrap_or(&Cell::None)
+    }
+
+    fn text(&self, column: &str, row: usize) -> &str {
+        if let Cell::Text(text) = self.cell(column, row) { text } else { "" }
+    }
+
+    fn int(&self, column: &str, row: usize) -> i64 {
+        if let Cell::Int(number) = self.cell(column, row) { *number } else { 0 }
+    }
+
+    fn share(&self, column: &str, row: usize) -> f64 {
+        if let Cell::Float(share) = self.cell(column, row) { *share } else { 0.0 }
+    }
+
+    /// Rows that stand for a pattern each.
+    fn patterns(&self) -> usize {
+        self.table.row_count() - usize::from(self.table.summed_up > 0)
+    }
+
+    fn is_explained(&self, row: usize) -> bool {
+        !self.text("explained_by", row).is_empty()
+    }
+
+    /// Rows of problems that no other explains, by rank.
+    fn unexplained(&self) -> impl Iterator<Item = usize> {
+        (0..self.patterns()).filter(|&row| !self.is_explained(row))
+    }
+
+    /// Lines of the header, with their labels: what failed, and what the problems are in sum.
+    pub(in crate::report) fn header_lines(&self, totals: &TotalsSummary) -> Vec<(&'static str, String)> {
+        let mut lines = vec![("failed", self.failed(totals))];
+        let patterns = self.patterns() as u64 + self.table.summed_up;
+        if patterns > 0 {
+            lines.push(("problems", self.in_sum(patterns, totals)));
+        }
+        lines
+    }
+
+    fn failed(&self, totals: &TotalsSummary) -> String {
+        if totals.failed_spans == 0 {
+            return "no span".to_owned();
+        }
+        let mut text = format!(
+            "{} in {}; {} of {} failed ({})",
+            units::counted(totals.failed_spans, "span"),
+            units::counted(totals.failed_traces, "trace"),
+            units::count(totals.failed_roots),
+            units::counted(totals.roots, "request"),
+            units::share_of(totals.failed_roots, totals.roots),
+        );
+        if let Some(first) = &self.first_failure {
+            text.push_str(&format!("; first {} {}", units::time_of_day(first.start), first.what));
+        }
+        text
+    }
+
+    fn in_sum(&self, patterns: u64, totals: &TotalsSummary) -> String {
+        let explained = (0..self.patterns()).filter(|&row| self.is_explained(row)).count() as u64;
+        let mut text = match explained {
+            0 => units::counted(patterns, "pattern"),
+            _ => format!(
+                "{} of {} are not explained by others",
+                patterns - explained,
+                units::counted(patterns, "pattern")
+            ),
+        };
+        let first = || (0..self.patterns()).take(SUMMED_UP);
+        let saved: i128 = first().map(|row| i128::from(self.int("beyond_saving_ns", row))).sum();
+        let mended: u64 = first().map(|row| self.int("beyond_failed_requests", row) as u64).sum();
+        let mut holds = Vec::new();
+        if saved > 0 && totals.segment_duration_ns > 0 {
+            let share = saved as f64 / totals.segment_duration_ns as f64;
+            holds.push(format!("{} of all request time", units::share(share)));
+        }
+        if mended > 0 {
+            holds.push(format!(
+                "{} of {}",
+                units::count(mended),
+                units::counted(totals.failed_roots, "failed request")
+            ));
+        }
+        if !holds.is_empty() {
+            let who = match self.patterns() {
+                1 => "it holds".to_owned(),
+                count if count <= SUMMED_UP => "they hold".to_owned(),
+                _ => "the first five hold".to_owned(),
+            };
+            text.push_str(&format!("; {who} {}", holds.join(" and ")));
+        }
+        text
+    }
+
+    /// The first problems that no other explains, at most so many, and how many there are more.
+    pub(in crate::report) fn first(&self, most: usize) -> (Vec<ProblemInWords>, usize) {
+        let all = self.unexplained().count();
+        let shown = self.unexplained().take(most).map(|row| self.in_words(row)).collect();
+        (shown, all.saturating_sub(most))
+    }
+
+    fn in_words(&self, row: usize) -> ProblemInWords {
+        let id = self.text("pattern_id", row);
+        let causes = (0..self.patterns()).filter(|&other| self.text("explained_by", other) == id);
+        ProblemInWords {
+            rank: self.int("rank", row),
+            title: self.text("title", row).to_owned(),
+            costs: self.costs(row),
+            trace_id: self.text("example_trace_id", row).to_owned(),
+            detector: self.text("detector", row).to_owned(),
+            fix: self.text("fix", row).to_owned(),
+            causes: causes.map(|other| self.text("title", other).to_owned()).collect(),
+        }
+    }
+
+    fn costs(&self, row: usize) -> Vec<String> {
+        let mut costs = Vec::new();
+        let requests = self.int("requests", row);
+        if requests > 0 {
+            let share = units::share(self.share("request_share", row));
+            costs.push(format!("{} ({share})", units::counted(requests as u64, "request")));
+        }
+        let saving = self.int("saving_ns", row);
+        if saving > 0 {
+            let at_most = if *self.cell("upper_bound", row) == Cell::Flag(true) { "at most " } else { "" };
+            let share = units::share(self.share("saving_share", row));
+            costs.push(format!("saves {at_most}{} = {share} of all request time", units::duration(saving)));
+        }
+        let failed = self.int("failed_requests", row);
+        if failed > 0 {
+            costs.push(format!("{} failed", units::count(failed)));
+        }
+        let wasted = self.int("wasted_ns", row);
+        if wasted > 0 && saving == 0 && failed == 0 {
+            costs.push(format!("{} wasted", units::duration(wasted)));
+        }
+        if let (Cell::Int(first), Cell::Int(last)) = (self.cell("first_seen", row), self.cell("last_seen", row)) {
+            costs.push(self.between(*first, *last));
+        }
+        let status = self.text("status", row);
+        if !status.is_empty() {
+            costs.push(status.to_owned());
+        }
+        costs
+    }
+
+    fn between(&self, first: i64, last: i64) -> String {
+        if units::time_of_day(first) == units::time_of_day(last) && units::are_of_one_day(first, last) {
+            units::time_of_day(first)
+        } else if units::are_of_one_day(first, last) {
+            format!("{} to {}", units::time_of_day(first), units::time_of_day(last))
+        } else {
+            format!("{} to {}", units::day_and_time(first), units::day_and_time(last))
+        }
+    }
+}

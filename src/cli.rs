@@ -57,7 +57,7 @@ pub struct AnalyzeArgs {
     pub baseline: Option<PathBuf>,
 
     /// Write what this part of an input gives to FILE instead of ranking it; tracescan merge makes one result of many parts
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["output", "format", "top", "fail_on", "baseline"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["output", "format", "top", "tables", "quiet", "fail_on", "baseline"])]
     pub partial: Option<PathBuf>,
 
     /// Which traces are read.

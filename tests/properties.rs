@@ -270,7 +270,8 @@ proptest! {
         prop_assert_eq!(counts_names, names.len() > 2);
     }
 
-    /// Savings are never negative, never more than what is in play, and what patterns add to each other is never more than there is.
+    /// Savings are never negative, never more than what is in play, and what patterns add to each other is never more than
+    /// there is.
     #[test]
     fn savings_add_up(spans in spans()) {
         let detectors = low_thresholds();
@@ -291,7 +292,8 @@ proptest! {
             ("failed_requests", "beyond_failed_requests", i128::from(totals.failed_roots)),
         ] {
             let (saving, beyond) = (column(saving), column(beyond));
-            prop_assert!(saving.iter().zip(&beyond).all(|(saving, beyond)| 0 <= *beyond && beyond <= saving));
+            // Of two that run at the same time each may save nothing alone, and the second all that both save.
+            prop_assert!(beyond.iter().all(|&beyond| 0 <= beyond));
             prop_assert!(beyond.iter().map(|&part| i128::from(part)).sum::<i128>() <= all);
             prop_assert!(saving.iter().all(|&saving| i128::from(saving) <= all));
         }

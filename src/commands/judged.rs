@@ -7,7 +7,7 @@ use hashbrown::HashMap;
 
 use crate::compare::{ComparedRun, Comparison, PatternNames, Status, title};
 use crate::config::Settings;
-use crate::detectors::{Cell, Currency, Whole, catalog};
+use crate::detectors::{Cell, Whole};
 use crate::gates::{
     CheckedBudget, Gate, GateWord, IgnoredPatterns, PatternForGate, PatternForIgnore, Thresholds, Tripped,
 };
@@ -136,14 +136,13 @@ pub(super) fn patterns_for_gate(
     whole: &Whole<'_>,
 ) -> Vec<PatternForGate> {
     let mut all = Vec::new();
-    for Ranked { description, findings, patterns_of_findings, pattern_ids, .. } in ranked {
-        let is_of_failures = is_of_failures(description.name);
+    for Ranked { findings, patterns_of_findings, pattern_ids, .. } in ranked {
         // Of equal impacts the smallest trace id.
         let mut counted: Vec<(u64, Option<(i64, std::cmp::Reverse<crate::partial::TraceNumber>)>)> =
             vec![(0, None); pattern_ids.len()];
         for (row, &pattern) in patterns_of_findings.iter().enumerate() {
             let impact_ns = findings.impact_ns[row];
-            let is_failure = is_of_failures || findings.failed_requests[row] > 0;
+            let is_failure = findings.failed_requests[row] > 0;
             if thresholds.counts(impact_ns, findings.induced[row], is_failure) {
                 let (count, worst) = &mut counted[pattern as usize];
                 *count += 1;
@@ -170,19 +169,13 @@ pub(super) fn recorded_patterns_for_gate(
     thresholds: Thresholds,
 ) -> Vec<PatternForGate> {
     let of_pattern = |(id, names): (&String, &PatternNames)| {
-        let is_failure = names.failed_requests > 0 || is_of_failures(&names.detector);
+        let is_failure = names.failed_requests > 0;
         let counts = names.largest_impact_ns.is_some_and(|impact| thresholds.counts(impact, false, is_failure));
         let worst = names.largest_impact_ns.map(|impact| (impact, names.example_trace_id.clone()));
         let findings = if counts { names.findings } else { 0 };
         pattern_for_gate(names, findings, worst, statuses.get(id).map(|(status, _)| *status))
     };
     names.iter().map(of_pattern).collect()
-}
-
-/// Whether a detector looks for failures.
-fn is_of_failures(detector: &str) -> bool {
-    let description = catalog().into_iter().map(|entry| entry.description).find(|known| known.name == detector);
-    description.is_some_and(|description| description.currency == Some(Currency::FailedRequests))
 }
 
 fn pattern_for_gate(

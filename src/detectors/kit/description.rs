@@ -15,7 +15,8 @@ pub struct Description {
     pub currency: Option<Currency>,
     /// Whether it reports findings, which `--fail-on` may look at, or only rows.
     pub has_findings: bool,
-    /// Columns that a terminal shows, the most important first.
+    /// Columns that a terminal shows if it has room, the most important first. From left to right stand what a row is about,
+    /// numbers and ids, each in the order of the table.
     pub terminal_columns: &'static [&'static str],
     /// How rows are ranked: the first decides. Ties go by key, ascending.
     pub ranked_by: &'static [RankedBy],

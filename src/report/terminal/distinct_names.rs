@@ -141,6 +141,44 @@ fn without_package(text: &str) -> &str {
     if is_package && class.starts_with(|first: char| first.is_ascii_uppercase()) { class } else { text }
 }
 
+/// Tells names apart that come one after the other, each with a width of its own.
+#[derive(Debug, Default)]
+pub(super) struct ToldApart {
+    /// The names by what was printed for them.
+    printed: HashMap<String, String, FixedState>,
+}
+
+impl ToldApart {
+    /// The name in at most `width` columns, but no fewer than [`MIN_WIDTH`]; what was printed for another name is not
+    /// printed for this one.
+    pub(super) fn fitted(&mut self, name: &str, width: usize) -> String {
+        self.fitted_or(name, None, width)
+    }
+
+    /// The same; `shorter` is printed instead of the name if that is too long and this is not, and nothing else is.
+    pub(super) fn fitted_or(&mut self, name: &str, shorter: Option<&str>, width: usize) -> String {
+        let width = width.max(MIN_WIDTH);
+        let is_free =
+            |shown: &&str| text_width(shown) <= width && self.printed.get(*shown).is_none_or(|other| other == name);
+        let mut shown = match shorter.filter(|_| text_width(name) > width).filter(is_free) {
+            Some(shorter) => shorter.to_owned(),
+            None => shortened(name, width),
+        };
+        if let Some(other) = self.printed.get(&shown).filter(|other| *other != name) {
+            let common = common_beginning([other.as_str(), name].into_iter(), width);
+            shown = format!("…{}", shortened(&name[common..], width - 1));
+        }
+        let mut number = 1;
+        while self.printed.get(&shown).is_some_and(|other| other != name) {
+            number += 1;
+            let mark = format!("#{number}");
+            shown = format!("{}{mark}", shortened(name, width.saturating_sub(mark.len())));
+        }
+        self.printed.insert(shown.clone(), name.to_owned());
+        shown
+    }
+}
+
 /// Groups of two or more that look the same, each in the order of its members.
 fn look_alikes(shown: &[String]) -> Vec<Vec<usize>> {
     let mut order: Vec<usize> = (0..shown.len()).collect();
@@ -223,7 +261,32 @@ mod tests {
         prop::collection::vec(prop_oneof![3 => alike, 1 => odd], 0..24)
     }
 
+    #[test]
+    fn names_one_after_the_other_are_told_apart() {
+        let mut told = ToldApart::default();
+        let select = |column: &str| format!("SELECT {column} FROM orders WHERE id = ?");
+        assert_eq!(told.fitted(&select("price"), 14), "SELECT …id = ?");
+        assert_eq!(told.fitted(&select("quantity"), 14), "…CT qua…id = ?");
+        assert_eq!(told.fitted(&select("price"), 14), "SELECT …id = ?");
+        assert_eq!(told.fitted(&select("quantity"), 60), select("quantity"));
+    }
+
     proptest! {
+        #[test]
+        fn no_two_names_in_a_row_are_printed_alike(names in prop::collection::vec((names(), MIN_WIDTH..40), 0..4)) {
+            let mut told = ToldApart::default();
+            let mut printed: HashMap<String, String> = HashMap::new();
+            for (names, width) in &names {
+                for name in names {
+                    let name = sanitized(name).into_owned();
+                    let shown = told.fitted(&name, *width);
+                    prop_assert!(text_width(&shown) <= *width, "{shown:?} is wider than {width}");
+                    let known = printed.entry(shown).or_insert_with(|| name.clone());
+                    prop_assert_eq!(&*known, &name);
+                }
+            }
+        }
+
         #[test]
         fn no_two_names_are_printed_alike(names in names(), width in MIN_WIDTH..40) {
             let given: Vec<Option<&str>> = names.iter().map(|name| Some(name.as_str())).chain([None]).collect();

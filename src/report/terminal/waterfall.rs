@@ -4,8 +4,9 @@
 use std::io::{self, Write};
 
 use crate::report::terminal::TerminalStyle;
+use crate::report::terminal::distinct_names::ToldApart;
 use crate::report::terminal::paint::Paint;
-use crate::report::terminal::text_width::{broken, padded, shortened, text_width, wrapped};
+use crate::report::terminal::text_width::{broken, padded, text_width, wrapped};
 use crate::report::text::sanitized::sanitized;
 use crate::report::text::units;
 use crate::report::trace::{Line, ShownSpan, ShownTrace, folded, unfolded};
@@ -63,9 +64,10 @@ pub(crate) fn write_waterfall(
     let lines = if options.all { unfolded(&trace.spans) } else { folded(&trace.spans) };
     let (shown, left_out) = cut(&trace.spans, lines, options);
     write_legend(out, trace, options, style)?;
+    let mut names = ToldApart::default();
     let drawing = Drawing { trace, scale: Scale::of(&trace.spans), layout: Layout::of(trace, &shown, style), style };
     for line in &shown {
-        drawing.write_line(out, line, options)?;
+        drawing.write_line(out, line, options, &mut names)?;
     }
     if let Some(left_out) = left_out {
         for line in wrapped(&left_out, style.width) {
@@ -139,6 +141,8 @@ impl Scale {
 /// What a line says beside its bar.
 struct Told {
     label: String,
+    /// The label without the service, if that is the one of the line above that it belongs to.
+    without_service: Option<String>,
     /// What is called, to be put behind the label if there is room.
     target: String,
     /// How many spans, how long and how many of them failed; empty for a single span.
@@ -152,6 +156,7 @@ impl Told {
         let span = &trace.spans[line.spans[0]];
         let target = span.target.as_ref().filter(|target| !span.has_callee && !target.is_empty());
         let target = target.map_or(String::new(), |target| format!(" → {target}"));
+        let parent = span.parent.map(|parent| trace.spans[parent].service.as_str());
         let members = || line.spans.iter().map(|&place| &trace.spans[place]);
         let total: i128 = members().map(|span| i128::from(span.duration_ns)).sum();
         let failed = members().filter(|span| span.failed).count();
@@ -174,6 +179,8 @@ impl Told {
         }
         Self {
             label: sanitized(&format!("{}: {}", span.service, span.name)).into_owned(),
+            without_service: (parent == Some(span.service.as_str()))
+                .then(|| sanitized(&format!("…: {}", span.name)).into_owned()),
             target: sanitized(&target).into_owned(),
             run,
             duration: units::duration(total),
@@ -184,10 +191,18 @@ impl Told {
 
 impl Told {
     /// The label in at most `width` columns. What is called is told whole or not at all.
-    fn label_within(&self, width: usize) -> String {
+    fn label_within(&self, width: usize, names: &mut ToldApart) -> String {
         let with_target = format!("{}{}", self.label, self.target);
-        if text_width(&with_target) <= width { with_target } else { shortened(&self.label, width) }
+        if text_width(&with_target) <= width {
+            return with_target;
+        }
+        names.fitted_or(&self.label, self.without_service.as_deref(), width)
     }
+}
+
+/// The kind, where it tells anything.
+fn kind_of(span: &ShownSpan) -> &str {
+    if span.kind == "unspecified" { "" } else { &span.kind }
 }
 
 /// What marks the span that a finding is about.
@@ -213,7 +228,7 @@ impl Layout {
             let span = &trace.spans[line.spans[0]];
             let label = text_width(&told.label);
             name = name.max(2 * span.depth + label + text_width(&told.target));
-            kind = kind.max(text_width(&span.kind));
+            kind = kind.max(text_width(kind_of(span)));
             remarks = remarks.max(text_width(&told.remarks));
             if told.run.is_empty() {
                 duration = duration.max(text_width(&told.duration));
@@ -295,7 +310,13 @@ struct Drawing<'a> {
 }
 
 impl Drawing<'_> {
-    fn write_line(&self, out: &mut impl Write, line: &Line, options: WaterfallOptions) -> io::Result<()> {
+    fn write_line(
+        &self,
+        out: &mut impl Write,
+        line: &Line,
+        options: WaterfallOptions,
+        names: &mut ToldApart,
+    ) -> io::Result<()> {
         let Self { trace, layout, style, .. } = self;
         let paint = style.paint();
         let told = Told::of(trace, line);
@@ -305,9 +326,9 @@ impl Drawing<'_> {
         let red = |text: &str| if failed { paint.failure(text) } else { text.to_owned() };
         let mut drawn = format!("{} {:indent$}", if failed { red("!") } else { " ".to_owned() }, "");
         if told.run.is_empty() {
-            drawn.push_str(&red(&padded(&told.label_within(layout.name - indent), layout.name - indent)));
+            drawn.push_str(&red(&padded(&told.label_within(layout.name - indent, names), layout.name - indent)));
             if layout.kind > 0 {
-                drawn.push_str(&format!(" {}", paint.dim(&padded(&sanitized(&span.kind), layout.kind))));
+                drawn.push_str(&format!(" {}", paint.dim(&padded(kind_of(span), layout.kind))));
             }
             if layout.duration > 0 {
                 let blanks = layout.duration.saturating_sub(text_width(&told.duration));
@@ -316,7 +337,7 @@ impl Drawing<'_> {
         } else {
             let width = layout.before_bar() - indent;
             let for_name = width.saturating_sub(text_width(&told.run) + 2);
-            let name = told.label_within(for_name);
+            let name = told.label_within(for_name, names);
             let rest = width.saturating_sub(text_width(&name) + 2);
             drawn.push_str(&format!("{name}  {}", paint.bold(&padded(&told.run, rest))));
         }

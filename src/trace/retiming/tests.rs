@@ -148,3 +148,58 @@ fn what_holds_on_any_trace() {
         });
     }
 }
+
+/// The dumps that retiming is tried on: the samples, and real ones where they are.
+fn dumps() -> Vec<std::path::PathBuf> {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut dumps = vec![root.join("samples/incident.flat.parquet"), root.join("samples/healthy.flat.parquet")];
+    for name in ["media", "robot-shop", "online-boutique"] {
+        let path = root.join(format!("../shared/data/real/{name}.flat.parquet"));
+        if path.is_file() {
+            dumps.push(path);
+        } else {
+            #[expect(clippy::print_stderr, reason = "says why nothing was tested")]
+            {
+                eprintln!("skipped: {} is absent", path.display());
+            }
+        }
+    }
+    dumps
+}
+
+/// The same on every trace of dumps, whose clocks and tolerances are those of life.
+#[test]
+fn what_holds_on_every_trace_of_dumps() {
+    use crate::frame::group;
+    use crate::ingest::{ReadFrames, ReadOptions, read_frames};
+    use crate::trace::{TraceModel, derive};
+
+    let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(14);
+    let mut buffers = RetimingBuffers::default();
+    for path in dumps() {
+        let ReadFrames { builders, .. } = read_frames(&[path], &ReadOptions::default(), &());
+        let (vocabulary, frame) = group(builders);
+        let semantics = derive(&vocabulary, &crate::conventions::UncountedCalls::default());
+        let mut model = TraceModel::default();
+        for index in 0..frame.trace_count() {
+            model.rebuild(frame.trace(index), &semantics);
+            let tolerance = crate::trace::OverlapTolerance { millionths: 10_000 };
+            let trace = model.view(index as u32, frame.trace_ids[index], &semantics, tolerance);
+            let segments = EditedSegment::of_trace(trace.tree, trace.windows(), 0..trace.tree.len() as Row);
+            let length = |edits: &[(Row, Edit)], buffers: &mut RetimingBuffers| -> i64 {
+                segments.iter().map(|segment| length_with(segment, edits, buffers)).sum()
+            };
+            let old: i64 = trace.tree.path_roots.iter().map(|root| trace.duration(root.row)).sum();
+            assert_eq!(length(&[], &mut buffers), old, "{}", trace.trace_id);
+            let edits = random_edits(&mut random, trace.tree.len());
+            let few: Vec<(Row, Edit)> = edits.iter().copied().filter(|_| random.random_bool(0.5)).collect();
+            let (with_all, with_few) = (length(&edits, &mut buffers), length(&few, &mut buffers));
+            assert!(0 <= with_all && with_all <= with_few && with_few <= old, "{}", trace.trace_id);
+            for _ in 0..3 {
+                let row = random.random_range(0..trace.tree.len() as Row);
+                let saved = old - length(&[(row, Edit::Cut)], &mut buffers);
+                assert!(saved <= trace.path_time(row), "{} {}", trace.trace_id, trace.span_id(row));
+            }
+        }
+    }
+}

@@ -113,6 +113,10 @@ pub struct ResultsArgs {
     pub allow_empty: bool,
 }
 
+const TRACE_URL_HELP: &str = "Where a trace can be looked at, to make links of trace ids: \
+    https://jaeger.example/trace/{trace_id}, also with {start} and {end} in ms; or jaeger:BASE, grafana-tempo:BASE, \
+    datadog:BASE, honeycomb:BASE, signoz:BASE";
+
 /// Arguments that say how results look.
 #[derive(Clone, Debug, Default, Args)]
 pub struct DisplayArgs {
@@ -120,9 +124,8 @@ pub struct DisplayArgs {
     #[arg(long, value_enum, value_name = "WHEN", default_value_t)]
     pub color: ColorChoice,
 
-    /// Where a trace can be looked at, to make trace ids links: https://jaeger.example/trace/{trace_id}, also with {start} and
-    /// {end} in ms; or jaeger:BASE, grafana-tempo:BASE, datadog:BASE, honeycomb:BASE, signoz:BASE
-    #[arg(long, value_name = "URL")]
+    /// Where a trace can be looked at.
+    #[arg(long, value_name = "URL", help = TRACE_URL_HELP)]
     pub trace_url: Option<String>,
 }
 

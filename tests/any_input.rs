@@ -13,8 +13,8 @@ const TABLES: [&str; 8] = [
     "failure_amplification",
     "failure_origins",
     "latency_attribution",
-    "findings",
     "problems",
+    "findings",
 ];
 
 /// Number of the table of latency.

@@ -161,7 +161,9 @@ impl Requests {
         // Most traces have one root, and those that have many have them of few entries.
         let mut entries: Vec<(u32, i64, bool)> = Vec::with_capacity(1);
         for (index, root) in roots.iter().enumerate().skip(first) {
-            if index > first && root.reason != RootReason::Root || index > first && first_root.is_none() {
+            // Beside the first, other roots count, and fragments never.
+            let counts = index == first || (first_root.is_some() && root.reason == RootReason::Root);
+            if !counts {
                 continue;
             }
             let entry = RequestEntry {

@@ -1,5 +1,6 @@
 //! What is made of patterns once they are ranked: what became of them, which are known, and whether the run fails.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -11,6 +12,7 @@ use crate::detectors::{Cell, Whole};
 use crate::gates::{
     CheckedBudget, Gate, GateWord, IgnoredPatterns, PatternForGate, PatternForIgnore, Thresholds, Tripped,
 };
+use crate::partial::TraceNumber;
 use crate::rank::{PatternRequests, Ranked, Table};
 use crate::report::{ChangedEntry, ChangedPattern, ComparisonSummary, units};
 
@@ -62,7 +64,7 @@ pub(super) fn names_of(
         })
         .collect();
     let text = |symbol| whole.symbols.resolve(symbol).to_owned();
-    let trace = |number: crate::partial::TraceNumber| {
+    let trace = |number: TraceNumber| {
         number.index().and_then(|index| whole.trace_ids.get(index)).map(ToString::to_string).unwrap_or_default()
     };
     let names = |pattern: &PatternRequests| {
@@ -127,6 +129,14 @@ pub(super) fn failures(settings: &Settings, patterns: &[PatternForGate], budgets
     failures
 }
 
+/// The findings of a pattern that count.
+#[derive(Clone, Copy, Default)]
+struct Counted {
+    findings: u64,
+    /// The largest impact in ns and its trace; of equal ones the smallest id.
+    worst: Option<(i64, Reverse<TraceNumber>)>,
+}
+
 /// What the gate looks at of the patterns of a run that was just made.
 pub(super) fn patterns_for_gate(
     ranked: &[Ranked],
@@ -137,26 +147,24 @@ pub(super) fn patterns_for_gate(
 ) -> Vec<PatternForGate> {
     let mut all = Vec::new();
     for Ranked { findings, patterns_of_findings, pattern_ids, .. } in ranked {
-        // Of equal impacts the smallest trace id.
-        let mut counted: Vec<(u64, Option<(i64, std::cmp::Reverse<crate::partial::TraceNumber>)>)> =
-            vec![(0, None); pattern_ids.len()];
+        let mut counted = vec![Counted::default(); pattern_ids.len()];
         for (row, &pattern) in patterns_of_findings.iter().enumerate() {
             let impact_ns = findings.impact_ns[row];
             let is_failure = findings.failed_requests[row] > 0;
             if thresholds.counts(impact_ns, findings.induced[row], is_failure) {
-                let (count, worst) = &mut counted[pattern as usize];
-                *count += 1;
-                *worst = (*worst).max(Some((impact_ns, std::cmp::Reverse(findings.trace[row]))));
+                let counted = &mut counted[pattern as usize];
+                counted.findings += 1;
+                counted.worst = counted.worst.max(Some((impact_ns, Reverse(findings.trace[row]))));
             }
         }
-        for (id, (count, worst)) in pattern_ids.iter().zip(counted) {
+        for (id, Counted { findings, worst }) in pattern_ids.iter().zip(counted) {
             let Some(names) = names.get(id) else { continue };
-            let trace = |number: crate::partial::TraceNumber| {
+            let trace = |number: TraceNumber| {
                 let id = number.index().and_then(|index| whole.trace_ids.get(index));
                 id.map(ToString::to_string).unwrap_or_default()
             };
-            let worst = worst.map(|(impact, std::cmp::Reverse(number))| (impact, trace(number)));
-            all.push(pattern_for_gate(names, count, worst, statuses.get(id).map(|(status, _)| *status)));
+            let worst = worst.map(|(impact, Reverse(number))| (impact, trace(number)));
+            all.push(pattern_for_gate(names, findings, worst, statuses.get(id).map(|(status, _)| *status)));
         }
     }
     all

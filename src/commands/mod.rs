@@ -14,11 +14,9 @@ mod no_match;
 mod part_description;
 mod progress;
 mod results;
-mod shown_trace;
 mod standard_output;
 mod threads;
 mod trace;
-mod trace_id;
 
 use crate::cli::{Cli, Command};
 use crate::config::ConfigError;

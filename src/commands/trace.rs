@@ -1,5 +1,8 @@
 //! `tracescan trace`: one trace.
 
+mod shown_trace;
+mod trace_id;
+
 use anyhow::bail;
 
 use crate::analysis::{self, FoundInTrace};
@@ -12,9 +15,9 @@ use crate::trace::{self, TraceView};
 
 use super::diagnostics::{all_absent, say_input_problems};
 use super::progress::Bar;
-use super::shown_trace::shown_trace;
-use super::trace_id::TypedTraceId;
 use super::{Outcome, standard_output, threads};
+use shown_trace::shown_trace;
+use trace_id::TypedTraceId;
 
 /// Shows the trace.
 ///

@@ -189,7 +189,8 @@ mod tests {
     /// What rules ignore, and what they warn of; today is 2026-06-15.
     #[test]
     fn rules_ignore_and_warn() {
-        let cases: &[(&[(&str, &str)], Option<&str>, &[&str])] = &[
+        type Fields = &'static [(&'static str, &'static str)];
+        let cases: &[(Fields, Option<&str>, &[&str])] = &[
             (&[("pattern", "0123456789abcdef")], Some("known"), &[]),
             (&[("pattern", "0123456789abcdee")], None, &["(pattern 0123456789abcdee) matches no pattern"]),
             (&[("service", "ord*"), ("target", "*@db"), ("owner", "ann")], Some("known, ann"), &[]),

@@ -89,7 +89,6 @@ struct Problem {
     first_seen: i64,
     last_seen: i64,
     example: TraceNumber,
-    explained_by: Option<usize>,
 }
 
 /// Ranks the patterns of all detectors.
@@ -103,10 +102,7 @@ pub(crate) fn problems(ranked: &[Ranked], overlaps: &Overlaps, denominators: Den
         }
     }
     let index = Index { ranked, problems: &problems, first_of_detector: &first_of_detector, numbers: numbers(ranked) };
-    let explained = explained(&index, overlaps);
-    for (place, by) in explained {
-        problems[place].explained_by = Some(by);
-    }
+    let explained_by = explained(&index, overlaps);
 
     let score = |problem: &Problem| {
         let share = |part: f64, all: f64| if all > 0.0 { part / all } else { 0.0 };
@@ -119,7 +115,7 @@ pub(crate) fn problems(ranked: &[Ranked], overlaps: &Overlaps, denominators: Den
             let problem = &problems[index];
             let description = ranked[problem.of].description;
             let is_upper_bound = description.problem.as_ref().is_some_and(|text| text.is_upper_bound);
-            let last = (problem.explained_by.is_some(), is_upper_bound);
+            let last = (explained_by[index].is_some(), is_upper_bound);
             (last, Reverse(problem.wasted_ns), description.name, problem.pattern)
         };
         let (left_key, right_key) = (key(left), key(right));
@@ -135,10 +131,10 @@ pub(crate) fn problems(ranked: &[Ranked], overlaps: &Overlaps, denominators: Den
         .map(|&place| &problems[place])
         .map(|problem| Beyond { saving_ns: problem.saving_ns, failed_requests: problem.failed_requests })
         .collect();
-    let index = Index { ranked, problems: &problems, first_of_detector: &first_of_detector, numbers: numbers(ranked) };
     let rank_of = |detector: u8, key: &[Symbol]| index.place_of(detector, key).map(|place| ranks[place]);
     let beyond = beyond(overlaps, &rank_of, &alone);
-    table(ranked, &problems, &order, &beyond, denominators, whole)
+    let listed = Listed { ranked, problems: &problems, explained_by: &explained_by, order: &order, beyond: &beyond };
+    listed.table(denominators, whole)
 }
 
 /// The number of each detector's place in the catalog.
@@ -180,7 +176,7 @@ fn patterns_of(of: usize, ranked: &Ranked) -> Vec<Problem> {
     for finding in 0..findings.len() {
         let pattern = ranked.patterns_of_findings[finding];
         let start = findings.start[finding];
-        let problem = patterns[pattern as usize].get_or_insert_with(|| Problem {
+        let problem = patterns[pattern as usize].get_or_insert(Problem {
             of,
             pattern,
             finding,
@@ -193,7 +189,6 @@ fn patterns_of(of: usize, ranked: &Ranked) -> Vec<Problem> {
             first_seen: start,
             last_seen: start,
             example: TraceNumber::NONE,
-            explained_by: None,
         });
         let trace = findings.trace[finding];
         // Whatever order findings lie in, the first is that of the trace with the lowest id.
@@ -215,8 +210,8 @@ fn patterns_of(of: usize, ranked: &Ranked) -> Vec<Problem> {
     patterns.into_iter().flatten().collect()
 }
 
-/// Places of patterns, and those of the patterns that explain over half of their findings.
-fn explained(index: &Index<'_>, overlaps: &Overlaps) -> Vec<(usize, usize)> {
+/// The place of the pattern that explains over half of the findings of each, where one does.
+fn explained(index: &Index<'_>, overlaps: &Overlaps) -> Vec<Option<usize>> {
     let mut best: HashMap<usize, (u64, Reverse<usize>)> = HashMap::new();
     for ([pattern, by], count) in overlaps.explained() {
         let places = index.place_of(pattern.0, &pattern.1).zip(index.place_of(by.0, &by.1));
@@ -226,81 +221,88 @@ fn explained(index: &Index<'_>, overlaps: &Overlaps) -> Vec<(usize, usize)> {
             *best = (*best).max((count, Reverse(by)));
         }
     }
-    best.into_iter().map(|(place, (_, Reverse(by)))| (place, by)).collect()
+    (0..index.problems.len()).map(|place| best.get(&place).map(|&(_, Reverse(by))| by)).collect()
 }
 
-fn table(
-    ranked: &[Ranked],
-    problems: &[Problem],
-    order: &[usize],
-    beyond: &[Beyond],
-    denominators: Denominators,
-    whole: &Whole<'_>,
-) -> Table {
-    let rows_by_id: Vec<HashMap<&str, usize>> = ranked.iter().map(rows_by_id).collect();
-    let mut values: Vec<Vec<Cell>> = vec![Vec::new(); PROBLEM_COLUMNS.len()];
-    let id = |problem: &Problem| ranked[problem.of].pattern_ids[problem.pattern as usize].as_str();
-    for (rank, &place) in order.iter().enumerate().take(MAX_ROWS) {
-        let problem = &problems[place];
-        let Ranked { description, table, findings, .. } = &ranked[problem.of];
-        let Some(text) = &description.problem else { continue };
-        let row = rows_by_id[problem.of].get(id(problem)).copied();
-        let row = row.map(|row| TableRow { columns: &table.columns, values: &table.values, row });
-        let share = |part: f64, all: f64| Cell::Float(if all > 0.0 { part / all } else { 0.0 });
-        let target = findings.target.get(problem.finding);
-        let per_request = problem.saving_ns.checked_div(problem.requests as i64);
-        let cells = [
-            Cell::Int(rank as i64 + 1),
-            Cell::Text(id(problem).to_owned()),
-            Cell::Text(description.name.to_owned()),
-            Cell::Text("problem".to_owned()),
-            whole.name(findings.service[problem.finding]),
-            whole.name(findings.operation[problem.finding]),
-            whole.name(target.map_or(Symbol::EMPTY, |target| target.name)),
-            Cell::Text(row.map_or_else(|| description.summary.to_owned(), |row| (text.title)(&row))),
-            Cell::Int(problem.requests as i64),
-            share(problem.requests as f64, denominators.requests as f64),
-            Cell::Int(problem.impact_ns),
-            Cell::Int(problem.saving_ns),
-            share(problem.saving_ns as f64, denominators.segment_ns as f64),
-            per_request.map_or(Cell::None, Cell::Int),
-            Cell::Int(beyond[rank].saving_ns),
-            Cell::Int(problem.failed_requests as i64),
-            Cell::Int(beyond[rank].failed_requests as i64),
-            Cell::Int(problem.wasted_ns),
-            Cell::Flag(text.is_upper_bound),
-            Cell::Text(problem.explained_by.map_or_else(String::new, |by| id(&problems[by]).to_owned())),
-            Cell::Int(problem.first_seen),
-            Cell::Int(problem.last_seen),
-            whole.trace_id(problem.example),
-            Cell::Text(row.map_or("", |row| (text.fix)(&row)).to_owned()),
-            Cell::Text(String::new()),
-            Cell::Text(String::new()),
-        ];
-        for (values, cell) in values.iter_mut().zip(cells) {
-            values.push(cell);
+/// Problems in their order, and what is known of each beside its numbers.
+struct Listed<'a> {
+    ranked: &'a [Ranked],
+    problems: &'a [Problem],
+    explained_by: &'a [Option<usize>],
+    /// Places of problems by rank.
+    order: &'a [usize],
+    /// What each adds, by rank.
+    beyond: &'a [Beyond],
+}
+
+impl Listed<'_> {
+    fn table(&self, denominators: Denominators, whole: &Whole<'_>) -> Table {
+        let Self { ranked, problems, explained_by, order, beyond } = *self;
+        let rows_by_id: Vec<HashMap<&str, usize>> = ranked.iter().map(rows_by_id).collect();
+        let mut values: Vec<Vec<Cell>> = vec![Vec::new(); PROBLEM_COLUMNS.len()];
+        let id = |problem: &Problem| ranked[problem.of].pattern_ids[problem.pattern as usize].as_str();
+        for (rank, &place) in order.iter().enumerate().take(MAX_ROWS) {
+            let problem = &problems[place];
+            let Ranked { description, table, findings, .. } = &ranked[problem.of];
+            let Some(text) = &description.problem else { continue };
+            let row = rows_by_id[problem.of].get(id(problem)).copied();
+            let row = row.map(|row| TableRow { columns: &table.columns, values: &table.values, row });
+            let share = |part: f64, all: f64| Cell::Float(if all > 0.0 { part / all } else { 0.0 });
+            let target = findings.target.get(problem.finding);
+            let per_request = problem.saving_ns.checked_div(problem.requests as i64);
+            let cells = [
+                Cell::Int(rank as i64 + 1),
+                Cell::Text(id(problem).to_owned()),
+                Cell::Text(description.name.to_owned()),
+                Cell::Text("problem".to_owned()),
+                whole.name(findings.service[problem.finding]),
+                whole.name(findings.operation[problem.finding]),
+                whole.name(target.map_or(Symbol::EMPTY, |target| target.name)),
+                Cell::Text(row.map_or_else(|| description.summary.to_owned(), |row| (text.title)(&row))),
+                Cell::Int(problem.requests as i64),
+                share(problem.requests as f64, denominators.requests as f64),
+                Cell::Int(problem.impact_ns),
+                Cell::Int(problem.saving_ns),
+                share(problem.saving_ns as f64, denominators.segment_ns as f64),
+                per_request.map_or(Cell::None, Cell::Int),
+                Cell::Int(beyond[rank].saving_ns),
+                Cell::Int(problem.failed_requests as i64),
+                Cell::Int(beyond[rank].failed_requests as i64),
+                Cell::Int(problem.wasted_ns),
+                Cell::Flag(text.is_upper_bound),
+                Cell::Text(explained_by[place].map_or_else(String::new, |by| id(&problems[by]).to_owned())),
+                Cell::Int(problem.first_seen),
+                Cell::Int(problem.last_seen),
+                whole.trace_id(problem.example),
+                Cell::Text(row.map_or("", |row| (text.fix)(&row)).to_owned()),
+                Cell::Text(String::new()),
+                Cell::Text(String::new()),
+            ];
+            for (values, cell) in values.iter_mut().zip(cells) {
+                values.push(cell);
+            }
         }
-    }
-    let mut summed_up = 0;
-    if order.len() > MAX_ROWS {
-        summed_up = (order.len() - MAX_ROWS) as u64;
-        let rest = || (MAX_ROWS..order.len()).map(|rank| (&problems[order[rank]], beyond[rank]));
-        for (column, values) in PROBLEM_COLUMNS.iter().zip(&mut values) {
-            let total = |of: fn(&Problem, Beyond) -> i64| {
-                Cell::Int(total_ns(rest().map(|(problem, beyond)| of(problem, beyond))))
-            };
-            values.push(match column.name {
-                "rank" => Cell::Int(MAX_ROWS as i64 + 1),
-                "detector" => Cell::Text(OTHER.to_owned()),
-                "impact_ns" => total(|problem, _| problem.impact_ns),
-                "beyond_saving_ns" => total(|_, beyond| beyond.saving_ns),
-                "beyond_failed_requests" => total(|_, beyond| beyond.failed_requests as i64),
-                "wasted_ns" => total(|problem, _| problem.wasted_ns),
-                _ => Cell::None,
-            });
+        let mut summed_up = 0;
+        if order.len() > MAX_ROWS {
+            summed_up = (order.len() - MAX_ROWS) as u64;
+            let rest = || (MAX_ROWS..order.len()).map(|rank| (&problems[order[rank]], beyond[rank]));
+            for (column, values) in PROBLEM_COLUMNS.iter().zip(&mut values) {
+                let total = |of: fn(&Problem, Beyond) -> i64| {
+                    Cell::Int(total_ns(rest().map(|(problem, beyond)| of(problem, beyond))))
+                };
+                values.push(match column.name {
+                    "rank" => Cell::Int(MAX_ROWS as i64 + 1),
+                    "detector" => Cell::Text(OTHER.to_owned()),
+                    "impact_ns" => total(|problem, _| problem.impact_ns),
+                    "beyond_saving_ns" => total(|_, beyond| beyond.saving_ns),
+                    "beyond_failed_requests" => total(|_, beyond| beyond.failed_requests as i64),
+                    "wasted_ns" => total(|problem, _| problem.wasted_ns),
+                    _ => Cell::None,
+                });
+            }
         }
+        Table { name: PROBLEMS, columns: PROBLEM_COLUMNS.to_vec(), terminal_columns: &[], values, summed_up }
     }
-    Table { name: PROBLEMS, columns: PROBLEM_COLUMNS.to_vec(), terminal_columns: &[], values, summed_up }
 }
 
 /// Says of patterns what became of them and why, where `status` knows it by the pattern's id.
@@ -319,9 +321,6 @@ pub(crate) fn set_statuses<'a>(problems: &mut Table, status: impl Fn(&str) -> Op
 /// Rows of a detector's table by the ids of their patterns.
 fn rows_by_id(ranked: &Ranked) -> HashMap<&str, usize> {
     let Some((_, ids)) = ranked.table.column("pattern_id") else { return HashMap::new() };
-    let text = |(row, id)| match id {
-        &Cell::Text(ref id) => Some((id.as_str(), row)),
-        _ => None,
-    };
-    ids.iter().enumerate().map(|(row, id)| (row, id)).filter_map(text).collect()
+    let ids = ids.iter().enumerate();
+    ids.filter_map(|(row, id)| if let Cell::Text(id) = id { Some((id.as_str(), row)) } else { None }).collect()
 }

@@ -1,7 +1,7 @@
 //! What each pattern adds when all that are ranked above it are mended already.
 
 use crate::frame::Symbol;
-use crate::trace::{Edit, RetimingBuffers};
+use crate::trace::{Edit, PatternEdits, RetimingBuffers};
 
 use super::overlaps::Overlaps;
 
@@ -25,7 +25,7 @@ pub(crate) fn beyond(
     let mut buffers = RetimingBuffers::default();
     for index in 0..overlaps.segments.len() {
         let segment = overlaps.segments.get(index);
-        let ranked = |(detector, key, edits): (u8, &[Symbol], Vec<(u32, Edit)>)| Some((rank_of(detector, key)?, edits));
+        let ranked = |pattern: PatternEdits<'_>| Some((rank_of(pattern.detector, pattern.key)?, pattern.edits));
         let mut patterns: Vec<(usize, Vec<(u32, Edit)>)> = segment.patterns.into_iter().filter_map(ranked).collect();
         patterns.sort_unstable_by_key(|&(rank, _)| rank);
         let whole = segment.retiming.length();

@@ -203,7 +203,7 @@ impl Settling {
         for (pattern, items) in (0u32..).zip(patterns) {
             for item in items.iter() {
                 let calls = self.calls[item.calls.clone()].iter().map(|&row| (row, pattern));
-                if item.calls.len() > 0 {
+                if !item.calls.is_empty() {
                     owners.entry(item.name).or_default().extend(calls);
                 }
             }

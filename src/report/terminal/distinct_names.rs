@@ -150,13 +150,8 @@ pub(super) struct ToldApart {
 
 impl ToldApart {
     /// The name in at most `width` columns, but no fewer than [`MIN_WIDTH`]; what was printed for another name is not
-    /// printed for this one.
-    pub(super) fn fitted(&mut self, name: &str, width: usize) -> String {
-        self.fitted_or(name, None, width)
-    }
-
-    /// The same; `shorter` is printed instead of the name if that is too long and this is not, and nothing else is.
-    pub(super) fn fitted_or(&mut self, name: &str, shorter: Option<&str>, width: usize) -> String {
+    /// printed for this one. `shorter` is printed instead of a name that is too long, if it is not.
+    pub(super) fn fitted(&mut self, name: &str, shorter: Option<&str>, width: usize) -> String {
         let width = width.max(MIN_WIDTH);
         let is_free =
             |shown: &&str| text_width(shown) <= width && self.printed.get(*shown).is_none_or(|other| other == name);
@@ -265,10 +260,14 @@ mod tests {
     fn names_one_after_the_other_are_told_apart() {
         let mut told = ToldApart::default();
         let select = |column: &str| format!("SELECT {column} FROM orders WHERE id = ?");
-        assert_eq!(told.fitted(&select("price"), 14), "SELECT …id = ?");
-        assert_eq!(told.fitted(&select("quantity"), 14), "…CT qua…id = ?");
-        assert_eq!(told.fitted(&select("price"), 14), "SELECT …id = ?");
-        assert_eq!(told.fitted(&select("quantity"), 60), select("quantity"));
+        assert_eq!(told.fitted(&select("price"), None, 14), "SELECT …id = ?");
+        assert_eq!(told.fitted(&select("quantity"), None, 14), "…CT qua…id = ?");
+        assert_eq!(told.fitted(&select("price"), None, 14), "SELECT …id = ?");
+        assert_eq!(told.fitted(&select("quantity"), None, 60), select("quantity"));
+        // What is shorter is used where it is needed, and for one name only.
+        assert_eq!(told.fitted("orders: SELECT", Some("…: SELECT"), 14), "orders: SELECT");
+        assert_eq!(told.fitted("orders: SELECT", Some("…: SELECT"), 10), "…: SELECT");
+        assert_eq!(told.fitted("stocks: SELECT", Some("…: SELECT"), 10), "stock…LECT");
     }
 
     proptest! {
@@ -279,7 +278,7 @@ mod tests {
             for (names, width) in &names {
                 for name in names {
                     let name = sanitized(name).into_owned();
-                    let shown = told.fitted(&name, *width);
+                    let shown = told.fitted(&name, None, *width);
                     prop_assert!(text_width(&shown) <= *width, "{shown:?} is wider than {width}");
                     let known = printed.entry(shown).or_insert_with(|| name.clone());
                     prop_assert_eq!(&*known, &name);

@@ -5,6 +5,8 @@
 
 use std::io::{self, Write};
 
+use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, TableStyle, Width};
+
 use crate::detectors::{Cell, Column, Unit};
 use crate::report::detector_table::DetectorTable;
 use crate::report::text::cell_text::{for_people, is_numeric, title};
@@ -28,7 +30,7 @@ const INDENT: usize = 6;
 
 /// A column with the texts of the rows that are shown.
 struct ShownColumn {
-    /// The lines of its title.
+    /// Its title.
     title: String,
     is_name: bool,
     is_right: bool,
@@ -140,13 +142,15 @@ pub(super) fn write_table(out: &mut impl Write, table: &DetectorTable<'_>, shown
     }
 
     let height = heads.iter().map(Vec::len).max().unwrap_or(0);
-    for line in 0..height {
-        let cells = columns.iter().zip(&widths).zip(&heads).map(|((column, &width), head)| {
-            // Titles stand on the rule.
-            let text = (line + head.len()).checked_sub(height).map_or("", |line| head[line].as_str());
-            aligned(text, width, column.is_right, str::to_owned)
-        });
-        writeln!(out, "{}", paint.bold(joined(cells).trim_end()))?;
+    // Titles stand on the rule.
+    let head = |line: usize, head: &Vec<String>| {
+        (line + head.len()).checked_sub(height).map_or_else(String::new, |line| head[line].clone())
+    };
+    let head_rows = (0..height).map(|line| heads.iter().map(|of_column| head(line, of_column)).collect());
+    let body_rows = (0..rows.len()).map(|row| texts.iter().map(|texts| texts[row].clone()).collect());
+    let mut drawn = drawn_lines(head_rows.chain(body_rows), &columns, &widths).into_iter();
+    for line in drawn.by_ref().take(height) {
+        writeln!(out, "{}", paint.bold(&line))?;
     }
     let ruled = widths.iter().sum::<usize>() + widths.len().saturating_sub(1) * GAP;
     writeln!(out, "{}", paint.dim(&"─".repeat(ruled.min(style.width))))?;
@@ -156,11 +160,12 @@ pub(super) fn write_table(out: &mut impl Write, table: &DetectorTable<'_>, shown
     for group in &groups {
         write_heading(out, group, style)?;
         for _ in &group.rows {
-            let cells = columns.iter().zip(&widths).zip(&texts).map(|((column, &width), texts)| {
-                let link = |text: &str| if column.is_id { links.linked(text, text) } else { text.to_owned() };
-                aligned(&texts[row], width, column.is_right, link)
-            });
-            writeln!(out, "{}", joined(cells).trim_end())?;
+            let mut line = drawn.next().unwrap_or_default();
+            // What leads to a trace takes no room, so it is added last.
+            for (_, texts) in columns.iter().zip(&texts).filter(|(column, _)| column.is_id) {
+                line = line.replace(&texts[row], &links.linked(&texts[row], &texts[row]));
+            }
+            writeln!(out, "{line}")?;
             for (index, line) in below.get(row).into_iter().flatten().enumerate() {
                 let begin = if index == 0 { BELOW } else { "  " };
                 writeln!(out, "{:INDENT$}{}", "", paint.dim(&format!("{begin}{line}")))?;
@@ -182,10 +187,21 @@ fn joined(cells: impl Iterator<Item = String>) -> String {
     cells.collect::<Vec<_>>().join(&" ".repeat(GAP))
 }
 
-/// The text with blanks on one side; `shown` may add to it what takes no room.
-fn aligned(text: &str, width: usize, is_right: bool, shown: impl Fn(&str) -> String) -> String {
-    let blanks = " ".repeat(width.saturating_sub(text_width(text)));
-    if is_right { format!("{blanks}{}", shown(text)) } else { format!("{}{blanks}", shown(text)) }
+/// A line for each row of texts, which fit their columns.
+fn drawn_lines(rows: impl Iterator<Item = Vec<String>>, columns: &[ShownColumn], widths: &[usize]) -> Vec<String> {
+    let mut drawn = comfy_table::Table::new();
+    drawn.load_style(TableStyle::new()).set_content_arrangement(ContentArrangement::Disabled).force_no_tty();
+    for row in rows {
+        drawn.add_row(row);
+    }
+    let last = columns.len().saturating_sub(1);
+    for (index, (drawn, (column, &width))) in drawn.column_iter_mut().zip(columns.iter().zip(widths)).enumerate() {
+        let gap = if index == last { 0 } else { GAP };
+        drawn.set_padding((0, gap as u16));
+        drawn.set_cell_alignment(if column.is_right { CellAlignment::Right } else { CellAlignment::Left });
+        drawn.set_constraint(ColumnConstraint::Absolute(Width::Fixed(u16::try_from(width + gap).unwrap_or(u16::MAX))));
+    }
+    drawn.lines().map(|line| line.trim_end().to_owned()).collect()
 }
 
 /// Names give way to numbers; if they cannot, numbers lose digits.

@@ -100,8 +100,19 @@ impl SegmentToPack {
 pub(crate) struct Unpacked<'a> {
     /// Its windows.
     pub(crate) retiming: Retiming,
-    /// Detector, key and edits of each pattern.
-    pub(crate) patterns: Vec<(u8, &'a [Symbol], Vec<(u32, Edit)>)>,
+    /// What each pattern changes.
+    pub(crate) patterns: Vec<PatternEdits<'a>>,
+}
+
+/// What a pattern changes of a segment.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct PatternEdits<'a> {
+    /// Number of its detector in the catalog.
+    pub(crate) detector: u8,
+    /// Its key.
+    pub(crate) key: &'a [Symbol],
+    /// Places of windows, and what is changed of each.
+    pub(crate) edits: Vec<(u32, Edit)>,
 }
 
 impl PackedSegments {
@@ -153,7 +164,7 @@ impl PackedSegments {
                     edits_of_pattern.push((place, edit));
                 }
             }
-            patterns.push((detector as u8, key, edits_of_pattern));
+            patterns.push(PatternEdits { detector: detector as u8, key, edits: edits_of_pattern });
         }
         Unpacked { retiming: Retiming { windows }, patterns }
     }
@@ -216,14 +227,9 @@ mod tests {
             assert_eq!(retiming.windows, *windows);
             let few = &edits[..windows.len().min(2) - 1];
             let many = &edits[..if windows.len() > 1 { 5 } else { 1 }];
-            assert_eq!(
-                patterns,
-                [
-                    (3, &[Symbol(5), Symbol(0)][..], few.to_vec()),
-                    (0, &[][..], vec![]),
-                    (7, &[Symbol(9)][..], many.to_vec())
-                ]
-            );
+            let of = |detector, key, edits: &[_]| PatternEdits { detector, key, edits: edits.to_vec() };
+            let two = [Symbol(5), Symbol(0)];
+            assert_eq!(patterns, [of(3, &two, few), of(0, &[], &[]), of(7, &[Symbol(9)], many)]);
         }
     }
 
@@ -243,7 +249,7 @@ mod tests {
             let mut packed = PackedSegments::default();
             packed.push(segment);
             let Unpacked { retiming, patterns } = packed.get(0);
-            for (.., edits) in patterns {
+            for PatternEdits { edits, .. } in patterns {
                 retiming.length_with(edits, &mut super::super::RetimingBuffers::default());
             }
         }

@@ -46,7 +46,8 @@ fn lengths_with_edits() {
         "1 1 0 web SERVER GET 0..100\n1 2 1 web CLIENT a 10..90\n1 3 1 web CLIENT b 10..70\n1 4 1 web CLIENT c 20..40";
     let nested = "1 1 0 web SERVER GET 0..100\n1 2 1 web INTERNAL a 10..90\n1 3 2 web CLIENT b 20..80\n1 4 1 web CLIENT c 92..95";
     let retried = "1 1 0 web SERVER GET 0..100\n1 2 1 web CLIENT a 0..10 ERROR\n1 3 1 web CLIENT a 40..50 ERROR\n1 4 1 web CLIENT a 80..90";
-    let cases: &[(&str, &[(u64, Edit)], f64)] = &[
+    type Case<'a> = (&'a str, &'a [(u64, Edit)], f64);
+    let cases: &[Case<'_>] = &[
         // What is not changed is not, wherever something of no effect is edited.
         (serial, &[(2, Edit::Cap(20 * MS))], 100.0),
         // The gap after what is cut stays, and what comes after it moves.

@@ -198,4 +198,7 @@ fn groups_messages_and_common_ends() {
             3 cccccccccccccccccccccccccccccccc
             2 bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb
     ");
+    // Weighted counts stand beside those of recorded traces, where there are any.
+    let wide = written(&described(&table, Some(&headings)), 240).join("\n");
+    assert!(wide.contains("  4 ≈40  ") && wide.contains("  12,345 ≈123,450  ") && wide.contains("      1  "), "{wide}");
 }

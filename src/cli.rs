@@ -17,7 +17,7 @@ pub struct Cli {
 }
 
 const EXIT_CODES: &str =
-    "Exit codes: 0 done; 1 --fail-on met; 2 an error, or some input could not be read; 130 interrupted";
+    "Exit codes: 0 done; 1 --fail-on met; 2 an error, or some input could not be read; 64 wrong usage; 130 interrupted";
 
 /// What to do.
 #[derive(Debug, Subcommand)]
@@ -26,10 +26,14 @@ pub enum Command {
     Analyze(Box<AnalyzeArgs>),
     /// Make one result of many parts that analyze --partial wrote: the same as one analyze over everything
     Merge(MergeArgs),
+    /// Say what became of each anti-pattern from one run to another, and where the time of each entry went
+    Compare(CompareArgs),
     /// Show one trace: a waterfall with the critical path marked, and the findings in it
     Trace(TraceArgs),
     /// Print the documentation of a detector, or the list of detectors
     Explain(ExplainArgs),
+    /// Print the settings and where each comes from, or the schema of the configuration file
+    Config(ConfigArgs),
     /// Write canonical Parquet: the form that is read fastest, with everything that was recorded
     Convert(ConvertArgs),
     /// Write synthetic traces with known anti-patterns
@@ -48,8 +52,12 @@ pub struct AnalyzeArgs {
     #[command(flatten)]
     pub results: ResultsArgs,
 
+    /// Compare with the run whose output directory this is
+    #[arg(long, value_name = "DIR")]
+    pub baseline: Option<PathBuf>,
+
     /// Write what this part of an input gives to FILE instead of ranking it; tracescan merge makes one result of many parts
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["output", "format", "top", "tables", "quiet", "fail_on"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["output", "format", "top", "tables", "quiet", "fail_on", "baseline"])]
     pub partial: Option<PathBuf>,
 
     /// Which traces are compared.
@@ -100,13 +108,9 @@ pub struct ResultsArgs {
     #[command(flatten)]
     pub display: DisplayArgs,
 
-    /// Exit with 1 if one of these detectors found something: any, or names
-    #[arg(long, value_delimiter = ',', value_name = "any|DETECTOR", value_parser = fail_on_names())]
-    pub fail_on: Vec<String>,
-
-    /// Smallest impact of a finding that --fail-on looks at [default: 1ms]
-    #[arg(long, value_name = "DURATION")]
-    pub min_impact: Option<String>,
+    /// When the run fails.
+    #[command(flatten)]
+    pub gate: GateArgs,
 
     /// Take an input without spans as a success
     #[arg(long)]
@@ -129,6 +133,84 @@ pub struct DisplayArgs {
     pub trace_url: Option<String>,
 }
 
+/// Arguments that say when a run fails.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Gates (all thresholds that are set must be reached)")]
+pub struct GateArgs {
+    /// Exit with 1 if a detector found something (any, or names), a pattern is new or worse than in the baseline, or a budget of
+    /// the configuration is not met
+    #[arg(long, value_delimiter = ',', value_name = "any|new|worse|budget|DETECTOR", value_parser = fail_on_names())]
+    pub fail_on: Vec<String>,
+
+    /// Smallest impact of a finding that --fail-on looks at [default: 1ms, and a failure of any impact]
+    #[arg(long, value_name = "DURATION")]
+    pub min_impact: Option<String>,
+
+    /// Smallest summed impact of a pattern that --fail-on looks at
+    #[arg(long, value_name = "DURATION")]
+    pub min_total_impact: Option<String>,
+
+    /// Fewest failed requests of a pattern that --fail-on looks at
+    #[arg(long, value_name = "N")]
+    pub min_failed_requests: Option<u64>,
+}
+
+/// Arguments of `compare`.
+#[derive(Debug, Args)]
+pub struct CompareArgs {
+    /// Output directory of the run to compare with, with tables as Parquet
+    #[arg(required = true, value_name = "OLD")]
+    pub old: PathBuf,
+
+    /// Output directory of the run that is compared
+    #[arg(required = true, value_name = "NEW")]
+    pub new: PathBuf,
+
+    /// Write all rows of the tables of changes and run.json to this directory
+    #[arg(short, long, value_name = "DIR")]
+    pub output: Option<PathBuf>,
+
+    /// What goes to standard output
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub format: Option<StdoutFormat>,
+
+    /// Format of the files in the output directory
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub table_format: Option<TableFormat>,
+
+    /// Rows of each table to print [default: 10]
+    #[arg(long, value_name = "N")]
+    pub top: Option<usize>,
+
+    /// When the run fails.
+    #[command(flatten)]
+    pub gate: GateArgs,
+
+    /// Configuration file [default: tracescan.toml in this directory, if there is one]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// Arguments of `config`.
+#[derive(Debug, Args)]
+pub struct ConfigArgs {
+    /// Print the JSON Schema of tracescan.toml instead
+    #[arg(long)]
+    pub schema: bool,
+
+    /// What is made of the results.
+    #[command(flatten)]
+    pub results: ResultsArgs,
+
+    /// How much memory is used.
+    #[command(flatten)]
+    pub memory: MemoryArgs,
+
+    /// What both `analyze` and `trace` understand.
+    #[command(flatten)]
+    pub analysis: AnalysisArgs,
+}
+
 /// Arguments of `merge`.
 #[derive(Debug, Args)]
 pub struct MergeArgs {
@@ -143,6 +225,14 @@ pub struct MergeArgs {
     /// Which traces are compared.
     #[command(flatten)]
     pub incident: IncidentArgs,
+    /// Compare with the run whose output directory this is
+    #[arg(long, value_name = "DIR")]
+    pub baseline: Option<PathBuf>,
+
+    /// Configuration file, of which gates, ignored patterns, budgets and output hold [default: tracescan.toml in this directory,
+    /// if there is one]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
 
     /// Number of threads [default: all]
     #[arg(long, value_name = "N")]
@@ -528,7 +618,8 @@ fn explained_names() -> clap::builder::PossibleValuesParser {
 
 fn fail_on_names() -> clap::builder::PossibleValuesParser {
     let with_findings = catalog().into_iter().filter(|entry| entry.description.has_findings);
-    std::iter::once("any").chain(with_findings.map(|entry| entry.description.name)).collect::<Vec<_>>().into()
+    let names = with_findings.map(|entry| entry.description.name);
+    crate::gates::GateWord::WORDS.into_iter().chain(names).collect::<Vec<_>>().into()
 }
 
 /// What each column of each table means, for `analyze --help`.

@@ -16,11 +16,13 @@
 pub mod analysis;
 pub mod cli;
 pub mod commands;
+mod compare;
 mod config;
 pub mod conventions;
 pub mod detectors;
 mod findings;
 pub mod frame;
+mod gates;
 mod gathered;
 pub mod generate;
 mod incident;

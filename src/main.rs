@@ -11,12 +11,19 @@ use tracescan::commands::{self, Outcome};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(told) => {
+            let outcome = if told.use_stderr() { Outcome::WrongUsage } else { Outcome::Done };
+            let _ = told.print();
+            return ExitCode::from(outcome.exit_code());
+        }
+    };
     commands::interrupt::listen();
     tracescan::ingest::keep_caught_panics_quiet();
     let outcome = commands::run(&cli).unwrap_or_else(|error| {
         let _ = writeln!(std::io::stderr(), "error: {}", told_once(&error));
-        Outcome::Incomplete
+        commands::outcome_of(&error)
     });
     ExitCode::from(outcome.exit_code())
 }

@@ -174,7 +174,7 @@ fn colours_and_links() {
         assert!(!plain.contains('\u{1b}'), "{color}");
     }
     let refused = tracescan(100, &["analyze", &incident, "--trace-url", "javascript:alert(1)"]);
-    assert_eq!(refused.status.code(), Some(2));
+    assert_eq!(refused.status.code(), Some(64));
     let said = String::from_utf8_lossy(&refused.stderr);
     assert!(said.contains("--trace-url must be an http or https address with {trace_id} in it"), "{said}");
 

@@ -14,11 +14,12 @@ use crate::span::TraceId;
 use crate::trace::{CalleeNames, Semantics, derive};
 
 use super::part::{
-    CALLEE_NAMES, CONDITIONAL, KeptRows, OVERLAPS, QUALITY, ROWS, SERVICES, SETTLED, SIGNATURES, STRINGS, TOTALS,
-    TRACES, VOIDING, read_names, read_signatures,
+    CALLEE_NAMES, CONDITIONAL, KeptRows, OVERLAPS, QUALITY, REQUESTS, ROWS, SERVICES, SETTLED, SIGNATURES, STRINGS,
+    TOTALS, TRACES, VOIDING, read_names, read_signatures,
 };
 use super::pass::{Analysis, AnalysisSettings, Worker, merged, see_targets};
 use super::quality::Quality;
+use super::requests::Requests;
 use super::results::Results;
 use super::totals::Totals;
 
@@ -62,6 +63,7 @@ pub(crate) fn merge_parts(
         for prefix in [SETTLED, CONDITIONAL].into_iter().filter(|&prefix| prefix == SETTLED || !is_void) {
             results.totals.merge(file.group(&format!("{prefix}{TOTALS}"), numbers, Totals::read)?);
             results.quality.merge(file.group(&format!("{prefix}{QUALITY}"), numbers, Quality::read)?);
+            results.requests.merge(file.group(&format!("{prefix}{REQUESTS}"), numbers, Requests::read)?);
             results.gathered.merge_file(file, prefix, numbers)?;
             results.seen.merge_file(file, prefix, numbers)?;
             results.overlaps.merge(file.group(&format!("{prefix}{OVERLAPS}"), numbers, Overlaps::read)?);

@@ -7,6 +7,7 @@ mod merge;
 mod part;
 mod pass;
 mod quality;
+mod requests;
 mod results;
 mod totals;
 
@@ -14,5 +15,6 @@ pub(crate) use merge::{MergedParts, merge_parts};
 pub use pass::{Analysis, AnalysisSettings, analyse};
 pub(crate) use pass::{FoundInTrace, analyse_part, with_trace};
 pub use quality::{ClockSkew, Quality};
+pub(crate) use requests::{EntryRequests, Largest, RequestEntry, RequestsByEntry};
 pub use results::{AnalysisError, MIN_WEIGHTED_SHARE, Results};
 pub use totals::Totals;

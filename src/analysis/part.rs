@@ -43,6 +43,8 @@ pub(super) const CALLEE_NAMES: &str = "callee_names";
 /// Numbers that results end with.
 pub(super) const TOTALS: &str = "totals";
 pub(super) const QUALITY: &str = "quality";
+/// Requests by entry.
+pub(super) const REQUESTS: &str = "requests";
 /// What several patterns would change.
 pub(super) const OVERLAPS: &str = "overlaps";
 
@@ -229,6 +231,7 @@ impl<W: Write> PartFile<W> {
         for (prefix, results) in [(SETTLED, &part.settled), (CONDITIONAL, &part.conditional)] {
             writer.group(&format!("{prefix}{TOTALS}"), numbers, |group| results.totals.write(group))?;
             writer.group(&format!("{prefix}{QUALITY}"), numbers, |group| results.quality.write(group))?;
+            writer.group(&format!("{prefix}{REQUESTS}"), numbers, |group| results.requests.write(group))?;
             results.gathered.write(&mut writer, prefix, numbers)?;
             results.seen.write(&mut writer, prefix, numbers)?;
             writer.group(&format!("{prefix}{OVERLAPS}"), numbers, |group| results.overlaps.write(group))?;

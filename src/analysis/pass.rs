@@ -233,6 +233,7 @@ fn number_by_id(mut results: Results) -> Analysis {
     let rank_of = |number: TraceNumber| number.index().map_or(number, |index| TraceNumber(places[index]));
     results.seen.renumber_traces(&rank_of);
     results.gathered.renumber_traces(&rank_of);
+    results.requests.renumber_traces(&rank_of);
     Analysis { results, trace_ids: traces.into_iter().map(|(trace_id, _)| trace_id).collect() }
 }
 
@@ -455,6 +456,7 @@ fn book(
 ) {
     let trace = model.view(number.0, trace_id, semantics, settings.overlap_tolerance);
     results.totals.count(&trace);
+    results.requests.see(&trace);
     results.quality.see(&trace);
     results.gathered.see(&trace);
     results.seen.see(&settings.detectors, &trace, settling, &mut results.overlaps);

@@ -13,6 +13,7 @@ use crate::trace::CalleeNames;
 
 use super::pass::AnalysisSettings;
 use super::quality::Quality;
+use super::requests::Requests;
 use super::totals::Totals;
 
 /// Results of a set of traces. Merging the results of disjoint sets gives the results of their union.
@@ -26,6 +27,8 @@ pub struct Results {
     pub(crate) overlaps: Overlaps,
     /// Totals.
     pub totals: Totals,
+    /// Requests by entry.
+    pub(crate) requests: Requests,
     /// Data quality.
     pub quality: Quality,
     pub(super) callee_names: CalleeNames,
@@ -79,6 +82,7 @@ impl Results {
         self.gathered.merge(other.gathered);
         self.overlaps.merge(other.overlaps);
         self.totals.merge(other.totals);
+        self.requests.merge(other.requests);
         self.quality.merge(other.quality);
         self.callee_names.merge(other.callee_names);
         self.waiting.numbers.extend(other.waiting.numbers);

@@ -12,7 +12,8 @@ use crate::ingest::{self, ReadFrames};
 use crate::report::{SelectionSummary, WholeFile, finish_files};
 use crate::trace::{self, Semantics};
 
-use super::diagnostics::{all_absent, say, say_input_problems};
+use super::diagnostics::{all_absent, say, say_configuration, say_input_problems};
+use super::judged::{Baseline, check_gate};
 use super::no_match::no_match;
 use super::part_description::PartDescription;
 use super::progress::Bar;
@@ -28,6 +29,8 @@ const MOST_SPANS_TO_READ_AGAIN: u64 = 10_000_000;
 /// If the settings make no sense or results cannot be written.
 pub(crate) fn run(args: &AnalyzeArgs) -> anyhow::Result<Outcome> {
     let settings = Settings::for_analyze(args)?;
+    say_configuration(&settings);
+    check_gate(&settings, &settings.enabled, args.baseline.is_some())?;
     // For inputs that must be copied before they can be read, too. A program around this one may have said otherwise.
     let _ = tempfile::env::override_temp_dir(&settings.temp_dir);
     let pool = threads::pool(settings.threads)?;
@@ -36,6 +39,8 @@ pub(crate) fn run(args: &AnalyzeArgs) -> anyhow::Result<Outcome> {
 
 fn run_on_pool(args: &AnalyzeArgs, settings: &Settings) -> anyhow::Result<Outcome> {
     let mut phases = Phases::default();
+    // Before the work, and before the results take its place.
+    let baseline = args.baseline.as_deref().map(Baseline::read).transpose()?;
     let reading = settings.reading();
     let bar = Bar::for_reading(&args.input.inputs);
     let ReadFrames { builders, reports: inputs, left_out, offered } =
@@ -102,6 +107,7 @@ fn run_on_pool(args: &AnalyzeArgs, settings: &Settings) -> anyhow::Result<Outcom
         beyond_cap,
         spilled_bytes,
         all_read,
+        baseline,
     };
     present(analysis, &semantics, read, settings, args.results.output.as_deref(), phases)
 }

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use crate::config::Settings;
 use crate::ingest::InputReport;
 use crate::report::sanitized;
 
@@ -9,6 +10,13 @@ use crate::report::sanitized;
 pub(super) fn say(text: &str) {
     let line: String = text.lines().map(|line| format!("{}\n", sanitized(line))).collect();
     let _ = std::io::stderr().lock().write_all(line.as_bytes());
+}
+
+/// Names the configuration file that was read, if one was.
+pub(super) fn say_configuration(settings: &Settings) {
+    if let Some(path) = &settings.configuration {
+        say(&format!("configuration: {}", path.display()));
+    }
 }
 
 /// Says what went wrong with the inputs; the answer is whether all of them could be read. The mapping of columns is said

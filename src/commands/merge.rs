@@ -10,7 +10,8 @@ use crate::config::{AnalysedWith, Settings};
 use crate::partial::{PartialError, PartialReader};
 use crate::report::{BeyondCapSummary, units};
 
-use super::diagnostics::say;
+use super::diagnostics::{say, say_configuration};
+use super::judged::{Baseline, check_gate};
 use super::part_description::PartDescription;
 use super::results::{Phases, Read, present};
 use super::{Outcome, threads};
@@ -41,6 +42,8 @@ pub(crate) fn run(args: &MergeArgs) -> anyhow::Result<Outcome> {
     {
         bail!("{} was analysed without --window, and says too little of its requests for it", file.path().display());
     }
+    say_configuration(&settings);
+    check_gate(&settings, &settings.enabled, args.baseline.is_some())?;
     let pool = threads::pool(settings.threads)?;
     pool.install(|| merge(args, &settings, parts))
 }
@@ -52,7 +55,8 @@ fn merge(
 ) -> anyhow::Result<Outcome> {
     let mut phases = Phases::default();
     let (files, descriptions): (Vec<PartialReader>, Vec<PartDescription>) = parts.into_iter().unzip();
-    let mut read = Read { all_read: true, ..Read::default() };
+    let baseline = args.baseline.as_deref().map(Baseline::read).transpose()?;
+    let mut read = Read { all_read: true, baseline, ..Read::default() };
     for description in descriptions {
         read.all_read &= description.inputs.iter().all(|input| input.errors.is_empty());
         read.inputs.extend(description.inputs);

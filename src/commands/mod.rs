@@ -1,11 +1,14 @@
 //! One thin file for each subcommand. Beside [`report`](crate::report), only these print.
 
 mod analyze;
+mod compare;
+mod config;
 mod convert;
 mod diagnostics;
 mod explain;
 mod generate;
 pub mod interrupt;
+mod judged;
 mod merge;
 mod no_match;
 mod part_description;
@@ -16,6 +19,7 @@ mod threads;
 mod trace;
 
 use crate::cli::{Cli, Command};
+use crate::config::ConfigError;
 
 /// How a run ended. This is where exit codes are defined.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -26,6 +30,8 @@ pub enum Outcome {
     FailOnMet,
     /// 2: some input could not be read, or there was nothing to read; what could be read is reported.
     Incomplete,
+    /// 64: what was typed makes no sense (`EX_USAGE` of `sysexits.h`).
+    WrongUsage,
     /// 130: interrupted.
     Interrupted,
 }
@@ -37,19 +43,28 @@ impl Outcome {
             Self::Done => 0,
             Self::FailOnMet => 1,
             Self::Incomplete => 2,
+            Self::WrongUsage => 64,
             Self::Interrupted => 130,
         }
     }
 }
 
+/// How a run ended that reported nothing.
+pub fn outcome_of(error: &anyhow::Error) -> Outcome {
+    let is_usage = error.downcast_ref::<ConfigError>().is_some_and(ConfigError::is_usage);
+    if is_usage { Outcome::WrongUsage } else { Outcome::Incomplete }
+}
+
 /// Runs the subcommand.
 ///
 /// # Errors
-/// What kept it from reporting anything; the exit code is 2.
+/// What kept it from reporting anything; [`outcome_of`] says what the exit code is.
 pub fn run(cli: &Cli) -> anyhow::Result<Outcome> {
     match &cli.command {
         Command::Analyze(args) => analyze::run(args),
         Command::Merge(args) => merge::run(args),
+        Command::Compare(args) => compare::run(args),
+        Command::Config(args) => config::run(args),
         Command::Trace(args) => trace::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Convert(args) => convert::run(args),

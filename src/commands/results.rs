@@ -1,6 +1,7 @@
 //! What is made of results, wherever they come from: ranked, written, printed, and an exit code.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::path::Path;
 use std::time::Instant;
 
@@ -9,20 +10,26 @@ use serde::{Deserialize, Serialize};
 
 use crate::analysis::{Analysis, Results};
 use crate::cli::{StdoutFormat, TablesShown};
+use crate::compare::{ComparedRun, Comparison, changes_table, latency_changes_table};
 use crate::config::Settings;
 use crate::detectors::{Cell, SeenByAll, TableRow, Whole};
 use crate::frame::{Collection, Symbol};
+use crate::gates::{CheckedBudget, budgets_table, check_budgets};
 use crate::incident::{Incident, IncidentError, SUSPECT_ROWS, SUSPECTS, TimeRange, conclude};
 use crate::ingest::{IngestWarning, InputReport};
-use crate::rank::{Denominators, FindingsTable, Ranked, Ranking, Rows, Table, problems};
+use crate::rank::{
+    Denominators, FindingsTable, Ranked, Ranking, Rows, Table, entries_table, pattern_entries_table, pattern_requests,
+    patterns_table, problems, set_statuses,
+};
 use crate::report::{
-    BeyondCapSummary, ClockSkewSummary, DetectorTable, FirstFailure, InputSummary, ProblemList, QualitySummary, Run,
-    SelectionSummary, Summary, TerminalReport, TotalsSummary, write_csv, write_files, write_json, write_markdown,
-    write_ndjson, write_terminal,
+    BeyondCapSummary, ClockSkewSummary, ComparisonSummary, DetectorTable, FirstFailure, InputSummary, ProblemList,
+    QualitySummary, Run, SelectionSummary, Summary, TerminalReport, TotalsSummary, write_comparison, write_csv,
+    write_files, write_json, write_markdown, write_markdown_tables, write_ndjson, write_terminal,
 };
 use crate::trace::{Semantics, TargetKind};
 
 use super::diagnostics::say;
+use super::judged::{Baseline, failures, ignored, names_of, patterns_for_gate, statuses, summary_of_comparison};
 use super::progress::Bar;
 use super::{Outcome, standard_output};
 
@@ -52,6 +59,8 @@ pub(super) struct Read {
     pub(super) spilled_bytes: u64,
     /// Whether everything could be read.
     pub(super) all_read: bool,
+    /// The run to compare with.
+    pub(super) baseline: Option<Baseline>,
 }
 
 /// Ranks results, writes them to `output`, prints them, and says how the run ended.
@@ -68,10 +77,14 @@ pub(super) fn present(
 ) -> anyhow::Result<Outcome> {
     let Analysis { mut results, trace_ids } = analysis;
     let (all_read, spilled_bytes, no_match) = (read.all_read, read.spilled_bytes, read.no_match.clone());
+    let mut read = read;
+    let baseline = read.baseline.take();
     let mut summary = summary_of(&results, semantics, read);
     let mut kept_bytes = results.seen.bytes();
     kept_bytes.push(("gathered", results.gathered.bytes()));
     kept_bytes.push(("overlaps", results.overlaps.bytes()));
+    kept_bytes.push(("requests", results.requests.bytes()));
+    let requests = std::mem::take(&mut results.requests).by_entry();
     let seen = std::mem::take(&mut results.seen);
     let whole = Whole {
         symbols: &semantics.symbols,
@@ -79,12 +92,42 @@ pub(super) fn present(
         is_weighted: results.is_weighted(),
         gathered: &results.gathered,
     };
-    let compared = compared(settings, &results, &whole)?;
-    summary.incident = compared.as_ref().map(|compared| compared.summary(whole.symbols));
+    let incident = incident(settings, &results, &whole)?;
+    summary.incident = incident.as_ref().map(|incident| incident.summary(whole.symbols));
     let ranked = rank(seen, settings, &whole)?;
     let denominators = Denominators { requests: summary.totals.roots, segment_ns: summary.totals.segment_duration_ns };
-    let problems = problems(&ranked, &results.overlaps, denominators, &whole);
-    let fails = ranked.iter().any(|ranked| fails(ranked, settings));
+    let mut problems = problems(&ranked, &results.overlaps, denominators, &whole);
+    let patterns = pattern_requests(&ranked, &requests);
+    let beside: Vec<Table> = vec![
+        entries_table(&requests, &whole),
+        patterns_table(&patterns, &whole),
+        pattern_entries_table(&patterns, &requests, &whole),
+    ];
+    let names = names_of(&patterns, &problems, &whole);
+    let ignored = ignored(settings, &names);
+    let made = || ranked.iter().map(|ranked| &ranked.table).chain(&beside).chain([&problems]);
+    let comparison = match baseline {
+        Some(Baseline { path, run }) => {
+            let new = ComparedRun::of_tables(&settings.enabled, serde_json::to_value(settings)?, made());
+            let mut comparison = Comparison::new(run, new, &settings.compare);
+            comparison.ignore(|id, _| ignored.get(id).cloned());
+            Some((path, comparison))
+        }
+        None => None,
+    };
+    let statuses = statuses(&ignored, comparison.as_ref().map(|(_, comparison)| comparison));
+    let budgets = check_budgets(&settings.budgets, &requests, &whole);
+    let for_gate = patterns_for_gate(&ranked, &names, &statuses, settings.gate_thresholds(), &whole);
+    let failures = failures(settings, &for_gate, &budgets);
+    set_statuses(&mut problems, |id| statuses.get(id).map(|(status, reason)| (status.as_str(), reason.as_str())));
+    let mut compared = Vec::new();
+    if let Some((_, comparison)) = &comparison {
+        compared.push(changes_table(comparison));
+        compared.push(latency_changes_table(&comparison.latency));
+    }
+    if !settings.budgets.is_empty() {
+        compared.push(budgets_table(&budgets));
+    }
     phases.end("rank");
 
     if let Some(directory) = output {
@@ -98,22 +141,33 @@ pub(super) fn present(
         };
         let findings = FindingsTable::new(&ranked, &whole);
         let tables = ranked.iter().map(|ranked| &ranked.table as &dyn Rows);
-        let of_incident = compared.iter().flat_map(|compared| &compared.tables).map(|table| table as &dyn Rows);
-        let first = [&problems as &dyn Rows].into_iter();
-        let files: Vec<&dyn Rows> = first.chain(tables).chain(of_incident).chain([&findings as &dyn Rows]).collect();
+        let of_incident = incident.iter().flat_map(|incident| &incident.tables);
+        let beside = beside.iter().chain(&compared).chain(of_incident).map(|table| table as &dyn Rows);
+        let tables = [&problems as &dyn Rows].into_iter().chain(tables);
+        let files: Vec<&dyn Rows> = tables.chain([&findings as &dyn Rows]).chain(beside).collect();
         let bar = Bar::for_tables("writing", files.len());
         write_files(directory, &files, settings.table_format, &run, &summary, &|| bar.add(1))
             .with_context(|| format!("failed to write the results to {}", directory.display()))?;
         bar.finish();
     }
-    print(settings, &summary, &problems, &ranked, compared.as_ref())?;
+    let comparison = comparison.map(|(path, comparison)| summary_of_comparison(&path, &comparison));
+    let printed = Printed {
+        summary: &summary,
+        problems: &problems,
+        ranked: &ranked,
+        compared: &compared,
+        comparison: comparison.as_ref(),
+        incident: incident.as_ref(),
+    };
+    print(settings, &printed)?;
+    say_gate(settings, &summary, &budgets, &failures);
     // The process ends next and gives its memory back at once; to free each text of each table takes much longer.
     std::mem::forget(ranked);
-    Ok(outcome(summary.totals.spans, no_match.as_deref(), all_read, fails, settings))
+    Ok(outcome(summary.totals.spans, no_match.as_deref(), all_read, !failures.is_empty(), settings))
 }
 
 /// Compares requests, if the settings ask for it.
-fn compared(settings: &Settings, results: &Results, whole: &Whole<'_>) -> Result<Option<Incident>, IncidentError> {
+fn incident(settings: &Settings, results: &Results, whole: &Whole<'_>) -> Result<Option<Incident>, IncidentError> {
     let Some((asked, log)) = settings.incident.as_ref().zip(whole.gathered.requests.as_ref()) else {
         return Ok(None);
     };
@@ -158,21 +212,33 @@ fn rank(seen: SeenByAll, settings: &Settings, whole: &Whole<'_>) -> anyhow::Resu
     Ok(ranked)
 }
 
-/// Whether `--fail-on` is met by findings of a detector.
-fn fails(ranked: &Ranked, settings: &Settings) -> bool {
-    let is_watched = settings.fail_on.iter().any(|name| name == "any" || name == ranked.description.name);
-    let findings = &ranked.findings;
-    let counts = |row: usize| findings.impact_ns[row] >= settings.min_impact_ns && !findings.induced[row];
-    is_watched && (0..findings.len()).any(counts)
+/// Says why the run fails, and what the gate could not see.
+fn say_gate(settings: &Settings, summary: &Summary, budgets: &[CheckedBudget], failures: &[String]) {
+    for budget in budgets.iter().filter(|budget| budget.is_met().is_none()) {
+        say(&format!("warning: no request for [budget] {}", budget.told()));
+    }
+    let (totals, quality) = (&summary.totals, &summary.quality);
+    if totals.spans > 0 && quality.with_status == 0 && totals.failed_spans == 0 && !settings.fail_on.is_empty() {
+        say("warning: --fail-on sees no failures: no span has a status");
+    }
+    for failure in failures {
+        say(&format!("failed: {failure}"));
+    }
 }
 
-fn print(
-    settings: &Settings,
-    summary: &Summary,
-    problems: &Table,
-    ranked: &[Ranked],
-    compared: Option<&Incident>,
-) -> anyhow::Result<()> {
+/// What is printed.
+struct Printed<'a> {
+    summary: &'a Summary,
+    problems: &'a Table,
+    ranked: &'a [Ranked],
+    /// Tables of what was compared with others, and of budgets.
+    compared: &'a [Table],
+    comparison: Option<&'a ComparisonSummary>,
+    incident: Option<&'a Incident>,
+}
+
+fn print(settings: &Settings, printed: &Printed<'_>) -> anyhow::Result<()> {
+    let &Printed { summary, problems, ranked, compared, comparison, incident } = printed;
     let mut order: Vec<&Ranked> = ranked.iter().collect();
     if settings.format == StdoutFormat::Table {
         order.sort_by_cached_key(|ranked| largest_problem(problems, ranked));
@@ -186,9 +252,10 @@ fn print(
             headings: headings.as_ref(),
         })
         .collect();
-    let of_incident = || compared.iter().flat_map(|compared| &compared.tables);
+    let of_incident = || incident.iter().flat_map(|incident| &incident.tables);
     let of_detectors = ranked.iter().map(|ranked| &ranked.table);
-    let tables: Vec<&Table> = of_incident().chain(std::iter::once(problems)).chain(of_detectors).collect();
+    let tables: Vec<&Table> =
+        of_incident().chain(std::iter::once(problems)).chain(of_detectors).chain(compared).collect();
     // People on a terminal are told of suspects in words.
     if settings.format != StdoutFormat::Table {
         let described = [&SUSPECTS, &SUSPECT_ROWS].into_iter().zip(of_incident());
@@ -212,8 +279,16 @@ fn print(
     };
     let style = standard_output::style(settings.color);
     standard_output::write(|out| match settings.format {
-        StdoutFormat::Table => write_terminal(out, &report, style),
-        StdoutFormat::Markdown => write_markdown(out, summary, &problems, &detector_tables, settings.top),
+        StdoutFormat::Table => {
+            write_terminal(out, &report, style)?;
+            let Some(comparison) = comparison else { return Ok(()) };
+            writeln!(out)?;
+            write_comparison(out, comparison, settings.top, style)
+        }
+        StdoutFormat::Markdown => {
+            write_markdown(out, summary, &problems, &detector_tables, settings.top)?;
+            write_markdown_tables(out, compared, settings.top)
+        }
         StdoutFormat::Csv => write_csv(out, &tables, settings.top),
         StdoutFormat::Json => write_json(out, summary, &tables, settings.top),
         StdoutFormat::Ndjson => write_ndjson(out, &tables, settings.top),

@@ -48,6 +48,13 @@ pub(crate) enum ConfigError {
     },
 }
 
+impl ConfigError {
+    /// Whether it is what was typed that is wrong.
+    pub(crate) fn is_usage(&self) -> bool {
+        matches!(self, Self::Argument { .. } | Self::NoTimeBetween { .. })
+    }
+}
+
 /// What is wrong at a place in a configuration file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum FileProblem {
@@ -78,6 +85,13 @@ pub(crate) enum FileProblem {
         /// What it is.
         given: String,
     },
+    /// A table has not what it must have.
+    Missing {
+        /// The table.
+        table: &'static str,
+        /// What it needs.
+        needed: &'static str,
+    },
     /// A word is none of those that there are.
     UnknownWord {
         /// The key of its value.
@@ -105,6 +119,7 @@ impl fmt::Display for FileProblem {
             Self::WrongValue { key, table, form, given } => {
                 write!(f, "{}{} must be {form}, not {given}", Key(key), InTable(table))
             }
+            Self::Missing { table, needed } => write!(f, "{table} needs {needed}"),
             Self::UnknownWord { key, word, known } => {
                 write!(f, "{} cannot be {word:?}; ", Key(key))?;
                 match nearest(word, known) {

@@ -1,15 +1,19 @@
 //! The configuration file.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use toml::de::{DeTable, DeValue};
 
 use super::error::{ConfigError, FileProblem};
 use super::keys::{FileText, Keys, number_text};
-use super::values::{DURATION, Form, MEMORY, SHARE, TRACE_URL};
+use super::limits::{budgets, comparison_rules, ignore_rules};
+use super::values::{COUNT, DURATION, Form, MEMORY, SHARE, TRACE_URL};
 use crate::cli::{StdoutFormat, TableFormat};
+use crate::compare::ComparisonRules;
 use crate::conventions::UncountedCalls;
 use crate::detectors::{CatalogEntry, Detectors, catalog};
+use crate::gates::{Budget, GateWord, IgnoreRule};
 use crate::report::TraceUrl;
 
 /// The file that is read if it is there and no other is named.
@@ -20,6 +24,10 @@ const WHOLE_NUMBER: Form<usize> = Form { told: "a whole number", parse: |text| t
 /// What the file says. All of it is known to make sense, also what an option then overrides.
 #[derive(Debug, Default)]
 pub(super) struct ConfigFile {
+    /// The file, if there is one.
+    pub(super) path: Option<PathBuf>,
+    /// The keys in it, with those of the tables that they are in.
+    pub(super) written: BTreeSet<String>,
     pub(super) detector: Vec<String>,
     pub(super) skip: Vec<String>,
     pub(super) overlap_tolerance: Option<f64>,
@@ -31,6 +39,11 @@ pub(super) struct ConfigFile {
     pub(super) top: Option<usize>,
     pub(super) fail_on: Vec<String>,
     pub(super) min_impact_ns: Option<i64>,
+    pub(super) min_total_impact_ns: Option<i64>,
+    pub(super) min_failed_requests: Option<u64>,
+    pub(super) comparison: ComparisonRules,
+    pub(super) ignore: Vec<IgnoreRule>,
+    pub(super) budgets: Vec<Budget>,
     pub(super) allow_empty: bool,
     pub(super) retry_timeout_ns: Option<i64>,
     pub(super) memory_limit_bytes: Option<u64>,
@@ -58,9 +71,9 @@ impl ConfigFile {
         let text = std::str::from_utf8(bytes).map_err(|error| {
             let (readable, _) = bytes.split_at(error.valid_up_to());
             let text = std::str::from_utf8(readable).unwrap_or_default();
-            FileText { path, text }.error(readable.len(), FileProblem::NotUtf8)
+            FileText::new(path, text).error(readable.len(), FileProblem::NotUtf8)
         })?;
-        let file = FileText { path, text };
+        let file = FileText::new(path, text);
         let table = DeTable::parse(text).map_err(|error| {
             let start = error.span().map_or(0, |span| span.start);
             file.error(start, FileProblem::NotToml { reason: error.message().to_owned() })
@@ -68,8 +81,10 @@ impl ConfigFile {
         let mut keys = Keys::of_file(&file, table.get_ref());
         let with_findings = |entry: &CatalogEntry| entry.description.has_findings;
         let any: Vec<String> = names(|_| true).collect();
-        let fail_on: Vec<String> = std::iter::once("any".to_owned()).chain(names(with_findings)).collect();
-        let read = Self {
+        let fail_on: Vec<String> = GateWord::WORDS.map(str::to_owned).into_iter().chain(names(with_findings)).collect();
+        let mut read = Self {
+            path: Some(path.to_owned()),
+            written: BTreeSet::new(),
             detector: keys.words("detector", &any)?.unwrap_or_default(),
             skip: keys.words("skip", &any)?.unwrap_or_default(),
             overlap_tolerance: keys.number("overlap_tolerance", &SHARE)?,
@@ -81,6 +96,11 @@ impl ConfigFile {
             top: keys.number("top", &WHOLE_NUMBER)?,
             fail_on: keys.words("fail_on", &fail_on)?.unwrap_or_default(),
             min_impact_ns: keys.text("min_impact", &DURATION)?,
+            min_total_impact_ns: keys.text("min_total_impact", &DURATION)?,
+            min_failed_requests: keys.number("min_failed_requests", &COUNT)?,
+            comparison: comparison_rules(&mut keys)?,
+            ignore: ignore_rules(&mut keys)?,
+            budgets: budgets(&mut keys)?,
             allow_empty: flag(&mut keys, "allow_empty")?,
             retry_timeout_ns: keys.text("retry_timeout", &DURATION)?,
             memory_limit_bytes: keys.text("memory_limit", &MEMORY)?,
@@ -89,12 +109,37 @@ impl ConfigFile {
             detectors: detectors(&mut keys)?,
         };
         keys.finish()?;
+        read.written = file.written.into_inner();
         Ok(read)
     }
 }
 
 fn names(is_meant: impl Fn(&CatalogEntry) -> bool) -> impl Iterator<Item = String> {
     catalog().into_iter().filter(is_meant).map(|entry| entry.description.name.to_owned())
+}
+
+/// What a text says.
+#[cfg(test)]
+pub(super) fn parsed(text: &str) -> Result<ConfigFile, ConfigError> {
+    ConfigFile::parse(Path::new("tracescan.toml"), text.as_bytes())
+}
+
+/// The keys that a table may have.
+#[cfg(test)]
+pub(super) fn known_keys(table: &str) -> Vec<String> {
+    const UNKNOWN: &str = "what nobody would call a key";
+    let text = match table {
+        "" => format!("\"{UNKNOWN}\" = 1"),
+        "ignore" => format!("[[ignore]]\nservice = \"x\"\nreason = \"x\"\n\"{UNKNOWN}\" = 1"),
+        table => format!("[{table}]\n\"{UNKNOWN}\" = 1"),
+    };
+    match parsed(&text) {
+        Err(ConfigError::InFile { problem, .. }) => match *problem {
+            FileProblem::UnknownKey { known, .. } => known,
+            other => panic!("{other}"),
+        },
+        other => panic!("{other:?}"),
+    }
 }
 
 fn flag(keys: &mut Keys<'_>, key: &'static str) -> Result<bool, ConfigError> {

@@ -3,6 +3,8 @@
 //! Whoever reads a table asks for every key that there is; what is in the table beyond them is unknown. So the keys stand
 //! once, where they are read, and every problem has its place in the file, because the values still have theirs.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use clap::ValueEnum;
@@ -18,17 +20,29 @@ pub(super) struct FileText<'a> {
     pub(super) path: &'a Path,
     /// What is in it.
     pub(super) text: &'a str,
+    /// The keys in it that were asked for, with those of the tables that they are in.
+    pub(super) written: RefCell<BTreeSet<String>>,
 }
 
-impl FileText<'_> {
+impl<'a> FileText<'a> {
+    /// A file of which nothing was asked so far.
+    pub(super) fn new(path: &'a Path, text: &'a str) -> Self {
+        Self { path, text, written: RefCell::default() }
+    }
+
     /// The error that there is a problem at a byte of the text.
     pub(super) fn error(&self, byte: usize, problem: FileProblem) -> ConfigError {
         let before = &self.text[..self.text.floor_char_boundary(byte)];
         let start_of_line = before.rfind('\n').map_or(0, |end| end + 1);
         // A byte order mark is no character of the first line.
         let column = before[start_of_line..].trim_start_matches('\u{feff}').chars().count() + 1;
-        let line = before.matches('\n').count() + 1;
+        let line = self.line_of(byte);
         ConfigError::InFile { path: self.path.to_owned(), line, column, problem: Box::new(problem) }
+    }
+
+    /// The line of a byte, from 1.
+    fn line_of(&self, byte: usize) -> usize {
+        self.text[..self.text.floor_char_boundary(byte)].matches('\n').count() + 1
     }
 
     /// A value as it is written, where that is short.
@@ -56,7 +70,10 @@ impl FileText<'_> {
 /// A table and the keys that were asked for.
 pub(super) struct Keys<'a> {
     file: &'a FileText<'a>,
-    name: &'static str,
+    /// What it is called in messages; empty for the whole file.
+    name: String,
+    /// Where it begins.
+    start: usize,
     table: &'a DeTable<'a>,
     asked: Vec<&'static str>,
 }
@@ -64,16 +81,21 @@ pub(super) struct Keys<'a> {
 impl<'a> Keys<'a> {
     /// Those of the whole file.
     pub(super) fn of_file(file: &'a FileText<'a>, table: &'a DeTable<'a>) -> Self {
-        Self { file, name: "", table, asked: Vec::new() }
+        Self { file, name: String::new(), start: 0, table, asked: Vec::new() }
     }
 
     fn find(&mut self, key: &'static str) -> Option<&'a Spanned<DeValue<'a>>> {
         self.asked.push(key);
+        let is_there = self.table.iter().any(|(known, _)| known.get_ref() == key);
+        if is_there {
+            let dot = if self.name.is_empty() { "" } else { "." };
+            self.file.written.borrow_mut().insert(format!("{}{dot}{key}", self.name));
+        }
         self.table.iter().find(|(known, _)| known.get_ref() == key).map(|(_, value)| value)
     }
 
     fn wrong_value(&self, key: &str, form: &str, value: &Spanned<DeValue<'_>>) -> ConfigError {
-        let (key, table) = (key.to_owned(), self.name.to_owned());
+        let (key, table) = (key.to_owned(), self.name.clone());
         let problem = FileProblem::WrongValue { key, table, form: form.to_owned(), given: self.file.given(value) };
         self.file.error(value.span().start, problem)
     }
@@ -170,7 +192,52 @@ impl<'a> Keys<'a> {
     pub(super) fn table(&mut self, key: &'static str) -> Result<Option<Self>, ConfigError> {
         let Some(value) = self.find(key) else { return Ok(None) };
         let table = value.get_ref().as_table().ok_or_else(|| self.wrong_value(key, "a table", value))?;
-        Ok(Some(Self { file: self.file, name: key, table, asked: Vec::new() }))
+        Ok(Some(self.within(key.to_owned(), value.span().start, table)))
+    }
+
+    fn within(&self, name: String, start: usize, table: &'a DeTable<'a>) -> Self {
+        Self { file: self.file, name, start, table, asked: Vec::new() }
+    }
+
+    /// The tables of a list of tables, in their order.
+    ///
+    /// # Errors
+    /// If the key's value is none.
+    pub(super) fn tables(&mut self, key: &'static str) -> Result<Vec<Self>, ConfigError> {
+        let Some(value) = self.find(key) else { return Ok(Vec::new()) };
+        let items = value.get_ref().as_array().ok_or_else(|| self.wrong_value(key, TABLES, value))?;
+        let table = |item: &'a Spanned<DeValue<'a>>| {
+            let table = item.get_ref().as_table().ok_or_else(|| self.wrong_value(key, TABLES, item))?;
+            Ok(self.within(key.to_owned(), item.span().start, table))
+        };
+        items.iter().map(table).collect()
+    }
+
+    /// The tables within a table that have names of any kind, in the order of the file.
+    ///
+    /// # Errors
+    /// If the key's value is no table, or holds something else.
+    pub(super) fn named_tables(&mut self, key: &'static str) -> Result<Vec<(String, Self)>, ConfigError> {
+        let Some(named) = self.table(key)? else { return Ok(Vec::new()) };
+        let table = |(name, value): (&'a Spanned<std::borrow::Cow<'a, str>>, &'a Spanned<DeValue<'a>>)| {
+            let name = name.get_ref().to_string();
+            let table = value.get_ref().as_table().ok_or_else(|| named.wrong_value(&name, "a table", value))?;
+            let within = named.within(format!("{key}.{name:?}"), value.span().start, table);
+            Ok((name, within))
+        };
+        let mut tables = named.table.iter().map(table).collect::<Result<Vec<_>, _>>()?;
+        tables.sort_by_key(|(_, table)| table.start);
+        Ok(tables)
+    }
+
+    /// The line in which the table begins, from 1.
+    pub(super) fn line(&self) -> usize {
+        self.file.line_of(self.start)
+    }
+
+    /// The problem that a table as a whole has.
+    pub(super) fn error(&self, problem: FileProblem) -> ConfigError {
+        self.file.error(self.start, problem)
     }
 
     /// Ends the reading.
@@ -182,7 +249,7 @@ impl<'a> Keys<'a> {
         let Some(first) = unknown.min_by_key(|key| key.span().start) else { return Ok(()) };
         let problem = FileProblem::UnknownKey {
             key: first.get_ref().to_string(),
-            table: self.name.to_owned(),
+            table: self.name.clone(),
             known: self.asked.into_iter().map(str::to_owned).collect(),
         };
         Err(self.file.error(first.span().start, problem))
@@ -190,6 +257,7 @@ impl<'a> Keys<'a> {
 }
 
 const TEXTS: &str = "a list of texts";
+const TABLES: &str = "a list of tables";
 
 /// A number in decimal.
 pub(super) fn number_text(value: &DeValue<'_>) -> Option<String> {

@@ -14,12 +14,14 @@ use super::selection::selection;
 use super::values::{DURATION, MEMORY, SHARE, TRACE_URL};
 use crate::analysis::AnalysisSettings;
 use crate::cli::{
-    AnalysisArgs, AnalyzeArgs, ColorChoice, DisplayArgs, InputArgs, MemoryArgs, MergeArgs, ResultsArgs, StdoutFormat,
-    TableFormat, TablesShown, TraceArgs,
+    AnalysisArgs, AnalyzeArgs, ColorChoice, CompareArgs, ConfigArgs, DisplayArgs, GateArgs, InputArgs, MemoryArgs,
+    MergeArgs, ResultsArgs, StdoutFormat, TableFormat, TablesShown, TraceArgs,
 };
+use crate::compare::ComparisonRules;
 use crate::conventions::UncountedCalls;
 use crate::detectors::{Detectors, catalog};
 use crate::frame::SpillStore;
+use crate::gates::{Budget, GateWord, IgnoreRule, Thresholds};
 use crate::incident::AskedIncident;
 use crate::ingest::{DEFAULT_RETRY_TIMEOUT, InputFormat, ReadOptions, Selection};
 use crate::report::TraceUrl;
@@ -28,6 +30,8 @@ use crate::trace::OverlapTolerance;
 /// Everything that was set, resolved. This is `settings` in `run.json`.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Settings {
+    /// The configuration file that was read.
+    pub configuration: Option<PathBuf>,
     /// Names of the detectors that run.
     pub enabled: Vec<&'static str>,
     /// Their thresholds.
@@ -54,10 +58,23 @@ pub(crate) struct Settings {
     pub color: ColorChoice,
     /// Where a trace can be looked at.
     pub trace_url: Option<TraceUrl>,
-    /// Detectors whose findings make the run fail.
+    /// What makes the run fail: detectors that found something, patterns with a status, budgets.
     pub fail_on: Vec<String>,
     /// Smallest impact of those findings, in ns.
     pub min_impact_ns: i64,
+    /// Whether somebody has set that, or another threshold: if nobody has, failures of any impact count.
+    #[serde(skip)]
+    pub has_thresholds: bool,
+    /// Smallest summed impact of those patterns, in ns.
+    pub min_total_impact_ns: Option<i64>,
+    /// Fewest failed requests of those patterns.
+    pub min_failed_requests: Option<u64>,
+    /// When runs differ.
+    pub compare: ComparisonRules,
+    /// Patterns that are known.
+    pub ignore: Vec<IgnoreRule>,
+    /// What requests may cost.
+    pub budgets: Vec<Budget>,
     /// Whether an input without spans is a success.
     pub allow_empty: bool,
     /// What the inputs are said to be.
@@ -124,6 +141,20 @@ impl Settings {
         Ok(settings)
     }
 
+    /// Settings of `config`, and the file that some of them come from.
+    ///
+    /// # Errors
+    /// As [`Settings::for_analyze`].
+    pub(super) fn for_config(args: &ConfigArgs) -> Result<(ConfigFile, Self), ConfigError> {
+        let (file, mut settings) = Self::resolve(&args.analysis)?;
+        settings.set_memory(&args.memory, &file)?;
+        settings.set_results(&args.results, &file)?;
+        if let Some(retry_timeout_ns) = file.retry_timeout_ns {
+            settings.retry_timeout_ns = retry_timeout_ns;
+        }
+        Ok((file, settings))
+    }
+
     /// Settings of `merge`: what decides results is what the parts were analysed with.
     ///
     /// # Errors
@@ -138,10 +169,24 @@ impl Settings {
             uncounted_calls: analysed.uncounted_calls.clone(),
             ..Self::unset()
         };
-        settings.threads = args.threads.unwrap_or(0);
-        settings.set_memory(&args.memory, &ConfigFile::default())?;
-        settings.set_results(&args.results, &ConfigFile::default())?;
+        let file = ConfigFile::read(args.config.as_deref())?;
+        settings.configuration.clone_from(&file.path);
+        settings.threads = args.threads.or(file.threads).unwrap_or(0);
+        settings.set_memory(&args.memory, &file)?;
+        settings.set_results(&args.results, &file)?;
         settings.incident = incident(&args.incident)?;
+        Ok(settings)
+    }
+
+    /// Settings of `compare`.
+    ///
+    /// # Errors
+    /// If the configuration file cannot be read or a value makes no sense.
+    pub(crate) fn for_compare(args: &CompareArgs) -> Result<Self, ConfigError> {
+        let file = ConfigFile::read(args.config.as_deref())?;
+        let mut settings = Self { configuration: file.path.clone(), ..Self::unset() };
+        settings.set_output(args.format, args.table_format, args.top, &file);
+        settings.set_gate(&args.gate, &file)?;
         Ok(settings)
     }
 
@@ -156,20 +201,59 @@ impl Settings {
     }
 
     fn set_results(&mut self, args: &ResultsArgs, file: &ConfigFile) -> Result<(), ConfigError> {
-        self.format = args.format.or(file.format).unwrap_or_default();
-        self.table_format = args.table_format.or(file.table_format).unwrap_or_default();
-        let usual_top = if self.format == StdoutFormat::Table { TOP_ON_TERMINAL } else { TOP_ELSEWHERE };
-        self.top = args.top.or(file.top).unwrap_or(usual_top);
+        self.set_output(args.format, args.table_format, args.top, file);
         (self.tables, self.quiet) = (args.tables, args.quiet);
         self.set_display(&args.display, file)?;
-        self.fail_on = if args.fail_on.is_empty() { file.fail_on.clone() } else { args.fail_on.clone() };
-        let min_impact_ns =
-            args.min_impact.as_deref().map(|text| DURATION.argument("--min-impact", text)).transpose()?;
-        if let Some(min_impact_ns) = min_impact_ns.or(file.min_impact_ns) {
-            self.min_impact_ns = min_impact_ns;
-        }
+        self.set_gate(&args.gate, file)?;
         self.allow_empty = args.allow_empty || file.allow_empty;
         Ok(())
+    }
+
+    fn set_output(
+        &mut self,
+        format: Option<StdoutFormat>,
+        table_format: Option<TableFormat>,
+        top: Option<usize>,
+        file: &ConfigFile,
+    ) {
+        self.format = format.or(file.format).unwrap_or_default();
+        self.table_format = table_format.or(file.table_format).unwrap_or_default();
+        let usual_top = if self.format == StdoutFormat::Table { TOP_ON_TERMINAL } else { TOP_ELSEWHERE };
+        self.top = top.or(file.top).unwrap_or(usual_top);
+    }
+
+    fn set_gate(&mut self, args: &GateArgs, file: &ConfigFile) -> Result<(), ConfigError> {
+        let duration =
+            |option, text: &Option<String>| text.as_deref().map(|text| DURATION.argument(option, text)).transpose();
+        self.fail_on = if args.fail_on.is_empty() { file.fail_on.clone() } else { args.fail_on.clone() };
+        let min_impact_ns = duration("--min-impact", &args.min_impact)?.or(file.min_impact_ns);
+        self.min_total_impact_ns = duration("--min-total-impact", &args.min_total_impact)?.or(file.min_total_impact_ns);
+        self.min_failed_requests = args.min_failed_requests.or(file.min_failed_requests);
+        self.has_thresholds =
+            min_impact_ns.or(self.min_total_impact_ns).is_some() || self.min_failed_requests.is_some();
+        if let Some(min_impact_ns) = min_impact_ns {
+            self.min_impact_ns = min_impact_ns;
+        }
+        self.compare = file.comparison.clone();
+        self.ignore.clone_from(&file.ignore);
+        self.budgets.clone_from(&file.budgets);
+        Ok(())
+    }
+
+    /// What the gate looks at.
+    pub(crate) fn gate_words(&self) -> Vec<GateWord> {
+        let Ok(words) = self.fail_on.iter().map(|word| word.parse()).collect::<Result<_, std::convert::Infallible>>();
+        words
+    }
+
+    /// What is too small to trip the gate.
+    pub(crate) fn gate_thresholds(&self) -> Thresholds {
+        Thresholds {
+            min_impact_ns: self.min_impact_ns,
+            is_set: self.has_thresholds,
+            min_total_impact_ns: self.min_total_impact_ns,
+            min_failed_requests: self.min_failed_requests,
+        }
     }
 
     /// Settings of `trace`.
@@ -230,6 +314,7 @@ impl Settings {
         let overlap_tolerance = given.transpose()?.or(file.overlap_tolerance).unwrap_or(DEFAULT_OVERLAP_TOLERANCE);
         let count_every_call = args.count_every_call || file.count_every_call;
         let settings = Self {
+            configuration: file.path.clone(),
             enabled,
             detectors,
             overlap_tolerance,
@@ -243,6 +328,7 @@ impl Settings {
     /// Where nothing is said.
     fn unset() -> Self {
         Self {
+            configuration: None,
             enabled: Vec::new(),
             detectors: Detectors::default(),
             overlap_tolerance: DEFAULT_OVERLAP_TOLERANCE,
@@ -257,6 +343,12 @@ impl Settings {
             trace_url: None,
             fail_on: Vec::new(),
             min_impact_ns: 1_000_000,
+            has_thresholds: false,
+            min_total_impact_ns: None,
+            min_failed_requests: None,
+            compare: ComparisonRules::default(),
+            ignore: Vec::new(),
+            budgets: Vec::new(),
             allow_empty: false,
             input_format: None,
             retry_timeout_ns: DEFAULT_RETRY_TIMEOUT.as_nanos() as i64,

@@ -2,6 +2,7 @@
 
 use super::error::ConfigError;
 use super::memory::MIN_MEMORY_BYTES;
+use crate::gates::IgnoreRule;
 use crate::report::TraceUrl;
 
 /// A form of values: how people are told to write them, and how they are read.
@@ -32,6 +33,22 @@ pub(super) const MEMORY: Form<u64> =
 
 /// A share.
 pub(super) const SHARE: Form<f64> = Form { told: "a number between 0 and 1", parse: share };
+
+/// A day.
+pub(super) const DAY: Form<jiff::civil::Date> = Form { told: "a day like 2026-03-01", parse: |text| text.parse().ok() };
+
+/// A pattern of names.
+pub(super) const GLOB: Form<String> = Form {
+    told: "a name, in which * and ? may stand for others",
+    parse: |text| IgnoreRule::is_glob(text).then(|| text.to_owned()),
+};
+
+/// Any text but an empty one.
+pub(super) const TEXT: Form<String> =
+    Form { told: "a text", parse: |text| (!text.trim().is_empty()).then(|| text.to_owned()) };
+
+/// A number of things.
+pub(super) const COUNT: Form<u64> = Form { told: "a whole number", parse: |text| text.parse().ok() };
 
 /// A time, in ns since 1970.
 pub(super) const TIME: Form<i64> =

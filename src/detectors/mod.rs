@@ -14,7 +14,7 @@ pub use kit::{
 };
 pub(crate) use kit::{
     Concluded, Conclusions, Detector, Heading, NamedValues, Pattern, PatternColumn, RowColumn, RowRule, Rule,
-    TableRules, Whole,
+    TableRules, Whole, duration_text, size_text,
 };
 pub(crate) use latency::latency_attribution::{Attribution, AttributionRow, EntryTimes, LatencyAttribution};
 

@@ -1,6 +1,9 @@
 //! From what detectors conclude to ranked tables, with Polars: aggregate by pattern, order, cut.
 
+mod entries_table;
 mod findings_table;
+mod median;
+mod pattern_requests;
 mod patterns;
 mod problems;
 mod ranking;
@@ -10,10 +13,14 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use entries_table::{ENTRIES, entries_table};
 pub(crate) use findings_table::{FINDINGS, FindingsTable};
+pub(crate) use pattern_requests::{
+    PATTERN_ENTRIES, PATTERNS, PatternRequests, pattern_entries_table, pattern_requests, patterns_table,
+};
 #[cfg(test)]
 pub(crate) use problems::PROBLEM_COLUMNS;
-pub(crate) use problems::{Denominators, problems};
+pub(crate) use problems::{Denominators, PROBLEMS, problems, set_statuses};
 pub use ranking::ranked_tables;
 pub(crate) use ranking::{Headings, Ranked, Ranking};
 pub(crate) use table::for_each_row;

@@ -57,7 +57,7 @@ pub(crate) static PROBLEM_COLUMNS: [Column; 26] = [
     column(
         "status",
         Unit::Text,
-        "beside another run: new, worse, better, same; ignored; empty if nothing was compared",
+        "beside another run: new, worse, better, same, unseen_entry; ignored; empty if nothing was compared",
     ),
     column("status_reason", Unit::Text, "why it has that status"),
 ];
@@ -302,6 +302,19 @@ impl Listed<'_> {
             }
         }
         Table { name: PROBLEMS, columns: PROBLEM_COLUMNS.to_vec(), terminal_columns: &[], values, summed_up }
+    }
+}
+
+/// Says of patterns what became of them and why, where `status` knows it by the pattern's id.
+pub(crate) fn set_statuses<'a>(problems: &mut Table, status: impl Fn(&str) -> Option<(&'a str, &'a str)>) {
+    let place = |name: &str| PROBLEM_COLUMNS.iter().position(|column| column.name == name).expect("it is a column");
+    let [ids, statuses, reasons] = ["pattern_id", "status", "status_reason"].map(place);
+    for row in 0..problems.row_count() {
+        let Cell::Text(id) = &problems.values[ids][row] else { continue };
+        if let Some((status, reason)) = status(id) {
+            problems.values[statuses][row] = Cell::Text(status.to_owned());
+            problems.values[reasons][row] = Cell::Text(reason.to_owned());
+        }
     }
 }
 

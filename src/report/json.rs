@@ -30,6 +30,20 @@ pub(crate) fn write_json(out: &mut impl Write, summary: &Summary, tables: &[&Tab
     write_compact(out, &summary.doubts())?;
     out.write_all(b",\n\"inputs\":")?;
     write_compact(out, &summary.inputs)?;
+    write_tables(out, tables, top)
+}
+
+/// Writes tables alone, as one document.
+///
+/// # Errors
+/// If `out` fails.
+pub(crate) fn write_json_tables(out: &mut impl Write, tables: &[&Table], top: usize) -> io::Result<()> {
+    out.write_all(b"{\"version\":")?;
+    write_compact(out, &env!("CARGO_PKG_VERSION"))?;
+    write_tables(out, tables, top)
+}
+
+fn write_tables(out: &mut impl Write, tables: &[&Table], top: usize) -> io::Result<()> {
     out.write_all(b",\n\"tables\":{")?;
     for (index, table) in tables.iter().enumerate() {
         out.write_all(if index == 0 { b"\n" } else { b",\n" })?;

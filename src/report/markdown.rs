@@ -5,6 +5,7 @@ use std::io::{self, Write};
 
 use super::detector_table::DetectorTable;
 use super::summary::Summary;
+use crate::rank::Table;
 use crate::report::header::{CAUTION, header_lines};
 use crate::report::problem_list::{ProblemList, SEPARATOR};
 use crate::report::terminal::Role;
@@ -41,6 +42,22 @@ pub(crate) fn write_markdown(
         }
     }
     write_problems(out, problems, top)?;
+    write_sections(out, tables, top)
+}
+
+/// Writes tables alone, each with its name.
+///
+/// # Errors
+/// If `out` fails.
+pub(crate) fn write_markdown_tables(out: &mut impl Write, tables: &[Table], top: usize) -> io::Result<()> {
+    for table in tables {
+        writeln!(out, "\n## {}\n", table.name.replace('_', "-"))?;
+        write_rows(out, table, top)?;
+    }
+    Ok(())
+}
+
+fn write_sections(out: &mut impl Write, tables: &[DetectorTable<'_>], top: usize) -> io::Result<()> {
     for table in tables {
         write_section(out, table, top)?;
     }
@@ -81,13 +98,17 @@ fn write_section(out: &mut impl Write, table: &DetectorTable<'_>, top: usize) ->
         return writeln!(out, "{}", sanitized_in_markdown(&table.none_found()));
     }
     writeln!(out, "{} ({})\n", sanitized_in_markdown(description.summary), table.rows_shown(top))?;
-    let mut columns: Vec<_> = table.table.shown().collect();
+    write_rows(out, table.table, top)
+}
+
+fn write_rows(out: &mut impl Write, table: &Table, top: usize) -> io::Result<()> {
+    let mut columns: Vec<_> = table.shown().collect();
     columns.sort_by_key(|(column, _)| Role::of(column));
     let titles: Vec<String> = columns.iter().map(|(column, _)| title(column)).collect();
     let rules: Vec<&str> = columns.iter().map(|(column, _)| if is_numeric(column) { "---:" } else { "---" }).collect();
     writeln!(out, "| {} |", titles.join(" | "))?;
     writeln!(out, "| {} |", rules.join(" | "))?;
-    for row in 0..table.table.row_count().min(top) {
+    for row in 0..table.row_count().min(top) {
         let cells: Vec<String> =
             columns.iter().map(|(column, cells)| sanitized_in_markdown(&for_people(column, &cells[row]))).collect();
         writeln!(out, "| {} |", cells.join(" | "))?;

@@ -28,18 +28,18 @@ pub use canonical_parquet::CanonicalWriter;
 pub(crate) use csv::write_csv;
 pub(crate) use detector_table::DetectorTable;
 pub(crate) use incident::{IncidentSummary, RunSummary, SuspectSummary, TimesSummary};
-pub(crate) use json::write_json;
-pub(crate) use markdown::write_markdown;
+pub(crate) use json::{write_json, write_json_tables};
+pub(crate) use markdown::{write_markdown, write_markdown_tables};
 pub(crate) use ndjson::write_ndjson;
-pub(crate) use output::{WholeFile, finish_files, remove_unfinished_files, write_files};
+pub(crate) use output::{WholeFile, finish_files, remove_unfinished_files, write_comparison_files, write_files};
 pub(crate) use problem_list::{FirstFailure, ProblemList};
-pub(crate) use run_json::Run;
+pub(crate) use run_json::{ComparisonQuality, ComparisonRun, Run};
 pub(crate) use summary::{
     BeyondCapSummary, ClockSkewSummary, InputSummary, QualitySummary, SelectionSummary, Summary, TotalsSummary,
 };
 pub(crate) use terminal::{
-    TerminalReport, TerminalStyle, WaterfallOptions, write_catalog, write_columns, write_explanation, write_terminal,
-    write_waterfall,
+    ChangedEntry, ChangedPattern, ComparisonSummary, TerminalReport, TerminalStyle, WaterfallOptions, write_catalog,
+    write_columns, write_comparison, write_explanation, write_terminal, write_waterfall,
 };
 pub(crate) use text::sanitized::sanitized;
 pub(crate) use text::units;

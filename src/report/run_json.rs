@@ -85,6 +85,50 @@ pub(crate) fn write_run_json(out: &mut impl Write, run: &Run, summary: &Summary,
     out.write_all(b"\n")
 }
 
+/// What the `run.json` of a comparison holds.
+#[derive(Clone, Debug, serde::Serialize)]
+pub(crate) struct ComparisonRun {
+    /// The arguments as they were given, without the program's name.
+    pub arguments: Vec<String>,
+    /// The settings as resolved.
+    pub settings: serde_json::Value,
+    /// The output directory of the run that was compared with.
+    pub baseline: String,
+    /// That of the run that was compared.
+    pub run: String,
+    /// Patterns by status.
+    pub totals: BTreeMap<&'static str, u64>,
+    /// What makes the comparison doubtful.
+    pub quality: ComparisonQuality,
+}
+
+/// What makes a comparison doubtful.
+#[derive(Clone, Debug, serde::Serialize)]
+pub(crate) struct ComparisonQuality {
+    /// In words.
+    pub doubts: Vec<String>,
+}
+
+/// Writes the document of a comparison. `files` are the names of the files beside it.
+///
+/// # Errors
+/// If `out` fails.
+pub(crate) fn write_comparison_json(
+    out: &mut impl Write,
+    comparison: &ComparisonRun,
+    files: &[String],
+) -> io::Result<()> {
+    #[derive(serde::Serialize)]
+    struct Document<'a> {
+        version: &'static str,
+        #[serde(flatten)]
+        comparison: &'a ComparisonRun,
+        files: &'a [String],
+    }
+    write_pretty(out, &Document { version: env!("CARGO_PKG_VERSION"), comparison, files })?;
+    out.write_all(b"\n")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -12,7 +12,7 @@ use crate::span::{SpanId, TraceId};
 use super::calls::{Call, CallRole, Calls, NO_CALL};
 use super::critical_path::{CriticalPaths, OverlapTolerance, Section, Windows};
 use super::on_demand::{
-    AdjustedCounts, Backoff, Backoffs, CallsByTarget, Failures, FirstOperations, OnDemand, RetrySequences,
+    AdjustedCounts, Backoff, Backoffs, CallsByTarget, Failures, FirstOperations, Hops, OnDemand, RetrySequences,
 };
 use super::semantics::{Semantics, SpanSemantics};
 use super::target::{Target, TargetKind};
@@ -164,18 +164,21 @@ struct Demanded {
     calls_by_target: OnDemand<CallsByTarget>,
     adjusted_counts: OnDemand<AdjustedCounts>,
     first_operations: OnDemand<FirstOperations>,
+    hops: OnDemand<Hops>,
     windows: OnDemand<Windows>,
 }
 
 impl Demanded {
     fn forget(&mut self) {
-        let Self { retries, backoffs, failures, calls_by_target, adjusted_counts, first_operations, windows } = self;
+        let Self { retries, backoffs, failures, calls_by_target, adjusted_counts, first_operations, hops, windows } =
+            self;
         retries.forget();
         backoffs.forget();
         failures.forget();
         calls_by_target.forget();
         adjusted_counts.forget();
         first_operations.forget();
+        hops.forget();
         windows.forget();
     }
 }
@@ -277,6 +280,11 @@ impl<'a> TraceView<'a> {
     /// The counted calls, those to one target side by side.
     pub(crate) fn calls_by_target(&self) -> &'a CallsByTarget {
         self.demanded.calls_by_target.get(|calls| calls.rebuild(self))
+    }
+
+    /// Synchronous calls from service to service.
+    pub(crate) fn hops(&self) -> &'a Hops {
+        self.demanded.hops.get(|hops| hops.rebuild(self))
     }
 
     /// What sampling says.

@@ -19,6 +19,8 @@ fn what_is_written_is_meant() {
         top = 1_000
         fail_on = ["any"]
         min_impact = "2.5s"
+        min_total_impact = "1min"
+        min_failed_requests = 3
         allow_empty = true
         retry_timeout = "10min"
         memory_limit = "2GiB"
@@ -32,6 +34,24 @@ fn what_is_written_is_meant() {
         database_polls = ["tail"]
         [n-plus-one]
         max_calls = 7
+        [compare]
+        min_requests = 50
+        [[ignore]]
+        pattern = "0123456789abcdef"
+        reason = "known"
+        owner = "ann"
+        expires = 2030-01-31
+        max_impact = "2s"
+        [[ignore]]
+        service = "web*"
+        reason = "known too"
+        expires = "2030-02-01"
+        [budget."web GET /"]
+        max_calls = 5
+        max_p99 = "300ms"
+        max_failed_share = 0.01
+        [budget."app GET /"]
+        max_depth = 2
         "#,
     )
     .unwrap();
@@ -42,6 +62,34 @@ fn what_is_written_is_meant() {
     assert_eq!((file.overlap_tolerance, file.threads, file.top), (Some(0.5), Some(16), Some(1000)));
     assert_eq!((file.format, file.table_format), (Some(StdoutFormat::Ndjson), Some(TableFormat::Csv)));
     assert_eq!((file.min_impact_ns, file.memory_limit_bytes), (Some(2_500_000_000), Some(2 << 30)));
+    assert_eq!((file.min_total_impact_ns, file.min_failed_requests), (Some(60_000_000_000), Some(3)));
+    assert_eq!(file.comparison, ComparisonRules { min_requests: 50, ..ComparisonRules::default() });
+    let text = |text: &str| Some(text.to_owned());
+    let day = |text: &str| text.parse().ok();
+    let [first, second] = file.ignore.as_slice() else { panic!("{:?}", file.ignore) };
+    assert_eq!(
+        *first,
+        IgnoreRule {
+            pattern: text("0123456789abcdef"),
+            reason: "known".to_owned(),
+            owner: text("ann"),
+            expires: day("2030-01-31"),
+            max_impact_ns: Some(2_000_000_000),
+            line: first.line,
+            ..IgnoreRule::default()
+        }
+    );
+    assert_eq!((&second.service, second.expires), (&text("web*"), day("2030-02-01")));
+    assert_eq!(second.line, first.line + 6);
+    let budget = |entry: &str| Budget { entry: entry.to_owned(), ..Budget::default() };
+    let web = Budget {
+        max_calls: Some(5),
+        max_p99_ns: Some(300_000_000),
+        max_failed_share: Some(0.01),
+        ..budget("web GET /")
+    };
+    assert_eq!(file.budgets, [web, Budget { max_depth: Some(2), ..budget("app GET /") }]);
+    assert!(file.written.contains("compare.min_requests") && !file.written.contains("compare.min_ratio"));
     assert!(file.count_every_call && file.allow_empty);
     assert_eq!(file.retry_timeout_ns, Some(600_000_000_000));
     assert_eq!(file.temp_dir, Some(PathBuf::from("/tmp/spans")));
@@ -68,7 +116,8 @@ fn what_is_wrong_is_told_with_its_place() {
     let detectors = listed(|_| true);
     let with_findings = listed(|entry| entry.description.has_findings);
     let keys = "detector, skip, overlap_tolerance, threads, count_every_call, uncounted_calls, format, table_format, top, fail_on, \
-        min_impact, allow_empty, retry_timeout, memory_limit, temp_dir, trace_url";
+        min_impact, min_total_impact, min_failed_requests, compare, ignore, budget, allow_empty, retry_timeout, memory_limit, \
+        temp_dir, trace_url";
     let cases: &[(&str, &str)] = &[
         // Keys.
         (
@@ -143,10 +192,48 @@ fn what_is_wrong_is_told_with_its_place() {
         ("skip = [\"all\"]", "line 1, column 9: skip cannot be \"all\"; it can be DETECTORS"),
         (
             "fail_on = [\"latency-attribution\"]",
-            "line 1, column 12: fail_on cannot be \"latency-attribution\"; it can be any, WITH_FINDINGS",
+            "line 1, column 12: fail_on cannot be \"latency-attribution\"; it can be any, new, worse, budget, WITH_FINDINGS",
         ),
         ("format = \"tabel\"", "line 1, column 10: format cannot be \"tabel\"; did you mean \"table\"?"),
         ("table_format = \"xlsx\"", "line 1, column 16: table_format cannot be \"xlsx\"; it can be parquet, csv, json"),
+        // What is known, and what requests may cost.
+        ("[[ignore]]\nservice = \"x\"", "line 1, column 1: [[ignore]] needs a reason"),
+        (
+            "top = 1\n[[ignore]]\nreason = \"known\"\nowner = \"ann\"",
+            "line 2, column 1: [[ignore]] needs a pattern, or one of detector, service, operation and target",
+        ),
+        (
+            "[[ignore]]\nservice = \"x\"\nreason = \" \"",
+            "line 3, column 10: reason in [ignore] must be a text, not \" \"",
+        ),
+        (
+            "[[ignore]]\nservise = \"x\"\nservice = \"x\"\nreason = \"y\"",
+            "line 2, column 1: there is no key servise in [ignore]; did you mean service?",
+        ),
+        (
+            "[[ignore]]\nservice = \"[\"\nreason = \"y\"",
+            "line 2, column 11: service in [ignore] must be a name, in which * and ? may stand for others, not \"[\"",
+        ),
+        (
+            "[[ignore]]\nservice = \"x\"\nreason = \"y\"\nexpires = \"soon\"",
+            "line 4, column 11: expires in [ignore] must be a day like 2026-03-01, not \"soon\"",
+        ),
+        ("ignore = 1", "line 1, column 10: ignore must be a list of tables, not 1"),
+        ("ignore = [1]", "line 1, column 11: ignore must be a list of tables, not 1"),
+        ("[ignore]\nservice = \"x\"", "line 1, column 1: ignore must be a list of tables, not a table"),
+        (
+            "[budget.\"web GET /\"]\nmax_call = 3",
+            "line 2, column 1: there is no key max_call in [budget.\"web GET /\"]; did you mean max_calls?",
+        ),
+        ("[budget]\nmax_calls = 3", "line 2, column 13: max_calls in [budget] must be a table, not 3"),
+        (
+            "[budget.x]\nmax_failed_share = 2",
+            "line 2, column 20: max_failed_share in [budget.\"x\"] must be a number between 0 and 1, not 2",
+        ),
+        (
+            "[compare]\nmin_ratio = 0.5",
+            "line 2, column 13: min_ratio in [compare] must be a number of at least 1, like 1.5, not 0.5",
+        ),
         // The file itself.
         ("top = 1\ntop = 2", "line 2, column 1: the file is not TOML: duplicate key"),
         ("é = 1", "line 1, column 1: the file is not TOML: invalid unquoted key, expected letters, numbers, `-`, `_`"),

@@ -138,16 +138,14 @@ fn duration_of(text: &str) -> Option<i64> {
 }
 
 /// The duration in the largest unit in which it is a whole number.
-#[cfg_attr(not(test), expect(dead_code, reason = "no detector has a threshold of this kind so far"))]
-fn duration_text(ns: i64) -> String {
+pub(crate) fn duration_text(ns: i64) -> String {
     const UNITS: [(i64, &str); 4] = [(1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "us"), (1, "ns")];
     let (unit_ns, unit) = UNITS.into_iter().find(|(unit_ns, _)| ns % unit_ns == 0).unwrap_or((1, "ns"));
     format!("{}{unit}", ns / unit_ns)
 }
 
 /// The size in the largest unit in which it is a whole number.
-#[cfg_attr(not(test), expect(dead_code, reason = "no detector has a threshold of this kind so far"))]
-fn size_text(bytes: u64) -> String {
+pub(crate) fn size_text(bytes: u64) -> String {
     const UNITS: [(u64, &str); 4] = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"), (1, "B")];
     let (unit_bytes, unit) =
         UNITS.into_iter().find(|(unit_bytes, _)| bytes.is_multiple_of(*unit_bytes)).unwrap_or((1, "B"));

@@ -14,9 +14,8 @@ use crate::frame::Symbol;
 use crate::partial::{Columns as _, GroupReader, GroupWriter, TraceNumber, columns};
 use crate::savings::Unsettled;
 use crate::span::TraceId;
-use crate::trace::{Component, Entry, Place, RootReason, Row, TraceView, total_ns};
+use crate::trace::{Bucket, Component, Entry, Place, RootReason, Row, TimeBuckets, TraceView, bucket_of, total_ns};
 
-use super::time_buckets::{Bucket, TimeBuckets, bucket_of};
 use crate::detectors::kit::{
     Cell, Concluded, Description, Detector, Heading, NoDetails, RankedBy, RowColumn, Seen, TableRules, Unit,
     WEIGHTED_TRACES_DOC, Whole, thresholds,

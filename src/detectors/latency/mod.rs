@@ -3,4 +3,3 @@
 pub(crate) mod latency_attribution;
 pub(crate) mod n_plus_one;
 pub(crate) mod sync_chain;
-mod time_buckets;

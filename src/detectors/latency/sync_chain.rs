@@ -7,7 +7,7 @@ use hashbrown::HashMap;
 use crate::findings::{Finding, Findings, Remedy};
 use crate::frame::Symbol;
 use crate::partial::columns;
-use crate::trace::{Edit, NO_ROW, Row, Target, TargetKind, TraceView, total_ns};
+use crate::trace::{Edit, Hop, Row, Target, TargetKind, TraceView, total_ns};
 
 use crate::detectors::kit::{
     self, Cell, Concluded, Description, Detector, NoRow, Pattern, PatternColumn, ProblemText, RankedBy, TableRow,
@@ -192,32 +192,6 @@ fn success_rate(pattern: &Pattern<'_, SyncChain>) -> Cell {
     Cell::Float(by_hop.iter().map(|&(succeeded, all)| succeeded as f64 / all as f64).product())
 }
 
-/// Where a span lies on the way down.
-#[derive(Clone, Copy)]
-struct Step {
-    /// The topmost span that waits for it.
-    segment: Row,
-    /// Row of the span of the call that it is the callee of, or [`NO_ROW`].
-    call: Row,
-    /// Index of the last hop at or above it, or [`NO_HOP`].
-    hop: usize,
-}
-
-/// The hop that a span is the callee of.
-#[derive(Clone, Copy)]
-struct Hop {
-    /// The callee.
-    row: Row,
-    /// Row of the call's span.
-    call: Row,
-    /// Index of the hop before, or `usize::MAX`.
-    before: usize,
-    /// Number of the hop from the segment's root, from 1.
-    depth: u32,
-}
-
-const NO_HOP: usize = usize::MAX;
-
 impl Detector for SyncChain {
     type Seen = Findings<DetailColumns>;
     type Details = DetailColumns;
@@ -232,40 +206,9 @@ impl Detector for SyncChain {
     }
 
     fn see(&self, trace: &TraceView<'_>, seen: &mut Self::Seen) {
-        let tree = trace.tree;
-        let calls = || trace.calls.calls.iter().filter(|call| call.counts && call.callee != NO_ROW);
-        let hop_calls = || calls().filter(|call| trace.service(call.callee) != call.caller_service);
-        if hop_calls().count() <= self.max_hops.0 as usize {
-            return;
+        if trace.hops().deepest() > self.max_hops.0 {
+            self.report(trace, trace.hops().all(), seen);
         }
-        let mut steps = vec![Step { segment: NO_ROW, call: NO_ROW, hop: NO_HOP }; tree.len()];
-        for call in hop_calls() {
-            steps[call.callee as usize].call = call.row;
-        }
-        let mut hops: Vec<Hop> = Vec::new();
-        let mut deepest = 0;
-        for &row in &tree.top_down {
-            let parent = tree.waiting_parent(row);
-            let above = (parent != NO_ROW).then(|| steps[parent as usize]);
-            let segment = above.map_or(row, |above| above.segment);
-            let mut hop = above.map_or(NO_HOP, |above| above.hop);
-            let call = steps[row as usize].call;
-            if call != NO_ROW {
-                let caller_row = if call == row { parent } else { call };
-                let within = steps.get(caller_row as usize).is_some_and(|caller| caller.segment == segment);
-                if within {
-                    let depth = hops.get(hop).map_or(1, |before| before.depth + 1);
-                    deepest = deepest.max(depth);
-                    hops.push(Hop { row, call, before: hop, depth });
-                    hop = hops.len() - 1;
-                }
-            }
-            steps[row as usize] = Step { segment, call, hop };
-        }
-        if deepest <= self.max_hops.0 {
-            return;
-        }
-        self.report(trace, &steps, &hops, seen);
     }
 }
 
@@ -279,7 +222,7 @@ struct Continuation {
 }
 
 impl SyncChain {
-    fn report(&self, trace: &TraceView<'_>, steps: &[Step], hops: &[Hop], findings: &mut Findings<DetailColumns>) {
+    fn report(&self, trace: &TraceView<'_>, hops: &[Hop], findings: &mut Findings<DetailColumns>) {
         // For each hop too many, the sequence of services above it; every deeper hop belongs to the one above it.
         let mut continuations: Vec<Continuation> = Vec::new();
         let mut by_sequence: HashMap<(Row, Vec<Symbol>), usize> = HashMap::new();
@@ -292,7 +235,7 @@ impl SyncChain {
                 continuation_of[index] = continuation_of[hop.before];
             } else {
                 let sequence: Vec<Symbol> = services_down_to(trace, hops, hop.before);
-                let number = *by_sequence.entry((steps[hop.row as usize].segment, sequence)).or_insert_with(|| {
+                let number = *by_sequence.entry((hop.segment, sequence)).or_insert_with(|| {
                     continuations.push(Continuation {
                         deep_critical_ns: 0,
                         deep_calls: Vec::new(),

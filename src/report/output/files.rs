@@ -15,7 +15,7 @@ use crate::report::json_row::write_rows;
 use crate::report::output::older_run::{self, RUN_JSON, older_tables};
 use crate::report::output::whole_file::{WholeFile, replace_files};
 use crate::report::parquet::write_parquet_table;
-use crate::report::run_json::{Run, write_run_json};
+use crate::report::run_json::{ComparisonRun, Run, write_comparison_json, write_run_json};
 use crate::report::summary::Summary;
 
 /// Why an output file could not be written.
@@ -53,6 +53,29 @@ pub(crate) fn write_files(
     summary: &Summary,
     done: &dyn Fn(),
 ) -> Result<(), OutputError> {
+    write_all(directory, tables, format, |out, names| write_run_json(out, run, summary, names), done)
+}
+
+/// Writes a file for each table of a comparison, and its `run.json`, in the same way.
+///
+/// # Errors
+/// As [`write_files`].
+pub(crate) fn write_comparison_files(
+    directory: &Path,
+    tables: &[&dyn Rows],
+    format: TableFormat,
+    comparison: &ComparisonRun,
+) -> Result<(), OutputError> {
+    write_all(directory, tables, format, |out, names| write_comparison_json(out, comparison, names), &|| ())
+}
+
+fn write_all(
+    directory: &Path,
+    tables: &[&dyn Rows],
+    format: TableFormat,
+    write_run: impl FnOnce(&mut BufWriter<&fs::File>, &[String]) -> io::Result<()>,
+    done: &dyn Fn(),
+) -> Result<(), OutputError> {
     fs::create_dir_all(directory).map_err(|source| OutputError::Directory { path: directory.to_owned(), source })?;
     // Before left-overs are removed, which tell of tables as well.
     let mut older = older_tables(directory);
@@ -65,7 +88,7 @@ pub(crate) fn write_files(
         done();
     }
     names.sort();
-    files.push(write_unfinished(directory, RUN_JSON, |out| write_run_json(out, run, summary, &names))?);
+    files.push(write_unfinished(directory, RUN_JSON, |out| write_run(out, &names))?);
     let _locked = older_run::lock(directory);
     // Another run may have come to its end meanwhile.
     older.extend(older_tables(directory));

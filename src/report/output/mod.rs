@@ -4,5 +4,5 @@ mod files;
 mod older_run;
 mod whole_file;
 
-pub(crate) use files::write_files;
+pub(crate) use files::{write_comparison_files, write_files};
 pub(crate) use whole_file::{WholeFile, finish_files, remove_unfinished_files};

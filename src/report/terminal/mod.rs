@@ -2,6 +2,7 @@
 
 mod all_tables;
 mod columns;
+mod comparison;
 mod distinct_names;
 mod explain;
 mod incident;
@@ -13,5 +14,6 @@ mod waterfall;
 
 pub(crate) use all_tables::{TerminalReport, TerminalStyle, write_terminal};
 pub(in crate::report) use columns::Role;
+pub(crate) use comparison::{ChangedEntry, ChangedPattern, ComparisonSummary, write_comparison};
 pub(crate) use explain::{write_catalog, write_columns, write_explanation};
 pub(crate) use waterfall::{WaterfallOptions, write_waterfall};

@@ -1,5 +1,5 @@
 //! Facts about one trace that are worked out when somebody asks for them first, and not at all if nobody does: retries and the
-//! pauses between them, failures, the calls to each target, sampling.
+//! pauses between them, failures, the calls to each target, hops, sampling.
 
 mod adjusted_counts;
 mod backoffs;
@@ -7,6 +7,7 @@ mod calls_by_target;
 mod failure_chains;
 mod failure_origins;
 mod first_operations;
+mod hops;
 mod retries;
 
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -18,6 +19,8 @@ pub(super) use calls_by_target::CallsByTarget;
 pub(crate) use failure_origins::FailureOrigin;
 pub(super) use failure_origins::Failures;
 pub(super) use first_operations::FirstOperations;
+pub(crate) use hops::Hop;
+pub(super) use hops::Hops;
 pub use retries::{Attempt, RetrySequences, Sequence};
 
 /// A fact, or the buffers in which it was worked out for the trace before. It is moved between the two for each trace, so it is

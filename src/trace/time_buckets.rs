@@ -9,16 +9,21 @@ const BITS: u32 = 7;
 
 /// Something by time in ns.
 #[derive(Clone, Debug, Default)]
-pub(super) struct TimeBuckets(Vec<i64>);
+pub(crate) struct TimeBuckets(Vec<i64>);
 
 impl TimeBuckets {
+    /// Those with these amounts, by bucket.
+    pub(crate) fn of(amounts: Vec<i64>) -> Self {
+        Self(amounts)
+    }
+
     /// Adds `amount` at `time`.
-    pub(super) fn add(&mut self, time: i64, amount: i64) {
+    pub(crate) fn add(&mut self, time: i64, amount: i64) {
         self.add_to(bucket_of(time), amount);
     }
 
     /// Adds `amount` to a bucket.
-    pub(super) fn add_to(&mut self, bucket: Bucket, amount: i64) {
+    pub(crate) fn add_to(&mut self, bucket: Bucket, amount: i64) {
         let bucket = usize::from(bucket);
         if self.0.len() <= bucket {
             self.0.resize(bucket + 1, 0);
@@ -27,7 +32,7 @@ impl TimeBuckets {
     }
 
     /// Adds everything of `other`.
-    pub(super) fn merge(&mut self, other: &Self) {
+    pub(crate) fn merge(&mut self, other: &Self) {
         if self.0.len() < other.0.len() {
             self.0.resize(other.0.len(), 0);
         }
@@ -37,17 +42,17 @@ impl TimeBuckets {
     }
 
     /// The amount in a bucket.
-    pub(super) fn get(&self, bucket: usize) -> i64 {
+    pub(crate) fn get(&self, bucket: usize) -> i64 {
         self.0.get(bucket).copied().unwrap_or(0)
     }
 
     /// Number of buckets, of which the last is not empty.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
 
     /// The time with rank `rank`, from 1, if the amounts are counts: the middle of its bucket.
-    pub(super) fn nearest_rank(&self, rank: i64) -> i64 {
+    pub(crate) fn nearest_rank(&self, rank: i64) -> i64 {
         let mut below = 0;
         for (bucket, &count) in self.0.iter().enumerate() {
             below += count;
@@ -60,10 +65,10 @@ impl TimeBuckets {
 }
 
 /// Number of a bucket.
-pub(super) type Bucket = u16;
+pub(crate) type Bucket = u16;
 
 /// The bucket of `time`; that of a longer time is the same or a later one.
-pub(super) fn bucket_of(time: i64) -> Bucket {
+pub(crate) fn bucket_of(time: i64) -> Bucket {
     let time = time.max(0) as u64;
     let shift = (u64::BITS - time.leading_zeros()).saturating_sub(BITS + 1);
     // At most 56 shifts of 128 buckets each, and 256 before the first.

@@ -1,0 +1,83 @@
+//! `tracescan compare`: two runs against each other.
+
+use std::path::Path;
+
+use anyhow::{Context as _, bail};
+
+use crate::cli::{CompareArgs, StdoutFormat};
+use crate::compare::{ComparedRun, Comparison, changes_table, latency_changes_table};
+use crate::config::Settings;
+use crate::rank::{Rows, Table};
+use crate::report::{
+    ComparisonQuality, ComparisonRun, write_comparison, write_comparison_files, write_csv, write_json_tables,
+    write_markdown_tables, write_ndjson,
+};
+
+use super::diagnostics::{say, say_configuration};
+use super::judged::{check_gate, failures, ignored, recorded_patterns_for_gate, statuses, summary_of_comparison};
+use super::{Outcome, standard_output};
+
+/// Reads both runs, says what changed, and writes it.
+///
+/// # Errors
+/// If one of them cannot be read, or results cannot be written.
+pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<Outcome> {
+    let settings = Settings::for_compare(args)?;
+    say_configuration(&settings);
+    if settings.fail_on.iter().any(|word| word == "budget") {
+        bail!("--fail-on budget would see nothing: budgets are of one run; give them to analyze");
+    }
+    if let Some(output) = &args.output {
+        for run in [&args.old, &args.new] {
+            if is_same(output, run) {
+                bail!("--output {} would replace the tables of a run that is compared", output.display());
+            }
+        }
+    }
+    let old = ComparedRun::read(&args.old)?;
+    let new = ComparedRun::read(&args.new)?;
+    let enabled: Vec<&str> = new.enabled.iter().map(String::as_str).collect();
+    check_gate(&settings, &enabled, true)?;
+    let names = new.names.clone();
+    let ignored = ignored(&settings, &names);
+    let mut comparison = Comparison::new(old, new, &settings.compare);
+    comparison.ignore(|id, _| ignored.get(id).cloned());
+    let statuses = statuses(&ignored, Some(&comparison));
+    let failures = failures(&settings, &recorded_patterns_for_gate(&names, &statuses, settings.gate_thresholds()), &[]);
+
+    let (changes, latency) = (changes_table(&comparison), latency_changes_table(&comparison.latency));
+    if let Some(directory) = &args.output {
+        let run = ComparisonRun {
+            arguments: std::env::args().skip(1).collect(),
+            settings: serde_json::to_value(&settings)?,
+            baseline: args.old.display().to_string(),
+            run: args.new.display().to_string(),
+            totals: comparison.counts().into_iter().map(|(status, count)| (status.as_str(), count)).collect(),
+            quality: ComparisonQuality { doubts: comparison.doubts.clone() },
+        };
+        let tables: [&dyn Rows; 2] = [&changes, &latency];
+        write_comparison_files(directory, &tables, settings.table_format, &run)
+            .with_context(|| format!("failed to write the results to {}", directory.display()))?;
+    }
+    let tables = [changes, latency];
+    let all: Vec<&Table> = tables.iter().collect();
+    let (top, style) = (settings.top, standard_output::style(settings.color));
+    standard_output::write(|out| match settings.format {
+        StdoutFormat::Table => write_comparison(out, &summary_of_comparison(&args.old, &comparison), top, style),
+        StdoutFormat::Markdown => write_markdown_tables(out, &tables, top),
+        StdoutFormat::Csv => write_csv(out, &all, top),
+        StdoutFormat::Json => write_json_tables(out, &all, top),
+        StdoutFormat::Ndjson => write_ndjson(out, &all, top),
+    })?;
+    for failure in &failures {
+        say(&format!("failed: {failure}"));
+    }
+    Ok(if failures.is_empty() { Outcome::Done } else { Outcome::FailOnMet })
+}
+
+fn is_same(left: &Path, right: &Path) -> bool {
+    match (left.canonicalize(), right.canonicalize()) {
+        (Ok(left), Ok(right)) => left == right,
+        _ => left == right,
+    }
+}

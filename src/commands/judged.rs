@@ -1,0 +1,238 @@
+//! What is made of patterns once they are ranked: what became of them, which are known, and whether the run fails.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use hashbrown::HashMap;
+
+use crate::compare::{ComparedRun, Comparison, PatternNames, Status, title};
+use crate::config::Settings;
+use crate::detectors::{Cell, Whole};
+use crate::gates::{
+    CheckedBudget, Gate, GateWord, IgnoredPatterns, PatternForGate, PatternForIgnore, Thresholds, Tripped,
+};
+use crate::partial::TraceNumber;
+use crate::rank::{PatternRequests, Ranked, Table};
+use crate::report::{ChangedEntry, ChangedPattern, ComparisonSummary, units};
+
+use super::diagnostics::say;
+
+/// A run to compare with.
+#[derive(Debug)]
+pub(super) struct Baseline {
+    /// Its output directory.
+    pub(super) path: PathBuf,
+    /// What is there.
+    pub(super) run: ComparedRun,
+}
+
+impl Baseline {
+    /// The run in an output directory.
+    ///
+    /// # Errors
+    /// If there is none that can be compared.
+    pub(super) fn read(path: &Path) -> anyhow::Result<Self> {
+        Ok(Self { path: path.to_owned(), run: ComparedRun::read(path)? })
+    }
+}
+
+/// Checks that the gate sees something, before work is done.
+///
+/// # Errors
+/// If a part of it could not trip whatever happened.
+pub(super) fn check_gate(settings: &Settings, enabled: &[&str], has_baseline: bool) -> anyhow::Result<()> {
+    let words = settings.gate_words();
+    let gate = Gate { words: &words, thresholds: settings.gate_thresholds() };
+    gate.check(|name| enabled.contains(&name), has_baseline, settings.budgets.len())?;
+    Ok(())
+}
+
+/// Names of patterns as they are told.
+pub(super) fn names_of(
+    patterns: &[PatternRequests],
+    problems: &Table,
+    whole: &Whole<'_>,
+) -> BTreeMap<String, PatternNames> {
+    let column = |name: &str| problems.column(name).map_or(&[][..], |(_, cells)| cells);
+    let titles: HashMap<&str, &str> = column("pattern_id")
+        .iter()
+        .zip(column("title"))
+        .filter_map(|cells| match cells {
+            (Cell::Text(id), Cell::Text(title)) => Some((id.as_str(), title.as_str())),
+            _ => None,
+        })
+        .collect();
+    let text = |symbol| whole.symbols.resolve(symbol).to_owned();
+    let trace = |number: TraceNumber| {
+        number.index().and_then(|index| whole.trace_ids.get(index)).map(ToString::to_string).unwrap_or_default()
+    };
+    let names = |pattern: &PatternRequests| {
+        let names = PatternNames {
+            title: titles.get(pattern.pattern_id.as_str()).map_or_else(String::new, |&title| title.to_owned()),
+            detector: pattern.detector.to_owned(),
+            service: text(pattern.service),
+            operation: text(pattern.operation),
+            target: text(pattern.target),
+            impact_ns: pattern.impact_ns,
+            largest_impact_ns: pattern.largest.map(|(impact, _)| impact),
+            failed_requests: pattern.failed_requests,
+            findings: pattern.findings,
+            example_trace_id: trace(pattern.example_trace),
+        };
+        (pattern.pattern_id.clone(), names)
+    };
+    patterns.iter().map(names).collect()
+}
+
+/// Which patterns are known, and why; says what is wrong with the rules.
+pub(super) fn ignored(settings: &Settings, names: &BTreeMap<String, PatternNames>) -> BTreeMap<String, String> {
+    let mut rules = IgnoredPatterns::new(&settings.ignore, IgnoredPatterns::today());
+    let mut ignored = BTreeMap::new();
+    for (id, names) in names {
+        let PatternNames { detector, service, operation, target, impact_ns, .. } = names;
+        let pattern = PatternForIgnore { id, detector, service, operation, target, impact_ns: *impact_ns };
+        if let Some(reason) = rules.reason(&pattern) {
+            ignored.insert(id.clone(), reason);
+        }
+    }
+    for warning in rules.warnings() {
+        say(&format!("warning: {warning}"));
+    }
+    ignored
+}
+
+/// What became of each pattern, by its id: that it is known, or how it compares with a baseline.
+pub(super) fn statuses(
+    ignored: &BTreeMap<String, String>,
+    comparison: Option<&Comparison>,
+) -> HashMap<String, (Status, String)> {
+    let compared = comparison.into_iter().flat_map(Comparison::by_pattern);
+    let compared = compared.map(|(id, verdict)| (id.to_owned(), (verdict.status, verdict.reason.clone())));
+    let known = ignored.iter().map(|(id, reason)| (id.clone(), (Status::Ignored, reason.clone())));
+    compared.chain(known).collect()
+}
+
+/// Why the run fails, if it does; what is said is one line for each reason.
+pub(super) fn failures(settings: &Settings, patterns: &[PatternForGate], budgets: &[CheckedBudget]) -> Vec<String> {
+    let words = settings.gate_words();
+    let gate = Gate { words: &words, thresholds: settings.gate_thresholds() };
+    let mut failures: Vec<String> = gate.tripped_by(patterns).as_ref().map(Tripped::to_string).into_iter().collect();
+    if words.contains(&GateWord::Budget) {
+        let missed: Vec<&CheckedBudget> = budgets.iter().filter(|budget| budget.is_met() == Some(false)).collect();
+        if let Some(first) = missed.first() {
+            let are = if missed.len() == 1 { "is" } else { "are" };
+            let budgets = units::counted(missed.len() as u64, "budget");
+            failures.push(format!("{budgets} {are} not met, first: {}", first.told()));
+        }
+    }
+    failures
+}
+
+/// The findings of a pattern that count.
+#[derive(Clone, Copy, Default)]
+struct Counted {
+    findings: u64,
+    /// The largest impact in ns and its trace; of equal ones the smallest id.
+    worst: Option<(i64, Reverse<TraceNumber>)>,
+}
+
+/// What the gate looks at of the patterns of a run that was just made.
+pub(super) fn patterns_for_gate(
+    ranked: &[Ranked],
+    names: &BTreeMap<String, PatternNames>,
+    statuses: &HashMap<String, (Status, String)>,
+    thresholds: Thresholds,
+    whole: &Whole<'_>,
+) -> Vec<PatternForGate> {
+    let mut all = Vec::new();
+    for Ranked { findings, patterns_of_findings, pattern_ids, .. } in ranked {
+        let mut counted = vec![Counted::default(); pattern_ids.len()];
+        for (row, &pattern) in patterns_of_findings.iter().enumerate() {
+            let impact_ns = findings.impact_ns[row];
+            let is_failure = findings.failed_requests[row] > 0;
+            if thresholds.counts(impact_ns, findings.induced[row], is_failure) {
+                let counted = &mut counted[pattern as usize];
+                counted.findings += 1;
+                counted.worst = counted.worst.max(Some((impact_ns, Reverse(findings.trace[row]))));
+            }
+        }
+        for (id, Counted { findings, worst }) in pattern_ids.iter().zip(counted) {
+            let Some(names) = names.get(id) else { continue };
+            let trace = |number: TraceNumber| {
+                let id = number.index().and_then(|index| whole.trace_ids.get(index));
+                id.map(ToString::to_string).unwrap_or_default()
+            };
+            let worst = worst.map(|(impact, Reverse(number))| (impact, trace(number)));
+            all.push(pattern_for_gate(names, findings, worst, statuses.get(id).map(|(status, _)| *status)));
+        }
+    }
+    all
+}
+
+/// What the gate looks at of the patterns of a run whose output directory was read.
+pub(super) fn recorded_patterns_for_gate(
+    names: &BTreeMap<String, PatternNames>,
+    statuses: &HashMap<String, (Status, String)>,
+    thresholds: Thresholds,
+) -> Vec<PatternForGate> {
+    let of_pattern = |(id, names): (&String, &PatternNames)| {
+        let is_failure = names.failed_requests > 0;
+        let counts = names.largest_impact_ns.is_some_and(|impact| thresholds.counts(impact, false, is_failure));
+        let worst = names.largest_impact_ns.map(|impact| (impact, names.example_trace_id.clone()));
+        let findings = if counts { names.findings } else { 0 };
+        pattern_for_gate(names, findings, worst, statuses.get(id).map(|(status, _)| *status))
+    };
+    names.iter().map(of_pattern).collect()
+}
+
+fn pattern_for_gate(
+    names: &PatternNames,
+    findings: u64,
+    worst: Option<(i64, String)>,
+    status: Option<Status>,
+) -> PatternForGate {
+    PatternForGate {
+        detector: names.detector.clone(),
+        title: title(names),
+        findings,
+        worst,
+        impact_ns: names.impact_ns,
+        failed_requests: names.failed_requests,
+        status,
+    }
+}
+
+/// What people are told of a comparison.
+pub(super) fn summary_of_comparison(baseline: &Path, comparison: &Comparison) -> ComparisonSummary {
+    let is_told = |status: Status| !matches!(status, Status::Same | Status::Ignored | Status::NotExercised);
+    let patterns = comparison.changes.iter().filter(|change| is_told(change.verdict.status));
+    let patterns = patterns.map(|change| ChangedPattern {
+        status: change.verdict.status.as_str(),
+        title: title(change.shown()),
+        reason: change.verdict.reason.clone(),
+        trace_id: change.shown().example_trace_id.clone(),
+    });
+    let entries = comparison.latency.iter().filter(|entry| entry.mean_ns[0] != entry.mean_ns[1]);
+    let entries = entries.map(|entry| ChangedEntry {
+        name: format!("{} {}", entry.entry.service, entry.entry.operation),
+        mean_ns: entry.mean_ns,
+        places: entry
+            .rows
+            .iter()
+            .map(|row| {
+                let place = &row.place;
+                let words = [&place.service, &place.operation, &place.component, &place.target];
+                let words: Vec<&str> = words.into_iter().map(String::as_str).filter(|word| !word.is_empty()).collect();
+                (words.join(" "), row.difference_ns())
+            })
+            .collect(),
+    });
+    ComparisonSummary {
+        baseline: baseline.display().to_string(),
+        counts: comparison.counts().into_iter().map(|(status, count)| (status.as_str(), count)).collect(),
+        doubts: comparison.doubts.clone(),
+        patterns: patterns.collect(),
+        entries: entries.collect(),
+    }
+}

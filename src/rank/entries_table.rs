@@ -1,0 +1,77 @@
+//! The table of entries: how many requests came in by each, and what they had in common.
+
+use crate::analysis::{EntryRequests, Largest, RequestEntry, RequestsByEntry};
+use crate::detectors::{Cell, Column, Unit, Whole};
+
+use super::table::{MAX_ROWS, Table};
+
+const fn column(name: &'static str, unit: Unit, doc: &'static str) -> Column {
+    Column { name, unit, doc, adds_up: false }
+}
+
+static COLUMNS: [Column; 19] = [
+    column("rank", Unit::Count, "place in the ranking by duration_ns"),
+    column("entry_kind", Unit::Text, "root, or fragment (the parent is not in the input)"),
+    column("entry_service", Unit::Text, "service where the request came in"),
+    column("entry_operation", Unit::Text, "operation that was asked for"),
+    Column { adds_up: true, ..column("requests", Unit::Count, "requests: roots of one trace count once") },
+    Column { adds_up: true, ..column("failed_requests", Unit::Count, "those whose root failed") },
+    column("failed_share", Unit::Share, "their share"),
+    Column { adds_up: true, ..column("duration_ns", Unit::Nanoseconds, "summed durations") },
+    column("p50_ns", Unit::Nanoseconds, "median duration"),
+    column("p99_ns", Unit::Nanoseconds, "99th percentile of the durations"),
+    column("max_ns", Unit::Nanoseconds, "longest duration"),
+    column("calls_max", Unit::Count, "most calls in the trace of a request, without heartbeats and plumbing"),
+    column("database_calls_max", Unit::Count, "most such calls to databases"),
+    column("depth_max", Unit::Count, "most synchronous hops in a row"),
+    column("slowest_trace_id", Unit::Id, "the trace with the longest duration"),
+    column("failed_trace_id", Unit::Id, "the trace with the longest duration of a request that failed"),
+    column("most_calls_trace_id", Unit::Id, "the trace with most calls"),
+    column("most_database_calls_trace_id", Unit::Id, "the trace with most calls to databases"),
+    column("deepest_trace_id", Unit::Id, "the trace with most synchronous hops in a row"),
+];
+
+/// The name of the table of entries.
+pub(crate) const ENTRIES: &str = "entries";
+
+/// Kind, service and operation of an entry.
+pub(super) fn entry_cells(entry: &RequestEntry, whole: &Whole<'_>) -> [Cell; 3] {
+    [Cell::Text(entry.kind.as_str().to_owned()), whole.name(entry.service), whole.name(entry.operation)]
+}
+
+/// The table of entries, by their summed durations.
+pub(crate) fn entries_table(requests: &RequestsByEntry, whole: &Whole<'_>) -> Table {
+    let mut order: Vec<&(RequestEntry, EntryRequests)> = requests.entries.iter().collect();
+    order.sort_by_key(|(entry, of)| (std::cmp::Reverse(of.duration_ns), *entry));
+    let mut values: Vec<Vec<Cell>> = vec![Vec::new(); COLUMNS.len()];
+    for (rank, (entry, of)) in (1..).zip(order) {
+        let [kind, service, operation] = entry_cells(entry, whole);
+        let value = |largest: Option<Largest>| largest.map_or(Cell::None, |largest| Cell::Int(largest.value));
+        let trace =
+            |largest: Option<Largest>| largest.map_or(Cell::None, |largest| Cell::Text(largest.trace_id().to_string()));
+        let cells = [
+            Cell::Int(rank),
+            kind,
+            service,
+            operation,
+            Cell::Int(of.requests as i64),
+            Cell::Int(of.failed as i64),
+            Cell::Float(of.failed as f64 / of.requests.max(1) as f64),
+            Cell::Int(of.duration_ns),
+            Cell::Int(of.duration_quantile_ns(50)),
+            Cell::Int(of.duration_quantile_ns(99)),
+            value(of.longest),
+            value(of.most_calls),
+            value(of.most_database_calls),
+            value(of.deepest),
+            trace(of.longest),
+            trace(of.longest_failed),
+            trace(of.most_calls),
+            trace(of.most_database_calls),
+            trace(of.deepest),
+        ];
+        values.iter_mut().zip(cells).for_each(|(column, cell)| column.push(cell));
+    }
+    let columns = COLUMNS.to_vec();
+    Table { name: ENTRIES, columns, terminal_columns: &[], values, summed_up: 0 }.capped(MAX_ROWS)
+}

@@ -1,0 +1,196 @@
+//! The requests in which each pattern was found: what comparisons with other runs and gates need of it.
+
+use std::cmp::Reverse;
+
+use rayon::prelude::*;
+
+use crate::analysis::RequestsByEntry;
+use crate::detectors::{Cell, Column, Unit, Whole};
+use crate::findings::FindingColumns;
+use crate::frame::Symbol;
+use crate::partial::TraceNumber;
+use crate::trace::total_ns;
+
+use super::entries_table::entry_cells;
+use super::median::Median;
+use super::ranking::Ranked;
+use super::table::{MAX_ROWS, Table};
+
+/// What was found of one pattern.
+#[derive(Clone, Debug)]
+pub(crate) struct PatternRequests {
+    /// The detector.
+    pub(crate) detector: &'static str,
+    /// The pattern's id.
+    pub(crate) pattern_id: String,
+    /// Service of its first finding.
+    pub(crate) service: Symbol,
+    /// Operation of its first finding.
+    pub(crate) operation: Symbol,
+    /// Target of its first finding.
+    pub(crate) target: Symbol,
+    /// Findings.
+    pub(crate) findings: u64,
+    /// Requests with a finding.
+    pub(crate) requests: u64,
+    /// Sum of the impacts, in ns.
+    pub(crate) impact_ns: i64,
+    /// The largest impact of a finding that no other explains, in ns, and its trace; of equal ones the smallest trace id.
+    pub(crate) largest: Option<(i64, TraceNumber)>,
+    /// Failed requests that would not have failed without it.
+    pub(crate) failed_requests: u64,
+    /// The trace with the largest impact.
+    pub(crate) example_trace: TraceNumber,
+    /// The impact on a request, in ns.
+    impact: Median,
+    /// Place of each entry that its requests came in by, requests and findings.
+    pub(crate) of_entries: Vec<(usize, u64, u64)>,
+}
+
+/// The requests of all patterns, by detector, then as patterns are numbered.
+pub(crate) fn pattern_requests(ranked: &[Ranked], requests: &RequestsByEntry) -> Vec<PatternRequests> {
+    let mut all = Vec::new();
+    for ranked in ranked {
+        let Ranked { findings, patterns_of_findings, .. } = ranked;
+        let mut order: Vec<usize> = (0..findings.len()).collect();
+        order.par_sort_unstable_by_key(|&row| (patterns_of_findings[row], findings.trace[row], row));
+        let patterns = order.chunk_by(|&left, &right| patterns_of_findings[left] == patterns_of_findings[right]);
+        all.extend(patterns.map(|rows| of_pattern(ranked, rows, requests)));
+    }
+    all
+}
+
+/// Those of one pattern, whose findings are `rows`, by trace.
+fn of_pattern(ranked: &Ranked, rows: &[usize], requests: &RequestsByEntry) -> PatternRequests {
+    let Ranked { description, findings, patterns_of_findings, pattern_ids, .. } = ranked;
+    let FindingColumns { trace, service, operation, target, impact_ns, failed_requests, induced, .. } = findings;
+    let first = rows[0];
+    let mut of_entries: Vec<(usize, u64, u64)> = Vec::new();
+    let mut impacts = Vec::new();
+    for of_trace in rows.chunk_by(|&left, &right| trace[left] == trace[right]) {
+        // What is found in the whole input is in no request.
+        let Some(entry) = requests.entry_of(trace[of_trace[0]]) else { continue };
+        impacts.push(total_ns(of_trace.iter().map(|&row| impact_ns[row])));
+        of_entries.push((entry, 1, of_trace.len() as u64));
+    }
+    of_entries.sort_unstable_by_key(|&(entry, ..)| entry);
+    of_entries.dedup_by(|later, first| {
+        let is_same = later.0 == first.0;
+        if is_same {
+            first.1 += later.1;
+            first.2 += later.2;
+        }
+        is_same
+    });
+    let largest = |rows: &mut dyn Iterator<Item = usize>| {
+        rows.map(|row| (impact_ns[row], Reverse(trace[row]))).max().map(|(impact, Reverse(trace))| (impact, trace))
+    };
+    PatternRequests {
+        detector: description.name,
+        pattern_id: pattern_ids[patterns_of_findings[first] as usize].clone(),
+        service: service[first],
+        operation: operation[first],
+        target: target.get(first).map_or(Symbol::EMPTY, |target| target.name),
+        findings: rows.len() as u64,
+        requests: impacts.len() as u64,
+        impact_ns: total_ns(rows.iter().map(|&row| impact_ns[row])),
+        largest: largest(&mut rows.iter().copied().filter(|&row| !induced[row])),
+        failed_requests: rows.iter().map(|&row| u64::from(failed_requests[row])).sum(),
+        example_trace: largest(&mut rows.iter().copied()).map_or(TraceNumber::NONE, |(_, trace)| trace),
+        impact: Median::of(&mut impacts),
+        of_entries,
+    }
+}
+
+const fn column(name: &'static str, unit: Unit, doc: &'static str) -> Column {
+    Column { name, unit, doc, adds_up: false }
+}
+
+const ID_DOC: &str = "id of the pattern, the same in every run";
+
+static PATTERN_COLUMNS: [Column; 15] = [
+    column("pattern_id", Unit::Id, ID_DOC),
+    column("detector", Unit::Text, "detector that reports it"),
+    column("service", Unit::Text, "service of the caller, the entry or the origin"),
+    column("operation", Unit::Text, "what is called, entered or failed there"),
+    column("target", Unit::Text, "what it is about, if that is a target"),
+    column("findings", Unit::Count, "findings"),
+    column("requests", Unit::Count, "requests with a finding"),
+    column("impact_ns", Unit::Nanoseconds, "summed impact"),
+    column("largest_impact_ns", Unit::Nanoseconds, "largest impact of a finding that no other explains"),
+    column("failed_requests", Unit::Count, "failed requests that would not have failed without it"),
+    column("impact_p50_ns", Unit::Nanoseconds, "median of the impact on each of these requests"),
+    column("impact_mad_ns", Unit::Nanoseconds, "median distance from that"),
+    column(
+        "impact_p50_low_ns",
+        Unit::Nanoseconds,
+        "the least that the median may be but for chance (99.9 %); empty of few",
+    ),
+    column("impact_p50_high_ns", Unit::Nanoseconds, "the most that it may be"),
+    column("example_trace_id", Unit::Id, "the trace with the largest impact"),
+];
+
+/// The name of the table of patterns.
+pub(crate) const PATTERNS: &str = "patterns";
+
+/// The table of patterns of all detectors.
+pub(crate) fn patterns_table(patterns: &[PatternRequests], whole: &Whole<'_>) -> Table {
+    let cells = |name: &str| -> Vec<Cell> {
+        let cell = |of: &PatternRequests| match name {
+            "pattern_id" => Cell::Text(of.pattern_id.clone()),
+            "detector" => Cell::Text(of.detector.to_owned()),
+            "service" => whole.name(of.service),
+            "operation" => whole.name(of.operation),
+            "target" => whole.name(of.target),
+            "findings" => Cell::Int(of.findings as i64),
+            "requests" => Cell::Int(of.requests as i64),
+            "impact_ns" => Cell::Int(of.impact_ns),
+            "largest_impact_ns" => of.largest.map_or(Cell::None, |(impact, _)| Cell::Int(impact)),
+            "failed_requests" => Cell::Int(of.failed_requests as i64),
+            "impact_p50_ns" => Cell::Int(of.impact.median),
+            "impact_mad_ns" => Cell::Int(of.impact.mad),
+            "impact_p50_low_ns" => of.impact.bounds.map_or(Cell::None, |(low, _)| Cell::Int(low)),
+            "impact_p50_high_ns" => of.impact.bounds.map_or(Cell::None, |(_, high)| Cell::Int(high)),
+            "example_trace_id" => whole.trace_id(of.example_trace),
+            other => unreachable!("the table of patterns has a column {other} without a rule"),
+        };
+        patterns.iter().map(cell).collect()
+    };
+    let values = PATTERN_COLUMNS.iter().map(|column| cells(column.name)).collect();
+    let columns = PATTERN_COLUMNS.to_vec();
+    Table { name: PATTERNS, columns, terminal_columns: &[], values, summed_up: 0 }.capped(MAX_ROWS)
+}
+
+static PATTERN_ENTRY_COLUMNS: [Column; 7] = [
+    column("pattern_id", Unit::Id, ID_DOC),
+    column("detector", Unit::Text, "detector that reports it"),
+    column("entry_kind", Unit::Text, "root, or fragment (the parent is not in the input)"),
+    column("entry_service", Unit::Text, "service where requests with the pattern came in"),
+    column("entry_operation", Unit::Text, "operation that was asked for"),
+    column("requests", Unit::Count, "requests of the entry with a finding"),
+    column("findings", Unit::Count, "findings in these"),
+];
+
+/// The name of the table of entries of patterns.
+pub(crate) const PATTERN_ENTRIES: &str = "pattern_entries";
+
+/// The table of the entries by which requests with each pattern came in.
+pub(crate) fn pattern_entries_table(
+    patterns: &[PatternRequests],
+    requests: &RequestsByEntry,
+    whole: &Whole<'_>,
+) -> Table {
+    let mut values: Vec<Vec<Cell>> = vec![Vec::new(); PATTERN_ENTRY_COLUMNS.len()];
+    for pattern in patterns {
+        for &(entry, with_finding, findings) in &pattern.of_entries {
+            let [kind, service, operation] = entry_cells(&requests.entries[entry].0, whole);
+            let (id, detector) = (Cell::Text(pattern.pattern_id.clone()), Cell::Text(pattern.detector.to_owned()));
+            let counts = [with_finding, findings].map(|count| Cell::Int(count as i64));
+            let [with_finding, findings] = counts;
+            let cells = [id, detector, kind, service, operation, with_finding, findings];
+            values.iter_mut().zip(cells).for_each(|(column, cell)| column.push(cell));
+        }
+    }
+    let columns = PATTERN_ENTRY_COLUMNS.to_vec();
+    Table { name: PATTERN_ENTRIES, columns, terminal_columns: &[], values, summed_up: 0 }.capped(MAX_ROWS)
+}

@@ -12,13 +12,14 @@ use crate::ingest::{self, ReadFrames};
 use crate::report::{SelectionSummary, WholeFile, finish_files};
 use crate::trace::{self, Semantics};
 
-use super::diagnostics::{all_absent, say, say_configuration, say_input_problems};
+use super::Outcome;
 use super::judged::{Baseline, check_gate};
 use super::no_match::no_match;
 use super::part_description::PartDescription;
-use super::progress::Bar;
+use super::process::diagnostics::{all_absent, say, say_configuration, say_input_problems};
+use super::process::progress::Bar;
+use super::process::{interrupt, threads};
 use super::results::{Phases, Read, ReadCounts, beyond_cap_summaries, input_summaries, outcome, present};
-use super::{Outcome, interrupt, threads};
 
 /// So many spans are read once more to say what could have been selected.
 const MOST_SPANS_TO_READ_AGAIN: u64 = 10_000_000;

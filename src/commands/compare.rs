@@ -13,9 +13,10 @@ use crate::report::{
     write_markdown_tables, write_ndjson,
 };
 
-use super::diagnostics::{say, say_configuration};
+use super::Outcome;
 use super::judged::{check_gate, failures, ignored, recorded_patterns_for_gate, statuses, summary_of_comparison};
-use super::{Outcome, standard_output};
+use super::process::diagnostics::{say, say_configuration};
+use super::process::standard_output;
 
 /// Reads both runs, says what changed, and writes it.
 ///

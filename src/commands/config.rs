@@ -6,7 +6,8 @@ use crate::cli::ConfigArgs;
 use crate::config::{configuration_schema, resolved_settings};
 use crate::report::sanitized;
 
-use super::{Outcome, standard_output};
+use super::Outcome;
+use super::process::standard_output;
 
 /// Prints the settings as a configuration file that says where each comes from, or the schema of such files.
 ///

@@ -13,9 +13,10 @@ use crate::config::{memory_for_spans, retry_timeout, selection};
 use crate::ingest::{self, ReadOptions};
 use crate::report::{CanonicalWriter, WholeFile, finish_files};
 
-use super::diagnostics::{all_absent, say, say_input_problems};
-use super::progress::Bar;
-use super::{Outcome, standard_output, threads};
+use super::Outcome;
+use super::process::diagnostics::{all_absent, say, say_input_problems};
+use super::process::progress::Bar;
+use super::process::{standard_output, threads};
 
 mod sorted_runs;
 mod span_store;

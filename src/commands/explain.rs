@@ -5,7 +5,8 @@ use crate::detectors::catalog;
 use crate::incident;
 use crate::report::{write_catalog, write_columns, write_explanation};
 
-use super::{Outcome, standard_output};
+use super::Outcome;
+use super::process::standard_output;
 
 /// Prints the documentation of one detector, or the list of all.
 ///

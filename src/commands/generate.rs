@@ -10,8 +10,8 @@ use crate::generate::{GenerateOptions, OutputFormat, Summary, generate};
 use crate::report::{WholeFile, finish_files};
 
 use super::Outcome;
-use super::diagnostics::say;
-use super::progress::Bar;
+use super::process::diagnostics::say;
+use super::process::progress::Bar;
 
 /// Generates what `args` ask for.
 ///

@@ -16,7 +16,7 @@ use crate::partial::TraceNumber;
 use crate::rank::{PatternRequests, Ranked, Table};
 use crate::report::{ChangedEntry, ChangedPattern, ComparisonSummary, units};
 
-use super::diagnostics::say;
+use super::process::diagnostics::say;
 
 /// A run to compare with.
 #[derive(Debug)]

@@ -10,11 +10,12 @@ use crate::config::{AnalysedWith, Settings};
 use crate::partial::{PartialError, PartialReader};
 use crate::report::{BeyondCapSummary, units};
 
-use super::diagnostics::{say, say_configuration};
+use super::Outcome;
 use super::judged::{Baseline, check_gate};
 use super::part_description::PartDescription;
+use super::process::diagnostics::{say, say_configuration};
+use super::process::threads;
 use super::results::{Phases, Read, present};
-use super::{Outcome, threads};
 
 /// Reads the parts, ranks what they found together, prints and writes it.
 ///

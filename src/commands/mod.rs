@@ -4,19 +4,17 @@ mod analyze;
 mod compare;
 mod config;
 mod convert;
-mod diagnostics;
 mod explain;
 mod generate;
-pub mod interrupt;
 mod judged;
 mod merge;
 mod no_match;
 mod part_description;
-mod progress;
+mod process;
 mod results;
-mod standard_output;
-mod threads;
 mod trace;
+
+pub use process::interrupt;
 
 use crate::cli::{Cli, Command};
 use crate::config::ConfigError;

@@ -28,10 +28,11 @@ use crate::report::{
 };
 use crate::trace::{Semantics, TargetKind};
 
-use super::diagnostics::say;
+use super::Outcome;
 use super::judged::{Baseline, failures, ignored, names_of, patterns_for_gate, statuses, summary_of_comparison};
-use super::progress::Bar;
-use super::{Outcome, standard_output};
+use super::process::diagnostics::say;
+use super::process::progress::Bar;
+use super::process::standard_output;
 
 /// What was counted while inputs were read.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]

@@ -13,9 +13,10 @@ use crate::ingest::{self, ReadFrames};
 use crate::report::{WaterfallOptions, write_chrome_trace, write_speedscope, write_trace_as_json, write_waterfall};
 use crate::trace::{self, TraceView};
 
-use super::diagnostics::{all_absent, say_input_problems};
-use super::progress::Bar;
-use super::{Outcome, standard_output, threads};
+use super::Outcome;
+use super::process::diagnostics::{all_absent, say_input_problems};
+use super::process::progress::Bar;
+use super::process::{standard_output, threads};
 use shown_trace::shown_trace;
 use trace_id::TypedTraceId;
 

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::incident::IncidentSummary;
-use super::json_row::write_pretty;
+use super::json::write_pretty;
 use super::summary::{FormatSummary, InputSummary, QualitySummary, SelectionSummary, Summary, TotalsSummary};
 
 /// What `run.json` holds beside the summary.

@@ -11,7 +11,7 @@ use crate::cli::TableFormat;
 use crate::rank::Rows;
 
 use crate::report::csv::write_csv_table;
-use crate::report::json_row::write_rows;
+use crate::report::json::write_rows;
 use crate::report::output::older_run::{self, RUN_JSON, older_tables};
 use crate::report::output::whole_file::{WholeFile, replace_files};
 use crate::report::parquet::write_parquet_table;

@@ -7,7 +7,7 @@ use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
-use crate::report::json_row::write_compact;
+use crate::report::json::write_compact;
 
 use super::lanes::lanes;
 use super::shown::ShownTrace;

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 
 use serde_json::{Map, Value, json};
 
-use crate::report::json_row::write_compact;
+use crate::report::json::write_compact;
 
 use super::shown::{ShownPath, ShownSpan, ShownTrace};
 

@@ -10,7 +10,7 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use serde_json::{Value, json};
 
-use crate::report::json_row::write_compact;
+use crate::report::json::write_compact;
 
 use super::lanes::lanes;
 use super::shown::{ShownPath, ShownTrace};

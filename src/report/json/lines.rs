@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use crate::rank::{Table, for_each_row};
 
-use super::json_row::{JsonRow, write_compact};
+use super::row::{JsonRow, write_compact};
 
 /// Writes at most `top` rows of each table.
 ///

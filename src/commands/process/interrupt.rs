@@ -7,7 +7,7 @@ use std::thread;
 
 use crate::report::remove_unfinished_files;
 
-use super::Outcome;
+use crate::commands::Outcome;
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 

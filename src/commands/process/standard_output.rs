@@ -14,7 +14,7 @@ const DEFAULT_WIDTH: usize = 120;
 const BINARY_BUFFER_BYTES: usize = 256 << 10;
 
 /// Width and colours of standard output. `NO_COLOR` (no-color.org) and `COLUMNS` are honoured.
-pub(super) fn style(color: ColorChoice) -> TerminalStyle {
+pub(in crate::commands) fn style(color: ColorChoice) -> TerminalStyle {
     let is_terminal = io::stdout().is_terminal();
     let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
@@ -31,7 +31,7 @@ pub(super) fn style(color: ColorChoice) -> TerminalStyle {
 
 /// What the ids of traces that lie `between` two times lead to, where standard output takes links: on a terminal, or wherever
 /// colours go too.
-pub(super) fn links(color: ColorChoice, url: Option<&TraceUrl>, between: (i64, i64)) -> TraceLinks {
+pub(in crate::commands) fn links(color: ColorChoice, url: Option<&TraceUrl>, between: (i64, i64)) -> TraceLinks {
     let is_dumb = std::env::var_os("TERM").is_some_and(|terminal| terminal == "dumb");
     let takes_links = match color {
         ColorChoice::Auto => io::stdout().is_terminal() && !is_dumb,
@@ -42,7 +42,9 @@ pub(super) fn links(color: ColorChoice, url: Option<&TraceUrl>, between: (i64, i
 }
 
 /// Writes bytes to standard output. A reader that has read enough is no error.
-pub(super) fn write_binary(write: impl FnOnce(&mut BufWriter<io::Stdout>) -> anyhow::Result<()>) -> anyhow::Result<()> {
+pub(in crate::commands) fn write_binary(
+    write: impl FnOnce(&mut BufWriter<io::Stdout>) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
     let mut out = BufWriter::with_capacity(BINARY_BUFFER_BYTES, io::stdout());
     let written = write(&mut out).and_then(|()| Ok(out.flush()?));
     match written {
@@ -59,7 +61,7 @@ fn is_closed_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
 }
 
 /// Writes to standard output. A reader that has read enough (`| head`) is no error.
-pub(super) fn write(
+pub(in crate::commands) fn write(
     write: impl FnOnce(&mut BufWriter<io::StdoutLock<'static>>) -> io::Result<()>,
 ) -> anyhow::Result<()> {
     let mut out = BufWriter::new(io::stdout().lock());

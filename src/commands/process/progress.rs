@@ -13,7 +13,7 @@ use crate::ingest::{self, Progress};
 const QUIET_FOR: Duration = Duration::from_secs(1);
 
 /// The progress of one run. It draws nothing before a second has passed.
-pub(super) struct Bar {
+pub(in crate::commands) struct Bar {
     bar: ProgressBar,
     since: Instant,
     spans: AtomicU64,
@@ -21,19 +21,19 @@ pub(super) struct Bar {
 
 impl Bar {
     /// A bar for reading `inputs`.
-    pub(super) fn for_reading(inputs: &[PathBuf]) -> Self {
+    pub(in crate::commands) fn for_reading(inputs: &[PathBuf]) -> Self {
         let bytes = ingest::input_bytes(inputs);
         let template = "{msg} {wide_bar} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left";
         Self::new(bytes, "reading", template)
     }
 
     /// A bar for doing what `doing` says with `spans` spans.
-    pub(super) fn for_spans(doing: &'static str, spans: u64) -> Self {
+    pub(in crate::commands) fn for_spans(doing: &'static str, spans: u64) -> Self {
         Self::new(spans, doing, "{msg} {wide_bar} {human_pos} of {human_len} spans, {spans_per_sec}, {eta} left")
     }
 
     /// A bar for doing what `doing` says with `tables` tables.
-    pub(super) fn for_tables(doing: &'static str, tables: usize) -> Self {
+    pub(in crate::commands) fn for_tables(doing: &'static str, tables: usize) -> Self {
         Self::new(tables as u64, doing, "{msg} {wide_bar} {pos} of {len} tables, {elapsed} so far, {eta} left")
     }
 
@@ -49,7 +49,7 @@ impl Bar {
     }
 
     /// So much more is done.
-    pub(super) fn add(&self, amount: u64) {
+    pub(in crate::commands) fn add(&self, amount: u64) {
         if self.bar.is_hidden() && self.since.elapsed() >= QUIET_FOR {
             self.bar.set_draw_target(ProgressDrawTarget::stderr());
         }
@@ -57,7 +57,7 @@ impl Bar {
     }
 
     /// Takes the bar away.
-    pub(super) fn finish(&self) {
+    pub(in crate::commands) fn finish(&self) {
         self.bar.finish_and_clear();
     }
 }

@@ -7,13 +7,13 @@ use crate::ingest::InputReport;
 use crate::report::sanitized;
 
 /// Writes a line to standard error. That nobody listens is no reason to stop.
-pub(super) fn say(text: &str) {
+pub(in crate::commands) fn say(text: &str) {
     let line: String = text.lines().map(|line| format!("{}\n", sanitized(line))).collect();
     let _ = std::io::stderr().lock().write_all(line.as_bytes());
 }
 
 /// Names the configuration file that was read, if one was.
-pub(super) fn say_configuration(settings: &Settings) {
+pub(in crate::commands) fn say_configuration(settings: &Settings) {
     if let Some(path) = &settings.configuration {
         say(&format!("configuration: {}", path.display()));
     }
@@ -21,7 +21,7 @@ pub(super) fn say_configuration(settings: &Settings) {
 
 /// Says what went wrong with the inputs; the answer is whether all of them could be read. The mapping of columns is said
 /// only if `verbose`.
-pub(super) fn say_input_problems(reports: &[InputReport], verbose: bool) -> bool {
+pub(in crate::commands) fn say_input_problems(reports: &[InputReport], verbose: bool) -> bool {
     for report in reports {
         for error in &report.errors {
             say(&format!("error: {error}"));
@@ -40,6 +40,6 @@ pub(super) fn say_input_problems(reports: &[InputReport], verbose: bool) -> bool
 }
 
 /// Whether no input is there, so that there is nothing to report.
-pub(super) fn all_absent(reports: &[InputReport]) -> bool {
+pub(in crate::commands) fn all_absent(reports: &[InputReport]) -> bool {
     !reports.is_empty() && reports.iter().all(InputReport::is_absent)
 }

@@ -8,8 +8,8 @@ use std::io::{self, Write};
 
 use crate::rank::Table;
 
-use super::json_row::{write_compact, write_rows};
-use super::summary::Summary;
+use super::row::{write_compact, write_rows};
+use crate::report::summary::Summary;
 
 /// Writes the document with at most `top` rows of each table.
 ///

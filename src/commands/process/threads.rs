@@ -13,7 +13,7 @@ const MOST_FOR_A_CORE: usize = 4;
 const VARIABLE: &str = "RAYON_NUM_THREADS";
 
 /// The pool that a run works on: `asked` threads, 0 for as many as there are cores.
-pub(super) fn pool(asked: usize) -> anyhow::Result<rayon::ThreadPool> {
+pub(in crate::commands) fn pool(asked: usize) -> anyhow::Result<rayon::ThreadPool> {
     let cores = available_parallelism().map_or(1, NonZero::get);
     let asked = match asked {
         0 => std::env::var(VARIABLE).ok().and_then(|text| text.parse().ok()).filter(|&number| number > 0),

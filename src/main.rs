@@ -7,9 +7,6 @@ use clap::Parser;
 use tracescan::cli::Cli;
 use tracescan::commands::{self, Outcome};
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,

@@ -25,7 +25,7 @@ pub(crate) fn write_markdown(
     top: usize,
 ) -> io::Result<()> {
     writeln!(out, "# tracescan\n")?;
-    let lines = header_lines(summary).into_iter().chain(problems.header_lines(&summary.totals));
+    let lines = header_lines(summary).into_iter().chain(problems.header_lines(summary));
     for (label, text) in lines {
         let text = sanitized_in_markdown(&text);
         if label == CAUTION {

@@ -2,7 +2,7 @@
 
 use crate::detectors::Cell;
 use crate::rank::Table;
-use crate::report::summary::TotalsSummary;
+use crate::report::summary::{Summary, TotalsSummary};
 use crate::report::text::units;
 
 /// The list of problems.
@@ -32,6 +32,9 @@ pub(in crate::report) const SEPARATOR: &str = " · ";
 /// Digits of a trace id that `tracescan trace` takes if no other trace begins with them.
 const ID_DIGITS: usize = 8;
 
+/// What ids of 64 bits begin with. They all begin with it, and `tracescan trace` takes them without.
+const NO_UPPER_HALF: &str = "0000000000000000";
+
 /// One problem in words.
 #[derive(Clone, Debug)]
 pub(in crate::report) struct ProblemInWords {
@@ -52,8 +55,11 @@ pub(in crate::report) struct ProblemInWords {
 }
 
 impl ProblemInWords {
-    /// The beginning of the trace's id that is shown.
+    /// As much of the trace's id as finds it.
     pub(in crate::report) fn short_trace_id(&self) -> &str {
+        if let Some(lower_half) = self.trace_id.strip_prefix(NO_UPPER_HALF) {
+            return lower_half;
+        }
         self.trace_id.get(..ID_DIGITS).unwrap_or(&self.trace_id)
     }
 }
@@ -90,8 +96,13 @@ impl ProblemList<'_> {
     }
 
     /// Lines of the header, with their labels: what failed, and what the problems are in sum.
-    pub(in crate::report) fn header_lines(&self, totals: &TotalsSummary) -> Vec<(&'static str, String)> {
-        let mut lines = vec![("failed", self.failed(totals))];
+    pub(in crate::report) fn header_lines(&self, summary: &Summary) -> Vec<(&'static str, String)> {
+        let totals = &summary.totals;
+        let failed = match totals.failed_spans {
+            0 if summary.tells_no_outcome() => "no span, but none has a status either".to_owned(),
+            _ => self.failed(totals),
+        };
+        let mut lines = vec![("failed", failed)];
         let patterns = self.patterns() as u64 + self.table.summed_up;
         if patterns > 0 {
             lines.push(("problems", self.in_sum(patterns, totals)));

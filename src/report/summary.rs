@@ -245,6 +245,11 @@ impl Summary {
         formats
     }
 
+    /// Whether no span says by a status whether it failed, and none did by its code.
+    pub(crate) fn tells_no_outcome(&self) -> bool {
+        self.quality.with_status == 0 && self.totals.failed_spans == 0
+    }
+
     /// Sentences on results that are not to be trusted, and why. None for sound data.
     pub(crate) fn doubts(&self) -> Vec<String> {
         let Self { totals, quality, .. } = self;
@@ -254,7 +259,7 @@ impl Summary {
         }
         doubts.extend(self.doubts_of_inputs());
         doubts.extend(self.doubts_of_times());
-        if quality.with_status == 0 && totals.failed_spans == 0 {
+        if self.tells_no_outcome() {
             doubts.push(
                 "no span has a status and no HTTP or RPC code tells of a failure: failures cannot be seen, so \
                  retry-storm, failure-amplification and failure-origins may miss everything"

@@ -146,16 +146,20 @@ Software Performance AntiPatterns\", CMG 2003.",
 
 fn title(row: &TableRow<'_>) -> String {
     let (caller, target, operation) = (row.text("caller_service"), row.text("target"), row.text("operation"));
-    let who = if caller == ANY_SERVICE { "several services together call" } else { "calls" };
-    let who = if caller == ANY_SERVICE { who.to_owned() } else { format!("{caller} {who}") };
+    let who =
+        if caller == ANY_SERVICE { "several services together call".to_owned() } else { format!("{caller} calls") };
     let how = match row.text("shape") {
-        "redundant" => ", asking the same each time",
-        "retry" => ", most of them retries",
-        "scattered" => " in all, from many places",
-        _ if row.text("execution") == "parallel" => " for one request, in parallel",
-        _ => " for one request, one after the other",
+        "redundant" => "asking the same each time",
+        "retry" => "most of them retries",
+        "scattered" => "from many places",
+        _ if row.text("execution") == "parallel" => "in parallel",
+        _ => "one after the other",
     };
-    format!("{who} {} up to {} times{how}", joined([target, operation]), row.count("calls_max"))
+    let entry = match row.text("caller_operation") {
+        "" => String::new(),
+        entry => format!(" for one {entry}"),
+    };
+    format!("{who} {} up to {} times{entry}, {how}", joined([target, operation]), row.count("calls_max"))
 }
 
 fn fix(row: &TableRow<'_>) -> &'static str {

@@ -66,7 +66,7 @@ pub(crate) fn write_terminal(
     style: TerminalStyle,
 ) -> io::Result<()> {
     let mut lines = if report.quiet { Vec::new() } else { header_lines(report.summary) };
-    lines.extend(report.problems.header_lines(&report.summary.totals));
+    lines.extend(report.problems.header_lines(report.summary));
     write_header(out, lines, style)?;
     if let Some(incident) = &report.summary.incident {
         writeln!(out)?;

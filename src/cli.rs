@@ -52,7 +52,7 @@ pub struct AnalyzeArgs {
     #[command(flatten)]
     pub results: ResultsArgs,
 
-    /// Compare with the run whose output directory this is
+    /// Compare patterns and latency with the run whose output directory this is; --window compares within this run
     #[arg(long, value_name = "DIR")]
     pub baseline: Option<PathBuf>,
 
@@ -225,7 +225,7 @@ pub struct MergeArgs {
     /// Which traces are compared.
     #[command(flatten)]
     pub incident: IncidentArgs,
-    /// Compare with the run whose output directory this is
+    /// Compare patterns and latency with the run whose output directory this is; --window compares within this run
     #[arg(long, value_name = "DIR")]
     pub baseline: Option<PathBuf>,
 

@@ -22,13 +22,13 @@ static COLUMNS: [Column; 15] = [
     column("target", Unit::Text, "what it is about, if that is a target"),
     column("title", Unit::Text, "the pattern in a sentence"),
     column("status", Unit::Text, "new, worse, unseen_entry, gone, better, not_exercised, same or ignored"),
-    column("status_reason", Unit::Text, "why that is said"),
     column("old_rate", Unit::Number, "requests with it for 1,000 of its entries' requests in the baseline"),
     column("new_rate", Unit::Number, "the same in the new run"),
     column("old_impact_per_request_ns", Unit::Nanoseconds, "median impact on a request with it in the baseline"),
     column("new_impact_per_request_ns", Unit::Nanoseconds, "the same in the new run"),
     column("old_example_trace_id", Unit::Id, "a trace of the baseline to open"),
     column("new_example_trace_id", Unit::Id, "a trace of the new run to open"),
+    column("status_reason", Unit::Text, "why it has its status"),
 ];
 
 /// The name of the table.
@@ -195,13 +195,13 @@ pub(crate) fn changes_table(comparison: &Comparison) -> Table {
             text(target),
             Cell::Text(title(change.shown())),
             text(status.as_str()),
-            text(reason),
             float(*old_rate),
             float(*new_rate),
             int(change.impact_per_request_ns[0]),
             int(change.impact_per_request_ns[1]),
             example(0),
             example(1),
+            text(reason),
         ];
         values.iter_mut().zip(cells).for_each(|(column, cell)| column.push(cell));
     }

@@ -74,6 +74,10 @@ pub(crate) struct EntryChange {
 
 /// The entries that are in both runs, the largest change of all their requests' time first.
 pub(super) fn latency_changes(old: &ComparedRun, new: &ComparedRun) -> Vec<EntryChange> {
+    // Without the times of one run, all of the other's would look new.
+    if ![old, new].iter().all(|run| run.is_enabled("latency-attribution")) {
+        return Vec::new();
+    }
     let in_both = old.times.iter().filter_map(|(entry, old)| Some((entry, [old, new.times.get(entry)?])));
     let in_both = in_both.filter(|(_, times)| times.iter().all(|time| time.requests > 0));
     let mut changes: Vec<EntryChange> = in_both.map(|(entry, times)| change_of_entry(entry, times)).collect();
@@ -151,7 +155,16 @@ mod tests {
     fn run(requests: u64, duration_ns: i64, places: &[(&str, i64)]) -> ComparedRun {
         let places = places.iter().map(|&(service, time)| (place(service), time)).collect();
         let times = [(entry(), EntryTime { requests, duration_ns, places })].into();
-        ComparedRun { times, ..ComparedRun::default() }
+        ComparedRun { times, enabled: vec!["latency-attribution".to_owned()], ..ComparedRun::default() }
+    }
+
+    /// Without the times of one run nothing is said, or all of the other's would look new.
+    #[test]
+    fn both_runs_must_have_times() {
+        let (old, new) = (run(3, 100, &[("web", 40)]), run(3, 130, &[("web", 90)]));
+        assert_eq!(latency_changes(&old, &new).len(), 1);
+        let off = ComparedRun { enabled: vec!["n-plus-one".to_owned()], ..run(3, 100, &[]) };
+        assert!(latency_changes(&off, &new).is_empty() && latency_changes(&old, &off).is_empty());
     }
 
     /// Means are rounded so that they add up, what the tables leave out is a row of its own, and what is in one run only counts.

@@ -83,11 +83,13 @@ impl EntryBuckets {
         known.end = known.end.max(end);
     }
 
-    /// How many of the buckets that have requests begin in one of `ranges`, which are ascending and do not overlap.
-    pub(super) fn share_within(&self, ranges: &[TimeRange]) -> f64 {
+    /// How many of the buckets that have requests and do not begin in `window` begin in one of `ranges`, which are ascending and do
+    /// not overlap: a share, 0..1.
+    pub(super) fn share_within(&self, ranges: &[TimeRange], window: TimeRange) -> f64 {
         let mut buckets: Vec<i64> = self.entries.values().flat_map(|buckets| buckets.keys().copied()).collect();
         buckets.sort_unstable();
         buckets.dedup();
+        buckets.retain(|bucket| !contains(&[window], bucket.saturating_mul(BUCKET_NS)));
         let is_within = |bucket: &&i64| contains(ranges, bucket.saturating_mul(BUCKET_NS));
         buckets.iter().filter(is_within).count() as f64 / buckets.len().max(1) as f64
     }

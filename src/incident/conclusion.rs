@@ -90,8 +90,9 @@ pub(crate) fn conclude(
             None => return Ok(nothing(whole, baseline_window)),
         },
     };
-    let is_quiet = buckets.share_within(&united(runs.iter().map(|run| run.range))) <= MAX_OFF_SHARE;
     let is_inside = |run: &Run| window.start <= run.range.start && run.range.end <= window.end;
+    let others = united(runs.iter().filter(|run| !is_inside(run)).map(|run| run.range));
+    let is_quiet = buckets.share_within(&others, window) <= MAX_OFF_SHARE;
     let other_runs: Vec<OtherRun> = runs
         .into_iter()
         .filter(|run| !is_inside(run))

@@ -169,6 +169,8 @@ impl AskedWindow {
         // A window that goes past midnight may have begun on the day before the dump.
         let goes_past_midnight =
             matches!((self.from, self.to), (Some(Moment::OClock(from)), Some(Moment::OClock(to))) if to <= from);
+        // Of one day, it is both the end and the beginning only of a window that was typed the wrong way round.
+        let is_of_one_day = date_of(dump.end) == Some(first);
         let first = if goes_past_midnight { first.yesterday().unwrap_or(first) } else { first };
         let last = date_of(dump.end).unwrap_or(first);
         let of_dump: Vec<TimeRange> = first
@@ -180,6 +182,7 @@ impl AskedWindow {
             .collect();
         match of_dump[..] {
             [range] => Ok(range),
+            [_, ..] if goes_past_midnight && is_of_one_day => Err(self.backwards(dump)),
             [first, ..] => Err(IncidentError::SeveralDays {
                 option: self.option,
                 text: self.text.clone(),
@@ -287,6 +290,10 @@ mod tests {
         let backwards = "--window A..B ends before it begins; the dump is from";
         assert!(error((Some(Moment::At(7)), Some(Moment::At(7)))).starts_with(backwards));
         assert!(error((Some(Moment::BeforeEnd(5)), Some(Moment::BeforeEnd(6)))).starts_with(backwards));
+        // Of a dump of one day it would be the evening before and the morning after.
+        let day = ("2026-01-15T12:00:00Z", "2026-01-15T12:04:17Z");
+        let turned = resolved((o_clock("12:04"), o_clock("12:01")), day).unwrap_err().to_string();
+        assert!(turned.starts_with(backwards), "{turned}");
         let far = ("1970-01-01T00:00:00Z", "2026-01-16T06:00:00Z");
         assert!(resolved((o_clock("12:01"), None), far).is_err());
     }

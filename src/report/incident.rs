@@ -87,7 +87,7 @@ impl IncidentSummary {
     /// What was compared, and how sure it is.
     pub(in crate::report) fn verdict(&self) -> String {
         let Some(window) = self.window else {
-            return "no entry was ever off for ten seconds, so there is no window".to_owned();
+            return "no entry was off in any ten seconds with at least 10 of its requests, so there is no window (--window A..B names one)".to_owned();
         };
         let with = match self.baseline_window {
             Some(baseline) => format!("{} from {}", units::count(self.baseline_requests), baseline.in_words()),

@@ -323,8 +323,8 @@ fn other_runs_are_left_out() {
     for (buckets, slow, baseline, left_out) in [
         (40, vec![5, 6, 20], 370, vec![true, true]),
         (20, vec![5, 6, 15], 180, vec![true, false]),
-        (20, vec![5, 15], 180, vec![true]),
-        (19, vec![5, 15], 180, vec![false]),
+        (11, vec![5, 9], 90, vec![true]),
+        (10, vec![5, 9], 90, vec![false]),
     ] {
         let incident = compared(&dump(buckets, &slow), window()).unwrap();
         let told: Vec<bool> = incident.other_runs.iter().map(|other| other.is_left_out).collect();

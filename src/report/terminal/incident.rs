@@ -95,7 +95,7 @@ mod tests {
         assert!(verdict(&nothing).ends_with(": quiet, nothing takes longer or fails more often"));
         assert_eq!(
             verdict(&IncidentSummary::default()),
-            "incident no entry was ever off for ten seconds, so there is no window"
+            "incident no entry was off in any ten seconds with at least 10 of its requests, so there is no window (--window A..B names one)"
         );
     }
 

@@ -29,7 +29,7 @@ The score adds up the shares of the window's request time and of failures per re
 
 `--window auto` takes the longest time in which an entry was off: ten seconds with at least 10 requests of it whose failed
 share or median duration is more than six deviations away from the median over all its ten seconds, with gaps of at most
-two. The other times are listed, and left out of the baseline; of a dump of which more than a tenth is like that only
+two. The other times are listed, and left out of the baseline; of a dump of which more than a tenth of the rest is like that only
 those that go on before or after the window are.
 
 Times are those of `--since`, and times of day of the dump's day (`12:01..12:04`, UTC), times before the dump's end

@@ -34,6 +34,8 @@ pub(crate) struct Retiming {
     /// The segment's root, then the children of each span side by side, in the order of (start, end, id), before those of any
     /// span further down.
     windows: Vec<Window>,
+    /// The same places, those of the children of each span in the order of their ends.
+    by_end: Vec<u32>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -115,7 +117,7 @@ impl EditedSegment {
         }
         let mut places: Vec<(Row, u32)> = rows.into_iter().zip(0..).collect();
         places.sort_unstable();
-        Self { retiming: Retiming { windows: below }, places }
+        Self { retiming: Retiming::of(below), places }
     }
 
     /// The segment's root.
@@ -132,6 +134,16 @@ impl EditedSegment {
 }
 
 impl Retiming {
+    /// Of windows in that order. Many patterns may be tried on one segment, and ends stay in order whatever is edited.
+    fn of(windows: Vec<Window>) -> Self {
+        let mut by_end: Vec<u32> = (0..windows.len() as u32).collect();
+        for window in &windows {
+            let children = window.children.0 as usize..window.children.1 as usize;
+            by_end[children].sort_unstable_by_key(|&child| windows[child as usize].end());
+        }
+        Self { windows, by_end }
+    }
+
     /// Length of the segment in ns.
     pub(crate) fn length(&self) -> i64 {
         self.windows.first().map_or(0, |root| root.length)
@@ -143,7 +155,7 @@ impl Retiming {
         edits: impl IntoIterator<Item = (u32, Edit)>,
         buffers: &mut RetimingBuffers,
     ) -> i64 {
-        let RetimingBuffers { lengths, ends, by_end, is_led, caps } = buffers;
+        let RetimingBuffers { lengths, ends, is_led, caps } = buffers;
         is_led.clear();
         is_led.resize(self.windows.len(), false);
         caps.clear();
@@ -164,23 +176,22 @@ impl Retiming {
         for (index, window) in self.windows.iter().enumerate().rev() {
             let children = window.children.0 as usize..window.children.1 as usize;
             if !children.is_empty() {
-                by_end.clear();
-                by_end.extend(children.clone());
-                by_end.sort_unstable_by_key(|&child| self.windows[child].end());
-                let mut ended = by_end.iter().peekable();
+                let by_end = &self.by_end[children.clone()];
+                let mut ended = by_end.iter().map(|&child| child as usize).peekable();
                 // Of the siblings that had ended: the latest end as it was, and as it would be.
                 let (mut old_end, mut new_end) = (0, 0);
                 for child in children {
                     let start = self.windows[child].start;
-                    while let Some(&before) = ended.next_if(|&&before| self.windows[before].end() <= start) {
+                    while let Some(before) = ended.next_if(|&before| self.windows[before].end() <= start) {
                         old_end = self.windows[before].end();
                         new_end = ends[before].max(new_end);
                     }
                     let gap = if is_led[child] { 0 } else { start - old_end };
                     ends[child] = new_end.saturating_add(gap).saturating_add(lengths[child]);
                 }
-                let last_end = by_end.last().map_or(0, |&child| self.windows[child].end());
-                let new_end = by_end.iter().map(|&child| ends[child]).max().unwrap_or_default();
+                let last_end = by_end.last().map_or(0, |&child| self.windows[child as usize].end());
+                let new_end = ends[window.children.0 as usize..window.children.1 as usize].iter().copied().max();
+                let new_end = new_end.unwrap_or_default();
                 lengths[index] = new_end.saturating_add(window.length - last_end);
             }
             lengths[index] = lengths[index].min(caps[index]);
@@ -194,7 +205,6 @@ impl Retiming {
 pub(crate) struct RetimingBuffers {
     lengths: Vec<i64>,
     ends: Vec<i64>,
-    by_end: Vec<usize>,
     is_led: Vec<bool>,
     caps: Vec<i64>,
 }

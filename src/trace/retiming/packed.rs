@@ -166,7 +166,7 @@ impl PackedSegments {
             }
             patterns.push(PatternEdits { detector: detector as u8, key, edits: edits_of_pattern });
         }
-        Unpacked { retiming: Retiming { windows }, patterns }
+        Unpacked { retiming: Retiming::of(windows), patterns }
     }
 
     /// Takes in those of other traces.
@@ -215,7 +215,7 @@ mod tests {
             [(0, Edit::Cut), (2, Edit::Lead), (3, Edit::Cap(0)), (1, Edit::Cap(large)), (1, Edit::Cap(large * 9))];
         let mut packed = PackedSegments::default();
         for windows in &retimings {
-            let mut segment = SegmentToPack::new(&Retiming { windows: windows.clone() });
+            let mut segment = SegmentToPack::new(&Retiming::of(windows.clone()));
             segment.push(3, &[Symbol(5), Symbol(0)], &edits[..windows.len().min(2) - 1]);
             segment.push(0, &[], &[]);
             segment.push(7, &[Symbol(9)], &edits[..if windows.len() > 1 { 5 } else { 1 }]);

@@ -337,6 +337,14 @@ fn gates() {
         let said = stderr(&output);
         assert!(said.contains(told) && (exit != 0 || !said.contains("failed: ")), "{arguments:?}: {said}");
     }
+    // Runs that have no detector in common say nothing of each other's patterns.
+    let baseline = directory.path().join("one_detector");
+    let made = tracescan(&["analyze", healthy, "--detector", "n-plus-one", "--output", text(&baseline)]);
+    assert_eq!(code(&made), 0, "{}", stderr(&made));
+    let blind = [sample, "--detector", "retry-storm", "--baseline", text(&baseline), "--fail-on", "new"];
+    let output = tracescan(&[&["analyze"], &blind[..]].concat());
+    assert_eq!(code(&output), 2);
+    assert!(stderr(&output).contains("no detector was on in both runs"), "{}", stderr(&output));
 }
 
 /// Budgets are a table, a row for each limit.

@@ -13,7 +13,7 @@ use crate::report::{SelectionSummary, WholeFile, finish_files};
 use crate::trace::{self, Semantics};
 
 use super::Outcome;
-use super::judged::{Baseline, check_gate};
+use super::judged::{Baseline, check_gate, check_gate_over_both};
 use super::no_match::no_match;
 use super::part_description::PartDescription;
 use super::process::diagnostics::{all_absent, say, say_configuration, say_input_problems};
@@ -42,6 +42,9 @@ fn run_on_pool(args: &AnalyzeArgs, settings: &Settings) -> anyhow::Result<Outcom
     let mut phases = Phases::default();
     // Before the work, and before the results take its place.
     let baseline = args.baseline.as_deref().map(Baseline::read).transpose()?;
+    if let Some(baseline) = &baseline {
+        check_gate_over_both(settings, &baseline.run.enabled, &settings.enabled)?;
+    }
     let reading = settings.reading();
     let bar = Bar::for_reading(&args.input.inputs);
     let ReadFrames { builders, reports: inputs, left_out, offered } =

@@ -14,7 +14,9 @@ use crate::report::{
 };
 
 use super::Outcome;
-use super::judged::{check_gate, failures, ignored, recorded_patterns_for_gate, statuses, summary_of_comparison};
+use super::judged::{
+    check_gate, check_gate_over_both, failures, ignored, recorded_patterns_for_gate, statuses, summary_of_comparison,
+};
 use super::process::diagnostics::{say, say_configuration};
 use super::process::standard_output;
 
@@ -39,6 +41,7 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<Outcome> {
     let new = ComparedRun::read(&args.new)?;
     let enabled: Vec<&str> = new.enabled.iter().map(String::as_str).collect();
     check_gate(&settings, &enabled, true)?;
+    check_gate_over_both(&settings, &old.enabled, &enabled)?;
     let names = new.names.clone();
     let ignored = ignored(&settings, &names);
     let mut comparison = Comparison::new(old, new, &settings.compare);

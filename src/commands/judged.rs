@@ -4,11 +4,12 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use anyhow::bail;
 use hashbrown::HashMap;
 
 use crate::compare::{ComparedRun, Comparison, PatternNames, Status, title};
 use crate::config::Settings;
-use crate::detectors::{Cell, Whole};
+use crate::detectors::{CatalogEntry, Cell, Whole, catalog};
 use crate::gates::{
     CheckedBudget, Gate, GateWord, IgnoredPatterns, PatternForGate, PatternForIgnore, Thresholds, Tripped,
 };
@@ -46,6 +47,24 @@ pub(super) fn check_gate(settings: &Settings, enabled: &[&str], has_baseline: bo
     let gate = Gate { words: &words, thresholds: settings.gate_thresholds() };
     gate.check(|name| enabled.contains(&name), has_baseline, settings.budgets.len())?;
     Ok(())
+}
+
+/// Checks that what became of patterns can be said at all: some detector that finds patterns was on in both runs.
+///
+/// # Errors
+/// If there is none, and the gate asks.
+pub(super) fn check_gate_over_both(settings: &Settings, old: &[String], new: &[&str]) -> anyhow::Result<()> {
+    let asked = settings.fail_on.iter().find(|word| *word == "new" || *word == "worse");
+    let is_in_both = |entry: &CatalogEntry| {
+        let name = entry.description.name;
+        entry.description.has_findings && new.contains(&name) && old.iter().any(|known| known == name)
+    };
+    match asked {
+        Some(word) if !catalog().iter().any(is_in_both) => {
+            bail!("--fail-on {word} would see nothing: no detector was on in both runs")
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Names of patterns as they are told.

@@ -11,7 +11,7 @@ use crate::partial::{PartialError, PartialReader};
 use crate::report::{BeyondCapSummary, units};
 
 use super::Outcome;
-use super::judged::{Baseline, check_gate};
+use super::judged::{Baseline, check_gate, check_gate_over_both};
 use super::part_description::PartDescription;
 use super::process::diagnostics::{say, say_configuration};
 use super::process::threads;
@@ -57,6 +57,9 @@ fn merge(
     let mut phases = Phases::default();
     let (files, descriptions): (Vec<PartialReader>, Vec<PartDescription>) = parts.into_iter().unzip();
     let baseline = args.baseline.as_deref().map(Baseline::read).transpose()?;
+    if let Some(baseline) = &baseline {
+        check_gate_over_both(settings, &baseline.run.enabled, &settings.enabled)?;
+    }
     let mut read = Read { all_read: true, baseline, ..Read::default() };
     for description in descriptions {
         read.all_read &= description.inputs.iter().all(|input| input.errors.is_empty());

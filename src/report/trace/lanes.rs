@@ -3,6 +3,8 @@
 //! Programs that draw traces know stacks: what is drawn in a lane must begin and end within what is around it. Spans do
 //! neither: siblings overlap, and children outlive their parents. So each service has as many lanes as it takes.
 
+use std::collections::BTreeSet;
+
 use super::shown::ShownSpan;
 
 /// A lane.
@@ -28,31 +30,58 @@ pub(super) fn lanes(spans: &[ShownSpan]) -> Vec<Lane> {
             services.len() - 1
         });
     }
-    // The ends of the spans that are open in each lane, the outermost first.
-    let mut lanes: Vec<Vec<(Lane, Vec<i128>)>> = vec![Vec::new(); services.len()];
+    let mut lanes: Vec<LanesOfService> = vec![LanesOfService::default(); services.len()];
     for span in order {
         let of_service = &mut lanes[places[spans[span].service.as_str()]];
-        let (start, end) = (i128::from(spans[span].start_ns), spans[span].end_ns());
-        let has_room = |(_, open): &mut (Lane, Vec<i128>)| {
-            while open.last().is_some_and(|&end| end <= start) {
-                open.pop();
-            }
-            open.last().is_none_or(|&around| end <= around)
-        };
-        let place = match of_service.iter_mut().position(has_room) {
-            Some(place) => place,
-            None => {
-                let number = of_service.len() + 1;
-                let lane = Lane { service: spans[span].service.clone(), number, spans: Vec::new() };
-                of_service.push((lane, Vec::new()));
-                number - 1
-            }
-        };
-        let (lane, open) = &mut of_service[place];
-        lane.spans.push(span);
-        open.push(end);
+        let place = of_service.place_for(spans[span].start_ns.into(), spans[span].end_ns());
+        let number = place + 1;
+        if of_service.lanes.len() < number {
+            of_service.lanes.push(Lane { service: spans[span].service.clone(), number, spans: Vec::new() });
+        }
+        of_service.lanes[place].spans.push(span);
     }
-    lanes.into_iter().flatten().map(|(lane, _)| lane).collect()
+    lanes.into_iter().flat_map(|of_service| of_service.lanes).collect()
+}
+
+/// The lanes of one service while spans are put into them, by start.
+#[derive(Clone, Debug, Default)]
+struct LanesOfService {
+    lanes: Vec<Lane>,
+    /// The ends of the spans that are open in each lane, the outermost first.
+    open: Vec<Vec<i128>>,
+    /// The innermost end of each lane that has an open span, with the lane: a trace may take as many lanes as it has spans, so
+    /// they are not looked through.
+    innermost: BTreeSet<(i128, usize)>,
+    /// Lanes without open spans.
+    free: BTreeSet<usize>,
+}
+
+impl LanesOfService {
+    /// The lane for a span: that in which the least is around it, else the first that is free, else a new one.
+    fn place_for(&mut self, start: i128, end: i128) -> usize {
+        while let Some(&(ended, place)) = self.innermost.first().filter(|&&(ended, _)| ended <= start) {
+            self.innermost.remove(&(ended, place));
+            self.open[place].pop();
+            match self.open[place].last() {
+                Some(&around) => _ = self.innermost.insert((around, place)),
+                None => _ = self.free.insert(place),
+            }
+        }
+        let around = self.innermost.range((end, 0)..).next().copied();
+        let place = match around {
+            Some((around, place)) => {
+                self.innermost.remove(&(around, place));
+                place
+            }
+            None => self.free.pop_first().unwrap_or(self.open.len()),
+        };
+        if place == self.open.len() {
+            self.open.push(Vec::new());
+        }
+        self.open[place].push(end);
+        self.innermost.insert((end, place));
+        place
+    }
 }
 
 #[cfg(test)]

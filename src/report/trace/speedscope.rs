@@ -116,22 +116,29 @@ impl Events {
 fn events_of_path(trace: &ShownTrace, path: &ShownPath, names: &[usize]) -> Events {
     let mut events = Events::default();
     let mut open: Vec<usize> = Vec::new();
+    // Where each of them stands, so that nobody climbs to the root for each section of a deep trace.
+    let mut places: HashMap<usize, usize> = HashMap::new();
     let mut end = 0;
     for section in &path.sections {
-        let mut stack = vec![section.span];
-        // Above the root nobody waits.
-        while let Some(parent) =
-            stack.last().filter(|&&span| span != path.root).and_then(|&span| trace.spans[span].parent)
-        {
-            stack.push(parent);
+        let mut new = Vec::new();
+        let mut next = Some(section.span);
+        let mut common = 0;
+        while let Some(span) = next {
+            if let Some(&place) = places.get(&span) {
+                common = place + 1;
+                break;
+            }
+            new.push(span);
+            // Above the root nobody waits.
+            next = if span == path.root { None } else { trace.spans[span].parent };
         }
-        stack.reverse();
-        let common = open.iter().zip(&stack).take_while(|(left, right)| left == right).count();
         for span in open.drain(common..).rev() {
+            places.remove(&span);
             events.close(names[span], section.start_ns.into());
         }
-        for &span in &stack[common..] {
+        for span in new.into_iter().rev() {
             events.open(names[span], section.start_ns.into());
+            places.insert(span, open.len());
             open.push(span);
         }
         end = section.end_ns;

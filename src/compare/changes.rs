@@ -9,26 +9,22 @@ use super::compared_run::{ComparedRun, PatternNames};
 use super::latency_changes::{EntryChange, latency_changes};
 use super::status::{ComparisonRules, Status, Verdict, verdicts};
 
-const fn column(name: &'static str, unit: Unit, doc: &'static str) -> Column {
-    Column { name, unit, doc, adds_up: false }
-}
-
 static COLUMNS: [Column; 15] = [
-    column("rank", Unit::Count, "place: new ones first, then worse ones; of these the largest impact"),
-    column("pattern_id", Unit::Id, "id of the pattern, the same in every run"),
-    column("detector", Unit::Text, "detector that reports it"),
-    column("service", Unit::Text, "service of the caller, the entry or the origin"),
-    column("operation", Unit::Text, "what is called, entered or failed there"),
-    column("target", Unit::Text, "what it is about, if that is a target"),
-    column("title", Unit::Text, "the pattern in a sentence"),
-    column("status", Unit::Text, "new, worse, unseen_entry, gone, better, not_exercised, same or ignored"),
-    column("old_rate", Unit::Number, "requests with it for 1,000 of its entries' requests in the baseline"),
-    column("new_rate", Unit::Number, "the same in the new run"),
-    column("old_impact_per_request_ns", Unit::Nanoseconds, "median impact on a request with it in the baseline"),
-    column("new_impact_per_request_ns", Unit::Nanoseconds, "the same in the new run"),
-    column("old_example_trace_id", Unit::Id, "a trace of the baseline to open"),
-    column("new_example_trace_id", Unit::Id, "a trace of the new run to open"),
-    column("status_reason", Unit::Text, "why it has its status"),
+    Column::new("rank", Unit::Count, "place: new ones first, then worse ones; of these the largest impact"),
+    Column::new("pattern_id", Unit::Id, "id of the pattern, the same in every run"),
+    Column::new("detector", Unit::Text, "detector that reports it"),
+    Column::new("service", Unit::Text, "service of the caller, the entry or the origin"),
+    Column::new("operation", Unit::Text, "what is called, entered or failed there"),
+    Column::new("target", Unit::Text, "what it is about, if that is a target"),
+    Column::new("title", Unit::Text, "the pattern in a sentence"),
+    Column::new("status", Unit::Text, "new, worse, unseen_entry, gone, better, not_exercised, same or ignored"),
+    Column::new("old_rate", Unit::Number, "requests with it for 1,000 of its entries' requests in the baseline"),
+    Column::new("new_rate", Unit::Number, "the same in the new run"),
+    Column::new("old_impact_per_request_ns", Unit::Nanoseconds, "median impact on a request with it in the baseline"),
+    Column::new("new_impact_per_request_ns", Unit::Nanoseconds, "the same in the new run"),
+    Column::new("old_example_trace_id", Unit::Id, "a trace of the baseline to open"),
+    Column::new("new_example_trace_id", Unit::Id, "a trace of the new run to open"),
+    Column::new("status_reason", Unit::Text, "why it has its status"),
 ];
 
 /// The name of the table.

@@ -9,21 +9,17 @@ use super::apportion::means;
 use super::compared_run::{ComparedRun, EntryTime, LatencyPlace};
 use super::status::EntryName;
 
-const fn column(name: &'static str, unit: Unit, doc: &'static str) -> Column {
-    Column { name, unit, doc, adds_up: false }
-}
-
 static COLUMNS: [Column; 10] = [
-    column("entry_service", Unit::Text, "service where the request came in"),
-    column("entry_operation", Unit::Text, "operation that was asked for"),
-    column("service", Unit::Text, "service that spent the time"),
-    column("operation", Unit::Text, "the span's operation, or the call's"),
-    column("component", Unit::Text, "self, network, wait or backoff; other for what the tables of a run sum up"),
-    column("target", Unit::Text, "what was waited for or tried again; empty for self"),
-    column("old_ns_per_request", Unit::Nanoseconds, "mean over all requests of the entry in the baseline"),
-    column("new_ns_per_request", Unit::Nanoseconds, "the same in the new run"),
-    column("difference_ns_per_request", Unit::Nanoseconds, "the second less the first"),
-    column("share_of_change", Unit::Share, "its share of the change of the entry's mean duration"),
+    Column::new("entry_service", Unit::Text, "service where the request came in"),
+    Column::new("entry_operation", Unit::Text, "operation that was asked for"),
+    Column::new("service", Unit::Text, "service that spent the time"),
+    Column::new("operation", Unit::Text, "the span's operation, or the call's"),
+    Column::new("component", Unit::Text, "self, network, wait or backoff; other for what the tables of a run sum up"),
+    Column::new("target", Unit::Text, "what was waited for or tried again; empty for self"),
+    Column::new("old_ns_per_request", Unit::Nanoseconds, "mean over all requests of the entry in the baseline"),
+    Column::new("new_ns_per_request", Unit::Nanoseconds, "the same in the new run"),
+    Column::new("difference_ns_per_request", Unit::Nanoseconds, "the second less the first"),
+    Column::new("share_of_change", Unit::Share, "its share of the change of the entry's mean duration"),
 ];
 
 /// The name of the table.

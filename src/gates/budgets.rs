@@ -99,22 +99,22 @@ pub(crate) fn check_budgets(budgets: &[Budget], requests: &RequestsByEntry, whol
     checked
 }
 
-const fn column(name: &'static str, unit: Unit, doc: &'static str) -> Column {
-    Column { name, unit, doc, adds_up: false }
-}
-
 static COLUMNS: [Column; 7] = [
-    column("entry", Unit::Text, "service and operation of the requests"),
-    column("budget", Unit::Text, "the limit: max_calls, max_database_calls, max_depth, max_p99 or max_failed_share"),
-    column("unit", Unit::Text, "what limit and value count: calls, hops, ns or share"),
-    column(
+    Column::new("entry", Unit::Text, "service and operation of the requests"),
+    Column::new(
+        "budget",
+        Unit::Text,
+        "the limit: max_calls, max_database_calls, max_depth, max_p99 or max_failed_share",
+    ),
+    Column::new("unit", Unit::Text, "what limit and value count: calls, hops, ns or share"),
+    Column::new(
         "value",
         Unit::Number,
         "the largest, of all requests; of max_p99 the 99th percentile, of max_failed_share the share; empty if there was no request",
     ),
-    column("limit", Unit::Number, "the most that it may be"),
-    column("met", Unit::Flag, "whether it is at most that; empty if there was no request"),
-    column(
+    Column::new("limit", Unit::Number, "the most that it may be"),
+    Column::new("met", Unit::Flag, "whether it is at most that; empty if there was no request"),
+    Column::new(
         "worst_trace_id",
         Unit::Id,
         "the trace with the largest value; the slowest, the slowest of those that failed",

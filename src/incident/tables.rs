@@ -17,36 +17,48 @@ use super::comparison::{Comparison, Sides, WINDOW};
 use super::conclusion::Suspect;
 use super::description::{SUSPECT_ROWS, SUSPECTS};
 
-const fn column(name: &'static str, unit: Unit, doc: &'static str) -> Column {
-    Column { name, unit, doc, adds_up: false }
-}
-
 /// Columns of the table of suspects.
 pub(super) static SUSPECT_COLUMNS: [Column; 15] = [
-    column("rank", Unit::Count, "place in the ranking by score; of two ends of a slow network the callee comes first"),
-    column("suspect", Unit::Text, "service, database, host or topic"),
-    column("kind", Unit::Text, "service, database, external or messaging"),
-    column("score", Unit::Number, "blame_share plus excess_failure_share: the ranking"),
-    column(
+    Column::new(
+        "rank",
+        Unit::Count,
+        "place in the ranking by score; of two ends of a slow network the callee comes first",
+    ),
+    Column::new("suspect", Unit::Text, "service, database, host or topic"),
+    Column::new("kind", Unit::Text, "service, database, external or messaging"),
+    Column::new("score", Unit::Number, "blame_share plus excess_failure_share: the ranking"),
+    Column::new(
         "blame_ns",
         Unit::Nanoseconds,
         "path time beyond what the baseline lets expect; below zero if time was saved",
     ),
-    column("blame_share", Unit::Share, "the same as a share of the time of the window's requests"),
-    column(
+    Column::new("blame_share", Unit::Share, "the same as a share of the time of the window's requests"),
+    Column::new(
         "time_ratio",
         Unit::Number,
         "median time per request that spends any there, as a multiple of the baseline's; empty with fewer than 3 such \
          requests on a side",
     ),
-    column("excess_failures", Unit::Number, "failures that began there, beyond what the baseline lets expect"),
-    column("excess_failure_share", Unit::Share, "the same for each request of the window"),
-    column("vanished_calls", Unit::Number, "calls from or to it that are missing, where that is beyond chance"),
-    column("appeared_calls", Unit::Number, "calls from or to it beyond those expected, where that is beyond chance"),
-    column("onset", Unit::Time, "start of the first ten seconds of the window in which its time per request was off"),
-    column("evidence", Unit::Text, "why it is a suspect, in a sentence"),
-    column("example_trace_id", Unit::Id, "the trace of the window with most time there, else the first with a failure"),
-    column("baseline_example_trace_id", Unit::Id, "the trace of the baseline with the median time there"),
+    Column::new("excess_failures", Unit::Number, "failures that began there, beyond what the baseline lets expect"),
+    Column::new("excess_failure_share", Unit::Share, "the same for each request of the window"),
+    Column::new("vanished_calls", Unit::Number, "calls from or to it that are missing, where that is beyond chance"),
+    Column::new(
+        "appeared_calls",
+        Unit::Number,
+        "calls from or to it beyond those expected, where that is beyond chance",
+    ),
+    Column::new(
+        "onset",
+        Unit::Time,
+        "start of the first ten seconds of the window in which its time per request was off",
+    ),
+    Column::new("evidence", Unit::Text, "why it is a suspect, in a sentence"),
+    Column::new(
+        "example_trace_id",
+        Unit::Id,
+        "the trace of the window with most time there, else the first with a failure",
+    ),
+    Column::new("baseline_example_trace_id", Unit::Id, "the trace of the baseline with the median time there"),
 ];
 
 /// The table of suspects.
@@ -81,15 +93,19 @@ pub(super) fn suspects_table(suspects: &[Suspect], whole: &Whole<'_>) -> Table {
 }
 
 /// Columns of rows of suspects that latency attribution does not have: one before its own, and some behind.
-const SUSPECT: Column = column("suspect", Unit::Text, "the suspect whose blame this is a part of");
+const SUSPECT: Column = Column::new("suspect", Unit::Text, "the suspect whose blame this is a part of");
 const DIFFERENCE: [Column; 3] = [
-    column("window_ns", Unit::Nanoseconds, "path time in the window"),
-    column(
+    Column::new("window_ns", Unit::Nanoseconds, "path time in the window"),
+    Column::new(
         "baseline_ns",
         Unit::Nanoseconds,
         "path time in the baseline, for as many requests of the entry as in the window",
     ),
-    column("difference_ns", Unit::Nanoseconds, "by how much more is spent; the rows of a suspect add up to its blame"),
+    Column::new(
+        "difference_ns",
+        Unit::Nanoseconds,
+        "by how much more is spent; the rows of a suspect add up to its blame",
+    ),
 ];
 
 fn latency_columns() -> &'static [RowColumn<LatencyAttribution>] {

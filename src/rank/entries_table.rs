@@ -5,30 +5,26 @@ use crate::detectors::{Cell, Column, Unit, Whole};
 
 use super::table::{MAX_ROWS, Table};
 
-const fn column(name: &'static str, unit: Unit, doc: &'static str) -> Column {
-    Column { name, unit, doc, adds_up: false }
-}
-
 static COLUMNS: [Column; 19] = [
-    column("rank", Unit::Count, "place in the ranking by duration_ns"),
-    column("entry_kind", Unit::Text, "root, or fragment (the parent is not in the input)"),
-    column("entry_service", Unit::Text, "service where the request came in"),
-    column("entry_operation", Unit::Text, "operation that was asked for"),
-    Column { adds_up: true, ..column("requests", Unit::Count, "requests: roots of one trace count once") },
-    Column { adds_up: true, ..column("failed_requests", Unit::Count, "those whose root failed") },
-    column("failed_share", Unit::Share, "their share"),
-    Column { adds_up: true, ..column("duration_ns", Unit::Nanoseconds, "summed durations") },
-    column("p50_ns", Unit::Nanoseconds, "median duration"),
-    column("p99_ns", Unit::Nanoseconds, "99th percentile of the durations"),
-    column("max_ns", Unit::Nanoseconds, "longest duration"),
-    column("calls_max", Unit::Count, "most calls in the trace of a request, without heartbeats and plumbing"),
-    column("database_calls_max", Unit::Count, "most such calls to databases"),
-    column("depth_max", Unit::Count, "most synchronous hops in a row"),
-    column("slowest_trace_id", Unit::Id, "the trace with the longest duration"),
-    column("failed_trace_id", Unit::Id, "the trace with the longest duration of a request that failed"),
-    column("most_calls_trace_id", Unit::Id, "the trace with most calls"),
-    column("most_database_calls_trace_id", Unit::Id, "the trace with most calls to databases"),
-    column("deepest_trace_id", Unit::Id, "the trace with most synchronous hops in a row"),
+    Column::new("rank", Unit::Count, "place in the ranking by duration_ns"),
+    Column::new("entry_kind", Unit::Text, "root, or fragment (the parent is not in the input)"),
+    Column::new("entry_service", Unit::Text, "service where the request came in"),
+    Column::new("entry_operation", Unit::Text, "operation that was asked for"),
+    Column::adding_up("requests", Unit::Count, "requests: roots of one trace count once"),
+    Column::adding_up("failed_requests", Unit::Count, "those whose root failed"),
+    Column::new("failed_share", Unit::Share, "their share"),
+    Column::adding_up("duration_ns", Unit::Nanoseconds, "summed durations"),
+    Column::new("p50_ns", Unit::Nanoseconds, "median duration"),
+    Column::new("p99_ns", Unit::Nanoseconds, "99th percentile of the durations"),
+    Column::new("max_ns", Unit::Nanoseconds, "longest duration"),
+    Column::new("calls_max", Unit::Count, "most calls in the trace of a request, without heartbeats and plumbing"),
+    Column::new("database_calls_max", Unit::Count, "most such calls to databases"),
+    Column::new("depth_max", Unit::Count, "most synchronous hops in a row"),
+    Column::new("slowest_trace_id", Unit::Id, "the trace with the longest duration"),
+    Column::new("failed_trace_id", Unit::Id, "the trace with the longest duration of a request that failed"),
+    Column::new("most_calls_trace_id", Unit::Id, "the trace with most calls"),
+    Column::new("most_database_calls_trace_id", Unit::Id, "the trace with most calls to databases"),
+    Column::new("deepest_trace_id", Unit::Id, "the trace with most synchronous hops in a row"),
 ];
 
 /// The name of the table of entries.

@@ -9,32 +9,28 @@ use crate::findings::FindingColumns;
 use super::ranking::Ranked;
 use super::table::Rows;
 
-const fn column(name: &'static str, unit: Unit, doc: &'static str) -> Column {
-    Column { name, unit, doc, adds_up: false }
-}
-
 /// The name of the table of findings.
 pub(crate) const FINDINGS: &str = "findings";
 
 /// Columns of the table of findings.
 pub(crate) static FINDING_COLUMNS: [Column; 13] = [
-    column("detector", Unit::Text, "detector that reports it"),
-    column("pattern_id", Unit::Id, "row of the detector's table that it belongs to"),
-    column("trace_id", Unit::Id, "trace, 32 hexadecimal digits; empty if it is about the whole input"),
-    column("span_id", Unit::Id, "span to look at first, 16 hexadecimal digits"),
-    column("service", Unit::Text, "service of the caller, the entry or the origin"),
-    column("operation", Unit::Text, "what is called, entered or failed there"),
-    column("target", Unit::Text, "what it is about, if that is a target"),
-    column("target_kind", Unit::Text, "service, database, messaging, external or unnamed"),
-    column("start_time", Unit::Time, "when it began"),
-    column(
+    Column::new("detector", Unit::Text, "detector that reports it"),
+    Column::new("pattern_id", Unit::Id, "row of the detector's table that it belongs to"),
+    Column::new("trace_id", Unit::Id, "trace, 32 hexadecimal digits; empty if it is about the whole input"),
+    Column::new("span_id", Unit::Id, "span to look at first, 16 hexadecimal digits"),
+    Column::new("service", Unit::Text, "service of the caller, the entry or the origin"),
+    Column::new("operation", Unit::Text, "what is called, entered or failed there"),
+    Column::new("target", Unit::Text, "what it is about, if that is a target"),
+    Column::new("target_kind", Unit::Text, "service, database, messaging, external or unnamed"),
+    Column::new("start_time", Unit::Time, "when it began"),
+    Column::new(
         "measured",
         Unit::Number,
         "calls, hops, the larger of attempts and amplification, failed services, or 1 for an origin of failures",
     ),
-    column("threshold", Unit::Number, "what that was compared with"),
-    column("impact_ns", Unit::Nanoseconds, "critical-path time that it costs"),
-    column("span_ids", Unit::Names, "spans that prove it"),
+    Column::new("threshold", Unit::Number, "what that was compared with"),
+    Column::new("impact_ns", Unit::Nanoseconds, "critical-path time that it costs"),
+    Column::new("span_ids", Unit::Names, "spans that prove it"),
 ];
 
 /// The findings of several detectors, by detector, then trace.

@@ -102,32 +102,28 @@ fn of_pattern(ranked: &Ranked, rows: &[usize], requests: &RequestsByEntry) -> Pa
     }
 }
 
-const fn column(name: &'static str, unit: Unit, doc: &'static str) -> Column {
-    Column { name, unit, doc, adds_up: false }
-}
-
 const ID_DOC: &str = "id of the pattern, the same in every run";
 
 static PATTERN_COLUMNS: [Column; 15] = [
-    column("pattern_id", Unit::Id, ID_DOC),
-    column("detector", Unit::Text, "detector that reports it"),
-    column("service", Unit::Text, "service of the caller, the entry or the origin"),
-    column("operation", Unit::Text, "what is called, entered or failed there"),
-    column("target", Unit::Text, "what it is about, if that is a target"),
-    column("findings", Unit::Count, "findings"),
-    column("requests", Unit::Count, "requests with a finding"),
-    column("impact_ns", Unit::Nanoseconds, "summed impact"),
-    column("largest_impact_ns", Unit::Nanoseconds, "largest impact of a finding that no other explains"),
-    column("failed_requests", Unit::Count, "failed requests that would not have failed without it"),
-    column("impact_p50_ns", Unit::Nanoseconds, "median of the impact on each of these requests"),
-    column("impact_mad_ns", Unit::Nanoseconds, "median distance from that"),
-    column(
+    Column::new("pattern_id", Unit::Id, ID_DOC),
+    Column::new("detector", Unit::Text, "detector that reports it"),
+    Column::new("service", Unit::Text, "service of the caller, the entry or the origin"),
+    Column::new("operation", Unit::Text, "what is called, entered or failed there"),
+    Column::new("target", Unit::Text, "what it is about, if that is a target"),
+    Column::new("findings", Unit::Count, "findings"),
+    Column::new("requests", Unit::Count, "requests with a finding"),
+    Column::new("impact_ns", Unit::Nanoseconds, "summed impact"),
+    Column::new("largest_impact_ns", Unit::Nanoseconds, "largest impact of a finding that no other explains"),
+    Column::new("failed_requests", Unit::Count, "failed requests that would not have failed without it"),
+    Column::new("impact_p50_ns", Unit::Nanoseconds, "median of the impact on each of these requests"),
+    Column::new("impact_mad_ns", Unit::Nanoseconds, "median distance from that"),
+    Column::new(
         "impact_p50_low_ns",
         Unit::Nanoseconds,
         "the least that the median may be but for chance (99.9 %); empty of few",
     ),
-    column("impact_p50_high_ns", Unit::Nanoseconds, "the most that it may be"),
-    column("example_trace_id", Unit::Id, "the trace with the largest impact"),
+    Column::new("impact_p50_high_ns", Unit::Nanoseconds, "the most that it may be"),
+    Column::new("example_trace_id", Unit::Id, "the trace with the largest impact"),
 ];
 
 /// The name of the table of patterns.
@@ -162,13 +158,13 @@ pub(crate) fn patterns_table(patterns: &[PatternRequests], whole: &Whole<'_>) ->
 }
 
 static PATTERN_ENTRY_COLUMNS: [Column; 7] = [
-    column("pattern_id", Unit::Id, ID_DOC),
-    column("detector", Unit::Text, "detector that reports it"),
-    column("entry_kind", Unit::Text, "root, or fragment (the parent is not in the input)"),
-    column("entry_service", Unit::Text, "service where requests with the pattern came in"),
-    column("entry_operation", Unit::Text, "operation that was asked for"),
-    column("requests", Unit::Count, "requests of the entry with a finding"),
-    column("findings", Unit::Count, "findings in these"),
+    Column::new("pattern_id", Unit::Id, ID_DOC),
+    Column::new("detector", Unit::Text, "detector that reports it"),
+    Column::new("entry_kind", Unit::Text, "root, or fragment (the parent is not in the input)"),
+    Column::new("entry_service", Unit::Text, "service where requests with the pattern came in"),
+    Column::new("entry_operation", Unit::Text, "operation that was asked for"),
+    Column::new("requests", Unit::Count, "requests of the entry with a finding"),
+    Column::new("findings", Unit::Count, "findings in these"),
 ];
 
 /// The name of the table of entries of patterns.

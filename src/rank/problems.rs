@@ -16,50 +16,46 @@ use super::table::{MAX_ROWS, OTHER, Table};
 /// Name of the table.
 pub(crate) const PROBLEMS: &str = "problems";
 
-const fn column(name: &'static str, unit: Unit, doc: &'static str) -> Column {
-    Column { name, unit, doc, adds_up: false }
-}
-
-const fn sum(name: &'static str, unit: Unit, doc: &'static str) -> Column {
-    Column { name, unit, doc, adds_up: true }
-}
-
 /// Columns of the list of problems.
 pub(crate) static PROBLEM_COLUMNS: [Column; 26] = [
-    column("rank", Unit::Count, "place in the ranking by saving_share + failed_requests / requests of the dump"),
-    column("pattern_id", Unit::Id, "row of the detector's table"),
-    column("detector", Unit::Text, "detector that reports it"),
-    column("level", Unit::Text, "problem, risk or note"),
-    column("service", Unit::Text, "service of the caller, the entry or the origin"),
-    column("operation", Unit::Text, "what is called, entered or failed there"),
-    column("target", Unit::Text, "what it is about, if that is a target"),
-    column("title", Unit::Text, "what is wrong, in one sentence"),
-    column("requests", Unit::Count, "requests that it is part of: distinct roots"),
-    column("request_share", Unit::Share, "their share of all requests"),
-    sum("impact_ns", Unit::Nanoseconds, "critical-path time that its findings claim: what is in play"),
-    column(
+    Column::new("rank", Unit::Count, "place in the ranking by saving_share + failed_requests / requests of the dump"),
+    Column::new("pattern_id", Unit::Id, "row of the detector's table"),
+    Column::new("detector", Unit::Text, "detector that reports it"),
+    Column::new("level", Unit::Text, "problem, risk or note"),
+    Column::new("service", Unit::Text, "service of the caller, the entry or the origin"),
+    Column::new("operation", Unit::Text, "what is called, entered or failed there"),
+    Column::new("target", Unit::Text, "what it is about, if that is a target"),
+    Column::new("title", Unit::Text, "what is wrong, in one sentence"),
+    Column::new("requests", Unit::Count, "requests that it is part of: distinct roots"),
+    Column::new("request_share", Unit::Share, "their share of all requests"),
+    Column::adding_up("impact_ns", Unit::Nanoseconds, "critical-path time that its findings claim: what is in play"),
+    Column::new(
         "saving_ns",
         Unit::Nanoseconds,
         "by how much all requests would have been shorter without it, retimed: what is to be won",
     ),
-    column("saving_share", Unit::Share, "that as a share of the summed durations of all segments"),
-    column("saving_per_request_ns", Unit::Nanoseconds, "that for each of its requests"),
-    sum("beyond_saving_ns", Unit::Nanoseconds, "what it saves once all above it are mended: these add up"),
-    column("failed_requests", Unit::Count, "failed roots that would not have failed without it"),
-    sum("beyond_failed_requests", Unit::Count, "those that none above it mends: these add up"),
-    sum("wasted_ns", Unit::Nanoseconds, "work that nobody waited for or used: retries that failed"),
-    column("upper_bound", Unit::Flag, "whether the saving is the most that a fix can save"),
-    column("explained_by", Unit::Id, "pattern that causes this one; empty if none does"),
-    column("first_seen", Unit::Time, "start of the first finding"),
-    column("last_seen", Unit::Time, "start of the last finding"),
-    column("example_trace_id", Unit::Id, "the trace in which it saves most"),
-    column("fix", Unit::Text, "what to do about it"),
-    column(
+    Column::new("saving_share", Unit::Share, "that as a share of the summed durations of all segments"),
+    Column::new("saving_per_request_ns", Unit::Nanoseconds, "that for each of its requests"),
+    Column::adding_up(
+        "beyond_saving_ns",
+        Unit::Nanoseconds,
+        "what it saves once all above it are mended: these add up",
+    ),
+    Column::new("failed_requests", Unit::Count, "failed roots that would not have failed without it"),
+    Column::adding_up("beyond_failed_requests", Unit::Count, "those that none above it mends: these add up"),
+    Column::adding_up("wasted_ns", Unit::Nanoseconds, "work that nobody waited for or used: retries that failed"),
+    Column::new("upper_bound", Unit::Flag, "whether the saving is the most that a fix can save"),
+    Column::new("explained_by", Unit::Id, "pattern that causes this one; empty if none does"),
+    Column::new("first_seen", Unit::Time, "start of the first finding"),
+    Column::new("last_seen", Unit::Time, "start of the last finding"),
+    Column::new("example_trace_id", Unit::Id, "the trace in which it saves most"),
+    Column::new("fix", Unit::Text, "what to do about it"),
+    Column::new(
         "status",
         Unit::Text,
         "beside another run: new, worse, better, same, unseen_entry; ignored; empty if nothing was compared",
     ),
-    column("status_reason", Unit::Text, "why it has that status"),
+    Column::new("status_reason", Unit::Text, "why it has that status"),
 ];
 
 /// What is divided by.

@@ -147,6 +147,18 @@ pub struct Column {
     pub adds_up: bool,
 }
 
+impl Column {
+    /// A column whose values have no sum that means the same.
+    pub(crate) const fn new(name: &'static str, unit: Unit, doc: &'static str) -> Self {
+        Self { name, unit, doc, adds_up: false }
+    }
+
+    /// A column whose values add up.
+    pub(crate) const fn adding_up(name: &'static str, unit: Unit, doc: &'static str) -> Self {
+        Self { name, unit, doc, adds_up: true }
+    }
+}
+
 /// What the values of a column are; decides type, alignment and how people see them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Unit {

@@ -95,9 +95,13 @@ impl ProblemList<'_> {
         (0..self.patterns()).filter(|&row| !self.is_explained(row))
     }
 
-    /// Lines of the header, with their labels: what failed, and what the problems are in sum.
+    /// Lines of the header, with their labels: what failed, and what the problems are in sum. Where there is no span, nothing is
+    /// said of either.
     pub(in crate::report) fn header_lines(&self, summary: &Summary) -> Vec<(&'static str, String)> {
         let totals = &summary.totals;
+        if totals.spans == 0 {
+            return Vec::new();
+        }
         let failed = match totals.failed_spans {
             0 if summary.tells_no_outcome() => "no span, but none has a status either".to_owned(),
             _ => self.failed(totals),
@@ -224,5 +228,28 @@ impl ProblemList<'_> {
         } else {
             format!("{} to {}", units::day_and_time(first), units::day_and_time(last))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::samples;
+
+    /// Nothing failed is not said where nothing was looked at, nor where nobody would have said so.
+    #[test]
+    fn what_failed_is_said_as_far_as_it_is_known() {
+        let table = samples::problems();
+        let problems = ProblemList { table: &table, first_failure: None };
+        let failed = |spans: u64, failed_spans: u64, with_status: u64| {
+            let mut summary = samples::summary();
+            (summary.totals.spans, summary.totals.failed_spans) = (spans, failed_spans);
+            summary.quality.with_status = with_status;
+            problems.header_lines(&summary).into_iter().find(|(label, _)| *label == "failed").map(|(_, text)| text)
+        };
+        assert_eq!(failed(0, 0, 0), None);
+        assert_eq!(failed(5, 0, 0).as_deref(), Some("no span, but none has a status either"));
+        assert_eq!(failed(5, 0, 5).as_deref(), Some("no span"));
+        assert!(failed(5, 2, 0).is_some_and(|text| text.starts_with("2 spans in 4 traces; 3 of 670 requests failed")));
     }
 }

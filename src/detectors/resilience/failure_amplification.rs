@@ -113,7 +113,7 @@ impl Seen for FailuresSeen {
 static DESCRIPTION: Description = Description {
     name: "failure-amplification",
     table: "failure_amplification",
-    summary: "one failure becomes many",
+    summary: "one failure that becomes many",
     documentation: "\
 ## What it does
 

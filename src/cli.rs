@@ -125,7 +125,7 @@ pub struct ResultsArgs {
     pub allow_empty: bool,
 }
 
-const REPORT_HELP: &str = "Write a report to FILE, as its extension says: .md. May be given several times";
+const REPORT_HELP: &str = "Write a report to FILE, as its extension says: .html, .md. May be given several times";
 
 const TRACE_URL_HELP: &str = "Where a trace can be looked at, to make links of trace ids: \
     https://jaeger.example/trace/{trace_id}, also with {start} and {end} in ms; or jaeger:BASE, grafana-tempo:BASE, \

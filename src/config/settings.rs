@@ -394,6 +394,11 @@ impl Settings {
         Gathers { requests: self.incident.is_some(), ..asked }
     }
 
+    /// Whether single traces are looked at again for reports.
+    pub(crate) fn shows_traces(&self) -> bool {
+        self.reports.iter().any(|report| report.kind.shows_traces())
+    }
+
     /// The part that the pass over the traces needs.
     pub(crate) fn analysis(&self) -> AnalysisSettings {
         AnalysisSettings {

@@ -9,6 +9,8 @@ use crate::gathered::Gathers;
 /// What a report is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ReportKind {
+    /// A page for a browser.
+    Html,
     /// Problems and tables as Markdown, for summaries of jobs and for chats.
     Markdown,
 }
@@ -17,13 +19,21 @@ impl ReportKind {
     /// What is gathered for it while traces are looked at.
     pub(crate) fn gathers(self) -> Gathers {
         match self {
+            Self::Html => Gathers { timeline: true, service_graph: true, ..Gathers::NOTHING },
             Self::Markdown => Gathers::NOTHING,
         }
     }
 }
 
+impl ReportKind {
+    /// Whether it shows single traces, which are looked at again for it.
+    pub(crate) fn shows_traces(self) -> bool {
+        matches!(self, Self::Html)
+    }
+}
+
 /// Kinds by the ends of file names; where one ends with two of them, the longer one counts.
-const KINDS: &[(&str, ReportKind)] = &[(".md", ReportKind::Markdown)];
+const KINDS: &[(&str, ReportKind)] = &[(".html", ReportKind::Html), (".md", ReportKind::Markdown)];
 
 /// A file that a report is to be written to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,7 +46,7 @@ pub(crate) struct ReportFile {
 
 impl ReportFile {
     /// What a name must be like, for whoever has typed another.
-    pub(crate) const FORM: &str = "a file name that ends with .md";
+    pub(crate) const FORM: &str = "a file name that ends with .html or .md";
 
     /// The file at `path`, if its name says what is to be in it.
     pub(crate) fn parse(path: &str) -> Option<Self> {

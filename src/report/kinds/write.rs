@@ -3,14 +3,17 @@
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 
+use crate::gathered::Timeline;
 use crate::rank::Table;
 use crate::report::detector_table::DetectorTable;
+use crate::report::html::write_page;
 use crate::report::output::{WholeFile, finish_files};
 use crate::report::problem_list::ProblemList;
 use crate::report::summary::Summary;
 use crate::report::terminal::ComparisonSummary;
 use crate::report::trace_links::TraceLinks;
 
+use super::evidence::Evidence;
 use super::kind::{ReportFile, ReportKind};
 use super::markdown_file::write_markdown_file;
 
@@ -47,7 +50,6 @@ pub(crate) struct PathStack {
 
 /// What the gate said.
 #[derive(Clone, Debug, Default)]
-#[expect(dead_code, reason = "kinds of reports that come next read it")]
 pub(crate) struct GateSummary {
     /// What was asked for, as it is typed after `--fail-on`; empty if there was no gate.
     pub(crate) fail_on: Vec<String>,
@@ -57,7 +59,6 @@ pub(crate) struct GateSummary {
 
 /// Everything that a report may say of a run.
 #[derive(Clone, Debug)]
-#[expect(dead_code, reason = "kinds of reports that come next read it")]
 pub(crate) struct Report<'a> {
     /// What was read and counted.
     pub(crate) summary: &'a Summary,
@@ -73,10 +74,19 @@ pub(crate) struct Report<'a> {
     pub(crate) comparison: Option<&'a ComparisonSummary>,
     /// Who calls whom, in the order of names; none if no report asks for it.
     pub(crate) service_graph: Option<Vec<GraphEdge>>,
+    /// Requests by time; none if no report asks for it.
+    pub(crate) timeline: Option<&'a Timeline>,
+    /// Traces that were looked at again; none if no report asks for them, or their spans are not at hand.
+    pub(crate) evidence: Option<&'a Evidence>,
+    /// Tables of the comparison of a window with other times; none if there was none.
+    pub(crate) incident: &'a [Table],
+    #[expect(dead_code, reason = "kinds of reports that come next read it")]
     /// Where critical paths went, in the order of frames; none if no report asks for it.
     pub(crate) path_stacks: Option<Vec<PathStack>>,
     /// What the gate said.
     pub(crate) gate: &'a GateSummary,
+    /// Largest size of a page, in bytes.
+    pub(crate) max_page_bytes: u64,
     /// Whether everything could be read.
     pub(crate) is_complete: bool,
     /// Where traces can be looked at.
@@ -106,6 +116,7 @@ pub(crate) fn write_reports(files: &[ReportFile], report: &Report<'_>) -> Result
             let file = WholeFile::create(path)?;
             let mut out = BufWriter::new(file.file());
             match kind {
+                ReportKind::Html => write_page(&mut out, report, report.max_page_bytes)?,
                 ReportKind::Markdown => write_markdown_file(&mut out, report)?,
             }
             out.flush()?;

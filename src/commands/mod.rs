@@ -10,6 +10,7 @@ mod merge;
 mod no_match;
 mod part_description;
 mod process;
+mod recorded_report;
 mod results;
 mod shown_trace;
 mod trace;

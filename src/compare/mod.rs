@@ -18,4 +18,5 @@ mod status;
 pub(crate) use changes::{Comparison, changes_table, title};
 pub(crate) use compared_run::{ComparedRun, PatternNames};
 pub(crate) use latency_changes::latency_changes_table;
+pub(crate) use recorded_run::RunDirectory;
 pub(crate) use status::{ComparisonRules, Status};

@@ -11,6 +11,7 @@ mod merge;
 mod no_match;
 mod part_description;
 mod process;
+mod report_facts;
 mod results;
 mod trace;
 

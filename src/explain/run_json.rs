@@ -73,6 +73,8 @@ const AFTER_THRESHOLDS: &[(&str, &str, &str)] = &[
     ("settings.uncounted_calls.broker_polls", TEXTS, "methods by which these are waited for"),
     ("settings.uncounted_calls.database_polls", TEXTS, "database operations that wait for messages"),
     ("settings.threads", COUNT, "threads; 0 for all"),
+    ("settings.report", TEXTS, "files for reports"),
+    ("settings.report_size_bytes", BYTES, "largest size of an HTML report"),
     ("settings.format", TEXT, "what went to standard output"),
     ("settings.table_format", TEXT, "format of the files"),
     ("settings.top", COUNT, "rows of each table that were printed"),

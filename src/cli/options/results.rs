@@ -11,6 +11,7 @@ use crate::cli::choices::{StdoutFormat, TableFormat, TablesShown, each_of, one_o
 
 const FORMAT: &str = "Print";
 const TABLE_FORMAT: &str = "Format of the files in DIR";
+const REPORT: &str = "Write a report to FILE, of the kind that its extension says: .md. May be given several times";
 const TABLES: &str = "Which tables to print below the problems";
 
 /// Arguments that say what is made of the results.
@@ -20,6 +21,16 @@ pub struct ResultsArgs {
     /// Write all tables, the findings and run.json to this directory
     #[arg(short, long, value_name = "DIR")]
     pub output: Option<PathBuf>,
+
+    /// Write a report to FILE, of the kind that its extension says
+    #[arg(long, value_name = "FILE", long_help = REPORT)]
+    pub report: Vec<String>,
+
+    /// Largest size of an HTML report [default: 2MB]
+    ///
+    /// What is left out for it is said there.
+    #[arg(long, value_name = "SIZE")]
+    pub report_size: Option<String>,
 
     /// Format of the files in the output directory.
     #[arg(

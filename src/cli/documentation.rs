@@ -1,7 +1,10 @@
 //! What the commands understand that print documentation.
 
-use clap::Args;
+use std::path::PathBuf;
+
 use clap::builder::PossibleValuesParser;
+use clap::{Args, CommandFactory as _};
+use clap_complete::Shell;
 
 use super::choices::{ColorChoice, ExplainFormat, one_of};
 use crate::explain;
@@ -38,6 +41,27 @@ pub struct ExplainArgs {
         help = one_of::<ColorChoice>("Whether to print in colours")
     )]
     pub color: ColorChoice,
+}
+
+/// Arguments of `completions`.
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    /// The shell that completes
+    #[arg(value_enum, value_name = "SHELL")]
+    pub shell: Shell,
+}
+
+/// Arguments of `man`.
+#[derive(Debug, Args)]
+pub struct ManArgs {
+    /// Write a page for each command to this directory, and print nothing
+    #[arg(short, long, value_name = "DIR")]
+    pub output: Option<PathBuf>,
+}
+
+/// The command line, for what is made of it: completions and manual pages.
+pub(crate) fn command() -> clap::Command {
+    super::Cli::command()
 }
 
 fn topics() -> PossibleValuesParser {

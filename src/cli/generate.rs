@@ -23,7 +23,9 @@ pub struct GenerateArgs {
     #[arg(long, value_name = "FILE")]
     pub labels: Option<PathBuf>,
 
-    /// Share of traces with an anti-pattern or a look-alike, 0 to 1
+    /// Share of traces with an anti-pattern or a look-alike
+    ///
+    /// Between 0 and 1.
     #[arg(long, value_name = "SHARE", default_value_t = 0.1)]
     pub anti_patterns: f64,
 

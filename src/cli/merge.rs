@@ -24,7 +24,7 @@ pub struct MergeArgs {
 
     /// Compare with the run whose output directory this is
     ///
-    /// Patterns get a status (new, worse, better, …), and it is said where the time of each entry went. --window compares
+    /// Patterns get a status (new, worse, better and others), and it is said where the time of each entry went. --window compares
     /// within this run.
     #[arg(long, value_name = "DIR", help_heading = COMPARISON)]
     pub baseline: Option<PathBuf>,

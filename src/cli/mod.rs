@@ -24,7 +24,8 @@ pub use choices::{ColorChoice, ExplainFormat, StdoutFormat, TableFormat, TablesS
 pub use compare::CompareArgs;
 pub use config::ConfigArgs;
 pub use convert::ConvertArgs;
-pub use documentation::ExplainArgs;
+pub(crate) use documentation::command;
+pub use documentation::{CompletionsArgs, ExplainArgs, ManArgs};
 pub use generate::GenerateArgs;
 pub use merge::MergeArgs;
 pub use options::{
@@ -71,4 +72,8 @@ pub enum Command {
     Convert(ConvertArgs),
     /// Write synthetic traces with known anti-patterns
     Generate(GenerateArgs),
+    /// Print what makes a shell complete commands, options and values
+    Completions(CompletionsArgs),
+    /// Print the manual page, or write one for each command
+    Man(ManArgs),
 }

@@ -17,10 +17,10 @@ Rates are requests with the pattern for 1,000 requests of its own entries, so th
 5. `same`: nothing that chance would not do;
 6. `ignored`: an `[[ignore]]` of the configuration knows it.
 
-Rates are compared by an exact test of two Poisson rates, entry by entry, at a level that is that of all patterns together. Medians
-of impacts are compared where both runs have 20 requests with the pattern, and must be apart by more than both MADs and by more
-than the 99.9 % bounds of each allow. The keys `min_requests`, `min_ratio` and `chance` of `[compare]` in tracescan.toml set the
-numbers.
+Rates are compared by an exact test of two Poisson rates, entry by entry, at a level that is that of all patterns together.
+Medians of impacts are compared where both runs have 20 requests with the pattern, and must be apart by more than both MADs and
+by more than the 99.9 % bounds of each allow. The keys `min_requests`, `min_ratio` and `chance` of `[compare]` in
+tracescan.toml set the numbers.
 
 `latency_changes` says where the time of each entry went: its rows add up to the change of the entry's mean duration.
 

@@ -98,7 +98,6 @@ impl FromArgMatches for ThresholdArgs {
 mod tests {
     use clap::Parser as _;
 
-    use super::*;
     use crate::cli::{Cli, Command};
 
     /// Later ones win, and what makes no sense is refused with what does.

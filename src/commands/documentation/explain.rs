@@ -6,8 +6,8 @@ use crate::cli::{ExplainArgs, ExplainFormat};
 use crate::explain::{detector_pages, topic_pages};
 use crate::report::{write_book, write_catalog, write_page, write_page_as_markdown};
 
-use super::Outcome;
-use super::process::standard_output;
+use crate::commands::Outcome;
+use crate::commands::process::standard_output;
 
 /// Prints one page, all of them, or the list of all.
 ///

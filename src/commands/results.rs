@@ -30,7 +30,9 @@ use crate::report::{
 use crate::trace::{Semantics, TargetKind};
 
 use super::Outcome;
-use super::judged::{Baseline, failures, ignored, names_of, patterns_for_gate, statuses, summary_of_comparison};
+use super::judged::{
+    Baseline, failures, ignored, names_of, patterns_for_gate, statuses, summary_of_comparison, tripping,
+};
 use super::process::diagnostics::say;
 use super::process::progress::Bar;
 use super::process::standard_output;
@@ -164,7 +166,8 @@ pub(super) fn present(
         incident: incident.as_ref(),
     };
     if !settings.reports.is_empty() {
-        let gate = GateSummary { fail_on: settings.fail_on.clone(), failures: failures.clone() };
+        let tripped = tripping(settings, &for_gate);
+        let gate = GateSummary { fail_on: settings.fail_on.clone(), failures: failures.clone(), tripped };
         let detectors = detector_tables(&printed);
         let report = Report {
             summary: &summary,

@@ -8,10 +8,10 @@ use super::display::DisplayArgs;
 use super::gate::GateArgs;
 use super::headings::{GATES, RESULTS};
 use crate::cli::choices::{StdoutFormat, TableFormat, TablesShown, each_of, one_of};
+use crate::report::ReportFile;
 
 const FORMAT: &str = "Print";
 const TABLE_FORMAT: &str = "Format of the files in DIR";
-const REPORT: &str = "Write a report to FILE, of the kind that its extension says: .md. May be given several times";
 const TABLES: &str = "Which tables to print below the problems";
 
 /// Arguments that say what is made of the results.
@@ -23,7 +23,7 @@ pub struct ResultsArgs {
     pub output: Option<PathBuf>,
 
     /// Write a report to FILE, of the kind that its extension says
-    #[arg(long, value_name = "FILE", long_help = REPORT)]
+    #[arg(long, value_name = "FILE", long_help = report_help())]
     pub report: Vec<String>,
 
     /// Largest size of an HTML report [default: 2MB]
@@ -85,4 +85,13 @@ pub struct ResultsArgs {
     /// Take an input without spans as a success
     #[arg(long, help_heading = GATES)]
     pub allow_empty: bool,
+}
+
+fn report_help() -> String {
+    let mut help =
+        "Write a report to FILE, of the kind that its extension says; may be given several times\n".to_owned();
+    for (end, what) in ReportFile::kinds() {
+        help.push_str(&format!("\n- {end}: {what}"));
+    }
+    help
 }

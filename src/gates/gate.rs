@@ -203,6 +203,7 @@ mod tests {
 
     fn pattern(detector: &str, status: Option<Status>, impact_ms: i64, failed_requests: u64) -> PatternForGate {
         PatternForGate {
+            pattern_id: String::new(),
             detector: detector.to_owned(),
             title: format!("{detector} of {impact_ms}"),
             findings: 2,

@@ -103,7 +103,6 @@ pub(crate) struct Again<'a> {
     pub(crate) callee_names: &'a CalleeNames,
 }
 
-#[expect(dead_code, reason = "kinds of reports that come next read it")]
 impl Again<'_> {
     /// What `look` makes of each of the traces `wanted`, in the order of their ids.
     ///

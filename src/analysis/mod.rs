@@ -13,7 +13,7 @@ mod results;
 mod totals;
 
 pub use crate::gathered::Gathers;
-pub(crate) use again::{FoundInTrace, with_trace};
+pub(crate) use again::{Again, FoundInTrace, with_trace};
 pub(crate) use merge::{MergedParts, merge_parts};
 pub(crate) use pass::analyse_part;
 pub use pass::{Analysis, AnalysisSettings, analyse};

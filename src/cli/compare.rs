@@ -7,7 +7,7 @@ use clap::Args;
 use super::choices::{StdoutFormat, TableFormat, each_of, one_of};
 use super::closing;
 use super::options::headings::{OTHER, RESULTS};
-use super::options::{GateArgs, HelpArgs};
+use super::options::{GateArgs, HelpArgs, ReportArgs};
 
 /// Arguments of `compare`.
 #[derive(Debug, Args)]
@@ -24,6 +24,10 @@ pub struct CompareArgs {
     /// Write the tables of changes and run.json to this directory
     #[arg(short, long, value_name = "DIR", help_heading = RESULTS)]
     pub output: Option<PathBuf>,
+
+    /// Which reports are written.
+    #[command(flatten)]
+    pub reports: ReportArgs,
 
     /// Format of the files in the output directory.
     #[arg(

@@ -29,8 +29,8 @@ pub use documentation::{CompletionsArgs, ExplainArgs, ManArgs};
 pub use generate::GenerateArgs;
 pub use merge::MergeArgs;
 pub use options::{
-    AnalysisArgs, DisplayArgs, GateArgs, HelpArgs, IncidentArgs, InputArgs, MemoryArgs, ResultsArgs, SelectionArgs,
-    ThresholdArgs,
+    AnalysisArgs, DisplayArgs, GateArgs, HelpArgs, IncidentArgs, InputArgs, MemoryArgs, ReportArgs, ResultsArgs,
+    SelectionArgs, ThresholdArgs,
 };
 pub use trace::TraceArgs;
 

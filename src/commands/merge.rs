@@ -11,10 +11,10 @@ use crate::partial::{PartialError, PartialReader};
 use crate::report::{BeyondCapSummary, units};
 
 use super::Outcome;
-use super::judged::{Baseline, check_gate, check_gate_over_both};
 use super::part_description::PartDescription;
 use super::process::diagnostics::{say, say_configuration};
 use super::process::threads;
+use super::results::judged::{Baseline, check_gate, check_gate_over_both};
 use super::results::{Phases, Read, present};
 
 /// Reads the parts, ranks what they found together, prints and writes it.
@@ -42,6 +42,9 @@ pub(crate) fn run(args: &MergeArgs) -> anyhow::Result<Outcome> {
         && let Some((file, _)) = parts.iter().find(|(_, description)| !description.keeps_requests)
     {
         bail!("{} was analysed without --window, and says too little of its requests for it", file.path().display());
+    }
+    if let Some(report) = settings.reports.iter().find(|report| report.kind.gathers().path_stacks) {
+        bail!("files of partial results hold no paths, of which {} is made: analyze writes it", report.path.display());
     }
     say_configuration(&settings);
     check_gate(&settings, &settings.enabled, args.baseline.is_some())?;

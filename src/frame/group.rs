@@ -200,7 +200,6 @@ impl Collection {
         self.parts.len()
     }
 
-    #[expect(dead_code, reason = "kinds of reports that come next read it")]
     /// Lets spans stay in memory when they are grouped, so that some traces can be looked at again.
     pub(crate) fn keep(&mut self) {
         self.keeps = true;

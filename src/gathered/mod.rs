@@ -23,7 +23,7 @@ pub(crate) use path_stacks::{Frame, PathStacks};
 pub(crate) use request_block::{CallerOperation, RequestBlock, Spent, TraceRequests};
 pub(crate) use request_log::RequestLog;
 pub(crate) use service_graph::ServiceGraph;
-pub(crate) use timeline::Timeline;
+pub(crate) use timeline::{Step, Timeline};
 
 /// What is to be gathered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

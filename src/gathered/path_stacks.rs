@@ -43,20 +43,23 @@ pub(crate) struct PathStacks {
 impl PathStacks {
     /// Takes notice of the critical paths of one trace.
     pub(crate) fn see(&mut self, trace: &TraceView<'_>) {
+        (0..trace.tree.path_roots.len()).for_each(|path| self.see_path(trace, path));
+    }
+
+    /// Takes notice of one critical path, by the place of its root.
+    pub(crate) fn see_path(&mut self, trace: &TraceView<'_>, path: usize) {
         self.of_rows.clear();
         self.of_rows.resize(trace.tree.len(), TOP);
-        for path in 0..trace.tree.path_roots.len() {
-            let root = &trace.tree.path_roots[path];
-            let entry = Frame::Operation(trace.service(root.row), trace.entry_operation(root.row));
-            self.of_rows[root.row as usize] = self.below(TOP, entry);
-            for (section, place) in trace.booked_sections(path) {
-                let mut node = self.node_of(trace, section.row);
-                if place.component != Component::SelfTime {
-                    node = self.below(node, Frame::Beside(place.component, place.target));
-                }
-                let time = &mut self.nodes[node as usize].time_ns;
-                *time = total_ns([*time, section.end - section.start]);
+        let root = &trace.tree.path_roots[path];
+        let entry = Frame::Operation(trace.service(root.row), trace.entry_operation(root.row));
+        self.of_rows[root.row as usize] = self.below(TOP, entry);
+        for (section, place) in trace.booked_sections(path) {
+            let mut node = self.node_of(trace, section.row);
+            if place.component != Component::SelfTime {
+                node = self.below(node, Frame::Beside(place.component, place.target));
             }
+            let time = &mut self.nodes[node as usize].time_ns;
+            *time = total_ns([*time, section.end - section.start]);
         }
     }
 

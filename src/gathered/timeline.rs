@@ -46,7 +46,6 @@ pub(crate) struct Step {
 }
 
 impl Step {
-    #[cfg_attr(not(test), expect(dead_code, reason = "kinds of reports that come next read it"))]
     /// A quantile of their durations in ns by nearest rank, off by at most 6 %.
     pub(crate) fn duration_quantile_ns(&self, percent: u64) -> i64 {
         let rank = self.requests.saturating_mul(percent).div_ceil(100).max(1);
@@ -150,7 +149,6 @@ impl Timeline {
         WIDTHS[self.width]
     }
 
-    #[cfg_attr(not(test), expect(dead_code, reason = "kinds of reports that come next read it"))]
     /// The steps in which a request came in, with when they begin (in ns since 1970), in the order of time.
     pub(crate) fn steps(&self) -> Vec<(i64, &Step)> {
         let mut steps: Vec<(i64, &Step)> =

@@ -8,6 +8,7 @@ mod csv;
 mod detector_table;
 mod explanation;
 mod header;
+mod html;
 mod incident;
 mod json;
 mod kinds;
@@ -30,9 +31,12 @@ pub(crate) use detector_table::DetectorTable;
 pub(crate) use explanation::{ExplainedDocument, ExplainedTable, Field, Page, write_book, write_page_as_markdown};
 pub(crate) use incident::{IncidentSummary, RunSummary, SuspectSummary, TimesSummary};
 pub(crate) use json::{write_json, write_json_tables, write_ndjson};
-pub(crate) use kinds::{GateSummary, GraphEdge, PathStack, Report, ReportFile, write_reports};
+pub(crate) use kinds::{
+    Evidence, GateSummary, GraphEdge, PathStack, PathsOfEntry, PathsOfRequests, Report, ReportFile, write_reports,
+};
 pub(crate) use markdown::{write_markdown, write_markdown_tables};
 pub(crate) use output::{WholeFile, finish_files, remove_unfinished_files, write_comparison_files, write_files};
+pub(crate) use parquet::UNIX_NANO;
 pub(crate) use problem_list::{FirstFailure, ProblemList};
 pub(crate) use run_json::{ComparisonQuality, ComparisonRun, Run};
 pub(crate) use summary::{

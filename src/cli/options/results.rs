@@ -7,8 +7,8 @@ use clap::Args;
 use super::display::DisplayArgs;
 use super::gate::GateArgs;
 use super::headings::{GATES, RESULTS};
+use super::report::ReportArgs;
 use crate::cli::choices::{StdoutFormat, TableFormat, TablesShown, each_of, one_of};
-use crate::report::ReportFile;
 
 const FORMAT: &str = "Print";
 const TABLE_FORMAT: &str = "Format of the files in DIR";
@@ -22,15 +22,9 @@ pub struct ResultsArgs {
     #[arg(short, long, value_name = "DIR")]
     pub output: Option<PathBuf>,
 
-    /// Write a report to FILE, of the kind that its extension says
-    #[arg(long, value_name = "FILE", long_help = report_help())]
-    pub report: Vec<String>,
-
-    /// Largest size of an HTML report [default: 2MB]
-    ///
-    /// What is left out for it is said there.
-    #[arg(long, value_name = "SIZE")]
-    pub report_size: Option<String>,
+    /// Which reports are written.
+    #[command(flatten)]
+    pub reports: ReportArgs,
 
     /// Format of the files in the output directory.
     #[arg(
@@ -85,13 +79,4 @@ pub struct ResultsArgs {
     /// Take an input without spans as a success
     #[arg(long, help_heading = GATES)]
     pub allow_empty: bool,
-}
-
-fn report_help() -> String {
-    let mut help =
-        "Write a report to FILE, of the kind that its extension says; may be given several times\n".to_owned();
-    for (end, what) in ReportFile::kinds() {
-        help.push_str(&format!("\n- {end}: {what}"));
-    }
-    help
 }

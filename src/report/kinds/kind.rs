@@ -9,6 +9,8 @@ use crate::gathered::Gathers;
 /// What a report is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ReportKind {
+    /// A page for a browser.
+    Html,
     /// Problems and tables as Markdown, for summaries of jobs and for chats.
     Markdown,
     /// SARIF 2.1.0, for code scanning.
@@ -33,6 +35,7 @@ impl ReportKind {
     /// What is gathered for it while traces are looked at.
     pub(crate) fn gathers(self) -> Gathers {
         match self {
+            Self::Html => Gathers { timeline: true, service_graph: true, ..Gathers::NOTHING },
             Self::Dot => Gathers { service_graph: true, ..Gathers::NOTHING },
             Self::Folded | Self::Speedscope => Gathers { path_stacks: true, ..Gathers::NOTHING },
             Self::Markdown | Self::Sarif | Self::JUnit | Self::Prometheus | Self::GitHub | Self::CodeQuality => {
@@ -40,10 +43,21 @@ impl ReportKind {
             }
         }
     }
+
+    /// Whether it is made of what spans alone say, which no table holds.
+    pub(crate) fn needs_spans(self) -> bool {
+        matches!(self, Self::Folded | Self::Speedscope | Self::Dot)
+    }
+
+    /// Whether it shows single traces, which are looked at again for it.
+    pub(crate) fn shows_traces(self) -> bool {
+        matches!(self, Self::Html)
+    }
 }
 
 /// Kinds by the ends of file names; where one ends with two of them, the longer one counts.
 const KINDS: &[(&str, ReportKind, &str)] = &[
+    (".html", ReportKind::Html, "a page for a browser, which needs no network"),
     (".md", ReportKind::Markdown, "problems and tables, at most 1 MiB, for summaries of jobs and for chats"),
     (".sarif", ReportKind::Sarif, "SARIF 2.1.0, for code scanning"),
     (".xml", ReportKind::JUnit, "JUnit: a case for each pattern and budget"),
@@ -66,7 +80,7 @@ pub(crate) struct ReportFile {
 
 impl ReportFile {
     /// What a name must be like, for whoever has typed another.
-    pub(crate) const FORM: &str = "a file name that ends with .md, .sarif, .xml, .prom, .folded, .speedscope.json, .dot, .github \
+    pub(crate) const FORM: &str = "a file name that ends with .html, .md, .sarif, .xml, .prom, .folded, .speedscope.json, .dot, .github \
                                    or .codequality.json";
 
     /// The ends of names, and what such files are.

@@ -2,6 +2,7 @@
 
 mod code_quality;
 mod dot;
+mod evidence;
 mod folded;
 mod github;
 mod junit;
@@ -13,5 +14,6 @@ mod sarif;
 mod speedscope;
 mod write;
 
+pub(crate) use evidence::{Evidence, PathsOfEntry, PathsOfRequests};
 pub(crate) use kind::ReportFile;
 pub(crate) use write::{GateSummary, GraphEdge, PathStack, Report, write_reports};

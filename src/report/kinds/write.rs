@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 
+use crate::gathered::Timeline;
 use crate::rank::Table;
 use crate::report::detector_table::DetectorTable;
+use crate::report::html::write_page;
 use crate::report::output::{WholeFile, finish_files};
 use crate::report::problem_list::ProblemList;
 use crate::report::summary::Summary;
@@ -14,6 +16,7 @@ use crate::report::trace_links::TraceLinks;
 
 use super::code_quality::write_code_quality;
 use super::dot::write_dot;
+use super::evidence::Evidence;
 use super::folded::write_folded;
 use super::github::write_github;
 use super::junit::write_junit;
@@ -67,7 +70,6 @@ pub(crate) struct GateSummary {
 
 /// Everything that a report may say of a run.
 #[derive(Clone, Debug)]
-#[expect(dead_code, reason = "kinds of reports that come next read it")]
 pub(crate) struct Report<'a> {
     /// What was read and counted.
     pub(crate) summary: &'a Summary,
@@ -83,10 +85,19 @@ pub(crate) struct Report<'a> {
     pub(crate) comparison: Option<&'a ComparisonSummary>,
     /// Who calls whom, in the order of names; none if no report asks for it.
     pub(crate) service_graph: Option<Vec<GraphEdge>>,
+    /// Requests by time; none if no report asks for it.
+    pub(crate) timeline: Option<&'a Timeline>,
+    /// Traces that were looked at again; none if no report asks for them, or their spans are not at hand.
+    pub(crate) evidence: Option<&'a Evidence>,
+    /// Tables of the comparison of a window with other times; none if there was none.
+    pub(crate) incident: &'a [Table],
+    #[expect(dead_code, reason = "kinds of reports that come next read it")]
     /// Where critical paths went, in the order of frames; none if no report asks for it.
     pub(crate) path_stacks: Option<Vec<PathStack>>,
     /// What the gate said.
     pub(crate) gate: &'a GateSummary,
+    /// Largest size of a page, in bytes.
+    pub(crate) max_page_bytes: u64,
     /// Whether everything could be read.
     pub(crate) is_complete: bool,
     /// Where traces can be looked at.
@@ -116,6 +127,7 @@ pub(crate) fn write_reports(files: &[ReportFile], report: &Report<'_>) -> Result
             let file = WholeFile::create(path)?;
             let mut out = BufWriter::new(file.file());
             match kind {
+                ReportKind::Html => write_page(&mut out, report, report.max_page_bytes)?,
                 ReportKind::Markdown => write_markdown_file(&mut out, report)?,
                 ReportKind::Sarif => write_sarif(&mut out, report)?,
                 ReportKind::JUnit => write_junit(&mut out, report)?,

@@ -1,5 +1,9 @@
 //! What is made of results, wherever they come from: ranked, written, printed, and an exit code.
 
+mod evidence;
+pub(super) mod judged;
+mod report_facts;
+
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::Path;
@@ -8,7 +12,7 @@ use std::time::Instant;
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 
-use crate::analysis::{Analysis, Results};
+use crate::analysis::{Again, Analysis, Results};
 use crate::cli::{StdoutFormat, TablesShown};
 use crate::compare::{ComparedRun, Comparison, changes_table, latency_changes_table};
 use crate::config::Settings;
@@ -30,13 +34,12 @@ use crate::report::{
 use crate::trace::{Semantics, TargetKind};
 
 use super::Outcome;
-use super::judged::{
-    Baseline, failures, ignored, names_of, patterns_for_gate, statuses, summary_of_comparison, tripping,
-};
 use super::process::diagnostics::say;
 use super::process::progress::Bar;
 use super::process::standard_output;
-use super::report_facts::{path_stacks, service_graph};
+use evidence::evidence;
+use judged::{Baseline, failures, ignored, names_of, patterns_for_gate, statuses, summary_of_comparison, tripping};
+use report_facts::{path_stacks, service_graph};
 
 /// What was counted while inputs were read.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
@@ -66,6 +69,8 @@ pub(super) struct Read {
     pub(super) all_read: bool,
     /// The run to compare with.
     pub(super) baseline: Option<Baseline>,
+    /// The spans, if some traces are to be looked at again.
+    pub(super) kept: Option<Collection>,
 }
 
 /// Ranks results, writes them to `output`, prints them, and says how the run ended.
@@ -80,10 +85,10 @@ pub(super) fn present(
     output: Option<&Path>,
     mut phases: Phases,
 ) -> anyhow::Result<Outcome> {
-    let Analysis { mut results, trace_ids, .. } = analysis;
+    let Analysis { mut results, trace_ids, callee_names } = analysis;
     let (all_read, spilled_bytes, no_match) = (read.all_read, read.spilled_bytes, read.no_match.clone());
     let mut read = read;
-    let baseline = read.baseline.take();
+    let (baseline, kept) = (read.baseline.take(), read.kept.take());
     let mut summary = summary_of(&results, semantics, read);
     let mut kept_bytes = results.seen.bytes();
     kept_bytes.push(("gathered", results.gathered.bytes()));
@@ -166,6 +171,15 @@ pub(super) fn present(
         incident: incident.as_ref(),
     };
     if !settings.reports.is_empty() {
+        let evidence = match &kept {
+            Some(collection) if settings.shows_traces() => {
+                let settings = &settings.analysis();
+                let again = Again { collection, semantics, settings, callee_names: &callee_names };
+                Some(evidence(again, &ranked, &problems, &requests, &whole)?)
+            }
+            _ => None,
+        };
+        drop(kept);
         let tripped = tripping(settings, &for_gate);
         let gate = GateSummary { fail_on: settings.fail_on.clone(), failures: failures.clone(), tripped };
         let detectors = detector_tables(&printed);
@@ -176,6 +190,10 @@ pub(super) fn present(
             entries: beside.first(),
             compared: &compared,
             comparison: comparison.as_ref(),
+            timeline: results.gathered.timeline.as_ref(),
+            evidence: evidence.as_ref(),
+            incident: incident.as_ref().map_or(&[][..], |incident| &incident.tables),
+            max_page_bytes: settings.report_size_bytes,
             service_graph: service_graph(&results.gathered, &semantics.symbols),
             path_stacks: path_stacks(&results.gathered, &semantics.symbols),
             gate: &gate,

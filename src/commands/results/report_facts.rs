@@ -1,11 +1,11 @@
 //! What was gathered for reports, with names instead of symbols.
 
 use crate::frame::Symbols;
-use crate::gathered::{Frame, Gathered};
+use crate::gathered::{Frame, Gathered, PathStacks};
 use crate::report::{GraphEdge, PathStack};
 
 /// Who calls whom, in the order of names.
-pub(super) fn service_graph(gathered: &Gathered, symbols: &Symbols) -> Option<Vec<GraphEdge>> {
+pub(in crate::commands) fn service_graph(gathered: &Gathered, symbols: &Symbols) -> Option<Vec<GraphEdge>> {
     let name = |symbol| symbols.resolve(symbol).to_owned();
     let edges = gathered.service_graph.as_ref()?.edges();
     let mut edges: Vec<GraphEdge> = edges
@@ -31,9 +31,14 @@ pub(super) fn service_graph(gathered: &Gathered, symbols: &Symbols) -> Option<Ve
 }
 
 /// Where critical paths went, in the order of frames.
-pub(super) fn path_stacks(gathered: &Gathered, symbols: &Symbols) -> Option<Vec<PathStack>> {
-    let stacks = gathered.path_stacks.as_ref()?.stacks(|frame| said(frame, symbols));
-    Some(stacks.into_iter().map(|(frames, time_ns)| PathStack { frames, time_ns }).collect())
+pub(in crate::commands) fn path_stacks(gathered: &Gathered, symbols: &Symbols) -> Option<Vec<PathStack>> {
+    Some(stacks_in_words(gathered.path_stacks.as_ref()?, symbols))
+}
+
+/// Stacks in the order of frames.
+pub(super) fn stacks_in_words(stacks: &PathStacks, symbols: &Symbols) -> Vec<PathStack> {
+    let stacks = stacks.stacks(|frame| said(frame, symbols));
+    stacks.into_iter().map(|(frames, time_ns)| PathStack { frames, time_ns }).collect()
 }
 
 /// A frame in words.

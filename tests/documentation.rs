@@ -285,8 +285,10 @@ fn manual_pages_are_sound() {
             );
         }
         if let Some(linted) = run_if_there("mandoc", &["-T", "lint", "-W", "warning", path]) {
+            // Pages have no date, so that they are the same bytes whenever they are made.
             let said = String::from_utf8_lossy(&linted.stdout);
-            assert!(linted.status.success(), "{name}: {said}");
+            let warnings: Vec<&str> = said.lines().filter(|line| !line.contains("missing date")).collect();
+            assert!(warnings.is_empty(), "{name}: {warnings:#?}");
         }
     }
 }

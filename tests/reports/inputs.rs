@@ -28,14 +28,16 @@ pub(crate) fn incident() -> Input {
     sample("incident", "incident.otlp.jsonl.gz")
 }
 
-/// Without any.
-pub(crate) fn healthy() -> Input {
-    sample("healthy", "healthy.flat.parquet")
+/// Without any: requests that are answered at once, with a call each.
+pub(crate) fn quiet() -> Input {
+    let span = |trace, id, parent, service, kind| span(trace, [id, parent], service, "GET /", [kind, 1], 0);
+    let of_trace = |trace| [span(trace, 1, 0, "web", 2), span(trace, 2, 1, "web", 3), span(trace, 3, 2, "cart", 2)];
+    written("quiet", &(0..20).flat_map(of_trace).collect::<Vec<_>>())
 }
 
 /// All of them.
 pub(crate) fn all() -> [Input; 4] {
-    [incident(), healthy(), hostile(), many()]
+    [incident(), quiet(), hostile(), many()]
 }
 
 /// So many patterns `many` has.
@@ -43,8 +45,9 @@ pub(crate) const MANY: usize = 5_200;
 
 /// A pattern for each of many services that fail.
 pub(crate) fn many() -> Input {
-    let spans: Vec<String> =
-        (0..MANY).map(|number| span(number, 1, 0, &format!("service-{number:05}"), "GET /", 2, number)).collect();
+    let spans: Vec<String> = (0..MANY)
+        .map(|number| span(number, [1, 0], &format!("service-{number:05}"), "GET /", [2, 2], number))
+        .collect();
     written("many", &spans)
 }
 
@@ -54,6 +57,7 @@ pub(crate) fn hostile_names() -> Vec<String> {
         "two\nlines\r\nand more",
         "::error file=a,line=1::got you",
         "%0A::warning::%25",
+        "##[error]got you",
         "quotes \" ' ` and \\ backslash \\",
         "]]> <script>alert(1)</script> <!-- & &amp;",
         "[click](javascript:alert(1))",
@@ -78,15 +82,22 @@ pub(crate) fn hostile() -> Input {
     let mut spans = Vec::new();
     for (number, name) in names.iter().enumerate() {
         let callee = &names[(number + 1) % names.len()];
-        spans.push(span(number, 1, 0, name, name, 2, 0));
-        spans.push(span(number, 2, 1, name, callee, 3, 0));
-        spans.push(span(number, 3, 2, callee, name, 2, 0));
+        spans.push(span(number, [1, 0], name, name, [2, 2], 0));
+        spans.push(span(number, [2, 1], name, callee, [3, 2], 0));
+        spans.push(span(number, [3, 2], callee, name, [2, 2], 0));
     }
     written("hostile", &spans)
 }
 
-/// A span of 90 ms that failed, as a line of OTLP. Those below begin later and end earlier.
-fn span(trace: usize, id: u64, parent: u64, service: &str, name: &str, kind: u8, delay_ms: usize) -> String {
+/// A span of 80 ms as a line of OTLP. Those below begin later and end earlier. A parent of 0 is none.
+fn span(
+    trace: usize,
+    [id, parent]: [u64; 2],
+    service: &str,
+    name: &str,
+    [kind, status]: [u8; 2],
+    delay_ms: usize,
+) -> String {
     let start = 1_700_000_000_000_000_000 + delay_ms as u64 * 1_000_000 + id * 10_000_000;
     let end = start + 100_000_000 - 20_000_000 * id;
     let parent = if parent == 0 { String::new() } else { format!("{parent:016x}") };
@@ -100,7 +111,7 @@ fn span(trace: usize, id: u64, parent: u64, service: &str, name: &str, kind: u8,
             "kind": kind,
             "startTimeUnixNano": start.to_string(),
             "endTimeUnixNano": end.to_string(),
-            "status": {"code": 2, "message": name},
+            "status": {"code": status, "message": name},
         }]}],
     }]});
     document.to_string()

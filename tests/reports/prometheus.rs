@@ -105,7 +105,7 @@ fn it_is_what_the_collector_takes() {
                 assert_eq!((first.0["detector"].as_str(), first.0["service"].as_str()), ("retry-storm", "checkout"));
                 assert!((2.7..2.9).contains(&first.1), "{}", first.1);
             }
-            "healthy" => {
+            "quiet" => {
                 // A detector that is on and finds nothing can be told from one that is off.
                 assert!(problems.iter().all(|(labels, value)| *value == 0.0 && labels["status"].is_empty()));
                 assert!(problems.iter().any(|(labels, _)| labels["detector"] == "n-plus-one"));

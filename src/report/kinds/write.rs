@@ -91,7 +91,6 @@ pub(crate) struct Report<'a> {
     pub(crate) evidence: Option<&'a Evidence>,
     /// Tables of the comparison of a window with other times; none if there was none.
     pub(crate) incident: &'a [Table],
-    #[expect(dead_code, reason = "kinds of reports that come next read it")]
     /// Where critical paths went, in the order of frames; none if no report asks for it.
     pub(crate) path_stacks: Option<Vec<PathStack>>,
     /// What the gate said.

@@ -33,7 +33,7 @@ def hostile_spans() -> str:
 def families(tracescan: str, source: str, folder: Path) -> dict:
     report = folder / "report.prom"
     subprocess.run([tracescan, "analyze", source, "--quiet", "--report", str(report)], check=True, stdout=subprocess.DEVNULL)
-    return {family.name: family for family in text_string_to_metric_families(report.read_text(newline="\n"))}
+    return {family.name: family for family in text_string_to_metric_families(report.read_bytes().decode())}
 
 
 def main() -> None:

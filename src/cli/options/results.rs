@@ -7,7 +7,7 @@ use clap::Args;
 use super::display::DisplayArgs;
 use super::gate::GateArgs;
 use super::headings::{GATES, RESULTS};
-use super::report::ReportArgs;
+use super::reports::ReportArgs;
 use crate::cli::choices::{StdoutFormat, TableFormat, TablesShown, each_of, one_of};
 
 const FORMAT: &str = "Print";

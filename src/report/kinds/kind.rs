@@ -46,7 +46,16 @@ impl ReportKind {
 
     /// Whether it is made of what spans alone say, which no table holds.
     pub(crate) fn needs_spans(self) -> bool {
-        matches!(self, Self::Folded | Self::Speedscope | Self::Dot)
+        match self {
+            Self::Folded | Self::Speedscope | Self::Dot => true,
+            Self::Html
+            | Self::Markdown
+            | Self::Sarif
+            | Self::JUnit
+            | Self::Prometheus
+            | Self::GitHub
+            | Self::CodeQuality => false,
+        }
     }
 
     /// Whether it shows single traces, which are looked at again for it.
@@ -57,7 +66,7 @@ impl ReportKind {
 
 /// Kinds by the ends of file names; where one ends with two of them, the longer one counts.
 const KINDS: &[(&str, ReportKind, &str)] = &[
-    (".html", ReportKind::Html, "a page for a browser, which needs no network"),
+    (".html", ReportKind::Html, "a page for a browser, with evidence for each problem"),
     (".md", ReportKind::Markdown, "problems and tables, at most 1 MiB, for summaries of jobs and for chats"),
     (".sarif", ReportKind::Sarif, "SARIF 2.1.0, for code scanning"),
     (".xml", ReportKind::JUnit, "JUnit: a case for each pattern and budget"),

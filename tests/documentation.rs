@@ -22,6 +22,7 @@ fn printed(arguments: &[&str]) -> String {
 }
 
 /// Where a program is there, it is run; where not, that is said and the answer is none.
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 fn run_if_there(program: &str, arguments: &[&str]) -> Option<Output> {
     match Command::new(program).args(arguments).stdin(Stdio::null()).output() {
         Ok(output) => Some(output),

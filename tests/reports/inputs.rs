@@ -35,9 +35,20 @@ pub(crate) fn quiet() -> Input {
     written("quiet", &(0..20).flat_map(of_trace).collect::<Vec<_>>())
 }
 
+/// Spans of a real system, if they are on this machine; else that is said.
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
+pub(crate) fn real() -> Option<Input> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/real/robot-shop.flat.parquet");
+    if !path.exists() {
+        eprintln!("skipped: there is no {}", path.display());
+        return None;
+    }
+    Some(Input { name: "real", path, _folder: None })
+}
+
 /// All of them.
-pub(crate) fn all() -> [Input; 4] {
-    [incident(), quiet(), hostile(), many()]
+pub(crate) fn all() -> Vec<Input> {
+    [incident(), quiet(), hostile(), many()].into_iter().chain(real()).collect()
 }
 
 /// So many patterns `many` has.

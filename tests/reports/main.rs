@@ -31,7 +31,29 @@ fn report(input: &Path, extension: &str, more: &[&str]) -> String {
     std::fs::read_to_string(&path).unwrap()
 }
 
+/// Whatever the number of threads and the order of input, a report is the same bytes.
+#[test]
+fn reports_are_the_same_bytes() {
+    let folder = TempDir::new().unwrap();
+    let (hostile, many) = (inputs::hostile(), inputs::many());
+    let [first, second] = [&hostile.path, &many.path].map(|path| path.to_str().unwrap());
+    let kinds = [".sarif", ".xml", ".folded", ".speedscope.json", ".dot", ".github", ".codequality.json"];
+    let written = |name: &str, inputs: [&str; 2], threads: &str| -> Vec<String> {
+        let path = |kind: &&str| folder.path().join(format!("{name}{kind}"));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tracescan"));
+        command.arg("analyze").args(inputs).args(["--quiet", "--threads", threads]).stdin(Stdio::null());
+        kinds.iter().for_each(|kind| _ = command.arg("--report").arg(path(kind)));
+        assert!(command.output().unwrap().status.success());
+        kinds.iter().map(|kind| std::fs::read_to_string(path(kind)).unwrap()).collect()
+    };
+    let (one, other) = (written("one", [first, second], "1"), written("other", [second, first], "4"));
+    for ((kind, one), other) in kinds.iter().zip(one).zip(other) {
+        assert!(one == other, "{kind} differs");
+    }
+}
+
 /// Runs a reader on a text, if it is on this machine; else that is said and the answer is none.
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 fn read_by(program: &str, arguments: &[&str], text: &str, extension: &str) -> Option<Output> {
     let folder = TempDir::new().unwrap();
     let path: PathBuf = folder.path().join(format!("report{extension}"));

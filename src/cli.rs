@@ -28,6 +28,8 @@ pub enum Command {
     Merge(MergeArgs),
     /// Say what became of each anti-pattern from one run to another, and where the time of each entry went
     Compare(CompareArgs),
+    /// Ask the tables of an output directory in SQL
+    Query(QueryArgs),
     /// Show one trace: a waterfall with the critical path marked, and the findings in it
     Trace(TraceArgs),
     /// Print the documentation of a detector, or the list of detectors
@@ -189,6 +191,56 @@ pub struct CompareArgs {
     /// Configuration file [default: tracescan.toml in this directory, if there is one]
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+}
+
+/// Arguments of `query`.
+#[derive(Debug, Args)]
+#[command(after_help = QUERY_HELP)]
+pub struct QueryArgs {
+    /// Output directory of the run whose tables are asked: problems, entries, latency_attribution, …, and run, which has the
+    /// values of run.json
+    #[arg(required = true, value_name = "DIR")]
+    pub directory: PathBuf,
+
+    /// One SELECT, also WITH … SELECT; without it, the tables are listed
+    #[arg(value_name = "SQL", conflicts_with = "file")]
+    pub sql: Option<String>,
+
+    /// Read the SQL from this file; - for standard input
+    #[arg(short, long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+
+    /// Tables of another run too, as NAME.problems and so on
+    #[arg(long, value_name = "NAME=DIR", value_parser = parse_named_directory)]
+    pub with: Vec<(String, PathBuf)>,
+
+    /// What goes to standard output
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
+    pub format: StdoutFormat,
+
+    /// Rows to print [default: all]
+    #[arg(long, value_name = "N")]
+    pub top: Option<usize>,
+
+    /// Whether to print in colours; auto does on a terminal, unless NO_COLOR is set
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t)]
+    pub color: ColorChoice,
+}
+
+const QUERY_HELP: &str = "\
+Examples:
+  tracescan query out
+  tracescan query out \"SELECT title, saving_ns FROM problems WHERE service = 'cart' ORDER BY rank\"
+  tracescan query out -f queries/what_got_slower.sql --with before=yesterday --format markdown";
+
+/// `NAME=DIR`, of which the name can stand before a point in SQL.
+fn parse_named_directory(text: &str) -> Result<(String, PathBuf), String> {
+    let (name, directory) = text.split_once('=').ok_or("write it like before=DIR")?;
+    let is_word = |character: char| character.is_ascii_alphanumeric() || character == '_';
+    if name.is_empty() || name.starts_with(|first: char| first.is_ascii_digit()) || !name.chars().all(is_word) {
+        return Err("the name must be a word of letters, digits and _, like before".to_owned());
+    }
+    Ok((name.to_owned(), PathBuf::from(directory)))
 }
 
 /// Arguments of `config`.

@@ -28,6 +28,7 @@ pub mod generate;
 mod incident;
 pub mod ingest;
 mod partial;
+mod query;
 pub mod rank;
 pub mod report;
 mod savings;

@@ -9,7 +9,8 @@ use super::compared_run::{ComparedRun, PatternNames};
 use super::latency_changes::{EntryChange, latency_changes};
 use super::status::{ComparisonRules, Status, Verdict, verdicts};
 
-static COLUMNS: [Column; 15] = [
+/// Columns of the table of changes.
+pub(crate) static CHANGE_COLUMNS: [Column; 15] = [
     Column::new("rank", Unit::Count, "place: new ones first, then worse ones; of these the largest impact"),
     Column::new("pattern_id", Unit::Id, "id of the pattern, the same in every run"),
     Column::new("detector", Unit::Text, "detector that reports it"),
@@ -169,7 +170,7 @@ fn doubts(old: &ComparedRun, new: &ComparedRun) -> Vec<String> {
 
 /// The table of all patterns.
 pub(crate) fn changes_table(comparison: &Comparison) -> Table {
-    let mut values: Vec<Vec<Cell>> = vec![Vec::new(); COLUMNS.len()];
+    let mut values: Vec<Vec<Cell>> = vec![Vec::new(); CHANGE_COLUMNS.len()];
     for (rank, change) in (1..).zip(&comparison.changes) {
         let Verdict { status, reason, old_rate, new_rate } = &change.verdict;
         let PatternNames { detector, service, operation, target, .. } = change.shown();
@@ -201,7 +202,7 @@ pub(crate) fn changes_table(comparison: &Comparison) -> Table {
         ];
         values.iter_mut().zip(cells).for_each(|(column, cell)| column.push(cell));
     }
-    Table { name: CHANGES, columns: COLUMNS.to_vec(), terminal_columns: SHOWN, values, summed_up: 0 }
+    Table { name: CHANGES, columns: CHANGE_COLUMNS.to_vec(), terminal_columns: SHOWN, values, summed_up: 0 }
 }
 
 /// A pattern in a few words.

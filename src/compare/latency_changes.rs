@@ -9,7 +9,8 @@ use super::apportion::means;
 use super::compared_run::{ComparedRun, EntryTime, LatencyPlace};
 use super::status::EntryName;
 
-static COLUMNS: [Column; 10] = [
+/// Columns of the table of changes of latency.
+pub(crate) static LATENCY_CHANGE_COLUMNS: [Column; 10] = [
     Column::new("entry_service", Unit::Text, "service where the request came in"),
     Column::new("entry_operation", Unit::Text, "operation that was asked for"),
     Column::new("service", Unit::Text, "service that spent the time"),
@@ -115,7 +116,7 @@ const OTHER: &str = "(other)";
 
 /// The table of all changes.
 pub(crate) fn latency_changes_table(changes: &[EntryChange]) -> Table {
-    let mut values: Vec<Vec<Cell>> = vec![Vec::new(); COLUMNS.len()];
+    let mut values: Vec<Vec<Cell>> = vec![Vec::new(); LATENCY_CHANGE_COLUMNS.len()];
     for EntryChange { entry, mean_ns: [old_mean, new_mean], rows, .. } in changes {
         let change = new_mean - old_mean;
         for row in rows {
@@ -127,7 +128,13 @@ pub(crate) fn latency_changes_table(changes: &[EntryChange]) -> Table {
             values.iter_mut().zip(cells.chain([share])).for_each(|(column, cell)| column.push(cell));
         }
     }
-    Table { name: LATENCY_CHANGES, columns: COLUMNS.to_vec(), terminal_columns: SHOWN, values, summed_up: 0 }
+    Table {
+        name: LATENCY_CHANGES,
+        columns: LATENCY_CHANGE_COLUMNS.to_vec(),
+        terminal_columns: SHOWN,
+        values,
+        summed_up: 0,
+    }
 }
 
 #[cfg(test)]

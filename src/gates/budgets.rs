@@ -99,7 +99,8 @@ pub(crate) fn check_budgets(budgets: &[Budget], requests: &RequestsByEntry, whol
     checked
 }
 
-static COLUMNS: [Column; 7] = [
+/// Columns of the table of budgets.
+pub(crate) static BUDGET_COLUMNS: [Column; 7] = [
     Column::new("entry", Unit::Text, "service and operation of the requests"),
     Column::new(
         "budget",
@@ -126,7 +127,7 @@ static SHOWN: &[&str] = &["entry", "budget", "value", "limit", "unit", "met", "w
 
 /// The table of budgets.
 pub(crate) fn budgets_table(checked: &[CheckedBudget]) -> Table {
-    let mut values: Vec<Vec<Cell>> = vec![Vec::new(); COLUMNS.len()];
+    let mut values: Vec<Vec<Cell>> = vec![Vec::new(); BUDGET_COLUMNS.len()];
     for row in checked {
         let cells = [
             Cell::Text(row.entry.clone()),
@@ -139,5 +140,5 @@ pub(crate) fn budgets_table(checked: &[CheckedBudget]) -> Table {
         ];
         values.iter_mut().zip(cells).for_each(|(column, cell)| column.push(cell));
     }
-    Table { name: "budgets", columns: COLUMNS.to_vec(), terminal_columns: SHOWN, values, summed_up: 0 }
+    Table { name: "budgets", columns: BUDGET_COLUMNS.to_vec(), terminal_columns: SHOWN, values, summed_up: 0 }
 }

@@ -5,7 +5,8 @@ use crate::detectors::{Cell, Column, Unit, Whole};
 
 use super::table::{MAX_ROWS, Table};
 
-static COLUMNS: [Column; 19] = [
+/// Columns of the table of entries.
+pub(crate) static ENTRY_COLUMNS: [Column; 19] = [
     Column::new("rank", Unit::Count, "place in the ranking by duration_ns"),
     Column::new("entry_kind", Unit::Text, "root, or fragment (the parent is not in the input)"),
     Column::new("entry_service", Unit::Text, "service where the request came in"),
@@ -39,7 +40,7 @@ pub(super) fn entry_cells(entry: &RequestEntry, whole: &Whole<'_>) -> [Cell; 3] 
 pub(crate) fn entries_table(requests: &RequestsByEntry, whole: &Whole<'_>) -> Table {
     let mut order: Vec<&(RequestEntry, EntryRequests)> = requests.entries.iter().collect();
     order.sort_by_key(|(entry, of)| (std::cmp::Reverse(of.duration_ns), *entry));
-    let mut values: Vec<Vec<Cell>> = vec![Vec::new(); COLUMNS.len()];
+    let mut values: Vec<Vec<Cell>> = vec![Vec::new(); ENTRY_COLUMNS.len()];
     for (rank, (entry, of)) in (1..).zip(order) {
         let [kind, service, operation] = entry_cells(entry, whole);
         let value = |largest: Option<Largest>| largest.map_or(Cell::None, |largest| Cell::Int(largest.value));
@@ -68,6 +69,6 @@ pub(crate) fn entries_table(requests: &RequestsByEntry, whole: &Whole<'_>) -> Ta
         ];
         values.iter_mut().zip(cells).for_each(|(column, cell)| column.push(cell));
     }
-    let columns = COLUMNS.to_vec();
+    let columns = ENTRY_COLUMNS.to_vec();
     Table { name: ENTRIES, columns, terminal_columns: &[], values, summed_up: 0 }.capped(MAX_ROWS)
 }

@@ -13,14 +13,13 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use entries_table::{ENTRIES, entries_table};
-pub(crate) use findings_table::{FINDINGS, FindingsTable};
+pub(crate) use entries_table::{ENTRIES, ENTRY_COLUMNS, entries_table};
+pub(crate) use findings_table::{FINDING_COLUMNS, FINDINGS, FindingsTable};
 pub(crate) use pattern_requests::{
-    PATTERN_ENTRIES, PATTERNS, PatternRequests, pattern_entries_table, pattern_requests, patterns_table,
+    PATTERN_COLUMNS, PATTERN_ENTRIES, PATTERN_ENTRY_COLUMNS, PATTERNS, PatternRequests, pattern_entries_table,
+    pattern_requests, patterns_table,
 };
-#[cfg(test)]
-pub(crate) use problems::PROBLEM_COLUMNS;
-pub(crate) use problems::{Denominators, PROBLEMS, problems, set_statuses};
+pub(crate) use problems::{Denominators, PROBLEM_COLUMNS, PROBLEMS, problems, set_statuses};
 pub use ranking::ranked_tables;
 pub(crate) use ranking::{Headings, Ranked, Ranking};
 pub(crate) use table::for_each_row;

@@ -104,7 +104,8 @@ fn of_pattern(ranked: &Ranked, rows: &[usize], requests: &RequestsByEntry) -> Pa
 
 const ID_DOC: &str = "id of the pattern, the same in every run";
 
-static PATTERN_COLUMNS: [Column; 15] = [
+/// Columns of the table of patterns.
+pub(crate) static PATTERN_COLUMNS: [Column; 15] = [
     Column::new("pattern_id", Unit::Id, ID_DOC),
     Column::new("detector", Unit::Text, "detector that reports it"),
     Column::new("service", Unit::Text, "service of the caller, the entry or the origin"),
@@ -157,7 +158,8 @@ pub(crate) fn patterns_table(patterns: &[PatternRequests], whole: &Whole<'_>) ->
     Table { name: PATTERNS, columns, terminal_columns: &[], values, summed_up: 0 }.capped(MAX_ROWS)
 }
 
-static PATTERN_ENTRY_COLUMNS: [Column; 7] = [
+/// Columns of the table of patterns by entry.
+pub(crate) static PATTERN_ENTRY_COLUMNS: [Column; 7] = [
     Column::new("pattern_id", Unit::Id, ID_DOC),
     Column::new("detector", Unit::Text, "detector that reports it"),
     Column::new("entry_kind", Unit::Text, "root, or fragment (the parent is not in the input)"),

@@ -6,7 +6,7 @@ WITH totals AS (
     SELECT sum(critical_ns) AS all_ns FROM latency_attribution
 )
 SELECT l.target, l.operation, sum(l.critical_ns) / 1e6 AS waited_ms,
-       sum(l.critical_ns) / max(t.all_ns) AS time_share, count(*) AS entries, max(l.p99_ns) / 1e6 AS p99_ms
+       sum(l.critical_ns) / nullif(max(t.all_ns), 0) AS time_share, count(*) AS entries, max(l.p99_ns) / 1e6 AS p99_ms
 FROM latency_attribution AS l
 CROSS JOIN totals AS t
 WHERE l.component = 'wait' AND l.target LIKE '%/%' AND split_part(l.target, '/', 1) NOT IN ('kafka', 'rabbitmq', 'aws_sqs', 'gcp_pubsub')

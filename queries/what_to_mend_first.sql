@@ -14,7 +14,7 @@ savings AS (
     FROM problems
 )
 SELECT p.rank, p.service, p.title, p.beyond_saving_ns / 1e6 AS added_ms,
-       s.so_far_ns / s.all_ns AS so_far_share, p.beyond_failed_requests AS added_failures,
+       s.so_far_ns / nullif(s.all_ns, 0) AS so_far_share, p.beyond_failed_requests AS added_failures,
        coalesce(e.problems, 0) AS explains, p.example_trace_id
 FROM problems AS p
 JOIN savings AS s ON s.rank = p.rank

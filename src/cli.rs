@@ -59,7 +59,7 @@ pub struct AnalyzeArgs {
     pub baseline: Option<PathBuf>,
 
     /// Write what this part of an input gives to FILE instead of ranking it; tracescan merge makes one result of many parts
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["output", "format", "top", "tables", "quiet", "fail_on", "baseline"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["output", "report", "format", "top", "tables", "quiet", "fail_on", "baseline"])]
     pub partial: Option<PathBuf>,
 
     /// Which traces are compared.
@@ -85,6 +85,14 @@ pub struct ResultsArgs {
     /// Write all rows of all tables, the findings and run.json to this directory
     #[arg(short, long, value_name = "DIR")]
     pub output: Option<PathBuf>,
+
+    /// Write a report to FILE, whose extension says of which kind; may be given several times
+    #[arg(long, value_name = "FILE", help = REPORT_HELP)]
+    pub report: Vec<String>,
+
+    /// Largest size of an HTML report; what is left out for it is said there [default: 2MB]
+    #[arg(long, value_name = "SIZE")]
+    pub report_size: Option<String>,
 
     /// What goes to standard output
     #[arg(long, value_enum, value_name = "FORMAT")]
@@ -118,6 +126,8 @@ pub struct ResultsArgs {
     #[arg(long)]
     pub allow_empty: bool,
 }
+
+const REPORT_HELP: &str = "Write a report to FILE, as its extension says: .html, .md. May be given several times";
 
 const TRACE_URL_HELP: &str = "Where a trace can be looked at, to make links of trace ids: \
     https://jaeger.example/trace/{trace_id}, also with {start} and {end} in ms; or jaeger:BASE, grafana-tempo:BASE, \

@@ -18,7 +18,7 @@ use arrow::ipc::writer::{FileWriter, IpcWriteOptions};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
-use tracescan::analysis::{self, AnalysisSettings};
+use tracescan::analysis::{self, AnalysisSettings, Gathers};
 use tracescan::conventions::UncountedCalls;
 use tracescan::detectors::{Detectors, catalog};
 use tracescan::frame::{Collection, FrameBuilder, SpanSink};
@@ -236,7 +236,7 @@ fn read_and_analyse(bytes: &[u8], file: &Path) {
     let settings = AnalysisSettings {
         detectors: Detectors::default(),
         enabled: catalog().iter().map(|entry| entry.description.name).collect(),
-        keeps_requests: false,
+        gathers: Gathers::NOTHING,
         overlap_tolerance: OverlapTolerance { millionths: 10_000 },
     };
     let partial = analysis::analyse(&collection, &semantics, &settings, &|_| {}, &AtomicBool::new(false)).results;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use proptest::prelude::*;
-use tracescan::analysis::{Analysis, AnalysisSettings, analyse};
+use tracescan::analysis::{Analysis, AnalysisSettings, Gathers, analyse};
 use tracescan::conventions::UncountedCalls;
 use tracescan::detectors::{Cell, Detectors, catalog};
 use tracescan::frame::{Collecting, Collection, FrameBuilder, SignaturePart, SpanSink, SpillStore, ValueCaps, group};
@@ -99,7 +99,7 @@ fn settings(detectors: Detectors) -> AnalysisSettings {
     AnalysisSettings {
         detectors,
         enabled: catalog().iter().map(|entry| entry.description.name).collect(),
-        keeps_requests: false,
+        gathers: Gathers::NOTHING,
         overlap_tolerance: TOLERANCE,
     }
 }

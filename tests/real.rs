@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use serde_json::Value;
-use tracescan::analysis::{AnalysisSettings, Quality, Totals, analyse};
+use tracescan::analysis::{AnalysisSettings, Gathers, Quality, Totals, analyse};
 use tracescan::conventions::UncountedCalls;
 use tracescan::detectors::{Cell, Detectors, catalog};
 use tracescan::frame::Collection;
@@ -76,7 +76,7 @@ fn analysed(file: &Path, detectors: &Detectors, uncounted: &UncountedCalls) -> A
     let settings = AnalysisSettings {
         detectors: detectors.clone(),
         enabled: catalog().iter().map(|entry| entry.description.name).collect(),
-        keeps_requests: false,
+        gathers: Gathers::NOTHING,
         overlap_tolerance: OverlapTolerance { millionths: 10_000 },
     };
     let analysis = analyse(&collection, &semantics, &settings, &|_| {}, &AtomicBool::new(false));

@@ -74,7 +74,7 @@ pub(crate) fn merge_parts(
     results.merge(late);
     results.totals.traces = trace_ids.len() as u64;
     results.quality.in_several_parts = in_several;
-    let analysis = see_targets(Analysis { results, trace_ids }, settings);
+    let analysis = see_targets(Analysis { results, trace_ids, ..Analysis::default() }, settings);
     Ok(MergedParts { analysis, semantics })
 }
 

@@ -3,6 +3,7 @@
 //! Traces whose operations depend on what other traces say (a service was called that recorded nothing) wait until all
 //! others were seen; there are few of them, and the rest is never touched twice.
 
+mod again;
 mod merge;
 mod part;
 mod pass;
@@ -11,9 +12,11 @@ mod requests;
 mod results;
 mod totals;
 
+pub use crate::gathered::Gathers;
+pub(crate) use again::{Again, FoundInTrace, with_trace};
 pub(crate) use merge::{MergedParts, merge_parts};
+pub(crate) use pass::analyse_part;
 pub use pass::{Analysis, AnalysisSettings, analyse};
-pub(crate) use pass::{FoundInTrace, analyse_part, with_trace};
 pub use quality::{ClockSkew, Quality};
 pub(crate) use requests::{EntryRequests, Largest, RequestEntry, RequestsByEntry};
 pub use results::{AnalysisError, MIN_WEIGHTED_SHARE, Results};

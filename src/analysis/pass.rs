@@ -6,14 +6,13 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 
-use crate::detectors::{Concluded, Conclusions, Description, Detector, Detectors, SeenByAll, Whole};
-use crate::findings::FindingColumns;
-use crate::frame::{Collection, Frame, Grouping, Partition, SpillError, SpillStore, TraceRows, partition_of};
-use crate::gathered::{Gathered, Gathers};
+use crate::detectors::Detectors;
+use crate::frame::{Collection, Frame, Grouping, Partition, SpillStore, TraceRows};
+use crate::gathered::Gathers;
 use crate::partial::{PartialWriter, TraceNumber};
-use crate::savings::{Overlaps, Settling};
+use crate::savings::Settling;
 use crate::span::TraceId;
-use crate::trace::{CalleeNames, OverlapTolerance, Semantics, TraceModel, TraceView};
+use crate::trace::{CalleeNames, OverlapTolerance, Semantics, TraceModel};
 
 use super::part::{KeptRows, Part, PartFile};
 use super::results::{AnalysisError, Results, Waiting};
@@ -25,17 +24,17 @@ pub struct AnalysisSettings {
     pub detectors: Detectors,
     /// Names of those to run.
     pub enabled: Vec<&'static str>,
-    /// Whether to keep what each trace says of the requests in it, to compare some with others.
-    pub keeps_requests: bool,
+    /// What is gathered beside what detectors ask for: to compare requests, and for reports.
+    pub gathers: Gathers,
     /// How far siblings may overlap and still count as sequential.
     pub overlap_tolerance: OverlapTolerance,
 }
 
 impl AnalysisSettings {
-    /// What is to be gathered for the detectors that are on, and for comparing requests.
+    /// What is to be gathered for the detectors that are on, and beside them.
     pub(super) fn gathers(&self) -> Gathers {
         let of_detectors = self.detectors.gathers(|name| self.is_enabled(name));
-        Gathers { requests: self.keeps_requests, ..of_detectors }
+        of_detectors.or(self.gathers)
     }
 
     pub(super) fn is_enabled(&self, name: &str) -> bool {
@@ -50,6 +49,8 @@ pub struct Analysis {
     pub results: Results,
     /// The ids of the traces, ascending.
     pub trace_ids: Vec<TraceId>,
+    /// What all of them say of the operations of services that recorded nothing.
+    pub(crate) callee_names: CalleeNames,
 }
 
 /// Analyses all traces of `collection` on the threads of the current rayon pool. `done` is told after each piece of work
@@ -112,6 +113,7 @@ pub fn analyse(
     late.into_iter().chain(deferred).for_each(|late| results.merge(late));
     results.totals.services.extend(&semantics.certain_services);
     let mut analysis = see_targets(number_by_id(results), settings);
+    analysis.callee_names = callee_names;
     if let Some(not_put_aside) = collection.store().and_then(|store| store.take_failure()) {
         analysis.results.failure.get_or_insert(not_put_aside.into());
     }
@@ -234,78 +236,11 @@ fn number_by_id(mut results: Results) -> Analysis {
     results.seen.renumber_traces(&rank_of);
     results.gathered.renumber_traces(&rank_of);
     results.requests.renumber_traces(&rank_of);
-    Analysis { results, trace_ids: traces.into_iter().map(|(trace_id, _)| trace_id).collect() }
-}
-
-/// What one detector found in one trace.
-pub(crate) struct FoundInTrace {
-    /// The detector.
-    pub(crate) description: &'static Description,
-    /// Its findings.
-    pub(crate) findings: FindingColumns,
-}
-
-/// Keeps the findings of what detectors conclude.
-#[derive(Default)]
-struct FindingsAlone(Vec<FoundInTrace>);
-
-impl Conclusions for FindingsAlone {
-    fn take<D: Detector>(&mut self, _detector: &D, concluded: Concluded<D>) {
-        self.0.push(FoundInTrace { description: D::DESCRIPTION, findings: concluded.findings.common });
+    Analysis {
+        results,
+        trace_ids: traces.into_iter().map(|(trace_id, _)| trace_id).collect(),
+        callee_names: CalleeNames::default(),
     }
-}
-
-/// The view of one trace as [`analyse`] would see it, with the operations that other traces name, and its findings; none if
-/// there is no such trace. The traces are taken out of `collection`, partition by partition, as far as they are needed.
-///
-/// # Errors
-/// If spans that were put aside cannot be brought back.
-pub(crate) fn with_trace<T>(
-    collection: &Collection,
-    semantics: &Semantics,
-    settings: &AnalysisSettings,
-    trace_id: TraceId,
-    look: impl FnOnce(&TraceView<'_>, &[FoundInTrace]) -> T,
-) -> Result<Option<T>, SpillError> {
-    let own_part = partition_of(trace_id);
-    if own_part >= collection.part_count() {
-        return Ok(None);
-    }
-    let (mut grouping, mut model) = (Grouping::default(), TraceModel::default());
-    collection.group(own_part, &mut grouping)?;
-    let Ok(index) = grouping.traces.trace_ids.binary_search(&trace_id) else { return Ok(None) };
-    let mut own = Frame::default();
-    own.push_trace(grouping.traces.trace(index));
-    let own = own.trace(0);
-    if model.rebuild(own, semantics) {
-        let mut callee_names = CalleeNames::default();
-        let mut learn = |grouping: &Grouping, model: &mut TraceModel| {
-            for other in 0..grouping.traces.trace_count() {
-                model.rebuild(grouping.traces.trace(other), semantics);
-                callee_names.learn(model);
-            }
-        };
-        learn(&grouping, &mut model);
-        for part in (0..collection.part_count()).filter(|&part| part != own_part) {
-            collection.group(part, &mut grouping)?;
-            learn(&grouping, &mut model);
-        }
-        model.rebuild(own, semantics);
-        model.name_operations(&callee_names);
-    }
-    // There is one trace, so it is the first.
-    let view = model.view(0, trace_id, semantics, settings.overlap_tolerance);
-    let mut seen = SeenByAll::new(|name| settings.is_enabled(name));
-    seen.see(&settings.detectors, &view, &mut Settling::default(), &mut Overlaps::default());
-    let whole = Whole {
-        symbols: &semantics.symbols,
-        trace_ids: &[trace_id],
-        is_weighted: false,
-        gathered: &Gathered::default(),
-    };
-    let mut found = FindingsAlone::default();
-    seen.conclude(&settings.detectors, &whole, &mut found);
-    Ok(Some(look(&view, &found.0)))
 }
 
 pub(super) fn merged(mut left: Results, right: Results) -> Results {

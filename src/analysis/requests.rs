@@ -376,6 +376,12 @@ impl RequestsByEntry {
         let entry = *self.of_traces.get(trace.index()?)?;
         (entry != NO_ENTRY).then_some(entry as usize)
     }
+
+    /// The places of the entries by which all traces came in, in the order of their ids.
+    pub(crate) fn entries_of_traces(&self) -> impl Iterator<Item = (TraceNumber, Option<usize>)> {
+        let place = |&entry: &u32| (entry != NO_ENTRY).then_some(entry as usize);
+        (0u32..).map(TraceNumber).zip(self.of_traces.iter().map(place))
+    }
 }
 
 #[cfg(test)]

@@ -13,12 +13,12 @@ use crate::report::{SelectionSummary, WholeFile, finish_files};
 use crate::trace::{self, Semantics};
 
 use super::Outcome;
-use super::judged::{Baseline, check_gate, check_gate_over_both};
 use super::no_match::no_match;
 use super::part_description::PartDescription;
 use super::process::diagnostics::{all_absent, say, say_configuration, say_input_problems};
 use super::process::progress::Bar;
 use super::process::{interrupt, threads};
+use super::results::judged::{Baseline, check_gate, check_gate_over_both};
 use super::results::{Phases, Read, ReadCounts, beyond_cap_summaries, input_summaries, outcome, present};
 
 /// So many spans are read once more to say what could have been selected.
@@ -69,7 +69,10 @@ fn run_on_pool(args: &AnalyzeArgs, settings: &Settings) -> anyhow::Result<Outcom
         return Err(failure.into());
     }
     let store = reading.spill.clone();
-    let collection = Collection::with_spilled(builders, reading.spill);
+    let mut collection = Collection::with_spilled(builders, reading.spill);
+    if settings.shows_traces() {
+        collection.keep();
+    }
     let semantics = trace::derive(&collection.vocabulary, &settings.uncounted_calls);
     semantics.symbols.check()?;
     phases.end("derive");
@@ -86,7 +89,7 @@ fn run_on_pool(args: &AnalyzeArgs, settings: &Settings) -> anyhow::Result<Outcom
     }
     let mut analysis = analysis::analyse(&collection, &semantics, &settings.analysis(), &done, interrupt::flag());
     let beyond_cap = beyond_cap_summaries(&collection);
-    drop(collection);
+    let kept = settings.shows_traces().then_some(collection);
     if let Some(failure) = analysis.results.failure.take() {
         return Err(failure.into());
     }
@@ -112,6 +115,7 @@ fn run_on_pool(args: &AnalyzeArgs, settings: &Settings) -> anyhow::Result<Outcom
         spilled_bytes,
         all_read,
         baseline,
+        kept,
     };
     present(analysis, &semantics, read, settings, args.results.output.as_deref(), phases)
 }

@@ -14,11 +14,11 @@ use crate::report::{
 };
 
 use super::Outcome;
-use super::judged::{
-    check_gate, check_gate_over_both, failures, ignored, recorded_patterns_for_gate, statuses, summary_of_comparison,
-};
 use super::process::diagnostics::{say, say_configuration};
 use super::process::standard_output;
+use super::results::judged::{
+    check_gate, check_gate_over_both, failures, ignored, recorded_patterns_for_gate, statuses, summary_of_comparison,
+};
 
 /// Reads both runs, says what changed, and writes it.
 ///

@@ -11,10 +11,10 @@ use crate::partial::{PartialError, PartialReader};
 use crate::report::{BeyondCapSummary, units};
 
 use super::Outcome;
-use super::judged::{Baseline, check_gate, check_gate_over_both};
 use super::part_description::PartDescription;
 use super::process::diagnostics::{say, say_configuration};
 use super::process::threads;
+use super::results::judged::{Baseline, check_gate, check_gate_over_both};
 use super::results::{Phases, Read, present};
 
 /// Reads the parts, ranks what they found together, prints and writes it.

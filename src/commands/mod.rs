@@ -6,13 +6,13 @@ mod config;
 mod convert;
 mod explain;
 mod generate;
-mod judged;
 mod merge;
 mod no_match;
 mod part_description;
 mod process;
 mod query;
 mod results;
+mod shown_trace;
 mod trace;
 
 pub use process::interrupt;

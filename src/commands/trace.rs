@@ -1,6 +1,5 @@
 //! `tracescan trace`: one trace.
 
-mod shown_trace;
 mod trace_id;
 
 use anyhow::bail;
@@ -17,7 +16,7 @@ use super::Outcome;
 use super::process::diagnostics::{all_absent, say_input_problems};
 use super::process::progress::Bar;
 use super::process::{standard_output, threads};
-use shown_trace::shown_trace;
+use super::shown_trace::shown_trace;
 use trace_id::TypedTraceId;
 
 /// Shows the trace.

@@ -8,13 +8,13 @@ use toml::de::{DeTable, DeValue};
 use super::error::{ConfigError, FileProblem};
 use super::keys::{FileText, Keys, number_text};
 use super::limits::{budgets, comparison_rules, ignore_rules};
-use super::values::{COUNT, DURATION, Form, MEMORY, SHARE, TRACE_URL};
+use super::values::{COUNT, DURATION, Form, MEMORY, REPORT, REPORT_SIZE, SHARE, TRACE_URL};
 use crate::cli::{StdoutFormat, TableFormat};
 use crate::compare::ComparisonRules;
 use crate::conventions::UncountedCalls;
 use crate::detectors::{CatalogEntry, Detectors, catalog};
 use crate::gates::{Budget, GateWord, IgnoreRule};
-use crate::report::TraceUrl;
+use crate::report::{ReportFile, TraceUrl};
 
 /// The file that is read if it is there and no other is named.
 const DEFAULT_FILE: &str = "tracescan.toml";
@@ -49,6 +49,10 @@ pub(super) struct ConfigFile {
     pub(super) memory_limit_bytes: Option<u64>,
     pub(super) temp_dir: Option<PathBuf>,
     pub(super) trace_url: Option<TraceUrl>,
+    /// Files for reports.
+    pub(super) reports: Vec<ReportFile>,
+    /// Largest size of a page, in bytes.
+    pub(super) report_size_bytes: Option<u64>,
     pub(super) detectors: Detectors,
 }
 
@@ -106,6 +110,8 @@ impl ConfigFile {
             memory_limit_bytes: keys.text("memory_limit", &MEMORY)?,
             temp_dir: keys.value("temp_dir", "a text", |value| value.as_str().map(PathBuf::from))?,
             trace_url: keys.text("trace_url", &TRACE_URL)?,
+            reports: keys.forms("report", &REPORT)?.unwrap_or_default(),
+            report_size_bytes: keys.text("report_size", &REPORT_SIZE)?,
             detectors: detectors(&mut keys)?,
         };
         keys.finish()?;

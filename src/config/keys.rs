@@ -150,6 +150,17 @@ impl<'a> Keys<'a> {
         self.list(key, |keys, item| keys.word(key, item, TEXTS, known))
     }
 
+    /// A list of texts that all have the form.
+    ///
+    /// # Errors
+    /// If it is no list, or a text has not the form.
+    pub(super) fn forms<T>(&mut self, key: &'static str, form: &Form<T>) -> Result<Option<Vec<T>>, ConfigError> {
+        self.list(key, |keys, item| {
+            let read = item.get_ref().as_str().and_then(form.parse);
+            read.ok_or_else(|| keys.wrong_value(key, form.told, item))
+        })
+    }
+
     /// A list of any texts.
     ///
     /// # Errors

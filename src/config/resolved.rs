@@ -56,7 +56,7 @@ pub(crate) fn resolved_settings(args: &ConfigArgs) -> Result<Vec<ResolvedSetting
     let mut list =
         List { file: &file, table: String::new(), prefix: String::new(), begins_table: false, settings: Vec::new() };
     let ConfigArgs { results, memory, analysis, .. } = args;
-    let ResultsArgs { format, table_format, top, gate, allow_empty, .. } = results;
+    let ResultsArgs { report, report_size, format, table_format, top, gate, allow_empty, .. } = results;
     let GateArgs { fail_on, min_impact, min_total_impact, min_failed_requests } = gate;
 
     let names_are_typed = !analysis.detector.is_empty() || !analysis.skip.is_empty();
@@ -66,6 +66,8 @@ pub(crate) fn resolved_settings(args: &ConfigArgs) -> Result<Vec<ResolvedSetting
     list.add("threads", Some(settings.threads), analysis.threads.is_some());
     list.add("format", Some(settings.format), format.is_some());
     list.add("table_format", Some(settings.table_format), table_format.is_some());
+    list.add("report", Some(&settings.reports), !report.is_empty());
+    list.add("report_size", Some(size_text(settings.report_size_bytes)), report_size.is_some());
     list.add("top", Some(settings.top), top.is_some());
     list.add("fail_on", Some(&settings.fail_on), !fail_on.is_empty());
     list.add("min_impact", Some(duration_text(settings.min_impact_ns)), min_impact.is_some());

@@ -68,6 +68,11 @@ struct File {
     temp_dir: Option<String>,
     /// Where a trace can be looked at: https://jaeger.example/trace/{trace_id}, or jaeger:BASE and others.
     trace_url: Option<String>,
+    /// Files for reports, whose extensions say of which kind.
+    #[schemars(default)]
+    report: Vec<String>,
+    /// Largest size of an HTML report, like 2MB.
+    report_size: Option<Size>,
 }
 
 /// Words by which calls are told that detectors do not count.

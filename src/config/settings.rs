@@ -11,8 +11,8 @@ use super::file::ConfigFile;
 use super::incident::incident;
 use super::memory::{bytes_for_spans, usable_memory_bytes};
 use super::selection::selection;
-use super::values::{DURATION, MEMORY, SHARE, TRACE_URL};
-use crate::analysis::AnalysisSettings;
+use super::values::{DURATION, MEMORY, REPORT, REPORT_SIZE, SHARE, TRACE_URL};
+use crate::analysis::{AnalysisSettings, Gathers};
 use crate::cli::{
     AnalysisArgs, AnalyzeArgs, ColorChoice, CompareArgs, ConfigArgs, DisplayArgs, GateArgs, InputArgs, MemoryArgs,
     MergeArgs, ResultsArgs, StdoutFormat, TableFormat, TablesShown, TraceArgs,
@@ -24,7 +24,7 @@ use crate::frame::SpillStore;
 use crate::gates::{Budget, GateWord, IgnoreRule, Thresholds};
 use crate::incident::AskedIncident;
 use crate::ingest::{DEFAULT_RETRY_TIMEOUT, InputFormat, ReadOptions, Selection};
-use crate::report::TraceUrl;
+use crate::report::{ReportFile, TraceUrl};
 use crate::trace::OverlapTolerance;
 
 /// Everything that was set, resolved. This is `settings` in `run.json`.
@@ -47,6 +47,11 @@ pub(crate) struct Settings {
     pub format: StdoutFormat,
     /// Format of files.
     pub table_format: TableFormat,
+    /// Files for reports.
+    #[serde(rename = "report")]
+    pub reports: Vec<ReportFile>,
+    /// Largest size of a page, in bytes.
+    pub report_size_bytes: u64,
     /// Rows to print.
     pub top: usize,
     /// Which tables are printed.
@@ -94,6 +99,9 @@ pub(crate) struct Settings {
 
 /// Share of the parent's window by which siblings may overlap unless something else is said.
 const DEFAULT_OVERLAP_TOLERANCE: f64 = 0.01;
+
+/// Largest size of a page: forges and chats show no larger ones, and it opens at once.
+const DEFAULT_REPORT_SIZE: u64 = 2_000_000;
 
 /// Rows of each table for people, who see more than one table at once.
 const TOP_ON_TERMINAL: usize = 5;
@@ -202,6 +210,10 @@ impl Settings {
 
     fn set_results(&mut self, args: &ResultsArgs, file: &ConfigFile) -> Result<(), ConfigError> {
         self.set_output(args.format, args.table_format, args.top, file);
+        let reports = args.report.iter().map(|path| REPORT.argument("--report", path));
+        self.reports = if args.report.is_empty() { file.reports.clone() } else { reports.collect::<Result<_, _>>()? };
+        let size = args.report_size.as_deref().map(|text| REPORT_SIZE.argument("--report-size", text)).transpose()?;
+        self.report_size_bytes = size.or(file.report_size_bytes).unwrap_or(DEFAULT_REPORT_SIZE);
         (self.tables, self.quiet) = (args.tables, args.quiet);
         self.set_display(&args.display, file)?;
         self.set_gate(&args.gate, file)?;
@@ -336,6 +348,8 @@ impl Settings {
             threads: 0,
             format: StdoutFormat::default(),
             table_format: TableFormat::default(),
+            reports: Vec::new(),
+            report_size_bytes: DEFAULT_REPORT_SIZE,
             top: 0,
             tables: TablesShown::default(),
             quiet: false,
@@ -373,12 +387,24 @@ impl Settings {
         }
     }
 
+    /// What is gathered beside what detectors ask for: to compare requests, and for reports.
+    fn gathers(&self) -> Gathers {
+        let of_reports = self.reports.iter().map(|report| report.kind.gathers());
+        let asked = of_reports.fold(Gathers::NOTHING, Gathers::or);
+        Gathers { requests: self.incident.is_some(), ..asked }
+    }
+
+    /// Whether single traces are looked at again for reports.
+    pub(crate) fn shows_traces(&self) -> bool {
+        self.reports.iter().any(|report| report.kind.shows_traces())
+    }
+
     /// The part that the pass over the traces needs.
     pub(crate) fn analysis(&self) -> AnalysisSettings {
         AnalysisSettings {
             detectors: self.detectors.clone(),
             enabled: self.enabled.clone(),
-            keeps_requests: self.incident.is_some(),
+            gathers: self.gathers(),
             overlap_tolerance: OverlapTolerance { millionths: (self.overlap_tolerance * 1e6).round() as u32 },
         }
     }

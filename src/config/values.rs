@@ -3,7 +3,7 @@
 use super::error::ConfigError;
 use super::memory::MIN_MEMORY_BYTES;
 use crate::gates::IgnoreRule;
-use crate::report::TraceUrl;
+use crate::report::{ReportFile, TraceUrl};
 
 /// A form of values: how people are told to write them, and how they are read.
 pub(super) struct Form<T> {
@@ -56,6 +56,15 @@ pub(super) const TIME: Form<i64> =
 
 /// Where a trace can be looked at.
 pub(super) const TRACE_URL: Form<TraceUrl> = Form { told: TraceUrl::FORM, parse: TraceUrl::parse };
+
+/// Largest size of a page, in bytes.
+pub(super) const REPORT_SIZE: Form<u64> = Form {
+    told: "a size like 2MB, and at least 200kB",
+    parse: |text| text.parse().ok().map(|size: bytesize::ByteSize| size.as_u64()).filter(|&bytes| bytes >= 200_000),
+};
+
+/// A file for a report.
+pub(super) const REPORT: Form<ReportFile> = Form { told: ReportFile::FORM, parse: ReportFile::parse };
 
 fn duration_ns(text: &str) -> Option<i64> {
     let duration: jiff::SignedDuration = text.parse().ok()?;

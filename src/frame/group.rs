@@ -16,7 +16,7 @@ use crate::span::{SpanId, TraceId};
 use super::builder::FrameBuilder;
 use super::columns::{Frame, Vocabulary};
 use super::own_values::OwnValues;
-use super::partitions::{PARTITIONS, Partition};
+use super::partitions::{CollectedSpan, PARTITIONS, Partition};
 use super::signatures::SignatureId;
 use super::spill::{SpillError, SpillStore};
 use super::symbols::Symbol;
@@ -37,6 +37,8 @@ pub struct Collection {
     signatures_of_collectors: HashMap<u32, Arc<Vec<SignatureId>>, FixedState>,
     /// Traces that are looked at again once all others were, if there are too many spans for memory.
     deferred: Option<SpillStore>,
+    /// Whether spans in memory stay where they are when they are grouped.
+    keeps: bool,
     /// If any values were beyond their cap.
     beyond_cap: Option<SpansBeyondCap>,
 }
@@ -175,7 +177,7 @@ impl Collection {
         let parts = parts.into_iter().map(Mutex::new).collect();
         let deferred = spilled.as_ref().map(|store| store.beside());
         let beyond_cap = limits.any().then(|| SpansBeyondCap::of(&vocabulary, &limits));
-        Self { vocabulary, parts, len, store, spilled, signatures_of_collectors, deferred, beyond_cap }
+        Self { vocabulary, parts, len, store, spilled, signatures_of_collectors, deferred, keeps: false, beyond_cap }
     }
 
     /// Number of spans.
@@ -198,7 +200,12 @@ impl Collection {
         self.parts.len()
     }
 
-    /// Moves the traces of partition number `part` to `grouping`: there are none the next time.
+    /// Lets spans stay in memory when they are grouped, so that some traces can be looked at again.
+    pub(crate) fn keep(&mut self) {
+        self.keeps = true;
+    }
+
+    /// Moves the traces of partition number `part` to `grouping`: there are none the next time, unless they are to be kept.
     ///
     /// # Errors
     /// If spans that were put aside cannot be brought back; those in memory are there.
@@ -213,8 +220,9 @@ impl Collection {
                 }
             })
         });
-        let in_memory = std::mem::take(&mut *self.parts[part].lock().unwrap_or_else(PoisonError::into_inner));
-        let in_memory = in_memory.iter().map(|piece| (&piece.spans, Some(&**piece.signatures)));
+        let mut in_memory = self.parts[part].lock().unwrap_or_else(PoisonError::into_inner);
+        let taken = if self.keeps { Vec::new() } else { std::mem::take(&mut *in_memory) };
+        let in_memory = taken.iter().chain(in_memory.iter()).map(|piece| (&piece.spans, Some(&**piece.signatures)));
         let all: Vec<_> = in_memory.chain([(&returned, None)]).collect();
         grouping.arrange(&all);
         grouping.returned = returned;
@@ -222,6 +230,44 @@ impl Collection {
             beyond_cap.count(&grouping.traces.signatures_of_rows);
         }
         read
+    }
+
+    /// Copies those traces of partition number `part` to `grouping` whose ids are `wanted`. Those that were in memory are there
+    /// only if they were to be kept.
+    ///
+    /// # Errors
+    /// If spans that were put aside cannot be brought back.
+    pub(crate) fn group_again(
+        &self,
+        part: usize,
+        wanted: &BTreeSet<TraceId>,
+        grouping: &mut Grouping,
+    ) -> Result<(), SpillError> {
+        let mut found = std::mem::take(&mut grouping.returned);
+        found.clear();
+        let mut take = |mut span: CollectedSpan, own_values: Option<&OwnValues>, signatures: &[SignatureId]| {
+            if wanted.contains(&span.trace_id) {
+                span.row.signature = signatures[span.row.signature.index()];
+                found.push(span, own_values);
+            }
+        };
+        if let Some(store) = &self.spilled {
+            store.read(part, |collector, span, own_values| {
+                if let Some(signatures) = self.signatures_of_collectors.get(&collector) {
+                    take(span, own_values, signatures);
+                }
+            })?;
+        }
+        for Piece { spans, signatures } in self.parts[part].lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            let mut own_values = spans.own_values();
+            for span in spans.spans() {
+                let own_values = own_values.as_mut().and_then(Iterator::next);
+                take(span, own_values.as_ref(), signatures);
+            }
+        }
+        grouping.arrange(&[(&found, None)]);
+        grouping.returned = found;
+        Ok(())
     }
 
     /// The ids of those traces for which `is_meant` holds, as long as none was grouped.

@@ -3,9 +3,11 @@
 mod call_block;
 mod call_log;
 mod packed_block;
+mod path_stacks;
 mod request_block;
 mod request_log;
 mod service_graph;
+mod timeline;
 mod varints;
 
 use std::io::{self, Write};
@@ -17,19 +19,25 @@ use crate::partial::{PartialError, PartialReader, PartialWriter, Renumbering, Tr
 use crate::trace::TraceView;
 
 pub(crate) use call_log::{CallLog, CallsOfTarget};
+pub(crate) use path_stacks::{Frame, PathStacks};
 pub(crate) use request_block::{CallerOperation, RequestBlock, Spent, TraceRequests};
 pub(crate) use request_log::RequestLog;
 pub(crate) use service_graph::ServiceGraph;
+pub(crate) use timeline::{Step, Timeline};
 
 /// What is to be gathered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Gathers {
+pub struct Gathers {
     /// Who calls whom, how often and with what outcome.
     pub(crate) service_graph: bool,
     /// Every counted call, by target and time.
     pub(crate) calls: bool,
     /// What each trace says of the requests in it.
     pub(crate) requests: bool,
+    /// How many requests came in when, and what became of them.
+    pub(crate) timeline: bool,
+    /// Where the critical paths of all requests go. Files of partial results do not hold it.
+    pub(crate) path_stacks: bool,
     /// Values that are unique to spans, of which readers must know: [`TraceView::own`] gives those of these attributes.
     pub(crate) own_attributes: OwnAttributes,
     /// The attributes of resources, of which readers must know too: some formats give a map of them with every span.
@@ -38,10 +46,12 @@ pub(crate) struct Gathers {
 
 impl Gathers {
     /// Nothing.
-    pub(crate) const NOTHING: Self = Self {
+    pub const NOTHING: Self = Self {
         service_graph: false,
         calls: false,
         requests: false,
+        timeline: false,
+        path_stacks: false,
         own_attributes: OwnAttributes::NONE,
         resource_attributes: false,
     };
@@ -52,6 +62,8 @@ impl Gathers {
             service_graph: self.service_graph || other.service_graph,
             calls: self.calls || other.calls,
             requests: self.requests || other.requests,
+            timeline: self.timeline || other.timeline,
+            path_stacks: self.path_stacks || other.path_stacks,
             own_attributes: self.own_attributes.union(other.own_attributes),
             resource_attributes: self.resource_attributes || other.resource_attributes,
         }
@@ -67,6 +79,10 @@ pub(crate) struct Gathered {
     pub(crate) calls: Option<CallLog>,
     /// What traces say of requests.
     pub(crate) requests: Option<RequestLog>,
+    /// Requests by time.
+    pub(crate) timeline: Option<Timeline>,
+    /// Where critical paths go.
+    pub(crate) path_stacks: Option<PathStacks>,
     /// Where calls are put aside, and which is told how much memory is taken.
     store: Option<Arc<SpillStore>>,
     /// Bytes of the service graph of which the store was told.
@@ -80,6 +96,8 @@ impl Gathered {
             service_graph: asked.service_graph.then(ServiceGraph::default),
             calls: asked.calls.then(|| CallLog::new(store)),
             requests: asked.requests.then(|| RequestLog::new(store)),
+            timeline: asked.timeline.then(Timeline::default),
+            path_stacks: asked.path_stacks.then(PathStacks::default),
             store: store.filter(|_| asked.service_graph || asked.calls).cloned(),
             told_bytes: 0,
         }
@@ -96,6 +114,12 @@ impl Gathered {
         }
         if let Some(requests) = &mut self.requests {
             requests.see(trace);
+        }
+        if let Some(timeline) = &mut self.timeline {
+            timeline.see(trace);
+        }
+        if let Some(stacks) = &mut self.path_stacks {
+            stacks.see(trace);
         }
     }
 
@@ -127,6 +151,14 @@ impl Gathered {
             (Some(own), Some(other)) => own.merge(other),
             (own, other) => *own = own.take().or(other),
         }
+        match (&mut self.timeline, other.timeline) {
+            (Some(own), Some(other)) => own.merge(other),
+            (own, other) => *own = own.take().or(other),
+        }
+        match (&mut self.path_stacks, other.path_stacks) {
+            (Some(own), Some(other)) => own.merge(other),
+            (own, other) => *own = own.take().or(other),
+        }
     }
 
     /// Gives each trace its place among all traces in the order of their ids.
@@ -144,6 +176,8 @@ impl Gathered {
         self.service_graph.as_ref().map_or(0, ServiceGraph::bytes)
             + self.calls.as_ref().map_or(0, CallLog::bytes)
             + self.requests.as_ref().map_or(0, RequestLog::bytes)
+            + self.timeline.as_ref().map_or(0, Timeline::bytes)
+            + self.path_stacks.as_ref().map_or(0, PathStacks::bytes)
     }
 
     /// Writes each fact as groups below its name.
@@ -164,6 +198,9 @@ impl Gathered {
         }
         if let Some(requests) = &self.requests {
             requests.write(file, &format!("{part}{REQUESTS}"), numbers)?;
+        }
+        if let Some(timeline) = &self.timeline {
+            file.group(&format!("{part}{TIMELINE}"), numbers, |group| timeline.write(group))?;
         }
         Ok(())
     }
@@ -188,6 +225,9 @@ impl Gathered {
         if let Some(requests) = &mut self.requests {
             requests.merge_file(file, &format!("{part}{REQUESTS}"), numbers)?;
         }
+        if let Some(timeline) = &mut self.timeline {
+            timeline.merge(file.group(&format!("{part}{TIMELINE}"), numbers, Timeline::read)?);
+        }
         Ok(())
     }
 }
@@ -196,3 +236,4 @@ impl Gathered {
 const SERVICE_GRAPH: &str = "gathered/service_graph";
 const CALLS: &str = "gathered/calls";
 const REQUESTS: &str = "gathered/requests";
+const TIMELINE: &str = "gathered/timeline";

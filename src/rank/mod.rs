@@ -1,6 +1,7 @@
 //! From what detectors conclude to ranked tables, with Polars: aggregate by pattern, order, cut.
 
 mod entries_table;
+mod examples;
 mod findings_table;
 mod median;
 mod pattern_requests;
@@ -14,6 +15,7 @@ mod table;
 mod tests;
 
 pub(crate) use entries_table::{ENTRIES, ENTRY_COLUMNS, entries_table};
+pub(crate) use examples::example_traces;
 pub(crate) use findings_table::{FINDING_COLUMNS, FINDINGS, FindingsTable};
 pub(crate) use pattern_requests::{
     PATTERN_COLUMNS, PATTERN_ENTRIES, PATTERN_ENTRY_COLUMNS, PATTERNS, PatternRequests, pattern_entries_table,

@@ -24,7 +24,7 @@ pub fn ranked_tables(
     detectors: &Detectors,
     semantics: &Semantics,
 ) -> Result<Vec<Table>, PolarsError> {
-    let Analysis { mut results, trace_ids } = analysis;
+    let Analysis { mut results, trace_ids, .. } = analysis;
     let seen = std::mem::take(&mut results.seen);
     let whole = Whole {
         symbols: &semantics.symbols,

@@ -7,8 +7,10 @@ mod canonical_parquet;
 mod csv;
 mod detector_table;
 mod header;
+mod html;
 mod incident;
 mod json;
+mod kinds;
 mod markdown;
 mod output;
 mod parquet;
@@ -27,6 +29,9 @@ pub(crate) use csv::{write_csv, write_csv_table};
 pub(crate) use detector_table::DetectorTable;
 pub(crate) use incident::{IncidentSummary, RunSummary, SuspectSummary, TimesSummary};
 pub(crate) use json::{write_json, write_json_table, write_json_tables, write_ndjson, write_ndjson_table};
+pub(crate) use kinds::{
+    Evidence, GateSummary, GraphEdge, PathStack, PathsOfEntry, PathsOfRequests, Report, ReportFile, write_reports,
+};
 pub(crate) use markdown::{write_markdown, write_markdown_table, write_markdown_tables};
 pub(crate) use output::{WholeFile, finish_files, remove_unfinished_files, write_comparison_files, write_files};
 pub(crate) use parquet::write_parquet_table;

@@ -40,6 +40,8 @@ const NO_UPPER_HALF: &str = "0000000000000000";
 pub(in crate::report) struct ProblemInWords {
     /// Its rank.
     pub(in crate::report) rank: i64,
+    /// The id of its pattern.
+    pub(in crate::report) pattern_id: String,
     /// What is wrong.
     pub(in crate::report) title: String,
     /// How often, what it costs, when.
@@ -65,29 +67,57 @@ impl ProblemInWords {
 }
 
 impl ProblemList<'_> {
-    fn cell(&self, column: &str, row: usize) -> &Cell {
+    /// The value of a column.
+    pub(in crate::report) fn cell(&self, column: &str, row: usize) -> &Cell {
         self.table.column(column).and_then(|(_, cells)| cells.get(row)).unwrap_or(&Cell::None)
     }
 
-    fn text(&self, column: &str, row: usize) -> &str {
+    /// A text; empty if there is none.
+    pub(in crate::report) fn text(&self, column: &str, row: usize) -> &str {
         if let Cell::Text(text) = self.cell(column, row) { text } else { "" }
     }
 
-    fn int(&self, column: &str, row: usize) -> i64 {
+    /// A number; 0 if there is none.
+    pub(in crate::report) fn int(&self, column: &str, row: usize) -> i64 {
         if let Cell::Int(number) = self.cell(column, row) { *number } else { 0 }
     }
 
-    fn share(&self, column: &str, row: usize) -> f64 {
+    /// A share; 0 if there is none.
+    pub(in crate::report) fn share(&self, column: &str, row: usize) -> f64 {
         if let Cell::Float(share) = self.cell(column, row) { *share } else { 0.0 }
     }
 
     /// Rows that stand for a pattern each.
-    fn patterns(&self) -> usize {
+    pub(in crate::report) fn patterns(&self) -> usize {
         self.table.row_count() - usize::from(self.table.summed_up > 0)
     }
 
     fn is_explained(&self, row: usize) -> bool {
         !self.text("explained_by", row).is_empty()
+    }
+
+    /// The row of a pattern.
+    pub(in crate::report) fn row_of(&self, pattern_id: &str) -> Option<usize> {
+        (0..self.patterns()).find(|&row| !pattern_id.is_empty() && self.text("pattern_id", row) == pattern_id)
+    }
+
+    /// How many patterns there are, and how many of them no other explains.
+    pub(in crate::report) fn counts(&self) -> (u64, u64) {
+        let patterns = self.patterns() as u64 + self.table.summed_up;
+        let explained = (0..self.patterns()).filter(|&row| self.is_explained(row)).count() as u64;
+        (patterns, patterns - explained)
+    }
+
+    /// What the first five save together, as a share of all request time, which lasts `segment_ns`.
+    pub(in crate::report) fn saved_by_first(&self, segment_ns: i128) -> f64 {
+        let first = 0..self.patterns().min(SUMMED_UP);
+        let saved: i128 = first.map(|row| i128::from(self.int("beyond_saving_ns", row))).sum();
+        if segment_ns > 0 { saved as f64 / segment_ns as f64 } else { 0.0 }
+    }
+
+    /// How many failed requests the first five mend together.
+    pub(in crate::report) fn mended_by_first(&self) -> u64 {
+        (0..self.patterns().min(SUMMED_UP)).map(|row| self.int("beyond_failed_requests", row) as u64).sum()
     }
 
     /// Rows of problems that no other explains, by rank.
@@ -142,12 +172,9 @@ impl ProblemList<'_> {
                 units::counted(patterns, "pattern")
             ),
         };
-        let first = || (0..self.patterns()).take(SUMMED_UP);
-        let saved: i128 = first().map(|row| i128::from(self.int("beyond_saving_ns", row))).sum();
-        let mended: u64 = first().map(|row| self.int("beyond_failed_requests", row) as u64).sum();
+        let (share, mended) = (self.saved_by_first(totals.segment_duration_ns), self.mended_by_first());
         let mut holds = Vec::new();
-        if saved > 0 && totals.segment_duration_ns > 0 {
-            let share = saved as f64 / totals.segment_duration_ns as f64;
+        if share > 0.0 {
             holds.push(format!("{} of all request time", units::share(share)));
         }
         if mended > 0 {
@@ -175,11 +202,13 @@ impl ProblemList<'_> {
         (shown, all.saturating_sub(most))
     }
 
-    fn in_words(&self, row: usize) -> ProblemInWords {
+    /// The problem of a row in words.
+    pub(in crate::report) fn in_words(&self, row: usize) -> ProblemInWords {
         let id = self.text("pattern_id", row);
         let causes = (0..self.patterns()).filter(|&other| self.text("explained_by", other) == id);
         ProblemInWords {
             rank: self.int("rank", row),
+            pattern_id: id.to_owned(),
             title: self.text("title", row).to_owned(),
             costs: self.costs(row),
             trace_id: self.text("example_trace_id", row).to_owned(),

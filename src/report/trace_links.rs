@@ -85,6 +85,13 @@ pub(crate) struct TraceLinks {
 }
 
 impl TraceLinks {
+    /// Where a trace can be looked at; empty if that is not known.
+    pub(in crate::report) fn address(&self, trace_id: &str) -> String {
+        let is_id = !trace_id.is_empty() && trace_id.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let url = self.url.as_ref().filter(|_| is_id);
+        url.map_or(String::new(), |url| url.of(trace_id, self.between.0, self.between.1))
+    }
+
     /// The text, which leads to the trace (OSC 8) if anything does.
     pub(in crate::report) fn linked(&self, trace_id: &str, text: &str) -> String {
         let is_id = !trace_id.is_empty() && trace_id.bytes().all(|byte| byte.is_ascii_hexdigit());

@@ -11,7 +11,7 @@ use std::sync::{LazyLock, OnceLock};
 
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
-use tracescan::analysis::{Analysis, AnalysisSettings, analyse};
+use tracescan::analysis::{Analysis, AnalysisSettings, Gathers, analyse};
 use tracescan::conventions::UncountedCalls;
 use tracescan::detectors::{Detectors, catalog};
 use tracescan::frame::{Collection, Frame, FrameBuilder, group};
@@ -164,7 +164,7 @@ fn settings(enabled: &[&str]) -> AnalysisSettings {
     AnalysisSettings {
         detectors: Detectors::default(),
         enabled: names.filter(|name| enabled.is_empty() || enabled.contains(name)).collect(),
-        keeps_requests: false,
+        gathers: Gathers::NOTHING,
         overlap_tolerance: TOLERANCE,
     }
 }

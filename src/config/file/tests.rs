@@ -117,7 +117,7 @@ fn what_is_wrong_is_told_with_its_place() {
     let with_findings = listed(|entry| entry.description.has_findings);
     let keys = "detector, skip, overlap_tolerance, threads, count_every_call, uncounted_calls, format, table_format, top, fail_on, \
         min_impact, min_total_impact, min_failed_requests, compare, ignore, budget, allow_empty, retry_timeout, memory_limit, \
-        temp_dir, trace_url";
+        temp_dir, trace_url, report, report_size";
     let cases: &[(&str, &str)] = &[
         // Keys.
         (

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
-use crate::analysis::{Analysis, AnalysisSettings, analyse};
+use crate::analysis::{Analysis, AnalysisSettings, Gathers, analyse};
 use crate::conventions::UncountedCalls;
 use crate::detectors::{Cell, Detectors, Whole};
 use crate::frame::Collection;
@@ -42,7 +42,7 @@ impl Dump {
         let settings = AnalysisSettings {
             detectors: Detectors::default(),
             enabled: Vec::new(),
-            keeps_requests: true,
+            gathers: Gathers { requests: true, ..Gathers::NOTHING },
             overlap_tolerance: OverlapTolerance { millionths: 10_000 },
         };
         let analysis = analyse(&collection, &semantics, &settings, &|_| {}, &AtomicBool::new(false));

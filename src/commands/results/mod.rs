@@ -1,5 +1,9 @@
 //! What is made of results, wherever they come from: ranked, written, printed, and an exit code.
 
+mod evidence;
+pub(super) mod judged;
+mod report_facts;
+
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::Path;
@@ -8,7 +12,7 @@ use std::time::Instant;
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 
-use crate::analysis::{Analysis, Results};
+use crate::analysis::{Again, Analysis, Results};
 use crate::cli::{StdoutFormat, TablesShown};
 use crate::compare::{ComparedRun, Comparison, changes_table, latency_changes_table};
 use crate::config::Settings;
@@ -22,17 +26,20 @@ use crate::rank::{
     patterns_table, problems, set_statuses,
 };
 use crate::report::{
-    BeyondCapSummary, ClockSkewSummary, ComparisonSummary, DetectorTable, FirstFailure, InputSummary, ProblemList,
-    QualitySummary, Run, SelectionSummary, Summary, TerminalReport, TotalsSummary, write_comparison, write_csv,
-    write_files, write_json, write_markdown, write_markdown_tables, write_ndjson, write_terminal,
+    BeyondCapSummary, ClockSkewSummary, ComparisonSummary, DetectorTable, FirstFailure, GateSummary, InputSummary,
+    ProblemList, QualitySummary, Report, Run, SelectionSummary, Summary, TerminalReport, TotalsSummary, TraceLinks,
+    write_comparison, write_csv, write_files, write_json, write_markdown, write_markdown_tables, write_ndjson,
+    write_reports, write_terminal,
 };
 use crate::trace::{Semantics, TargetKind};
 
 use super::Outcome;
-use super::judged::{Baseline, failures, ignored, names_of, patterns_for_gate, statuses, summary_of_comparison};
 use super::process::diagnostics::say;
 use super::process::progress::Bar;
 use super::process::standard_output;
+use evidence::evidence;
+use judged::{Baseline, failures, ignored, names_of, patterns_for_gate, statuses, summary_of_comparison};
+use report_facts::{path_stacks, service_graph};
 
 /// What was counted while inputs were read.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
@@ -62,6 +69,8 @@ pub(super) struct Read {
     pub(super) all_read: bool,
     /// The run to compare with.
     pub(super) baseline: Option<Baseline>,
+    /// The spans, if some traces are to be looked at again.
+    pub(super) kept: Option<Collection>,
 }
 
 /// Ranks results, writes them to `output`, prints them, and says how the run ended.
@@ -76,10 +85,10 @@ pub(super) fn present(
     output: Option<&Path>,
     mut phases: Phases,
 ) -> anyhow::Result<Outcome> {
-    let Analysis { mut results, trace_ids } = analysis;
+    let Analysis { mut results, trace_ids, callee_names } = analysis;
     let (all_read, spilled_bytes, no_match) = (read.all_read, read.spilled_bytes, read.no_match.clone());
     let mut read = read;
-    let baseline = read.baseline.take();
+    let (baseline, kept) = (read.baseline.take(), read.kept.take());
     let mut summary = summary_of(&results, semantics, read);
     let mut kept_bytes = results.seen.bytes();
     kept_bytes.push(("gathered", results.gathered.bytes()));
@@ -131,9 +140,10 @@ pub(super) fn present(
     }
     phases.end("rank");
 
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
     if let Some(directory) = output {
         let run = Run {
-            arguments: std::env::args().skip(1).collect(),
+            arguments: arguments.clone(),
             settings: serde_json::to_value(settings)?,
             phases: phases.seconds,
             peak_memory_bytes: peak_memory_bytes(),
@@ -154,12 +164,45 @@ pub(super) fn present(
     let comparison = comparison.map(|(path, comparison)| summary_of_comparison(&path, &comparison));
     let printed = Printed {
         summary: &summary,
-        problems: &problems,
+        problems: ProblemList { table: &problems, first_failure: first_failure(&ranked) },
         ranked: &ranked,
         compared: &compared,
         comparison: comparison.as_ref(),
         incident: incident.as_ref(),
     };
+    if !settings.reports.is_empty() {
+        let evidence = match &kept {
+            Some(collection) if settings.shows_traces() => {
+                let settings = &settings.analysis();
+                let again = Again { collection, semantics, settings, callee_names: &callee_names };
+                Some(evidence(again, &ranked, &problems, &requests, &whole)?)
+            }
+            _ => None,
+        };
+        drop(kept);
+        let gate = GateSummary { fail_on: settings.fail_on.clone(), failures: failures.clone() };
+        let detectors = detector_tables(&printed);
+        let report = Report {
+            summary: &summary,
+            problems: &printed.problems,
+            detectors: &detectors,
+            entries: beside.first(),
+            compared: &compared,
+            comparison: comparison.as_ref(),
+            timeline: results.gathered.timeline.as_ref(),
+            evidence: evidence.as_ref(),
+            incident: incident.as_ref().map_or(&[][..], |incident| &incident.tables),
+            max_page_bytes: settings.report_size_bytes,
+            service_graph: service_graph(&results.gathered, &semantics.symbols),
+            path_stacks: path_stacks(&results.gathered, &semantics.symbols),
+            gate: &gate,
+            is_complete: all_read,
+            links: &TraceLinks { url: settings.trace_url.clone(), between: times_of(&summary) },
+            arguments: &arguments,
+            settings: &serde_json::to_value(settings)?,
+        };
+        write_reports(&settings.reports, &report)?;
+    }
     print(settings, &printed)?;
     say_gate(settings, &summary, &budgets, &failures);
     // The process ends next and gives its memory back at once; to free each text of each table takes much longer.
@@ -230,7 +273,7 @@ fn say_gate(settings: &Settings, summary: &Summary, budgets: &[CheckedBudget], f
 /// What is printed.
 struct Printed<'a> {
     summary: &'a Summary,
-    problems: &'a Table,
+    problems: ProblemList<'a>,
     ranked: &'a [Ranked],
     /// Tables of what was compared with others, and of budgets.
     compared: &'a [Table],
@@ -238,27 +281,34 @@ struct Printed<'a> {
     incident: Option<&'a Incident>,
 }
 
+/// Tables of the detectors, the one with the largest problem first.
+fn detector_tables<'a>(printed: &Printed<'a>) -> Vec<DetectorTable<'a>> {
+    let mut order: Vec<&'a Ranked> = printed.ranked.iter().collect();
+    order.sort_by_cached_key(|ranked| largest_problem(printed.problems.table, ranked));
+    order.into_iter().map(detector_table).collect()
+}
+
+fn detector_table(ranked: &Ranked) -> DetectorTable<'_> {
+    let Ranked { description, thresholds, table, headings, .. } = ranked;
+    DetectorTable { description, thresholds: thresholds.clone(), table, headings: headings.as_ref() }
+}
+
+/// When the first span began and the last one ended, in ns since 1970.
+fn times_of(summary: &Summary) -> (i64, i64) {
+    (summary.totals.first_start.unwrap_or(0), summary.totals.last_end.unwrap_or(0))
+}
+
 fn print(settings: &Settings, printed: &Printed<'_>) -> anyhow::Result<()> {
-    let &Printed { summary, problems, ranked, compared, comparison, incident } = printed;
-    let mut order: Vec<&Ranked> = ranked.iter().collect();
-    if settings.format == StdoutFormat::Table {
-        order.sort_by_cached_key(|ranked| largest_problem(problems, ranked));
-    }
-    let mut detector_tables: Vec<DetectorTable<'_>> = order
-        .into_iter()
-        .map(|Ranked { description, thresholds, table, headings, .. }| DetectorTable {
-            description,
-            thresholds: thresholds.clone(),
-            table,
-            headings: headings.as_ref(),
-        })
-        .collect();
+    let Printed { summary, problems, ranked, compared, comparison, incident } = printed;
+    let is_for_people = settings.format == StdoutFormat::Table;
+    let mut tables_of_detectors =
+        if is_for_people { detector_tables(printed) } else { ranked.iter().map(detector_table).collect() };
     let of_incident = || incident.iter().flat_map(|incident| &incident.tables);
     let of_detectors = ranked.iter().map(|ranked| &ranked.table);
     let tables: Vec<&Table> =
-        of_incident().chain(std::iter::once(problems)).chain(of_detectors).chain(compared).collect();
+        of_incident().chain(std::iter::once(problems.table)).chain(of_detectors).chain(*compared).collect();
     // People on a terminal are told of suspects in words.
-    if settings.format != StdoutFormat::Table {
+    if !is_for_people {
         let described = [&SUSPECTS, &SUSPECT_ROWS].into_iter().zip(of_incident());
         let described = described.map(|(description, table)| DetectorTable {
             description,
@@ -266,17 +316,15 @@ fn print(settings: &Settings, printed: &Printed<'_>) -> anyhow::Result<()> {
             table,
             headings: None,
         });
-        detector_tables.splice(0..0, described);
+        tables_of_detectors.splice(0..0, described);
     }
-    let problems = ProblemList { table: problems, first_failure: first_failure(ranked) };
-    let (first, last) = (summary.totals.first_start.unwrap_or(0), summary.totals.last_end.unwrap_or(0));
     let report = TerminalReport {
         summary,
-        problems: &problems,
-        tables: if settings.tables == TablesShown::All { &detector_tables } else { &[] },
+        problems,
+        tables: if settings.tables == TablesShown::All { &tables_of_detectors } else { &[] },
         top: settings.top,
         quiet: settings.quiet,
-        links: standard_output::links(settings.color, settings.trace_url.as_ref(), (first, last)),
+        links: standard_output::links(settings.color, settings.trace_url.as_ref(), times_of(summary)),
     };
     let style = standard_output::style(settings.color);
     standard_output::write(|out| match settings.format {
@@ -287,7 +335,7 @@ fn print(settings: &Settings, printed: &Printed<'_>) -> anyhow::Result<()> {
             write_comparison(out, comparison, settings.top, style)
         }
         StdoutFormat::Markdown => {
-            write_markdown(out, summary, &problems, &detector_tables, settings.top)?;
+            write_markdown(out, summary, problems, &tables_of_detectors, settings.top)?;
             write_markdown_tables(out, compared, settings.top)
         }
         StdoutFormat::Csv => write_csv(out, &tables, settings.top),

@@ -17,15 +17,15 @@ use crate::partial::TraceNumber;
 use crate::rank::{PatternRequests, Ranked, Table};
 use crate::report::{ChangedEntry, ChangedPattern, ComparisonSummary, units};
 
-use super::process::diagnostics::say;
+use crate::commands::process::diagnostics::say;
 
 /// A run to compare with.
 #[derive(Debug)]
-pub(super) struct Baseline {
+pub(in crate::commands) struct Baseline {
     /// Its output directory.
-    pub(super) path: PathBuf,
+    pub(in crate::commands) path: PathBuf,
     /// What is there.
-    pub(super) run: ComparedRun,
+    pub(in crate::commands) run: ComparedRun,
 }
 
 impl Baseline {
@@ -33,7 +33,7 @@ impl Baseline {
     ///
     /// # Errors
     /// If there is none that can be compared.
-    pub(super) fn read(path: &Path) -> anyhow::Result<Self> {
+    pub(in crate::commands) fn read(path: &Path) -> anyhow::Result<Self> {
         Ok(Self { path: path.to_owned(), run: ComparedRun::read(path)? })
     }
 }
@@ -42,7 +42,7 @@ impl Baseline {
 ///
 /// # Errors
 /// If a part of it could not trip whatever happened.
-pub(super) fn check_gate(settings: &Settings, enabled: &[&str], has_baseline: bool) -> anyhow::Result<()> {
+pub(in crate::commands) fn check_gate(settings: &Settings, enabled: &[&str], has_baseline: bool) -> anyhow::Result<()> {
     let words = settings.gate_words();
     let gate = Gate { words: &words, thresholds: settings.gate_thresholds() };
     gate.check(|name| enabled.contains(&name), has_baseline, settings.budgets.len())?;
@@ -53,7 +53,11 @@ pub(super) fn check_gate(settings: &Settings, enabled: &[&str], has_baseline: bo
 ///
 /// # Errors
 /// If there is none, and the gate asks.
-pub(super) fn check_gate_over_both(settings: &Settings, old: &[String], new: &[&str]) -> anyhow::Result<()> {
+pub(in crate::commands) fn check_gate_over_both(
+    settings: &Settings,
+    old: &[String],
+    new: &[&str],
+) -> anyhow::Result<()> {
     let asked = settings.fail_on.iter().find(|word| *word == "new" || *word == "worse");
     let is_in_both = |entry: &CatalogEntry| {
         let name = entry.description.name;
@@ -68,7 +72,7 @@ pub(super) fn check_gate_over_both(settings: &Settings, old: &[String], new: &[&
 }
 
 /// Names of patterns as they are told.
-pub(super) fn names_of(
+pub(in crate::commands) fn names_of(
     patterns: &[PatternRequests],
     problems: &Table,
     whole: &Whole<'_>,
@@ -105,7 +109,10 @@ pub(super) fn names_of(
 }
 
 /// Which patterns are known, and why; says what is wrong with the rules.
-pub(super) fn ignored(settings: &Settings, names: &BTreeMap<String, PatternNames>) -> BTreeMap<String, String> {
+pub(in crate::commands) fn ignored(
+    settings: &Settings,
+    names: &BTreeMap<String, PatternNames>,
+) -> BTreeMap<String, String> {
     let mut rules = IgnoredPatterns::new(&settings.ignore, IgnoredPatterns::today());
     let mut ignored = BTreeMap::new();
     for (id, names) in names {
@@ -122,7 +129,7 @@ pub(super) fn ignored(settings: &Settings, names: &BTreeMap<String, PatternNames
 }
 
 /// What became of each pattern, by its id: that it is known, or how it compares with a baseline.
-pub(super) fn statuses(
+pub(in crate::commands) fn statuses(
     ignored: &BTreeMap<String, String>,
     comparison: Option<&Comparison>,
 ) -> HashMap<String, (Status, String)> {
@@ -133,7 +140,11 @@ pub(super) fn statuses(
 }
 
 /// Why the run fails, if it does; what is said is one line for each reason.
-pub(super) fn failures(settings: &Settings, patterns: &[PatternForGate], budgets: &[CheckedBudget]) -> Vec<String> {
+pub(in crate::commands) fn failures(
+    settings: &Settings,
+    patterns: &[PatternForGate],
+    budgets: &[CheckedBudget],
+) -> Vec<String> {
     let words = settings.gate_words();
     let gate = Gate { words: &words, thresholds: settings.gate_thresholds() };
     let mut failures: Vec<String> = gate.tripped_by(patterns).as_ref().map(Tripped::to_string).into_iter().collect();
@@ -157,7 +168,7 @@ struct Counted {
 }
 
 /// What the gate looks at of the patterns of a run that was just made.
-pub(super) fn patterns_for_gate(
+pub(in crate::commands) fn patterns_for_gate(
     ranked: &[Ranked],
     names: &BTreeMap<String, PatternNames>,
     statuses: &HashMap<String, (Status, String)>,
@@ -190,7 +201,7 @@ pub(super) fn patterns_for_gate(
 }
 
 /// What the gate looks at of the patterns of a run whose output directory was read.
-pub(super) fn recorded_patterns_for_gate(
+pub(in crate::commands) fn recorded_patterns_for_gate(
     names: &BTreeMap<String, PatternNames>,
     statuses: &HashMap<String, (Status, String)>,
     thresholds: Thresholds,
@@ -223,7 +234,7 @@ fn pattern_for_gate(
 }
 
 /// What people are told of a comparison.
-pub(super) fn summary_of_comparison(baseline: &Path, comparison: &Comparison) -> ComparisonSummary {
+pub(in crate::commands) fn summary_of_comparison(baseline: &Path, comparison: &Comparison) -> ComparisonSummary {
     let is_told = |status: Status| !matches!(status, Status::Same | Status::Ignored | Status::NotExercised);
     let patterns = comparison.changes.iter().filter(|change| is_told(change.verdict.status));
     let patterns = patterns.map(|change| ChangedPattern {

@@ -1,0 +1,130 @@
+//! What reports show of single traces: those that show best what problems cost, and of each important entry where the time of
+//! typical and of slow requests goes. They are looked at again once all were seen, because only then it is known which.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use hashbrown::HashMap;
+
+use crate::analysis::{Again, RequestsByEntry};
+use crate::detectors::{TableRow, Whole};
+use crate::frame::SpillError;
+use crate::gathered::PathStacks;
+use crate::partial::TraceNumber;
+use crate::rank::{Ranked, Table, example_traces};
+use crate::report::{Evidence, PathStack, PathsOfEntry, PathsOfRequests, ShownTrace};
+use crate::span::TraceId;
+use crate::trace::{RootReason, TraceView};
+
+use super::report_facts::stacks_in_words;
+use crate::commands::shown_trace::shown_trace;
+
+/// Problems of which traces are shown, and traces of each.
+const MAX_PROBLEMS: usize = 40;
+const EXAMPLES: usize = 3;
+
+/// Traces with more spans are not drawn: nobody reads them on a page.
+const MAX_SPANS: usize = 20_000;
+
+/// Entries whose critical paths are shown, and how many of the requests of each are looked at.
+const MAX_ENTRIES: usize = 6;
+const REQUESTS_OF_ENTRY: usize = 1_000;
+
+/// What is made of a trace that is looked at again.
+struct Looked {
+    shown: Option<ShownTrace>,
+    /// How long its first root took, in ns, and where its critical path went.
+    paths: Option<(i64, PathStacks)>,
+}
+
+/// Looks at the traces again that show something of `problems` and of the entries with most time.
+///
+/// # Errors
+/// If spans that were put aside cannot be brought back.
+pub(in crate::commands) fn evidence(
+    again: Again<'_>,
+    ranked: &[Ranked],
+    problems: &Table,
+    requests: &RequestsByEntry,
+    whole: &Whole<'_>,
+) -> Result<Evidence, SpillError> {
+    let first: Vec<TableRow<'_>> = (0..problems.row_count().min(MAX_PROBLEMS))
+        .map(|row| TableRow { columns: &problems.columns, values: &problems.values, row })
+        .collect();
+    let mut examples = example_traces(ranked, first.iter().map(|row| row.text("pattern_id")), EXAMPLES);
+    let sampled: Vec<(usize, Vec<TraceNumber>)> = sampled(requests);
+    let id = |trace: &TraceNumber| whole.trace_ids.get(trace.index()?).copied();
+    let to_show: BTreeSet<TraceId> = examples.values().flatten().filter_map(id).collect();
+    let to_follow: BTreeSet<TraceId> = sampled.iter().flat_map(|(_, traces)| traces).filter_map(id).collect();
+    let wanted: BTreeSet<TraceId> = to_show.union(&to_follow).copied().collect();
+
+    let looked = again.look_at(&wanted, |view| Looked {
+        shown: (to_show.contains(&view.trace_id) && view.tree.len() <= MAX_SPANS)
+            .then(|| shown_trace(view, &again.collection.vocabulary, &again.found_in(view))),
+        paths: to_follow.contains(&view.trace_id).then(|| first_path(view)).flatten(),
+    })?;
+    let mut looked: HashMap<TraceId, Looked> = looked.into_iter().collect();
+    let paths = sampled.iter().map(|(place, traces)| {
+        let (entry, of) = &requests.entries[*place];
+        let name = |symbol| whole.symbols.resolve(symbol);
+        let followed = traces.iter().filter_map(|trace| looked.get(&id(trace)?));
+        let mut followed: Vec<&(i64, PathStacks)> = followed.filter_map(|looked| looked.paths.as_ref()).collect();
+        followed.sort_by_key(|(duration, _)| *duration);
+        let some = |range: Range<usize>| paths_of(&followed[range], whole);
+        let count = followed.len();
+        PathsOfEntry {
+            entry: format!("{} {}", name(entry.service), name(entry.operation)).trim().to_owned(),
+            requests: of.requests,
+            looked_at: count as u64,
+            typical: some(count * 2 / 5..(count * 3).div_ceil(5)),
+            slow: some(count - count.div_ceil(20)..count),
+        }
+    });
+    let paths = paths.filter(|paths| paths.looked_at > 0).collect();
+    let traces = to_show.iter().filter_map(|id| Some((id.to_string(), looked.get_mut(id)?.shown.take()?))).collect();
+    let examples = examples.drain().map(|(pattern, traces)| {
+        let ids = traces.iter().filter_map(id).map(|id| id.to_string()).collect();
+        (pattern, ids)
+    });
+    Ok(Evidence { traces, examples: examples.collect(), paths })
+}
+
+/// The critical path of the request that a trace is booked for: of its first root, or else its first fragment.
+fn first_path(view: &TraceView<'_>) -> Option<(i64, PathStacks)> {
+    let roots = &view.tree.path_roots;
+    let first = roots.iter().position(|root| root.reason == RootReason::Root).or((!roots.is_empty()).then_some(0))?;
+    let mut paths = PathStacks::default();
+    paths.see_path(view, first);
+    Some((view.duration(roots[first].row), paths))
+}
+
+fn paths_of(followed: &[&(i64, PathStacks)], whole: &Whole<'_>) -> PathsOfRequests {
+    let mut all = PathStacks::default();
+    followed.iter().for_each(|(_, paths)| all.merge(paths.clone()));
+    let stacks: Vec<PathStack> = stacks_in_words(&all, whole.symbols);
+    let durations_ns = match followed {
+        [(shortest, _), .., (longest, _)] => (*shortest, *longest),
+        [(only, _)] => (*only, *only),
+        [] => (0, 0),
+    };
+    PathsOfRequests { requests: followed.len() as u64, durations_ns, stacks }
+}
+
+/// The entries with most time, by their places, and some traces of each: evenly over all, in the order of their ids.
+fn sampled(requests: &RequestsByEntry) -> Vec<(usize, Vec<TraceNumber>)> {
+    let mut order: Vec<usize> = (0..requests.entries.len()).collect();
+    order.sort_by_key(|&place| (std::cmp::Reverse(requests.entries[place].1.duration_ns), place));
+    order.truncate(MAX_ENTRIES);
+    let mut traces: HashMap<usize, Vec<TraceNumber>> = order.iter().map(|&place| (place, Vec::new())).collect();
+    for (trace, entry) in requests.entries_of_traces() {
+        if let Some(traces) = entry.and_then(|entry| traces.get_mut(&entry)) {
+            traces.push(trace);
+        }
+    }
+    let some = |place: usize| {
+        let all = traces.remove(&place).unwrap_or_default();
+        let count = all.len().min(REQUESTS_OF_ENTRY);
+        (place, (0..count).map(|index| all[index * all.len() / count]).collect())
+    };
+    order.into_iter().map(some).collect()
+}

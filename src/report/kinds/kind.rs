@@ -1,0 +1,84 @@
+//! Kinds of reports, told by the extension of their files.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Serialize, Serializer};
+
+use crate::gathered::Gathers;
+
+/// What a report is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ReportKind {
+    /// A page for a browser.
+    Html,
+    /// Problems and tables as Markdown, for summaries of jobs and for chats.
+    Markdown,
+}
+
+impl ReportKind {
+    /// What is gathered for it while traces are looked at.
+    pub(crate) fn gathers(self) -> Gathers {
+        match self {
+            Self::Html => Gathers { timeline: true, service_graph: true, ..Gathers::NOTHING },
+            Self::Markdown => Gathers::NOTHING,
+        }
+    }
+}
+
+impl ReportKind {
+    /// Whether it shows single traces, which are looked at again for it.
+    pub(crate) fn shows_traces(self) -> bool {
+        matches!(self, Self::Html)
+    }
+}
+
+/// Kinds by the ends of file names; where one ends with two of them, the longer one counts.
+const KINDS: &[(&str, ReportKind)] = &[(".html", ReportKind::Html), (".md", ReportKind::Markdown)];
+
+/// A file that a report is to be written to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ReportFile {
+    /// Where.
+    pub(crate) path: PathBuf,
+    /// What.
+    pub(crate) kind: ReportKind,
+}
+
+impl ReportFile {
+    /// What a name must be like, for whoever has typed another.
+    pub(crate) const FORM: &str = "a file name that ends with .html or .md";
+
+    /// The file at `path`, if its name says what is to be in it.
+    pub(crate) fn parse(path: &str) -> Option<Self> {
+        let name = Path::new(path).file_name()?.to_str()?.to_ascii_lowercase();
+        let fits = |(end, _): &&(&str, ReportKind)| name.len() > end.len() && name.ends_with(end);
+        let (_, kind) = KINDS.iter().filter(fits).max_by_key(|(end, _)| end.len())?;
+        Some(Self { path: PathBuf::from(path), kind: *kind })
+    }
+}
+
+/// Settings show the path.
+impl Serialize for ReportFile {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.path.serialize(serializer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The end of the name decides, whatever its case; a name that is nothing else, or that says nothing, is refused.
+    #[test]
+    fn kinds_are_told_by_extensions() {
+        let kind = |path: &str| ReportFile::parse(path).map(|file| file.kind);
+        assert_eq!(kind("out/report.md"), Some(ReportKind::Markdown));
+        assert_eq!(kind("REPORT.MD"), Some(ReportKind::Markdown));
+        for refused in ["report", ".md", "report.pdf", "report.md/", "", "-", "md"] {
+            let is_directory = refused.ends_with('/');
+            assert_eq!(kind(refused).is_none(), !is_directory, "{refused}");
+        }
+        // Every kind is named to whoever types another.
+        assert!(KINDS.iter().all(|(end, _)| ReportFile::FORM.contains(end)));
+    }
+}

@@ -20,7 +20,9 @@ MOST_BYTES = 200_000
 
 
 def run(tracescan: Path, scratch: Path, *arguments) -> None:
-    subprocess.run([tracescan, *map(str, arguments)], check=True, cwd=scratch, stdout=subprocess.DEVNULL)
+    done = subprocess.run([tracescan, *map(str, arguments)], cwd=scratch, capture_output=True, text=True)
+    if done.returncode != 0:
+        sys.exit(f"tracescan {' '.join(map(str, arguments))}: {done.stderr}")
 
 
 def night(tracescan: Path, scratch: Path, seed: int, anti_patterns: float) -> str:
@@ -67,7 +69,10 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as scratch:
             inputs[path.stem](tracescan, Path(scratch))
             # Raises what a cell raises.
-            NotebookClient(notebook, timeout=300, resources={"metadata": {"path": scratch}}, record_timing=False).execute()
+            resources = {"metadata": {"path": scratch}}
+            client = NotebookClient(notebook, timeout=300, resources=resources, record_timing=False)
+            client.extra_arguments = ["--log-level=ERROR"]
+            client.execute()
         pictures = sum("image/png" in output.get("data", {}) for cell in notebook.cells for output in cell.get("outputs", []))
         errors = [output for cell in notebook.cells for output in cell.get("outputs", []) if output.get("name") == "stderr"]
         assert pictures >= 2 and not errors, f"{path.name}: {pictures} pictures, {errors}"

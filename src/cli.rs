@@ -86,13 +86,9 @@ pub struct ResultsArgs {
     #[arg(short, long, value_name = "DIR")]
     pub output: Option<PathBuf>,
 
-    /// Write a report to FILE, whose extension says of which kind; may be given several times
-    #[arg(long, value_name = "FILE", help = REPORT_HELP)]
-    pub report: Vec<String>,
-
-    /// Largest size of an HTML report; what is left out for it is said there [default: 2MB]
-    #[arg(long, value_name = "SIZE")]
-    pub report_size: Option<String>,
+    /// Which reports are written.
+    #[command(flatten)]
+    pub reports: ReportArgs,
 
     /// What goes to standard output
     #[arg(long, value_enum, value_name = "FORMAT")]
@@ -132,6 +128,18 @@ const REPORT_HELP: &str = "Write a report to FILE, as its extension says: .html,
 const TRACE_URL_HELP: &str = "Where a trace can be looked at, to make links of trace ids: \
     https://jaeger.example/trace/{trace_id}, also with {start} and {end} in ms; or jaeger:BASE, grafana-tempo:BASE, \
     datadog:BASE, honeycomb:BASE, signoz:BASE";
+
+/// Arguments that say which reports are written.
+#[derive(Clone, Debug, Default, Args)]
+pub struct ReportArgs {
+    /// Write a report to FILE, whose extension says of which kind; may be given several times
+    #[arg(long, value_name = "FILE", help = REPORT_HELP)]
+    pub report: Vec<String>,
+
+    /// Largest size of an HTML report; what is left out for it is said there [default: 2MB]
+    #[arg(long, value_name = "SIZE")]
+    pub report_size: Option<String>,
+}
 
 /// Arguments that say how results look.
 #[derive(Clone, Debug, Default, Args)]
@@ -193,6 +201,10 @@ pub struct CompareArgs {
     /// Rows of each table to print [default: 10]
     #[arg(long, value_name = "N")]
     pub top: Option<usize>,
+
+    /// Which reports are written.
+    #[command(flatten)]
+    pub reports: ReportArgs,
 
     /// When the run fails.
     #[command(flatten)]

@@ -3,19 +3,22 @@
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
+use hashbrown::HashMap;
 
 use crate::cli::{CompareArgs, StdoutFormat};
-use crate::compare::{ComparedRun, Comparison, changes_table, latency_changes_table};
+use crate::compare::{ComparedRun, Comparison, Status, changes_table, latency_changes_table};
 use crate::config::Settings;
-use crate::rank::{Rows, Table};
+use crate::rank::{Rows, Table, set_statuses};
 use crate::report::{
-    ComparisonQuality, ComparisonRun, write_comparison, write_comparison_files, write_csv, write_json_tables,
-    write_markdown_tables, write_ndjson,
+    ComparisonQuality, ComparisonRun, ComparisonSummary, GateSummary, ProblemList, Report, TraceLinks,
+    write_comparison, write_comparison_files, write_csv, write_json_tables, write_markdown_tables, write_ndjson,
+    write_reports,
 };
 
 use super::Outcome;
 use super::process::diagnostics::{say, say_configuration};
 use super::process::standard_output;
+use super::recorded_report::RecordedReport;
 use super::results::judged::{
     check_gate, check_gate_over_both, failures, ignored, recorded_patterns_for_gate, statuses, summary_of_comparison,
 };
@@ -37,6 +40,9 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<Outcome> {
             }
         }
     }
+    if let Some(report) = settings.reports.iter().find(|report| report.kind.needs_spans()) {
+        bail!("compare reads no spans, of which {} is made: give it to analyze", report.path.display());
+    }
     let old = ComparedRun::read(&args.old)?;
     let new = ComparedRun::read(&args.new)?;
     let enabled: Vec<&str> = new.enabled.iter().map(String::as_str).collect();
@@ -50,6 +56,7 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<Outcome> {
     let failures = failures(&settings, &recorded_patterns_for_gate(&names, &statuses, settings.gate_thresholds()), &[]);
 
     let (changes, latency) = (changes_table(&comparison), latency_changes_table(&comparison.latency));
+    let comparison_in_words = summary_of_comparison(&args.old, &comparison);
     if let Some(directory) = &args.output {
         let run = ComparisonRun {
             arguments: std::env::args().skip(1).collect(),
@@ -64,10 +71,11 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<Outcome> {
             .with_context(|| format!("failed to write the results to {}", directory.display()))?;
     }
     let tables = [changes, latency];
+    write_reports_of_comparison(&args.new, &settings, &tables, &comparison_in_words, &statuses, &failures)?;
     let all: Vec<&Table> = tables.iter().collect();
     let (top, style) = (settings.top, standard_output::style(settings.color));
     standard_output::write(|out| match settings.format {
-        StdoutFormat::Table => write_comparison(out, &summary_of_comparison(&args.old, &comparison), top, style),
+        StdoutFormat::Table => write_comparison(out, &comparison_in_words, top, style),
         StdoutFormat::Markdown => write_markdown_tables(out, &tables, top),
         StdoutFormat::Csv => write_csv(out, &all, top),
         StdoutFormat::Json => write_json_tables(out, &all, top),
@@ -77,6 +85,48 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<Outcome> {
         say(&format!("failed: {failure}"));
     }
     Ok(if failures.is_empty() { Outcome::Done } else { Outcome::FailOnMet })
+}
+
+/// Writes the reports that were asked for: of the new run, with what became of its patterns.
+fn write_reports_of_comparison(
+    run: &Path,
+    settings: &Settings,
+    tables: &[Table],
+    comparison: &ComparisonSummary,
+    statuses: &HashMap<String, (Status, String)>,
+    failures: &[String],
+) -> anyhow::Result<()> {
+    if settings.reports.is_empty() {
+        return Ok(());
+    }
+    let mut recorded = RecordedReport::read(run)?;
+    set_statuses(&mut recorded.problems, |id| {
+        statuses.get(id).map(|(status, reason)| (status.as_str(), reason.as_str()))
+    });
+    let totals = &recorded.summary.totals;
+    let between = (totals.first_start.unwrap_or(0), totals.last_end.unwrap_or(0));
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let report = Report {
+        summary: &recorded.summary,
+        problems: &ProblemList { table: &recorded.problems, first_failure: None },
+        detectors: &recorded.detectors(),
+        entries: recorded.entries.as_ref(),
+        compared: tables,
+        comparison: Some(comparison),
+        service_graph: None,
+        timeline: None,
+        evidence: None,
+        incident: &[],
+        path_stacks: None,
+        gate: &GateSummary { fail_on: settings.fail_on.clone(), failures: failures.to_vec() },
+        max_page_bytes: settings.report_size_bytes,
+        is_complete: recorded.summary.is_complete(),
+        links: &TraceLinks { url: settings.trace_url.clone(), between },
+        arguments: &arguments,
+        settings: &recorded.settings,
+    };
+    write_reports(&settings.reports, &report)?;
+    Ok(())
 }
 
 fn is_same(left: &Path, right: &Path) -> bool {

@@ -43,6 +43,9 @@ pub(crate) fn run(args: &MergeArgs) -> anyhow::Result<Outcome> {
     {
         bail!("{} was analysed without --window, and says too little of its requests for it", file.path().display());
     }
+    if let Some(report) = settings.reports.iter().find(|report| report.kind.gathers().path_stacks) {
+        bail!("files of partial results hold no paths, of which {} is made: analyze writes it", report.path.display());
+    }
     say_configuration(&settings);
     check_gate(&settings, &settings.enabled, args.baseline.is_some())?;
     let pool = threads::pool(settings.threads)?;

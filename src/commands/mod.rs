@@ -11,6 +11,7 @@ mod no_match;
 mod part_description;
 mod process;
 mod query;
+mod recorded_report;
 mod results;
 mod shown_trace;
 mod trace;

@@ -10,8 +10,9 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde::Deserialize;
 
-use crate::detectors::Cell;
+use crate::detectors::{Cell, Column, Unit};
 use crate::rank::Table;
+use crate::report::UNIX_NANO;
 
 /// Why an output directory cannot be compared.
 #[derive(Debug, thiserror::Error)]
@@ -157,6 +158,61 @@ impl RunDirectory {
         self.run.files.iter().filter(is_inside).map(|name| self.path.join(name)).collect()
     }
 
+    /// The text of its `run.json`.
+    ///
+    /// # Errors
+    /// If it cannot be read any more.
+    pub(crate) fn run_json(&self) -> Result<Vec<u8>, CompareError> {
+        let path = self.path.join("run.json");
+        fs::read(&path).map_err(|error| CompareError::Unreadable { path, reason: error.to_string() })
+    }
+
+    /// All rows of one of its tables, in these columns; none if the table is not there.
+    ///
+    /// # Errors
+    /// If the table cannot be read.
+    pub(crate) fn whole_table(
+        &self,
+        table: &'static str,
+        columns: &[Column],
+        terminal_columns: &'static [&'static str],
+    ) -> Result<Option<Table>, CompareError> {
+        // Times stand beside with all their digits.
+        let name = |column: &Column| match column.unit {
+            Unit::Time => format!("{}{UNIX_NANO}", column.name),
+            _ => column.name.to_owned(),
+        };
+        let names: Vec<String> = columns.iter().map(name).collect();
+        let path = self.path.join(format!("{table}.parquet"));
+        if !path.is_file() {
+            return Ok(None);
+        }
+        let mut values: Vec<Vec<Cell>> = vec![Vec::new(); columns.len()];
+        self.for_each_batch(&path, names.iter().map(String::as_str), |batch| {
+            for (values, name) in values.iter_mut().zip(&names) {
+                values.extend(cells(batch, name));
+            }
+        })?;
+        Ok(Some(Table { name: table, columns: columns.to_vec(), terminal_columns, values, summed_up: 0 }))
+    }
+
+    fn for_each_batch<'a>(
+        &self,
+        path: &Path,
+        names: impl Iterator<Item = &'a str>,
+        mut look: impl FnMut(&RecordBatch),
+    ) -> Result<(), CompareError> {
+        let unreadable = |reason: String| CompareError::Unreadable { path: path.to_owned(), reason };
+        let file = File::open(path).map_err(|error| unreadable(error.to_string()))?;
+        let reader = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| unreadable(error.to_string()))?;
+        let wanted = ProjectionMask::columns(reader.parquet_schema(), names);
+        let batches = reader.with_projection(wanted).build().map_err(|error| unreadable(error.to_string()))?;
+        for batch in batches {
+            look(&batch.map_err(|error| unreadable(error.to_string()))?);
+        }
+        Ok(())
+    }
+
     /// Some columns of one of its tables; those that are not there are empty.
     ///
     /// # Errors
@@ -166,20 +222,13 @@ impl RunDirectory {
         if !path.is_file() {
             return Err(CompareError::NoTable { path: self.path.clone(), table });
         }
-        let unreadable = |reason: String| CompareError::Unreadable { path: path.clone(), reason };
-        let file = File::open(&path).map_err(|error| unreadable(error.to_string()))?;
-        let reader = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| unreadable(error.to_string()))?;
-        let wanted = ProjectionMask::columns(reader.parquet_schema(), names.iter().copied());
-        let batches = reader.with_projection(wanted).build().map_err(|error| unreadable(error.to_string()))?;
         let mut read = TableColumns::default();
-        for batch in batches {
-            let batch = batch.map_err(|error| unreadable(error.to_string()))?;
+        self.for_each_batch(&path, names.iter().copied(), |batch| {
             for &name in names {
-                let column = read.columns.entry(name).or_default();
-                column.extend(cells(&batch, name));
+                read.columns.entry(name).or_default().extend(cells(batch, name));
             }
             read.rows += batch.num_rows();
-        }
+        })?;
         Ok(read)
     }
 
@@ -216,6 +265,18 @@ fn cells(batch: &RecordBatch, name: &str) -> Vec<Cell> {
         DataType::Float64 => {
             let numbers = array.as_primitive::<Float64Type>();
             rows.map(|row| if numbers.is_null(row) { Cell::None } else { Cell::Float(numbers.value(row)) }).collect()
+        }
+        DataType::Boolean => {
+            let flags = array.as_boolean();
+            rows.map(|row| if flags.is_null(row) { Cell::None } else { Cell::Flag(flags.value(row)) }).collect()
+        }
+        DataType::List(item) if item.data_type() == &DataType::Utf8 => {
+            let lists = array.as_list::<i32>();
+            let names = |row: usize| {
+                let names = lists.value(row);
+                names.as_string::<i32>().iter().map(|name| name.unwrap_or_default().to_owned()).collect()
+            };
+            rows.map(|row| if lists.is_null(row) { Cell::None } else { Cell::Names(names(row)) }).collect()
         }
         _ => vec![Cell::None; array.len()],
     }

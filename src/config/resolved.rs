@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::error::ConfigError;
 use super::file::ConfigFile;
 use super::settings::Settings;
-use crate::cli::{ConfigArgs, GateArgs, ResultsArgs};
+use crate::cli::{ConfigArgs, GateArgs, ReportArgs, ResultsArgs};
 use crate::detectors::{CatalogEntry, catalog, duration_text, size_text};
 
 /// Where a setting comes from.
@@ -56,7 +56,9 @@ pub(crate) fn resolved_settings(args: &ConfigArgs) -> Result<Vec<ResolvedSetting
     let mut list =
         List { file: &file, table: String::new(), prefix: String::new(), begins_table: false, settings: Vec::new() };
     let ConfigArgs { results, memory, analysis, .. } = args;
-    let ResultsArgs { report, report_size, format, table_format, top, gate, allow_empty, .. } = results;
+    let ResultsArgs {
+        reports: ReportArgs { report, report_size }, format, table_format, top, gate, allow_empty, ..
+    } = results;
     let GateArgs { fail_on, min_impact, min_total_impact, min_failed_requests } = gate;
 
     let names_are_typed = !analysis.detector.is_empty() || !analysis.skip.is_empty();

@@ -15,7 +15,7 @@ use super::values::{DURATION, MEMORY, REPORT, REPORT_SIZE, SHARE, TRACE_URL};
 use crate::analysis::{AnalysisSettings, Gathers};
 use crate::cli::{
     AnalysisArgs, AnalyzeArgs, ColorChoice, CompareArgs, ConfigArgs, DisplayArgs, GateArgs, InputArgs, MemoryArgs,
-    MergeArgs, ResultsArgs, StdoutFormat, TableFormat, TablesShown, TraceArgs,
+    MergeArgs, ReportArgs, ResultsArgs, StdoutFormat, TableFormat, TablesShown, TraceArgs,
 };
 use crate::compare::ComparisonRules;
 use crate::conventions::UncountedCalls;
@@ -52,6 +52,9 @@ pub(crate) struct Settings {
     pub reports: Vec<ReportFile>,
     /// Largest size of a page, in bytes.
     pub report_size_bytes: u64,
+    /// Whether a file of partial results is written, of which any report may be made later.
+    #[serde(skip)]
+    pub is_partial: bool,
     /// Rows to print.
     pub top: usize,
     /// Which tables are printed.
@@ -145,6 +148,7 @@ impl Settings {
         settings.set_results(&args.results, &file)?;
         settings.set_input(&args.input, &file)?;
         settings.selection = selection(&args.selection)?;
+        settings.is_partial = args.partial.is_some();
         settings.incident = incident(&args.incident)?;
         Ok(settings)
     }
@@ -194,6 +198,8 @@ impl Settings {
         let file = ConfigFile::read(args.config.as_deref())?;
         let mut settings = Self { configuration: file.path.clone(), ..Self::unset() };
         settings.set_output(args.format, args.table_format, args.top, &file);
+        settings.set_reports(&args.reports, &file)?;
+        settings.trace_url.clone_from(&file.trace_url);
         settings.set_gate(&args.gate, &file)?;
         Ok(settings)
     }
@@ -210,10 +216,7 @@ impl Settings {
 
     fn set_results(&mut self, args: &ResultsArgs, file: &ConfigFile) -> Result<(), ConfigError> {
         self.set_output(args.format, args.table_format, args.top, file);
-        let reports = args.report.iter().map(|path| REPORT.argument("--report", path));
-        self.reports = if args.report.is_empty() { file.reports.clone() } else { reports.collect::<Result<_, _>>()? };
-        let size = args.report_size.as_deref().map(|text| REPORT_SIZE.argument("--report-size", text)).transpose()?;
-        self.report_size_bytes = size.or(file.report_size_bytes).unwrap_or(DEFAULT_REPORT_SIZE);
+        self.set_reports(&args.reports, file)?;
         (self.tables, self.quiet) = (args.tables, args.quiet);
         self.set_display(&args.display, file)?;
         self.set_gate(&args.gate, file)?;
@@ -232,6 +235,14 @@ impl Settings {
         self.table_format = table_format.or(file.table_format).unwrap_or_default();
         let usual_top = if self.format == StdoutFormat::Table { TOP_ON_TERMINAL } else { TOP_ELSEWHERE };
         self.top = top.or(file.top).unwrap_or(usual_top);
+    }
+
+    fn set_reports(&mut self, args: &ReportArgs, file: &ConfigFile) -> Result<(), ConfigError> {
+        let reports = args.report.iter().map(|path| REPORT.argument("--report", path));
+        self.reports = if args.report.is_empty() { file.reports.clone() } else { reports.collect::<Result<_, _>>()? };
+        let size = args.report_size.as_deref().map(|text| REPORT_SIZE.argument("--report-size", text)).transpose()?;
+        self.report_size_bytes = size.or(file.report_size_bytes).unwrap_or(DEFAULT_REPORT_SIZE);
+        Ok(())
     }
 
     fn set_gate(&mut self, args: &GateArgs, file: &ConfigFile) -> Result<(), ConfigError> {
@@ -350,6 +361,7 @@ impl Settings {
             table_format: TableFormat::default(),
             reports: Vec::new(),
             report_size_bytes: DEFAULT_REPORT_SIZE,
+            is_partial: false,
             top: 0,
             tables: TablesShown::default(),
             quiet: false,
@@ -391,7 +403,12 @@ impl Settings {
     fn gathers(&self) -> Gathers {
         let of_reports = self.reports.iter().map(|report| report.kind.gathers());
         let asked = of_reports.fold(Gathers::NOTHING, Gathers::or);
-        Gathers { requests: self.incident.is_some(), ..asked }
+        Gathers {
+            requests: self.incident.is_some(),
+            timeline: asked.timeline || self.is_partial,
+            service_graph: asked.service_graph || self.is_partial,
+            ..asked
+        }
     }
 
     /// Whether single traces are looked at again for reports.

@@ -34,7 +34,7 @@ pub(crate) use kinds::{
 };
 pub(crate) use markdown::{write_markdown, write_markdown_table, write_markdown_tables};
 pub(crate) use output::{WholeFile, finish_files, remove_unfinished_files, write_comparison_files, write_files};
-pub(crate) use parquet::write_parquet_table;
+pub(crate) use parquet::{UNIX_NANO, write_parquet_table};
 pub(crate) use problem_list::{FirstFailure, ProblemList};
 pub(crate) use run_json::{ComparisonQuality, ComparisonRun, Run};
 pub(crate) use summary::{

@@ -22,7 +22,7 @@ use crate::detectors::{Cell, Column, Unit};
 use crate::rank::Rows;
 
 /// What ends the name of the column that stands beside a time and holds its nanoseconds since 1970.
-const UNIX_NANO: &str = "_unix_nano";
+pub(crate) const UNIX_NANO: &str = "_unix_nano";
 
 /// Rows that are turned into arrays at a time, which bounds the copy.
 const ROWS_OF_BATCH: usize = 1 << 13;

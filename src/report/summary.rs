@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize, Serializer};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::frame::{BEYOND_CAP, BeyondCap};
 use crate::report::incident::IncidentSummary;
@@ -46,13 +47,14 @@ pub(crate) struct InputSummary {
 }
 
 /// Which traces were analysed: those with a span that fulfils all of it, and those whole.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct SelectionSummary {
     /// The earliest start, in ns since 1970; written as RFC 3339.
-    #[serde(serialize_with = "as_time")]
+    #[serde(serialize_with = "as_time", deserialize_with = "from_time")]
     pub since: Option<i64>,
     /// The time before which it starts, in ns since 1970; written as RFC 3339.
-    #[serde(serialize_with = "as_time")]
+    #[serde(serialize_with = "as_time", deserialize_with = "from_time")]
     pub until: Option<i64>,
     /// The services, any if there are none.
     pub services: Vec<String>,
@@ -94,7 +96,8 @@ impl SelectionSummary {
 }
 
 /// What was counted.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct TotalsSummary {
     /// Spans kept after duplicates were dropped.
     pub spans: u64,
@@ -117,15 +120,16 @@ pub(crate) struct TotalsSummary {
     /// Summed durations of all segments, asynchronous ones and fragments too, in ns.
     pub segment_duration_ns: i128,
     /// Start of the first span, in ns since 1970; written as RFC 3339.
-    #[serde(serialize_with = "as_time")]
+    #[serde(serialize_with = "as_time", deserialize_with = "from_time")]
     pub first_start: Option<i64>,
     /// End of the last span, in ns since 1970; written as RFC 3339.
-    #[serde(serialize_with = "as_time")]
+    #[serde(serialize_with = "as_time", deserialize_with = "from_time")]
     pub last_end: Option<i64>,
 }
 
 /// What was odd about the data.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct QualitySummary {
     /// Spans whose parent id is not in the input.
     pub orphans: u64,
@@ -175,7 +179,7 @@ pub(crate) struct QualitySummary {
 }
 
 /// How far the server spans of a service stick out of a caller's client spans.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct ClockSkewSummary {
     /// The service that calls.
     pub caller: String,
@@ -229,7 +233,31 @@ pub(crate) struct FormatSummary {
     pub skipped: BTreeMap<String, u64>,
 }
 
+/// What of a summary stands in `run.json`.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct RecordedSummary {
+    inputs: Vec<InputSummary>,
+    selection: Option<SelectionSummary>,
+    totals: TotalsSummary,
+    quality: QualitySummary,
+}
+
 impl Summary {
+    /// The summary of the run whose `run.json` is `text`, without its comparison of a window.
+    ///
+    /// # Errors
+    /// If it is no such text.
+    pub(crate) fn recorded(text: &[u8]) -> serde_json::Result<Self> {
+        let RecordedSummary { inputs, selection, totals, quality } = serde_json::from_slice(text)?;
+        Ok(Self { inputs, selection, totals, quality, incident: None })
+    }
+
+    /// Whether everything could be read.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.inputs.iter().all(|input| input.errors.is_empty())
+    }
+
     /// What was read, by format.
     pub(crate) fn by_format(&self) -> BTreeMap<&str, FormatSummary> {
         let mut formats: BTreeMap<&str, FormatSummary> = BTreeMap::new();
@@ -386,7 +414,7 @@ impl Summary {
                 "spans without a service name, taken for spans of the service above them",
             ),
             with_share(
-                quality.without_service - quality.inherited_services,
+                quality.without_service.saturating_sub(quality.inherited_services),
                 totals.spans,
                 "spans without a service name, and none above them",
             ),
@@ -511,6 +539,13 @@ impl InputSummary {
     pub(in crate::report) fn is_complete(&self) -> bool {
         self.skipped.is_empty() && self.errors.is_empty()
     }
+}
+
+/// The time that [`as_time`] wrote.
+pub(in crate::report) fn from_time<'d, D: Deserializer<'d>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    let Some(text) = Option::<String>::deserialize(deserializer)? else { return Ok(None) };
+    let time: jiff::Timestamp = text.parse().map_err(D::Error::custom)?;
+    i64::try_from(time.as_nanosecond()).map(Some).map_err(D::Error::custom)
 }
 
 pub(in crate::report) fn as_time<S: Serializer>(time: &Option<i64>, serializer: S) -> Result<S::Ok, S::Error> {

@@ -26,6 +26,13 @@ impl ReportKind {
 }
 
 impl ReportKind {
+    /// Whether it is made of what spans alone say, which no table holds.
+    pub(crate) fn needs_spans(self) -> bool {
+        match self {
+            Self::Html | Self::Markdown => false,
+        }
+    }
+
     /// Whether it shows single traces, which are looked at again for it.
     pub(crate) fn shows_traces(self) -> bool {
         matches!(self, Self::Html)

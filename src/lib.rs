@@ -20,6 +20,7 @@ mod compare;
 mod config;
 pub mod conventions;
 pub mod detectors;
+mod explain;
 mod findings;
 pub mod frame;
 mod gates;

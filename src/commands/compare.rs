@@ -21,6 +21,7 @@ use super::process::standard_output;
 use super::recorded_report::RecordedReport;
 use super::results::judged::{
     check_gate, check_gate_over_both, failures, ignored, recorded_patterns_for_gate, statuses, summary_of_comparison,
+    tripping,
 };
 
 /// Reads both runs, says what changed, and writes it.
@@ -53,7 +54,8 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<Outcome> {
     let mut comparison = Comparison::new(old, new, &settings.compare);
     comparison.ignore(|id, _| ignored.get(id).cloned());
     let statuses = statuses(&ignored, Some(&comparison));
-    let failures = failures(&settings, &recorded_patterns_for_gate(&names, &statuses, settings.gate_thresholds()), &[]);
+    let for_gate = recorded_patterns_for_gate(&names, &statuses, settings.gate_thresholds());
+    let failures = failures(&settings, &for_gate, &[]);
 
     let (changes, latency) = (changes_table(&comparison), latency_changes_table(&comparison.latency));
     let comparison_in_words = summary_of_comparison(&args.old, &comparison);
@@ -71,7 +73,9 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<Outcome> {
             .with_context(|| format!("failed to write the results to {}", directory.display()))?;
     }
     let tables = [changes, latency];
-    write_reports_of_comparison(&args.new, &settings, &tables, &comparison_in_words, &statuses, &failures)?;
+    let tripped = tripping(&settings, &for_gate);
+    let gate = GateSummary { fail_on: settings.fail_on.clone(), failures: failures.clone(), tripped };
+    write_reports_of_comparison(&args.new, &settings, &tables, &comparison_in_words, &statuses, &gate)?;
     let all: Vec<&Table> = tables.iter().collect();
     let (top, style) = (settings.top, standard_output::style(settings.color));
     standard_output::write(|out| match settings.format {
@@ -94,7 +98,7 @@ fn write_reports_of_comparison(
     tables: &[Table],
     comparison: &ComparisonSummary,
     statuses: &HashMap<String, (Status, String)>,
-    failures: &[String],
+    gate: &GateSummary,
 ) -> anyhow::Result<()> {
     if settings.reports.is_empty() {
         return Ok(());
@@ -118,7 +122,7 @@ fn write_reports_of_comparison(
         evidence: None,
         incident: &[],
         path_stacks: None,
-        gate: &GateSummary { fail_on: settings.fail_on.clone(), failures: failures.to_vec() },
+        gate,
         max_page_bytes: settings.report_size_bytes,
         is_complete: recorded.summary.is_complete(),
         links: &TraceLinks { url: settings.trace_url.clone(), between },

@@ -4,7 +4,7 @@ mod analyze;
 mod compare;
 mod config;
 mod convert;
-mod explain;
+mod documentation;
 mod generate;
 mod merge;
 mod no_match;
@@ -69,8 +69,10 @@ pub fn run(cli: &Cli) -> anyhow::Result<Outcome> {
         Command::Query(args) => query::run(args),
         Command::Config(args) => config::run(args),
         Command::Trace(args) => trace::run(args),
-        Command::Explain(args) => explain::run(args),
+        Command::Explain(args) => documentation::explain(args),
         Command::Convert(args) => convert::run(args),
         Command::Generate(args) => generate::run(args),
+        Command::Completions(args) => documentation::completions(args),
+        Command::Man(args) => documentation::man(args),
     }
 }

@@ -9,6 +9,13 @@ use crate::detectors::{Cell, Description, catalog};
 use crate::rank::{ENTRIES, ENTRY_COLUMNS, PROBLEM_COLUMNS, PROBLEMS, Table};
 use crate::report::{DetectorTable, Summary};
 
+/// The table of a detector, with the thresholds that it ran with.
+struct RecordedTable {
+    description: &'static Description,
+    thresholds: Vec<(&'static str, String)>,
+    table: Table,
+}
+
 /// A run with its tables.
 pub(super) struct RecordedReport {
     /// What it read and counted.
@@ -17,7 +24,7 @@ pub(super) struct RecordedReport {
     pub(super) problems: Table,
     /// Where its requests came in.
     pub(super) entries: Option<Table>,
-    tables: Vec<(&'static Description, Vec<(&'static str, String)>, Table)>,
+    tables: Vec<RecordedTable>,
     /// Its settings.
     pub(super) settings: serde_json::Value,
 }
@@ -43,11 +50,12 @@ impl RecordedReport {
             };
             let value = |name: &str| settings.get(description.name)?.get(name).map(ToString::to_string);
             let names = entry.thresholds.iter().map(|threshold| threshold.name);
-            tables.push((description, names.filter_map(|name| Some((name, value(name)?))).collect(), table));
+            let thresholds = names.filter_map(|name| Some((name, value(name)?))).collect();
+            tables.push(RecordedTable { description, thresholds, table });
         }
         // As where they were made: the one with the largest problem first.
         let detectors = problems.column("detector").map_or(&[][..], |(_, detectors)| detectors);
-        tables.sort_by_key(|(description, _, _)| {
+        tables.sort_by_key(|RecordedTable { description, .. }| {
             let is_own = |cell: &Cell| matches!(cell, Cell::Text(name) if name == description.name);
             detectors.iter().position(is_own).unwrap_or(usize::MAX)
         });
@@ -59,7 +67,7 @@ impl RecordedReport {
     pub(super) fn detectors(&self) -> Vec<DetectorTable<'_>> {
         self.tables
             .iter()
-            .map(|(description, thresholds, table)| DetectorTable {
+            .map(|RecordedTable { description, thresholds, table }| DetectorTable {
                 description,
                 thresholds: thresholds.clone(),
                 table,

@@ -9,7 +9,7 @@ use super::compared_run::{ComparedRun, PatternNames};
 use super::latency_changes::{EntryChange, latency_changes};
 use super::status::{ComparisonRules, Status, Verdict, verdicts};
 
-/// Columns of the table of changes.
+/// Columns of the table.
 pub(crate) static CHANGE_COLUMNS: [Column; 15] = [
     Column::new("rank", Unit::Count, "place: new ones first, then worse ones; of these the largest impact"),
     Column::new("pattern_id", Unit::Id, "id of the pattern, the same in every run"),

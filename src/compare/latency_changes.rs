@@ -9,7 +9,7 @@ use super::apportion::means;
 use super::compared_run::{ComparedRun, EntryTime, LatencyPlace};
 use super::status::EntryName;
 
-/// Columns of the table of changes of latency.
+/// Columns of the table.
 pub(crate) static LATENCY_CHANGE_COLUMNS: [Column; 10] = [
     Column::new("entry_service", Unit::Text, "service where the request came in"),
     Column::new("entry_operation", Unit::Text, "operation that was asked for"),

@@ -99,7 +99,10 @@ pub(crate) fn check_budgets(budgets: &[Budget], requests: &RequestsByEntry, whol
     checked
 }
 
-/// Columns of the table of budgets.
+/// The name of the table.
+pub(crate) const BUDGETS: &str = "budgets";
+
+/// Columns of the table.
 pub(crate) static BUDGET_COLUMNS: [Column; 7] = [
     Column::new("entry", Unit::Text, "service and operation of the requests"),
     Column::new(
@@ -140,5 +143,5 @@ pub(crate) fn budgets_table(checked: &[CheckedBudget]) -> Table {
         ];
         values.iter_mut().zip(cells).for_each(|(column, cell)| column.push(cell));
     }
-    Table { name: "budgets", columns: BUDGET_COLUMNS.to_vec(), terminal_columns: SHOWN, values, summed_up: 0 }
+    Table { name: BUDGETS, columns: BUDGET_COLUMNS.to_vec(), terminal_columns: SHOWN, values, summed_up: 0 }
 }

@@ -76,6 +76,8 @@ impl Thresholds {
 /// What a gate looks at of a pattern.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct PatternForGate {
+    /// Its id.
+    pub(crate) pattern_id: String,
     /// The detector.
     pub(crate) detector: String,
     /// The pattern in a few words.
@@ -136,7 +138,8 @@ impl Gate<'_> {
         Some(Tripped { findings, patterns: tripping.len() as u64, worst: told })
     }
 
-    fn trips(&self, pattern: &PatternForGate) -> bool {
+    /// Whether it fails because of a pattern.
+    pub(crate) fn trips(&self, pattern: &PatternForGate) -> bool {
         let Thresholds { min_total_impact_ns, min_failed_requests, .. } = self.thresholds;
         let is_meant = self.words.iter().any(|word| match word {
             GateWord::Any => true,
@@ -200,6 +203,7 @@ mod tests {
 
     fn pattern(detector: &str, status: Option<Status>, impact_ms: i64, failed_requests: u64) -> PatternForGate {
         PatternForGate {
+            pattern_id: String::new(),
             detector: detector.to_owned(),
             title: format!("{detector} of {impact_ms}"),
             findings: 2,

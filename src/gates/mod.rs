@@ -4,6 +4,6 @@ mod budgets;
 mod gate;
 mod ignores;
 
-pub(crate) use budgets::{BUDGET_COLUMNS, Budget, CheckedBudget, budgets_table, check_budgets};
+pub(crate) use budgets::{BUDGET_COLUMNS, BUDGETS, Budget, CheckedBudget, budgets_table, check_budgets};
 pub(crate) use gate::{Gate, GateWord, PatternForGate, Thresholds, Tripped};
 pub(crate) use ignores::{IgnoreRule, IgnoredPatterns, PatternForIgnore};

@@ -1,9 +1,11 @@
 //! What `explain incident` says.
 
-use crate::cli::INCIDENT;
-use crate::detectors::{CatalogEntry, Description, RankedBy};
+use crate::detectors::{Column, Description, RankedBy};
 
 use super::tables::{SUSPECT_COLUMNS, suspect_row_columns};
+
+/// What the comparison is called.
+const INCIDENT: &str = "incident";
 
 /// The table of suspects.
 pub(crate) static SUSPECTS: Description = Description {
@@ -97,8 +99,7 @@ pub(crate) static SUSPECT_ROWS: Description = Description {
     problem: None,
 };
 
-/// What `explain` is made from: the columns of both tables.
-pub(crate) fn explanation() -> [CatalogEntry; 2] {
-    let entry = |description, columns| CatalogEntry { description, thresholds: Vec::new(), columns };
-    [entry(&SUSPECTS, SUSPECT_COLUMNS.to_vec()), entry(&SUSPECT_ROWS, suspect_row_columns())]
+/// The columns of both tables.
+pub(crate) fn columns() -> [Vec<Column>; 2] {
+    [SUSPECT_COLUMNS.to_vec(), suspect_row_columns()]
 }

@@ -24,5 +24,5 @@ mod tests;
 mod window;
 
 pub(crate) use conclusion::{Incident, conclude};
-pub(crate) use description::{SUSPECT_ROWS, SUSPECTS, explanation};
+pub(crate) use description::{SUSPECT_ROWS, SUSPECTS, columns};
 pub(crate) use window::{AskedIncident, AskedWindow, IncidentError, Moment, TimeRange, WindowChoice};

@@ -2,11 +2,8 @@
 
 use hashbrown::HashMap;
 
-use crate::compare::{CHANGE_COLUMNS, LATENCY_CHANGE_COLUMNS};
-use crate::detectors::{CatalogEntry, Column, Unit, catalog};
-use crate::gates::BUDGET_COLUMNS;
-use crate::incident;
-use crate::rank::{ENTRY_COLUMNS, FINDING_COLUMNS, PATTERN_COLUMNS, PATTERN_ENTRY_COLUMNS, PROBLEM_COLUMNS};
+use crate::detectors::{Column, Unit};
+use crate::explain::{detector_pages, topic_pages};
 
 /// What the values of columns are, by the names of columns: a name means the same in every table.
 pub(super) struct ColumnUnits {
@@ -16,7 +13,7 @@ pub(super) struct ColumnUnits {
 impl ColumnUnits {
     /// Those of all tables.
     pub(super) fn of_all_tables() -> Self {
-        Self { units: all_columns().iter().map(|column| (column.name, column.unit)).collect() }
+        Self { units: all_columns().map(|column| (column.name, column.unit)).collect() }
     }
 
     /// That of a column; text if no table of this version has it.
@@ -25,21 +22,10 @@ impl ColumnUnits {
     }
 }
 
-fn all_columns() -> Vec<Column> {
-    let explained = catalog().into_iter().chain(incident::explanation());
-    let mut columns: Vec<Column> = explained.flat_map(|CatalogEntry { columns, .. }| columns).collect();
-    let others: [&[Column]; 8] = [
-        &PROBLEM_COLUMNS,
-        &FINDING_COLUMNS,
-        &ENTRY_COLUMNS,
-        &PATTERN_COLUMNS,
-        &PATTERN_ENTRY_COLUMNS,
-        &CHANGE_COLUMNS,
-        &LATENCY_CHANGE_COLUMNS,
-        &BUDGET_COLUMNS,
-    ];
-    columns.extend(others.into_iter().flatten());
-    columns
+/// The columns of all tables that are explained, which are all that there are.
+fn all_columns() -> impl Iterator<Item = Column> {
+    let pages = detector_pages().into_iter().chain(topic_pages());
+    pages.flat_map(|page| page.tables).flat_map(|table| table.columns)
 }
 
 #[cfg(test)]
@@ -50,6 +36,7 @@ mod tests {
     #[test]
     fn a_name_means_the_same_in_every_table() {
         let units = ColumnUnits::of_all_tables();
+        assert!(all_columns().count() > 100);
         for column in all_columns() {
             assert_eq!(units.of(column.name), column.unit, "{}", column.name);
         }

@@ -158,7 +158,7 @@ pub(crate) fn patterns_table(patterns: &[PatternRequests], whole: &Whole<'_>) ->
     Table { name: PATTERNS, columns, terminal_columns: &[], values, summed_up: 0 }.capped(MAX_ROWS)
 }
 
-/// Columns of the table of patterns by entry.
+/// Columns of the table of the entries of patterns.
 pub(crate) static PATTERN_ENTRY_COLUMNS: [Column; 7] = [
     Column::new("pattern_id", Unit::Id, ID_DOC),
     Column::new("detector", Unit::Text, "detector that reports it"),

@@ -6,6 +6,7 @@
 mod canonical_parquet;
 mod csv;
 mod detector_table;
+mod explanation;
 mod header;
 mod html;
 mod incident;
@@ -27,6 +28,7 @@ mod trace_links;
 pub use canonical_parquet::CanonicalWriter;
 pub(crate) use csv::{write_csv, write_csv_table};
 pub(crate) use detector_table::DetectorTable;
+pub(crate) use explanation::{ExplainedDocument, ExplainedTable, Field, Page, write_book, write_page_as_markdown};
 pub(crate) use incident::{IncidentSummary, RunSummary, SuspectSummary, TimesSummary};
 pub(crate) use json::{write_json, write_json_table, write_json_tables, write_ndjson, write_ndjson_table};
 pub(crate) use kinds::{
@@ -42,8 +44,7 @@ pub(crate) use summary::{
 };
 pub(crate) use terminal::{
     ChangedEntry, ChangedPattern, ComparisonSummary, TerminalReport, TerminalStyle, WaterfallOptions, write_catalog,
-    write_columns, write_comparison, write_explanation, write_query_answer, write_table_list, write_terminal,
-    write_waterfall,
+    write_comparison, write_page, write_query_answer, write_table_list, write_terminal, write_waterfall,
 };
 pub(crate) use text::sanitized::sanitized;
 pub(crate) use text::units;

@@ -218,7 +218,8 @@ impl ProblemList<'_> {
         }
     }
 
-    fn costs(&self, row: usize) -> Vec<String> {
+    /// How often a problem is there, what it costs, when it was seen, and what became of it.
+    pub(in crate::report) fn costs(&self, row: usize) -> Vec<String> {
         let mut costs = Vec::new();
         let requests = self.int("requests", row);
         if requests > 0 {

@@ -1,7 +1,7 @@
 //! What is made of patterns once they are ranked: what became of them, which are known, and whether the run fails.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
@@ -159,6 +159,13 @@ pub(in crate::commands) fn failures(
     failures
 }
 
+/// Ids of the patterns because of which the run fails.
+pub(in crate::commands) fn tripping(settings: &Settings, patterns: &[PatternForGate]) -> BTreeSet<String> {
+    let words = settings.gate_words();
+    let gate = Gate { words: &words, thresholds: settings.gate_thresholds() };
+    patterns.iter().filter(|pattern| gate.trips(pattern)).map(|pattern| pattern.pattern_id.clone()).collect()
+}
+
 /// The findings of a pattern that count.
 #[derive(Clone, Copy, Default)]
 struct Counted {
@@ -194,7 +201,7 @@ pub(in crate::commands) fn patterns_for_gate(
                 id.map(ToString::to_string).unwrap_or_default()
             };
             let worst = worst.map(|(impact, Reverse(number))| (impact, trace(number)));
-            all.push(pattern_for_gate(names, findings, worst, statuses.get(id).map(|(status, _)| *status)));
+            all.push(pattern_for_gate(id, names, findings, worst, statuses.get(id).map(|(status, _)| *status)));
         }
     }
     all
@@ -211,18 +218,20 @@ pub(in crate::commands) fn recorded_patterns_for_gate(
         let counts = names.largest_impact_ns.is_some_and(|impact| thresholds.counts(impact, false, is_failure));
         let worst = names.largest_impact_ns.map(|impact| (impact, names.example_trace_id.clone()));
         let findings = if counts { names.findings } else { 0 };
-        pattern_for_gate(names, findings, worst, statuses.get(id).map(|(status, _)| *status))
+        pattern_for_gate(id, names, findings, worst, statuses.get(id).map(|(status, _)| *status))
     };
     names.iter().map(of_pattern).collect()
 }
 
 fn pattern_for_gate(
+    id: &str,
     names: &PatternNames,
     findings: u64,
     worst: Option<(i64, String)>,
     status: Option<Status>,
 ) -> PatternForGate {
     PatternForGate {
+        pattern_id: id.to_owned(),
         detector: names.detector.clone(),
         title: title(names),
         findings,

@@ -38,7 +38,7 @@ use super::process::diagnostics::say;
 use super::process::progress::Bar;
 use super::process::standard_output;
 use evidence::evidence;
-use judged::{Baseline, failures, ignored, names_of, patterns_for_gate, statuses, summary_of_comparison};
+use judged::{Baseline, failures, ignored, names_of, patterns_for_gate, statuses, summary_of_comparison, tripping};
 use report_facts::{path_stacks, service_graph};
 
 /// What was counted while inputs were read.
@@ -180,7 +180,8 @@ pub(super) fn present(
             _ => None,
         };
         drop(kept);
-        let gate = GateSummary { fail_on: settings.fail_on.clone(), failures: failures.clone() };
+        let tripped = tripping(settings, &for_gate);
+        let gate = GateSummary { fail_on: settings.fail_on.clone(), failures: failures.clone(), tripped };
         let detectors = detector_tables(&printed);
         let report = Report {
             summary: &summary,

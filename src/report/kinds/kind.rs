@@ -13,6 +13,22 @@ pub(crate) enum ReportKind {
     Html,
     /// Problems and tables as Markdown, for summaries of jobs and for chats.
     Markdown,
+    /// SARIF 2.1.0, for code scanning.
+    Sarif,
+    /// JUnit's XML, for what shows results of tests.
+    JUnit,
+    /// Prometheus' text format, for node_exporter.
+    Prometheus,
+    /// Critical paths as folded stacks, for flame graphs.
+    Folded,
+    /// Critical paths as a profile for speedscope.
+    Speedscope,
+    /// The service graph for Graphviz.
+    Dot,
+    /// GitHub's workflow commands, for annotations.
+    GitHub,
+    /// GitLab's code quality report.
+    CodeQuality,
 }
 
 impl ReportKind {
@@ -20,7 +36,11 @@ impl ReportKind {
     pub(crate) fn gathers(self) -> Gathers {
         match self {
             Self::Html => Gathers { timeline: true, service_graph: true, ..Gathers::NOTHING },
-            Self::Markdown => Gathers::NOTHING,
+            Self::Dot => Gathers { service_graph: true, ..Gathers::NOTHING },
+            Self::Folded | Self::Speedscope => Gathers { path_stacks: true, ..Gathers::NOTHING },
+            Self::Markdown | Self::Sarif | Self::JUnit | Self::Prometheus | Self::GitHub | Self::CodeQuality => {
+                Gathers::NOTHING
+            }
         }
     }
 }
@@ -29,7 +49,14 @@ impl ReportKind {
     /// Whether it is made of what spans alone say, which no table holds.
     pub(crate) fn needs_spans(self) -> bool {
         match self {
-            Self::Html | Self::Markdown => false,
+            Self::Folded | Self::Speedscope | Self::Dot => true,
+            Self::Html
+            | Self::Markdown
+            | Self::Sarif
+            | Self::JUnit
+            | Self::Prometheus
+            | Self::GitHub
+            | Self::CodeQuality => false,
         }
     }
 
@@ -40,7 +67,18 @@ impl ReportKind {
 }
 
 /// Kinds by the ends of file names; where one ends with two of them, the longer one counts.
-const KINDS: &[(&str, ReportKind)] = &[(".html", ReportKind::Html), (".md", ReportKind::Markdown)];
+const KINDS: &[(&str, ReportKind, &str)] = &[
+    (".html", ReportKind::Html, "a page for a browser, with evidence for each problem"),
+    (".md", ReportKind::Markdown, "problems and tables, at most 1 MiB, for summaries of jobs and for chats"),
+    (".sarif", ReportKind::Sarif, "SARIF 2.1.0, for code scanning"),
+    (".xml", ReportKind::JUnit, "JUnit: a case for each pattern and budget"),
+    (".prom", ReportKind::Prometheus, "Prometheus text, for node_exporter's textfile collector"),
+    (".folded", ReportKind::Folded, "critical paths of all requests as stacks, in ns, for flame graphs"),
+    (".speedscope.json", ReportKind::Speedscope, "the same, for speedscope.app"),
+    (".dot", ReportKind::Dot, "the service graph, for Graphviz"),
+    (".github", ReportKind::GitHub, "GitHub's workflow commands, which become annotations"),
+    (".codequality.json", ReportKind::CodeQuality, "GitLab's code quality"),
+];
 
 /// A file that a report is to be written to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,13 +91,19 @@ pub(crate) struct ReportFile {
 
 impl ReportFile {
     /// What a name must be like, for whoever has typed another.
-    pub(crate) const FORM: &str = "a file name that ends with .html or .md";
+    pub(crate) const FORM: &str = "a file name that ends with .html, .md, .sarif, .xml, .prom, .folded, .speedscope.json, .dot, .github \
+                                   or .codequality.json";
+
+    /// The ends of names, and what such files are.
+    pub(crate) fn kinds() -> impl Iterator<Item = (&'static str, &'static str)> {
+        KINDS.iter().map(|&(end, _, what)| (end, what))
+    }
 
     /// The file at `path`, if its name says what is to be in it.
     pub(crate) fn parse(path: &str) -> Option<Self> {
         let name = Path::new(path).file_name()?.to_str()?.to_ascii_lowercase();
-        let fits = |(end, _): &&(&str, ReportKind)| name.len() > end.len() && name.ends_with(end);
-        let (_, kind) = KINDS.iter().filter(fits).max_by_key(|(end, _)| end.len())?;
+        let fits = |(end, ..): &&(&str, ReportKind, &str)| name.len() > end.len() && name.ends_with(end);
+        let (_, kind, _) = KINDS.iter().filter(fits).max_by_key(|(end, ..)| end.len())?;
         Some(Self { path: PathBuf::from(path), kind: *kind })
     }
 }
@@ -81,11 +125,14 @@ mod tests {
         let kind = |path: &str| ReportFile::parse(path).map(|file| file.kind);
         assert_eq!(kind("out/report.md"), Some(ReportKind::Markdown));
         assert_eq!(kind("REPORT.MD"), Some(ReportKind::Markdown));
+        assert_eq!(kind("out/gl.codequality.json"), Some(ReportKind::CodeQuality));
+        assert_eq!(kind("paths.speedscope.json"), Some(ReportKind::Speedscope));
+        assert_eq!(kind("report.json"), None);
         for refused in ["report", ".md", "report.pdf", "report.md/", "", "-", "md"] {
             let is_directory = refused.ends_with('/');
             assert_eq!(kind(refused).is_none(), !is_directory, "{refused}");
         }
         // Every kind is named to whoever types another.
-        assert!(KINDS.iter().all(|(end, _)| ReportFile::FORM.contains(end)));
+        assert!(KINDS.iter().all(|(end, ..)| ReportFile::FORM.contains(end)));
     }
 }

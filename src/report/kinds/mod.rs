@@ -1,8 +1,17 @@
 //! Reports in files: for tickets, chats, CI runs, dashboards and browsers. Each kind has a file of its own.
 
+mod code_quality;
+mod dot;
 mod evidence;
+mod folded;
+mod github;
+mod junit;
 mod kind;
 mod markdown_file;
+mod pattern;
+mod prometheus;
+mod sarif;
+mod speedscope;
 mod write;
 
 pub(crate) use evidence::{Evidence, PathsOfEntry, PathsOfRequests};

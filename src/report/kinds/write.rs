@@ -1,5 +1,6 @@
 //! What reports are made of, and how they are written.
 
+use std::collections::BTreeSet;
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 
@@ -13,9 +14,17 @@ use crate::report::summary::Summary;
 use crate::report::terminal::ComparisonSummary;
 use crate::report::trace_links::TraceLinks;
 
+use super::code_quality::write_code_quality;
+use super::dot::write_dot;
 use super::evidence::Evidence;
+use super::folded::write_folded;
+use super::github::write_github;
+use super::junit::write_junit;
 use super::kind::{ReportFile, ReportKind};
 use super::markdown_file::write_markdown_file;
+use super::prometheus::write_prometheus;
+use super::sarif::write_sarif;
+use super::speedscope::write_speedscope_profile;
 
 /// An edge of the service graph: who calls what.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -55,6 +64,8 @@ pub(crate) struct GateSummary {
     pub(crate) fail_on: Vec<String>,
     /// Why the run fails, in words, a line for each reason.
     pub(crate) failures: Vec<String>,
+    /// Ids of the patterns because of which it fails.
+    pub(crate) tripped: BTreeSet<String>,
 }
 
 /// Everything that a report may say of a run.
@@ -80,7 +91,6 @@ pub(crate) struct Report<'a> {
     pub(crate) evidence: Option<&'a Evidence>,
     /// Tables of the comparison of a window with other times; none if there was none.
     pub(crate) incident: &'a [Table],
-    #[expect(dead_code, reason = "kinds of reports that come next read it")]
     /// Where critical paths went, in the order of frames; none if no report asks for it.
     pub(crate) path_stacks: Option<Vec<PathStack>>,
     /// What the gate said.
@@ -118,6 +128,14 @@ pub(crate) fn write_reports(files: &[ReportFile], report: &Report<'_>) -> Result
             match kind {
                 ReportKind::Html => write_page(&mut out, report, report.max_page_bytes)?,
                 ReportKind::Markdown => write_markdown_file(&mut out, report)?,
+                ReportKind::Sarif => write_sarif(&mut out, report)?,
+                ReportKind::JUnit => write_junit(&mut out, report)?,
+                ReportKind::Prometheus => write_prometheus(&mut out, report)?,
+                ReportKind::Folded => write_folded(&mut out, report)?,
+                ReportKind::Speedscope => write_speedscope_profile(&mut out, report)?,
+                ReportKind::Dot => write_dot(&mut out, report)?,
+                ReportKind::GitHub => write_github(&mut out, report)?,
+                ReportKind::CodeQuality => write_code_quality(&mut out, report)?,
             }
             out.flush()?;
             drop(out);

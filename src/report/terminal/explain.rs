@@ -1,76 +1,72 @@
-//! What a detector looks for, for the person who got its finding: its documentation, thresholds and columns.
+//! A page of documentation, for the person who got a finding or reads a table.
 
 use std::io::{self, Write};
 
-use crate::detectors::{CatalogEntry, Threshold, Unit};
+use crate::detectors::Unit;
 
+use crate::report::explanation::Page;
 use crate::report::terminal::TerminalStyle;
 use crate::report::terminal::text_width::{text_width, wrapped};
 
 /// Narrowest room for text beside names.
 const MIN_TEXT_WIDTH: usize = 20;
 
-/// Writes the documentation of a detector, as Markdown.
+/// Writes a page.
 ///
 /// # Errors
 /// If `out` fails.
-pub(crate) fn write_explanation(out: &mut impl Write, entry: &CatalogEntry, style: TerminalStyle) -> io::Result<()> {
-    let CatalogEntry { description, thresholds, .. } = entry;
+pub(crate) fn write_page(out: &mut impl Write, page: &Page, style: TerminalStyle) -> io::Result<()> {
     let paint = style.paint();
-    writeln!(out, "{}", paint.bold(&format!("# {}", description.name)))?;
-    writeln!(out)?;
-    for line in wrapped(&format!("Finds {}.", description.summary), style.width) {
+    writeln!(out, "{}\n", paint.bold(&format!("# {}", page.name)))?;
+    for line in wrapped(&page.opening, style.width) {
         writeln!(out, "{line}")?;
     }
     writeln!(out)?;
-    for line in description.documentation.lines() {
+    for line in page.documentation.lines() {
         if line.starts_with('#') {
             writeln!(out, "{}", paint.bold(line))?;
         } else {
             writeln!(out, "{line}")?;
         }
     }
-    if !thresholds.is_empty() {
+    if !page.thresholds.is_empty() {
         writeln!(out, "\n{}\n", paint.bold("## Thresholds"))?;
-        let thresholds = thresholds.iter().map(|threshold| {
-            let Threshold { name, doc, kind, default, option } = threshold;
-            let doc = doc.trim_end_matches('.');
-            let option = option.map_or(String::new(), |option| format!("; option --{option} N"));
-            let meaning = format!(
-                "{doc}, {}. Default {default}{option}; --set {}.{name}=VALUE; key {name} of [{}] in tracescan.toml",
-                kind.form(),
-                description.name,
-                description.name
-            );
-            (*name, meaning)
-        });
+        let thresholds = page.thresholds.iter();
+        let thresholds = thresholds.map(|threshold| (threshold.name, page.threshold_in_words(threshold)));
         write_definitions(out, &thresholds.collect::<Vec<_>>(), style)?;
     }
-    write_columns(out, entry, style)
+    for table in &page.tables {
+        writeln!(out, "\n{}\n", paint.bold(&format!("## Columns of {}", table.name)))?;
+        let columns = table.columns.iter();
+        let columns = columns.map(|column| (column.name, format!("{}{}", column.doc, unit(column.unit))));
+        write_definitions(out, &columns.collect::<Vec<_>>(), style)?;
+    }
+    for document in &page.documents {
+        writeln!(out, "\n{}\n", paint.bold(&format!("## Fields of {}", document.name)))?;
+        let meaning = |doc: &str, unit: &str| if unit.is_empty() { doc.to_owned() } else { format!("{doc} ({unit})") };
+        let fields = document.fields.iter().map(|field| (&*field.path, meaning(&field.doc, field.unit)));
+        write_definitions(out, &fields.collect::<Vec<_>>(), style)?;
+    }
+    Ok(())
 }
 
-/// Writes what the columns of a table mean.
+/// Writes the names and summaries of all pages: detectors, then topics.
 ///
 /// # Errors
 /// If `out` fails.
-pub(crate) fn write_columns(out: &mut impl Write, entry: &CatalogEntry, style: TerminalStyle) -> io::Result<()> {
-    let CatalogEntry { description, columns, .. } = entry;
-    writeln!(out, "\n{}\n", style.paint().bold(&format!("## Columns of {}", description.table)))?;
-    let columns = columns.iter().map(|column| (column.name, format!("{}{}", column.doc, unit(column.unit))));
-    write_definitions(out, &columns.collect::<Vec<_>>(), style)
-}
-
-/// Writes the names and summaries of all detectors.
-///
-/// # Errors
-/// If `out` fails.
-pub(crate) fn write_catalog(out: &mut impl Write, catalog: &[CatalogEntry], style: TerminalStyle) -> io::Result<()> {
-    let entries: Vec<(&str, String)> = catalog
-        .iter()
-        .map(|CatalogEntry { description, .. }| (description.name, description.summary.to_owned()))
-        .collect();
-    write_definitions(out, &entries, style)?;
-    writeln!(out, "\ntracescan explain DETECTOR says more.")
+pub(crate) fn write_catalog(
+    out: &mut impl Write,
+    detectors: &[Page],
+    topics: &[Page],
+    style: TerminalStyle,
+) -> io::Result<()> {
+    for (title, pages) in [("detectors", detectors), ("topics", topics)] {
+        writeln!(out, "{}", style.paint().bold(title))?;
+        let entries: Vec<(&str, String)> = pages.iter().map(|page| (page.name, page.summary.to_owned())).collect();
+        write_definitions(out, &entries, style)?;
+        writeln!(out)?;
+    }
+    writeln!(out, "tracescan explain NAME says more; --all says everything.")
 }
 
 /// What the number or text is, where the meaning alone does not say.
@@ -80,22 +76,25 @@ fn unit(unit: Unit) -> &'static str {
         Unit::Share => " (0 to 1)",
         Unit::Flag => " (yes or no)",
         Unit::Names => " (list)",
-        Unit::Text | Unit::Id | Unit::Count | Unit::Number | Unit::Time => "",
+        Unit::Time => " (time, UTC)",
+        Unit::Text | Unit::Id | Unit::Count | Unit::Number => "",
     }
 }
 
-/// Names in a column of their own, meanings beside them.
+/// Names in a column of their own, meanings beside them. Names that take much room have lines of their own.
 fn write_definitions(out: &mut impl Write, entries: &[(&str, String)], style: TerminalStyle) -> io::Result<()> {
-    let widest = entries.iter().map(|(name, _)| text_width(name)).max().unwrap_or(0);
+    let widest = entries.iter().map(|(name, _)| text_width(name)).max().unwrap_or(0).min(style.width / 3);
     let indent = widest + 4;
     for (name, meaning) in entries {
-        for (index, line) in wrapped(meaning, style.width.saturating_sub(indent).max(MIN_TEXT_WIDTH)).iter().enumerate()
-        {
-            if index == 0 {
-                writeln!(out, "  {}  {line}", style.paint().bold(&format!("{name:widest$}")))?;
-            } else {
-                writeln!(out, "{:indent$}{line}", "")?;
-            }
+        let mut lines = wrapped(meaning, style.width.saturating_sub(indent).max(MIN_TEXT_WIDTH)).into_iter();
+        let bold = style.paint().bold(&format!("{name:widest$}"));
+        if text_width(name) > widest {
+            writeln!(out, "  {bold}")?;
+        } else {
+            writeln!(out, "  {bold}  {}", lines.next().unwrap_or_default())?;
+        }
+        for line in lines {
+            writeln!(out, "{:indent$}{line}", "")?;
         }
     }
     Ok(())
@@ -108,28 +107,32 @@ mod tests {
 
     const STYLE: TerminalStyle = TerminalStyle { width: 80, colour: false };
 
+    fn detectors() -> Vec<Page> {
+        catalog().into_iter().map(Page::of_detector).collect()
+    }
+
     #[test]
     fn the_catalog_lists_all_detectors() {
         let mut out = Vec::new();
-        write_catalog(&mut out, &catalog(), STYLE).unwrap();
+        write_catalog(&mut out, &detectors(), &[], STYLE).unwrap();
         let text = String::from_utf8(out).unwrap();
-        for entry in catalog() {
-            assert!(text.contains(entry.description.name));
+        for page in detectors() {
+            assert!(text.contains(&format!("\n  {} ", page.name)), "{text}");
         }
     }
 
     /// Everything that a detector declares is explained.
     #[test]
     fn explanations_are_complete() {
-        for entry in catalog() {
+        for page in detectors() {
             let mut out = Vec::new();
-            write_explanation(&mut out, &entry, STYLE).unwrap();
+            write_page(&mut out, &page, STYLE).unwrap();
             let text = String::from_utf8(out).unwrap();
-            assert!(text.contains(entry.description.documentation));
-            for column in entry.columns {
+            assert!(text.contains(page.documentation));
+            for column in page.tables.iter().flat_map(|table| &table.columns) {
                 assert!(text.contains(&format!("\n  {} ", column.name)), "{}", column.name);
             }
-            for threshold in entry.thresholds {
+            for threshold in &page.thresholds {
                 assert!(text.contains(&format!("\n  {} ", threshold.name)), "{}", threshold.name);
                 assert!(text.contains(threshold.option.unwrap_or("set")), "{}", threshold.name);
             }

@@ -1,0 +1,145 @@
+//! Patterns of the list of problems, as kinds of reports tell them that have an item for each.
+
+use crate::detectors::TableRow;
+use crate::rank::Table;
+use crate::report::text::sanitized::sanitized;
+
+use super::write::Report;
+
+/// Characters of a name or sentence that are told. Whoever shows such reports cuts longer ones himself, or refuses them.
+const MOST_CHARACTERS: usize = 1_000;
+
+/// A pattern.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pattern<'a> {
+    report: &'a Report<'a>,
+    row: TableRow<'a>,
+}
+
+/// How bad it is that a pattern is there.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Severity {
+    /// Requests failed because of it, or the gate fails.
+    Error,
+    /// It costs time or work.
+    Warning,
+    /// Another pattern causes it, or it is known.
+    Note,
+}
+
+impl<'a> Pattern<'a> {
+    /// The patterns of all detectors, by rank, and how many there are more that are only summed up.
+    pub(super) fn all(report: &'a Report<'a>) -> (impl Iterator<Item = Self> + Clone, u64) {
+        let Table { columns, values, summed_up, .. } = report.problems.table;
+        let count = report.problems.table.row_count() - usize::from(*summed_up > 0);
+        let row = move |row| Self { report, row: TableRow { columns, values, row } };
+        ((0..count).map(row), *summed_up)
+    }
+
+    /// Its id, which is the same in every run.
+    pub(super) fn id(&self) -> &'a str {
+        self.row.text("pattern_id")
+    }
+
+    /// The detector that reports it.
+    pub(super) fn detector(&self) -> &'a str {
+        self.row.text("detector")
+    }
+
+    /// What is wrong, in one sentence without a full stop.
+    pub(super) fn title(&self) -> String {
+        told(self.row.text("title"))
+    }
+
+    /// What to do about it.
+    pub(super) fn fix(&self) -> &'a str {
+        self.row.text("fix")
+    }
+
+    /// A name or id in a column, as it was recorded.
+    pub(super) fn name(&self, column: &str) -> &'a str {
+        self.row.text(column)
+    }
+
+    /// A whole number in a column.
+    pub(super) fn count(&self, column: &str) -> i64 {
+        self.row.count(column)
+    }
+
+    /// A share in a column.
+    pub(super) fn share(&self, column: &str) -> f64 {
+        self.row.number(column)
+    }
+
+    /// What became of it beside another run, or that it is known; empty if neither is known.
+    pub(super) fn status(&self) -> &'a str {
+        self.row.text("status")
+    }
+
+    /// Whether it is known and counts nowhere.
+    pub(super) fn is_ignored(&self) -> bool {
+        self.status() == "ignored"
+    }
+
+    /// Whether the gate fails because of it.
+    pub(super) fn trips_gate(&self) -> bool {
+        self.report.gate.tripped.contains(self.id())
+    }
+
+    /// How often, what it costs, when, what to do, and where to look.
+    pub(super) fn details(&self) -> String {
+        let mut parts = self.report.problems.costs(self.row.row);
+        let trace = self.name("example_trace_id");
+        if !trace.is_empty() {
+            parts.push(format!("trace {trace}"));
+        }
+        told(&format!("{}. {} (tracescan explain {})", parts.join(", "), capitalised(self.fix()), self.detector()))
+    }
+
+    /// The address of its example trace, if traces can be looked at.
+    pub(super) fn trace_address(&self) -> Option<String> {
+        let trace = self.name("example_trace_id");
+        let url = self.report.links.url.as_ref().filter(|_| !trace.is_empty())?;
+        let (start, end) = self.report.links.between;
+        Some(url.of(trace, start, end))
+    }
+
+    /// The share of all request time that a fix saves plus that of the requests that would not have failed, 0 to 1.
+    pub(super) fn score(&self) -> f64 {
+        let requests = self.report.summary.totals.roots.max(1) as f64;
+        (self.share("saving_share") + self.count("failed_requests") as f64 / requests).clamp(0.0, 1.0)
+    }
+
+    /// How bad it is that it is there.
+    pub(super) fn severity(&self) -> Severity {
+        if self.is_ignored() {
+            Severity::Note
+        } else if self.trips_gate() {
+            Severity::Error
+        } else if !self.name("explained_by").is_empty() {
+            Severity::Note
+        } else if self.count("failed_requests") > 0 {
+            Severity::Error
+        } else {
+            Severity::Warning
+        }
+    }
+}
+
+/// Text of traces for whoever shows a report: without what cannot be seen, and no longer than anybody reads.
+pub(super) fn told(text: &str) -> String {
+    cut(&sanitized(text), MOST_CHARACTERS)
+}
+
+/// The first characters of a text, with a mark if there are more.
+pub(super) fn cut(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+fn capitalised(text: &str) -> String {
+    let mut characters = text.chars();
+    characters.next().map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
+}

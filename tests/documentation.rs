@@ -22,6 +22,7 @@ fn printed(arguments: &[&str]) -> String {
 }
 
 /// Where a program is there, it is run; where not, that is said and the answer is none.
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 fn run_if_there(program: &str, arguments: &[&str]) -> Option<Output> {
     match Command::new(program).args(arguments).stdin(Stdio::null()).output() {
         Ok(output) => Some(output),
@@ -285,8 +286,10 @@ fn manual_pages_are_sound() {
             );
         }
         if let Some(linted) = run_if_there("mandoc", &["-T", "lint", "-W", "warning", path]) {
+            // Pages have no date, so that they are the same bytes whenever they are made.
             let said = String::from_utf8_lossy(&linted.stdout);
-            assert!(linted.status.success(), "{name}: {said}");
+            let warnings: Vec<&str> = said.lines().filter(|line| !line.contains("missing date")).collect();
+            assert!(warnings.is_empty(), "{name}: {warnings:#?}");
         }
     }
 }

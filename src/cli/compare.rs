@@ -49,7 +49,7 @@ pub struct CompareArgs {
         help_heading = RESULTS,
         hide_possible_values = true,
         help = one_of::<StdoutFormat>("Print"),
-        long_help = each_of::<StdoutFormat>("Print")
+        long_help = each_of::<StdoutFormat>("What goes to standard output")
     )]
     pub format: Option<StdoutFormat>,
 

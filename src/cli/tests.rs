@@ -40,6 +40,8 @@ fn long_help_is_grouped_and_ends_with_examples_and_exit_codes() {
         let places = ["\nArguments:", "\nResults:", "\nOther:", "\nExamples:", "\nExit codes:"].map(place);
         assert!(places.is_sorted(), "{name}:\n{help}");
         assert!(!help.contains("\nOptions:"), "{name} has options without a group:\n{help}");
+        let what_is_typed_alone = help.rfind("\n  <").unwrap_or(0);
+        assert!(what_is_typed_alone < place("\nResults:"), "{name} has arguments among its options:\n{help}");
     }
 }
 

@@ -20,7 +20,7 @@ pub struct TraceArgs {
         help_heading = RESULTS,
         hide_possible_values = true,
         help = one_of::<TraceFormat>("Print"),
-        long_help = each_of::<TraceFormat>("Print")
+        long_help = each_of::<TraceFormat>("What goes to standard output")
     )]
     pub format: TraceFormat,
 
@@ -44,7 +44,7 @@ pub struct TraceArgs {
     /// Id of the trace; 8 digits are enough if one id begins so
     ///
     /// Up to 32 hexadecimal digits or a UUID; 8 or more digits that only one id begins with are enough.
-    #[arg(required = true, value_name = "TRACE_ID")]
+    #[arg(required = true, value_name = "TRACE_ID", help_heading = None)]
     pub trace_id: String,
 
     /// What both `analyze` and `trace` understand.

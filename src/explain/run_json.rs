@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::detectors::{CatalogEntry, catalog};
+use crate::detectors::{CatalogEntry, ThresholdKind, catalog};
 use crate::report::{ExplainedDocument, Field, Page};
 
 const DOCUMENTATION: &str = "\
@@ -271,7 +271,12 @@ fn thresholds() -> Vec<Field> {
         fields.push(Field { path: format!("settings.{name}").into(), unit: OBJECT, doc: of_detector.into() });
         fields.extend(thresholds.into_iter().map(|threshold| Field {
             path: format!("settings.{name}.{}", threshold.name).into(),
-            unit: threshold.kind.form(),
+            unit: match threshold.kind {
+                ThresholdKind::Count => COUNT,
+                ThresholdKind::Share => SHARE,
+                ThresholdKind::Duration => "duration with its unit, like 30s",
+                ThresholdKind::Bytes => BYTES,
+            },
             doc: threshold.doc.trim_end_matches('.').into(),
         }));
     }

@@ -11,7 +11,7 @@ use crate::gates::GateWord;
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = GATES)]
 pub struct GateArgs {
-    /// Exit with 1 if any, new, worse, budget, or a detector is met
+    /// Fail, with exit code 1, on any, new, worse, budget or detectors
     ///
     /// any, or names of detectors: if they found something; new and worse: if a pattern is new or worse beside the baseline;
     /// budget: if a budget of the configuration is not met. Several are separated by commas.

@@ -10,7 +10,7 @@ use super::headings::{GATES, RESULTS};
 use super::reports::ReportArgs;
 use crate::cli::choices::{StdoutFormat, TableFormat, TablesShown, each_of, one_of};
 
-const FORMAT: &str = "Print";
+const FORMAT: &str = "What goes to standard output";
 const TABLE_FORMAT: &str = "Format of the files in DIR";
 const TABLES: &str = "Which tables to print below the problems";
 
@@ -43,7 +43,7 @@ pub struct ResultsArgs {
         value_enum,
         value_name = "FORMAT",
         hide_possible_values = true,
-        help = one_of::<StdoutFormat>(FORMAT),
+        help = one_of::<StdoutFormat>("Print"),
         long_help = each_of::<StdoutFormat>(FORMAT)
     )]
     pub format: Option<StdoutFormat>,

@@ -83,7 +83,28 @@ mod tests {
     fn a_page_has_all_of_it() {
         let mut out = Vec::new();
         write_page_as_markdown(&mut out, &page(), 1).unwrap();
-        insta::assert_snapshot!(String::from_utf8(out).unwrap(), @"");
+        insta::assert_snapshot!(String::from_utf8(out).unwrap(), @r"
+        # run.json
+
+        What a | b is.
+
+        ## Why
+
+        Because.
+
+        ## Columns of sample
+
+        | column | values | meaning |
+        | --- | --- | --- |
+        | `rank` | whole number |  |
+        | `caller_service` | text |  |
+
+        ## Fields of run.json
+
+        | field | values | meaning |
+        | --- | --- | --- |
+        | `inputs[].path` | text | as &lt;given&gt; |
+        ");
     }
 
     /// Every entry of the contents leads to a heading.

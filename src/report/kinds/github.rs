@@ -52,9 +52,9 @@ pub(super) fn write_github(out: &mut impl Write, report: &Report<'_>) -> io::Res
     Ok(())
 }
 
-/// What stands behind `::`.
+/// What stands behind `::`. An older form of commands is taken from the middle of lines, too.
 fn data(text: &str) -> String {
-    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A").replace("##[", "## [")
 }
 
 /// The value of a property.

@@ -43,9 +43,7 @@ impl ReportKind {
             }
         }
     }
-}
 
-impl ReportKind {
     /// Whether it is made of what spans alone say, which no table holds.
     pub(crate) fn needs_spans(self) -> bool {
         match self {

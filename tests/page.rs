@@ -143,7 +143,7 @@ fn pages_keep_their_size() {
     let directory = tempfile::tempdir().expect("a directory");
     let targets: Vec<String> = (0..10).map(|number| format!("target-{number}")).collect();
     let targets: Vec<&str> = targets.iter().map(String::as_str).collect();
-    let requests = (0..520).map(|number| request(number, &format!("service-{number}"), "GET /", &targets));
+    let requests = (0..260).map(|number| request(number, &format!("service-{number}"), "GET /", &targets));
     let input = dump(directory.path(), requests);
     for (size, most) in [("2MB", 2_000_000), ("300kB", 300_000)] {
         let page = page(&input, &["--report-size", size]);

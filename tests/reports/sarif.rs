@@ -122,3 +122,31 @@ fn it_tells_what_trips_the_gate() {
     assert!(of_rule("n-plus-one").contains(&"error"));
     assert!(of_rule("sync-chain").iter().all(|&level| level != "error"));
 }
+
+/// A comparison of two runs is reported like a run beside its baseline: by the tables that lie in the directories.
+#[test]
+fn comparisons_are_reported_too() {
+    let folder = TempDir::new().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let input = inputs::incident();
+    let input = input.path.to_str().unwrap();
+    let (old, new) = (path("old"), path("new"));
+    assert!(analyze(&[input, "--output", &old, "--service", "web"]).status.success());
+    assert!(analyze(&[input, "--output", &new]).status.success());
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_tracescan"));
+    command.args(["compare", &old, &new, "--fail-on", "new"]);
+    for extension in ["sarif", "xml", "prom", "github", "codequality.json"] {
+        command.args(["--report", &path(&format!("report.{extension}"))]);
+    }
+    let output = command.output().unwrap();
+    let code = output.status.code();
+    assert!([Some(0), Some(1)].contains(&code), "{}", String::from_utf8_lossy(&output.stderr));
+    let document: Value = serde_json::from_str(&fs::read_to_string(path("report.sarif")).unwrap()).unwrap();
+    assert_valid("sarif-2.1.0.json", &document);
+    let results = document["runs"][0]["results"].as_array().unwrap();
+    assert!(results.len() > 10 && results.iter().all(|result| result.get("baselineState").is_some()));
+    let gauges = fs::read_to_string(path("report.prom")).unwrap();
+    assert!(gauges.contains(&format!("tracescan_gate_failed {}\n", code.unwrap())), "{gauges}");
+    let notes = document["runs"][0]["invocations"][0]["toolExecutionNotifications"].as_array().unwrap();
+    assert_eq!(notes.iter().any(|note| note["level"] == "error"), code == Some(1), "{notes:#?}");
+}

@@ -6,6 +6,9 @@ use super::headings::RESULTS;
 use crate::cli::choices::{ColorChoice, each_of, one_of};
 
 const COLOR: &str = "Whether to print in colours";
+const TRACE_URL: &str = "Make links of trace ids, to where a trace can be looked at\n\n\
+    A URL with {trace_id}, like https://jaeger.example/trace/{trace_id}, also with {start} and {end} in ms; or jaeger:BASE, \
+    grafana-tempo:BASE, datadog:BASE, honeycomb:BASE, signoz:BASE. Key trace_url of tracescan.toml.";
 
 /// Arguments that say how results look.
 #[derive(Clone, Debug, Default, Args)]
@@ -24,9 +27,6 @@ pub struct DisplayArgs {
     pub color: ColorChoice,
 
     /// Make links of trace ids, to where a trace can be looked at
-    ///
-    /// A URL with {trace_id}, like https://jaeger.example/trace/{trace_id}, also with {start} and {end} in ms; or jaeger:BASE,
-    /// grafana-tempo:BASE, datadog:BASE, honeycomb:BASE, signoz:BASE. Key trace_url of tracescan.toml.
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", long_help = TRACE_URL)]
     pub trace_url: Option<String>,
 }

@@ -29,6 +29,7 @@ pub mod generate;
 mod incident;
 pub mod ingest;
 mod partial;
+mod query;
 pub mod rank;
 pub mod report;
 mod savings;

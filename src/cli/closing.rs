@@ -62,6 +62,15 @@ Examples:
   As a gate of a release: fails if a pattern is new or worse and costs a second or more:
     tracescan compare out/before out/after --fail-on new,worse --min-total-impact 1s";
 
+const QUERY_EXAMPLES: &str = "\
+Examples:
+  Which tables there are, and their columns:
+    tracescan query out
+  What one service can win:
+    tracescan query out 'SELECT title, saving_ns FROM problems WHERE service = \"cart\" ORDER BY rank'
+  What is new since yesterday, for a chat:
+    tracescan query out/today -f queries/new_since_yesterday.sql --with before=out/yesterday --format markdown";
+
 const TRACE_EXAMPLES: &str = "\
 Examples:
   A waterfall with the critical path and the findings; the beginning of the id is enough:
@@ -96,6 +105,11 @@ pub(super) fn merge() -> String {
 /// The end of the help of `compare`.
 pub(super) fn compare() -> String {
     format!("{COMPARE_EXAMPLES}\n\n{EXIT_CODES}")
+}
+
+/// The end of the help of `query`.
+pub(super) fn query() -> String {
+    format!("{QUERY_EXAMPLES}\n\n{EXIT_CODES_WITHOUT_GATE}")
 }
 
 /// The end of the help of `trace`.

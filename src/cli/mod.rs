@@ -13,6 +13,7 @@ mod documentation;
 mod generate;
 mod merge;
 mod options;
+mod query;
 #[cfg(test)]
 mod tests;
 mod trace;
@@ -32,6 +33,7 @@ pub use options::{
     AnalysisArgs, DisplayArgs, GateArgs, HelpArgs, IncidentArgs, InputArgs, MemoryArgs, ReportArgs, ResultsArgs,
     SelectionArgs, ThresholdArgs,
 };
+pub use query::QueryArgs;
 pub use trace::TraceArgs;
 
 /// Finds what made distributed systems slow and fragile, in a dump of their traces.
@@ -64,6 +66,8 @@ pub enum Command {
     ///
     /// It is the same as one analyze over everything, to the byte.
     Merge(MergeArgs),
+    /// Ask the tables of an output directory in SQL
+    Query(QueryArgs),
     /// Say what a detector, a table or a file means: why, columns, units, how to fix it
     Explain(ExplainArgs),
     /// Print the settings and where each comes from, or the schema of tracescan.toml

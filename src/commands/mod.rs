@@ -10,6 +10,7 @@ mod merge;
 mod no_match;
 mod part_description;
 mod process;
+mod query;
 mod recorded_report;
 mod results;
 mod shown_trace;
@@ -19,6 +20,7 @@ pub use process::interrupt;
 
 use crate::cli::{Cli, Command};
 use crate::config::ConfigError;
+use crate::query::QueryError;
 
 /// How a run ended. This is where exit codes are defined.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -50,7 +52,8 @@ impl Outcome {
 
 /// How a run ended that reported nothing.
 pub fn outcome_of(error: &anyhow::Error) -> Outcome {
-    let is_usage = error.downcast_ref::<ConfigError>().is_some_and(ConfigError::is_usage);
+    let is_usage = error.downcast_ref::<ConfigError>().is_some_and(ConfigError::is_usage)
+        || error.downcast_ref::<QueryError>().is_some_and(QueryError::is_usage);
     if is_usage { Outcome::WrongUsage } else { Outcome::Incomplete }
 }
 
@@ -63,6 +66,7 @@ pub fn run(cli: &Cli) -> anyhow::Result<Outcome> {
         Command::Analyze(args) => analyze::run(args),
         Command::Merge(args) => merge::run(args),
         Command::Compare(args) => compare::run(args),
+        Command::Query(args) => query::run(args),
         Command::Config(args) => config::run(args),
         Command::Trace(args) => trace::run(args),
         Command::Explain(args) => documentation::explain(args),

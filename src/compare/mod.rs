@@ -18,5 +18,5 @@ mod status;
 pub(crate) use changes::{CHANGE_COLUMNS, CHANGES, Comparison, changes_table, title};
 pub(crate) use compared_run::{ComparedRun, PatternNames};
 pub(crate) use latency_changes::{LATENCY_CHANGE_COLUMNS, LATENCY_CHANGES, latency_changes_table};
-pub(crate) use recorded_run::RunDirectory;
+pub(crate) use recorded_run::{CompareError, RunDirectory};
 pub(crate) use status::{ComparisonRules, Status};

@@ -124,22 +124,38 @@ impl RunFile {
 }
 
 impl RunDirectory {
-    /// The directory at `path`.
+    /// The directory at `path`, with tables in any format.
     ///
     /// # Errors
-    /// If no run has written its results there, or not as Parquet.
-    pub(crate) fn open(path: &Path) -> Result<Self, CompareError> {
+    /// If no run has written its results there.
+    pub(crate) fn of_any_format(path: &Path) -> Result<Self, CompareError> {
         let no_run = |reason: String| CompareError::NoRun { path: path.to_owned(), reason };
         let file = path.join("run.json");
         let text = fs::read(&file).map_err(|error| no_run(format!("{}: {error}", file.display())))?;
         let run: RunFile =
             serde_json::from_slice(&text).map_err(|error| no_run(format!("{}: {error}", file.display())))?;
+        Ok(Self { path: path.to_owned(), run })
+    }
+
+    /// The directory at `path`, with tables as Parquet.
+    ///
+    /// # Errors
+    /// If no run has written its results there, or not as Parquet.
+    pub(crate) fn open(path: &Path) -> Result<Self, CompareError> {
+        let directory = Self::of_any_format(path)?;
         let extension = |name: &String| Path::new(name).extension()?.to_str().map(str::to_owned);
-        let other = run.files.iter().filter_map(extension).find(|extension| extension != "parquet");
+        let other = directory.run.files.iter().filter_map(extension).find(|extension| extension != "parquet");
         match other {
             Some(format) => Err(CompareError::Format { path: path.to_owned(), format: format.to_uppercase() }),
-            None => Ok(Self { path: path.to_owned(), run }),
+            None => Ok(directory),
         }
+    }
+
+    /// The files of its tables, as its `run.json` lists them. What is not in the directory itself is left out, because a
+    /// `run.json` can come from anywhere.
+    pub(crate) fn table_files(&self) -> Vec<PathBuf> {
+        let is_inside = |name: &&String| Path::new(name).file_name().is_some_and(|file| file == name.as_str());
+        self.run.files.iter().filter(is_inside).map(|name| self.path.join(name)).collect()
     }
 
     /// The text of its `run.json`.

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 
 use super::detector_table::DetectorTable;
 use super::summary::Summary;
+use crate::detectors::{Cell, Column};
 use crate::rank::Table;
 use crate::report::header::{CAUTION, header_lines};
 use crate::report::problem_list::{ProblemList, SEPARATOR};
@@ -57,6 +58,15 @@ pub(crate) fn write_markdown_tables(out: &mut impl Write, tables: &[Table], top:
     Ok(())
 }
 
+/// Writes all rows of one table, each column in its place.
+///
+/// # Errors
+/// If `out` fails.
+pub(crate) fn write_markdown_table(out: &mut impl Write, table: &Table) -> io::Result<()> {
+    let columns = table.columns.iter().zip(table.values.iter().map(Vec::as_slice)).collect();
+    write_columns(out, columns, table.row_count())
+}
+
 fn write_sections(out: &mut impl Write, tables: &[DetectorTable<'_>], top: usize) -> io::Result<()> {
     for table in tables {
         write_section(out, table, top)?;
@@ -104,11 +114,15 @@ fn write_section(out: &mut impl Write, table: &DetectorTable<'_>, top: usize) ->
 fn write_rows(out: &mut impl Write, table: &Table, top: usize) -> io::Result<()> {
     let mut columns: Vec<_> = table.shown().collect();
     columns.sort_by_key(|(column, _)| Role::of(column));
-    let titles: Vec<String> = columns.iter().map(|(column, _)| title(column)).collect();
+    write_columns(out, columns, table.row_count().min(top))
+}
+
+fn write_columns(out: &mut impl Write, columns: Vec<(&Column, &[Cell])>, rows: usize) -> io::Result<()> {
+    let titles: Vec<String> = columns.iter().map(|(column, _)| sanitized_in_markdown(&title(column))).collect();
     let rules: Vec<&str> = columns.iter().map(|(column, _)| if is_numeric(column) { "---:" } else { "---" }).collect();
     writeln!(out, "| {} |", titles.join(" | "))?;
     writeln!(out, "| {} |", rules.join(" | "))?;
-    for row in 0..table.row_count().min(top) {
+    for row in 0..rows {
         let cells: Vec<String> =
             columns.iter().map(|(column, cells)| sanitized_in_markdown(&for_people(column, &cells[row]))).collect();
         writeln!(out, "| {} |", cells.join(" | "))?;

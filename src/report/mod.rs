@@ -26,17 +26,17 @@ mod trace;
 mod trace_links;
 
 pub use canonical_parquet::CanonicalWriter;
-pub(crate) use csv::write_csv;
+pub(crate) use csv::{write_csv, write_csv_table};
 pub(crate) use detector_table::DetectorTable;
 pub(crate) use explanation::{ExplainedDocument, ExplainedTable, Field, Page, write_book, write_page_as_markdown};
 pub(crate) use incident::{IncidentSummary, RunSummary, SuspectSummary, TimesSummary};
-pub(crate) use json::{write_json, write_json_tables, write_ndjson};
+pub(crate) use json::{write_json, write_json_table, write_json_tables, write_ndjson, write_ndjson_table};
 pub(crate) use kinds::{
     Evidence, GateSummary, GraphEdge, PathStack, PathsOfEntry, PathsOfRequests, Report, ReportFile, write_reports,
 };
-pub(crate) use markdown::{write_markdown, write_markdown_tables};
+pub(crate) use markdown::{write_markdown, write_markdown_table, write_markdown_tables};
 pub(crate) use output::{WholeFile, finish_files, remove_unfinished_files, write_comparison_files, write_files};
-pub(crate) use parquet::UNIX_NANO;
+pub(crate) use parquet::{UNIX_NANO, write_parquet_table};
 pub(crate) use problem_list::{FirstFailure, ProblemList};
 pub(crate) use run_json::{ComparisonQuality, ComparisonRun, Run};
 pub(crate) use summary::{
@@ -44,7 +44,7 @@ pub(crate) use summary::{
 };
 pub(crate) use terminal::{
     ChangedEntry, ChangedPattern, ComparisonSummary, TerminalReport, TerminalStyle, WaterfallOptions, write_catalog,
-    write_comparison, write_page, write_terminal, write_waterfall,
+    write_comparison, write_page, write_query_answer, write_table_list, write_terminal, write_waterfall,
 };
 pub(crate) use text::sanitized::sanitized;
 pub(crate) use text::units;

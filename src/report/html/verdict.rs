@@ -26,6 +26,7 @@ pub(super) struct Callout {
     pub(super) more: Vec<String>,
     /// Where in the page the rest stands; may be empty.
     pub(super) anchor: String,
+    /// `good`, `warn` or `bad`, and `wide` if there is much to say.
     pub(super) state: &'static str,
 }
 
@@ -90,6 +91,7 @@ impl Verdict {
                 value: units::count(unexplained),
                 note: match patterns - unexplained {
                     0 => "none follows from another".to_owned(),
+                    1 => "1 more follows from these".to_owned(),
                     others => format!("{} more follow from these", units::count(others)),
                 },
                 state: "",
@@ -213,7 +215,7 @@ fn callouts(report: &Report<'_>, first: Option<&ProblemInWords>) -> Vec<Callout>
             text: shown(&first.title),
             more,
             anchor: anchor(&first.pattern_id),
-            state: "",
+            state: "wide",
         });
     }
     if let Some(incident) = &report.summary.incident {
@@ -228,7 +230,7 @@ fn callouts(report: &Report<'_>, first: Option<&ProblemInWords>) -> Vec<Callout>
             text: lines.remove(0),
             more: lines,
             anchor: "incident".to_owned(),
-            state: "warn",
+            state: "warn wide",
         });
     }
     if !report.is_complete {

@@ -43,6 +43,15 @@ pub(crate) fn write_json_tables(out: &mut impl Write, tables: &[&Table], top: us
     write_tables(out, tables, top)
 }
 
+/// Writes all rows of one table as an array of objects, without its name.
+///
+/// # Errors
+/// If `out` fails.
+pub(crate) fn write_json_table(out: &mut impl Write, table: &Table) -> io::Result<()> {
+    write_rows(out, table, usize::MAX)?;
+    out.write_all(b"\n")
+}
+
 fn write_tables(out: &mut impl Write, tables: &[&Table], top: usize) -> io::Result<()> {
     out.write_all(b",\n\"tables\":{")?;
     for (index, table) in tables.iter().enumerate() {

@@ -20,6 +20,17 @@ pub(crate) fn write_ndjson(out: &mut impl Write, tables: &[&Table], top: usize) 
     Ok(())
 }
 
+/// Writes all rows of one table, without its name.
+///
+/// # Errors
+/// If `out` fails.
+pub(crate) fn write_ndjson_table(out: &mut impl Write, table: &Table) -> io::Result<()> {
+    for_each_row(table, usize::MAX, |cells| {
+        write_compact(out, &JsonRow { name: None, columns: &table.columns, cells })?;
+        out.write_all(b"\n")
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

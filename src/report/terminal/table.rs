@@ -19,7 +19,11 @@ use super::columns::{BELOW_ROW, GAP, TRACES, WEIGHTED, Wanted, lines_of_title, s
 use super::distinct_names::{FittedNames, MIN_WIDTH, fitted};
 use super::text_width::{broken, text_width, wrapped};
 
-const EXAMPLE: &str = "example_trace_id";
+/// The column of traces to open.
+pub(super) const EXAMPLE: &str = "example_trace_id";
+
+/// Names can be read in so many columns.
+const READABLE_NAME: usize = 13;
 
 /// Label of the list of trace ids, with the gap behind it.
 const EXAMPLES: &str = "traces  ";
@@ -107,16 +111,36 @@ pub(super) struct ShownTables<'a> {
     pub(super) is_one_day: bool,
 }
 
-/// Writes the first rows.
+/// Writes the first rows, with the columns that matter most.
 pub(super) fn write_table(out: &mut impl Write, table: &DetectorTable<'_>, shown: &ShownTables<'_>) -> io::Result<()> {
+    write_columns(out, table, &shown_columns(table, shown.style.width), shown)
+}
+
+/// Whether there is room for all these columns of the first rows, so that names can be read.
+pub(super) fn fits(table: &DetectorTable<'_>, places: &[usize], shown: &ShownTables<'_>) -> bool {
+    let rows: Vec<usize> = (0..table.table.row_count().min(shown.top)).collect();
+    let columns = places.iter().map(|&place| ShownColumn::of(table, place, &rows, shown));
+    let least = columns.map(|mut column| {
+        column.values = std::mem::take(&mut column.short_values);
+        let wanted = column.wanted(usize::MAX);
+        if column.is_name { wanted.values.min(READABLE_NAME.max(widest_word(&column.title))) } else { wanted.least }
+    });
+    least.sum::<usize>() + places.len().saturating_sub(1) * GAP <= shown.style.width
+}
+
+/// Writes these columns of the first rows.
+pub(super) fn write_columns(
+    out: &mut impl Write,
+    table: &DetectorTable<'_>,
+    places: &[usize],
+    shown: &ShownTables<'_>,
+) -> io::Result<()> {
     let ShownTables { top, style, links, .. } = *shown;
     let paint = style.paint();
     let groups = groups(table, top);
     let rows: Vec<usize> = groups.iter().flat_map(|group| group.rows.iter().copied()).collect();
-    let mut columns: Vec<ShownColumn> = shown_columns(table, style.width)
-        .into_iter()
-        .map(|place| ShownColumn::of(table, place, &rows, shown))
-        .collect();
+    let mut columns: Vec<ShownColumn> =
+        places.iter().map(|&place| ShownColumn::of(table, place, &rows, shown)).collect();
     let widths = fitted_widths(&mut columns, style.width);
 
     let mut notes = Vec::new();

@@ -1,0 +1,103 @@
+//! Tables in files of CSV and JSON, with the types that they have in Parquet.
+//!
+//! JSON tells all that Parquet does, numbers with fractions to about the last digit. CSV does not tell an empty text from none, so that all are empty texts, and has an
+//! apostrophe before texts that spreadsheets would take for formulas.
+
+use std::path::Path;
+
+use hashbrown::HashSet;
+use polars::prelude::{CsvReadOptions, SerReader as _};
+use serde_json::Value;
+
+use crate::detectors::{Cell, Column, Unit};
+use crate::rank::Table;
+
+use super::QueryError;
+use super::column_units::ColumnUnits;
+use super::tables::unreadable;
+
+/// What parts the names of a list in CSV.
+const BETWEEN_NAMES: char = ';';
+
+/// The table in a file of JSON: an array of objects.
+///
+/// # Errors
+/// If it is something else.
+pub(super) fn read_json_table(path: &Path, name: &'static str, units: &ColumnUnits) -> Result<Table, QueryError> {
+    let text = std::fs::read(path).map_err(|error| unreadable(path, &error))?;
+    let rows: Vec<serde_json::Map<String, Value>> =
+        serde_json::from_slice(&text).map_err(|error| unreadable(path, &error))?;
+    let mut names: Vec<&str> = Vec::new();
+    let mut known = HashSet::new();
+    for key in rows.iter().flat_map(serde_json::Map::keys) {
+        if known.insert(key.as_str()) {
+            names.push(key);
+        }
+    }
+    let columns: Vec<Column> = names.iter().map(|name| column(name, units)).collect();
+    let values = columns.iter().map(|column| {
+        let cells =
+            rows.iter().map(|row| row.get(column.name).map_or(Cell::None, |value| from_json(column.unit, value)));
+        cells.collect()
+    });
+    let values = values.collect();
+    Ok(Table { name, columns, terminal_columns: &[], values, summed_up: 0 })
+}
+
+/// The table in a file of CSV.
+///
+/// # Errors
+/// If it cannot be read.
+pub(super) fn read_csv_table(path: &Path, name: &'static str, units: &ColumnUnits) -> Result<Table, QueryError> {
+    // All columns as text: what is a number is known, and an id of digits is none.
+    let options = CsvReadOptions::default().with_infer_schema_length(Some(0)).with_has_header(true);
+    let reader =
+        options.try_into_reader_with_file_path(Some(path.to_owned())).map_err(|error| unreadable(path, &error))?;
+    let frame = reader.finish().map_err(|error| unreadable(path, &error))?;
+    let columns: Vec<Column> = frame.columns().iter().map(|series| column(series.name(), units)).collect();
+    let mut values = Vec::new();
+    for (column, series) in columns.iter().zip(frame.columns()) {
+        let texts = series.str().map_err(|error| unreadable(path, &error))?;
+        values.push(texts.iter().map(|text| from_csv(column.unit, text.unwrap_or_default())).collect());
+    }
+    Ok(Table { name, columns, terminal_columns: &[], values, summed_up: 0 })
+}
+
+/// A column of that name. A process answers one question, so that names that live as long as it does are few.
+fn column(name: &str, units: &ColumnUnits) -> Column {
+    Column::new(name.to_owned().leak(), units.of(name), "")
+}
+
+/// A value that is none of the unit is no value.
+fn from_json(unit: Unit, value: &Value) -> Cell {
+    let cell = match (unit, value) {
+        (Unit::Text | Unit::Id, Value::String(text)) => Some(Cell::Text(text.clone())),
+        (Unit::Count | Unit::Nanoseconds, value) => value.as_i64().map(Cell::Int),
+        (Unit::Share | Unit::Number, value) => value.as_f64().map(Cell::Float),
+        (Unit::Flag, value) => value.as_bool().map(Cell::Flag),
+        (Unit::Time, Value::String(text)) => time(text),
+        (Unit::Names, Value::Array(names)) => {
+            Some(Cell::Names(names.iter().filter_map(|name| name.as_str().map(str::to_owned)).collect()))
+        }
+        _ => None,
+    };
+    cell.unwrap_or(Cell::None)
+}
+
+fn from_csv(unit: Unit, text: &str) -> Cell {
+    let cell = match unit {
+        Unit::Text | Unit::Id => Some(Cell::Text(text.to_owned())),
+        Unit::Count | Unit::Nanoseconds => text.parse().ok().map(Cell::Int),
+        Unit::Share | Unit::Number => text.parse().ok().map(Cell::Float),
+        Unit::Flag => text.parse().ok().map(Cell::Flag),
+        Unit::Time => time(text),
+        Unit::Names if text.is_empty() => Some(Cell::Names(Vec::new())),
+        Unit::Names => Some(Cell::Names(text.split(BETWEEN_NAMES).map(str::to_owned).collect())),
+    };
+    cell.unwrap_or(Cell::None)
+}
+
+fn time(text: &str) -> Option<Cell> {
+    let time: jiff::Timestamp = text.parse().ok()?;
+    i64::try_from(time.as_nanosecond()).ok().map(Cell::Int)
+}

@@ -265,9 +265,19 @@ fn manual_pages_are_sound() {
     let mut names: Vec<String> =
         fs::read_dir(&directory).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
-    for command in
-        ["analyze", "trace", "compare", "merge", "explain", "config", "convert", "generate", "completions", "man"]
-    {
+    for command in [
+        "analyze",
+        "trace",
+        "compare",
+        "merge",
+        "explain",
+        "config",
+        "convert",
+        "generate",
+        "completions",
+        "man",
+        "query",
+    ] {
         assert!(names.contains(&format!("tracescan-{command}.1")), "{names:?}");
     }
     let main = fs::read_to_string(directory.join("tracescan.1")).unwrap();

@@ -7,14 +7,11 @@ use serde_json::{Value, json};
 use crate::report::json::write_compact;
 use crate::report::text::units;
 
-use super::pattern::{Pattern, Severity};
+use super::pattern::{CONFIGURATION, Pattern, Severity};
 use super::write::Report;
 
 /// So many patterns have an issue.
 const MAX_ISSUES: usize = 5_000;
-
-/// The file that issues are about: where patterns can be ignored.
-const FILE: &str = "tracescan.toml";
 
 /// Share of all request time from which on a problem is a major one.
 const MAJOR_SHARE: f64 = 0.1;
@@ -30,7 +27,7 @@ pub(super) fn write_code_quality(out: &mut impl Write, report: &Report<'_>) -> i
     if left_out > 0 {
         let patterns = units::counted(left_out, "pattern");
         let text = format!("{patterns} beyond the first {MAX_ISSUES} left out: table problems has them");
-        issues.push(issue("tracescan", "left-out", "info", &text));
+        issues.push(issue("tracescan", "left-out", "info", &text, (CONFIGURATION.to_owned(), 1)));
     }
     write_compact(out, &Value::Array(issues))?;
     out.write_all(b"\n")
@@ -45,15 +42,15 @@ fn issue_of(pattern: &Pattern<'_>) -> Value {
         Severity::Note => "info",
     };
     let text = format!("{}. {}", pattern.title(), pattern.details());
-    issue(pattern.detector(), pattern.id(), severity, &text)
+    issue(pattern.detector(), pattern.id(), severity, &text, pattern.place())
 }
 
-fn issue(check: &str, fingerprint: &str, severity: &str, text: &str) -> Value {
+fn issue(check: &str, fingerprint: &str, severity: &str, text: &str, (path, line): (String, u32)) -> Value {
     json!({
         "description": text,
         "check_name": check,
         "fingerprint": fingerprint,
         "severity": severity,
-        "location": {"path": FILE, "lines": {"begin": 1}},
+        "location": {"path": path, "lines": {"begin": line}},
     })
 }

@@ -4,10 +4,14 @@ use crate::detectors::TableRow;
 use crate::rank::Table;
 use crate::report::text::sanitized::sanitized;
 
+use super::evidence::CodeLocation;
 use super::write::Report;
 
 /// Characters of a name or sentence that are told. Whoever shows such reports cuts longer ones himself, or refuses them.
 const MOST_CHARACTERS: usize = 1_000;
+
+/// The file that patterns are about whose code is not known.
+pub(super) const CONFIGURATION: &str = "tracescan.toml";
 
 /// A pattern.
 #[derive(Clone, Copy, Debug)]
@@ -104,6 +108,16 @@ impl<'a> Pattern<'a> {
         Some(url.of(trace, start, end))
     }
 
+    /// The file and the line that it is about: of the code where spans name it, else of the configuration, where it can be
+    /// ignored. Forges know paths from the root of the project only.
+    pub(super) fn place(&self) -> (String, u32) {
+        let known = self.report.code.get(self.id()).filter(|code| !code.path.is_empty());
+        match known {
+            Some(CodeLocation { path, line }) => (from_project(path), *line),
+            None => (CONFIGURATION.to_owned(), 1),
+        }
+    }
+
     /// The share of all request time that a fix saves plus that of the requests that would not have failed, 0 to 1.
     pub(super) fn score(&self) -> f64 {
         let requests = self.report.summary.totals.roots.max(1) as f64;
@@ -126,6 +140,17 @@ impl<'a> Pattern<'a> {
     }
 }
 
+/// A path as from the root of the project, which is taken to be where the program runs.
+fn from_project(path: &str) -> String {
+    let path = told(path).replace('\\', "/");
+    let here = std::env::current_dir().ok().and_then(|here| here.to_str().map(|here| format!("{here}/")));
+    let own = here.as_deref().and_then(|here| path.strip_prefix(here)).unwrap_or(&path);
+    let without_drive = own.split_once(":/").map_or(own, |(_, rest)| rest);
+    let parts = without_drive.split('/').filter(|part| !part.is_empty() && *part != "." && *part != "..");
+    let path = parts.collect::<Vec<_>>().join("/");
+    if path.is_empty() { CONFIGURATION.to_owned() } else { path }
+}
+
 /// Text of traces for whoever shows a report: without what cannot be seen, and no longer than anybody reads.
 pub(super) fn told(text: &str) -> String {
     cut(&sanitized(text), MOST_CHARACTERS)
@@ -142,4 +167,25 @@ pub(super) fn cut(text: &str, most: usize) -> String {
 fn capitalised(text: &str) -> String {
     let mut characters = text.chars();
     characters.next().map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Forges find files by paths without a root, a drive or steps upwards.
+    #[test]
+    fn paths_are_those_of_the_project() {
+        let here = std::env::current_dir().unwrap().join("src/main.rs");
+        for (recorded, told) in [
+            ("src/cart.py", "src/cart.py"),
+            ("/app/src/cart.py", "app/src/cart.py"),
+            ("C:\\app\\Cart.cs", "app/Cart.cs"),
+            ("../../etc/passwd", "etc/passwd"),
+            (here.to_str().unwrap(), "src/main.rs"),
+            ("/", CONFIGURATION),
+        ] {
+            assert_eq!(from_project(recorded), told);
+        }
+    }
 }

@@ -17,9 +17,6 @@ use super::write::Report;
 /// GitHub shows so many results of a run.
 const MAX_RESULTS: usize = 5_000;
 
-/// The file that results are about.
-const FILE: &str = "tracescan.toml";
-
 /// Writes the report.
 ///
 /// # Errors
@@ -91,6 +88,14 @@ fn rule(description: &Description) -> Value {
     })
 }
 
+/// A path as a URI without scheme: whatever is not plain is percent-encoded.
+fn uri(path: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
+    path.bytes()
+        .map(|byte| if is_plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
+}
+
 fn result(pattern: &Pattern<'_>, rule: Option<usize>, is_compared: bool) -> Value {
     let level = match pattern.severity() {
         Severity::Error => "error",
@@ -99,6 +104,7 @@ fn result(pattern: &Pattern<'_>, rule: Option<usize>, is_compared: bool) -> Valu
     };
     // In SARIF, text in brackets before an address is a link.
     let text = format!("{}. {}", pattern.title(), pattern.details()).replace("](", "] (");
+    let (path, line) = pattern.place();
     let service = told(pattern.name("service"));
     let places = [("service", "module"), ("operation", "function")].map(|(column, kind)| {
         let name = told(pattern.name(column));
@@ -112,7 +118,7 @@ fn result(pattern: &Pattern<'_>, rule: Option<usize>, is_compared: bool) -> Valu
         "message": {"text": text},
         "rank": (pattern.score() * 1e4).round() / 100.0,
         "locations": [{
-            "physicalLocation": {"artifactLocation": {"uri": FILE}, "region": {"startLine": 1}},
+            "physicalLocation": {"artifactLocation": {"uri": uri(&path)}, "region": {"startLine": line}},
             "logicalLocations": places,
         }],
         "partialFingerprints": {"patternId/v1": pattern.id()},

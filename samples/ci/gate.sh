@@ -25,7 +25,7 @@ fi
 fail_on=${FAIL_ON:-}
 if [[ -n ${BASELINE:-} && -f $BASELINE/run.json ]]; then
     arguments+=(--baseline "$BASELINE")
-elif [[ $fail_on == *new* || $fail_on == *worse* ]]; then
+elif [[ ,$fail_on, == *,new,* || ,$fail_on, == *,worse,* ]]; then
     # The first run has nothing to be compared with.
     echo "tracescan: no baseline in '${BASELINE:-}': new and worse are left out of the gate"
     fail_on=$(tr ',' '\n' <<<"$fail_on" | grep -vxE 'new|worse' | paste -sd, - || true)

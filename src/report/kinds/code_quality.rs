@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::report::json::write_compact;
 use crate::report::text::units;
 
-use super::pattern::{CONFIGURATION, Pattern, Severity};
+use super::pattern::{Pattern, Severity, file_of};
 use super::write::Report;
 
 /// So many patterns have an issue.
@@ -23,11 +23,12 @@ const MAJOR_SHARE: f64 = 0.1;
 pub(super) fn write_code_quality(out: &mut impl Write, report: &Report<'_>) -> io::Result<()> {
     let (patterns, summed_up) = Pattern::all(report);
     let left_out = patterns.clone().skip(MAX_ISSUES).count() as u64 + summed_up;
+    let file = file_of(report);
     let mut issues: Vec<Value> = patterns.take(MAX_ISSUES).map(|pattern| issue_of(&pattern)).collect();
     if left_out > 0 {
         let patterns = units::counted(left_out, "pattern");
         let text = format!("{patterns} beyond the first {MAX_ISSUES} left out: table problems has them");
-        issues.push(issue("tracescan", "left-out", "info", &text, (CONFIGURATION.to_owned(), 1)));
+        issues.push(issue("tracescan", "left-out", "info", &text, (file, 1)));
     }
     write_compact(out, &Value::Array(issues))?;
     out.write_all(b"\n")

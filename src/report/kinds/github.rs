@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use crate::report::text::units;
 
-use super::pattern::{CONFIGURATION, Pattern, Severity, cut};
+use super::pattern::{Pattern, Severity, cut};
 use super::write::Report;
 
 /// GitHub shows so many annotations of a kind for a step.
@@ -32,7 +32,7 @@ pub(super) fn write_github(out: &mut impl Write, report: &Report<'_>) -> io::Res
             let (path, line) = pattern.place();
             // Without a file that is there, the annotation stands at the job.
             let place =
-                if path == CONFIGURATION { String::new() } else { format!("file={},line={line},", property(&path)) };
+                if pattern.has_code() { format!("file={},line={line},", property(&path)) } else { String::new() };
             writeln!(out, "::{command} {place}title={}::{}", property(&title), data(&message))?;
         }
         let more = own.count() as u64;

@@ -10,9 +10,6 @@ use super::write::Report;
 /// Characters of a name or sentence that are told. Whoever shows such reports cuts longer ones himself, or refuses them.
 const MOST_CHARACTERS: usize = 1_000;
 
-/// The file that patterns are about whose code is not known.
-pub(super) const CONFIGURATION: &str = "tracescan.toml";
-
 /// A pattern.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pattern<'a> {
@@ -111,11 +108,13 @@ impl<'a> Pattern<'a> {
     /// The file and the line that it is about: of the code where spans name it, else of the configuration, where it can be
     /// ignored. Forges know paths from the root of the project only.
     pub(super) fn place(&self) -> (String, u32) {
-        let known = self.report.code.get(self.id()).filter(|code| !code.path.is_empty());
-        match known {
-            Some(CodeLocation { path, line }) => (from_project(path), *line),
-            None => (CONFIGURATION.to_owned(), 1),
-        }
+        let code = self.report.code.get(self.id()).map(|CodeLocation { path, line }| (from_project(path), *line));
+        code.filter(|(path, _)| !path.is_empty()).unwrap_or_else(|| (file_of(self.report), 1))
+    }
+
+    /// Whether spans say where in the code it comes from.
+    pub(super) fn has_code(&self) -> bool {
+        self.report.code.contains_key(self.id())
     }
 
     /// The share of all request time that a fix saves plus that of the requests that would not have failed, 0 to 1.
@@ -147,8 +146,23 @@ fn from_project(path: &str) -> String {
     let own = here.as_deref().and_then(|here| path.strip_prefix(here)).unwrap_or(&path);
     let without_drive = own.split_once(":/").map_or(own, |(_, rest)| rest);
     let parts = without_drive.split('/').filter(|part| !part.is_empty() && *part != "." && *part != "..");
-    let path = parts.collect::<Vec<_>>().join("/");
-    if path.is_empty() { CONFIGURATION.to_owned() } else { path }
+    parts.collect::<Vec<_>>().join("/")
+}
+
+/// The file of the repository that patterns are told of: the configuration, where they can be ignored. They are of running services,
+/// and readers of code ask for a place in a file.
+pub(super) fn file_of(report: &Report<'_>) -> String {
+    let configured = report.settings.get("configuration").and_then(|path| path.as_str());
+    configured.filter(|path| is_within_repository(path)).unwrap_or(CONFIGURATION_FILE).to_owned()
+}
+
+/// Where the configuration is unless something else is said.
+const CONFIGURATION_FILE: &str = "tracescan.toml";
+
+/// Whether a path leads down from the root of the repository, and means the same as a URI.
+fn is_within_repository(path: &str) -> bool {
+    let is_plain = |character: char| character.is_ascii_alphanumeric() || "/._-".contains(character);
+    !path.is_empty() && path.chars().all(is_plain) && path.split('/').all(|part| !["", "..", "."].contains(&part))
 }
 
 /// Text of traces for whoever shows a report: without what cannot be seen, and no longer than anybody reads.
@@ -183,9 +197,34 @@ mod tests {
             ("C:\\app\\Cart.cs", "app/Cart.cs"),
             ("../../etc/passwd", "etc/passwd"),
             (here.to_str().unwrap(), "src/main.rs"),
-            ("/", CONFIGURATION),
+            ("/", ""),
         ] {
             assert_eq!(from_project(recorded), told);
         }
+    }
+
+    /// What is told of a file must be in the repository for whoever reads it there.
+    #[test]
+    fn files_are_within_the_repository() {
+        for (path, is_within) in [
+            ("tracescan.toml", true),
+            ("ci/traces/tracescan.toml", true),
+            ("/etc/tracescan.toml", false),
+            ("../tracescan.toml", false),
+            ("./tracescan.toml", false),
+            ("a b.toml", false),
+            ("file:tracescan.toml", false),
+            ("", false),
+        ] {
+            assert_eq!(is_within_repository(path), is_within, "{path}");
+        }
+    }
+
+    /// Nothing of a name is lost without a mark, and characters stay whole.
+    #[test]
+    fn long_names_are_cut() {
+        assert_eq!(cut("Zürich", 6), "Zürich");
+        assert_eq!(cut("Zürich", 2), "Zü…");
+        assert_eq!(cut("", 2), "");
     }
 }

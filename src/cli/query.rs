@@ -20,7 +20,7 @@ pub struct QueryArgs {
     #[arg(required = true, value_name = "DIR")]
     pub directory: PathBuf,
 
-    /// One SELECT, also WITH … SELECT; without it, the tables are listed
+    /// One SELECT, which may begin with WITH; without it, the tables are listed
     #[arg(value_name = "SQL", conflicts_with = "file")]
     pub sql: Option<String>,
 

@@ -19,7 +19,7 @@ use super::process::diagnostics::{all_absent, say, say_configuration, say_input_
 use super::process::progress::Bar;
 use super::process::{interrupt, threads};
 use super::results::judged::{Baseline, check_gate, check_gate_over_both};
-use super::results::{Phases, Read, ReadCounts, beyond_cap_summaries, input_summaries, outcome, present};
+use super::results::{Phases, Read, ReadCounts, beyond_cap_summaries, input_summaries, names_code, outcome, present};
 
 /// So many spans are read once more to say what could have been selected.
 const MOST_SPANS_TO_READ_AGAIN: u64 = 10_000_000;
@@ -70,7 +70,8 @@ fn run_on_pool(args: &AnalyzeArgs, settings: &Settings) -> anyhow::Result<Outcom
     }
     let store = reading.spill.clone();
     let mut collection = Collection::with_spilled(builders, reading.spill);
-    if settings.shows_traces() {
+    let is_kept = settings.shows_traces() || settings.names_code() && names_code(&collection.vocabulary);
+    if is_kept {
         collection.keep();
     }
     let semantics = trace::derive(&collection.vocabulary, &settings.uncounted_calls);
@@ -89,7 +90,7 @@ fn run_on_pool(args: &AnalyzeArgs, settings: &Settings) -> anyhow::Result<Outcom
     }
     let mut analysis = analysis::analyse(&collection, &semantics, &settings.analysis(), &done, interrupt::flag());
     let beyond_cap = beyond_cap_summaries(&collection);
-    let kept = settings.shows_traces().then_some(collection);
+    let kept = is_kept.then_some(collection);
     if let Some(failure) = analysis.results.failure.take() {
         return Err(failure.into());
     }

@@ -120,6 +120,7 @@ fn write_reports_of_comparison(
         service_graph: None,
         timeline: None,
         evidence: None,
+        code: &HashMap::new(),
         incident: &[],
         path_stacks: None,
         gate,

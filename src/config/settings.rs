@@ -416,6 +416,11 @@ impl Settings {
         self.reports.iter().any(|report| report.kind.shows_traces())
     }
 
+    /// Whether reports say where in the code something is.
+    pub(crate) fn names_code(&self) -> bool {
+        self.reports.iter().any(|report| report.kind.names_code())
+    }
+
     /// The part that the pass over the traces needs.
     pub(crate) fn analysis(&self) -> AnalysisSettings {
         AnalysisSettings {

@@ -237,6 +237,10 @@ attributes! {
         CloudRemote: shape = ["aws.remote.service", "aws.s3.bucket", "aws.sqs.queue.url"],
         /// Provider of a generative model.
         GenAiProvider: shape = ["gen_ai.provider.name", "gen_ai.system"],
+        /// Source file of the code that made the span.
+        CodeFilePath: shape = ["code.file.path", "code.filepath"],
+        /// Line in that file.
+        CodeLineNumber: shape = ["code.line.number", "code.lineno"],
         /// Class of the error.
         ErrorType: shape = ["error.type"],
         /// Type of the exception, an attribute of the span or of its event `exception`.

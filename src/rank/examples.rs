@@ -5,6 +5,7 @@ use std::cmp::Reverse;
 use hashbrown::HashMap;
 
 use crate::partial::TraceNumber;
+use crate::span::SpanId;
 
 use super::ranking::Ranked;
 
@@ -35,6 +36,31 @@ pub(crate) fn example_traces<'a>(
         for (pattern, traces) in best {
             let traces = traces.into_iter().map(|(_, _, trace)| trace).collect();
             examples.insert(pattern_ids[pattern as usize].clone(), traces);
+        }
+    }
+    examples
+}
+
+/// The span that the finding is about which shows best what a pattern costs, with its trace, of each of the patterns whose ids
+/// are `wanted`, by the id of the pattern.
+pub(crate) fn example_spans<'a>(
+    ranked: &[Ranked],
+    wanted: impl Iterator<Item = &'a str>,
+) -> HashMap<String, (TraceNumber, SpanId)> {
+    let wanted: hashbrown::HashSet<&str> = wanted.collect();
+    let mut examples = HashMap::new();
+    for Ranked { findings, patterns_of_findings, pattern_ids, .. } in ranked {
+        let mut best: HashMap<u32, (Worth, SpanId)> = HashMap::new();
+        for (row, &pattern) in patterns_of_findings.iter().enumerate() {
+            let worth = (Reverse(findings.saving_ns[row]), Reverse(findings.impact_ns[row]), findings.trace[row]);
+            let found = (worth, findings.span_id[row]);
+            best.entry(pattern).and_modify(|known| *known = (*known).min(found)).or_insert(found);
+        }
+        for (pattern, ((_, _, trace), span)) in best {
+            let id = &pattern_ids[pattern as usize];
+            if wanted.contains(id.as_str()) && trace.index().is_some() {
+                examples.insert(id.clone(), (trace, span));
+            }
         }
     }
     examples

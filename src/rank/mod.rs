@@ -15,7 +15,7 @@ mod table;
 mod tests;
 
 pub(crate) use entries_table::{ENTRIES, ENTRY_COLUMNS, entries_table};
-pub(crate) use examples::example_traces;
+pub(crate) use examples::{example_spans, example_traces};
 pub(crate) use findings_table::{FINDING_COLUMNS, FINDINGS, FindingsTable};
 pub(crate) use pattern_requests::{
     PATTERN_COLUMNS, PATTERN_ENTRIES, PATTERN_ENTRY_COLUMNS, PATTERNS, PatternRequests, pattern_entries_table,

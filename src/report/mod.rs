@@ -32,7 +32,8 @@ pub(crate) use explanation::{ExplainedDocument, ExplainedTable, Field, Page, wri
 pub(crate) use incident::{IncidentSummary, RunSummary, SuspectSummary, TimesSummary};
 pub(crate) use json::{write_json, write_json_table, write_json_tables, write_ndjson, write_ndjson_table};
 pub(crate) use kinds::{
-    Evidence, GateSummary, GraphEdge, PathStack, PathsOfEntry, PathsOfRequests, Report, ReportFile, write_reports,
+    CodeLocation, Evidence, GateSummary, GraphEdge, PathStack, PathsOfEntry, PathsOfRequests, Report, ReportFile,
+    write_reports,
 };
 pub(crate) use markdown::{write_markdown, write_markdown_table, write_markdown_tables};
 pub(crate) use output::{WholeFile, finish_files, remove_unfinished_files, write_comparison_files, write_files};

@@ -83,3 +83,32 @@ fn code_quality_is_what_gitlab_takes() {
     let blockers: Vec<&Value> = gated.as_array().unwrap().iter().filter(is_blocker).collect();
     assert!(!blockers.is_empty() && blockers.iter().all(|issue| issue["check_name"] == "sync-chain"));
 }
+
+/// Where spans say which code made them, annotations stand there: at the span that failed, or at the one above it of the same
+/// service.
+#[test]
+fn annotations_stand_at_the_code() {
+    let input = inputs::with_code();
+    let at = |path: &str, line: u64| (path.to_owned(), line);
+    let sarif: Value = serde_json::from_str(&report(&input.path, ".sarif", &[])).unwrap();
+    let places: BTreeSet<(String, u64)> = sarif["runs"][0]["results"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|result| {
+            let place = &result["locations"][0]["physicalLocation"];
+            let path = place["artifactLocation"]["uri"].as_str().unwrap();
+            at(path, place["region"]["startLine"].as_u64().unwrap())
+        })
+        .collect();
+    assert_eq!(places, BTreeSet::from([at("app/cart%20service.py", 17), at("tracescan.toml", 1)]));
+    let quality: Value = serde_json::from_str(&report(&input.path, ".codequality.json", &[])).unwrap();
+    let location = |issue: &Value| {
+        let location = &issue["location"];
+        at(location["path"].as_str().unwrap(), location["lines"]["begin"].as_u64().unwrap())
+    };
+    let places: BTreeSet<(String, u64)> = quality.as_array().unwrap().iter().map(location).collect();
+    assert_eq!(places, BTreeSet::from([at("app/cart service.py", 17), at("tracescan.toml", 1)]));
+    let github = report(&input.path, ".github", &[]);
+    assert!(github.contains("file=app/cart service.py,line=17,title="), "{github}");
+}

@@ -127,3 +127,17 @@ fn span(
     }]});
     document.to_string()
 }
+
+/// Failures of two services, one of which says in a span above the call that fails where its code is.
+pub(crate) fn with_code() -> Input {
+    let code = r#","attributes":[{"key":"code.file.path","value":{"stringValue":"/app/cart service.py"}},{"key":"code.line.number","value":{"intValue":"17"}}]"#;
+    let mut spans = Vec::new();
+    for trace in 0..3 {
+        let served = span(trace, [1, 0], "cart", "GET /", [2, 2], 0);
+        spans.push(served.replacen(r#","name":"#, &format!(r#"{code},"name":"#), 1));
+        spans.push(span(trace, [2, 1], "cart", "SELECT", [3, 2], 0));
+        spans.push(span(trace + 10, [1, 0], "stock", "GET /", [2, 2], 0));
+    }
+    assert!(spans[0].contains("code.file.path"), "{}", spans[0]);
+    written("with code", &spans)
+}

@@ -7,14 +7,15 @@ use std::ops::Range;
 use hashbrown::HashMap;
 
 use crate::analysis::{Again, RequestsByEntry};
+use crate::conventions::Attribute;
 use crate::detectors::{TableRow, Whole};
-use crate::frame::SpillError;
+use crate::frame::{SignatureId, SpillError, Vocabulary};
 use crate::gathered::PathStacks;
 use crate::partial::TraceNumber;
-use crate::rank::{Ranked, Table, example_traces};
-use crate::report::{Evidence, PathStack, PathsOfEntry, PathsOfRequests, ShownTrace};
-use crate::span::TraceId;
-use crate::trace::{RootReason, TraceView};
+use crate::rank::{Ranked, Table, example_spans, example_traces};
+use crate::report::{CodeLocation, Evidence, PathStack, PathsOfEntry, PathsOfRequests, ShownTrace};
+use crate::span::{SpanId, TraceId};
+use crate::trace::{NO_ROW, RootReason, Row, TraceView};
 
 use super::report_facts::stacks_in_words;
 use crate::commands::shown_trace::shown_trace;
@@ -87,6 +88,66 @@ pub(in crate::commands) fn evidence(
         (pattern, ids)
     });
     Ok(Evidence { traces, examples: examples.collect(), paths })
+}
+
+/// Patterns of which it is said where in the code they come from: as many as any report names.
+const MAX_WITH_CODE: usize = 5_000;
+
+/// Whether any span says where in the code it was made.
+pub(in crate::commands) fn names_code(vocabulary: &Vocabulary) -> bool {
+    let signatures = &vocabulary.signatures;
+    let path = |number: usize| signatures.resolve(SignatureId(number as u32)).get(Attribute::CodeFilePath);
+    (0..signatures.len()).any(|number| !path(number).is_empty())
+}
+
+/// Where in the code patterns come from, by their ids: what the span says that shows a pattern best, or one above it of the same
+/// service.
+///
+/// # Errors
+/// If spans that were put aside cannot be brought back.
+pub(super) fn code_locations(
+    again: Again<'_>,
+    ranked: &[Ranked],
+    problems: &Table,
+    whole: &Whole<'_>,
+) -> Result<HashMap<String, CodeLocation>, SpillError> {
+    let rows = (0..problems.row_count().min(MAX_WITH_CODE)).map(|row| TableRow {
+        columns: &problems.columns,
+        values: &problems.values,
+        row,
+    });
+    let spans = example_spans(ranked, rows.map(|row| row.text("pattern_id")));
+    let mut by_trace: HashMap<TraceId, Vec<(&str, SpanId)>> = HashMap::new();
+    for (pattern, &(trace, span)) in &spans {
+        if let Some(&id) = trace.index().and_then(|index| whole.trace_ids.get(index)) {
+            by_trace.entry(id).or_default().push((pattern, span));
+        }
+    }
+    let wanted: BTreeSet<TraceId> = by_trace.keys().copied().collect();
+    let looked = again.look_at(&wanted, |view| {
+        let of_trace = by_trace.get(&view.trace_id).into_iter().flatten();
+        let found = of_trace.filter_map(|&(pattern, span)| {
+            Some((pattern.to_owned(), code_location(view, &again.collection.vocabulary, span)?))
+        });
+        found.collect::<Vec<_>>()
+    })?;
+    Ok(looked.into_iter().flat_map(|(_, found)| found).collect())
+}
+
+fn code_location(view: &TraceView<'_>, vocabulary: &Vocabulary, span: SpanId) -> Option<CodeLocation> {
+    let mut row = (0..view.tree.len() as Row).find(|&row| view.span_id(row) == span)?;
+    let service = view.service(row);
+    while row != NO_ROW && view.service(row) == service {
+        let signature = vocabulary.signatures.resolve(view.tree.signatures[row as usize]);
+        let [path, line] = [Attribute::CodeFilePath, Attribute::CodeLineNumber]
+            .map(|attribute| vocabulary.symbols.resolve(signature.get(attribute)));
+        if !path.is_empty() {
+            let line = line.parse().ok().filter(|&line| line > 0).unwrap_or(1);
+            return Some(CodeLocation { path: path.to_owned(), line });
+        }
+        row = view.tree.parents[row as usize];
+    }
+    None
 }
 
 /// The critical path of the request that a trace is booked for: of its first root, or else its first fragment.

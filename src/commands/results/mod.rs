@@ -10,6 +10,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::Context as _;
+use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::analysis::{Again, Analysis, Results};
@@ -37,7 +38,8 @@ use super::Outcome;
 use super::process::diagnostics::say;
 use super::process::progress::Bar;
 use super::process::standard_output;
-use evidence::evidence;
+pub(super) use evidence::names_code;
+use evidence::{code_locations, evidence};
 use judged::{Baseline, failures, ignored, names_of, patterns_for_gate, statuses, summary_of_comparison, tripping};
 use report_facts::{path_stacks, service_graph};
 
@@ -171,14 +173,17 @@ pub(super) fn present(
         incident: incident.as_ref(),
     };
     if !settings.reports.is_empty() {
-        let evidence = match &kept {
-            Some(collection) if settings.shows_traces() => {
-                let settings = &settings.analysis();
-                let again = Again { collection, semantics, settings, callee_names: &callee_names };
-                Some(evidence(again, &ranked, &problems, &requests, &whole)?)
+        let (mut shown, mut code) = (None, HashMap::new());
+        if let Some(collection) = &kept {
+            let analysis = &settings.analysis();
+            let again = Again { collection, semantics, settings: analysis, callee_names: &callee_names };
+            if settings.shows_traces() {
+                shown = Some(evidence(again, &ranked, &problems, &requests, &whole)?);
             }
-            _ => None,
-        };
+            if settings.names_code() {
+                code = code_locations(again, &ranked, &problems, &whole)?;
+            }
+        }
         drop(kept);
         let tripped = tripping(settings, &for_gate);
         let gate = GateSummary { fail_on: settings.fail_on.clone(), failures: failures.clone(), tripped };
@@ -191,7 +196,8 @@ pub(super) fn present(
             compared: &compared,
             comparison: comparison.as_ref(),
             timeline: results.gathered.timeline.as_ref(),
-            evidence: evidence.as_ref(),
+            evidence: shown.as_ref(),
+            code: &code,
             incident: incident.as_ref().map_or(&[][..], |incident| &incident.tables),
             max_page_bytes: settings.report_size_bytes,
             service_graph: service_graph(&results.gathered, &semantics.symbols),

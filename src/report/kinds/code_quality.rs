@@ -24,17 +24,17 @@ pub(super) fn write_code_quality(out: &mut impl Write, report: &Report<'_>) -> i
     let (patterns, summed_up) = Pattern::all(report);
     let left_out = patterns.clone().skip(MAX_ISSUES).count() as u64 + summed_up;
     let file = file_of(report);
-    let mut issues: Vec<Value> = patterns.take(MAX_ISSUES).map(|pattern| issue_of(&pattern, &file)).collect();
+    let mut issues: Vec<Value> = patterns.take(MAX_ISSUES).map(|pattern| issue_of(&pattern)).collect();
     if left_out > 0 {
         let patterns = units::counted(left_out, "pattern");
         let text = format!("{patterns} beyond the first {MAX_ISSUES} left out: table problems has them");
-        issues.push(issue("tracescan", "left-out", "info", &text, &file));
+        issues.push(issue("tracescan", "left-out", "info", &text, (file, 1)));
     }
     write_compact(out, &Value::Array(issues))?;
     out.write_all(b"\n")
 }
 
-fn issue_of(pattern: &Pattern<'_>, file: &str) -> Value {
+fn issue_of(pattern: &Pattern<'_>) -> Value {
     let severity = match pattern.severity() {
         Severity::Error if pattern.trips_gate() => "blocker",
         Severity::Error => "critical",
@@ -43,15 +43,15 @@ fn issue_of(pattern: &Pattern<'_>, file: &str) -> Value {
         Severity::Note => "info",
     };
     let text = format!("{}. {}", pattern.title(), pattern.details());
-    issue(pattern.detector(), pattern.id(), severity, &text, file)
+    issue(pattern.detector(), pattern.id(), severity, &text, pattern.place())
 }
 
-fn issue(check: &str, fingerprint: &str, severity: &str, text: &str, file: &str) -> Value {
+fn issue(check: &str, fingerprint: &str, severity: &str, text: &str, (path, line): (String, u32)) -> Value {
     json!({
         "description": text,
         "check_name": check,
         "fingerprint": fingerprint,
         "severity": severity,
-        "location": {"path": file, "lines": {"begin": 1}},
+        "location": {"path": path, "lines": {"begin": line}},
     })
 }

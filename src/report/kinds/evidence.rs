@@ -19,6 +19,15 @@ pub(crate) struct Evidence {
     pub(crate) paths: Vec<PathsOfEntry>,
 }
 
+/// Where in the code a pattern comes from, as the spans say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct CodeLocation {
+    /// The file.
+    pub(crate) path: String,
+    /// The line in it, from 1.
+    pub(crate) line: u32,
+}
+
 /// Where the critical paths of some requests of an entry went.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct PathsOfEntry {

@@ -29,7 +29,11 @@ pub(super) fn write_github(out: &mut impl Write, report: &Report<'_>) -> io::Res
         for pattern in own.by_ref().take(MAX_OF_KIND) {
             let message = cut(&format!("{}. {}", pattern.title(), pattern.details()), MOST_CHARACTERS);
             let title = format!("tracescan {}", pattern.detector());
-            writeln!(out, "::{command} title={}::{}", property(&title), data(&message))?;
+            let (path, line) = pattern.place();
+            // Without a file that is there, the annotation stands at the job.
+            let place =
+                if pattern.has_code() { format!("file={},line={line},", property(&path)) } else { String::new() };
+            writeln!(out, "::{command} {place}title={}::{}", property(&title), data(&message))?;
         }
         let more = own.count() as u64;
         if more > 0 {

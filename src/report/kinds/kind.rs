@@ -58,6 +58,11 @@ impl ReportKind {
         }
     }
 
+    /// Whether it says where in the code something is.
+    pub(crate) fn names_code(self) -> bool {
+        matches!(self, Self::Sarif | Self::GitHub | Self::CodeQuality)
+    }
+
     /// Whether it shows single traces, which are looked at again for it.
     pub(crate) fn shows_traces(self) -> bool {
         matches!(self, Self::Html)

@@ -14,6 +14,6 @@ mod sarif;
 mod speedscope;
 mod write;
 
-pub(crate) use evidence::{Evidence, PathsOfEntry, PathsOfRequests};
+pub(crate) use evidence::{CodeLocation, Evidence, PathsOfEntry, PathsOfRequests};
 pub(crate) use kind::ReportFile;
 pub(crate) use write::{GateSummary, GraphEdge, PathStack, Report, write_reports};

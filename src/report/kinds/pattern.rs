@@ -4,6 +4,7 @@ use crate::detectors::TableRow;
 use crate::rank::Table;
 use crate::report::text::sanitized::sanitized;
 
+use super::evidence::CodeLocation;
 use super::write::Report;
 
 /// Characters of a name or sentence that are told. Whoever shows such reports cuts longer ones himself, or refuses them.
@@ -104,6 +105,18 @@ impl<'a> Pattern<'a> {
         Some(url.of(trace, start, end))
     }
 
+    /// The file and the line that it is about: of the code where spans name it, else of the configuration, where it can be
+    /// ignored. Forges know paths from the root of the project only.
+    pub(super) fn place(&self) -> (String, u32) {
+        let code = self.report.code.get(self.id()).map(|CodeLocation { path, line }| (from_project(path), *line));
+        code.filter(|(path, _)| !path.is_empty()).unwrap_or_else(|| (file_of(self.report), 1))
+    }
+
+    /// Whether spans say where in the code it comes from.
+    pub(super) fn has_code(&self) -> bool {
+        self.report.code.contains_key(self.id())
+    }
+
     /// The share of all request time that a fix saves plus that of the requests that would not have failed, 0 to 1.
     pub(super) fn score(&self) -> f64 {
         let requests = self.report.summary.totals.roots.max(1) as f64;
@@ -124,6 +137,16 @@ impl<'a> Pattern<'a> {
             Severity::Warning
         }
     }
+}
+
+/// A path as from the root of the project, which is taken to be where the program runs.
+fn from_project(path: &str) -> String {
+    let path = told(path).replace('\\', "/");
+    let here = std::env::current_dir().ok().and_then(|here| here.to_str().map(|here| format!("{here}/")));
+    let own = here.as_deref().and_then(|here| path.strip_prefix(here)).unwrap_or(&path);
+    let without_drive = own.split_once(":/").map_or(own, |(_, rest)| rest);
+    let parts = without_drive.split('/').filter(|part| !part.is_empty() && *part != "." && *part != "..");
+    parts.collect::<Vec<_>>().join("/")
 }
 
 /// The file of the repository that patterns are told of: the configuration, where they can be ignored. They are of running services,
@@ -163,6 +186,22 @@ fn capitalised(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Forges find files by paths without a root, a drive or steps upwards.
+    #[test]
+    fn paths_are_those_of_the_project() {
+        let here = std::env::current_dir().unwrap().join("src/main.rs");
+        for (recorded, told) in [
+            ("src/cart.py", "src/cart.py"),
+            ("/app/src/cart.py", "app/src/cart.py"),
+            ("C:\\app\\Cart.cs", "app/Cart.cs"),
+            ("../../etc/passwd", "etc/passwd"),
+            (here.to_str().unwrap(), "src/main.rs"),
+            ("/", ""),
+        ] {
+            assert_eq!(from_project(recorded), told);
+        }
+    }
 
     /// What is told of a file must be in the repository for whoever reads it there.
     #[test]

@@ -11,7 +11,7 @@ use crate::detectors::Description;
 use crate::report::json::write_compact;
 use crate::report::text::units;
 
-use super::pattern::{Pattern, Severity, file_of, told};
+use super::pattern::{Pattern, Severity, told};
 use super::write::Report;
 
 /// GitHub shows so many results of a run.
@@ -26,12 +26,11 @@ pub(super) fn write_sarif(out: &mut impl Write, report: &Report<'_>) -> io::Resu
     let rules: Vec<Value> = descriptions.iter().map(|description| rule(description)).collect();
     let (patterns, summed_up) = Pattern::all(report);
     let left_out = patterns.clone().skip(MAX_RESULTS).count() as u64 + summed_up;
-    let file = file_of(report);
     let results: Vec<Value> = patterns
         .take(MAX_RESULTS)
         .map(|pattern| {
             let rule = descriptions.iter().position(|description| description.name == pattern.detector());
-            result(&pattern, rule, &file, report.comparison.is_some())
+            result(&pattern, rule, report.comparison.is_some())
         })
         .collect();
     let document = json!({
@@ -89,7 +88,15 @@ fn rule(description: &Description) -> Value {
     })
 }
 
-fn result(pattern: &Pattern<'_>, rule: Option<usize>, file: &str, is_compared: bool) -> Value {
+/// A path as a URI without scheme: whatever is not plain is percent-encoded.
+fn uri(path: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
+    path.bytes()
+        .map(|byte| if is_plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
+}
+
+fn result(pattern: &Pattern<'_>, rule: Option<usize>, is_compared: bool) -> Value {
     let level = match pattern.severity() {
         Severity::Error => "error",
         Severity::Warning => "warning",
@@ -97,6 +104,7 @@ fn result(pattern: &Pattern<'_>, rule: Option<usize>, file: &str, is_compared: b
     };
     // In SARIF, text in brackets before an address is a link.
     let text = format!("{}. {}", pattern.title(), pattern.details()).replace("](", "] (");
+    let (path, line) = pattern.place();
     let service = told(pattern.name("service"));
     let places = [("service", "module"), ("operation", "function")].map(|(column, kind)| {
         let name = told(pattern.name(column));
@@ -110,7 +118,7 @@ fn result(pattern: &Pattern<'_>, rule: Option<usize>, file: &str, is_compared: b
         "message": {"text": text},
         "rank": (pattern.score() * 1e4).round() / 100.0,
         "locations": [{
-            "physicalLocation": {"artifactLocation": {"uri": file}, "region": {"startLine": 1}},
+            "physicalLocation": {"artifactLocation": {"uri": uri(&path)}, "region": {"startLine": line}},
             "logicalLocations": places,
         }],
         "partialFingerprints": {"patternId/v1": pattern.id()},

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 
+use hashbrown::HashMap;
+
 use crate::gathered::Timeline;
 use crate::rank::Table;
 use crate::report::detector_table::DetectorTable;
@@ -16,7 +18,7 @@ use crate::report::trace_links::TraceLinks;
 
 use super::code_quality::write_code_quality;
 use super::dot::write_dot;
-use super::evidence::Evidence;
+use super::evidence::{CodeLocation, Evidence};
 use super::folded::write_folded;
 use super::github::write_github;
 use super::junit::write_junit;
@@ -89,6 +91,8 @@ pub(crate) struct Report<'a> {
     pub(crate) timeline: Option<&'a Timeline>,
     /// Traces that were looked at again; none if no report asks for them, or their spans are not at hand.
     pub(crate) evidence: Option<&'a Evidence>,
+    /// Where in the code patterns come from, by their ids, as far as spans say it.
+    pub(crate) code: &'a HashMap<String, CodeLocation>,
     /// Tables of the comparison of a window with other times; none if there was none.
     pub(crate) incident: &'a [Table],
     /// Where critical paths went, in the order of frames; none if no report asks for it.

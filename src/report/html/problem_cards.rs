@@ -54,6 +54,8 @@ pub(super) struct Card {
     pub(super) causes: Vec<[String; 2]>,
     pub(super) cause: Option<[String; 2]>,
     pub(super) traces: Vec<Waterfall>,
+    /// What is said of traces that are not drawn.
+    pub(super) not_drawn: Vec<String>,
 }
 
 /// A value with its name and what it means.
@@ -85,6 +87,7 @@ pub(super) fn cards(report: &Report<'_>, colours: &Colours, room: Room) -> Vec<C
             let mut card = card(report, row, &words, largest);
             if row < room.with_traces {
                 card.traces = traces(report, &words.pattern_id, colours, room.lines);
+                card.not_drawn = not_drawn(report, &words.pattern_id);
             }
             card
         })
@@ -132,6 +135,7 @@ fn card(report: &Report<'_>, row: usize, words: &ProblemInWords, largest: f64) -
             .row_of(explained_by)
             .map(|cause| [anchor(explained_by), shortened(problems.text("title", cause), MAX_TITLE)]),
         traces: Vec::new(),
+        not_drawn: Vec::new(),
     }
 }
 
@@ -234,4 +238,11 @@ fn traces(report: &Report<'_>, pattern_id: &str, colours: &Colours, lines: usize
             Waterfall::of(trace, pattern_id, report.links.address(&trace.trace_id), colours, most)
         })
         .collect()
+}
+
+fn not_drawn(report: &Report<'_>, pattern_id: &str) -> Vec<String> {
+    let Some(evidence) = report.evidence else { return Vec::new() };
+    let ids = evidence.examples.get(pattern_id).into_iter().flatten();
+    let large = ids.filter_map(|id| Some((id, *evidence.too_large.get(id)?)));
+    large.map(|(id, spans)| format!("Trace {id} has {}, too many to be drawn", units::counted(spans, "span"))).collect()
 }

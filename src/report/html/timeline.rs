@@ -98,16 +98,17 @@ impl TimelineView {
         let width = timeline.width_ns();
         let count = last.saturating_sub(first) / width + 1;
         let fits = |column: &i64| column % width == 0 && count.saturating_mul(width) / column < MAX_COLUMNS;
-        let column_ns = COLUMN_WIDTHS.iter().copied().find(fits).unwrap_or(width * (count / MAX_COLUMNS + 1));
-        let first = first.div_euclid(column_ns) * column_ns;
-        let columns = (last.saturating_sub(first) / column_ns + 1) as usize;
+        let column_ns = COLUMN_WIDTHS.iter().copied().find(fits).unwrap_or(width.saturating_mul(count / MAX_COLUMNS + 1));
+        let first = first.div_euclid(column_ns).saturating_mul(column_ns);
+        let place = |start: i64| ((i128::from(start) - i128::from(first)) / i128::from(column_ns)).max(0) as usize;
+        let columns = place(last) + 1;
         let mut sums: Vec<Step> = vec![Step::default(); columns];
         for (start, step) in steps {
-            sums[((start - first) / column_ns) as usize].merge(step);
+            sums[place(start)].merge(step);
         }
         let mut view = Self { about: about(&sums, column_ns, far), ..Self::default() };
         view.draw(&sums, first, column_ns);
-        view.mark(first_seen, first, column_ns * columns as i64);
+        view.mark(first_seen, first, column_ns.saturating_mul(columns as i64));
         view.data = data(&sums, first, column_ns, first_seen);
         Some(view)
     }
@@ -121,7 +122,7 @@ impl TimelineView {
             let left = place as f64 * width;
             let height = |count: u64| PANEL * count as f64 / most as f64;
             let (all, failed) = (height(step.requests), height(step.failed));
-            let start = first + place as i64 * column_ns;
+            let start = start_of(first, place, column_ns);
             let [median, tail] = [50, 99].map(|percent| step.duration_quantile_ns(percent));
             self.columns.push(Column {
                 left: pixels(left),
@@ -165,13 +166,18 @@ impl TimelineView {
 
     fn mark(&mut self, first_seen: &[(i64, i64, String)], first: i64, length: i64) {
         for (time, rank, title) in first_seen.iter().take(MAX_SEEN) {
-            let place = i128::from(time - first) * i128::from(WIDTH) / i128::from(length.max(1));
+            let place = (i128::from(*time) - i128::from(first)) * i128::from(WIDTH) / i128::from(length.max(1));
             if (0..=i128::from(WIDTH)).contains(&place) {
                 let told = format!("{rank}: {}, first seen {}", shown(title), units::time_of_day(*time));
                 self.seen.push((place as i64, told));
             }
         }
     }
+}
+
+/// When a column begins. Times of damaged inputs may lie anywhere.
+fn start_of(first: i64, place: usize, column_ns: i64) -> i64 {
+    first.saturating_add(column_ns.saturating_mul(place as i64))
 }
 
 fn pixels(value: f64) -> String {
@@ -220,7 +226,7 @@ fn near<'a, 'b>(steps: &'a [(i64, &'b Step)]) -> (&'a [(i64, &'b Step)], u64) {
 
 /// Columns of numbers: seconds since 1970, requests, failures, retries, then the median and the 99th percentile in ms.
 fn data(sums: &[Step], first: i64, column_ns: i64, first_seen: &[(i64, i64, String)]) -> serde_json::Value {
-    let start = |place: usize| (first + place as i64 * column_ns) as f64 / NS_PER_S;
+    let start = |place: usize| start_of(first, place, column_ns) as f64 / NS_PER_S;
     let ms = |step: &Step, percent: u64| {
         (step.requests > 0).then(|| (step.duration_quantile_ns(percent) as f64 / NS_PER_MS * 100.0).round() / 100.0)
     };
@@ -265,6 +271,22 @@ mod tests {
         assert_eq!((view.seen.len(), view.seen[0].0), (1, 0));
         assert!(view.about.starts_with("40 requests, of which 0 failed, and 0 retries"), "{}", view.about);
         assert!(TimelineView::of(&Timeline::default(), &[]).is_none());
+    }
+
+    /// Wherever times of damaged inputs lie, something is drawn.
+    #[test]
+    fn no_time_is_too_far() {
+        let mut timeline = Timeline::default();
+        for start in [i64::MIN, i64::MIN + 1, -1, 0, 1, i64::MAX - 1, i64::MAX] {
+            timeline.add(start, i64::MAX, true, 0);
+        }
+        let view = TimelineView::of(&timeline, &[(i64::MAX, 1, "last".to_owned()), (i64::MIN, 2, "first".to_owned())]);
+        let drawn = view.unwrap();
+        assert!(
+            !drawn.columns.is_empty() && drawn.columns.len() <= MAX_COLUMNS as usize + 1,
+            "{}",
+            drawn.columns.len()
+        );
     }
 
     /// A clock that stands at 1970 does not make a line of all others; half of the requests are never far.

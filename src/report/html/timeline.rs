@@ -104,7 +104,7 @@ impl TimelineView {
         let columns = place(last) + 1;
         let mut sums: Vec<Step> = vec![Step::default(); columns];
         for (start, step) in steps {
-            sums[place(start)].merge(step);
+            sums[place(*start)].merge(step);
         }
         let mut view = Self { about: about(&sums, column_ns, far), ..Self::default() };
         view.draw(&sums, first, column_ns);

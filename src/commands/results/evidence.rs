@@ -54,6 +54,14 @@ pub(in crate::commands) fn evidence(
         .map(|row| TableRow { columns: &problems.columns, values: &problems.values, row })
         .collect();
     let mut examples = example_traces(ranked, first.iter().map(|row| row.text("pattern_id")), EXAMPLES);
+    for row in &first {
+        // The trace that the list of problems names comes first.
+        let named = number_of(row.text("example_trace_id"), whole);
+        let traces = examples.entry(row.text("pattern_id").to_owned()).or_default();
+        traces.retain(|&trace| Some(trace) != named);
+        traces.splice(0..0, named);
+        traces.truncate(EXAMPLES);
+    }
     let sampled: Vec<(usize, Vec<TraceNumber>)> = sampled(requests);
     let id = |trace: &TraceNumber| whole.trace_ids.get(trace.index()?).copied();
     let to_show: BTreeSet<TraceId> = examples.values().flatten().filter_map(id).collect();
@@ -92,6 +100,12 @@ pub(in crate::commands) fn evidence(
         (pattern, ids)
     });
     Ok(Evidence { traces, too_large, examples: examples.collect(), paths })
+}
+
+/// The number of the trace with an id.
+fn number_of(trace_id: &str, whole: &Whole<'_>) -> Option<TraceNumber> {
+    let place = whole.trace_ids.binary_search(&TraceId::from_hex(trace_id)?).ok()?;
+    u32::try_from(place).ok().map(TraceNumber)
 }
 
 /// Patterns of which it is said where in the code they come from: as many as any report names.

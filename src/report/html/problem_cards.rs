@@ -21,6 +21,10 @@ pub(super) struct Room {
     pub(super) lines: usize,
     /// Rows of each table.
     pub(super) rows: usize,
+    /// Entries with their flame graphs.
+    pub(super) flames: usize,
+    /// Whether the service map and the timeline without scripts are drawn.
+    pub(super) drawings: bool,
 }
 
 /// A problem.
@@ -72,6 +76,8 @@ pub(super) fn anchor(pattern_id: &str) -> String {
 }
 
 const MAX_TITLE: usize = 400;
+/// Characters of a service in menus; longer ones would make the page wider than any screen.
+const MAX_SERVICE: usize = 80;
 const MAX_VALUE: usize = 300;
 const MAX_CAUSES: usize = 8;
 const NS_PER_MS: i64 = 1_000_000;
@@ -109,7 +115,7 @@ fn card(report: &Report<'_>, row: usize, words: &ProblemInWords, largest: f64) -
         rank: words.rank,
         title: shortened(&words.title, MAX_TITLE),
         detector: words.detector.clone(),
-        service: shown(problems.text("service", row)),
+        service: shortened(problems.text("service", row), MAX_SERVICE),
         status: status.replace('_', " "),
         status_state: match status {
             "new" | "worse" => "bad",

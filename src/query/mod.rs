@@ -12,6 +12,7 @@ mod answer;
 mod column_units;
 mod error;
 mod execution;
+mod frames;
 mod run_values;
 mod statement;
 mod tables;

@@ -1,10 +1,9 @@
 //! The tables that can be asked: those of one output directory by their names, those of others behind a name of their own.
 
 use std::fmt::Display;
-use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
-use polars::prelude::{IntoLazy as _, LazyFrame, ParquetReader, PlRefPath, ScanArgsParquet, SerReader as _, len};
+use polars::prelude::{IntoLazy as _, LazyFrame, len};
 
 use crate::compare::RunDirectory;
 use crate::detectors::{Cell, Column, Unit};
@@ -13,6 +12,7 @@ use crate::report::write_parquet_table;
 
 use super::QueryError;
 use super::column_units::ColumnUnits;
+use super::frames::{frame_of, frame_of_file};
 use super::run_values::{RUN, run_table};
 use super::text_tables::{read_csv_table, read_json_table};
 
@@ -75,12 +75,11 @@ impl RunTables {
             }
             Some("csv") => read_csv_table(file, stem, &units())?,
             Some("json") => read_json_table(file, stem, &units())?,
-            _ => return scanned(file).map_err(|error| unreadable(file, &error)),
+            _ => return Ok(frame_of_file(file)?.lazy()),
         };
         // As Parquet, so that there is one rule for what becomes of a value.
         let bytes = write_parquet_table(Vec::new(), &in_memory).map_err(|error| unreadable(file, &error))?;
-        let frame = ParquetReader::new(Cursor::new(bytes)).finish().map_err(|error| unreadable(file, &error))?;
-        Ok(frame.lazy())
+        Ok(frame_of(bytes::Bytes::from(bytes), file)?.lazy())
     }
 
     /// A table of the tables: names, rows, columns.
@@ -108,14 +107,6 @@ impl RunTables {
         }
         Ok(Table { name: "tables", columns, terminal_columns: &["table", "rows", "columns"], values, summed_up: 0 })
     }
-}
-
-fn scanned(file: &Path) -> Result<LazyFrame, polars::prelude::PolarsError> {
-    let arguments = ScanArgsParquet { glob: false, ..ScanArgsParquet::default() };
-    let mut frame = LazyFrame::scan_parquet(PlRefPath::try_from_path(file)?, arguments)?;
-    // Looks at the file's end now, so that one that is no Parquet is told by its name.
-    frame.collect_schema()?;
-    Ok(frame)
 }
 
 /// Why a table cannot be read.

@@ -6,7 +6,6 @@
 use std::path::Path;
 
 use hashbrown::HashSet;
-use polars::prelude::{CsvReadOptions, SerReader as _};
 use serde_json::Value;
 
 use crate::detectors::{Cell, Column, Unit};
@@ -49,16 +48,15 @@ pub(super) fn read_json_table(path: &Path, name: &'static str, units: &ColumnUni
 /// # Errors
 /// If it cannot be read.
 pub(super) fn read_csv_table(path: &Path, name: &'static str, units: &ColumnUnits) -> Result<Table, QueryError> {
-    // All columns as text: what is a number is known, and an id of digits is none.
-    let options = CsvReadOptions::default().with_infer_schema_length(Some(0)).with_has_header(true);
-    let reader =
-        options.try_into_reader_with_file_path(Some(path.to_owned())).map_err(|error| unreadable(path, &error))?;
-    let frame = reader.finish().map_err(|error| unreadable(path, &error))?;
-    let columns: Vec<Column> = frame.columns().iter().map(|series| column(series.name(), units)).collect();
-    let mut values = Vec::new();
-    for (column, series) in columns.iter().zip(frame.columns()) {
-        let texts = series.str().map_err(|error| unreadable(path, &error))?;
-        values.push(texts.iter().map(|text| from_csv(column.unit, text.unwrap_or_default())).collect());
+    let mut reader = csv::Reader::from_path(path).map_err(|error| unreadable(path, &error))?;
+    let names = reader.headers().map_err(|error| unreadable(path, &error))?;
+    let columns: Vec<Column> = names.iter().map(|name| column(name, units)).collect();
+    let mut values: Vec<Vec<Cell>> = vec![Vec::new(); columns.len()];
+    for row in reader.records() {
+        let row = row.map_err(|error| unreadable(path, &error))?;
+        for ((column, values), text) in columns.iter().zip(&mut values).zip(&row) {
+            values.push(from_csv(column.unit, text));
+        }
     }
     Ok(Table { name, columns, terminal_columns: &[], values, summed_up: 0 })
 }

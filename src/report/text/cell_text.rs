@@ -26,7 +26,7 @@ pub(crate) const NAMED_BY_ASKER: &str = "as asked for";
 /// of one request, because people confuse these.
 pub(in crate::report) fn title(column: &Column) -> String {
     if column.doc == NAMED_BY_ASKER {
-        return column.name.replace('_', " ");
+        return column.name.strip_suffix("_ns").unwrap_or(column.name).replace('_', " ");
     }
     let Some(name) = column.name.strip_suffix("_ns") else { return column.name.replace('_', " ") };
     let (what, statistic) = match name.rsplit_once('_') {

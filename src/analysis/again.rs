@@ -82,6 +82,7 @@ fn found_in(view: &TraceView<'_>, semantics: &Semantics, settings: &AnalysisSett
     let whole = Whole {
         symbols: &semantics.symbols,
         trace_ids: &[view.trace_id],
+        is_one_trace: true,
         is_weighted: false,
         gathered: &Gathered::default(),
     };

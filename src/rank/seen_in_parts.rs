@@ -63,7 +63,13 @@ impl Dump {
     fn tables(&self, seen: SeenByAll, symbols: &Symbols) -> Vec<Table> {
         // No detector of the catalog asks for what is gathered: one that does cannot do without it and says so here.
         let gathered = Gathered::default();
-        let whole = Whole { symbols, trace_ids: &self.frame.trace_ids, is_weighted: true, gathered: &gathered };
+        let whole = Whole {
+            symbols,
+            trace_ids: &self.frame.trace_ids,
+            is_one_trace: false,
+            is_weighted: true,
+            gathered: &gathered,
+        };
         let mut ranking = Ranking::new(&whole, &|| ());
         seen.conclude(&Detectors::default(), &whole, &mut ranking);
         let ranked = ranking.ranked.unwrap();

@@ -124,6 +124,9 @@ pub(crate) struct Whole<'a> {
     pub(crate) symbols: &'a Symbols,
     /// The ids of the traces by number.
     pub(crate) trace_ids: &'a [TraceId],
+    /// Whether it is one trace that somebody asks for. Then there is no whole that would tell what is too rare to matter, and
+    /// findings stand for themselves.
+    pub(crate) is_one_trace: bool,
     /// Whether enough spans say how many they stand for.
     pub(crate) is_weighted: bool,
     /// What was gathered for the detectors that asked.
@@ -187,6 +190,8 @@ impl Columns for NoDetails {
     fn push(&mut self, _row: Self) {}
 
     fn append(&mut self, _other: Self) {}
+
+    fn retain(&mut self, _keep: &dyn Fn(usize) -> bool) {}
 
     fn bytes(&self) -> usize {
         0

@@ -1,0 +1,30 @@
+//! What detectors that look at the edges between a service and what it calls mean by a call, by an outage and by a throttled call.
+
+use crate::frame::Symbol;
+use crate::span::SpanKind;
+use crate::trace::{Call, NO_ROW, TargetKind, TraceView};
+
+/// Caller service, kind of the target and target: as the keys of patterns have them.
+pub(super) type Edge = [Symbol; 3];
+
+/// The edge of a call.
+pub(super) fn edge_of(trace: &TraceView<'_>, call: &Call) -> Edge {
+    [call.caller_service, trace.semantics.kind_name(call.target.kind), call.target.name]
+}
+
+/// Whether it is a call along an edge: a counted one to a service, an external host or a database that no CONSUMER answers.
+pub(super) fn is_edge_call(trace: &TraceView<'_>, call: &Call) -> bool {
+    let has_kind = matches!(call.target.kind, TargetKind::Database | TargetKind::External | TargetKind::Service);
+    let is_answered_by_consumer =
+        || call.callee != NO_ROW && trace.tree.kind(call.callee, trace.semantics) == SpanKind::Consumer;
+    call.counts && has_kind && !is_answered_by_consumer()
+}
+
+/// Whether who answers the call, or the way there, said that more was asked for than is allowed. That a message is larger than
+/// is taken is told with the same code and is another thing.
+pub(super) fn is_throttled(trace: &TraceView<'_>, call: &Call) -> bool {
+    let own = trace.semantics_of(call.row);
+    let callee = (call.callee != NO_ROW).then(|| trace.semantics_of(call.callee));
+    let says_throttled = own.says_throttled || callee.is_some_and(|callee| callee.says_throttled);
+    says_throttled && !own.says_too_large && !callee.is_some_and(|callee| callee.says_too_large)
+}

@@ -29,6 +29,8 @@ kit::catalog! {
     failure_amplification: resilience::failure_amplification::FailureAmplification,
     /// Where failures come from.
     failure_origins: resilience::failure_origins::FailureOrigins,
+    /// Operations that fail whenever one target does.
+    hard_dependency: resilience::hard_dependency::HardDependency,
     /// Calls that are told to slow down.
     throttling: resilience::throttling::Throttling,
     /// Where the time goes.

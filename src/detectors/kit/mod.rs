@@ -20,6 +20,6 @@ pub(crate) use rules::{
     WEIGHTED_TRACES_DOC,
 };
 #[cfg_attr(not(test), expect(unused_imports, reason = "no detector has a threshold of these kinds so far"))]
-pub(crate) use thresholds::{Bytes, Duration, Share};
-pub(crate) use thresholds::{Count, ThresholdType, Thresholds, duration_text, size_text, thresholds};
+pub(crate) use thresholds::{Bytes, Duration};
+pub(crate) use thresholds::{Count, Share, ThresholdType, Thresholds, duration_text, size_text, thresholds};
 pub use thresholds::{NotSet, Threshold, ThresholdKind};

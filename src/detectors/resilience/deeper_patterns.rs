@@ -19,6 +19,12 @@ pub(super) struct Occurrence<'a> {
     pub(super) rows: &'a [Row],
 }
 
+/// The key of the pattern that explains each pattern that another explains.
+pub(crate) type Explained = HashMap<Box<[Symbol]>, Box<[Symbol]>, FixedState>;
+
+/// A deeper pattern, after the number of findings that it is below.
+type Candidate<'a> = (u64, &'a [Symbol]);
+
 /// How many spans of findings above one are looked at: a chain of failures that is longer is a chain without end.
 const MAX_LEVELS: usize = 64;
 
@@ -74,11 +80,8 @@ impl DeeperPatterns {
     ///
     /// One explains another if over half of the findings of that have a span of it below. Of several it is the one below most
     /// of them, ties by key, of those that nothing explains.
-    pub(super) fn explained(
-        &self,
-        findings_of: impl Fn(&[Symbol]) -> Option<u64>,
-    ) -> HashMap<Box<[Symbol]>, Box<[Symbol]>, FixedState> {
-        let mut candidates: HashMap<&[Symbol], Vec<(u64, &[Symbol])>, FixedState> = HashMap::default();
+    pub(super) fn explained(&self, findings_of: impl Fn(&[Symbol]) -> Option<u64>) -> Explained {
+        let mut candidates: HashMap<&[Symbol], Vec<Candidate<'_>>, FixedState> = HashMap::default();
         for (keys, &count) in &self.counts {
             let (upper, deeper) = keys.split_at(keys.len() / 2);
             let is_most = findings_of(upper).is_some_and(|findings| count * 2 > findings);
@@ -86,7 +89,7 @@ impl DeeperPatterns {
                 candidates.entry(upper).or_default().push((count, deeper));
             }
         }
-        let cause = |deeper: &[(u64, &[Symbol])]| -> Option<Box<[Symbol]>> {
+        let cause = |deeper: &[Candidate<'_>]| -> Option<Box<[Symbol]>> {
             let unexplained = deeper.iter().filter(|(_, key)| !candidates.contains_key(key));
             unexplained.max_by_key(|&&(count, key)| (count, std::cmp::Reverse(key))).map(|&(_, key)| key.into())
         };

@@ -15,7 +15,7 @@ use crate::partial::{GroupReader, GroupWriter, TraceNumber, columns};
 use crate::savings::Unsettled;
 use crate::trace::{Call, NO_ROW, Row, TraceView, total_ns};
 
-use super::deeper_patterns::{DeeperPatterns, Occurrence};
+use super::deeper_patterns::{DeeperPatterns, Explained, Occurrence};
 use super::edge_calls::{edge_of, error_class, is_caller_span, is_cancelled, is_edge_call, is_outage};
 use super::failure_evidence::{distinct_entries, entry_row_of};
 use super::outcomes::{Calling, DependencyKey, OperationKey, Outcomes, Requests};
@@ -274,7 +274,7 @@ fn most_frequent_class(pattern: &Pattern<'_, HardDependency>) -> Cell {
 /// What is known of all requests, and which patterns explain others.
 pub(crate) struct Aside {
     outcomes: Outcomes,
-    explained: HashMap<Box<[Symbol]>, Box<[Symbol]>, FixedState>,
+    explained: Explained,
 }
 
 /// What is kept beside findings.

@@ -6,8 +6,8 @@ use hashbrown::HashMap;
 
 use crate::conventions::ErrorClass;
 use crate::detectors::kit::{
-    self, Cell, Concluded, Description, Detector, FindingsBeside, NoRow, Pattern, PatternColumn, ProblemText, RankedBy,
-    Seen, TableRow, TableRules, Unit, Whole, joined, thresholds,
+    self, Cell, Concluded, Currency, Description, Detector, FindingsBeside, NoRow, Pattern, PatternColumn, ProblemText,
+    RankedBy, Seen, TableRow, TableRules, Unit, Whole, joined, thresholds,
 };
 use crate::findings::{Finding, Findings, Remedy};
 use crate::frame::Symbol;
@@ -83,7 +83,7 @@ A payment must be hard; the row says what it costs, not that it is wrong.
 
 M. Nygard, \"Release It!\", 2nd edition, 2018, chapters 4 and 5. B. Treynor et al., \"The Calculus of Service Availability\", ACM
 Queue 15(2), 2017.",
-    currency: None,
+    currency: Some(Currency::FailedRequests),
     has_findings: true,
     terminal_columns: &[
         "rank",

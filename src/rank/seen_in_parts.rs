@@ -69,7 +69,7 @@ impl Dump {
         let whole = Whole {
             symbols,
             trace_ids: &self.frame.trace_ids,
-            is_one_trace: false,
+            is_of_known_patterns: false,
             is_weighted: true,
             gathered: &gathered,
         };

@@ -347,7 +347,7 @@ impl Detector for HardDependency {
 
     fn conclude(&self, seen: Self::Seen, whole: &Whole<'_>) -> Concluded<Self> {
         let FindingsBeside { mut findings, beside: Beside { outcomes, deeper } } = seen;
-        if !whole.is_one_trace {
+        if !whole.is_of_known_patterns {
             findings.retain_keys(|key| self.is_hard(&outcomes.targets, key));
         }
         let mut patterns: HashMap<&[Symbol], u64, FixedState> = HashMap::default();

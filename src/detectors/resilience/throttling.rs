@@ -312,7 +312,7 @@ impl Detector for Throttling {
         for row in 0..findings.len() {
             *throttled.entry(edge_of(findings.common.key.get(row))).or_default() += findings.details.throttled[row];
         }
-        if !whole.is_one_trace {
+        if !whole.is_of_known_patterns {
             findings.retain_keys(|key| throttled[&edge_of(key)] >= i64::from(self.min_throttled.0));
         }
 

@@ -88,7 +88,7 @@ fn conclude_from(
     let whole = Whole {
         symbols: &sample.semantics.symbols,
         trace_ids: sample.trace_ids(),
-        is_one_trace: false,
+        is_of_known_patterns: false,
         is_weighted: false,
         gathered,
     };

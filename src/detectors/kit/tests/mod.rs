@@ -141,7 +141,8 @@ impl Part {
         if let Some(calls) = &self.gathered.calls {
             calls.for_each_target(|calls| self.seen.see_target(&detectors, calls)).unwrap();
         }
-        let whole = Whole { symbols, trace_ids, is_one_trace: false, is_weighted: false, gathered: &self.gathered };
+        let whole =
+            Whole { symbols, trace_ids, is_of_known_patterns: false, is_weighted: false, gathered: &self.gathered };
         let mut ranking = Ranking::new(&whole, &|| ());
         self.seen.conclude(&detectors, &whole, &mut ranking);
         let ranked = ranking.ranked.unwrap();

@@ -287,6 +287,7 @@ fn manual_pages_are_sound() {
     }
     for name in &names {
         let path = directory.join(name);
+        assert!(fs::read(&path).unwrap().is_ascii(), "{name}");
         let path = path.to_str().unwrap();
         if let Some(formatted) = run_if_there("groff", &["-man", "-ww", "-z", "-Tutf8", path]) {
             assert!(

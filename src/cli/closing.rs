@@ -67,7 +67,7 @@ Examples:
   Which tables there are, and their columns:
     tracescan query out
   What one service can win:
-    tracescan query out 'SELECT title, saving_ns FROM problems WHERE service = \"cart\" ORDER BY rank'
+    tracescan query out \"SELECT title, saving_ns FROM problems WHERE service = 'cart' ORDER BY rank\"
   What is new since yesterday, for a chat:
     tracescan query out/today -f queries/new_since_yesterday.sql --with before=out/yesterday --format markdown";
 

@@ -9,7 +9,7 @@ use crate::cli::AnalyzeArgs;
 use crate::config::Settings;
 use crate::frame::Collection;
 use crate::ingest::{self, ReadFrames};
-use crate::report::{SelectionSummary, WholeFile, finish_files};
+use crate::report::{SelectionSummary, WholeFile, check_report_files, finish_files};
 use crate::trace::{self, Semantics};
 
 use super::Outcome;
@@ -31,6 +31,7 @@ const MOST_SPANS_TO_READ_AGAIN: u64 = 10_000_000;
 pub(crate) fn run(args: &AnalyzeArgs) -> anyhow::Result<Outcome> {
     let settings = Settings::for_analyze(args)?;
     say_configuration(&settings);
+    check_report_files(&settings.reports)?;
     check_gate(&settings, &settings.enabled, args.baseline.is_some())?;
     // For inputs that must be copied before they can be read, too. A program around this one may have said otherwise.
     let _ = tempfile::env::override_temp_dir(&settings.temp_dir);

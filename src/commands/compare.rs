@@ -11,8 +11,8 @@ use crate::config::Settings;
 use crate::rank::{Rows, Table, set_statuses};
 use crate::report::{
     ComparisonQuality, ComparisonRun, ComparisonSummary, GateSummary, ProblemList, Report, TraceLinks,
-    write_comparison, write_comparison_files, write_csv, write_json_tables, write_markdown_tables, write_ndjson,
-    write_reports,
+    check_report_files, write_comparison, write_comparison_files, write_csv, write_json_tables, write_markdown_tables,
+    write_ndjson, write_reports,
 };
 
 use super::Outcome;
@@ -31,6 +31,7 @@ use super::results::judged::{
 pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<Outcome> {
     let settings = Settings::for_compare(args)?;
     say_configuration(&settings);
+    check_report_files(&settings.reports)?;
     if settings.fail_on.iter().any(|word| word == "budget") {
         bail!("--fail-on budget would see nothing: budgets are of one run; give them to analyze");
     }
@@ -130,7 +131,9 @@ fn write_reports_of_comparison(
         arguments: &arguments,
         settings: &recorded.settings,
     };
-    write_reports(&settings.reports, &report)?;
+    for warning in write_reports(&settings.reports, &report)? {
+        say(&format!("warning: {warning}"));
+    }
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use crate::analysis::{MergedParts, merge_parts};
 use crate::cli::MergeArgs;
 use crate::config::{AnalysedWith, Settings};
 use crate::partial::{PartialError, PartialReader};
-use crate::report::{BeyondCapSummary, units};
+use crate::report::{BeyondCapSummary, check_report_files, units};
 
 use super::Outcome;
 use super::part_description::PartDescription;
@@ -47,6 +47,7 @@ pub(crate) fn run(args: &MergeArgs) -> anyhow::Result<Outcome> {
         bail!("files of partial results hold no paths, of which {} is made: analyze writes it", report.path.display());
     }
     say_configuration(&settings);
+    check_report_files(&settings.reports)?;
     check_gate(&settings, &settings.enabled, args.baseline.is_some())?;
     let pool = threads::pool(settings.threads)?;
     pool.install(|| merge(args, &settings, parts))

@@ -6,13 +6,14 @@ use std::path::Path;
 use anyhow::Context as _;
 
 use crate::cli::{QueryArgs, StdoutFormat};
-use crate::query::{RunTables, answer};
+use crate::query::{Answer, RunTables, answer};
 use crate::rank::Table;
 use crate::report::{
     write_csv_table, write_json_table, write_markdown_table, write_ndjson_table, write_query_answer, write_table_list,
 };
 
 use super::Outcome;
+use super::process::diagnostics::say;
 use super::process::standard_output;
 
 /// Answers a question, or lists the tables.
@@ -31,7 +32,13 @@ pub(crate) fn run(args: &QueryArgs) -> anyhow::Result<Outcome> {
         (None, None) => None,
     };
     let (table, is_list) = match sql {
-        Some(sql) => (answer(&tables, &sql)?, false),
+        Some(sql) => {
+            let Answer { table, has_inner_limit } = answer(&tables, &sql)?;
+            if has_inner_limit {
+                say("warning: a LIMIT within the query takes any of equal rows: give it an ORDER BY without ties");
+            }
+            (table, false)
+        }
         None => (tables.listed()?, true),
     };
     write(args, table, is_list)?;

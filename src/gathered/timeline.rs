@@ -135,7 +135,8 @@ impl Timeline {
         }
     }
 
-    fn add(&mut self, start: i64, duration: i64, failed: bool, retries: u64) {
+    /// Takes notice of a request.
+    pub(crate) fn add(&mut self, start: i64, duration: i64, failed: bool, retries: u64) {
         let step = self.steps.entry(start.div_euclid(self.width_ns())).or_default();
         step.requests += 1;
         step.failed += u64::from(failed);

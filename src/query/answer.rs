@@ -7,7 +7,7 @@ use polars::prelude::{AnyValue, Column as Series, DataFrame, DataType, TimeUnit}
 
 use crate::detectors::{Cell, Column, Unit};
 use crate::rank::Table;
-use crate::report::sanitized;
+use crate::report::{NAMED_BY_ASKER, sanitized};
 
 /// The table of a frame.
 pub(super) fn table_of(frame: &DataFrame) -> Table {
@@ -23,7 +23,7 @@ pub(super) fn table_of(frame: &DataFrame) -> Table {
 /// A process answers one question, so that names that live as long as it does are few.
 fn column_of(series: &Series) -> Column {
     let name = sanitized(series.name()).into_owned();
-    Column::new(name.leak(), unit(series.name(), series.dtype()), "")
+    Column::new(name.leak(), unit(series.name(), series.dtype()), NAMED_BY_ASKER)
 }
 
 fn unit(name: &str, data_type: &DataType) -> Unit {
@@ -33,7 +33,7 @@ fn unit(name: &str, data_type: &DataType) -> Unit {
         DataType::Datetime(..) => Unit::Time,
         DataType::Duration(_) => Unit::Nanoseconds,
         DataType::List(inner) if **inner == DataType::String => Unit::Names,
-        data_type if data_type.is_integer() && is("_ns") => Unit::Nanoseconds,
+        data_type if data_type.is_numeric() && is("_ns") => Unit::Nanoseconds,
         data_type if data_type.is_integer() => Unit::Count,
         data_type if data_type.is_float() && is("_share") => Unit::Share,
         data_type if data_type.is_float() => Unit::Number,
@@ -49,6 +49,8 @@ fn cell(unit: Unit, value: &AnyValue<'_>) -> Cell {
         (Unit::Time | Unit::Nanoseconds, AnyValue::Datetime(time, unit, _) | AnyValue::Duration(time, unit)) => {
             Some(Cell::Int(time.saturating_mul(nanoseconds(*unit))))
         }
+        // What was calculated of nanoseconds is told to the nanosecond.
+        (Unit::Nanoseconds, value) if value.is_float() => value.extract().map(|ns: f64| Cell::Int(ns.round() as i64)),
         (Unit::Count | Unit::Nanoseconds, value) => value.extract().map(Cell::Int),
         (Unit::Share | Unit::Number, value) => value.extract().map(Cell::Float),
         (Unit::Names, AnyValue::List(names)) => Some(Cell::Names(match names.str() {

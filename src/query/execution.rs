@@ -17,14 +17,39 @@ use super::tables::RunTables;
 ///
 /// # Errors
 /// If it is no question, asks for what there is not, or cannot be answered.
-pub(crate) fn answer(tables: &RunTables, sql: &str) -> Result<Table, QueryError> {
+pub(crate) fn answer(tables: &RunTables, sql: &str) -> Result<Answer, QueryError> {
+    let work = || answer_on_this_stack(tables, sql);
+    let on_large_stack = std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, work);
+        Some(
+            thread
+                .ok()?
+                .join()
+                .unwrap_or_else(|_| Err(QueryError::Engine { reason: "the thread that asked ended early".to_owned() })),
+        )
+    });
+    on_large_stack.unwrap_or_else(work)
+}
+
+/// Room for a question as long as any that is read, most of which is operators. Memory that is not touched costs nothing.
+const STACK_BYTES: usize = 1 << 30;
+
+/// The rows that answer a question.
+pub(crate) struct Answer {
+    /// The rows.
+    pub(crate) table: Table,
+    /// Whether a LIMIT within the question may have taken other rows than the next time.
+    pub(crate) has_inner_limit: bool,
+}
+
+fn answer_on_this_stack(tables: &RunTables, sql: &str) -> Result<Answer, QueryError> {
     let statement = Statement::parse(sql, &tables.names())?;
     let mut frames = Vec::new();
     for name in &statement.tables {
         frames.push((name.as_str(), tables.frame(name)?));
     }
     without_panics(|| match answered(&statement, &frames) {
-        Ok(frame) => Ok(table_of(&frame)),
+        Ok(frame) => Ok(Answer { table: table_of(&frame), has_inner_limit: statement.has_inner_limit }),
         Err(error) => Err(in_words(&error, &frames)),
     })
 }

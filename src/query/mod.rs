@@ -18,5 +18,5 @@ mod tables;
 mod text_tables;
 
 pub(crate) use error::QueryError;
-pub(crate) use execution::answer;
+pub(crate) use execution::{Answer, answer};
 pub(crate) use tables::RunTables;

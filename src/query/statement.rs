@@ -16,12 +16,18 @@ use crate::config::nearest;
 
 use super::QueryError;
 
+/// Longer questions are not read: each operator is a level for those who go through the parts of a question, and these levels
+/// must have room on a stack ([`super::execution`]).
+const MAX_BYTES: usize = 1 << 14;
+
 /// A question.
 #[derive(Clone, Debug)]
 pub(super) struct Statement {
     query: Box<Query>,
     /// The tables of runs that it reads, each once.
     pub(super) tables: Vec<String>,
+    /// Whether a LIMIT within it may take other rows each time: where that has ties, nothing decides between them.
+    pub(super) has_inner_limit: bool,
 }
 
 impl Statement {
@@ -30,6 +36,10 @@ impl Statement {
     /// # Errors
     /// If it is none, more than one, or of other tables.
     pub(super) fn parse(sql: &str, known: &[String]) -> Result<Self, QueryError> {
+        if sql.len() > MAX_BYTES {
+            let reason = format!("it has {} bytes, and {MAX_BYTES} are read", sql.len());
+            return Err(QueryError::Syntax { reason });
+        }
         let options = ParserOptions { trailing_commas: true, ..ParserOptions::default() };
         let parser = Parser::new(&GenericDialect).with_options(options).try_with_sql(sql);
         let mut statements = parser.and_then(|mut parser| parser.parse_statements()).map_err(syntax)?;
@@ -53,7 +63,9 @@ impl Statement {
         if let ControlFlow::Break(error) = VisitMut::visit(&mut *query, &mut tables) {
             return Err(error);
         }
-        Ok(Self { query, tables: tables.used })
+        let is_limited = query.limit_clause.is_some() || query.fetch.is_some();
+        let has_inner_limit = named.limits > usize::from(is_limited);
+        Ok(Self { query, tables: tables.used, has_inner_limit })
     }
 
     /// As text.
@@ -127,10 +139,12 @@ fn joined(name: &ObjectName) -> String {
     parts.collect::<Vec<_>>().join(".")
 }
 
-/// Tables that the question makes itself (`WITH name AS …`).
+/// Tables that the question makes itself (`WITH name AS …`), and what else is seen of all queries in it.
 #[derive(Default)]
 struct NamedInside {
     names: Vec<String>,
+    /// How many of all queries have a LIMIT.
+    limits: usize,
 }
 
 impl Visitor for NamedInside {
@@ -139,6 +153,7 @@ impl Visitor for NamedInside {
     fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
         let with = query.with.iter().flat_map(|with| &with.cte_tables);
         self.names.extend(with.map(|table| table.alias.name.value.clone()));
+        self.limits += usize::from(query.limit_clause.is_some() || query.fetch.is_some());
         ControlFlow::Continue(())
     }
 }

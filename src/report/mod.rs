@@ -33,7 +33,7 @@ pub(crate) use incident::{IncidentSummary, RunSummary, SuspectSummary, TimesSumm
 pub(crate) use json::{write_json, write_json_table, write_json_tables, write_ndjson, write_ndjson_table};
 pub(crate) use kinds::{
     CodeLocation, Evidence, GateSummary, GraphEdge, PathStack, PathsOfEntry, PathsOfRequests, Report, ReportFile,
-    write_reports,
+    check_report_files, write_reports,
 };
 pub(crate) use markdown::{write_markdown, write_markdown_table, write_markdown_tables};
 pub(crate) use output::{WholeFile, finish_files, remove_unfinished_files, write_comparison_files, write_files};
@@ -47,6 +47,7 @@ pub(crate) use terminal::{
     ChangedEntry, ChangedPattern, ComparisonSummary, TerminalReport, TerminalStyle, WaterfallOptions, write_catalog,
     write_comparison, write_page, write_query_answer, write_table_list, write_terminal, write_waterfall,
 };
+pub(crate) use text::cell_text::NAMED_BY_ASKER;
 pub(crate) use text::sanitized::sanitized;
 pub(crate) use text::units;
 pub(crate) use trace::{

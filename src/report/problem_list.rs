@@ -157,9 +157,17 @@ impl ProblemList<'_> {
             units::share_of(totals.failed_roots, totals.roots),
         );
         if let Some(first) = &self.first_failure {
-            text.push_str(&format!("; first {} {}", units::time_of_day(first.start), first.what));
+            text.push_str(&format!("; first {}", self.first_failure_in_words(totals, first)));
         }
         text
+    }
+
+    /// When it was and what, with the day where the input has several.
+    pub(in crate::report) fn first_failure_in_words(&self, totals: &TotalsSummary, first: &FirstFailure) -> String {
+        let last = totals.last_end.unwrap_or(first.start);
+        let is_of_one_day = units::are_of_one_day(totals.first_start.unwrap_or(first.start), last);
+        let when = if is_of_one_day { units::time_of_day(first.start) } else { units::day_and_time(first.start) };
+        format!("{when} {}", first.what)
     }
 
     fn in_sum(&self, patterns: u64, totals: &TotalsSummary) -> String {

@@ -16,4 +16,6 @@ cd "$root"
     --trace-url jaeger:https://jaeger.example --output "$work/after" --report "$work/incident.html" >"$work/said" 2>&1 ||
     test $? -eq 1
 "$tracescan" compare "$work/before" "$work/after" --report "$work/compared.html" >"$work/said"
-node "$work/browser.mjs" "$work/incident.html" "$work/healthy.html" "$work/compared.html"
+node tests/page/hostile.mjs >"$work/hostile.jsonl"
+"$tracescan" analyze "$work/hostile.jsonl" -q --report "$work/hostile.html" >"$work/said"
+node "$work/browser.mjs" "$work/incident.html" "$work/healthy.html" "$work/compared.html" "$work/hostile.html"

@@ -25,13 +25,13 @@ const SECTION: &str = "1";
 pub(crate) fn run(args: &ManArgs) -> anyhow::Result<Outcome> {
     let mut main = command().disable_help_subcommand(true);
     main.build();
-    let mut pages = vec![(file_name(&main), main_page(&main)?)];
+    let mut pages = vec![(file_name(&main), in_ascii(&main_page(&main)?))];
     let Some(directory) = &args.output else {
         standard_output::write(|out| out.write_all(&pages[0].1))?;
         return Ok(Outcome::Done);
     };
     for command in main.get_subcommands() {
-        pages.push((file_name(command), command_page(command)?));
+        pages.push((file_name(command), in_ascii(&command_page(command)?)));
     }
     write_pages(directory, &pages).with_context(|| format!("failed to write pages to {}", directory.display()))?;
     say(&format!(
@@ -41,6 +41,19 @@ pub(crate) fn run(args: &ManArgs) -> anyhow::Result<Outcome> {
         directory.join(&pages[0].0).display()
     ));
     Ok(Outcome::Done)
+}
+
+/// Other characters as escapes: which encoding a page has, formatters must be told.
+fn in_ascii(page: &[u8]) -> Vec<u8> {
+    let mut escaped = String::with_capacity(page.len());
+    for character in String::from_utf8_lossy(page).chars() {
+        if character.is_ascii() {
+            escaped.push(character);
+        } else {
+            escaped.push_str(&format!("\\[u{:04X}]", u32::from(character)));
+        }
+    }
+    escaped.into_bytes()
 }
 
 fn write_pages(directory: &Path, pages: &[(String, Vec<u8>)]) -> io::Result<()> {

@@ -24,8 +24,8 @@ use crate::commands::shown_trace::shown_trace;
 const MAX_PROBLEMS: usize = 40;
 const EXAMPLES: usize = 3;
 
-/// Traces with more spans are not drawn: nobody reads them on a page.
-const MAX_SPANS: usize = 20_000;
+/// Traces with more spans are not drawn, and that is said: nobody reads them on a page, and they take long.
+const MAX_SPANS: usize = 100_000;
 
 /// Entries whose critical paths are shown, and how many of the requests of each are looked at.
 const MAX_ENTRIES: usize = 6;
@@ -34,6 +34,7 @@ const REQUESTS_OF_ENTRY: usize = 1_000;
 /// What is made of a trace that is looked at again.
 struct Looked {
     shown: Option<ShownTrace>,
+    spans: usize,
     /// How long its first root took, in ns, and where its critical path went.
     paths: Option<(i64, PathStacks)>,
 }
@@ -53,6 +54,14 @@ pub(in crate::commands) fn evidence(
         .map(|row| TableRow { columns: &problems.columns, values: &problems.values, row })
         .collect();
     let mut examples = example_traces(ranked, first.iter().map(|row| row.text("pattern_id")), EXAMPLES);
+    for row in &first {
+        // The trace that the list of problems names comes first.
+        let named = number_of(row.text("example_trace_id"), whole);
+        let traces = examples.entry(row.text("pattern_id").to_owned()).or_default();
+        traces.retain(|&trace| Some(trace) != named);
+        traces.splice(0..0, named);
+        traces.truncate(EXAMPLES);
+    }
     let sampled: Vec<(usize, Vec<TraceNumber>)> = sampled(requests);
     let id = |trace: &TraceNumber| whole.trace_ids.get(trace.index()?).copied();
     let to_show: BTreeSet<TraceId> = examples.values().flatten().filter_map(id).collect();
@@ -62,6 +71,7 @@ pub(in crate::commands) fn evidence(
     let looked = again.look_at(&wanted, |view| Looked {
         shown: (to_show.contains(&view.trace_id) && view.tree.len() <= MAX_SPANS)
             .then(|| shown_trace(view, &again.collection.vocabulary, &again.found_in(view))),
+        spans: view.tree.len(),
         paths: to_follow.contains(&view.trace_id).then(|| first_path(view)).flatten(),
     })?;
     let mut looked: HashMap<TraceId, Looked> = looked.into_iter().collect();
@@ -82,12 +92,20 @@ pub(in crate::commands) fn evidence(
         }
     });
     let paths = paths.filter(|paths| paths.looked_at > 0).collect();
+    let too_large = to_show.iter().filter_map(|id| Some((id.to_string(), looked.get(id)?.spans as u64)));
+    let too_large = too_large.filter(|&(_, spans)| spans > MAX_SPANS as u64).collect();
     let traces = to_show.iter().filter_map(|id| Some((id.to_string(), looked.get_mut(id)?.shown.take()?))).collect();
     let examples = examples.drain().map(|(pattern, traces)| {
         let ids = traces.iter().filter_map(id).map(|id| id.to_string()).collect();
         (pattern, ids)
     });
-    Ok(Evidence { traces, examples: examples.collect(), paths })
+    Ok(Evidence { traces, too_large, examples: examples.collect(), paths })
+}
+
+/// The number of the trace with an id.
+fn number_of(trace_id: &str, whole: &Whole<'_>) -> Option<TraceNumber> {
+    let place = whole.trace_ids.binary_search(&TraceId::from_hex(trace_id)?).ok()?;
+    u32::try_from(place).ok().map(TraceNumber)
 }
 
 /// Patterns of which it is said where in the code they come from: as many as any report names.

@@ -209,7 +209,9 @@ pub(super) fn present(
             arguments: &arguments,
             settings: &serde_json::to_value(settings)?,
         };
-        write_reports(&settings.reports, &report)?;
+        for warning in write_reports(&settings.reports, &report)? {
+            say(&format!("warning: {warning}"));
+        }
     }
     print(settings, &printed)?;
     say_gate(settings, &summary, &budgets, &failures);

@@ -3,7 +3,7 @@
 use crate::report::kinds::{PathStack, PathsOfEntry, PathsOfRequests};
 use crate::report::text::units;
 
-use super::shown_text::{Colours, percent, shortened, shown};
+use super::shown_text::{Colours, percent, shortened};
 
 /// A flame graph for typical requests of an entry, and one for slow ones.
 #[derive(Clone, Debug, Default)]
@@ -40,6 +40,7 @@ const MAX_DEPTH: usize = 24;
 const MIN_SHARE: f64 = 0.004;
 const MIN_SHARE_FOR_LABEL: f64 = 0.05;
 const MAX_LABEL: usize = 80;
+const MAX_TITLE: usize = 200;
 
 impl Flames {
     /// Those of an entry.
@@ -52,7 +53,7 @@ impl Flames {
         let graphs =
             [("typical (middle fifth by duration)", &paths.typical), ("slow (slowest twentieth)", &paths.slow)];
         Self {
-            entry: shown(&paths.entry),
+            entry: shortened(&paths.entry, MAX_TITLE),
             note: seen,
             graphs: graphs.into_iter().map(|(name, some)| Flame::of(name, some, colours)).collect(),
         }
@@ -120,9 +121,15 @@ impl Flame {
             }
         }
         flame.height = deepest * ROW;
+        let mut notes = Vec::new();
         if left_out > 0 {
-            flame.left_out = format!("{} narrower than 0.4 % not drawn", units::counted(left_out, "frame"));
+            notes.push(format!("{} narrower than 0.4 % not drawn", units::counted(left_out, "frame")));
         }
+        let deepest_stack = some.stacks.iter().map(|stack| stack.frames.len()).max().unwrap_or(0);
+        if deepest_stack > MAX_DEPTH {
+            notes.push(format!("the first {MAX_DEPTH} of {deepest_stack} levels are drawn"));
+        }
+        flame.left_out = notes.join("; ");
         flame
     }
 }
@@ -137,7 +144,12 @@ fn frame(node: &Node<'_>, left: f64, share: f64, depth: usize, requests: u64, co
         top: depth * ROW,
         colour: colours.class(service),
         label,
-        title: format!("{}: {} per request, {}", shown(node.frame), units::duration(per_request), units::share(share)),
+        title: format!(
+            "{}: {} per request, {}",
+            shortened(node.frame, MAX_TITLE),
+            units::duration(per_request),
+            units::share(share)
+        ),
     }
 }
 

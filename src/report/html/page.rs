@@ -16,7 +16,7 @@ use super::flame_graph::Flames;
 use super::html_table::HtmlTable;
 use super::problem_cards::{Card, Room, cards};
 use super::service_map::{NODE_HEIGHT, NODE_WIDTH, ServiceMap};
-use super::shown_text::{Colours, json_in_page, shown};
+use super::shown_text::{Colours, json_in_page, shortened, shown};
 use super::timeline::{TimelineView, WIDTH};
 use super::verdict::Verdict;
 
@@ -24,20 +24,28 @@ const STYLE: &str = concat!(include_str!("assets/page.css"), include_str!("vendo
 const SCRIPT: &str = concat!(include_str!("vendor/uPlot-1.6.32.iife.min.js"), "\n", include_str!("assets/page.js"));
 
 /// How much is shown, from all that anybody reads to the least; the first that fits is taken.
-const ROOMS: [Room; 7] = [
-    Room { cards: 300, with_traces: 40, lines: 40, rows: 50 },
-    Room { cards: 200, with_traces: 25, lines: 30, rows: 30 },
-    Room { cards: 150, with_traces: 15, lines: 24, rows: 20 },
-    Room { cards: 100, with_traces: 10, lines: 20, rows: 15 },
-    Room { cards: 50, with_traces: 5, lines: 16, rows: 10 },
-    Room { cards: 20, with_traces: 2, lines: 12, rows: 5 },
-    Room { cards: 5, with_traces: 1, lines: 8, rows: 2 },
+const ROOMS: [Room; 9] = [
+    Room { cards: 300, with_traces: 40, lines: 40, rows: 50, flames: 6, drawings: true },
+    Room { cards: 200, with_traces: 25, lines: 30, rows: 30, flames: 6, drawings: true },
+    Room { cards: 150, with_traces: 15, lines: 24, rows: 20, flames: 4, drawings: true },
+    Room { cards: 100, with_traces: 10, lines: 20, rows: 15, flames: 3, drawings: true },
+    Room { cards: 50, with_traces: 5, lines: 16, rows: 10, flames: 2, drawings: true },
+    Room { cards: 20, with_traces: 2, lines: 12, rows: 5, flames: 1, drawings: true },
+    Room { cards: 10, with_traces: 1, lines: 8, rows: 3, flames: 0, drawings: false },
+    Room { cards: 5, with_traces: 0, lines: 0, rows: 1, flames: 0, drawings: false },
+    Room { cards: 1, with_traces: 0, lines: 0, rows: 0, flames: 0, drawings: false },
 ];
 
 /// Entries in the menu of services; nobody reads more.
 const MAX_OPTIONS: usize = 200;
 
-/// Suspects and changes that are shown.
+/// Characters of all arguments.
+const MAX_ARGUMENTS: usize = 2_000;
+
+/// Characters of a setting.
+const MAX_SETTING: usize = 300;
+
+/// Settings of the machine, which say nothing of the results.
 const SETTINGS_LEFT_OUT: [&str; 3] = ["temp_dir", "threads", "memory_limit_bytes"];
 
 #[derive(Template)]
@@ -54,6 +62,7 @@ struct Page<'a> {
     services: Vec<String>,
     timeline: Option<&'a TimelineView>,
     timeline_width: i64,
+    has_static_timeline: bool,
     map: Option<&'a ServiceMap>,
     node_width: usize,
     node_height: usize,
@@ -83,11 +92,11 @@ struct ComparisonView {
     doubts: Vec<String>,
 }
 
-/// Writes the page in at most `max_bytes`, as long as its least form fits into them.
+/// Writes the page in at most `max_bytes`, or else in its least form: the answer is how many bytes it has.
 ///
 /// # Errors
 /// If `out` fails.
-pub(in crate::report) fn write_page(out: &mut impl Write, report: &Report<'_>, max_bytes: u64) -> io::Result<()> {
+pub(in crate::report) fn write_page(out: &mut impl Write, report: &Report<'_>, max_bytes: u64) -> io::Result<u64> {
     let made = Made::of(report);
     let mut text = String::new();
     for room in ROOMS {
@@ -96,7 +105,8 @@ pub(in crate::report) fn write_page(out: &mut impl Write, report: &Report<'_>, m
             break;
         }
     }
-    out.write_all(text.as_bytes())
+    out.write_all(text.as_bytes())?;
+    Ok(text.len() as u64)
 }
 
 /// What is the same in every size of the page.
@@ -123,7 +133,9 @@ impl Made {
         let paths = report.evidence.map_or(&[][..], |evidence| &evidence.paths);
         Self {
             verdict: Verdict::of(report, first.first()),
-            timeline: report.timeline.and_then(|timeline| TimelineView::of(timeline, &first_seen)),
+            timeline: report
+                .timeline
+                .and_then(|timeline| TimelineView::of(timeline, &first_seen, report.summary.quality.missing_roots)),
             map: report.service_graph.as_deref().and_then(ServiceMap::of),
             flames: paths.iter().map(|paths| Flames::of(paths, &colours)).collect(),
             colours,
@@ -131,16 +143,13 @@ impl Made {
     }
 
     fn page<'a>(&'a self, report: &'a Report<'_>, room: Room) -> Page<'a> {
-        let problems = report.problems;
         let cards = cards(report, &self.colours, room);
         let links = report.links;
         let table = |table, about: &str| HtmlTable::of(table, shown(about), room.rows, links, &["pattern_id"]);
-        let mut services: Vec<String> = (0..problems.patterns())
-            .map(|row| shown(problems.text("service", row)))
-            .filter(|name| !name.is_empty())
-            .collect();
+        let mut services: Vec<String> = cards.iter().map(|card| card.service.clone()).collect();
         services.sort();
         services.dedup();
+        services.retain(|name| !name.is_empty());
         services.truncate(MAX_OPTIONS);
         let mut detectors: Vec<String> = cards.iter().map(|card| card.detector.clone()).collect();
         detectors.sort();
@@ -172,10 +181,11 @@ impl Made {
             services,
             timeline: self.timeline.as_ref(),
             timeline_width: WIDTH,
-            map: self.map.as_ref(),
+            map: self.map.as_ref().filter(|_| room.drawings),
+            has_static_timeline: room.drawings,
             node_width: NODE_WIDTH,
             node_height: NODE_HEIGHT,
-            flames: &self.flames,
+            flames: &self.flames[..self.flames.len().min(room.flames)],
             entries: report
                 .entries
                 .map(|entries| HtmlTable::of(entries, String::new(), room.rows, links, &ENTRY_COLUMNS_HIDDEN)),
@@ -185,7 +195,7 @@ impl Made {
             tables: found(false).map(|detector| table(detector.table, detector.description.summary)).collect(),
             silent: found(true).map(|detector| shown(&detector.found_nothing())).collect(),
             settings: settings(report.settings),
-            arguments: shown(&report.arguments.join(" ")),
+            arguments: shortened(&report.arguments.join(" "), MAX_ARGUMENTS),
             data: json_in_page(&json!({ "timeline": self.timeline.as_ref().map(|timeline| &timeline.data) })),
             cards,
         }
@@ -249,5 +259,5 @@ fn settings(settings: &serde_json::Value) -> Vec<[String; 2]> {
             && !value.is_null()
             && value.as_array().is_none_or(|list| !list.is_empty())
     });
-    fields.map(|(name, value)| [shown(name), shown(&value.to_string())]).collect()
+    fields.map(|(name, value)| [shown(name), shortened(&value.to_string(), MAX_SETTING)]).collect()
 }

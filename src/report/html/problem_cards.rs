@@ -21,6 +21,10 @@ pub(super) struct Room {
     pub(super) lines: usize,
     /// Rows of each table.
     pub(super) rows: usize,
+    /// Entries with their flame graphs.
+    pub(super) flames: usize,
+    /// Whether the service map and the timeline without scripts are drawn.
+    pub(super) drawings: bool,
 }
 
 /// A problem.
@@ -54,6 +58,8 @@ pub(super) struct Card {
     pub(super) causes: Vec<[String; 2]>,
     pub(super) cause: Option<[String; 2]>,
     pub(super) traces: Vec<Waterfall>,
+    /// What is said of traces that are not drawn.
+    pub(super) not_drawn: Vec<String>,
 }
 
 /// A value with its name and what it means.
@@ -70,6 +76,8 @@ pub(super) fn anchor(pattern_id: &str) -> String {
 }
 
 const MAX_TITLE: usize = 400;
+/// Characters of a service in menus; longer ones would make the page wider than any screen.
+const MAX_SERVICE: usize = 80;
 const MAX_VALUE: usize = 300;
 const MAX_CAUSES: usize = 8;
 const NS_PER_MS: i64 = 1_000_000;
@@ -85,6 +93,7 @@ pub(super) fn cards(report: &Report<'_>, colours: &Colours, room: Room) -> Vec<C
             let mut card = card(report, row, &words, largest);
             if row < room.with_traces {
                 card.traces = traces(report, &words.pattern_id, colours, room.lines);
+                card.not_drawn = not_drawn(report, &words.pattern_id);
             }
             card
         })
@@ -106,7 +115,7 @@ fn card(report: &Report<'_>, row: usize, words: &ProblemInWords, largest: f64) -
         rank: words.rank,
         title: shortened(&words.title, MAX_TITLE),
         detector: words.detector.clone(),
-        service: shown(problems.text("service", row)),
+        service: shortened(problems.text("service", row), MAX_SERVICE),
         status: status.replace('_', " "),
         status_state: match status {
             "new" | "worse" => "bad",
@@ -132,6 +141,7 @@ fn card(report: &Report<'_>, row: usize, words: &ProblemInWords, largest: f64) -
             .row_of(explained_by)
             .map(|cause| [anchor(explained_by), shortened(problems.text("title", cause), MAX_TITLE)]),
         traces: Vec::new(),
+        not_drawn: Vec::new(),
     }
 }
 
@@ -234,4 +244,11 @@ fn traces(report: &Report<'_>, pattern_id: &str, colours: &Colours, lines: usize
             Waterfall::of(trace, pattern_id, report.links.address(&trace.trace_id), colours, most)
         })
         .collect()
+}
+
+fn not_drawn(report: &Report<'_>, pattern_id: &str) -> Vec<String> {
+    let Some(evidence) = report.evidence else { return Vec::new() };
+    let ids = evidence.examples.get(pattern_id).into_iter().flatten();
+    let large = ids.filter_map(|id| Some((id, *evidence.too_large.get(id)?)));
+    large.map(|(id, spans)| format!("Trace {id} has {}, too many to be drawn", units::counted(spans, "span"))).collect()
 }

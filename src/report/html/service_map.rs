@@ -109,7 +109,7 @@ impl ServiceMap {
             kept.iter().map(|(caller, target, edge)| drawn_edge(edge, at(*caller), at(*target), largest)).collect();
         if kept.len() < edges.len() {
             map.left_out = format!(
-                "the {} with most time of {} are drawn",
+                "{} of {} are drawn: those with most time, between at most {MAX_NODES} boxes",
                 units::count(kept.len()),
                 units::counted(edges.len() as u64, "edge")
             );
@@ -276,7 +276,7 @@ mod tests {
             .map(|number| edge(&format!("s{}", number / 3), &format!("s{}", number + 1), number))
             .collect();
         let map = ServiceMap::of(&edges).unwrap();
-        assert!(map.nodes.len() <= MAX_NODES && map.left_out.contains("of 3,000 edges"), "{}", map.left_out);
+        assert!(map.nodes.len() <= MAX_NODES && map.left_out.contains("of 3,000 edges are drawn"), "{}", map.left_out);
         assert_eq!(map.edges[0].figures[0], "2,999");
     }
 }

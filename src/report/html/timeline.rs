@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::gathered::{Step, Timeline};
 use crate::report::text::units;
 
-use super::shown_text::shown;
+use super::shown_text::shortened;
 
 /// The timeline of a run.
 #[derive(Clone, Debug, Default)]
@@ -85,29 +85,32 @@ const COLUMN_WIDTHS: [i64; 27] = {
 };
 const TIMES: i64 = 6;
 const MAX_SEEN: usize = 12;
+const MAX_TITLE: usize = 200;
 const NS_PER_MS: f64 = 1e6;
 const NS_PER_S: f64 = 1e9;
 
 impl TimelineView {
-    /// That of `timeline`, with when problems were `first_seen` (ns since 1970, rank, title). None if there is nothing to
-    /// draw.
-    pub(super) fn of(timeline: &Timeline, first_seen: &[(i64, i64, String)]) -> Option<Self> {
+    /// That of `timeline`, with when problems were `first_seen` (ns since 1970, rank, title), and how many of its requests are of
+    /// traces without a root. None if there is nothing to draw.
+    pub(super) fn of(timeline: &Timeline, first_seen: &[(i64, i64, String)], without_root: u64) -> Option<Self> {
         let steps = timeline.steps();
         let (steps, far) = near(&steps);
         let (&(first, _), &(last, _)) = (steps.first()?, steps.last()?);
         let width = timeline.width_ns();
         let count = last.saturating_sub(first) / width + 1;
         let fits = |column: &i64| column % width == 0 && count.saturating_mul(width) / column < MAX_COLUMNS;
-        let column_ns = COLUMN_WIDTHS.iter().copied().find(fits).unwrap_or(width * (count / MAX_COLUMNS + 1));
-        let first = first.div_euclid(column_ns) * column_ns;
-        let columns = (last.saturating_sub(first) / column_ns + 1) as usize;
+        let column_ns =
+            COLUMN_WIDTHS.iter().copied().find(fits).unwrap_or(width.saturating_mul(count / MAX_COLUMNS + 1));
+        let first = first.div_euclid(column_ns).saturating_mul(column_ns);
+        let place = |start: i64| ((i128::from(start) - i128::from(first)) / i128::from(column_ns)).max(0) as usize;
+        let columns = place(last) + 1;
         let mut sums: Vec<Step> = vec![Step::default(); columns];
         for (start, step) in steps {
-            sums[((start - first) / column_ns) as usize].merge(step);
+            sums[place(*start)].merge(step);
         }
-        let mut view = Self { about: about(&sums, column_ns, far), ..Self::default() };
+        let mut view = Self { about: about(&sums, column_ns, far, without_root), ..Self::default() };
         view.draw(&sums, first, column_ns);
-        view.mark(first_seen, first, column_ns * columns as i64);
+        view.mark(first_seen, first, column_ns.saturating_mul(columns as i64));
         view.data = data(&sums, first, column_ns, first_seen);
         Some(view)
     }
@@ -121,7 +124,7 @@ impl TimelineView {
             let left = place as f64 * width;
             let height = |count: u64| PANEL * count as f64 / most as f64;
             let (all, failed) = (height(step.requests), height(step.failed));
-            let start = first + place as i64 * column_ns;
+            let start = start_of(first, place, column_ns);
             let [median, tail] = [50, 99].map(|percent| step.duration_quantile_ns(percent));
             self.columns.push(Column {
                 left: pixels(left),
@@ -149,7 +152,7 @@ impl TimelineView {
         }
         self.p50 = p50.join(" ");
         self.p99 = p99.join(" ");
-        self.most = format!("{} at once", units::counted(most, "request"));
+        self.most = format!("{} in {}", units::counted(most, "request"), units::duration(column_ns));
         self.longest = units::duration(longest);
         let all = column_ns as i128 * sums.len() as i128;
         self.times = (0..=TIMES)
@@ -165,13 +168,20 @@ impl TimelineView {
 
     fn mark(&mut self, first_seen: &[(i64, i64, String)], first: i64, length: i64) {
         for (time, rank, title) in first_seen.iter().take(MAX_SEEN) {
-            let place = i128::from(time - first) * i128::from(WIDTH) / i128::from(length.max(1));
+            let place = (i128::from(*time) - i128::from(first)) * i128::from(WIDTH) / i128::from(length.max(1));
             if (0..=i128::from(WIDTH)).contains(&place) {
-                let told = format!("{rank}: {}, first seen {}", shown(title), units::time_of_day(*time));
+                let is_of_one_day = units::are_of_one_day(first, first.saturating_add(length));
+                let when = if is_of_one_day { units::time_of_day(*time) } else { units::day_and_time(*time) };
+                let told = format!("{rank}: {}, first seen {when}", shortened(title, MAX_TITLE));
                 self.seen.push((place as i64, told));
             }
         }
     }
+}
+
+/// When a column begins. Times of damaged inputs may lie anywhere.
+fn start_of(first: i64, place: usize, column_ns: i64) -> i64 {
+    first.saturating_add(column_ns.saturating_mul(place as i64))
 }
 
 fn pixels(value: f64) -> String {
@@ -179,7 +189,7 @@ fn pixels(value: f64) -> String {
     text.strip_suffix(".0").map_or(text.clone(), str::to_owned)
 }
 
-fn about(sums: &[Step], column_ns: i64, far: u64) -> String {
+fn about(sums: &[Step], column_ns: i64, far: u64, without_root: u64) -> String {
     let total = |of: fn(&Step) -> u64| sums.iter().map(of).sum::<u64>();
     let mut text = format!(
         "{}, of which {} failed, and {} retries of calls in them, in steps of {}; durations to 6 %",
@@ -188,6 +198,9 @@ fn about(sums: &[Step], column_ns: i64, far: u64) -> String {
         units::count(total(|step| step.retries)),
         units::duration(column_ns)
     );
+    if without_root > 0 {
+        text.push_str(&format!("; {} without a root count as requests here", units::counted(without_root, "trace")));
+    }
     if far > 0 {
         text.push_str(&format!("; {} at times far from all others are not drawn", units::counted(far, "request")));
     }
@@ -198,29 +211,26 @@ fn about(sums: &[Step], column_ns: i64, far: u64) -> String {
 /// these.
 fn near<'a, 'b>(steps: &'a [(i64, &'b Step)]) -> (&'a [(i64, &'b Step)], u64) {
     let total: u64 = steps.iter().map(|(_, step)| step.requests).sum();
-    let (mut kept, mut far) = (steps, 0);
-    // A few of a hundred requests may be far away, more are a time of their own.
+    // A few of a hundred requests may be far away; more are a time of their own.
     let most_far = total / 50;
-    loop {
-        let [first, second, .., before_last, last] = kept else { return (kept, far) };
-        let before = second.0.saturating_sub(first.0);
-        let after = last.0.saturating_sub(before_last.0);
-        let (gap, rest, requests) = if before >= after {
-            (before, last.0.saturating_sub(second.0), first.1.requests)
-        } else {
-            (after, before_last.0.saturating_sub(first.0), last.1.requests)
-        };
-        if gap / FAR <= rest || far + requests > most_far {
-            return (kept, far);
-        }
-        kept = if before >= after { &kept[1..] } else { &kept[..kept.len() - 1] };
-        far += requests;
+    let (mut below, mut first, mut last) = (0, None, None);
+    for (start, step) in steps {
+        below += step.requests;
+        first = first.or((below > most_far).then_some(*start));
+        last = last.or((below >= total - most_far).then_some(*start));
     }
+    let (Some(first), Some(last)) = (first, last) else { return (steps, 0) };
+    let near = last.saturating_sub(first).saturating_mul(FAR);
+    let is_near = |start: i64| start >= first.saturating_sub(near) && start <= last.saturating_add(near);
+    let begin = steps.partition_point(|&(start, _)| start < first && !is_near(start));
+    let end = steps.partition_point(|&(start, _)| start <= last || is_near(start));
+    let kept = &steps[begin..end];
+    (kept, total - kept.iter().map(|(_, step)| step.requests).sum::<u64>())
 }
 
 /// Columns of numbers: seconds since 1970, requests, failures, retries, then the median and the 99th percentile in ms.
 fn data(sums: &[Step], first: i64, column_ns: i64, first_seen: &[(i64, i64, String)]) -> serde_json::Value {
-    let start = |place: usize| (first + place as i64 * column_ns) as f64 / NS_PER_S;
+    let start = |place: usize| start_of(first, place, column_ns) as f64 / NS_PER_S;
     let ms = |step: &Step, percent: u64| {
         (step.requests > 0).then(|| (step.duration_quantile_ns(percent) as f64 / NS_PER_MS * 100.0).round() / 100.0)
     };
@@ -233,7 +243,7 @@ fn data(sums: &[Step], first: i64, column_ns: i64, first_seen: &[(i64, i64, Stri
         "p50": sums.iter().map(|step| ms(step, 50)).collect::<Vec<_>>(),
         "p99": sums.iter().map(|step| ms(step, 99)).collect::<Vec<_>>(),
         "seen": first_seen.iter().take(MAX_SEEN).map(|(time, rank, title)| {
-            json!([*time as f64 / NS_PER_S, rank, shown(title)])
+            json!([*time as f64 / NS_PER_S, rank, shortened(title, MAX_TITLE)])
         }).collect::<Vec<_>>(),
     })
 }
@@ -259,12 +269,29 @@ mod tests {
         let timeline = timeline(&lines.join("\n"), 40);
         let start = timeline.steps()[0].0;
         let seen = vec![(start, 1, "first".to_owned()), (i64::MAX / 2, 2, "never".to_owned())];
-        let view = TimelineView::of(&timeline, &seen).unwrap();
+        let view = TimelineView::of(&timeline, &seen, 0).unwrap();
         let sum: u64 = view.data["requests"].as_array().unwrap().iter().filter_map(|count| count.as_u64()).sum();
         assert_eq!((sum, view.columns.len()), (40, 40));
         assert_eq!((view.seen.len(), view.seen[0].0), (1, 0));
         assert!(view.about.starts_with("40 requests, of which 0 failed, and 0 retries"), "{}", view.about);
-        assert!(TimelineView::of(&Timeline::default(), &[]).is_none());
+        assert!(TimelineView::of(&Timeline::default(), &[], 0).is_none());
+    }
+
+    /// Wherever times of damaged inputs lie, something is drawn.
+    #[test]
+    fn no_time_is_too_far() {
+        let mut timeline = Timeline::default();
+        for start in [i64::MIN, i64::MIN + 1, -1, 0, 1, i64::MAX - 1, i64::MAX] {
+            timeline.add(start, i64::MAX, true, 0);
+        }
+        let view =
+            TimelineView::of(&timeline, &[(i64::MAX, 1, "last".to_owned()), (i64::MIN, 2, "first".to_owned())], 0);
+        let drawn = view.unwrap();
+        assert!(
+            !drawn.columns.is_empty() && drawn.columns.len() <= MAX_COLUMNS as usize + 1,
+            "{}",
+            drawn.columns.len()
+        );
     }
 
     /// A clock that stands at 1970 does not make a line of all others; half of the requests are never far.
@@ -285,6 +312,7 @@ mod tests {
         assert_eq!(kept(of(&close)), (100, 0));
         assert_eq!(kept(of(&[&[0], &close[..]].concat())), (100, 1));
         assert_eq!(kept(of(&[&close[..], &[i64::MAX]].concat())), (100, 1));
+        assert_eq!(kept(of(&[&[0], &close[..], &[i64::MAX]].concat())), (100, 2));
         assert_eq!(kept(of(&[0, 1, 1_000_000, 1_000_001])), (4, 0));
     }
 }

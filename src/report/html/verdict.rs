@@ -6,7 +6,7 @@ use crate::report::problem_list::ProblemInWords;
 use crate::report::text::units;
 
 use super::problem_cards::anchor;
-use super::shown_text::shown;
+use super::shown_text::{shortened, shown};
 
 /// A figure with its name.
 #[derive(Clone, Debug, Default)]
@@ -24,11 +24,17 @@ pub(super) struct Callout {
     pub(super) heading: &'static str,
     pub(super) text: String,
     pub(super) more: Vec<String>,
+    /// The trace to open, and where it can be looked at; both may be empty.
+    pub(super) trace_id: String,
+    pub(super) href: String,
     /// Where in the page the rest stands; may be empty.
     pub(super) anchor: String,
     /// `good`, `warn` or `bad`, and `wide` if there is much to say.
     pub(super) state: &'static str,
 }
+
+/// Characters of a statement.
+const MAX_FACT: usize = 1_000;
 
 /// From such a share on, somebody should do something.
 const LARGE_SHARE: f64 = 0.2;
@@ -59,14 +65,14 @@ impl Verdict {
         let mut facts: Vec<[String; 2]> = lines
             .iter()
             .filter(|line| !is_caution(line))
-            .map(|(label, text)| [(*label).to_owned(), shown(text)])
+            .map(|(label, text)| [(*label).to_owned(), shortened(text, MAX_FACT)])
             .collect();
         facts.extend(
             report
                 .problems
                 .header_lines(report.summary)
                 .into_iter()
-                .map(|(label, text)| [label.to_owned(), shown(&text)]),
+                .map(|(label, text)| [label.to_owned(), shortened(&text, MAX_FACT)]),
         );
         let mut tiles = vec![
             Tile {
@@ -184,7 +190,8 @@ fn failed_tile(report: &Report<'_>) -> Tile {
         0 => "good",
         _ => "bad",
     };
-    Tile { label: "failed requests", value: units::count(totals.failed_roots), note, state }
+    let value = if is_known { units::count(totals.failed_roots) } else { "–".to_owned() };
+    Tile { label: "failed requests", value, note, state }
 }
 
 fn callouts(report: &Report<'_>, first: Option<&ProblemInWords>) -> Vec<Callout> {
@@ -200,20 +207,18 @@ fn callouts(report: &Report<'_>, first: Option<&ProblemInWords>) -> Vec<Callout>
     if let Some(failure) = &report.problems.first_failure {
         callouts.push(Callout {
             heading: "What failed first",
-            text: format!("{} {}", units::time_of_day(failure.start), shown(&failure.what)),
+            text: shortened(&report.problems.first_failure_in_words(&report.summary.totals, failure), MAX_FACT),
             state: "bad",
             ..Callout::default()
         });
     }
     if let Some(first) = first {
-        let mut more = vec![shown(&first.costs.join(" · ")), format!("Fix: {}", shown(&first.fix))];
-        if !first.trace_id.is_empty() {
-            more.push(format!("Open trace {}", first.trace_id));
-        }
         callouts.push(Callout {
             heading: "What to mend first",
-            text: shown(&first.title),
-            more,
+            text: shortened(&first.title, MAX_FACT),
+            more: vec![shown(&first.costs.join(" · ")), format!("Fix: {}", shown(&first.fix))],
+            trace_id: first.trace_id.clone(),
+            href: report.links.address(&first.trace_id),
             anchor: anchor(&first.pattern_id),
             state: "wide",
         });
@@ -227,10 +232,11 @@ fn callouts(report: &Report<'_>, first: Option<&ProblemInWords>) -> Vec<Callout>
         }
         callouts.push(Callout {
             heading: "What was different in the window",
-            text: lines.remove(0),
+            text: shortened(&lines.remove(0), MAX_FACT),
             more: lines,
             anchor: "incident".to_owned(),
             state: "warn wide",
+            ..Callout::default()
         });
     }
     if !report.is_complete {

@@ -13,6 +13,8 @@ use super::write::PathStack;
 pub(crate) struct Evidence {
     /// By their ids.
     pub(crate) traces: BTreeMap<String, ShownTrace>,
+    /// How many spans those have that are too large to be drawn, by their ids.
+    pub(crate) too_large: BTreeMap<String, u64>,
     /// The ids of the traces that show a pattern best, the best first, by the pattern's id.
     pub(crate) examples: HashMap<String, Vec<String>>,
     /// Where the critical paths of some requests went, by entry: that with the most time first.

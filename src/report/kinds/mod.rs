@@ -16,4 +16,4 @@ mod write;
 
 pub(crate) use evidence::{CodeLocation, Evidence, PathsOfEntry, PathsOfRequests};
 pub(crate) use kind::ReportFile;
-pub(crate) use write::{GateSummary, GraphEdge, PathStack, Report, write_reports};
+pub(crate) use write::{GateSummary, GraphEdge, PathStack, Report, check_report_files, write_reports};

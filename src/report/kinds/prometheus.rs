@@ -57,7 +57,11 @@ pub(super) fn write_prometheus(out: &mut impl Write, report: &Report<'_>) -> io:
         ("failed_requests", "Requests that failed.", totals.failed_roots as f64),
         ("spans", "Spans that were analysed.", totals.spans as f64),
         ("traces", "Traces that were analysed.", totals.traces as f64),
-        ("request_time_seconds", "Summed durations of all requests.", totals.root_duration_ns as f64 / NS_PER_SECOND),
+        (
+            "request_time_seconds",
+            "Summed durations of all requests, their asynchronous parts too: what shares are of.",
+            totals.segment_duration_ns as f64 / NS_PER_SECOND,
+        ),
         ("gate_failed", "Whether --fail-on was met.", f64::from(u8::from(!report.gate.failures.is_empty()))),
         ("input_complete", "Whether all of the input could be read.", f64::from(u8::from(report.is_complete))),
         ("last_run_timestamp_seconds", "When the run ended.", seconds(now_ns())),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io::{self, BufWriter, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use hashbrown::HashMap;
 
@@ -14,6 +14,7 @@ use crate::report::output::{WholeFile, finish_files};
 use crate::report::problem_list::ProblemList;
 use crate::report::summary::Summary;
 use crate::report::terminal::ComparisonSummary;
+use crate::report::text::units;
 use crate::report::trace_links::TraceLinks;
 
 use super::code_quality::write_code_quality;
@@ -119,18 +120,38 @@ pub(crate) struct ReportError {
     source: io::Error,
 }
 
-/// Writes `report` to all `files`: all appear or none.
+/// Looks, before work is done, whether there is a place for each file.
+///
+/// # Errors
+/// If there is none, or something else than a file is there.
+pub(crate) fn check_report_files(files: &[ReportFile]) -> Result<(), ReportError> {
+    for ReportFile { path, .. } in files {
+        let fail =
+            |kind: io::ErrorKind, text: &str| ReportError { path: path.clone(), source: io::Error::new(kind, text) };
+        let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        if !directory.is_dir() {
+            return Err(fail(io::ErrorKind::NotFound, "its directory is not there"));
+        }
+        if path.metadata().is_ok_and(|present| !present.is_file()) {
+            return Err(fail(io::ErrorKind::AlreadyExists, "what is there is no file, and is left as it is"));
+        }
+    }
+    Ok(())
+}
+
+/// Writes `report` to all `files`: all appear or none. The answer is what somebody should know of them, in words.
 ///
 /// # Errors
 /// If one cannot be written.
-pub(crate) fn write_reports(files: &[ReportFile], report: &Report<'_>) -> Result<(), ReportError> {
-    let mut written = Vec::new();
+pub(crate) fn write_reports(files: &[ReportFile], report: &Report<'_>) -> Result<Vec<String>, ReportError> {
+    let (mut written, mut warnings) = (Vec::new(), Vec::new());
     for ReportFile { path, kind } in files {
-        let write = || {
+        let mut page_bytes = 0;
+        let mut write = || {
             let file = WholeFile::create(path)?;
             let mut out = BufWriter::new(file.file());
             match kind {
-                ReportKind::Html => write_page(&mut out, report, report.max_page_bytes)?,
+                ReportKind::Html => page_bytes = write_page(&mut out, report, report.max_page_bytes)?,
                 ReportKind::Markdown => write_markdown_file(&mut out, report)?,
                 ReportKind::Sarif => write_sarif(&mut out, report)?,
                 ReportKind::JUnit => write_junit(&mut out, report)?,
@@ -146,6 +167,12 @@ pub(crate) fn write_reports(files: &[ReportFile], report: &Report<'_>) -> Result
             Ok(file)
         };
         written.push(write().map_err(|source| ReportError { path: path.clone(), source })?);
+        if page_bytes > report.max_page_bytes {
+            let (bytes, most) = (units::bytes(page_bytes), units::bytes(report.max_page_bytes));
+            warnings
+                .push(format!("{} has {bytes}, more than the {most} of --report-size, at its least", path.display()));
+        }
     }
-    finish_files(written).map_err(|(path, source)| ReportError { path, source })
+    finish_files(written).map_err(|(path, source)| ReportError { path, source })?;
+    Ok(warnings)
 }

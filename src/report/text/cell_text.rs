@@ -19,9 +19,15 @@ pub(in crate::report) fn for_people(column: &Column, cell: &Cell) -> String {
     }
 }
 
+/// What columns are documented as that somebody has named who asks in SQL: their names say what he wants, not what ours do.
+pub(crate) const NAMED_BY_ASKER: &str = "as asked for";
+
 /// The title of a column: its name without unit, as words. Of times it says whether they are sums over all traces or those
 /// of one request, because people confuse these.
 pub(in crate::report) fn title(column: &Column) -> String {
+    if column.doc == NAMED_BY_ASKER {
+        return column.name.replace('_', " ");
+    }
     let Some(name) = column.name.strip_suffix("_ns") else { return column.name.replace('_', " ") };
     let (what, statistic) = match name.rsplit_once('_') {
         Some((what, statistic)) if STATISTICS.contains(&statistic) => (what, statistic),

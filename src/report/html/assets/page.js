@@ -3,12 +3,16 @@
   const byId = (id) => document.getElementById(id);
   const data = JSON.parse(byId("data").textContent);
 
+  let apply = () => {};
+  let tell = () => {};
+
   // A link to a problem opens it.
   const openTarget = () => {
-    const target = byId(decodeURIComponent(location.hash.slice(1)));
+    const target = byId(location.hash.slice(1));
     if (target && target.tagName === "DETAILS") {
       target.open = true;
       target.closest("li").hidden = false;
+      tell();
       target.scrollIntoView();
     }
   };
@@ -17,14 +21,16 @@
   // Problems: search, filter, order, and the times that were brushed.
   const list = byId("list");
   let times = null;
-  let apply = () => {};
   if (list) {
     const items = [...list.children];
     const [search, detector, service, order] = ["q", "by-detector", "by-service", "order"].map(byId);
     const largestFirst = { saving: 1, failed: 1, wasted: 1, requests: 1 };
+    tell = () => {
+      const shown = items.filter((item) => !item.hidden).length;
+      byId("count").textContent = shown === items.length ? `${shown} shown` : `${shown} of ${items.length} shown`;
+    };
     apply = () => {
       const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
-      let shown = 0;
       for (const item of items) {
         const text = item.textContent.toLowerCase();
         const of = item.dataset;
@@ -34,9 +40,8 @@
           (!service.value || of.service === service.value) &&
           (!times || (+of.last >= times[0] && +of.first <= times[1]))
         );
-        shown += item.hidden ? 0 : 1;
       }
-      byId("count").textContent = shown === items.length ? `${shown} shown` : `${shown} of ${items.length} shown`;
+      tell();
       const key = order.value;
       const value = (item) => +item.dataset[key] * (largestFirst[key] ? -1 : 1);
       const rank = (item) => +item.dataset.rank;
@@ -132,10 +137,12 @@
     const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
     const plot = byId("plot");
     const of = (name) => line[name];
-    const clock = (seconds) => new Date(seconds * 1000).toISOString().replace("T", " ").slice(0, 19);
+    // Steps of less than a second are told apart.
+    const digits = line.step < 1 ? 23 : 19;
+    const clock = (seconds) => new Date(seconds * 1000).toISOString().replace("T", " ").slice(0, digits);
     const duration = (ms) => (ms === null || ms === undefined ? "–" : ms >= 1000 ? `${(ms / 1000).toFixed(2)} s` : `${ms.toFixed(ms < 10 ? 2 : 0)} ms`);
     const clockOnAxis = (_, values, __, ___, step) =>
-      values.map((seconds) => (step < 60 ? clock(seconds).slice(11) : step < 86400 ? clock(seconds).slice(11, 16) : clock(seconds).slice(5, 10)));
+      values.map((seconds) => (step < 60 ? clock(seconds).slice(11, step < 1 ? 23 : 19) : step < 86400 ? clock(seconds).slice(11, 16) : clock(seconds).slice(5, 10)));
     const axis = (more) => ({ stroke: colour("--soft"), grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line") }, ...more });
     const marks = {
       hooks: {
@@ -166,12 +173,14 @@
       cursor: { sync: { key: "time" }, drag: { x: true, y: false, setScale: false } },
       legend: { live: true },
     });
+    // The last column has its whole width.
+    const whole = { time: true, range: () => [line.t[0], line.t[line.t.length - 1] + line.step] };
     const time = { label: "UTC", value: (_, seconds) => (seconds === null ? "–" : clock(seconds)) };
     const counts = new uPlot(
       {
         ...common(190),
         plugins: [marks],
-        scales: { x: { time: true }, y: { range: (_, low, high) => [0, Math.max(high, 1)] } },
+        scales: { x: whole, y: { range: (_, low, high) => [0, Math.max(high, 1)] } },
         axes: [axis({ values: clockOnAxis, space: 90 }), axis({ size: 56 })],
         series: [
           time,
@@ -186,7 +195,7 @@
     const durations = new uPlot(
       {
         ...common(170),
-        scales: { x: { time: true }, y: { range: (_, low, high) => [0, Math.max(high, 0.1)] } },
+        scales: { x: whole, y: { range: (_, low, high) => [0, Math.max(high, 0.1)] } },
         axes: [axis({ values: clockOnAxis, space: 90 }), axis({ size: 56, values: (_, values) => values.map((value) => duration(value)) })],
         series: [
           time,
@@ -197,7 +206,7 @@
       [of("t"), of("p50"), of("p99")],
       plot,
     );
-    byId("static-plot").hidden = true;
+    if (byId("static-plot")) byId("static-plot").hidden = true;
     addEventListener("resize", () => {
       for (const chart of [counts, durations]) chart.setSize({ width: Math.max(280, plot.clientWidth), height: chart.height });
     });
@@ -228,11 +237,18 @@
       apply();
     };
     const index = (seconds) => Math.min(last, Math.max(0, Math.floor((seconds - line.t[0]) / line.step)));
+    // The mouse may be let go anywhere.
+    let isDrawn = false;
     for (const chart of [counts, durations]) {
-      chart.over.addEventListener("mouseup", () => {
-        const { left, width } = chart.select;
-        if (width > 2) brush(index(chart.posToVal(left, "x")), index(chart.posToVal(left + width, "x")), chart);
-      });
+      chart.hooks.setSelect = [
+        () => {
+          const { left, width } = chart.select;
+          if (isDrawn || width <= 2) return;
+          isDrawn = true;
+          brush(index(chart.posToVal(left, "x")), index(chart.posToVal(left + width, "x")), chart);
+          isDrawn = false;
+        },
+      ];
     }
     from.addEventListener("input", () => brush(Math.min(+from.value, +to.value), +to.value));
     to.addEventListener("input", () => brush(+from.value, Math.max(+from.value, +to.value)));

@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
-const TABLES: [&str; 8] = [
+const TABLES: [&str; 10] = [
     "n_plus_one",
     "sync_chain",
     "retry_storm",
@@ -15,6 +15,8 @@ const TABLES: [&str; 8] = [
     "latency_attribution",
     "problems",
     "findings",
+    "hard_dependency",
+    "throttling",
 ];
 
 /// Number of the table of latency.

@@ -8,13 +8,15 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
-const TABLES: [&str; 11] = [
+const TABLES: [&str; 13] = [
     "problems",
     "n_plus_one",
     "sync_chain",
     "retry_storm",
     "failure_amplification",
     "failure_origins",
+    "hard_dependency",
+    "throttling",
     "latency_attribution",
     "entries",
     "patterns",
@@ -165,7 +167,7 @@ fn formats_for_programs() {
     let json: Value =
         serde_json::from_str(&stdout(&tracescan(&["analyze", &incident, "--format", "json"]))).expect("JSON");
     assert_eq!(json["totals"]["spans"], 6001);
-    assert_eq!(json["tables"].as_object().map(|tables| tables.len()), Some(7));
+    assert_eq!(json["tables"].as_object().map(|tables| tables.len()), Some(9));
     let lines = stdout(&tracescan(&["analyze", &incident, "--format", "ndjson", "--top", "2"]));
     assert_eq!(lines.lines().count(), 14);
     for line in lines.lines() {

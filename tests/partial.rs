@@ -214,6 +214,39 @@ fn parts_learn_from_each_other() {
     assert!(n_plus_one("alone") != n_plus_one("both"), "the second part must matter, or this tests nothing");
 }
 
+/// What is decided by counts over all traces: whether calls are refused often enough, whether an operation fails with a target
+/// often enough, and with which deeper one.
+#[test]
+fn counts_over_all_traces_in_parts() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    let mut lines = Vec::new();
+    for trace in 1..=24 {
+        let code = if trace % 2 == 0 { "503" } else { "200" };
+        let (failed, refused) = (("http.response.status_code", code), ("http.response.status_code", "429"));
+        let (url, retry_after) = (("url.full", "http://a.example/a"), ("http.response.header.retry-after", "[\"9\"]"));
+        lines.extend([
+            span("web", [trace, 1, 0], 2, "GET /", [0, 100], &[failed]),
+            span("web", [trace, 2, 1], 3, "GET", [10, 80], &[failed]),
+            span("cart", [trace, 3, 2], 2, "GET /cart", [11, 79], &[failed]),
+            span("cart", [trace, 4, 3], 3, "GET", [20, 70], &[failed, ("server.address", "stock.example")]),
+            span("web", [trace, 5, 1], 3, "GET", [80, 81], &[refused, url, retry_after]),
+            span("web", [trace, 6, 1], 3, "GET", [85, 89], &[("http.response.status_code", "200"), url]),
+        ]);
+    }
+    fs::write(path("all.jsonl"), lines.join("\n")).unwrap();
+    done(&["convert", text(&path("all.jsonl")), "--output", text(&path("all.parquet"))]);
+    done(&["analyze", text(&path("all.parquet")), "--output", text(&path("out")), "--table-format", "json"]);
+    let rows = |table: &str| -> Vec<serde_json::Value> {
+        serde_json::from_str(&fs::read_to_string(path("out").join(table)).unwrap()).unwrap()
+    };
+    let throttled = &rows("throttling.json")[0];
+    assert_eq!((&throttled["told_retries"], &throttled["ignored_share"]), (&24.into(), &1.0.into()));
+    let hard = rows("hard_dependency.json");
+    assert_eq!((hard.len(), &hard[1]["explained_by"]), (2, &hard[0]["pattern_id"]));
+    check(&path("all.parquet"), &[2, 7, 24]);
+}
+
 /// A trace that was cut in two is told, and counted once as a trace.
 #[test]
 fn traces_in_several_parts_are_told() {

@@ -72,16 +72,23 @@ pub(crate) fn with_trace<T>(
     }
     // There is one trace, so it is the first.
     let view = model.view(0, trace_id, semantics, settings.overlap_tolerance);
-    Ok(Some(look(&view, &found_in(&view, semantics, settings))))
+    Ok(Some(look(&view, &found_in(&view, semantics, settings, false))))
 }
 
-/// What the detectors find in a trace on its own.
-fn found_in(view: &TraceView<'_>, semantics: &Semantics, settings: &AnalysisSettings) -> Vec<FoundInTrace> {
+/// What the detectors find in a trace on its own. `is_of_known_patterns` says that it is looked at for patterns that all traces have
+/// shown, so that what only these can tell is taken for granted.
+fn found_in(
+    view: &TraceView<'_>,
+    semantics: &Semantics,
+    settings: &AnalysisSettings,
+    is_of_known_patterns: bool,
+) -> Vec<FoundInTrace> {
     let mut seen = SeenByAll::new(|name| settings.is_enabled(name));
     seen.see(&settings.detectors, view, &mut Settling::default(), &mut Overlaps::default());
     let whole = Whole {
         symbols: &semantics.symbols,
         trace_ids: &[view.trace_id],
+        is_of_known_patterns,
         is_weighted: false,
         gathered: &Gathered::default(),
     };
@@ -134,8 +141,8 @@ impl Again<'_> {
         Ok(looked)
     }
 
-    /// What the detectors that are on find in a trace on its own.
+    /// What the detectors that are on find in a trace on its own, which is an example of patterns that all traces have shown.
     pub(crate) fn found_in(self, view: &TraceView<'_>) -> Vec<FoundInTrace> {
-        found_in(view, self.semantics, self.settings)
+        found_in(view, self.semantics, self.settings, true)
     }
 }

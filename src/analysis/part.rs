@@ -328,6 +328,7 @@ mod tests {
             let mut values = OwnValues::default();
             values.set(OwnAttribute::MessageId, number * number);
             values.set(OwnAttribute::MessageBodySize, number / 2);
+            values.set(OwnAttribute::RetryAfter, number % 3);
             values
         };
         for asks in [false, true] {

@@ -14,9 +14,10 @@ use super::normal_form::nonzero_hash;
 ///   capped, and it takes four bytes of every signature and a column of canonical Parquet for each spelling.
 /// - `resource`: an attribute of the span's resource that is part of its signature. The same, but that it is looked up once
 ///   for all spans of a resource where the format tells them so. A span attribute of that name does not count.
-/// - `own(hash)`, `own(number)`: an attribute of the span that may be unique to it. It is no part of the signature: what is
-///   kept is the hash of its text, or its number, in a column of its own beside the span's row. That takes up to nine bytes
-///   a span, and nothing at all unless a detector that is on asks for it.
+/// - `own(hash)`, `own(number)`, `own(seconds)`: an attribute of the span that may be unique to it. It is no part of the
+///   signature: what is kept is the hash of its text, its number, or the ns that it says in seconds and one more, in a column of
+///   its own beside the span's row. That takes up to nine bytes a span that has it, one byte any other span, and nothing at all
+///   unless a detector that is on asks for it.
 macro_rules! attributes {
     (
         signature { $($(#[$doc:meta])* $variant:ident: $class:ident = [$($alias:literal),+ $(,)?],)+ }
@@ -108,6 +109,7 @@ macro_rules! attributes {
     (@class resource) => { AttributeClass::Resource };
     (@value hash $text:ident) => { if $text.is_empty() { 0 } else { nonzero_hash($text) } };
     (@value number $text:ident) => { number_of($text) };
+    (@value seconds $text:ident) => { delay_of($text) };
 }
 
 /// What an attribute that is part of signatures is an attribute of.
@@ -286,6 +288,8 @@ attributes! {
         MessageId: own(hash) = ["messaging.message.id", "messaging.message_id"],
         /// Bytes of a message's body.
         MessageBodySize: own(number) = ["messaging.message.body.size", "messaging.message.payload_size_bytes"],
+        /// How long the server asked to wait before the next request, and one ns more, so that no wait is told from none asked.
+        RetryAfter: own(seconds) = ["http.response.header.retry-after", "http.response.header.retry_after"],
     }
 }
 
@@ -360,6 +364,16 @@ impl OwnAttributes {
 fn number_of(text: &str) -> u64 {
     let text = text.trim();
     text.parse().unwrap_or_else(|_| text.parse().map_or(0, |number: f64| number as u64))
+}
+
+/// The ns, and one more, that `text` says in seconds; 0 if it says none. Headers are recorded as lists of texts, so it may be a
+/// list, of which the first counts. A date is none: clocks of two hosts differ by more than servers ask to wait.
+fn delay_of(text: &str) -> u64 {
+    const MOST_SECONDS: f64 = 1e9;
+    let is_around = |c: char| c.is_whitespace() || matches!(c, '[' | ']' | '"' | '\'');
+    let first = text.split(',').next().unwrap_or_default().trim_matches(is_around);
+    let seconds: Option<f64> = first.parse().ok().filter(|seconds| (0.0..=MOST_SECONDS).contains(seconds));
+    seconds.map_or(0, |seconds| (seconds * 1e9) as u64 + 1)
 }
 
 /// Number of attributes.
@@ -540,6 +554,14 @@ mod tests {
     fn own_values_are_numbers_or_hashes() {
         let size = |text| OwnAttribute::MessageBodySize.value_of(text);
         assert_eq!(["17", " 17 ", "17.0", "-1", "", "many", "NaN"].map(size), [17, 17, 17, 0, 0, 0, 0]);
+        let delay = |text| OwnAttribute::RetryAfter.value_of(text);
+        let second = 1_000_000_000;
+        assert_eq!(
+            ["0", "7", "[\"30\"]", "['1.5']", "2, 9"].map(delay).map(|ns| 2 * (ns - 1) / second),
+            [0, 14, 60, 3, 4]
+        );
+        let dates_and_others = ["", "[]", "-1", "NaN", "inf", "1e12", "soon", "[\"Wed, 21 Oct 2015 07:28:00 GMT\"]"];
+        assert_eq!(dates_and_others.map(delay), [0; 8]);
         let id = |text| OwnAttribute::MessageId.value_of(text);
         assert_eq!(id(""), 0);
         assert!(id("a") != 0 && id("a") != id("b") && id("a") == id("a"));

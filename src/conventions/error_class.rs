@@ -128,6 +128,9 @@ fn bare(name: &str) -> impl Iterator<Item = u8> {
 }
 
 impl RpcStatus {
+    /// Refused: a quota or another limit is used up.
+    pub const RESOURCE_EXHAUSTED: Self = Self(8);
+
     /// The code written as a number or as a name in any case; `None` for anything else.
     pub fn parse(text: &str) -> Option<Self> {
         match text.trim().parse::<u8>() {

@@ -13,8 +13,8 @@ pub use kit::{
     ThresholdKind, Unit,
 };
 pub(crate) use kit::{
-    Concluded, Conclusions, Detector, Heading, NamedValues, Pattern, PatternColumn, RowColumn, RowRule, Rule,
-    TableRules, Whole, duration_text, size_text,
+    Concluded, Conclusions, Detector, EXPLAINED_BY, Heading, NamedValues, PROBLEM, Pattern, PatternColumn, RowColumn,
+    RowRule, Rule, TableRules, Whole, duration_text, size_text,
 };
 pub(crate) use latency::latency_attribution::{Attribution, AttributionRow, EntryTimes, LatencyAttribution};
 
@@ -29,6 +29,10 @@ kit::catalog! {
     failure_amplification: resilience::failure_amplification::FailureAmplification,
     /// Where failures come from.
     failure_origins: resilience::failure_origins::FailureOrigins,
+    /// Operations that fail whenever one target does.
+    hard_dependency: resilience::hard_dependency::HardDependency,
+    /// Calls that are told to slow down.
+    throttling: resilience::throttling::Throttling,
     /// Where the time goes.
     latency_attribution: latency::latency_attribution::LatencyAttribution,
 }

@@ -22,7 +22,8 @@ that was compared with. Dashboards and notebooks count findings by service, hour
 
 What `measured` and `threshold` count is the detector's: calls to the target (n-plus-one), hops of the chain (sync-chain),
 the larger of attempts and amplification (retry-storm), failed services (failure-amplification); failure-origins has no
-threshold and measures 1.
+threshold and measures 1. hard-dependency counts the calls of a request that were outages, and throttling the refused calls of a
+trace: their thresholds are over the whole input.
 
 ## How to use it
 

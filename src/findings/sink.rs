@@ -165,6 +165,13 @@ impl<D: Columns> Findings<D> {
         self.details.append(other.details);
     }
 
+    /// Drops the findings whose key is none that `keep` holds of.
+    pub(crate) fn retain_keys(&mut self, keep: impl Fn(&[Symbol]) -> bool) {
+        let kept: Vec<bool> = (0..self.len()).map(|row| keep(self.common.key.get(row))).collect();
+        self.common.retain(&|row| kept[row]);
+        self.details.retain(&|row| kept[row]);
+    }
+
     /// Gives each trace its new number.
     pub(crate) fn renumber_traces(&mut self, rank_of: &dyn Fn(TraceNumber) -> TraceNumber) {
         self.common.trace.iter_mut().for_each(|trace| *trace = rank_of(*trace));

@@ -120,8 +120,11 @@ mod tests {
     fn values_come_back() {
         let some = |number: u64| number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (number % 64);
         let rows: Vec<OwnValues> = (0..1_000u64)
-            .map(|number| OwnValues([if number % 3 == 0 { 0 } else { some(number) }, some(number + 1) * (number % 2)]))
-            .chain([OwnValues([u64::MAX, 1]), OwnValues([0, 0])])
+            .map(|number| {
+                let value = |place: u64| if number % 3 == place { 0 } else { some(number + place) };
+                OwnValues([value(0), value(1) * (number % 2), value(2)])
+            })
+            .chain([OwnValues([u64::MAX, 1, 0]), OwnValues([0, 0, u64::MAX]), OwnValues::default()])
             .collect();
         let mut packed = PackedOwnValues::default();
         let bytes: usize = rows.iter().map(|row| packed.push(row)).sum();

@@ -23,6 +23,9 @@ pub(crate) trait Columns: Default + Send + Sync {
     /// Moves all rows of `other` behind the own ones. It goes column by column, so that not all are there twice at once.
     fn append(&mut self, other: Self);
 
+    /// Drops the rows of which `keep` does not hold, by their numbers.
+    fn retain(&mut self, keep: &dyn Fn(usize) -> bool);
+
     /// Bytes of memory that the rows take.
     fn bytes(&self) -> usize;
 
@@ -118,6 +121,10 @@ impl<T: Scalar> Columns for Vec<T> {
         Vec::append(self, &mut other);
     }
 
+    fn retain(&mut self, keep: &dyn Fn(usize) -> bool) {
+        retain(self, keep);
+    }
+
     fn bytes(&self) -> usize {
         self.len() * size_of::<T>()
     }
@@ -184,6 +191,12 @@ macro_rules! named {
 }
 pub(crate) use named;
 
+/// Drops the values of the rows of which `keep` does not hold.
+fn retain<T>(values: &mut Vec<T>, keep: &dyn Fn(usize) -> bool) {
+    let mut rows = 0..;
+    values.retain(|_| rows.next().is_some_and(keep));
+}
+
 /// Values that have names, a byte each.
 #[derive(Clone, Debug)]
 pub(crate) struct NamedColumn<T> {
@@ -223,6 +236,10 @@ impl<T: Named> Columns for NamedColumn<T> {
 
     fn append(&mut self, other: Self) {
         self.numbers.extend(other.numbers);
+    }
+
+    fn retain(&mut self, keep: &dyn Fn(usize) -> bool) {
+        retain(&mut self.numbers, keep);
     }
 
     fn bytes(&self) -> usize {
@@ -279,6 +296,14 @@ impl<T: Scalar> Columns for Lists<T> {
         let before = self.values.len();
         Columns::append(&mut self.values, other.values);
         self.ends.extend(other.ends.into_iter().map(|end| before + end));
+    }
+
+    fn retain(&mut self, keep: &dyn Fn(usize) -> bool) {
+        let mut kept = Self::default();
+        for row in (0..self.len()).filter(|&row| keep(row)) {
+            kept.push_slice(self.get(row));
+        }
+        *self = kept;
     }
 
     fn bytes(&self) -> usize {
@@ -345,6 +370,10 @@ macro_rules! columns {
                 $($crate::partial::Columns::append(&mut self.$field, other.$field);)+
             }
 
+            fn retain(&mut self, keep: &dyn Fn(usize) -> bool) {
+                $($crate::partial::Columns::retain(&mut self.$field, keep);)+
+            }
+
             fn bytes(&self) -> usize {
                 0 $(+ $crate::partial::Columns::bytes(&self.$field))+
             }
@@ -390,6 +419,11 @@ impl Columns for TargetColumn {
     fn append(&mut self, other: Self) {
         Columns::append(&mut self.names, other.names);
         self.kinds.extend(other.kinds);
+    }
+
+    fn retain(&mut self, keep: &dyn Fn(usize) -> bool) {
+        Columns::retain(&mut self.names, keep);
+        retain(&mut self.kinds, keep);
     }
 
     fn bytes(&self) -> usize {

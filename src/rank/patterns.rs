@@ -63,12 +63,16 @@ enum Of<'a> {
     MostFrequentName(&'a Lists<Symbol>),
     Union(&'a Lists<Symbol>),
     ExampleTrace,
+    ExplainedBy(Box<ExplainedRule<'a>>),
     PlaceBy(&'static str),
     Derived(Box<DerivedRule<'a>>),
 }
 
 /// Makes a value of the findings of a pattern, by their rows.
 type DerivedRule<'a> = dyn Fn(&[usize]) -> Cell + 'a;
+
+/// Finds the key of the pattern that explains the one with a key.
+type ExplainedRule<'a> = dyn Fn(&[Symbol]) -> Option<&'a [Symbol]> + 'a;
 
 /// The columns of a detector's table, and the details that each is made of.
 pub(super) fn columns_of<'a, D: Detector>(
@@ -103,6 +107,7 @@ pub(super) fn columns_of<'a, D: Detector>(
             Rule::MostFrequentName(list) => Of::MostFrequentName(list(details)),
             Rule::Union(list) => Of::Union(list(details)),
             Rule::ExampleTrace => Of::ExampleTrace,
+            Rule::ExplainedBy(of) => Of::ExplainedBy(Box::new(move |key| of(aside, key))),
             Rule::PlaceBy(column) => Of::PlaceBy(column),
             Rule::Derived(rule) => Of::Derived(Box::new(move |rows| rule(&Pattern { findings, rows, aside }))),
         };
@@ -126,6 +131,7 @@ pub(super) fn pattern_table(
     let traces = whole.trace_ids.len();
     let symbols = whole.symbols;
     let key = |rows: &[usize]| findings.key.get(rows[0]);
+    let id_of = |key: &[Symbol]| pattern_id(description.name, key.iter().map(|&part| symbols.resolve(part)));
     for Made { of, .. } in made {
         let by_pattern =
             |make: &dyn Fn(&[usize]) -> Cell| -> Vec<Cell> { patterns.rows.iter().map(|rows| make(rows)).collect() };
@@ -142,10 +148,8 @@ pub(super) fn pattern_table(
         let sum = |values: &[i64]| by_pattern(&|rows| Cell::Int(total(values, rows)));
         let cells: Vec<Cell> = match of {
             Of::Rank | Of::PlaceBy(_) => vec![Cell::None; patterns.rows.len()],
-            Of::PatternId => by_pattern(&|rows| {
-                let key = key(rows).iter().map(|&part| symbols.resolve(part));
-                Cell::Text(pattern_id(description.name, key))
-            }),
+            Of::PatternId => by_pattern(&|rows| Cell::Text(id_of(key(rows)))),
+            Of::ExplainedBy(of) => by_pattern(&|rows| Cell::Text(of(key(rows)).map_or_else(String::new, id_of))),
             Of::Key(part) => by_pattern(&|rows| whole.name(key(rows)[*part])),
             Of::TargetKind => {
                 let kind = |row| findings.target.get(row).map_or(TargetKind::default(), |target| target.kind) as u8;
@@ -328,6 +332,10 @@ pub(super) fn ranking(
         let (values, largest_first): (Vec<i64>, bool) = match *rule {
             RankedBy::Largest(_) => (cells.iter().map(integer).collect(), true),
             RankedBy::LastIf(_) => (cells.iter().map(integer).collect(), false),
+            RankedBy::LastIfAny(_) => (
+                cells.iter().map(|cell| i64::from(matches!(cell, Cell::Text(own) if !own.is_empty()))).collect(),
+                false,
+            ),
             RankedBy::LastIfText(_, text) => {
                 (cells.iter().map(|cell| i64::from(matches!(cell, Cell::Text(own) if own == text))).collect(), false)
             }

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use hashbrown::HashMap;
 
-use crate::detectors::{Cell, Column, TableRow, Unit, Whole, catalog};
+use crate::detectors::{Cell, Column, EXPLAINED_BY, PROBLEM, TableRow, Unit, Whole, catalog};
 use crate::frame::Symbol;
 use crate::partial::TraceNumber;
 use crate::savings::{Beyond, Overlaps, beyond};
@@ -162,6 +162,25 @@ impl Index<'_> {
         let place = own.binary_search_by(|problem| keys.get(problem.finding).cmp(key)).ok()?;
         Some(first + place)
     }
+
+    /// Places of patterns and of those that explain them, where the tables of their detectors say so.
+    fn explained_in_tables(&self) -> Vec<[usize; 2]> {
+        let mut explained = Vec::new();
+        for (of, ranked) in self.ranked.iter().enumerate() {
+            let (Some((_, ids)), Some((_, by))) =
+                (ranked.table.column("pattern_id"), ranked.table.column(EXPLAINED_BY))
+            else {
+                continue;
+            };
+            let own = (0..self.problems.len()).filter(|&place| self.problems[place].of == of);
+            let places: HashMap<&str, usize> =
+                own.map(|place| (ranked.pattern_ids[self.problems[place].pattern as usize].as_str(), place)).collect();
+            let place_of =
+                |cell: &Cell| if let Cell::Text(id) = cell { places.get(id.as_str()).copied() } else { None };
+            explained.extend(ids.iter().zip(by).filter_map(|(id, by)| Some([place_of(id)?, place_of(by)?])));
+        }
+        explained
+    }
 }
 
 /// The patterns of a detector, by number.
@@ -217,7 +236,12 @@ fn explained(index: &Index<'_>, overlaps: &Overlaps) -> Vec<Option<usize>> {
             *best = (*best).max((count, Reverse(by)));
         }
     }
-    (0..index.problems.len()).map(|place| best.get(&place).map(|&(_, Reverse(by))| by)).collect()
+    let mut explained: Vec<Option<usize>> =
+        (0..index.problems.len()).map(|place| best.get(&place).map(|&(_, Reverse(by))| by)).collect();
+    for [place, by] in index.explained_in_tables() {
+        explained[place].get_or_insert(by);
+    }
+    explained
 }
 
 /// Problems in their order, and what is known of each beside its numbers.
@@ -250,7 +274,7 @@ impl Listed<'_> {
                 Cell::Int(rank as i64 + 1),
                 Cell::Text(id(problem).to_owned()),
                 Cell::Text(description.name.to_owned()),
-                Cell::Text("problem".to_owned()),
+                Cell::Text(PROBLEM.to_owned()),
                 whole.name(findings.service[problem.finding]),
                 whole.name(findings.operation[problem.finding]),
                 whole.name(target.map_or(Symbol::EMPTY, |target| target.name)),

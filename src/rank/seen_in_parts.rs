@@ -3,15 +3,16 @@
 
 use std::path::Path;
 
-use crate::conventions::UncountedCalls;
+use crate::conventions::{OwnAttributes, UncountedCalls};
 use crate::detectors::{Detectors, SeenByAll, Whole, catalog};
-use crate::frame::{Frame, FrameBuilder, Symbol, Symbols, group};
+use crate::frame::{Collecting, Frame, FrameBuilder, Symbol, Symbols, group};
 use crate::gathered::Gathered;
 use crate::generate::{Compression, GenerateOptions, OutputFormat, generate};
 use crate::ingest::{ReadOptions, read_bytes};
 use crate::partial::{PartialReader, Renumbering, TraceNumber, written};
 use crate::rank::{FindingsTable, Ranking, Table};
 use crate::savings::{Overlaps, Settling};
+use crate::trace::sample::push_sample;
 use crate::trace::{CalleeNames, OverlapTolerance, Semantics, TraceModel, derive};
 
 const PARTS: [usize; 3] = [1, 2, 7];
@@ -29,8 +30,10 @@ impl Dump {
         let mut bytes = Vec::new();
         let format = OutputFormat::OtlpProto(Compression::None);
         generate(options, format, &mut bytes, None::<Vec<u8>>, &|_| ()).unwrap();
-        let mut builder = FrameBuilder::default();
-        read_bytes(Path::new("dump"), bytes, &ReadOptions::default(), &mut builder);
+        let own_attributes = OwnAttributes::ALL;
+        let mut builder = FrameBuilder::of(&Collecting { own_attributes, ..Collecting::default() });
+        read_bytes(Path::new("dump"), bytes, &ReadOptions { own_attributes, ..ReadOptions::default() }, &mut builder);
+        push_sample(&mut builder, &not_planted());
         let (vocabulary, frame) = group(vec![builder]);
         let semantics = derive(&vocabulary, &UncountedCalls::default());
         let (mut model, mut callee_names) = (TraceModel::default(), CalleeNames::default());
@@ -63,7 +66,13 @@ impl Dump {
     fn tables(&self, seen: SeenByAll, symbols: &Symbols) -> Vec<Table> {
         // No detector of the catalog asks for what is gathered: one that does cannot do without it and says so here.
         let gathered = Gathered::default();
-        let whole = Whole { symbols, trace_ids: &self.frame.trace_ids, is_weighted: true, gathered: &gathered };
+        let whole = Whole {
+            symbols,
+            trace_ids: &self.frame.trace_ids,
+            is_of_known_patterns: false,
+            is_weighted: true,
+            gathered: &gathered,
+        };
         let mut ranking = Ranking::new(&whole, &|| ());
         seen.conclude(&Detectors::default(), &whole, &mut ranking);
         let ranked = ranking.ranked.unwrap();
@@ -99,6 +108,25 @@ impl Dump {
         ways.dedup();
         ways
     }
+}
+
+/// Traces that show what is not planted: a database that fails two services, and two hosts that refuse calls.
+fn not_planted() -> String {
+    let mut lines = String::new();
+    for trace in 1..=24 {
+        let status = if trace % 2 == 0 { "ERROR" } else { "" };
+        lines += &format!(
+            "{trace} 1 0 front SERVER page 0..100 {status}
+             {trace} 2 1 front CLIENT get 10..90 {status} rpc.system=grpc
+             {trace} 3 2 basket SERVER Get 11..89 {status}
+             {trace} 4 3 basket CLIENT read 20..80 {status} db.system=postgresql db.namespace=baskets
+             {trace} 5 1 front CLIENT GET 90..91 http.response.status_code=429 url.full=http://a.example/a
+             {trace} 6 1 front CLIENT GET 95..99 http.response.status_code=200 url.full=http://a.example/a
+             {trace} 7 3 basket CLIENT GET 80..81 http.response.status_code=429 url.full=http://b.example/b \
+             http.response.header.retry-after={trace}\n"
+        );
+    }
+    lines
 }
 
 fn text_of(tables: &[Table]) -> String {

@@ -290,7 +290,7 @@ impl Summary {
         if self.tells_no_outcome() {
             doubts.push(
                 "no span has a status and no HTTP or RPC code tells of a failure: failures cannot be seen, so \
-                 retry-storm, failure-amplification and failure-origins may miss everything"
+                 retry-storm, failure-amplification, failure-origins, hard-dependency and throttling may miss everything"
                     .to_owned(),
             );
         }

@@ -25,9 +25,7 @@ impl Sample {
     pub(crate) fn of(lines: &str) -> Self {
         let own_attributes = OwnAttributes::ALL;
         let mut builder = FrameBuilder::of(&Collecting { own_attributes, ..Collecting::default() });
-        for line in lines.lines().map(str::trim).filter(|line| !line.is_empty()) {
-            push(&mut builder, line);
-        }
+        push_sample(&mut builder, lines);
         let (vocabulary, traces) = crate::frame::group(vec![builder]);
         Self { semantics: derive(&vocabulary, &UncountedCalls::default()), traces }
     }
@@ -44,6 +42,11 @@ impl Sample {
         let tolerance = OverlapTolerance { millionths: 0 };
         show(&model.view(number, self.trace_ids()[index], &self.semantics, tolerance));
     }
+}
+
+/// Adds the spans of some lines.
+pub(crate) fn push_sample(builder: &mut FrameBuilder, lines: &str) {
+    lines.lines().map(str::trim).filter(|line| !line.is_empty()).for_each(|line| push(builder, line));
 }
 
 fn push(builder: &mut FrameBuilder, line: &str) {

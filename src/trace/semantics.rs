@@ -13,7 +13,7 @@ use crate::frame::{Signature, SignatureId, Symbol, Symbols, Vocabulary};
 use crate::span::{SpanKind, StatusCode, UNKNOWN_SERVICE};
 
 use super::heirs::TargetsOfHeirs;
-use super::target::{Attributes, Class, Services, Target};
+use super::target::{Attributes, Class, Services, Target, TargetKind};
 use super::url_repetitions::UrlRepetitions;
 
 /// What a signature tells.
@@ -72,6 +72,10 @@ pub struct SpanSemantics {
     pub has_protocol_code: bool,
     /// Whether a call of this signature is answered by "elsewhere" or "who are you": 3xx, 401 or 407.
     pub is_redirect_or_challenge: bool,
+    /// Whether it says that more was asked for than is allowed: HTTP 429 or RPC RESOURCE_EXHAUSTED.
+    pub says_throttled: bool,
+    /// Whether a message of it says that what was sent is too large, for which RPC has the same code.
+    pub says_too_large: bool,
     /// Whether the call was sent before (a re-send count of 1 or more).
     pub is_resend: bool,
     /// Whether repeating it may do something twice: POST, PATCH, an INSERT, a publish.
@@ -135,6 +139,8 @@ pub struct Semantics {
     pub unknown_service: Symbol,
     /// The symbol of `*`, which stands for several services.
     pub any_service: Symbol,
+    /// The symbols of the names of kinds of targets, by number.
+    target_kinds: [Symbol; TargetKind::ALL.len()],
 }
 
 impl Semantics {
@@ -142,6 +148,11 @@ impl Semantics {
     pub(super) fn target_of(&self, signature: SignatureId, service: Symbol) -> Target {
         let own = &self.by_signature[signature.index()];
         if own.service == service { own.target } else { self.targets_of_heirs.get(signature, service, own.target) }
+    }
+
+    /// The name of a kind of targets, for keys of patterns.
+    pub(crate) fn kind_name(&self, kind: TargetKind) -> Symbol {
+        self.target_kinds[kind as usize]
     }
 }
 
@@ -206,6 +217,7 @@ pub fn derive(vocabulary: &Vocabulary, uncounted: &UncountedCalls) -> Semantics 
     }
     symbols.intern(UNKNOWN_SERVICE);
     symbols.intern(ANY_SERVICE);
+    TargetKind::ALL.iter().for_each(|kind| _ = symbols.intern(kind.as_str()));
     let repetitions = UrlRepetitions::find(&signatures, &vocabulary.symbols, &mut by_signature, &mut symbols);
     let known = |id: SignatureId| by_signature[id.index()].target;
     let targets_of_heirs = TargetsOfHeirs::find(&signatures, known, &vocabulary.symbols, &services, &mut symbols);
@@ -231,6 +243,7 @@ pub fn derive(vocabulary: &Vocabulary, uncounted: &UncountedCalls) -> Semantics 
     }
     let unknown_service = symbols.get(UNKNOWN_SERVICE).unwrap_or_default();
     let any_service = symbols.get(ANY_SERVICE).unwrap_or_default();
+    let target_kinds = TargetKind::ALL.map(|kind| symbols.get(kind.as_str()).unwrap_or_default());
     let has_adjusted_counts =
         by_signature.iter().any(|semantics| semantics.adjusted_count.or(semantics.trace_adjusted_count).is_some());
     let has_unknown_services = by_signature.iter().any(|semantics| semantics.service == unknown_service);
@@ -250,6 +263,7 @@ pub fn derive(vocabulary: &Vocabulary, uncounted: &UncountedCalls) -> Semantics 
         has_proxies,
         unknown_service,
         any_service,
+        target_kinds,
     }
 }
 
@@ -351,6 +365,8 @@ fn semantics_of(
         message: message.into_iter().find(|message| !message.is_empty()).unwrap_or_default(),
         has_protocol_code: http_status != 0 || rpc_status.is_some(),
         is_redirect_or_challenge: matches!(http_status, 300..=399 | 401 | 407),
+        says_throttled: http_status == 429 || rpc_status == Some(RpcStatus::RESOURCE_EXHAUSTED),
+        says_too_large: message.iter().any(|&message| input.resolve(message).contains(TOO_LARGE)),
         is_resend: attributes
             .get(A::ResendCount)
             .and_then(|count| count.trim().parse::<f64>().ok())
@@ -368,6 +384,9 @@ fn semantics_of(
         order: 0,
     }
 }
+
+/// What libraries for RPC say where a message is larger than they take.
+const TOO_LARGE: &str = "larger than max";
 
 /// Types of what is done with messages that are no wait for them.
 const TYPES_OF_SENDING: [&str; 6] = ["create", "send", "publish", "process", "deliver", "settle"];

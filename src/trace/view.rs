@@ -341,6 +341,12 @@ impl<'a> TraceView<'a> {
         self.tree.own_values.get(row as usize)?.get(attribute)
     }
 
+    /// How long in ns who answered a span's request asked to wait before the next one; `None` if nobody did, or if nobody asks
+    /// for [`OwnAttribute::RetryAfter`].
+    pub(crate) fn retry_after_ns(&self, row: Row) -> Option<i64> {
+        self.own(row, OwnAttribute::RetryAfter).map(|delay| delay as i64 - 1)
+    }
+
     /// The arguments of a call's span, if equal ones make two calls one request. The URL of a request with a body says nothing of
     /// what stands in that, and a path nothing of the query.
     pub(crate) fn request_of(&self, row: Row) -> Option<u64> {
@@ -505,6 +511,16 @@ impl<'a> TraceView<'a> {
     /// Path time in ns between `start` and `end` (ns since 1970) of spans at or below `ancestor`, on the path that
     /// `ancestor` lies on.
     pub fn path_time_within(&self, ancestor: Row, start: i64, end: i64) -> i64 {
+        self.path_time_within_of(ancestor, start, end, |_| true)
+    }
+
+    /// The same of the spans at and below `ancestor` that are of its service.
+    pub(crate) fn own_path_time_within(&self, ancestor: Row, start: i64, end: i64) -> i64 {
+        let service = self.service(ancestor);
+        self.path_time_within_of(ancestor, start, end, |row| self.service(row) == service)
+    }
+
+    fn path_time_within_of(&self, ancestor: Row, start: i64, end: i64, counts: impl Fn(Row) -> bool) -> i64 {
         let root = self.tree.path_root_of(ancestor);
         let path = self.tree.path_roots.partition_point(|path| path.row < root);
         let sections = self.paths.sections_of(path);
@@ -512,7 +528,7 @@ impl<'a> TraceView<'a> {
         let below = sections[first..]
             .iter()
             .take_while(|section| section.start < end)
-            .filter(|section| self.tree.is_at_or_below(section.row, ancestor));
+            .filter(|section| self.tree.is_at_or_below(section.row, ancestor) && counts(section.row));
         total_ns(below.map(|section: &Section| section.end.min(end) - section.start.max(start)))
     }
 }

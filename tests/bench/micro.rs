@@ -181,6 +181,8 @@ fn analysed(enabled: &[&str]) -> Analysis {
     "retry-storm",
     "failure-amplification",
     "failure-origins",
+    "hard-dependency",
+    "throttling",
     "latency-attribution",
 ])]
 fn analyse_with(bencher: Bencher<'_, '_>, name: &str) {

@@ -109,6 +109,8 @@ pub enum RankedBy {
     Largest(&'static str),
     /// Rows whose flag in the column is set come last.
     LastIf(&'static str),
+    /// Rows with any text in the column come last.
+    LastIfAny(&'static str),
     /// Rows with this text in the column come last.
     LastIfText(&'static str, &'static str),
 }
@@ -117,7 +119,9 @@ impl RankedBy {
     /// The column that it looks at.
     pub fn column(&self) -> &'static str {
         match *self {
-            Self::Largest(column) | Self::LastIf(column) | Self::LastIfText(column, _) => column,
+            Self::Largest(column) | Self::LastIf(column) | Self::LastIfAny(column) | Self::LastIfText(column, _) => {
+                column
+            }
         }
     }
 }

@@ -16,9 +16,10 @@ pub use description::{Cell, Column, Currency, Description, ProblemText, RankedBy
 pub(crate) use detector::{Concluded, Detector, NoDetails, NoRow, Seen, Whole};
 pub(crate) use findings_beside::FindingsBeside;
 pub(crate) use rules::{
-    Heading, NamedValues, Pattern, PatternColumn, RowColumn, RowRule, Rule, TableRules, WEIGHTED_TRACES_DOC,
+    EXPLAINED_BY, Heading, NamedValues, PROBLEM, Pattern, PatternColumn, RowColumn, RowRule, Rule, TableRules,
+    WEIGHTED_TRACES_DOC,
 };
 #[cfg_attr(not(test), expect(unused_imports, reason = "no detector has a threshold of these kinds so far"))]
-pub(crate) use thresholds::{Bytes, Duration, Share};
-pub(crate) use thresholds::{Count, ThresholdType, Thresholds, duration_text, size_text, thresholds};
+pub(crate) use thresholds::{Bytes, Duration};
+pub(crate) use thresholds::{Count, Share, ThresholdType, Thresholds, duration_text, size_text, thresholds};
 pub use thresholds::{NotSet, Threshold, ThresholdKind};

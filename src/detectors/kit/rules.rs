@@ -47,9 +47,27 @@ impl<D: Detector> PatternColumn<D> {
     pub(crate) const TRACE_SHARE: Self =
         Self::new("trace_share", Unit::Share, "their share of all traces", Rule::TraceShare);
 
+    /// How sure harm is, of a detector all of whose rows are problems.
+    pub(crate) const PROBLEM_LEVEL: Self = Self::new(
+        "level",
+        Unit::Text,
+        "problem: what it tells did harm",
+        Rule::Derived(|_| Cell::Text(PROBLEM.to_owned())),
+    );
+    /// Start of the first finding.
+    pub(crate) const FIRST_SEEN: Self =
+        Self::new("first_seen", Unit::Time, "start of the first finding", Rule::FirstSeen);
+    /// Start of the last finding.
+    pub(crate) const LAST_SEEN: Self = Self::new("last_seen", Unit::Time, "start of the last finding", Rule::LastSeen);
+
     /// Place in the ranking that `doc` tells.
     pub(crate) const fn rank(doc: &'static str) -> Self {
         Self::new("rank", Unit::Count, doc, Rule::Rank)
+    }
+
+    /// The pattern of the same detector that explains the row, which `of` finds by the row's key.
+    pub(crate) const fn explained_by(of: ExplainedBy<D>) -> Self {
+        Self::new(EXPLAINED_BY, Unit::Id, "pattern that causes this one; empty if none does", Rule::ExplainedBy(of))
     }
 
     /// The trace to open, which `doc` tells.
@@ -67,6 +85,15 @@ impl<D: Detector> PatternColumn<D> {
         Column { name: self.name, unit: self.unit, doc: self.doc, adds_up }
     }
 }
+
+/// The level of what did harm.
+pub(crate) const PROBLEM: &str = "problem";
+
+/// Name of the column of [`PatternColumn::explained_by`].
+pub(crate) const EXPLAINED_BY: &str = "explained_by";
+
+/// Finds the key of the pattern of the same detector that explains the one with the given key.
+pub(crate) type ExplainedBy<D> = for<'a> fn(&'a <D as Detector>::Aside, &[Symbol]) -> Option<&'a [Symbol]>;
 
 /// What weighted counts of traces mean.
 pub(crate) const WEIGHTED_TRACES_DOC: &str =
@@ -107,7 +134,6 @@ pub(crate) enum Rule<D: Detector> {
     /// Share of findings whose flag is set.
     ShareOf(fn(&D::Details) -> &[bool]),
     /// Sum of the impacts.
-    #[cfg_attr(not(test), expect(dead_code, reason = "details say the same of all patterns so far"))]
     Impact,
     /// Sum of the impacts in the detector's own currency.
     #[cfg_attr(not(test), expect(dead_code, reason = "no detector of the catalog has a currency of its own so far"))]
@@ -124,6 +150,8 @@ pub(crate) enum Rule<D: Detector> {
     Union(fn(&D::Details) -> &Lists<Symbol>),
     /// The trace with the largest impact, ties by trace id.
     ExampleTrace,
+    /// The id of the pattern of the same detector that explains this one; empty if none does.
+    ExplainedBy(ExplainedBy<D>),
     /// Place, from 1, in the ascending order of the column with this name; ties by rank.
     PlaceBy(&'static str),
     /// A rule of the detector's own.

@@ -111,7 +111,6 @@ threshold_types! {
     /// A whole number.
     Count(u32) |text| text.trim().parse::<u32>().ok(), |value, f| write!(f, "{value}");
     /// A share, 0 to 1.
-    #[cfg_attr(not(test), expect(dead_code, reason = "no detector has a threshold of this kind so far"))]
     Share(f64) |text| share_of(text.trim()), |value, f| write!(f, "{value}");
     /// A duration in ns, never negative.
     #[cfg_attr(not(test), expect(dead_code, reason = "no detector has a threshold of this kind so far"))]
@@ -122,7 +121,6 @@ threshold_types! {
         |value, f| f.write_str(&size_text(value));
 }
 
-#[cfg_attr(not(test), expect(dead_code, reason = "no detector has a threshold of this kind so far"))]
 fn share_of(text: &str) -> Option<f64> {
     let share = match text.strip_suffix('%') {
         Some(percent) => percent.trim().parse::<f64>().ok()? / 100.0,

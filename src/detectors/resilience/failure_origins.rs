@@ -13,7 +13,7 @@ use crate::partial::columns;
 use crate::trace::{FailureOrigin, TargetKind, TraceView};
 
 use super::failure_evidence::{distinct_entries, entry_row_of, evidence_of};
-use super::failure_windows::{FailurePeaks, FailureWindows};
+use super::named_windows::{NamedPeaks, NamedWindows};
 use super::window_counts::Peak;
 
 thresholds! {
@@ -219,16 +219,16 @@ fn peak_share(pattern: &Pattern<'_, FailureOrigins>) -> Cell {
 }
 
 impl Detector for FailureOrigins {
-    type Seen = FindingsBeside<DetailColumns, FailureWindows>;
+    type Seen = FindingsBeside<DetailColumns, NamedWindows>;
     type Details = DetailColumns;
-    type Aside = FailurePeaks;
+    type Aside = NamedPeaks;
     type Row = NoRow;
 
     const DESCRIPTION: &'static Description = &DESCRIPTION;
     const TABLE: TableRules<Self> = TableRules::Patterns(COLUMNS);
 
     fn see(&self, trace: &TraceView<'_>, seen: &mut Self::Seen) {
-        seen.beside.add(trace);
+        count_failures(trace, &mut seen.beside);
         if trace.calls.has_failures {
             for origin in &trace.failures().origins {
                 report(trace, origin, &mut seen.findings);
@@ -238,6 +238,22 @@ impl Detector for FailureOrigins {
 
     fn conclude(&self, seen: Self::Seen, _whole: &Whole<'_>) -> Concluded<Self> {
         Concluded { aside: seen.beside.peaks(), findings: seen.findings, rows: Vec::new() }
+    }
+}
+
+/// Counts the calls of a trace by service, operation and target, and its entry spans by service, operation and no target.
+fn count_failures(trace: &TraceView<'_>, windows: &mut NamedWindows) {
+    let roles = &trace.calls.roles;
+    let mut count = |names, row, weight: u32| {
+        let failed = if roles[row as usize].failed { weight } else { 0 };
+        windows.add(names, trace.start(row), weight, failed);
+    };
+    for call in &trace.calls.calls {
+        count([call.caller_service, call.operation, call.target.name], call.row, call.weight);
+    }
+    for (row, _) in (0u32..).zip(roles).filter(|(_, role)| role.is_entry) {
+        let names = [trace.service(row), trace.entry_operation(row), Symbol::EMPTY];
+        count(names, row, trace.semantics_of(row).weight);
     }
 }
 

@@ -12,6 +12,7 @@ use std::fs::File;
 use std::sync::Arc;
 
 use super::Whole;
+use crate::conventions::{OwnAttribute, OwnAttributes};
 use crate::detectors::Cell;
 use crate::frame::{SpillStore, Symbol, Symbols};
 use crate::gathered::{Gathered, Gathers};
@@ -140,7 +141,8 @@ impl Part {
         if let Some(calls) = &self.gathered.calls {
             calls.for_each_target(|calls| self.seen.see_target(&detectors, calls)).unwrap();
         }
-        let whole = Whole { symbols, trace_ids, is_weighted: false, gathered: &self.gathered };
+        let whole =
+            Whole { symbols, trace_ids, is_of_known_patterns: false, is_weighted: false, gathered: &self.gathered };
         let mut ranking = Ranking::new(&whole, &|| ());
         self.seen.conclude(&detectors, &whole, &mut ranking);
         let ranked = ranking.ranked.unwrap();
@@ -248,7 +250,9 @@ fn only_what_is_asked_for_is_gathered() {
         assert_eq!(store.is_full(), takes_memory, "{on} counts towards the memory limit");
     }
     let production = crate::detectors::Detectors::default();
-    assert_eq!(production.gathers(is_on), Gathers::NOTHING, "no detector of the catalog asks so far");
+    let own_attributes = OwnAttributes::of(&[OwnAttribute::RetryAfter]);
+    assert_eq!(production.gathers(is_on), Gathers { own_attributes, ..Gathers::NOTHING }, "throttling asks for it");
+    assert_eq!(production.gathers(|name| name != "throttling"), Gathers::NOTHING, "no other asks for anything");
 }
 
 /// A catalog is named, described and configured from its lines.

@@ -220,14 +220,14 @@ fn people_see_the_columns_that_they_asked_for() {
     let runs = Runs::get();
     insta::assert_snapshot!(
         runs.answer(&["SELECT saving_ns, title, upper_bound FROM problems ORDER BY rank", "--top", "2"]),
-        @r#"
-                                                                                                                 upper
-        saving  title                                                                                            bound
-        ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
-         2.8 s  checkout retries payment POST /charges up to 5 times, always after the same pause                no
-         1.6 s  web retries orders GET /orders up to 9 times, 2 layers multiplying, always after the same pause  no
-        2 of 49 rows
-        "#
+        @"
+                                                                                                             upper
+    saving  title                                                                                            bound
+    ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
+     2.8 s  checkout retries payment POST /charges up to 5 times, always after the same pause                no
+     1.6 s  web retries orders GET /orders up to 9 times, 2 layers multiplying, always after the same pause  no
+    2 of 49 rows
+    "
     );
     // Traces go below the table before columns go beside each other no more.
     let sql = "SELECT service, operation, target, saving_ns, first_seen, title, example_trace_id FROM problems WHERE rank <= 2 ORDER BY rank";

@@ -231,16 +231,16 @@ fn people_see_the_columns_that_they_asked_for() {
     );
     // Traces go below the table before columns go beside each other no more.
     let sql = "SELECT service, operation, target, saving_ns, first_seen, title, example_trace_id FROM problems WHERE rank <= 2 ORDER BY rank";
-    insta::assert_snapshot!(runs.answer(&[sql]), @r#"
-    service   operation      target   saved  first seen      title                example trace id
+    insta::assert_snapshot!(runs.answer(&[sql]), @"
+    service   operation      target   saving  first seen      title               example trace id
     ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
-    checkout  POST /charges  payment  2.8 s  01-15 12:01:00  checkout … 5 times,  7382f0db29fa3860b8279190526e13ba
-    web       GET /orders    orders   1.6 s  01-15 12:01:13  web retri…tiplying,  21130da83f376fcc5e6f4562c7a2e50d
+    checkout  POST /charges  payment   2.8 s  01-15 12:01:00  checkout …5 times,  7382f0db29fa3860b8279190526e13ba
+    web       GET /orders    orders    1.6 s  01-15 12:01:13  web retri…iplying,  21130da83f376fcc5e6f4562c7a2e50d
     title: … always after the same pause
     2 rows
-    "#);
+    ");
     let sql = "SELECT service, operation, target, title, fix, explained_by, pattern_id, first_seen, last_seen FROM problems WHERE rank = 1";
-    insta::assert_snapshot!(runs.answer(&[sql]), @r#"
+    insta::assert_snapshot!(runs.answer(&[sql]), @"
     row 1
     service       checkout
     operation     POST /charges
@@ -250,10 +250,10 @@ fn people_see_the_columns_that_they_asked_for() {
                   is down
     explained by
     pattern id    44dc42c5f45a505c
-    first seen    2026-01-15 12:01:00.204633 UTC
-    last seen     2026-01-15 12:04:03.527762 UTC
+    first seen    2026-01-15T12:01:00Z
+    last seen     2026-01-15T12:04:03Z
     1 row
-    "#);
+    ");
     insta::assert_snapshot!(runs.answer(&["SELECT rank FROM problems WHERE rank > 1000"]), @r#"
     rank
     ────

@@ -182,3 +182,20 @@ fn nothing_found_is_said() {
     let page = page(&dump(directory.path(), (0..3).map(|number| request(number, "web", "GET /", &[]))), &[]);
     assert!(page.contains("no anti-pattern was found") && page.contains("None was found."));
 }
+
+/// Reports of the configuration are those of whole runs: neither a part nor a comparison writes over them.
+#[test]
+fn configured_reports_are_of_whole_runs() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = |name: &str| directory.path().join(name).to_str().expect("a path").to_owned();
+    let [config, report, out, part] = ["tracescan.toml", "report.folded", "out", "a.part"].map(path);
+    std::fs::write(&config, format!("report = [{report:?}]\n")).expect("a file");
+    let is_there = || Path::new(&report).exists();
+    tracescan(&["analyze", SAMPLE, "--config", &config, "--partial", &part]);
+    assert!(!is_there(), "a part is no run");
+    tracescan(&["analyze", SAMPLE, "-q", "--config", &config, "-o", &out]);
+    assert!(is_there());
+    std::fs::remove_file(&report).expect("the report");
+    tracescan(&["compare", &out, &out, "--config", &config]);
+    assert!(!is_there(), "a comparison has its own");
+}

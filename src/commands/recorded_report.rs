@@ -5,8 +5,8 @@ use std::path::Path;
 use anyhow::Context as _;
 
 use crate::compare::RunDirectory;
-use crate::detectors::{Cell, Description, catalog};
-use crate::rank::{ENTRIES, ENTRY_COLUMNS, PROBLEM_COLUMNS, PROBLEMS, Table};
+use crate::detectors::{Description, catalog};
+use crate::rank::{ENTRIES, ENTRY_COLUMNS, PROBLEM_COLUMNS, PROBLEMS, Table, place_of_largest};
 use crate::report::{DetectorTable, Summary};
 
 /// The table of a detector, with the thresholds that it ran with.
@@ -54,11 +54,7 @@ impl RecordedReport {
             tables.push(RecordedTable { description, thresholds, table });
         }
         // As where they were made: the one with the largest problem first.
-        let detectors = problems.column("detector").map_or(&[][..], |(_, detectors)| detectors);
-        tables.sort_by_key(|RecordedTable { description, .. }| {
-            let is_own = |cell: &Cell| matches!(cell, Cell::Text(name) if name == description.name);
-            detectors.iter().position(is_own).unwrap_or(usize::MAX)
-        });
+        tables.sort_by_key(|RecordedTable { description, .. }| place_of_largest(&problems, description.name));
         let entries = directory.whole_table(ENTRIES, &ENTRY_COLUMNS, &[])?;
         Ok(Self { summary, entries, tables, settings, problems })
     }

@@ -149,6 +149,8 @@ impl Settings {
         settings.set_input(&args.input, &file)?;
         settings.selection = selection(&args.selection)?;
         settings.is_partial = args.partial.is_some();
+        // Of a part, nothing is told.
+        settings.reports.retain(|_| !settings.is_partial);
         settings.incident = incident(&args.incident)?;
         Ok(settings)
     }
@@ -199,6 +201,8 @@ impl Settings {
         let mut settings = Self { configuration: file.path.clone(), ..Self::unset() };
         settings.set_output(args.format, args.table_format, args.top, &file);
         settings.set_reports(&args.reports, &file)?;
+        // Those of the configuration are of single runs, and a comparison must not write over them.
+        settings.reports.retain(|_| !args.reports.report.is_empty());
         settings.trace_url.clone_from(&file.trace_url);
         settings.set_gate(&args.gate, &file)?;
         Ok(settings)

@@ -21,7 +21,7 @@ pub(crate) use pattern_requests::{
     PATTERN_COLUMNS, PATTERN_ENTRIES, PATTERN_ENTRY_COLUMNS, PATTERNS, PatternRequests, pattern_entries_table,
     pattern_requests, patterns_table,
 };
-pub(crate) use problems::{Denominators, PROBLEM_COLUMNS, PROBLEMS, problems, set_statuses};
+pub(crate) use problems::{Denominators, PROBLEM_COLUMNS, PROBLEMS, place_of_largest, problems, set_statuses};
 pub use ranking::ranked_tables;
 pub(crate) use ranking::{Headings, Ranked, Ranking};
 pub(crate) use table::for_each_row;

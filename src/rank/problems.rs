@@ -325,6 +325,13 @@ impl Listed<'_> {
     }
 }
 
+/// The place of a detector's largest problem among all; those without any come last.
+pub(crate) fn place_of_largest(problems: &Table, detector: &str) -> usize {
+    let detectors = problems.column("detector").map_or(&[][..], |(_, detectors)| detectors);
+    let is_own = |cell: &Cell| matches!(cell, Cell::Text(name) if name == detector);
+    detectors.iter().position(is_own).unwrap_or(usize::MAX)
+}
+
 /// Says of patterns what became of them and why, where `status` knows it by the pattern's id.
 pub(crate) fn set_statuses<'a>(problems: &mut Table, status: impl Fn(&str) -> Option<(&'a str, &'a str)>) {
     let place = |name: &str| PROBLEM_COLUMNS.iter().position(|column| column.name == name).expect("it is a column");

@@ -24,7 +24,7 @@ use crate::incident::{Incident, IncidentError, SUSPECT_ROWS, SUSPECTS, TimeRange
 use crate::ingest::{IngestWarning, InputReport};
 use crate::rank::{
     Denominators, FindingsTable, Ranked, Ranking, Rows, Table, entries_table, pattern_entries_table, pattern_requests,
-    patterns_table, problems, set_statuses,
+    patterns_table, place_of_largest, problems, set_statuses,
 };
 use crate::report::{
     BeyondCapSummary, ClockSkewSummary, ComparisonSummary, DetectorTable, FirstFailure, GateSummary, InputSummary,
@@ -294,7 +294,7 @@ struct Printed<'a> {
 /// Tables of the detectors, the one with the largest problem first.
 fn detector_tables<'a>(printed: &Printed<'a>) -> Vec<DetectorTable<'a>> {
     let mut order: Vec<&'a Ranked> = printed.ranked.iter().collect();
-    order.sort_by_cached_key(|ranked| largest_problem(printed.problems.table, ranked));
+    order.sort_by_cached_key(|ranked| place_of_largest(printed.problems.table, ranked.description.name));
     order.into_iter().map(detector_table).collect()
 }
 
@@ -352,13 +352,6 @@ fn print(settings: &Settings, printed: &Printed<'_>) -> anyhow::Result<()> {
         StdoutFormat::Json => write_json(out, summary, &tables, settings.top),
         StdoutFormat::Ndjson => write_ndjson(out, &tables, settings.top),
     })
-}
-
-/// The place of a detector's largest problem among all; those without any come last.
-fn largest_problem(problems: &Table, ranked: &Ranked) -> usize {
-    let detectors = problems.column("detector").map_or(&[][..], |(_, detectors)| detectors);
-    let is_own = |cell: &Cell| matches!(cell, Cell::Text(name) if name == ranked.description.name);
-    detectors.iter().position(is_own).unwrap_or(usize::MAX)
 }
 
 /// The failure that was first: that of the table of origins which was seen first, ties by rank.

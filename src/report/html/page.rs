@@ -236,6 +236,8 @@ fn cards_left_out(report: &Report<'_>, cards: &[Card], room: Room) -> String {
     }
     if report.evidence.is_none() && !cards.is_empty() {
         notes.push("traces are not shown, because their spans are not at hand: tracescan trace shows them".to_owned());
+    } else if room.with_traces == 0 && !cards.is_empty() {
+        notes.push("there is no room for traces: --report-size gives more".to_owned());
     } else if cards.len() > room.with_traces {
         notes.push(format!("the first {} come with their traces", units::count(room.with_traces)));
     }

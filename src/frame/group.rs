@@ -245,8 +245,13 @@ impl Collection {
     ) -> Result<(), SpillError> {
         let mut found = std::mem::take(&mut grouping.returned);
         found.clear();
+        // Spans of a trace mostly come one after the other, so that few are looked up.
+        let mut last = (TraceId::default(), wanted.contains(&TraceId::default()));
         let mut take = |mut span: CollectedSpan, own_values: Option<&OwnValues>, signatures: &[SignatureId]| {
-            if wanted.contains(&span.trace_id) {
+            if span.trace_id != last.0 {
+                last = (span.trace_id, wanted.contains(&span.trace_id));
+            }
+            if last.1 {
                 span.row.signature = signatures[span.row.signature.index()];
                 found.push(span, own_values);
             }

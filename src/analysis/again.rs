@@ -146,3 +146,64 @@ impl Again<'_> {
         found_in(view, self.semantics, self.settings, true)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicBool;
+
+    use super::*;
+    use crate::analysis::{Gathers, analyse};
+    use crate::conventions::UncountedCalls;
+    use crate::detectors::{Detectors, catalog};
+    use crate::frame::SpillStore;
+    use crate::ingest::{ReadFrames, ReadOptions, read_frames};
+    use crate::trace::{OverlapTolerance, derive};
+
+    /// Traces are what they were, and none is missing, whether their spans stayed in memory or were put aside; what was not asked
+    /// for is not looked at.
+    #[test]
+    fn traces_are_what_they_were() {
+        let sample = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/samples/incident.flat.parquet"));
+        let directory = tempfile::tempdir().unwrap();
+        let settings = AnalysisSettings {
+            detectors: Detectors::default(),
+            enabled: catalog().iter().map(|entry| entry.description.name).collect(),
+            gathers: Gathers::NOTHING,
+            overlap_tolerance: OverlapTolerance { millionths: 10_000 },
+        };
+        let looked = |spill: Option<Arc<SpillStore>>, every: usize| {
+            let options = ReadOptions { spill, ..ReadOptions::default() };
+            let ReadFrames { builders, .. } = read_frames(std::slice::from_ref(&sample), &options, &());
+            let mut collection = Collection::with_spilled(builders, options.spill);
+            collection.keep();
+            let semantics = derive(&collection.vocabulary, &UncountedCalls::default());
+            let analysis = analyse(&collection, &semantics, &settings, &|_| {}, &AtomicBool::new(false));
+            let wanted: BTreeSet<TraceId> = analysis.trace_ids.iter().copied().step_by(every).collect();
+            let again = Again {
+                collection: &collection,
+                semantics: &semantics,
+                settings: &settings,
+                callee_names: &analysis.callee_names,
+            };
+            let look = |view: &TraceView<'_>| {
+                let name = |row: u32| semantics.symbols.resolve(view.entry_operation(row)).to_owned();
+                let spans = (0..view.tree.len() as u32).map(|row| (view.span_id(row), view.duration(row), name(row)));
+                let found: usize = again.found_in(view).iter().map(|found| found.findings.len()).sum();
+                (spans.collect::<Vec<_>>(), found)
+            };
+            let looked = again.look_at(&wanted, look).unwrap();
+            assert!(looked.iter().map(|(trace_id, _)| trace_id).eq(&wanted));
+            let spans: usize = looked.iter().map(|(_, (spans, _))| spans.len()).sum();
+            (looked, spans as u64, analysis.results.totals.spans)
+        };
+        let (all, spans, of_input) = looked(None, 1);
+        assert!(spans == of_input && all.iter().any(|(_, (_, found))| *found > 0));
+        let (some, ..) = looked(None, 7);
+        assert!(all.iter().step_by(7).eq(&some));
+        let tiny = Arc::new(SpillStore::new(directory.path(), 1));
+        let (aside, ..) = looked(Some(Arc::clone(&tiny)), 1);
+        assert!(tiny.spilled_bytes() > 0 && aside == all);
+    }
+}

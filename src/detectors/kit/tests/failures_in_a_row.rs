@@ -1,5 +1,6 @@
 //! Kind c: looks at all calls to one target in time order, across traces.
 
+use crate::conventions::FindingKind;
 use crate::detectors::kit::{
     self, Concluded, Currency, Description, Detector, NoRow, PatternColumn, RankedBy, TableRules, Unit, Whole,
     thresholds,
@@ -93,6 +94,7 @@ impl Detector for FailuresInARow {
                 impact_ns: total_ns(failures.iter().map(|failure| failure.path_ns)),
                 own_impact: failures.len() as i64,
                 induced: false,
+                kind: FindingKind::None,
                 span_ids: &span_ids,
                 key: &[calls.target.name],
                 details: Details {

@@ -2,7 +2,7 @@
 
 mod call_windows;
 mod deeper_patterns;
-mod edge_calls;
+pub(in crate::detectors) mod edge_calls;
 pub(crate) mod failure_amplification;
 mod failure_evidence;
 pub(crate) mod failure_origins;

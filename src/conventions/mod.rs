@@ -11,6 +11,7 @@ mod templates;
 mod uncounted;
 
 pub use arguments::{ArgumentKind, arguments_of};
+pub(crate) use attributes::is_key_of_resource;
 pub use attributes::{
     ATTRIBUTE_COUNT, Attribute, AttributeClass, OwnAttribute, OwnAttributes, attribute_of_key, attribute_of_key_bytes,
     exception_attribute_of_key, resource_attribute_of_key,

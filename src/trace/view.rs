@@ -347,6 +347,18 @@ impl<'a> TraceView<'a> {
         self.own(row, OwnAttribute::RetryAfter).map(|delay| delay as i64 - 1)
     }
 
+    /// Which instance of its service made a span, as a number by which instances are told apart; `None` if its resource does
+    /// not say, or if nobody asks for [`OwnAttribute::Instance`].
+    pub(crate) fn instance(&self, row: Row) -> Option<u64> {
+        self.own(row, OwnAttribute::Instance)
+    }
+
+    /// The instance that a call belongs to: that of its caller span, else that of its own span.
+    #[cfg_attr(not(test), expect(dead_code, reason = "no detector tells instances apart yet"))]
+    pub(crate) fn instance_of_call(&self, call: &Call) -> Option<u64> {
+        self.instance(call.caller_span).or_else(|| self.instance(call.row))
+    }
+
     /// The arguments of a call's span, if equal ones make two calls one request. The URL of a request with a body says nothing of
     /// what stands in that, and a path nothing of the query.
     pub(crate) fn request_of(&self, row: Row) -> Option<u64> {

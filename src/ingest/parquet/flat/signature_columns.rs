@@ -17,10 +17,10 @@ use super::trace_states::TraceStates;
 use crate::conventions::{Attribute, AttributeClass, OwnAttribute, OwnAttributes, arguments_of};
 use crate::frame::{FrameBuilder, OwnSlots, OwnValues, SignatureId, ValueCaps, said_of_exception};
 use crate::ingest::IngestError;
-use crate::ingest::parquet::file::cells::value_at;
 use crate::ingest::parquet::file::fingerprint::Fingerprint;
 use crate::ingest::parquet::file::guard::guarded;
 use crate::ingest::parquet::file::normalised_dictionary::NormalisedDictionary;
+use crate::ingest::parquet::file::own_texts::OwnTexts;
 use crate::ingest::parquet::file::pages::ValueType;
 use crate::ingest::parquet::file::text_dictionary::TextDictionary;
 use crate::ingest::parquet::flat::attributes::{AttributeColumn, PairsOfRows, Wanted};
@@ -66,22 +66,31 @@ pub(crate) struct SignatureColumns {
     own: OwnColumns,
 }
 
-/// The attributes that may be unique to a span and are asked for.
+/// The attributes that are kept beside rows and are asked for.
 struct OwnColumns {
     asked: OwnAttributes,
     /// Those that have columns of their own.
-    places: Vec<(OwnAttribute, u8, Place)>,
+    columns: Vec<OwnColumn>,
     /// What the rows of the batch say; nothing unless something is asked for.
     of_rows: Vec<OwnSlots>,
 }
 
+/// A column that holds one of them, under the spelling with this number.
+struct OwnColumn {
+    attribute: OwnAttribute,
+    rank: u8,
+    place: Place,
+    texts: OwnTexts,
+}
+
 impl OwnColumns {
     fn new(table: &Table, asked: OwnAttributes) -> Self {
-        let places = table.mapping.flat.iter().filter_map(|flat| {
+        let columns = table.mapping.flat.iter().filter_map(|flat| {
             let (attribute, rank) = flat.own.filter(|(attribute, _)| asked.contains(*attribute))?;
-            Some((attribute, rank, Place { root: flat.root, child: None }))
+            let place = Place { root: flat.root, child: None };
+            Some(OwnColumn { attribute, rank, place, texts: OwnTexts::default() })
         });
-        Self { asked, places: places.collect(), of_rows: Vec::new() }
+        Self { asked, columns: columns.collect(), of_rows: Vec::new() }
     }
 
     fn read(&mut self, columns: &BatchColumns, batch: &RecordBatch) {
@@ -90,10 +99,11 @@ impl OwnColumns {
             return;
         }
         self.of_rows.resize(batch.num_rows(), OwnSlots::default());
-        for &(attribute, rank, place) in &self.places {
-            let Some(column) = columns.get(batch, place) else { continue };
+        for OwnColumn { attribute, rank, place, texts } in &mut self.columns {
+            let Some(column) = columns.get(batch, *place) else { continue };
+            texts.begin(column);
             for (row, slots) in self.of_rows.iter_mut().enumerate() {
-                slots.put(attribute, rank, attribute.value_of(&value_at(column, row).to_text()));
+                slots.put(*attribute, *rank, texts.kept_at(*attribute, column, row));
             }
         }
     }
@@ -102,9 +112,9 @@ impl OwnColumns {
 /// The attributes that are read only if they are asked for.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct AskedAttributes {
-    /// Those that may be unique to a span.
+    /// Those that are kept beside rows.
     pub(crate) own: OwnAttributes,
-    /// Those of resources, beside the service.
+    /// Those of resources that are part of signatures, beside the service.
     pub(crate) of_resources: bool,
 }
 
@@ -155,6 +165,7 @@ impl LinkPlaces {
 impl SignatureColumns {
     pub(crate) fn new(table: &Table, caps: &Arc<ValueCaps>, asked: AskedAttributes) -> Self {
         let AskedAttributes { own, of_resources } = asked;
+        let own_of_resources = own.of_class(AttributeClass::Resource);
         let mapping = &table.mapping;
         let place = |field| mapping.field(field).map(|column| column.place);
         let of_fields = [
@@ -183,7 +194,7 @@ impl SignatureColumns {
         let attributes = of_spans.map(|place| AttributeSource::new(place, AttributeColumn::of_spans(own, caps)));
         let resource_attributes = place(Field::ResourceAttributes);
         let resource_attributes =
-            resource_attributes.map(|place| AttributeSource::new(place, AttributeColumn::of_resources(caps)));
+            resource_attributes.map(|place| AttributeSource::new(place, AttributeColumn::of_resources(own, caps)));
         let events = EventPlaces {
             whole: place(Field::Events),
             names: place(Field::EventNames),
@@ -202,14 +213,16 @@ impl SignatureColumns {
             caps: Arc::clone(caps),
             attributes: if all_in_columns
                 && mapping.has_all_columns(AttributeClass::Shape)
-                && mapping.has_all_own_columns(own)
+                && mapping.has_all_own_columns(own.of_class(AttributeClass::Shape))
             {
                 Vec::new()
             } else {
                 attributes.collect()
             },
             resource_attributes,
-            resource_has_columns: !of_resources || all_in_columns && mapping.has_all_columns(AttributeClass::Resource),
+            resource_has_columns: (!of_resources
+                || all_in_columns && mapping.has_all_columns(AttributeClass::Resource))
+                && (own_of_resources.is_empty() || all_in_columns && mapping.has_all_own_columns(own_of_resources)),
             events: if all_in_columns && mapping.has_column_of(Attribute::ExceptionMessage) {
                 EventPlaces::default()
             } else {
@@ -254,7 +267,7 @@ impl SignatureColumns {
         let columns = self.attributes.iter().map(|source| source.place);
         let lists = [self.events.whole, self.events.names, self.events.attributes, self.links.attributes()];
         let trace_states = self.trace_states.iter().map(|states| states.place);
-        let own = self.own.places.iter().map(|&(_, _, place)| place);
+        let own = self.own.columns.iter().map(|column| column.place);
         columns.chain(lists.into_iter().flatten()).chain(trace_states).chain(own)
     }
 
@@ -430,7 +443,7 @@ impl SignatureColumns {
             source.column = AttributeColumn::of_spans(self.own.asked, &self.caps);
         }
         if let Some(source) = &mut self.resource_attributes {
-            source.column = AttributeColumn::of_resources(&self.caps);
+            source.column = AttributeColumn::of_resources(self.own.asked, &self.caps);
         }
         self.exceptions = ExceptionTexts::new(&self.caps);
         self.ref_types = TextDictionary::default();

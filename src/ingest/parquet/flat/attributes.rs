@@ -83,11 +83,11 @@ impl Wanted {
         own.of_key(key).map_or(Self::NOT, |(attribute, rank)| Self::own(attribute, rank))
     }
 
-    fn of_resource_key(key: &str, own: OwnAttributes) -> Self {
+    fn of_resource_key(key: &str, in_signatures: bool, own: OwnAttributes) -> Self {
         if key == "service.name" {
             return Self::SERVICE;
         }
-        if let Some((attribute, rank)) = resource_attribute_of_key(key) {
+        if in_signatures && let Some((attribute, rank)) = resource_attribute_of_key(key) {
             return Self::attribute(attribute, rank);
         }
         own.of_resource_key(key).map_or(Self::NOT, |(attribute, rank)| Self::own(attribute, rank))
@@ -150,8 +150,8 @@ impl PairsOfRows {
 enum Of {
     /// Spans', of whose own attributes some are asked for.
     Spans(OwnAttributes),
-    /// Resources', of which some are asked for beside rows.
-    Resources(OwnAttributes),
+    /// Resources': whether those that are part of signatures are asked for, and those that are beside rows.
+    Resources(bool, OwnAttributes),
 }
 
 /// Reads one column of attributes.
@@ -176,9 +176,15 @@ impl AttributeColumn {
         Self::new(Of::Spans(own), caps)
     }
 
-    /// For the attributes of resources, the service's name among them, also those of the `own` attributes.
-    pub(crate) fn of_resources(own: OwnAttributes, caps: &Arc<ValueCaps>) -> Self {
-        Self::new(Of::Resources(own), caps)
+    /// For the attributes of resources: the service's name, those that are part of signatures if they are asked for, and those
+    /// of the `own` attributes.
+    pub(crate) fn of_resources(in_signatures: bool, own: OwnAttributes, caps: &Arc<ValueCaps>) -> Self {
+        Self::new(Of::Resources(in_signatures, own), caps)
+    }
+
+    /// For the same attributes, with nothing kept.
+    pub(crate) fn begun_anew(&self) -> Self {
+        Self::new(self.of, &self.caps)
     }
 
     fn new(of: Of, caps: &Arc<ValueCaps>) -> Self {
@@ -202,7 +208,7 @@ impl AttributeColumn {
     fn want(&self, key: &str) -> Wanted {
         match self.of {
             Of::Spans(own) => Wanted::of_span_key(key, own),
-            Of::Resources(own) => Wanted::of_resource_key(key, own),
+            Of::Resources(in_signatures, own) => Wanted::of_resource_key(key, in_signatures, own),
         }
     }
 

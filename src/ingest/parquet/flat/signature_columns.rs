@@ -10,17 +10,17 @@ use parquet::errors::ParquetError;
 use super::events::{EventColumns, LinkColumns};
 use super::mapping::dialect::Place;
 use super::mapping::field::Field;
+use super::own_columns::OwnColumns;
 use super::row_columns::RowColumns;
 use super::table::{BatchColumns, Table};
 use super::text_column::{Says, TextColumn};
 use super::trace_states::TraceStates;
-use crate::conventions::{Attribute, AttributeClass, OwnAttribute, OwnAttributes, arguments_of};
-use crate::frame::{FrameBuilder, OwnSlots, OwnValues, SignatureId, ValueCaps, said_of_exception};
+use crate::conventions::{Attribute, AttributeClass, OwnAttributes, arguments_of};
+use crate::frame::{FrameBuilder, OwnValues, SignatureId, ValueCaps, said_of_exception};
 use crate::ingest::IngestError;
 use crate::ingest::parquet::file::fingerprint::Fingerprint;
 use crate::ingest::parquet::file::guard::guarded;
 use crate::ingest::parquet::file::normalised_dictionary::NormalisedDictionary;
-use crate::ingest::parquet::file::own_texts::OwnTexts;
 use crate::ingest::parquet::file::pages::ValueType;
 use crate::ingest::parquet::file::text_dictionary::TextDictionary;
 use crate::ingest::parquet::flat::attributes::{AttributeColumn, PairsOfRows, Wanted};
@@ -41,9 +41,11 @@ pub(crate) struct SignatureColumns {
     attributes: Vec<AttributeSource>,
     /// Those of resources.
     resource_attributes: Option<AttributeSource>,
-    /// Whether those that are asked for have columns of their own, or none is: then the others are needed only for spans
-    /// whose service has no column or nothing in it.
+    /// Whether those of signatures that are asked for have columns of their own, or none is: then the others are needed only
+    /// for spans whose service has no column or nothing in it.
     resource_has_columns: bool,
+    /// The same of those that are kept beside rows.
+    own_has_columns: bool,
     events: EventPlaces,
     exceptions: ExceptionTexts,
     exception_pairs: PairsOfRows,
@@ -64,49 +66,6 @@ pub(crate) struct SignatureColumns {
     served_kinds: Vec<bool>,
     arguments: Arguments,
     own: OwnColumns,
-}
-
-/// The attributes that are kept beside rows and are asked for.
-struct OwnColumns {
-    asked: OwnAttributes,
-    /// Those that have columns of their own.
-    columns: Vec<OwnColumn>,
-    /// What the rows of the batch say; nothing unless something is asked for.
-    of_rows: Vec<OwnSlots>,
-}
-
-/// A column that holds one of them, under the spelling with this number.
-struct OwnColumn {
-    attribute: OwnAttribute,
-    rank: u8,
-    place: Place,
-    texts: OwnTexts,
-}
-
-impl OwnColumns {
-    fn new(table: &Table, asked: OwnAttributes) -> Self {
-        let columns = table.mapping.flat.iter().filter_map(|flat| {
-            let (attribute, rank) = flat.own.filter(|(attribute, _)| asked.contains(*attribute))?;
-            let place = Place { root: flat.root, child: None };
-            Some(OwnColumn { attribute, rank, place, texts: OwnTexts::default() })
-        });
-        Self { asked, columns: columns.collect(), of_rows: Vec::new() }
-    }
-
-    fn read(&mut self, columns: &BatchColumns, batch: &RecordBatch) {
-        self.of_rows.clear();
-        if self.asked.is_empty() {
-            return;
-        }
-        self.of_rows.resize(batch.num_rows(), OwnSlots::default());
-        for OwnColumn { attribute, rank, place, texts } in &mut self.columns {
-            let Some(column) = columns.get(batch, *place) else { continue };
-            texts.begin(column);
-            for (row, slots) in self.of_rows.iter_mut().enumerate() {
-                slots.put(*attribute, *rank, texts.kept_at(*attribute, column, row));
-            }
-        }
-    }
 }
 
 /// The attributes that are read only if they are asked for.
@@ -193,8 +152,8 @@ impl SignatureColumns {
             [Field::Attributes, Field::NumberAttributes, Field::BoolAttributes].into_iter().filter_map(place);
         let attributes = of_spans.map(|place| AttributeSource::new(place, AttributeColumn::of_spans(own, caps)));
         let resource_attributes = place(Field::ResourceAttributes);
-        let resource_attributes =
-            resource_attributes.map(|place| AttributeSource::new(place, AttributeColumn::of_resources(own, caps)));
+        let resource_attributes = resource_attributes
+            .map(|place| AttributeSource::new(place, AttributeColumn::of_resources(of_resources, own, caps)));
         let events = EventPlaces {
             whole: place(Field::Events),
             names: place(Field::EventNames),
@@ -220,9 +179,9 @@ impl SignatureColumns {
                 attributes.collect()
             },
             resource_attributes,
-            resource_has_columns: (!of_resources
-                || all_in_columns && mapping.has_all_columns(AttributeClass::Resource))
-                && (own_of_resources.is_empty() || all_in_columns && mapping.has_all_own_columns(own_of_resources)),
+            resource_has_columns: !of_resources || all_in_columns && mapping.has_all_columns(AttributeClass::Resource),
+            own_has_columns: own_of_resources.is_empty()
+                || all_in_columns && mapping.has_all_own_columns(own_of_resources),
             events: if all_in_columns && mapping.has_column_of(Attribute::ExceptionMessage) {
                 EventPlaces::default()
             } else {
@@ -249,7 +208,7 @@ impl SignatureColumns {
     pub(crate) fn needed(&self, table: &Table, row_group: usize) -> Needed {
         let says_something = |place: &Place| !table.is_empty_column(row_group, place.root);
         let mut places: Vec<Place> = self.places().filter(says_something).collect();
-        if !self.resource_has_columns || table.may_lack_text(row_group, Field::Service) {
+        if self.needs_resources(table, row_group) || !self.own_has_columns {
             places.extend(self.resource_attributes.iter().map(|source| source.place).filter(says_something));
         }
         let LinkPlaces { span_ids, attributes, .. } = self.links;
@@ -261,14 +220,27 @@ impl SignatureColumns {
         Needed { texts: texts.map(root).collect(), others: places.into_iter().map(root).collect() }
     }
 
+    /// Whether attributes of resources are needed for signatures.
+    fn needs_resources(&self, table: &Table, row_group: usize) -> bool {
+        !self.resource_has_columns || table.may_lack_text(row_group, Field::Service)
+    }
+
+    /// The root field of resources' attributes, if nothing but values beside rows is needed of it and it has none. `file` is
+    /// prepared for the columns that are needed.
+    pub(crate) fn root_in_vain(&self, table: &Table, file: &Arc<SharedFile>, row_group: usize) -> Option<usize> {
+        let root = self.resource_attributes.as_ref()?.place.root;
+        let is_wanted = |key: &str| self.own.asked.of_resource_key(key).is_some();
+        let is_for_own_alone = !self.own_has_columns && !self.needs_resources(table, row_group);
+        (is_for_own_alone && !table.may_have_key(file, row_group, root, is_wanted)).then_some(root)
+    }
+
     /// The columns beside texts that are always needed, if they are not empty. Resource attributes and the ids of links are
     /// not.
     fn places(&self) -> impl Iterator<Item = Place> + '_ {
         let columns = self.attributes.iter().map(|source| source.place);
         let lists = [self.events.whole, self.events.names, self.events.attributes, self.links.attributes()];
         let trace_states = self.trace_states.iter().map(|states| states.place);
-        let own = self.own.columns.iter().map(|column| column.place);
-        columns.chain(lists.into_iter().flatten()).chain(trace_states).chain(own)
+        columns.chain(lists.into_iter().flatten()).chain(trace_states).chain(self.own.places())
     }
 
     /// Begins to read the texts of a row group; those that Arrow must read join `roots`.
@@ -439,11 +411,8 @@ impl SignatureColumns {
             text.forget(&self.caps);
         }
         self.trace_states = self.trace_states.take().map(|states| TraceStates::new(states.place));
-        for source in &mut self.attributes {
-            source.column = AttributeColumn::of_spans(self.own.asked, &self.caps);
-        }
-        if let Some(source) = &mut self.resource_attributes {
-            source.column = AttributeColumn::of_resources(self.own.asked, &self.caps);
+        for source in self.attributes.iter_mut().chain(&mut self.resource_attributes) {
+            source.column = source.column.begun_anew();
         }
         self.exceptions = ExceptionTexts::new(&self.caps);
         self.ref_types = TextDictionary::default();

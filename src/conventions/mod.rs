@@ -7,6 +7,7 @@ mod error_class;
 mod message_template;
 mod normal_form;
 mod sampling;
+mod spellings;
 mod templates;
 mod uncounted;
 

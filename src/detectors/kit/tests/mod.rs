@@ -67,11 +67,11 @@ slow_roots: 2 shop list 1 0.25 150000000 4
 fan_in: 1 df409c47d9672b4c stock shop+web 7 5 215000000
 failures_in_a_row: 1 stock 1 4 3 3 185000000 1
 asked_again: 1 mysql/s 1 3 1
-findings: slow-roots - 1 b web buy - - 1700000000000000000 0.14 0.1 40000000 b
-findings: slow-roots - 2 15 web buy - - 1700000000090000000 0.19 0.1 90000000 15
-findings: slow-roots - 4 29 shop list - - 1700000000280000000 0.15 0.1 50000000 29
-findings: fan-in df409c47d9672b4c - - stock - stock service 0 2 1 0 -
-findings: failures-in-a-row - 1 c web buy stock service 1700000000100000000 4 2 185000000 c+16+20+18
+findings: slow-roots - 1 b web buy - - 1700000000000000000 0.14 0.1 40000000 b - problem
+findings: slow-roots - 2 15 web buy - - 1700000000090000000 0.19 0.1 90000000 15 - problem
+findings: slow-roots - 4 29 shop list - - 1700000000280000000 0.15 0.1 50000000 29 - problem
+findings: fan-in df409c47d9672b4c - - stock - stock service 0 2 1 0 - - problem
+findings: failures-in-a-row - 1 c web buy stock service 1700000000100000000 4 2 185000000 c+16+20+18 - problem
 ";
 
 const TRACES: usize = 4;

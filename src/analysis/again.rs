@@ -84,7 +84,8 @@ fn found_in(
     is_of_known_patterns: bool,
 ) -> Vec<FoundInTrace> {
     let mut seen = SeenByAll::new(|name| settings.is_enabled(name));
-    seen.see(&settings.detectors, view, &mut Settling::default(), &mut Overlaps::default());
+    let mut overlaps = Overlaps::default();
+    seen.see(&settings.detectors, view, &mut Settling::default(), &mut overlaps);
     let whole = Whole {
         symbols: &semantics.symbols,
         trace_ids: &[view.trace_id],
@@ -93,7 +94,7 @@ fn found_in(
         gathered: &Gathered::default(),
     };
     let mut found = FindingsAlone::default();
-    seen.conclude(&settings.detectors, &whole, &mut found);
+    seen.conclude(&settings.detectors, &whole, &mut overlaps, &mut found);
     found.0
 }
 

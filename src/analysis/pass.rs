@@ -236,6 +236,7 @@ fn number_by_id(mut results: Results) -> Analysis {
     results.seen.renumber_traces(&rank_of);
     results.gathered.renumber_traces(&rank_of);
     results.requests.renumber_traces(&rank_of);
+    results.overlaps.renumber_traces(&rank_of);
     Analysis {
         results,
         trace_ids: traces.into_iter().map(|(trace_id, _)| trace_id).collect(),

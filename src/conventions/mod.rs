@@ -1,9 +1,11 @@
-//! What the attributes of spans mean: spellings, normal forms, templates, error classes, sampling weights.
+//! What the attributes of spans mean: spellings, normal forms, templates, error classes, sampling weights;
+//! and the names of kinds that findings have.
 
 mod arguments;
 mod attributes;
 mod canonical;
 mod error_class;
+mod finding_kind;
 mod message_template;
 mod normal_form;
 mod sampling;
@@ -19,6 +21,7 @@ pub use attributes::{
 };
 pub(crate) use canonical::{CANONICAL_VERSION, CANONICAL_VERSION_KEY};
 pub use error_class::{ErrorClass, RpcStatus, classify, says_nothing_is_there};
+pub use finding_kind::FindingKind;
 pub use normal_form::normalise;
 pub(crate) use normal_form::{END_OF_HOST, nonzero_hash};
 pub use sampling::TraceStateSampling;

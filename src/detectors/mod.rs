@@ -13,7 +13,7 @@ pub use kit::{
     ThresholdKind, Unit,
 };
 pub(crate) use kit::{
-    Concluded, Conclusions, Detector, EXPLAINED_BY, Heading, NamedValues, PROBLEM, Pattern, PatternColumn, RowColumn,
+    Concluded, Conclusions, Detector, EXPLAINED_BY, Heading, Level, NamedValues, Pattern, PatternColumn, RowColumn,
     RowRule, Rule, TableRules, Whole, duration_text, size_text,
 };
 pub(crate) use latency::latency_attribution::{Attribution, AttributionRow, EntryTimes, LatencyAttribution};

@@ -2,6 +2,7 @@
 
 use arrow::error::ArrowError;
 
+use crate::conventions::FindingKind;
 use crate::frame::Symbol;
 use crate::partial::{Columns, GroupReader, GroupWriter, TraceNumber, columns};
 use crate::span::SpanId;
@@ -32,6 +33,8 @@ pub(crate) struct Finding<'a, D> {
     pub(crate) own_impact: i64,
     /// Whether another finding of the trace is its cause.
     pub(crate) induced: bool,
+    /// What kind of finding it is, where the detector tells several.
+    pub(crate) kind: FindingKind,
     /// The spans that prove it.
     pub(crate) span_ids: &'a [SpanId],
     /// What makes findings the same pattern.
@@ -65,6 +68,8 @@ columns! {
         own_impact: i64,
         /// Whether another finding is the cause.
         induced: bool,
+        /// What kind of finding it is.
+        kind: FindingKind,
         /// How many traces the finding's trace stands for because of sampling; 1 where that is not known.
         adjusted_count: f64,
         /// Requests that the pattern is part of in the trace; 0 on all but the first of its findings there, as what follows.
@@ -121,7 +126,22 @@ impl<D: Columns> Findings<D> {
         self.push_of(TraceNumber::NONE, 1.0, finding);
     }
 
-    /// Adds a finding in a trace that was seen earlier, which stands for `adjusted_count` traces because of sampling.
+    /// Adds a finding in a trace that was seen earlier, which stands for `adjusted_count` traces because of sampling, and what a
+    /// fix would change there of the spans that were marked when it was seen
+    /// ([`Seen::marked`](crate::detectors::kit::Seen::marked)).
+    #[expect(dead_code, reason = "no detector of the catalog finds anything late so far")]
+    pub(crate) fn push_late(
+        &mut self,
+        trace: TraceNumber,
+        adjusted_count: f64,
+        finding: Finding<'_, D::Row>,
+        remedy: Remedy<'_>,
+    ) {
+        self.remedies.push(self.common.len(), remedy);
+        self.push_of(trace, adjusted_count, finding);
+    }
+
+    /// Adds a finding in a trace that was seen earlier, of which nobody knows what a fix would change.
     pub(crate) fn push_of(&mut self, trace: TraceNumber, adjusted_count: f64, finding: Finding<'_, D::Row>) {
         let common = &mut self.common;
         common.trace.push(trace);
@@ -135,6 +155,7 @@ impl<D: Columns> Findings<D> {
         common.impact_ns.push(finding.impact_ns);
         common.own_impact.push(finding.own_impact);
         common.induced.push(finding.induced);
+        Columns::push(&mut common.kind, finding.kind);
         common.adjusted_count.push(adjusted_count);
         common.requests.push(0);
         common.saving_ns.push(0);
@@ -228,6 +249,7 @@ mod tests {
                 impact_ns: i64::from(number) * 7,
                 own_impact: -i64::from(number),
                 induced: number % 5 == 0,
+                kind: FindingKind::None,
                 span_ids: &spans,
                 key: &[Symbol(number), Symbol(0)],
                 details: Details { count: i64::from(number), names: (0..number % 3).map(Symbol).collect() },

@@ -5,7 +5,7 @@
 
 use arrow::error::ArrowError;
 
-use crate::conventions::ErrorClass;
+use crate::conventions::{ErrorClass, FindingKind};
 use crate::frame::Symbol;
 use crate::span::{SpanId, TraceId};
 use crate::trace::{Component, RootReason, Target, TargetKind};
@@ -158,7 +158,7 @@ macro_rules! have_names {
     )+};
 }
 
-have_names!(ErrorClass, TargetKind, RootReason, Component);
+have_names!(ErrorClass, FindingKind, TargetKind, RootReason, Component);
 
 /// Declares an enum whose values have names in tables, in the order of these.
 macro_rules! named {

@@ -13,7 +13,7 @@ use super::table::Rows;
 pub(crate) const FINDINGS: &str = "findings";
 
 /// Columns of the table of findings.
-pub(crate) static FINDING_COLUMNS: [Column; 13] = [
+pub(crate) static FINDING_COLUMNS: [Column; 15] = [
     Column::new("detector", Unit::Text, "detector that reports it"),
     Column::new("pattern_id", Unit::Id, "row of the detector's table that it belongs to"),
     Column::new("trace_id", Unit::Id, "trace, 32 hexadecimal digits; empty if it is about the whole input"),
@@ -31,6 +31,8 @@ pub(crate) static FINDING_COLUMNS: [Column; 13] = [
     Column::new("threshold", Unit::Number, "what that was compared with"),
     Column::new("impact_ns", Unit::Nanoseconds, "critical-path time that it costs"),
     Column::new("span_ids", Unit::Names, "spans that prove it"),
+    Column::new("kind", Unit::Text, "what kind it is of, where the detector tells several"),
+    Column::new("level", Unit::Text, "level of its row: problem, risk or note"),
 ];
 
 /// The findings of several detectors, by detector, then trace.
@@ -63,7 +65,7 @@ impl<'a> FindingsTable<'a> {
     }
 
     fn cell(&self, column: usize, of: &OfDetector<'_>, row: usize) -> Cell {
-        let Ranked { description, findings, patterns_of_findings, pattern_ids, .. } = of.ranked;
+        let Ranked { description, findings, patterns_of_findings, pattern_ids, levels, .. } = of.ranked;
         let FindingColumns { trace, span_id, service, operation, target, start, .. } = findings;
         match FINDING_COLUMNS[column].name {
             "detector" => Cell::Text(description.name.to_owned()),
@@ -78,6 +80,8 @@ impl<'a> FindingsTable<'a> {
             "measured" => Cell::Float(findings.measured[row]),
             "threshold" => Cell::Float(findings.threshold[row]),
             "impact_ns" => Cell::Int(findings.impact_ns[row]),
+            "kind" => Cell::Text(findings.kind.get(row).as_str().to_owned()),
+            "level" => levels[patterns_of_findings[row] as usize].cell(),
             "span_ids" => Cell::Names(findings.evidence.get(row).iter().map(ToString::to_string).collect()),
             other => unreachable!("the table of findings has a column {other} without a rule"),
         }

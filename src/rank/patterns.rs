@@ -8,7 +8,7 @@
 use polars::prelude::{Column as Series, *};
 
 use crate::detectors::{
-    Cell, Column, Description, Detector, NamedValues, Pattern, PatternColumn, RankedBy, Rule, Whole,
+    Cell, Column, Description, Detector, Level, NamedValues, Pattern, PatternColumn, RankedBy, Rule, Whole,
 };
 use crate::findings::{FindingColumns, Findings, pattern_id};
 use crate::frame::Symbol;
@@ -30,6 +30,8 @@ pub(super) struct PatternTable {
     pub(super) of_findings: Vec<u32>,
     /// The pattern ids by number.
     pub(super) ids: Vec<String>,
+    /// Their levels.
+    pub(super) levels: Vec<Level>,
 }
 
 /// A column, and what it is made of: a [`Rule`] that knows no detector.
@@ -229,8 +231,23 @@ pub(super) fn pattern_table(
         _ => String::new(),
     };
     let ids = (0..patterns.rows.len()).map(id_of_pattern).collect();
+    let levels = levels_of(made.iter().map(|made| made.column.name), &cells_of_columns, patterns.rows.len());
     let table = Table::ranked(description, columns, cells_of_columns, &order).capped(MAX_ROWS);
-    Ok(PatternTable { table, of_findings: patterns.of_rows, ids })
+    Ok(PatternTable { table, of_findings: patterns.of_rows, ids, levels })
+}
+
+/// How sure the harm is that so many rows tell of, by their column of levels. Where there is none, all did harm.
+pub(super) fn levels_of<'a>(
+    mut columns: impl Iterator<Item = &'a str>,
+    cells_of_columns: &[Vec<Cell>],
+    rows: usize,
+) -> Vec<Level> {
+    let place = columns.position(|column| column == "level");
+    let level = |row: usize| match place.map(|place| &cells_of_columns[place][row]) {
+        Some(Cell::Text(level)) => Level::of_text(level),
+        _ => Level::Problem,
+    };
+    (0..rows).map(level).collect()
 }
 
 /// Where each number stands in `order`.

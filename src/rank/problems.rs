@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use hashbrown::HashMap;
 
-use crate::detectors::{Cell, Column, EXPLAINED_BY, PROBLEM, TableRow, Unit, Whole, catalog};
+use crate::detectors::{Cell, Column, EXPLAINED_BY, TableRow, Unit, Whole, catalog};
 use crate::frame::Symbol;
 use crate::partial::TraceNumber;
 use crate::savings::{Beyond, Overlaps, beyond};
@@ -274,7 +274,7 @@ impl Listed<'_> {
                 Cell::Int(rank as i64 + 1),
                 Cell::Text(id(problem).to_owned()),
                 Cell::Text(description.name.to_owned()),
-                Cell::Text(PROBLEM.to_owned()),
+                ranked[problem.of].levels[problem.pattern as usize].cell(),
                 whole.name(findings.service[problem.finding]),
                 whole.name(findings.operation[problem.finding]),
                 whole.name(target.map_or(Symbol::EMPTY, |target| target.name)),

@@ -1,16 +1,17 @@
 //! What each detector concludes, as a ranked table.
 
+use hashbrown::HashMap;
 use polars::prelude::PolarsError;
 
 use crate::analysis::Analysis;
 use crate::detectors::{
-    Cell, Column, Concluded, Conclusions, Description, Detector, Detectors, Heading, RowRule, TableRules, Whole,
+    Cell, Column, Concluded, Conclusions, Description, Detector, Detectors, Heading, Level, RowRule, TableRules, Whole,
 };
 use crate::findings::{FindingColumns, pattern_id};
 use crate::trace::Semantics;
 
 use super::findings_table::FindingsTable;
-use super::patterns::{PatternTable, columns_of, pattern_table, ranking};
+use super::patterns::{PatternTable, columns_of, levels_of, pattern_table, ranking};
 use super::problems::{Denominators, problems};
 use super::table::{MAX_ROWS, Table};
 
@@ -34,7 +35,7 @@ pub fn ranked_tables(
         gathered: &results.gathered,
     };
     let mut ranking = Ranking::new(&whole, &|| ());
-    seen.conclude(detectors, &whole, &mut ranking);
+    seen.conclude(detectors, &whole, &mut results.overlaps, &mut ranking);
     let ranked = ranking.ranked?;
     let denominators = Denominators { requests: results.totals.roots, segment_ns: results.totals.segment_duration_ns };
     let problems = problems(&ranked, &results.overlaps, denominators, &whole);
@@ -59,6 +60,8 @@ pub(crate) struct Ranked {
     pub(crate) patterns_of_findings: Vec<u32>,
     /// Pattern ids by number.
     pub(crate) pattern_ids: Vec<String>,
+    /// How sure the harm is that each pattern tells of.
+    pub(crate) levels: Vec<Level>,
 }
 
 /// What groups of the rows of a table have in common, row by row.
@@ -88,7 +91,7 @@ impl<'a> Ranking<'a> {
         let description = D::DESCRIPTION;
         let Concluded { findings, aside, rows } = concluded;
         let mut headings = None;
-        let PatternTable { table, of_findings, ids } = match D::TABLE {
+        let PatternTable { table, of_findings, ids, levels } = match D::TABLE {
             TableRules::Patterns(columns) => {
                 let made = columns_of(columns, &findings, &aside);
                 pattern_table(description, &made, &findings.common, self.whole)?
@@ -112,8 +115,19 @@ impl<'a> Ranking<'a> {
                 let columns: Vec<Column> = D::TABLE.columns();
                 let order = ranking(description, &columns, &cells_of_columns, rows.len())?;
                 headings = D::HEADING.map(|heading| self.headings(&heading, &rows, &order));
+                let levels = levels_of(columns.iter().map(|column| column.name), &cells_of_columns, rows.len());
+                let ids = D::TABLE.columns().iter().position(|column| column.name == "pattern_id");
+                let level_of: HashMap<String, Level> = ids
+                    .map(|place| {
+                        let ids = cells_of_columns[place].iter().map(|id| match id {
+                            Cell::Text(id) => id.clone(),
+                            _ => String::new(),
+                        });
+                        ids.zip(levels).collect()
+                    })
+                    .unwrap_or_default();
                 let table = Table::ranked(description, columns, cells_of_columns, &order).capped(MAX_ROWS);
-                self.with_findings(description, table, &findings.common)
+                self.with_findings(description, table, &findings.common, &level_of)
             }
         };
         let names = D::thresholds().into_iter().map(|threshold| threshold.name);
@@ -125,6 +139,7 @@ impl<'a> Ranking<'a> {
             findings: findings.common,
             patterns_of_findings: of_findings,
             pattern_ids: ids,
+            levels,
         })
     }
 
@@ -141,10 +156,16 @@ impl<'a> Ranking<'a> {
     }
 
     /// A table of rows, and the patterns of the findings that go with them: their keys are those of the rows.
-    fn with_findings(&self, description: &Description, table: Table, findings: &FindingColumns) -> PatternTable {
+    fn with_findings(
+        &self,
+        description: &Description,
+        table: Table,
+        findings: &FindingColumns,
+        level_of: &HashMap<String, Level>,
+    ) -> PatternTable {
         let mut ids: Vec<String> = Vec::new();
         let mut of_findings = Vec::with_capacity(findings.len());
-        let mut numbers = hashbrown::HashMap::new();
+        let mut numbers = HashMap::new();
         for finding in 0..findings.len() {
             let key = findings.key.get(finding);
             let number = *numbers.entry(key).or_insert_with(|| {
@@ -153,7 +174,8 @@ impl<'a> Ranking<'a> {
             });
             of_findings.push(number);
         }
-        PatternTable { table, of_findings, ids }
+        let levels = ids.iter().map(|id| level_of.get(id).copied().unwrap_or(Level::Problem)).collect();
+        PatternTable { table, of_findings, ids, levels }
     }
 }
 

@@ -74,7 +74,7 @@ impl Dump {
             gathered: &gathered,
         };
         let mut ranking = Ranking::new(&whole, &|| ());
-        seen.conclude(&Detectors::default(), &whole, &mut ranking);
+        seen.conclude(&Detectors::default(), &whole, &mut Overlaps::default(), &mut ranking);
         let ranked = ranking.ranked.unwrap();
         let findings = Table::of(&FindingsTable::new(&ranked, &whole));
         ranked.into_iter().map(|ranked| ranked.table).chain([findings]).collect()

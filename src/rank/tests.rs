@@ -1,5 +1,6 @@
 //! Tables of two detectors of the smallest kind: one whose rows are patterns, one that has rows of its own.
 
+use crate::conventions::FindingKind;
 use crate::detectors::kit::{
     self, Cell, Concluded, Conclusions as _, Description, Detector, NoDetails, NoRow, PatternColumn, RankedBy,
     RowColumn, TableRules, Unit, Whole, thresholds,
@@ -124,6 +125,7 @@ fn findings(rows: &[(Symbol, Option<u32>, f64, i64)]) -> Findings<NoDetails> {
             impact_ns,
             own_impact: 0,
             induced: false,
+            kind: FindingKind::None,
             span_ids: &[SpanId(number)],
             key: &[service],
             details: NoDetails,

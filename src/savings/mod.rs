@@ -7,13 +7,16 @@
 //!
 //! A pattern's saving is what its requests would have been shorter, retimed, not the sum of what its findings claim. Two
 //! patterns may shorten the same request; by how much the second shortens it further depends on which is mended first, and
-//! that is known only when all are ranked. So segments that several patterns change are kept, packed, until then. No detector is known here.
+//! that is known only when all are ranked. So segments that several patterns change are kept, packed, until then; so are those with spans that are changed only if all traces together say so.
+//! No detector is known here.
 
 mod beyond;
+mod late;
 mod overlaps;
 mod settling;
 
 pub(crate) use beyond::{Beyond, beyond};
+pub(crate) use late::LateSettling;
 pub(crate) use overlaps::Overlaps;
 pub(crate) use settling::{Settling, Unsettled};
 

@@ -5,7 +5,7 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
 use crate::frame::Symbol;
-use crate::partial::{Columns as _, GroupReader, GroupWriter, columns};
+use crate::partial::{Columns as _, GroupReader, GroupWriter, TraceNumber, columns};
 use crate::trace::PackedSegments;
 
 use super::PatternKey;
@@ -13,7 +13,7 @@ use super::PatternKey;
 /// What several patterns would change in the same trace, and which patterns explain others.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Overlaps {
-    /// Segments that several patterns would shorten.
+    /// Segments that several patterns would shorten, or some only if all traces say so.
     pub(super) segments: PackedSegments,
     /// Failed roots that several patterns would mend, by the patterns.
     mended: HashMap<Box<[u32]>, u64, FixedState>,
@@ -71,6 +71,11 @@ impl Overlaps {
                 *own.entry(patterns).or_default() += count;
             }
         }
+    }
+
+    /// Gives each trace its place among all traces in the order of their ids.
+    pub(crate) fn renumber_traces(&mut self, rank_of: &(dyn Fn(TraceNumber) -> TraceNumber + Sync)) {
+        self.segments.renumber_traces(rank_of);
     }
 
     /// About how many bytes of memory they take.

@@ -6,7 +6,8 @@ use hashbrown::HashMap;
 
 use crate::findings::{Explained, FindingColumns, Remedies};
 use crate::frame::Symbol;
-use crate::trace::{Edit, EditedSegment, NO_ROW, RetimingBuffers, RootReason, Row, SegmentToPack, TraceView};
+use crate::partial::TraceNumber;
+use crate::trace::{Edit, EditedSegment, Mark, NO_ROW, RetimingBuffers, RootReason, Row, SegmentToPack, TraceView};
 
 use super::overlaps::Overlaps;
 
@@ -25,6 +26,7 @@ pub(crate) struct Settling {
     keys: Vec<Symbol>,
     edits: Vec<(Row, Edit)>,
     calls: Vec<Row>,
+    marked: Vec<Row>,
     retiming: RetimingBuffers,
     saved: Vec<Saved>,
 }
@@ -107,9 +109,14 @@ impl Settling {
         remedies.clear();
     }
 
-    /// Whether nothing was found in the trace.
+    /// Takes the spans of the trace that a detector may change once all traces were seen.
+    pub(crate) fn mark(&mut self, rows: &mut Vec<Row>) {
+        self.marked.append(rows);
+    }
+
+    /// Whether nothing was found in the trace, and nothing may be found later.
     pub(crate) fn is_empty(&self) -> bool {
-        self.items.is_empty()
+        self.items.is_empty() && self.marked.is_empty()
     }
 
     /// Works out what was taken, and keeps in `overlaps` what several patterns change.
@@ -166,16 +173,30 @@ impl Settling {
                 edit,
             }));
         }
-        if !placed.is_empty() {
+        let mut marked: Vec<(Row, Row)> = self.marked.iter().map(|&row| (trace.tree.path_root_of(row), row)).collect();
+        marked.sort_unstable();
+        marked.dedup();
+        if !placed.is_empty() || !marked.is_empty() {
             placed.sort_unstable();
             placed.dedup();
-            let rows = placed.iter().map(|placed| placed.row);
+            let rows = placed.iter().map(|placed| placed.row).chain(marked.iter().map(|&(_, row)| row));
             let segments = EditedSegment::of_trace(trace.tree, trace.windows(), rows);
-            for (of_root, segment) in placed.chunk_by(|left, right| left.root == right.root).zip(&segments) {
-                debug_assert_eq!(of_root[0].root, segment.root());
+            let (mut placed, mut marked) = (&placed[..], &marked[..]);
+            for segment in &segments {
+                let (of_root, others) = placed.split_at(placed.partition_point(|placed| placed.root <= segment.root()));
+                let (marks, later) = marked.split_at(marked.partition_point(|&(root, _)| root <= segment.root()));
+                (placed, marked) = (others, later);
                 let of_patterns = || of_root.chunk_by(|left, right| left.pattern == right.pattern);
-                let is_shared = of_patterns().nth(1).is_some();
-                let mut packed = is_shared.then(|| SegmentToPack::new(&segment.retiming));
+                let is_kept = of_patterns().nth(1).is_some() || !marks.is_empty();
+                let mut packed = is_kept.then(|| SegmentToPack::new(&segment.retiming));
+                if let Some(packed) = packed.as_mut().filter(|_| !marks.is_empty()) {
+                    let mark = |&(_, row): &(Row, Row)| Mark {
+                        row,
+                        place: segment.place_of(row).filter(|_| !trace.tree.is_only_late(row, trace.semantics)),
+                        request: roots.above(row),
+                    };
+                    packed.mark(TraceNumber(trace.number), marks.iter().map(mark));
+                }
                 for of_pattern in of_patterns() {
                     let places = of_pattern.iter().filter_map(|edit| Some((segment.place_of(edit.row)?, edit.edit)));
                     let edits: Vec<(u32, Edit)> = places.collect();
@@ -259,6 +280,7 @@ impl Settling {
         self.keys.clear();
         self.edits.clear();
         self.calls.clear();
+        self.marked.clear();
         self.saved.clear();
     }
 }

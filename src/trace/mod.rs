@@ -28,7 +28,7 @@ pub use calls::{Call, CallRole, Calls, NO_CALL};
 pub use critical_path::{CriticalPaths, OverlapTolerance, Section};
 pub use on_demand::{Attempt, RetrySequences, Sequence};
 pub(crate) use on_demand::{FailureOrigin, Hop};
-pub(crate) use retiming::{Edit, EditedSegment, PackedSegments, PatternEdits, RetimingBuffers, SegmentToPack};
+pub(crate) use retiming::{Edit, EditedSegment, Mark, PackedSegments, PatternEdits, RetimingBuffers, SegmentToPack};
 pub(crate) use semantics::services_that_matter;
 pub use semantics::{ANY_SERVICE, Semantics, SpanSemantics, derive};
 pub use target::{Target, TargetKind};

@@ -14,7 +14,7 @@ mod packed;
 use super::critical_path::Windows;
 use super::tree::{NO_ROW, Row, Tree};
 
-pub(crate) use packed::{PackedSegments, PatternEdits, SegmentToPack};
+pub(crate) use packed::{Mark, PackedSegments, PatternEdits, SegmentToPack};
 
 /// What a fix changes of a span.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]

@@ -6,8 +6,8 @@ use rayon::iter::ParallelIterator as _;
 use rayon::slice::{ParallelSlice as _, ParallelSliceMut as _};
 
 use crate::conventions::{
-    Attribute, ErrorClass, RpcStatus, UncountedCalls, classify, count_of_jaeger_sampler, is_http_word, name_template,
-    says_nothing_is_there,
+    Attribute, ErrorClass, FindingKind, RpcStatus, UncountedCalls, classify, count_of_jaeger_sampler, is_http_word,
+    name_template, says_nothing_is_there,
 };
 use crate::frame::{Signature, SignatureId, Symbol, Symbols, Vocabulary};
 use crate::span::{SpanKind, StatusCode, UNKNOWN_SERVICE};
@@ -141,6 +141,8 @@ pub struct Semantics {
     pub any_service: Symbol,
     /// The symbols of the names of kinds of targets, by number.
     target_kinds: [Symbol; TargetKind::ALL.len()],
+    /// The symbols of the names of kinds of findings, by number.
+    finding_kinds: [Symbol; FindingKind::ALL.len()],
 }
 
 impl Semantics {
@@ -153,6 +155,12 @@ impl Semantics {
     /// The name of a kind of targets, for keys of patterns.
     pub(crate) fn kind_name(&self, kind: TargetKind) -> Symbol {
         self.target_kinds[kind as usize]
+    }
+
+    /// The name of a kind of findings, for keys of patterns.
+    #[expect(dead_code, reason = "no detector of the catalog has a kind in its key so far")]
+    pub(crate) fn finding_kind_name(&self, kind: FindingKind) -> Symbol {
+        self.finding_kinds[kind as usize]
     }
 }
 
@@ -218,6 +226,7 @@ pub fn derive(vocabulary: &Vocabulary, uncounted: &UncountedCalls) -> Semantics 
     symbols.intern(UNKNOWN_SERVICE);
     symbols.intern(ANY_SERVICE);
     TargetKind::ALL.iter().for_each(|kind| _ = symbols.intern(kind.as_str()));
+    FindingKind::ALL.iter().for_each(|kind| _ = symbols.intern(kind.as_str()));
     let repetitions = UrlRepetitions::find(&signatures, &vocabulary.symbols, &mut by_signature, &mut symbols);
     let known = |id: SignatureId| by_signature[id.index()].target;
     let targets_of_heirs = TargetsOfHeirs::find(&signatures, known, &vocabulary.symbols, &services, &mut symbols);
@@ -244,6 +253,7 @@ pub fn derive(vocabulary: &Vocabulary, uncounted: &UncountedCalls) -> Semantics 
     let unknown_service = symbols.get(UNKNOWN_SERVICE).unwrap_or_default();
     let any_service = symbols.get(ANY_SERVICE).unwrap_or_default();
     let target_kinds = TargetKind::ALL.map(|kind| symbols.get(kind.as_str()).unwrap_or_default());
+    let finding_kinds = FindingKind::ALL.map(|kind| symbols.get(kind.as_str()).unwrap_or_default());
     let has_adjusted_counts =
         by_signature.iter().any(|semantics| semantics.adjusted_count.or(semantics.trace_adjusted_count).is_some());
     let has_unknown_services = by_signature.iter().any(|semantics| semantics.service == unknown_service);
@@ -264,6 +274,7 @@ pub fn derive(vocabulary: &Vocabulary, uncounted: &UncountedCalls) -> Semantics 
         unknown_service,
         any_service,
         target_kinds,
+        finding_kinds,
     }
 }
 

@@ -9,7 +9,7 @@ use hashbrown::HashMap;
 
 use crate::compare::{ComparedRun, Comparison, PatternNames, Status, title};
 use crate::config::Settings;
-use crate::detectors::{CatalogEntry, Cell, Whole, catalog};
+use crate::detectors::{CatalogEntry, Cell, Level, Whole, catalog};
 use crate::gates::{
     CheckedBudget, Gate, GateWord, IgnoredPatterns, PatternForGate, PatternForIgnore, Thresholds, Tripped,
 };
@@ -183,12 +183,14 @@ pub(in crate::commands) fn patterns_for_gate(
     whole: &Whole<'_>,
 ) -> Vec<PatternForGate> {
     let mut all = Vec::new();
-    for Ranked { findings, patterns_of_findings, pattern_ids, .. } in ranked {
+    // A structure that may do harm is no reason to fail: a new release would turn nightly jobs red that nothing has changed for.
+    for Ranked { findings, patterns_of_findings, pattern_ids, levels, .. } in ranked {
         let mut counted = vec![Counted::default(); pattern_ids.len()];
         for (row, &pattern) in patterns_of_findings.iter().enumerate() {
             let impact_ns = findings.impact_ns[row];
             let is_failure = findings.failed_requests[row] > 0;
-            if thresholds.counts(impact_ns, findings.induced[row], is_failure) {
+            let is_problem = levels[pattern as usize] == Level::Problem;
+            if is_problem && thresholds.counts(impact_ns, findings.induced[row], is_failure) {
                 let counted = &mut counted[pattern as usize];
                 counted.findings += 1;
                 counted.worst = counted.worst.max(Some((impact_ns, Reverse(findings.trace[row]))));

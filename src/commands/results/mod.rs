@@ -32,6 +32,7 @@ use crate::report::{
     write_comparison, write_csv, write_files, write_json, write_markdown, write_markdown_tables, write_ndjson,
     write_reports, write_terminal,
 };
+use crate::savings::Overlaps;
 use crate::trace::{Semantics, TargetKind};
 
 use super::Outcome;
@@ -107,7 +108,7 @@ pub(super) fn present(
     };
     let incident = incident(settings, &results, &whole)?;
     summary.incident = incident.as_ref().map(|incident| incident.summary(whole.symbols));
-    let ranked = rank(seen, settings, &whole)?;
+    let ranked = rank(seen, settings, &whole, &mut results.overlaps)?;
     let denominators = Denominators { requests: summary.totals.roots, segment_ns: summary.totals.segment_duration_ns };
     let mut problems = problems(&ranked, &results.overlaps, denominators, &whole);
     let patterns = pattern_requests(&ranked, &requests);
@@ -256,11 +257,16 @@ pub(super) fn input_summaries(inputs: &[InputReport]) -> Vec<InputSummary> {
 }
 
 /// Lets the detectors conclude, and ranks what they found.
-fn rank(seen: SeenByAll, settings: &Settings, whole: &Whole<'_>) -> anyhow::Result<Vec<Ranked>> {
+fn rank(
+    seen: SeenByAll,
+    settings: &Settings,
+    whole: &Whole<'_>,
+    overlaps: &mut Overlaps,
+) -> anyhow::Result<Vec<Ranked>> {
     let bar = Bar::for_tables("ranking", settings.enabled.len());
     let done = || bar.add(1);
     let mut ranking = Ranking::new(whole, &done);
-    seen.conclude(&settings.detectors, whole, &mut ranking);
+    seen.conclude(&settings.detectors, whole, overlaps, &mut ranking);
     let ranked = ranking.ranked?;
     bar.finish();
     Ok(ranked)

@@ -105,6 +105,9 @@ macro_rules! catalog {
                     if let Some(unsettled) = seen.unsettled() {
                         settling.take(number, <$detector as Detector>::DESCRIPTION.name, unsettled);
                     }
+                    if let Some(marked) = seen.marked() {
+                        settling.mark(marked);
+                    }
                 }
                 number += 1;)+
                 if settling.is_empty() {
@@ -194,17 +197,24 @@ macro_rules! catalog {
                 Ok(())
             }
 
-            /// Lets each conclude and hands what it concludes to `conclusions`, in the order of [`catalog`].
+            /// Lets each conclude, works out what fixes of findings would save that it pushes only now, and hands what it concludes
+            /// to `conclusions`, in the order of [`catalog`].
             pub(crate) fn conclude(
                 self,
                 detectors: &Detectors,
                 whole: &$crate::detectors::kit::Whole<'_>,
+                overlaps: &mut $crate::savings::Overlaps,
                 conclusions: &mut impl $crate::detectors::kit::Conclusions,
             ) {
+                let mut late = $crate::savings::LateSettling::new(overlaps);
+                let mut number = 0;
                 $(if let Some(seen) = self.$field {
-                    let concluded = $crate::detectors::kit::Detector::conclude(&detectors.$field, seen, whole);
+                    let mut concluded = $crate::detectors::kit::Detector::conclude(&detectors.$field, seen, whole);
+                    late.settle(number, &mut concluded.findings.common, &mut concluded.findings.remedies);
                     conclusions.take(&detectors.$field, concluded);
-                })+
+                }
+                number += 1;)+
+                let _ = number;
             }
         }
     };

@@ -16,7 +16,7 @@ use crate::gathered::{CallsOfTarget, Gathered, Gathers};
 use crate::partial::{Columns, GroupReader, GroupWriter, TraceNumber};
 use crate::savings::Unsettled;
 use crate::span::TraceId;
-use crate::trace::TraceView;
+use crate::trace::{Row, TraceView};
 
 use super::description::{Cell, Description};
 use super::rules::{Heading, TableRules};
@@ -80,6 +80,12 @@ pub(crate) trait Seen: Default + Send + Sync {
 
     /// Its findings, if it has any before it concludes, and what fixes of them would change in the trace that was looked at last.
     fn unsettled(&mut self) -> Option<Unsettled<'_>>;
+
+    /// Spans of the trace that was looked at last that a fix would change if all traces say that something is wrong with them:
+    /// whoever asks empties it. Findings that are pushed when it concludes may change these spans and no others.
+    fn marked(&mut self) -> Option<&mut Vec<Row>> {
+        None
+    }
 
     /// Writes it as columns.
     fn write(&self, group: &mut GroupWriter<'_>);

@@ -6,6 +6,7 @@ use super::detector::Seen;
 use crate::findings::Findings;
 use crate::partial::{Columns, GroupReader, GroupWriter, TraceNumber};
 use crate::savings::Unsettled;
+use crate::trace::Row;
 
 /// What detectors keep that need more of all traces than their findings.
 #[derive(Default)]
@@ -33,6 +34,10 @@ impl<D: Columns + Clone + std::fmt::Debug, S: Seen> Seen for FindingsBeside<D, S
 
     fn unsettled(&mut self) -> Option<Unsettled<'_>> {
         self.findings.unsettled()
+    }
+
+    fn marked(&mut self) -> Option<&mut Vec<Row>> {
+        self.beside.marked()
     }
 
     fn write(&self, group: &mut GroupWriter<'_>) {

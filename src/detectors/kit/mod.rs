@@ -16,7 +16,7 @@ pub use description::{Cell, Column, Currency, Description, ProblemText, RankedBy
 pub(crate) use detector::{Concluded, Detector, NoDetails, NoRow, Seen, Whole};
 pub(crate) use findings_beside::FindingsBeside;
 pub(crate) use rules::{
-    EXPLAINED_BY, Heading, NamedValues, PROBLEM, Pattern, PatternColumn, RowColumn, RowRule, Rule, TableRules,
+    EXPLAINED_BY, Heading, Level, NamedValues, Pattern, PatternColumn, RowColumn, RowRule, Rule, TableRules,
     WEIGHTED_TRACES_DOC,
 };
 #[cfg_attr(not(test), expect(unused_imports, reason = "no detector has a threshold of these kinds so far"))]

@@ -48,12 +48,8 @@ impl<D: Detector> PatternColumn<D> {
         Self::new("trace_share", Unit::Share, "their share of all traces", Rule::TraceShare);
 
     /// How sure harm is, of a detector all of whose rows are problems.
-    pub(crate) const PROBLEM_LEVEL: Self = Self::new(
-        "level",
-        Unit::Text,
-        "problem: what it tells did harm",
-        Rule::Derived(|_| Cell::Text(PROBLEM.to_owned())),
-    );
+    pub(crate) const PROBLEM_LEVEL: Self =
+        Self::new("level", Unit::Text, "problem: what it tells did harm", Rule::Derived(|_| Level::Problem.cell()));
     /// Start of the first finding.
     pub(crate) const FIRST_SEEN: Self =
         Self::new("first_seen", Unit::Time, "start of the first finding", Rule::FirstSeen);
@@ -86,8 +82,40 @@ impl<D: Detector> PatternColumn<D> {
     }
 }
 
-/// The level of what did harm.
-pub(crate) const PROBLEM: &str = "problem";
+/// How sure the harm is that a row tells of; the surest first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(crate) enum Level {
+    /// Harm was recorded.
+    Problem,
+    /// What is known to do harm.
+    Risk,
+    /// Worth knowing; may be intended.
+    Note,
+}
+
+impl Level {
+    /// All levels, the surest first.
+    pub(crate) const ALL: [Self; 3] = [Self::Problem, Self::Risk, Self::Note];
+
+    /// The name in tables.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Problem => "problem",
+            Self::Risk => "risk",
+            Self::Note => "note",
+        }
+    }
+
+    /// The level with this name in tables.
+    pub(crate) fn of_text(text: &str) -> Self {
+        Self::ALL.into_iter().find(|level| level.as_str() == text).unwrap_or(Self::Problem)
+    }
+
+    /// As a value of a table.
+    pub(crate) fn cell(self) -> Cell {
+        Cell::Text(self.as_str().to_owned())
+    }
+}
 
 /// Name of the column of [`PatternColumn::explained_by`].
 pub(crate) const EXPLAINED_BY: &str = "explained_by";

@@ -8,6 +8,7 @@ use crate::frame::Symbol;
 use crate::partial::{columns, named};
 use crate::trace::{ANY_SERVICE, Call, Edit, Row, TraceView, total_ns};
 
+use crate::conventions::FindingKind;
 use crate::detectors::kit::{
     self, Concluded, Description, Detector, NoRow, PatternColumn, ProblemText, RankedBy, TableRow, TableRules, Unit,
     Whole, joined, thresholds,
@@ -433,6 +434,7 @@ impl NPlusOne {
             impact_ns: saving_ns,
             own_impact: 0,
             induced,
+            kind: FindingKind::None,
             span_ids: &span_ids,
             key: &[caller, caller_operation, target.name, operation],
             details,

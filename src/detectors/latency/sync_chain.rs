@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 
 use hashbrown::HashMap;
 
+use crate::conventions::FindingKind;
 use crate::findings::{Finding, Findings, Remedy};
 use crate::frame::Symbol;
 use crate::partial::columns;
@@ -289,6 +290,7 @@ impl SyncChain {
                 impact_ns: continuation.deep_critical_ns,
                 own_impact: 0,
                 induced: false,
+                kind: FindingKind::None,
                 span_ids: &span_ids,
                 key: &key,
                 details: Details {

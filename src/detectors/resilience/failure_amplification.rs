@@ -4,7 +4,7 @@ use arrow::error::ArrowError;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
-use crate::conventions::ErrorClass;
+use crate::conventions::{ErrorClass, FindingKind};
 use crate::detectors::kit::{
     self, Cell, Concluded, Currency, Description, Detector, NoRow, Pattern, PatternColumn, ProblemText, RankedBy, Seen,
     TableRow, TableRules, Unit, Whole, joined, thresholds,
@@ -348,6 +348,7 @@ impl FailureAmplification {
             impact_ns: trace.path_time(chain.top),
             own_impact: i64::from(reached.is_some()),
             induced: false,
+            kind: FindingKind::None,
             span_ids: &evidence_of(trace, origin),
             key: &[service, operation, target.map_or(Symbol::EMPTY, |target| target.name), semantics.error_type],
             details: Details {

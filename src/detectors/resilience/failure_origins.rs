@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use crate::conventions::ErrorClass;
+use crate::conventions::{ErrorClass, FindingKind};
 use crate::detectors::kit::{
     self, Cell, Concluded, Currency, Description, Detector, FindingsBeside, NoRow, Pattern, PatternColumn, ProblemText,
     RankedBy, TableRow, TableRules, Unit, Whole, joined, thresholds,
@@ -274,6 +274,7 @@ fn report(trace: &TraceView<'_>, origin: &FailureOrigin, findings: &mut Findings
         impact_ns: trace.path_time(chain.top),
         own_impact: i64::from(entry.is_some()),
         induced: false,
+        kind: FindingKind::None,
         span_ids: &evidence_of(trace, origin),
         key: &[service, operation, target.map_or(Symbol::EMPTY, |target| target.name), semantics.error_type],
         details: Details {

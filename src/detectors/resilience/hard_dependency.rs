@@ -4,7 +4,7 @@ use arrow::error::ArrowError;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
-use crate::conventions::ErrorClass;
+use crate::conventions::{ErrorClass, FindingKind};
 use crate::detectors::kit::{
     self, Cell, Concluded, Currency, Description, Detector, FindingsBeside, NoRow, Pattern, PatternColumn, ProblemText,
     RankedBy, Seen, TableRow, TableRules, Unit, Whole, joined, thresholds,
@@ -488,6 +488,7 @@ fn report(trace: &TraceView<'_>, failed: &FailedWith, rows: &[Row], root: Row, f
         impact_ns: total_ns(calls.iter().map(|call| trace.call_path_time(call))),
         own_impact: i64::from(entry.is_some()),
         induced: false,
+        kind: FindingKind::None,
         span_ids: &span_ids,
         key: &failed.key,
         details: Details {

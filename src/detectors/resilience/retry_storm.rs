@@ -1,6 +1,6 @@
 //! `retry-storm`: more attempts of one request than one failure deserves.
 
-use crate::conventions::ErrorClass;
+use crate::conventions::{ErrorClass, FindingKind};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
@@ -414,6 +414,7 @@ impl Detector for RetryStorm {
                 impact_ns: critical_ns,
                 own_impact: 0,
                 induced: false,
+                kind: FindingKind::None,
                 span_ids: &span_ids,
                 key: &[call.caller_service, caller_operation, call.target.name, operation],
                 details,

@@ -3,7 +3,7 @@
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
-use crate::conventions::{OwnAttribute, OwnAttributes};
+use crate::conventions::{FindingKind, OwnAttribute, OwnAttributes};
 use crate::detectors::kit::{
     self, Cell, Concluded, Description, Detector, FindingsBeside, NoRow, Pattern, PatternColumn, ProblemText, RankedBy,
     TableRow, TableRules, Unit, Whole, thresholds,
@@ -418,6 +418,7 @@ impl Throttling {
             impact_ns,
             own_impact: 0,
             induced: false,
+            kind: FindingKind::None,
             span_ids: &span_ids,
             key: &edge,
             details,

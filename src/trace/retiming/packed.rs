@@ -1,10 +1,14 @@
-//! Segments with the edits of several patterns, kept until it is known which pattern is mended first.
+//! Segments that are kept until all traces were seen: those with the edits of several patterns, because it is known only then
+//! which is mended first, and those with spans that are edited only if all traces say so.
 
 use arrow::error::ArrowError;
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
 
+use super::super::tree::{NO_ROW, Row};
 use super::{Edit, Retiming, Window};
 use crate::frame::Symbol;
-use crate::partial::{Columns as _, GroupReader, GroupWriter, columns};
+use crate::partial::{Columns as _, GroupReader, GroupWriter, TraceNumber, columns};
 
 columns! {
     /// One segment. Its numbers are words of 32 bits, a larger one three of them: most times are below 4.3 s, and there may be as
@@ -16,12 +20,39 @@ columns! {
         edits: Vec<u32>,
         /// The keys of the patterns, one behind the other.
         keys: Vec<Symbol>,
+        /// Its trace; [`TraceNumber::NONE`] if nothing is marked.
+        trace: TraceNumber,
+        /// Row, place of the window and root of the request of each [`Mark`].
+        marks: Vec<u32>,
     }
 }
 
-/// Segments that several patterns would shorten.
+/// Segments that are kept.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct PackedSegments(SegmentColumns);
+pub(crate) struct PackedSegments {
+    columns: SegmentColumns,
+    /// What patterns that were found once all traces were seen change, by segment.
+    late: HashMap<usize, Vec<LateEdits>, FixedState>,
+}
+
+/// What a pattern changes of a segment that was packed without it.
+#[derive(Clone, Debug)]
+struct LateEdits {
+    detector: u8,
+    key: Box<[Symbol]>,
+    edits: Vec<(u32, Edit)>,
+}
+
+/// A span that is edited if all traces say so.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct Mark {
+    /// The span.
+    pub(crate) row: Row,
+    /// Place of its window; none if it holds no time or nobody waits for it.
+    pub(crate) place: Option<u32>,
+    /// Root of the request that it belongs to, if that was recorded.
+    pub(crate) request: Option<Row>,
+}
 
 /// A segment that is about to be packed.
 #[derive(Debug)]
@@ -29,6 +60,8 @@ pub(crate) struct SegmentToPack {
     windows: Vec<u32>,
     edits: Vec<u32>,
     keys: Vec<Symbol>,
+    trace: TraceNumber,
+    marks: Vec<u32>,
 }
 
 const CUT: u32 = 0;
@@ -74,7 +107,15 @@ impl SegmentToPack {
             pack(window.length, &mut windows);
             windows.push(window.children.1 - window.children.0);
         }
-        Self { windows, edits: Vec::new(), keys: Vec::new() }
+        Self { windows, edits: Vec::new(), keys: Vec::new(), trace: TraceNumber::NONE, marks: Vec::new() }
+    }
+
+    /// Marks spans of it, which is a segment of this trace.
+    pub(crate) fn mark(&mut self, trace: TraceNumber, marks: impl IntoIterator<Item = Mark>) {
+        self.trace = trace;
+        for Mark { row, place, request } in marks {
+            self.marks.extend([row, place.unwrap_or(NO_ROW), request.unwrap_or(NO_ROW)]);
+        }
     }
 
     /// Adds the edits of one pattern, which is one of the detector of this number.
@@ -118,18 +159,43 @@ pub(crate) struct PatternEdits<'a> {
 impl PackedSegments {
     /// Adds a segment.
     pub(crate) fn push(&mut self, segment: SegmentToPack) {
-        let SegmentToPack { windows, edits, keys } = segment;
-        self.0.push(SegmentRow { windows, edits, keys });
+        let SegmentToPack { windows, edits, keys, trace, marks } = segment;
+        self.columns.push(SegmentRow { windows, edits, keys, trace, marks });
     }
 
     /// Number of segments.
     pub(crate) fn len(&self) -> usize {
-        self.0.windows.len()
+        self.columns.windows.len()
+    }
+
+    /// The traces of segments with marks, and the numbers of the segments; in the order of both.
+    pub(crate) fn marked(&self) -> Vec<(TraceNumber, usize)> {
+        let numbered = self.columns.trace.iter().copied().zip(0..);
+        let mut marked: Vec<(TraceNumber, usize)> = numbered.filter(|(trace, _)| trace.index().is_some()).collect();
+        marked.sort_unstable();
+        marked
+    }
+
+    /// The marks of a segment.
+    pub(crate) fn marks(&self, index: usize) -> impl Iterator<Item = Mark> {
+        let known = |number: u32| (number != NO_ROW).then_some(number);
+        let marks = self.columns.marks.get(index).chunks_exact(3);
+        marks.map(move |mark| Mark { row: mark[0], place: known(mark[1]), request: known(mark[2]) })
+    }
+
+    /// Adds what a pattern changes of a segment that was packed without it.
+    pub(crate) fn push_late(&mut self, index: usize, detector: u8, key: &[Symbol], edits: Vec<(u32, Edit)>) {
+        self.late.entry(index).or_default().push(LateEdits { detector, key: key.into(), edits });
+    }
+
+    /// Gives each trace its place among all traces in the order of their ids.
+    pub(crate) fn renumber_traces(&mut self, rank_of: &(dyn Fn(TraceNumber) -> TraceNumber + Sync)) {
+        self.columns.trace.iter_mut().for_each(|trace| *trace = rank_of(*trace));
     }
 
     /// A segment.
     pub(crate) fn get(&self, index: usize) -> Unpacked<'_> {
-        let mut words = Words(self.0.windows.get(index).iter());
+        let mut words = Words(self.columns.windows.get(index).iter());
         let mut windows = Vec::new();
         let mut next = 1;
         while !words.is_done() {
@@ -142,8 +208,8 @@ impl PackedSegments {
         for window in &mut windows {
             window.children = (window.children.0.min(count), window.children.1.min(count));
         }
-        let mut keys = self.0.keys.get(index);
-        let mut words = Words(self.0.edits.get(index).iter());
+        let mut keys = self.columns.keys.get(index);
+        let mut words = Words(self.columns.edits.get(index).iter());
         let mut patterns = Vec::new();
         while !words.is_done() {
             let (detector, key_length, edits) = (words.word(), words.word() as usize, words.word());
@@ -166,22 +232,27 @@ impl PackedSegments {
             }
             patterns.push(PatternEdits { detector: detector as u8, key, edits: edits_of_pattern });
         }
+        for LateEdits { detector, key, edits } in self.late.get(&index).into_iter().flatten() {
+            let edits = edits.iter().copied().filter(|&(place, _)| place < count).collect();
+            patterns.push(PatternEdits { detector: *detector, key, edits });
+        }
         Unpacked { retiming: Retiming::of(windows), patterns }
     }
 
     /// Takes in those of other traces.
     pub(crate) fn merge(&mut self, other: Self) {
-        self.0.append(other.0);
+        debug_assert!(self.late.is_empty() && other.late.is_empty(), "all traces were seen before edits come late");
+        self.columns.append(other.columns);
     }
 
     /// About how many bytes of memory they take.
     pub(crate) fn bytes(&self) -> usize {
-        self.0.bytes()
+        self.columns.bytes()
     }
 
     /// Writes them as columns.
     pub(crate) fn write(&self, group: &mut GroupWriter<'_>) {
-        self.0.write("", group);
+        self.columns.write("", group);
     }
 
     /// Reads what [`PackedSegments::write`] wrote.
@@ -189,7 +260,7 @@ impl PackedSegments {
     /// # Errors
     /// If a column is not there or has another type.
     pub(crate) fn read(group: &GroupReader<'_>) -> Result<Self, ArrowError> {
-        Ok(Self(SegmentColumns::read("", group)?))
+        Ok(Self { columns: SegmentColumns::read("", group)?, ..Self::default() })
     }
 }
 
@@ -244,14 +315,20 @@ mod tests {
                 let mut word = || if random.random_bool(0.1) { LARGE } else { random.random_range(0..most) };
                 (0..count).map(|_| word()).collect()
             };
-            let segment =
-                SegmentToPack { windows: words(5), edits: words(4), keys: words(3).into_iter().map(Symbol).collect() };
+            let segment = SegmentToPack {
+                windows: words(5),
+                edits: words(4),
+                keys: words(3).into_iter().map(Symbol).collect(),
+                trace: TraceNumber(0),
+                marks: words(6),
+            };
             let mut packed = PackedSegments::default();
             packed.push(segment);
             let Unpacked { retiming, patterns } = packed.get(0);
             for PatternEdits { edits, .. } in patterns {
                 retiming.length_with(edits, &mut super::super::RetimingBuffers::default());
             }
+            packed.marks(0).for_each(drop);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Kind c: looks at all calls to one target in time order, across traces.
 
+use crate::conventions::FindingKind;
 use crate::detectors::kit::{
     self, Concluded, Currency, Description, Detector, NoRow, PatternColumn, RankedBy, TableRules, Unit, Whole,
     thresholds,
@@ -70,7 +71,9 @@ impl Detector for FailuresInARow {
     fn see(&self, _trace: &TraceView<'_>, _seen: &mut Self::Seen) {}
 
     fn see_target(&self, calls: &CallsOfTarget<'_>, seen: &mut Self::Seen) {
-        for row in calls.calls.chunk_by(|left, right| left.failed.is_some() == right.failed.is_some()) {
+        let mut all = Vec::new();
+        calls.for_each(|&call| all.push(call));
+        for row in all.chunk_by(|left, right| left.failed.is_some() == right.failed.is_some()) {
             let failures: Vec<_> = row.iter().filter_map(|call| call.failed).collect();
             if failures.len() <= self.max_failures.0 as usize {
                 continue;
@@ -93,6 +96,7 @@ impl Detector for FailuresInARow {
                 impact_ns: total_ns(failures.iter().map(|failure| failure.path_ns)),
                 own_impact: failures.len() as i64,
                 induced: false,
+                kind: FindingKind::None,
                 span_ids: &span_ids,
                 key: &[calls.target.name],
                 details: Details {

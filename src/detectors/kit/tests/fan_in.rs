@@ -2,6 +2,7 @@
 
 use arrow::error::ArrowError;
 
+use crate::conventions::FindingKind;
 use crate::detectors::kit::{
     Cell, Concluded, Currency, Description, Detector, NoDetails, RankedBy, RowColumn, Seen, TableRules, Unit, Whole,
     thresholds,
@@ -123,6 +124,7 @@ impl Detector for FanIn {
                 impact_ns: 0,
                 own_impact: calls,
                 induced: false,
+                kind: FindingKind::None,
                 span_ids: &[],
                 key: &[target.name],
                 details: NoDetails,

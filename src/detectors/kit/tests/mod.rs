@@ -67,11 +67,11 @@ slow_roots: 2 shop list 1 0.25 150000000 4
 fan_in: 1 df409c47d9672b4c stock shop+web 7 5 215000000
 failures_in_a_row: 1 stock 1 4 3 3 185000000 1
 asked_again: 1 mysql/s 1 3 1
-findings: slow-roots - 1 b web buy - - 1700000000000000000 0.14 0.1 40000000 b
-findings: slow-roots - 2 15 web buy - - 1700000000090000000 0.19 0.1 90000000 15
-findings: slow-roots - 4 29 shop list - - 1700000000280000000 0.15 0.1 50000000 29
-findings: fan-in df409c47d9672b4c - - stock - stock service 0 2 1 0 -
-findings: failures-in-a-row - 1 c web buy stock service 1700000000100000000 4 2 185000000 c+16+20+18
+findings: slow-roots - 1 b web buy - - 1700000000000000000 0.14 0.1 40000000 b - problem
+findings: slow-roots - 2 15 web buy - - 1700000000090000000 0.19 0.1 90000000 15 - problem
+findings: slow-roots - 4 29 shop list - - 1700000000280000000 0.15 0.1 50000000 29 - problem
+findings: fan-in df409c47d9672b4c - - stock - stock service 0 2 1 0 - - problem
+findings: failures-in-a-row - 1 c web buy stock service 1700000000100000000 4 2 185000000 c+16+20+18 - problem
 ";
 
 const TRACES: usize = 4;
@@ -110,11 +110,13 @@ fn text_of_rows(rows: &dyn Rows) -> String {
 struct Part {
     seen: SeenByAll,
     gathered: Gathered,
+    overlaps: Overlaps,
 }
 
 impl Part {
     fn new(detectors: &Detectors, store: Option<&Arc<SpillStore>>) -> Self {
-        Self { seen: SeenByAll::new(is_on), gathered: Gathered::new(detectors.gathers(is_on), store) }
+        let gathered = Gathered::new(detectors.gathers(is_on), store);
+        Self { seen: SeenByAll::new(is_on), gathered, overlaps: Overlaps::default() }
     }
 
     /// Those of the traces at some places of a sample.
@@ -124,7 +126,7 @@ impl Part {
         for place in places {
             sample.with_trace(place, number(place), |trace| {
                 part.gathered.see(trace);
-                part.seen.see(&detectors, trace, &mut Settling::default(), &mut Overlaps::default());
+                part.seen.see(&detectors, trace, &mut Settling::default(), &mut part.overlaps);
             });
         }
         part
@@ -133,6 +135,7 @@ impl Part {
     fn merge(&mut self, other: Self) {
         self.seen.merge(other.seen);
         self.gathered.merge(other.gathered);
+        self.overlaps.merge(other.overlaps);
     }
 
     /// All tables as text.
@@ -144,7 +147,7 @@ impl Part {
         let whole =
             Whole { symbols, trace_ids, is_of_known_patterns: false, is_weighted: false, gathered: &self.gathered };
         let mut ranking = Ranking::new(&whole, &|| ());
-        self.seen.conclude(&detectors, &whole, &mut ranking);
+        self.seen.conclude(&detectors, &whole, &mut self.overlaps, &mut ranking);
         let ranked = ranking.ranked.unwrap();
         let tables: String = ranked.iter().map(|ranked| text_of_rows(&ranked.table)).collect();
         tables + &text_of_rows(&FindingsTable::new(&ranked, &whole))
@@ -178,6 +181,7 @@ fn every_kind_merges() {
             }
             whole.seen.renumber_traces(&place);
             whole.gathered.renumber_traces(&place);
+            whole.overlaps.renumber_traces(&place);
             assert_eq!(
                 whole.conclude(&sample.semantics.symbols, sample.trace_ids()),
                 EXPECTED.trim_start(),
@@ -210,6 +214,7 @@ fn every_kind_is_written_and_read() {
             let mut file = PartialWriter::new(File::create(path(part)).unwrap()).unwrap();
             of_part.seen.write(&mut file, "", Renumbering::NONE).unwrap();
             of_part.gathered.write(&mut file, "", Renumbering::NONE).unwrap();
+            file.group("overlaps", Renumbering::NONE, |group| of_part.overlaps.write(group)).unwrap();
             file.finish(serde_json::Value::Null).unwrap();
         }
         for order in orders(parts) {
@@ -223,6 +228,7 @@ fn every_kind_is_written_and_read() {
                 let file = PartialReader::open(&path(part)).unwrap();
                 whole.seen.merge_file(&file, "", numbers).unwrap();
                 whole.gathered.merge_file(&file, "", numbers).unwrap();
+                whole.overlaps.merge(file.group("overlaps", numbers, Overlaps::read).unwrap());
             }
             assert_eq!(whole.conclude(&all, &trace_ids), EXPECTED.trim_start(), "{order:?}");
         }

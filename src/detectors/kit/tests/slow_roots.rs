@@ -1,5 +1,6 @@
 //! Kind a: looks at one trace at a time.
 
+use crate::conventions::FindingKind;
 use crate::detectors::kit::{
     self, Concluded, Description, Detector, NoRow, PatternColumn, RankedBy, TableRules, Unit, Whole, thresholds,
 };
@@ -75,6 +76,7 @@ impl Detector for SlowRoots {
                 impact_ns: duration_ns - self.max_duration.0,
                 own_impact: 0,
                 induced: false,
+                kind: FindingKind::None,
                 span_ids: &[trace.span_id(root.row)],
                 key: &key,
                 details: Details { duration_ns },

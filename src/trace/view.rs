@@ -363,7 +363,6 @@ impl<'a> TraceView<'a> {
     }
 
     /// The instance that a call belongs to: that of its caller span, else that of its own span.
-    #[cfg_attr(not(test), expect(dead_code, reason = "no detector tells instances apart yet"))]
     pub(crate) fn instance_of_call(&self, call: &Call) -> Option<u64> {
         self.instance(call.caller_span).or_else(|| self.instance(call.row))
     }

@@ -9,6 +9,7 @@ mod path_stacks;
 mod request_block;
 mod request_log;
 mod service_graph;
+mod time_slices;
 mod timeline;
 mod varints;
 

@@ -7,7 +7,7 @@ use hashbrown::HashMap;
 
 use crate::conventions::{ArgumentKind, OwnAttribute};
 use crate::frame::{SignatureId, Symbol, TraceRows};
-use crate::span::{SpanId, TraceId};
+use crate::span::{SpanId, SpanKind, TraceId};
 
 use super::calls::{Call, CallRole, Calls, NO_CALL};
 use super::critical_path::{CriticalPaths, OverlapTolerance, Section, Windows};
@@ -333,6 +333,15 @@ impl<'a> TraceView<'a> {
     /// The id of a span.
     pub fn span_id(&self, row: Row) -> SpanId {
         self.tree.span_ids[row as usize]
+    }
+
+    /// Whether a call goes along an edge between a service and what it needs: a counted one to a service, an external host or
+    /// a database that no CONSUMER answers.
+    pub(crate) fn is_edge_call(&self, call: &Call) -> bool {
+        let has_kind = matches!(call.target.kind, TargetKind::Database | TargetKind::External | TargetKind::Service);
+        let is_answered_by_consumer =
+            || call.callee != NO_ROW && self.tree.kind(call.callee, self.semantics) == SpanKind::Consumer;
+        call.counts && has_kind && !is_answered_by_consumer()
     }
 
     /// The value of `attribute` of a span, or its hash; `None` if it has none, or if nobody asks for it

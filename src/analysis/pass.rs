@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 
-use crate::detectors::Detectors;
-use crate::frame::{Collection, Frame, Grouping, Partition, SpillStore, TraceRows};
-use crate::gathered::Gathers;
+use crate::detectors::{Detectors, SeenByAll};
+use crate::frame::{Collection, Frame, Grouping, Partition, SpillError, SpillStore, TraceRows};
+use crate::gathered::{Gathered, Gathers};
 use crate::partial::{PartialWriter, TraceNumber};
 use crate::savings::Settling;
 use crate::span::TraceId;
@@ -184,15 +184,28 @@ fn places_by_number(traces: &[(TraceId, TraceNumber)]) -> Vec<u32> {
     places
 }
 
-/// Lets detectors that ask for calls look at them, target by target.
+/// Lets detectors that ask for calls or caller spans look at them, target by target and service by service.
 pub(super) fn see_targets(mut analysis: Analysis, settings: &AnalysisSettings) -> Analysis {
     let Results { seen, gathered, failure, .. } = &mut analysis.results;
-    if let Some(calls) = &gathered.calls
-        && let Err(not_read) = calls.for_each_target(|calls| seen.see_target(&settings.detectors, calls))
-    {
+    if let Err(not_read) = see_gathered(seen, gathered, &settings.detectors) {
         failure.get_or_insert(not_read.into());
     }
     analysis
+}
+
+/// The same, as far as what was put aside can be brought back.
+fn see_gathered(seen: &mut SeenByAll, gathered: &Gathered, detectors: &Detectors) -> Result<(), SpillError> {
+    if let Some(calls) = &gathered.calls {
+        calls.for_each_target(|calls| seen.see_target(detectors, calls))?;
+    }
+    if let Some(spans) = &gathered.caller_spans {
+        let wanted = spans.services().filter(|&service| seen.wants_service(detectors, service)).collect();
+        spans.for_each_service(wanted, |spans| seen.see_service(detectors, spans))?;
+    }
+    if let Some(calls) = gathered.calls.as_ref().filter(|_| seen.wants_targets_again(detectors)) {
+        calls.for_each_target(|calls| seen.see_target_again(detectors, calls))?;
+    }
+    Ok(())
 }
 
 /// What a pass over traces reads.

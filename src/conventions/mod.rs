@@ -9,15 +9,18 @@ mod finding_kind;
 mod message_template;
 mod normal_form;
 mod sampling;
+mod spellings;
 mod templates;
 mod uncounted;
 
 pub use arguments::{ArgumentKind, arguments_of};
+pub(crate) use attributes::is_key_of_resource;
 pub use attributes::{
     ATTRIBUTE_COUNT, Attribute, AttributeClass, OwnAttribute, OwnAttributes, attribute_of_key, attribute_of_key_bytes,
     exception_attribute_of_key, resource_attribute_of_key,
 };
 pub(crate) use canonical::{CANONICAL_VERSION, CANONICAL_VERSION_KEY};
+pub(crate) use error_class::says_breaker_is_open;
 pub use error_class::{ErrorClass, RpcStatus, classify, says_nothing_is_there};
 pub use finding_kind::FindingKind;
 pub use normal_form::normalise;

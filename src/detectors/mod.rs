@@ -33,6 +33,10 @@ kit::catalog! {
     failure_origins: resilience::failure_origins::FailureOrigins,
     /// Operations that fail whenever one target does.
     hard_dependency: resilience::hard_dependency::HardDependency,
+    /// Timeouts that are missing or too long, and work that goes on for nobody.
+    timeouts: resilience::timeouts::Timeouts,
+    /// Calls that a circuit breaker would have saved.
+    circuit_breaker: resilience::circuit_breaker::CircuitBreaker,
     /// Calls that are told to slow down.
     throttling: resilience::throttling::Throttling,
     /// Where the time goes.

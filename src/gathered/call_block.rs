@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! first start ─ first trace ─ time unit ─ run ─ run ─ …
-//! run:  flags ─ target ─ caller ─ operations ─ number of calls ─ call ─ call ─ …   (equal but for what follows)
+//! run:  flags ─ target ─ caller ─ operations ─ instance ─ number of calls ─ call ─ call ─ …   (equal but for what follows)
 //! call: start after the one before ─ duration ─ trace ─ row ─ caller span ─ what the flags say is there
 //! ```
 //!
@@ -15,31 +15,31 @@ use crate::partial::TraceNumber;
 use crate::span::SpanId;
 use crate::trace::{Target, TargetKind};
 
-use super::call_log::{CalleeTimes, FailedCall, LoggedCall};
+use super::call_log::{FailedCall, LoggedCall};
 use super::varints::{Packer, Unpacker};
 
 /// Units of times in ns, the largest first.
 const TIME_UNITS_NS: [i64; 3] = [1_000_000, 1_000, 1];
 
-const HAS_CALLEE: u8 = 1 << 0;
+const IS_FIRST_OF_CALLER: u8 = 1 << 0;
 const HAS_EXIT_SPAN: u8 = 1 << 1;
-const IS_SYNCHRONOUS: u8 = 1 << 2;
+const IS_ALONG_EDGE: u8 = 1 << 2;
 const IS_FAILED: u8 = 1 << 3;
 const STANDS_FOR_SEVERAL: u8 = 1 << 4;
 const HAS_ADJUSTED_COUNT: u8 = 1 << 5;
 
 /// What calls of one run have in common.
-type Run = (Target, Symbol, Symbol, Symbol, u8);
+type Run = (Target, Symbol, Symbol, Symbol, u64, u8);
 
 fn run_of(call: &LoggedCall) -> Run {
-    (call.target, call.caller_service, call.caller_operation, call.operation, flags_of(call))
+    (call.target, call.caller_service, call.caller_operation, call.operation, call.instance, flags_of(call))
 }
 
 fn flags_of(call: &LoggedCall) -> u8 {
     let flags = [
-        (HAS_CALLEE, call.callee.is_some()),
+        (IS_FIRST_OF_CALLER, call.first_of.is_some()),
         (HAS_EXIT_SPAN, call.has_exit_span),
-        (IS_SYNCHRONOUS, call.is_synchronous),
+        (IS_ALONG_EDGE, call.is_along_edge),
         (IS_FAILED, call.failed.is_some()),
         (STANDS_FOR_SEVERAL, call.weight != 1),
         (HAS_ADJUSTED_COUNT, call.failed.is_some_and(|failed| failed.adjusted_count != 1.0)),
@@ -53,10 +53,7 @@ pub(super) fn pack(calls: &mut [LoggedCall]) -> Box<[u8]> {
     let first_start = calls.iter().map(|call| call.start).min().unwrap_or_default();
     let first_trace = calls.iter().map(|call| call.trace.0).min().unwrap_or_default();
     let divides = |unit: i64| {
-        calls.iter().all(|call| {
-            let (after, before) = callee_distances(call);
-            [call.start, call.duration, after, before].iter().all(|time| time % unit == 0)
-        })
+        calls.iter().all(|call| [call.start, call.duration, after_caller(call)].iter().all(|time| time % unit == 0))
     };
     let unit = TIME_UNITS_NS.into_iter().find(|&unit| divides(unit)).unwrap_or(1);
     let mut packed = Packer(Vec::with_capacity(16 * calls.len()));
@@ -69,6 +66,7 @@ pub(super) fn pack(calls: &mut [LoggedCall]) -> Box<[u8]> {
         for name in [target.name, caller_service, caller_operation, operation] {
             packed.number(name.0.into());
         }
+        packed.number(run[0].instance);
         packed.number(run.len() as u64);
         let mut last_start = first_start;
         for call in run {
@@ -79,9 +77,9 @@ pub(super) fn pack(calls: &mut [LoggedCall]) -> Box<[u8]> {
     packed.0.into_boxed_slice()
 }
 
-/// How long after the call its callee began, and how long before the call's end it ended, in ns.
-fn callee_distances(call: &LoggedCall) -> (i64, i64) {
-    call.callee.map_or((0, 0), |callee| (callee.start.wrapping_sub(call.start), call.end().wrapping_sub(callee.end)))
+/// How long in ns after its caller span the call began, if it is the first.
+fn after_caller(call: &LoggedCall) -> i64 {
+    call.first_of.map_or(0, |caller_start| call.start.wrapping_sub(caller_start))
 }
 
 impl Packer {
@@ -95,10 +93,8 @@ impl Packer {
         if call.weight != 1 {
             self.number(call.weight.into());
         }
-        if call.callee.is_some() {
-            let (after, before) = callee_distances(call);
-            self.signed(after / unit);
-            self.signed(before / unit);
+        if call.first_of.is_some() {
+            self.signed(after_caller(call) / unit);
         }
         if let Some(FailedCall { error_class, span_id, path_ns, adjusted_count }) = call.failed {
             self.0.push(error_class as u8);
@@ -121,13 +117,15 @@ pub(super) fn unpack(packed: &[u8], mut take: impl FnMut(LoggedCall)) {
         let [name, caller_service, caller_operation, operation] =
             std::array::from_fn(|_| Symbol(packed.number() as u32));
         let target = Target { name, kind };
+        let instance = packed.number();
         let calls = packed.number();
         let mut last_start = first_start;
         for _ in 0..calls {
             if packed.0.is_empty() {
                 return;
             }
-            let call = LoggedCall { target, caller_service, caller_operation, operation, ..LoggedCall::default() };
+            let call =
+                LoggedCall { target, caller_service, caller_operation, operation, instance, ..LoggedCall::default() };
             let call = packed.call(call, flags, last_start, first_trace, unit);
             last_start = call.start;
             take(call);
@@ -144,10 +142,7 @@ impl Unpacker<'_> {
         let row = self.number() as u32;
         let caller_span = i64::from(row).wrapping_sub(self.signed()) as u32;
         let weight = if has(STANDS_FOR_SEVERAL) { self.number() as u32 } else { 1 };
-        let callee = has(HAS_CALLEE).then(|| {
-            let (after, before) = (self.signed().wrapping_mul(unit), self.signed().wrapping_mul(unit));
-            CalleeTimes { start: start.wrapping_add(after), end: start.wrapping_add(duration).wrapping_sub(before) }
-        });
+        let first_of = has(IS_FIRST_OF_CALLER).then(|| start.wrapping_sub(self.signed().wrapping_mul(unit)));
         let failed = has(IS_FAILED).then(|| {
             let error_class = ErrorClass::ALL.get(usize::from(self.byte())).copied().unwrap_or_default();
             let span_id = SpanId(u64::from_le_bytes(self.word()));
@@ -163,8 +158,8 @@ impl Unpacker<'_> {
             duration,
             weight,
             has_exit_span: has(HAS_EXIT_SPAN),
-            is_synchronous: has(IS_SYNCHRONOUS),
-            callee,
+            is_along_edge: has(IS_ALONG_EDGE),
+            first_of,
             failed,
             ..common
         }
@@ -182,10 +177,12 @@ mod tests {
         let time = prop_oneof![(0..5_000i64).prop_map(|time| time * 1_000), any::<i64>()];
         let names = (0..4u32, 0..5usize, 0..3u32, 0..3u32, any::<u32>());
         let failed = proptest::option::of((0..6usize, any::<u64>(), any::<i64>()));
-        let callee = proptest::option::of((time.clone(), time.clone()));
+        let first_of = proptest::option::of(time.clone());
         let flags = (any::<bool>(), any::<bool>());
-        (names, (number.clone(), number.clone(), number.clone(), number), (time.clone(), time), flags, callee, failed)
-            .prop_map(|(names, (trace, row, caller_span, weight), (start, duration), flags, callee, failed)| {
+        let instance = prop_oneof![0..3u64, any::<u64>()];
+        let numbers = (number.clone(), number.clone(), number.clone(), number, instance);
+        (names, numbers, (time.clone(), time), flags, first_of, failed).prop_map(
+            |(names, (trace, row, caller_span, weight, instance), (start, duration), flags, first_of, failed)| {
                 LoggedCall {
                     target: Target { name: Symbol(names.0), kind: TargetKind::ALL[names.1] },
                     caller_service: Symbol(names.2),
@@ -198,8 +195,9 @@ mod tests {
                     duration,
                     weight,
                     has_exit_span: flags.0,
-                    is_synchronous: flags.1,
-                    callee: callee.map(|(start, end)| CalleeTimes { start, end }),
+                    is_along_edge: flags.1,
+                    instance,
+                    first_of,
                     failed: failed.map(|(class, span_id, path_ns)| FailedCall {
                         error_class: ErrorClass::ALL[class],
                         span_id: SpanId(span_id),
@@ -207,7 +205,8 @@ mod tests {
                         adjusted_count: 1.0 + (span_id % 2) as f64 / 4.0,
                     }),
                 }
-            })
+            },
+        )
     }
 
     proptest! {
@@ -231,7 +230,6 @@ mod tests {
             let call = |number: i64| {
                 let start = 1_700_000_000_000_000_000 + number * 7_001_000 + number * 31 % noise_ns;
                 let duration = 4_000_000 + number % 997 * 1_000 + number * 17 % noise_ns;
-                let callee = CalleeTimes { start: start + 301_000, end: start + duration - 207_000 };
                 LoggedCall {
                     trace: TraceNumber(70_000 + number as u32),
                     row: 5,
@@ -239,7 +237,7 @@ mod tests {
                     start,
                     duration,
                     weight: 1,
-                    callee: Some(callee),
+                    first_of: Some(start - 301_000),
                     ..LoggedCall::default()
                 }
             };

@@ -1,4 +1,4 @@
-//! Every counted call, by target and time: what a breaker would have seen, and what queued where.
+//! Every counted call, by target and time: what a breaker would have seen, and how long calls take.
 //!
 //! ```text
 //! see ──▶ some calls as they are ──pack──▶ blocks by a hash of the target's name ──beyond the memory limit──▶ a temporary file
@@ -6,9 +6,10 @@
 //! ```
 //!
 //! Calls of one target lie in one partition, so that no more than a partition ever has to be unpacked at once. That takes
-//! some 110 bytes a call, when spans no longer take any.
+//! some hundred bytes a call; a partition of too many is sorted in slices, which are packed again ([`TimeSlices`]).
 
 use std::io::{self, Write};
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::error::ArrowError;
@@ -18,10 +19,11 @@ use crate::conventions::ErrorClass;
 use crate::frame::{SpillError, SpillStore, Symbol, Symbols};
 use crate::partial::{Columns as _, PartialError, PartialReader, PartialWriter, Renumbering, TraceNumber, columns};
 use crate::span::SpanId;
-use crate::trace::{Call, NO_ROW, Target, TraceView};
+use crate::trace::{Call, Target, TraceView};
 
 use super::call_block::{pack, unpack};
 use super::packed_block::{PackedBlock, bytes_of_ranks, renumber_blocks};
+use super::time_slices::{Sample, TimeSlices};
 
 /// Number of partitions. It is part of what is written: see [`partition_of`].
 const PARTITIONS: usize = 64;
@@ -31,6 +33,9 @@ const PENDING_CALLS: usize = 1 << 15;
 
 /// Calls that are written as one group: as many as are pending, so that writing needs no more memory than logging.
 const CALLS_PER_GROUP: usize = PENDING_CALLS;
+
+/// So many calls of a partition are sorted at once: some 60 MB.
+const MOST_IN_MEMORY: usize = 1 << 19;
 
 /// One call. What few detectors need of few calls is not here: they keep it when they see the trace, by `trace` and `row`.
 #[derive(Clone, Copy, PartialEq, Debug, Default)]
@@ -57,10 +62,12 @@ pub(crate) struct LoggedCall {
     pub(crate) weight: u32,
     /// Whether the caller recorded it: else its span is the callee's.
     pub(crate) has_exit_span: bool,
-    /// Whether the caller waits for it.
-    pub(crate) is_synchronous: bool,
-    /// When the callee worked on it, if that was recorded.
-    pub(crate) callee: Option<CalleeTimes>,
+    /// Whether it goes along an edge ([`TraceView::is_edge_call`]).
+    pub(crate) is_along_edge: bool,
+    /// Who of the caller's instances made it ([`TraceView::instance_of_call`]); 0 if that is not known.
+    pub(crate) instance: u64,
+    /// Start of the caller span in ns since 1970, of the first call that it makes along the edge.
+    pub(crate) first_of: Option<i64>,
     /// What is known if it failed.
     pub(crate) failed: Option<FailedCall>,
 }
@@ -72,8 +79,6 @@ impl LoggedCall {
     }
 
     fn of(call: &Call, trace: &TraceView<'_>) -> Self {
-        let callee = (call.callee != NO_ROW)
-            .then(|| CalleeTimes { start: trace.start(call.callee), end: trace.end(call.callee) });
         let failed = trace.calls.roles[call.row as usize].failed.then(|| FailedCall {
             error_class: trace.calls.error_class(call, trace.tree, trace.semantics),
             span_id: trace.span_id(call.row),
@@ -92,20 +97,17 @@ impl LoggedCall {
             duration: trace.duration(call.row),
             weight: call.weight,
             has_exit_span: call.callee != call.row,
-            is_synchronous: call.callee == NO_ROW || !trace.tree.is_async[call.callee as usize],
-            callee,
+            is_along_edge: trace.is_edge_call(call),
+            instance: trace.instance_of_call(call).unwrap_or(0),
+            first_of: None,
             failed,
         }
     }
-}
 
-/// When a callee worked on a call.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(crate) struct CalleeTimes {
-    /// Start in ns since 1970.
-    pub(crate) start: i64,
-    /// End in ns since 1970.
-    pub(crate) end: i64,
+    /// The order in which calls are shown: by target, then time.
+    pub(super) fn order(&self) -> (Target, i64, TraceNumber, u32, bool) {
+        (self.target, self.start, self.trace, self.row, self.has_exit_span)
+    }
 }
 
 /// What is known of a call that failed. It is evidence, and failures are few.
@@ -122,13 +124,32 @@ pub(crate) struct FailedCall {
 }
 
 /// All calls to one target, in the order of start, trace and row.
-#[cfg_attr(not(test), expect(dead_code, reason = "no detector of the catalog asks for calls so far"))]
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) struct CallsOfTarget<'a> {
     /// What is called.
     pub(crate) target: Target,
-    /// The calls.
-    pub(crate) calls: &'a [LoggedCall],
+    source: Source<'a>,
+}
+
+#[derive(Debug)]
+enum Source<'a> {
+    InMemory(&'a [LoggedCall]),
+    Slices(&'a TimeSlices, Range<usize>),
+}
+
+impl CallsOfTarget<'_> {
+    /// Shows each call. It may be asked for several times.
+    pub(crate) fn for_each(&self, mut show: impl FnMut(&LoggedCall)) {
+        match &self.source {
+            Source::InMemory(calls) => calls.iter().for_each(show),
+            Source::Slices(slices, range) => {
+                for slice in range.clone() {
+                    let is_own = |call: &&LoggedCall| call.target == self.target;
+                    slices.sorted(slice).iter().filter(is_own).for_each(&mut show);
+                }
+            }
+        }
+    }
 }
 
 columns! {
@@ -146,10 +167,10 @@ columns! {
         duration: i64,
         weight: u32,
         has_exit_span: bool,
-        is_synchronous: bool,
-        has_callee: bool,
-        callee_start: i64,
-        callee_end: i64,
+        is_along_edge: bool,
+        instance: u64,
+        is_first: bool,
+        caller_start: i64,
         failed: bool,
         error_class: ErrorClass,
         span_id: SpanId,
@@ -160,7 +181,6 @@ columns! {
 
 impl CallRow {
     fn new(partition: usize, call: LoggedCall) -> Self {
-        let callee = call.callee.unwrap_or_default();
         let failure = call.failed.unwrap_or_default();
         Self {
             partition: partition as u32,
@@ -175,10 +195,10 @@ impl CallRow {
             duration: call.duration,
             weight: call.weight,
             has_exit_span: call.has_exit_span,
-            is_synchronous: call.is_synchronous,
-            has_callee: call.callee.is_some(),
-            callee_start: callee.start,
-            callee_end: callee.end,
+            is_along_edge: call.is_along_edge,
+            instance: call.instance,
+            is_first: call.first_of.is_some(),
+            caller_start: call.first_of.unwrap_or_default(),
             failed: call.failed.is_some(),
             error_class: failure.error_class,
             span_id: failure.span_id,
@@ -190,7 +210,6 @@ impl CallRow {
 
 impl CallColumns {
     fn get(&self, row: usize) -> LoggedCall {
-        let callee = CalleeTimes { start: self.callee_start[row], end: self.callee_end[row] };
         let failed = FailedCall {
             error_class: self.error_class.get(row),
             span_id: self.span_id[row],
@@ -209,8 +228,9 @@ impl CallColumns {
             duration: self.duration[row],
             weight: self.weight[row],
             has_exit_span: self.has_exit_span[row],
-            is_synchronous: self.is_synchronous[row],
-            callee: self.has_callee[row].then_some(callee),
+            is_along_edge: self.is_along_edge[row],
+            instance: self.instance[row],
+            first_of: self.is_first[row].then_some(self.caller_start[row]),
             failed: self.failed[row].then_some(failed),
         }
     }
@@ -229,6 +249,8 @@ pub(crate) struct CallLog {
     /// Where blocks go once too much is in memory, the spans' part included.
     store: Option<Arc<SpillStore>>,
     pending: Vec<LoggedCall>,
+    /// Those of the trace that is looked at.
+    of_trace: Vec<LoggedCall>,
     /// Blocks by partition.
     partitions: Vec<Vec<PackedBlock>>,
     bytes_of_blocks: usize,
@@ -236,6 +258,8 @@ pub(crate) struct CallLog {
     partitions_of_names: Vec<u8>,
     /// One more than the largest number of a trace in blocks without ranks.
     trace_numbers: u32,
+    /// Instead of [`MOST_IN_MEMORY`].
+    most_in_memory: Option<usize>,
 }
 
 const NOT_KNOWN: u8 = u8::MAX;
@@ -248,10 +272,25 @@ impl CallLog {
 
     /// Takes notice of the calls of one trace.
     pub(crate) fn see(&mut self, trace: &TraceView<'_>) {
+        self.of_trace.clear();
         for call in trace.calls.calls.iter().filter(|call| call.counts) {
             self.learn_partition(call.target.name, &trace.semantics.symbols);
-            self.push(LoggedCall::of(call, trace));
+            self.of_trace.push(LoggedCall::of(call, trace));
         }
+        // Calls of one caller span along one edge side by side, the first of them first.
+        self.of_trace
+            .sort_unstable_by_key(|call| (call.caller_span, call.target, call.caller_service, call.start, call.row));
+        let edge = |call: &LoggedCall| (call.caller_span, call.target, call.caller_service, call.is_along_edge);
+        let mut calls = std::mem::take(&mut self.of_trace);
+        let mut last = None;
+        for call in &mut calls {
+            if call.is_along_edge && last != Some(edge(call)) {
+                last = Some(edge(call));
+                call.first_of = Some(trace.start(call.caller_span));
+            }
+            self.push(*call);
+        }
+        self.of_trace = calls;
     }
 
     fn learn_partition(&mut self, name: Symbol, symbols: &Symbols) {
@@ -342,15 +381,59 @@ impl CallLog {
         let mut calls = Vec::new();
         for partition in 0..PARTITIONS {
             calls.clear();
-            self.unpack_partition(partition, |call| calls.push(call))?;
-            calls.par_sort_unstable_by_key(|call: &LoggedCall| {
-                (call.target, call.start, call.trace, call.row, call.has_exit_span)
-            });
+            let mut is_too_large = false;
+            self.unpack_partition(partition, |call| {
+                is_too_large |= calls.len() == self.most_in_memory();
+                if !is_too_large {
+                    calls.push(call);
+                }
+            })?;
+            if is_too_large {
+                calls = Vec::new();
+                self.for_each_target_in_slices(partition, &mut show)?;
+                continue;
+            }
+            calls.par_sort_unstable_by_key(LoggedCall::order);
             for of_target in calls.chunk_by(|left, right| left.target == right.target) {
-                show(&CallsOfTarget { target: of_target[0].target, calls: of_target });
+                show(&CallsOfTarget { target: of_target[0].target, source: Source::InMemory(of_target) });
             }
         }
         Ok(())
+    }
+
+    /// The same of a partition of which not all calls can be in memory at once.
+    fn for_each_target_in_slices(
+        &self,
+        partition: usize,
+        show: &mut impl FnMut(&CallsOfTarget<'_>),
+    ) -> Result<(), SpillError> {
+        let mut sample = Sample::default();
+        self.unpack_partition(partition, |call| sample.take(&call))?;
+        let mut slices = TimeSlices::new(&mut sample, self.most_in_memory() / 2, self.store.as_ref());
+        self.unpack_partition(partition, |call| slices.push(call))?;
+        slices.end();
+        let mut loaded = (usize::MAX, Vec::new());
+        for &target in &sample.targets {
+            let range = slices.of_target(target);
+            let source = if range.len() == 1 {
+                if loaded.0 != range.start {
+                    loaded = (range.start, slices.sorted(range.start));
+                }
+                let first = loaded.1.partition_point(|call| call.target < target);
+                let own = &loaded.1[first..];
+                Source::InMemory(&own[..own.partition_point(|call| call.target == target)])
+            } else {
+                loaded = (usize::MAX, Vec::new());
+                Source::Slices(&slices, range)
+            };
+            show(&CallsOfTarget { target, source });
+        }
+        slices.take_failure().map_or(Ok(()), Err)
+    }
+
+    /// So many calls are unpacked at once: what they take counts, but spans no longer do.
+    fn most_in_memory(&self) -> usize {
+        self.most_in_memory.unwrap_or(MOST_IN_MEMORY)
     }
 
     fn unpack_partition(&self, partition: usize, mut take: impl FnMut(LoggedCall)) -> Result<(), SpillError> {
@@ -474,7 +557,6 @@ mod tests {
         let name = if number.is_multiple_of(2) { names[0] } else { names[(mixed % 150) as usize] };
         let start = 1_700_000_000_000_000_000 + i64::from(mixed % 50_000) * 1_000;
         let duration = i64::from(mixed % 977) * 1_000;
-        let callee = CalleeTimes { start: start + 1_000, end: start + duration - 3_000 };
         let failed = FailedCall {
             error_class: ErrorClass::ALL[(number % 6) as usize],
             span_id: SpanId(u64::from(number) << 20),
@@ -493,8 +575,9 @@ mod tests {
             duration,
             weight: 1 + u32::from(mixed.is_multiple_of(100)),
             has_exit_span: mixed.is_multiple_of(3),
-            is_synchronous: mixed.is_multiple_of(5),
-            callee: mixed.is_multiple_of(4).then_some(callee),
+            is_along_edge: mixed.is_multiple_of(5),
+            instance: u64::from(mixed % 3),
+            first_of: mixed.is_multiple_of(4).then_some(start - 1_000),
             failed: number.is_multiple_of(3).then_some(failed),
         }
     }
@@ -523,7 +606,15 @@ mod tests {
 
     fn shown(log: &CallLog) -> Vec<(Target, Vec<LoggedCall>)> {
         let mut shown = Vec::new();
-        log.for_each_target(|calls| shown.push((calls.target, calls.calls.to_vec()))).unwrap();
+        let show = |calls: &CallsOfTarget<'_>| {
+            let mut all = Vec::new();
+            calls.for_each(|&call| all.push(call));
+            let mut again = 0;
+            calls.for_each(|_| again += 1);
+            assert_eq!(all.len(), again, "they can be asked for again");
+            shown.push((calls.target, all));
+        };
+        log.for_each_target(show).unwrap();
         shown
     }
 
@@ -552,7 +643,10 @@ mod tests {
         for limit in [None, Some(0), Some(4 << 20), Some(u64::MAX)] {
             let store = limit.map(|limit| Arc::new(SpillStore::new(folder.path(), limit)));
             for parts in [1, 3] {
-                assert!(shown(&merged(logs(parts, store.as_ref(), |trace| trace).into_iter())) == expected);
+                for most_in_memory in [None, Some(20_000), Some(700)] {
+                    let whole = merged(logs(parts, store.as_ref(), |trace| trace).into_iter());
+                    assert!(shown(&CallLog { most_in_memory, ..whole }) == expected, "{most_in_memory:?}");
+                }
                 let mut renumbered = merged(logs(parts, store.as_ref(), backwards).into_iter().rev());
                 renumbered.renumber_traces(&backwards);
                 assert!(shown(&renumbered) == expected, "{limit:?} {parts}");

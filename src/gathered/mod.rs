@@ -2,11 +2,14 @@
 
 mod call_block;
 mod call_log;
+mod caller_span_block;
+mod caller_spans;
 mod packed_block;
 mod path_stacks;
 mod request_block;
 mod request_log;
 mod service_graph;
+mod time_slices;
 mod timeline;
 mod varints;
 
@@ -18,7 +21,8 @@ use crate::frame::SpillStore;
 use crate::partial::{PartialError, PartialReader, PartialWriter, Renumbering, TraceNumber};
 use crate::trace::TraceView;
 
-pub(crate) use call_log::{CallLog, CallsOfTarget};
+pub(crate) use call_log::{CallLog, CallsOfTarget, LoggedCall};
+pub(crate) use caller_spans::{CallerSpanLog, CallerSpansOfService};
 pub(crate) use path_stacks::{Frame, PathStacks};
 pub(crate) use request_block::{CallerOperation, RequestBlock, Spent, TraceRequests};
 pub(crate) use request_log::RequestLog;
@@ -32,6 +36,8 @@ pub struct Gathers {
     pub(crate) service_graph: bool,
     /// Every counted call, by target and time.
     pub(crate) calls: bool,
+    /// Every caller span, by service and time.
+    pub(crate) caller_spans: bool,
     /// What each trace says of the requests in it.
     pub(crate) requests: bool,
     /// How many requests came in when, and what became of them.
@@ -49,6 +55,7 @@ impl Gathers {
     pub const NOTHING: Self = Self {
         service_graph: false,
         calls: false,
+        caller_spans: false,
         requests: false,
         timeline: false,
         path_stacks: false,
@@ -61,6 +68,7 @@ impl Gathers {
         Self {
             service_graph: self.service_graph || other.service_graph,
             calls: self.calls || other.calls,
+            caller_spans: self.caller_spans || other.caller_spans,
             requests: self.requests || other.requests,
             timeline: self.timeline || other.timeline,
             path_stacks: self.path_stacks || other.path_stacks,
@@ -77,6 +85,8 @@ pub(crate) struct Gathered {
     pub(crate) service_graph: Option<ServiceGraph>,
     /// Every counted call.
     pub(crate) calls: Option<CallLog>,
+    /// Every caller span.
+    pub(crate) caller_spans: Option<CallerSpanLog>,
     /// What traces say of requests.
     pub(crate) requests: Option<RequestLog>,
     /// Requests by time.
@@ -95,6 +105,7 @@ impl Gathered {
         Self {
             service_graph: asked.service_graph.then(ServiceGraph::default),
             calls: asked.calls.then(|| CallLog::new(store)),
+            caller_spans: asked.caller_spans.then(|| CallerSpanLog::new(store)),
             requests: asked.requests.then(|| RequestLog::new(store)),
             timeline: asked.timeline.then(Timeline::default),
             path_stacks: asked.path_stacks.then(PathStacks::default),
@@ -111,6 +122,9 @@ impl Gathered {
         }
         if let Some(calls) = &mut self.calls {
             calls.see(trace);
+        }
+        if let Some(spans) = &mut self.caller_spans {
+            spans.see(trace);
         }
         if let Some(requests) = &mut self.requests {
             requests.see(trace);
@@ -147,6 +161,10 @@ impl Gathered {
             (Some(own), Some(other)) => own.merge(other),
             (own, other) => *own = own.take().or(other),
         }
+        match (&mut self.caller_spans, other.caller_spans) {
+            (Some(own), Some(other)) => own.merge(other),
+            (own, other) => *own = own.take().or(other),
+        }
         match (&mut self.requests, other.requests) {
             (Some(own), Some(other)) => own.merge(other),
             (own, other) => *own = own.take().or(other),
@@ -166,6 +184,9 @@ impl Gathered {
         if let Some(calls) = &mut self.calls {
             calls.renumber_traces(rank_of);
         }
+        if let Some(spans) = &mut self.caller_spans {
+            spans.renumber_traces(rank_of);
+        }
         if let Some(requests) = &mut self.requests {
             requests.renumber_traces(rank_of);
         }
@@ -175,6 +196,7 @@ impl Gathered {
     pub(crate) fn bytes(&self) -> usize {
         self.service_graph.as_ref().map_or(0, ServiceGraph::bytes)
             + self.calls.as_ref().map_or(0, CallLog::bytes)
+            + self.caller_spans.as_ref().map_or(0, CallerSpanLog::bytes)
             + self.requests.as_ref().map_or(0, RequestLog::bytes)
             + self.timeline.as_ref().map_or(0, Timeline::bytes)
             + self.path_stacks.as_ref().map_or(0, PathStacks::bytes)
@@ -195,6 +217,9 @@ impl Gathered {
         }
         if let Some(calls) = &self.calls {
             calls.write(file, &format!("{part}{CALLS}"), numbers)?;
+        }
+        if let Some(spans) = &self.caller_spans {
+            spans.write(file, &format!("{part}{CALLER_SPANS}"), numbers)?;
         }
         if let Some(requests) = &self.requests {
             requests.write(file, &format!("{part}{REQUESTS}"), numbers)?;
@@ -222,6 +247,9 @@ impl Gathered {
         if let Some(calls) = &mut self.calls {
             calls.merge_file(file, &format!("{part}{CALLS}"), numbers)?;
         }
+        if let Some(spans) = &mut self.caller_spans {
+            spans.merge_file(file, &format!("{part}{CALLER_SPANS}"), numbers)?;
+        }
         if let Some(requests) = &mut self.requests {
             requests.merge_file(file, &format!("{part}{REQUESTS}"), numbers)?;
         }
@@ -235,5 +263,6 @@ impl Gathered {
 /// Names of the groups of a file.
 const SERVICE_GRAPH: &str = "gathered/service_graph";
 const CALLS: &str = "gathered/calls";
+const CALLER_SPANS: &str = "gathered/caller_spans";
 const REQUESTS: &str = "gathered/requests";
 const TIMELINE: &str = "gathered/timeline";

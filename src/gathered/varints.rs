@@ -1,6 +1,7 @@
 //! Numbers in as many bytes as they need, as in Protocol Buffers: small ones take a byte, and signed ones are zigzag.
 
 /// Takes numbers.
+#[derive(Debug, Default)]
 pub(super) struct Packer(pub(super) Vec<u8>);
 
 impl Packer {

@@ -273,6 +273,12 @@ impl Calls {
         }
     }
 
+    /// The call with an exit span whose recorded callee a span is.
+    pub(crate) fn answered_by(&self, row: Row) -> Option<&Call> {
+        let exit = self.roles.get(self.roles[row as usize].exit_above as usize)?;
+        if exit.callee == row { self.calls.get(exit.call_of_exit as usize) } else { None }
+    }
+
     /// Finds the callee that each proxy leads to where the client was not instrumented: the earliest.
     fn find_calls_behind_proxies(&mut self, tree: &Tree) {
         self.callees_behind_proxies.clear();

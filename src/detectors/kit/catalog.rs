@@ -131,6 +131,59 @@ macro_rules! catalog {
                 })+
             }
 
+            /// Whether any that asks for caller spans wants to look at those of a service.
+            pub(crate) fn wants_service(&self, detectors: &Detectors, service: $crate::frame::Symbol) -> bool {
+                $(if let Some(seen) = &self.$field
+                    && <$detector as $crate::detectors::kit::Detector>::gathers().caller_spans
+                    && $crate::detectors::kit::Detector::wants_service(&detectors.$field, service, seen)
+                {
+                    return true;
+                })+
+                false
+            }
+
+            /// Lets those that want it look at all caller spans of one service.
+            pub(crate) fn see_service(
+                &mut self,
+                detectors: &Detectors,
+                spans: &$crate::gathered::CallerSpansOfService<'_>,
+            ) {
+                use $crate::detectors::kit::Detector;
+                $(if let Some(seen) = &mut self.$field
+                    && <$detector as Detector>::gathers().caller_spans
+                    && Detector::wants_service(&detectors.$field, spans.service, seen)
+                {
+                    Detector::see_service(&detectors.$field, spans, seen);
+                })+
+            }
+
+            /// Whether any that asks for calls wants to look at them once more.
+            pub(crate) fn wants_targets_again(&self, detectors: &Detectors) -> bool {
+                use $crate::detectors::kit::Detector;
+                $(if let Some(seen) = &self.$field
+                    && <$detector as Detector>::gathers().calls
+                    && Detector::wants_targets_again(&detectors.$field, seen)
+                {
+                    return true;
+                })+
+                false
+            }
+
+            /// Lets those that want it look once more at all calls to one target.
+            pub(crate) fn see_target_again(
+                &mut self,
+                detectors: &Detectors,
+                calls: &$crate::gathered::CallsOfTarget<'_>,
+            ) {
+                use $crate::detectors::kit::Detector;
+                $(if let Some(seen) = &mut self.$field
+                    && <$detector as Detector>::gathers().calls
+                    && Detector::wants_targets_again(&detectors.$field, seen)
+                {
+                    Detector::see_target_again(&detectors.$field, calls, seen);
+                })+
+            }
+
             /// Takes in what was seen of other traces.
             pub(crate) fn merge(&mut self, other: Self) {
                 use $crate::detectors::kit::Seen as _;

@@ -2,8 +2,9 @@
 //!
 //! ```text
 //! every trace ──see──▶ Seen ─┐                      (one for each thread, and for each part of the input)
-//!                            ├─merge─▶ Seen ──see_target (all calls to one target)──▶ Seen ──conclude──▶ findings, rows
-//! every trace ──see──▶ Seen ─┘
+//!                            ├─merge─▶ Seen ──see_target (all calls to one target)──▶ Seen
+//! every trace ──see──▶ Seen ─┘              ──see_service (all caller spans of one service)──▶ Seen
+//!                                           ──see_target_again──▶ Seen ──conclude──▶ findings, rows
 //! ```
 
 use arrow::error::ArrowError;
@@ -12,7 +13,7 @@ use serde::de::DeserializeOwned;
 
 use crate::findings::Findings;
 use crate::frame::{Symbol, Symbols};
-use crate::gathered::{CallsOfTarget, Gathered, Gathers};
+use crate::gathered::{CallerSpansOfService, CallsOfTarget, Gathered, Gathers};
 use crate::partial::{Columns, GroupReader, GroupWriter, TraceNumber};
 use crate::savings::Unsettled;
 use crate::span::TraceId;
@@ -28,7 +29,7 @@ use super::thresholds::Thresholds;
 /// |---|---|---|
 /// | a | one trace, and pushes findings into what it has seen | `see` |
 /// | b | aggregates over all traces, its own or those that it lets gather | `see`, `conclude` |
-/// | c | all calls to one target in time order | `see_target` |
+/// | c | all calls to one target, or all caller spans of one service, in time order | `see_target`, `see_service` |
 /// | d | values that are unique to a span ([`Gathers::own_attributes`]) | `see` |
 pub(crate) trait Detector:
     Thresholds + Clone + Default + Send + Sync + Serialize + DeserializeOwned + 'static
@@ -61,6 +62,24 @@ pub(crate) trait Detector:
     /// Looks at all calls to one target, in time order, once all traces were seen: what it has seen of these is at hand. Only
     /// if its [`Detector::gathers`] asks for calls. Targets come in a fixed order, which is not that of their names.
     fn see_target(&self, _calls: &CallsOfTarget<'_>, _seen: &mut Self::Seen) {}
+
+    /// Whether it wants to look at the caller spans of a service, once all targets were shown: to bring them back takes time.
+    fn wants_service(&self, _service: Symbol, _seen: &Self::Seen) -> bool {
+        true
+    }
+
+    /// Looks at all caller spans of one service, in time order, once all targets were shown. Only if its [`Detector::gathers`]
+    /// asks for caller spans. Services come in the order of their names.
+    fn see_service(&self, _spans: &CallerSpansOfService<'_>, _seen: &mut Self::Seen) {}
+
+    /// Whether it wants to look at all calls once more, with what it knows once all services were shown. Only if its
+    /// [`Detector::gathers`] asks for calls.
+    fn wants_targets_again(&self, _seen: &Self::Seen) -> bool {
+        false
+    }
+
+    /// Looks once more at all calls to one target.
+    fn see_target_again(&self, _calls: &CallsOfTarget<'_>, _seen: &mut Self::Seen) {}
 
     /// Says what was found, once everything was seen.
     fn conclude(&self, seen: Self::Seen, whole: &Whole<'_>) -> Concluded<Self>;

@@ -2,8 +2,7 @@
 
 use crate::conventions::ErrorClass;
 use crate::frame::Symbol;
-use crate::span::SpanKind;
-use crate::trace::{Call, NO_ROW, Row, TargetKind, TraceView};
+use crate::trace::{Call, NO_ROW, Row, TraceView};
 
 /// Caller service, kind of the target and target: as the keys of patterns have them.
 pub(super) type Edge = [Symbol; 3];
@@ -14,11 +13,8 @@ pub(super) fn edge_of(trace: &TraceView<'_>, call: &Call) -> Edge {
 }
 
 /// Whether it is a call along an edge: a counted one to a service, an external host or a database that no CONSUMER answers.
-pub(in crate::detectors) fn is_edge_call(trace: &TraceView<'_>, call: &Call) -> bool {
-    let has_kind = matches!(call.target.kind, TargetKind::Database | TargetKind::External | TargetKind::Service);
-    let is_answered_by_consumer =
-        || call.callee != NO_ROW && trace.tree.kind(call.callee, trace.semantics) == SpanKind::Consumer;
-    call.counts && has_kind && !is_answered_by_consumer()
+pub(super) fn is_edge_call(trace: &TraceView<'_>, call: &Call) -> bool {
+    trace.is_edge_call(call)
 }
 
 /// Whether who answers the call, or the way there, said that more was asked for than is allowed. That a message is larger than

@@ -71,7 +71,9 @@ impl Detector for FailuresInARow {
     fn see(&self, _trace: &TraceView<'_>, _seen: &mut Self::Seen) {}
 
     fn see_target(&self, calls: &CallsOfTarget<'_>, seen: &mut Self::Seen) {
-        for row in calls.calls.chunk_by(|left, right| left.failed.is_some() == right.failed.is_some()) {
+        let mut all = Vec::new();
+        calls.for_each(|&call| all.push(call));
+        for row in all.chunk_by(|left, right| left.failed.is_some() == right.failed.is_some()) {
             let failures: Vec<_> = row.iter().filter_map(|call| call.failed).collect();
             if failures.len() <= self.max_failures.0 as usize {
                 continue;

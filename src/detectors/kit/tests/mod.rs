@@ -4,6 +4,7 @@
 #![expect(unreachable_pub, reason = "the catalog of the program is declared by the same macro, and public")]
 
 mod asked_again;
+mod crowds;
 mod failures_in_a_row;
 mod fan_in;
 mod slow_roots;
@@ -29,6 +30,8 @@ super::catalog! {
     fan_in: fan_in::FanIn,
     /// Kind c.
     failures_in_a_row: failures_in_a_row::FailuresInARow,
+    /// Kind c, with caller spans, and calls that are shown once more.
+    crowds: crowds::Crowds,
     /// Kind d.
     asked_again: asked_again::AskedAgain,
 }
@@ -66,12 +69,14 @@ slow_roots: 1 web buy 2 0.5 190000000 2
 slow_roots: 2 shop list 1 0.25 150000000 4
 fan_in: 1 df409c47d9672b4c stock shop+web 7 5 215000000
 failures_in_a_row: 1 stock 1 4 3 3 185000000 1
+crowds: 1 stock 3 2 2
+crowds: 2 web 2 1 2
 asked_again: 1 mysql/s 1 3 1
-findings: slow-roots - 1 b web buy - - 1700000000000000000 0.14 0.1 40000000 b
-findings: slow-roots - 2 15 web buy - - 1700000000090000000 0.19 0.1 90000000 15
-findings: slow-roots - 4 29 shop list - - 1700000000280000000 0.15 0.1 50000000 29
-findings: fan-in df409c47d9672b4c - - stock - stock service 0 2 1 0 -
-findings: failures-in-a-row - 1 c web buy stock service 1700000000100000000 4 2 185000000 c+16+20+18
+findings: slow-roots - 1 b web buy - - 1700000000000000000 0.14 0.1 40000000 b - problem
+findings: slow-roots - 2 15 web buy - - 1700000000090000000 0.19 0.1 90000000 15 - problem
+findings: slow-roots - 4 29 shop list - - 1700000000280000000 0.15 0.1 50000000 29 - problem
+findings: fan-in df409c47d9672b4c - - stock - stock service 0 2 1 0 - - problem
+findings: failures-in-a-row - 1 c web buy stock service 1700000000100000000 4 2 185000000 c+16+20+18 - problem
 ";
 
 const TRACES: usize = 4;
@@ -141,9 +146,12 @@ impl Part {
     /// All tables as text.
     fn conclude(mut self, symbols: &Symbols, trace_ids: &[TraceId]) -> String {
         let detectors = Detectors::default();
-        if let Some(calls) = &self.gathered.calls {
-            calls.for_each_target(|calls| self.seen.see_target(&detectors, calls)).unwrap();
-        }
+        let (calls, spans) = (self.gathered.calls.as_ref().unwrap(), self.gathered.caller_spans.as_ref().unwrap());
+        calls.for_each_target(|calls| self.seen.see_target(&detectors, calls)).unwrap();
+        let wanted = spans.services().filter(|&service| self.seen.wants_service(&detectors, service)).collect();
+        spans.for_each_service(wanted, |spans| self.seen.see_service(&detectors, spans)).unwrap();
+        assert!(self.seen.wants_targets_again(&detectors));
+        calls.for_each_target(|calls| self.seen.see_target_again(&detectors, calls)).unwrap();
         let whole =
             Whole { symbols, trace_ids, is_of_known_patterns: false, is_weighted: false, gathered: &self.gathered };
         let mut ranking = Ranking::new(&whole, &|| ());
@@ -245,12 +253,14 @@ fn only_what_is_asked_for_is_gathered() {
         ("asked-again", <asked_again::AskedAgain as super::Detector>::gathers()),
         ("fan-in", Gathers { service_graph: true, ..Gathers::NOTHING }),
         ("failures-in-a-row", Gathers { calls: true, ..Gathers::NOTHING }),
+        ("crowds", Gathers { calls: true, caller_spans: true, ..Gathers::NOTHING }),
     ] {
         assert_eq!(detectors.gathers(|name| name == on), asked, "{on}");
         let store = Arc::new(SpillStore::new(&std::env::temp_dir(), 0));
         let mut gathered = Gathered::new(asked, Some(&store));
         (0..TRACES).for_each(|place| sample.with_trace(place, place as u32, |trace| gathered.see(trace)));
         assert_eq!((gathered.service_graph.is_some(), gathered.calls.is_some()), (asked.service_graph, asked.calls));
+        assert_eq!(gathered.caller_spans.is_some(), asked.caller_spans);
         let takes_memory = asked.service_graph || asked.calls;
         assert_eq!(gathered.bytes() > 0, takes_memory, "{on}");
         assert_eq!(store.is_full(), takes_memory, "{on} counts towards the memory limit");
@@ -265,7 +275,7 @@ fn only_what_is_asked_for_is_gathered() {
 #[test]
 fn a_line_is_all_that_a_catalog_needs() {
     let names: Vec<&str> = catalog().iter().map(|entry| entry.description.name).collect();
-    assert_eq!(names, ["slow-roots", "fan-in", "failures-in-a-row", "asked-again"]);
+    assert_eq!(names, ["slow-roots", "fan-in", "failures-in-a-row", "crowds", "asked-again"]);
     let mut detectors = Detectors::default();
     detectors.set("slow-roots", "max_duration", "2s").unwrap();
     assert_eq!(detectors.thresholds()[0], [("max_duration", "2s".to_owned())]);

@@ -5,12 +5,15 @@
 //!
 //! ```text
 //! expect: web cart 6                                   service, target (- for none), measured: one line a finding
+//! expect: web cart 6 *10                               the same ten times
 //! row: shape=loop saving_ns=40ms induced=false         columns of one row of the table: one line a row
 //! rows: 3                                              how many rows there are, if not as many as such lines
 //! web SERVER "GET /cart" 0..100
 //!   web CLIENT "cart.get" 1..9 rpc.system=grpc *6+10   the span and what is below it six times, 10 ms apart
-//!     cart SERVER "GetCart" 2..8 ERROR                 times in ms, status, attributes ({n}: the span's number)
+//!     cart SERVER "GetCart" 2..8 ERROR                 times in ms, status, attributes ({n}: the span's number; @ before those
+//!                                                      of its resource)
 //! trace *3                                             what follows is another trace, here three with the same spans
+//! trace *3+500                                         the same, each 500 ms after the one before
 //! web SERVER "GET /" 0..100
 //! ```
 //!
@@ -114,32 +117,36 @@ fn parse(lines: &[&str]) -> Vec<Line> {
     roots
 }
 
-/// Traces of a case, each as its root spans, with those that stand for several repeated.
-fn traces(text: &str) -> Vec<Vec<Line>> {
+/// Traces of a case, each as its root spans and by how many ms it comes later, with those that stand for several repeated.
+fn traces(text: &str) -> Vec<(f64, Vec<Line>)> {
     let no_span = |line: &str| {
         line.trim().is_empty() || ["#", "expect:", "row:", "rows:"].iter().any(|start| line.starts_with(start))
     };
-    let mut traces: Vec<(usize, Vec<&str>)> = vec![(1, Vec::new())];
+    let mut traces: Vec<((usize, f64), Vec<&str>)> = vec![((1, 0.0), Vec::new())];
     for line in text.lines().filter(|line| !no_span(line)) {
         match line.strip_prefix("trace").filter(|rest| rest.is_empty() || rest.starts_with(" *")) {
             Some(rest) => {
-                let times = rest.strip_prefix(" *").map_or(1, |times| times.parse().expect("trace *times"));
-                traces.push((times, Vec::new()));
+                let repeated =
+                    rest.strip_prefix(" *").map(|repeated| repeated.split_once('+').unwrap_or((repeated, "0")));
+                let repeated = repeated.map(|(times, step)| (times.parse(), step.parse()));
+                let repeated = repeated.map(|(times, step)| (times.expect("trace *times"), step.expect("+step in ms")));
+                traces.push((repeated.unwrap_or((1, 0.0)), Vec::new()));
             }
             None => traces.last_mut().expect("never empty").1.push(line),
         }
     }
     let with_spans = traces.iter().filter(|(_, lines)| !lines.is_empty());
-    with_spans.flat_map(|(times, lines)| (0..*times).map(|_| parse(lines))).collect()
+    let repeated = |&(times, step): &(usize, f64)| (0..times).map(move |time| time as f64 * step);
+    with_spans.flat_map(|(of, lines)| repeated(of).map(|shift_ms| (shift_ms, parse(lines)))).collect()
 }
 
 /// The spans of a case as lines of OTLP JSON.
 fn otlp_lines(text: &str) -> String {
     let mut out = String::new();
     let mut last_id = 0;
-    for (number, roots) in (1..).zip(traces(text)) {
+    for (number, (shift_ms, roots)) in (1..).zip(traces(text)) {
         for root in &roots {
-            emit(root, number, 0, 0.0, &mut last_id, &mut out);
+            emit(root, number, 0, shift_ms, &mut last_id, &mut out);
         }
     }
     out
@@ -157,10 +164,14 @@ fn emit(line: &Line, trace: u32, parent: u64, shift_ms: f64, last_id: &mut u64, 
             "traceId": format!("{trace:032x}"), "spanId": format!("{span_id:016x}"), "parentSpanId": parent_id,
             "name": line.name, "kind": line.kind, "status": {"code": line.status},
             "startTimeUnixNano": at(line.start_ms), "endTimeUnixNano": at(line.end_ms),
-            "attributes": line.attributes.iter().map(attribute).collect::<Vec<_>>(),
+            "attributes": line.attributes.iter().filter(|(key, _)| !key.starts_with('@')).map(attribute).collect::<Vec<_>>(),
         });
-        let service = json!([{"key": "service.name", "value": {"stringValue": line.service}}]);
-        let resource_spans = json!({"resource": {"attributes": service}, "scopeSpans": [{"spans": [span]}]});
+        let of_resource =
+            line.attributes.iter().filter_map(|(key, value)| Some((key.strip_prefix('@')?, value.as_str())));
+        let of_resource = std::iter::once(("service.name", line.service.as_str())).chain(of_resource);
+        let of_resource: Vec<Value> =
+            of_resource.map(|(key, value)| json!({"key": key, "value": {"stringValue": value}})).collect();
+        let resource_spans = json!({"resource": {"attributes": of_resource}, "scopeSpans": [{"spans": [span]}]});
         writeln!(out, "{}", json!({"resourceSpans": [resource_spans]})).expect("a string takes all");
         for child in &line.children {
             emit(child, trace, span_id, shift_ms, last_id, out);
@@ -284,7 +295,7 @@ fn wrong_rows(text: &str, rows: &[Value]) -> Option<String> {
 
 fn time_adds_up(text: &str, output: &Output) -> Option<String> {
     let duration = |root: &Line| root.times as i64 * ((root.end_ms - root.start_ms) * 1e6).round() as i64;
-    let expected: i64 = traces(text).iter().flatten().map(duration).sum();
+    let expected: i64 = traces(text).iter().flat_map(|(_, roots)| roots).map(duration).sum();
     let rows = output.rows("latency_attribution");
     let time = |row: &Value| row["critical_ns"].as_i64().expect("an integer");
     let found: i64 = rows.iter().filter(|row| row["entry_kind"] == "root").map(time).sum();
@@ -308,12 +319,17 @@ impl Case {
         };
         let found = output.findings(&self.table);
         let rows = output.rows(&self.table);
-        let mut expected: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("expect: ")).collect();
+        let expectations = text.lines().filter_map(|line| line.strip_prefix("expect: "));
+        let repeated = |line: &'_ str| -> Vec<String> {
+            let (line, times) = line.split_once(" *").unwrap_or((line, "1"));
+            vec![line.to_owned(); times.parse().expect("expect: … *times")]
+        };
+        let mut expected: Vec<String> = expectations.flat_map(repeated).collect();
         expected.sort_unstable();
         let says_rows = text.lines().any(|line| line.starts_with("row:"));
         let is_sound = match self.kind.as_str() {
             "silent" => expected.is_empty() && !says_rows && rows.is_empty(),
-            "fires" => !expected.is_empty() && !rows.is_empty(),
+            "fires" => (says_rows || !expected.is_empty()) && !rows.is_empty(),
             _ => says_rows,
         };
         if found != expected {

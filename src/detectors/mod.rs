@@ -23,6 +23,8 @@ kit::catalog! {
     n_plus_one: latency::n_plus_one::NPlusOne,
     /// More synchronous hops in a row than one request should wait for.
     sync_chain: latency::sync_chain::SyncChain,
+    /// Calls one after the other that need not be.
+    serial_fan_out: latency::serial_fan_out::SerialFanOut,
     /// More attempts of one request than one failure deserves.
     retry_storm: resilience::retry_storm::RetryStorm,
     /// One failure that makes several services fail.

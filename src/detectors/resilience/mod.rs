@@ -4,7 +4,7 @@ mod breaker;
 mod call_windows;
 pub(crate) mod circuit_breaker;
 mod deeper_patterns;
-mod edge_calls;
+pub(in crate::detectors) mod edge_calls;
 mod exact_quantiles;
 pub(crate) mod failure_amplification;
 mod failure_evidence;

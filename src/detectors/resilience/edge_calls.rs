@@ -13,7 +13,7 @@ pub(super) fn edge_of(trace: &TraceView<'_>, call: &Call) -> Edge {
 }
 
 /// Whether it is a call along an edge: a counted one to a service, an external host or a database that no CONSUMER answers.
-pub(super) fn is_edge_call(trace: &TraceView<'_>, call: &Call) -> bool {
+pub(in crate::detectors) fn is_edge_call(trace: &TraceView<'_>, call: &Call) -> bool {
     trace.is_edge_call(call)
 }
 

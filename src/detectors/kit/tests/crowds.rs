@@ -120,8 +120,7 @@ impl Detector for Crowds {
 
     fn see_target_again(&self, calls: &CallsOfTarget<'_>, seen: &mut Self::Seen) {
         for crowd in &mut seen.crowds {
-            let made_for = calls.calls.iter().map(|call| (call.trace, call.caller_span));
-            crowd.calls += made_for.filter(|span| crowd.crowded.contains(span)).count() as i64;
+            calls.for_each(|call| crowd.calls += i64::from(crowd.crowded.contains(&(call.trace, call.caller_span))));
         }
     }
 

@@ -18,6 +18,8 @@ const TABLES: [&str; 11] = [
     "hard_dependency",
     "throttling",
     "serial_fan_out",
+    "timeouts",
+    "circuit_breaker",
 ];
 
 /// Number of the table of latency.

@@ -8,7 +8,7 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
-const TABLES: [&str; 14] = [
+const TABLES: [&str; 16] = [
     "problems",
     "n_plus_one",
     "sync_chain",
@@ -17,6 +17,8 @@ const TABLES: [&str; 14] = [
     "failure_amplification",
     "failure_origins",
     "hard_dependency",
+    "timeouts",
+    "circuit_breaker",
     "throttling",
     "latency_attribution",
     "entries",

@@ -121,7 +121,9 @@ fn findings_are_what_was_planted() {
 
     let healthy: Vec<Value> =
         serde_json::from_str(tables(&[&sample("healthy.flat.parquet")]).last().expect("findings")).expect("JSON");
-    assert!(healthy.iter().all(|row| row["detector"] == "failure-origins"), "{healthy:?}");
+    let is_problem = |row: &&Value| row["level"] == "problem";
+    let problems: Vec<&Value> = healthy.iter().filter(is_problem).filter(|row| !is_origin(row)).collect();
+    assert!(problems.is_empty(), "{problems:?}");
 }
 
 /// Exit codes say what happened, and what could be read is reported all the same.
@@ -172,7 +174,7 @@ fn formats_for_programs() {
     let json: Value =
         serde_json::from_str(&stdout(&tracescan(&["analyze", &incident, "--format", "json"]))).expect("JSON");
     assert_eq!(json["totals"]["spans"], 6001);
-    assert_eq!(json["tables"].as_object().map(|tables| tables.len()), Some(9));
+    assert_eq!(json["tables"].as_object().map(|tables| tables.len()), Some(12));
     let lines = stdout(&tracescan(&["analyze", &incident, "--format", "ndjson", "--top", "2"]));
     assert_eq!(lines.lines().count(), 14);
     for line in lines.lines() {
@@ -407,7 +409,9 @@ fn trace_finds_what_analyze_finds() {
     let incident = sample("incident.flat.parquet");
     let spans: Vec<&str> = std::iter::once(incident.as_str()).collect();
     let findings = tables_of_detectors(&spans);
-    let findings: Vec<Value> = serde_json::from_str(&findings[0]).expect("JSON");
+    let mut findings: Vec<Value> = serde_json::from_str(&findings[0]).expect("JSON");
+    // One trace does not show what is usual.
+    findings.retain(|finding| finding["detector"] != "serial-fan-out");
     let id_of = |finding: &Value| finding["trace_id"].as_str().expect("an id").to_owned();
     let ids: BTreeSet<String> = findings.iter().map(id_of).collect();
     let told = |finding: &Value, impact: &str| {

@@ -14,7 +14,7 @@ use crate::span::SpanId;
 use crate::trace::{Call, Row, TargetKind, TraceView, total_ns};
 
 use super::call_order::{HeaviestChain, TimedCall, order_of};
-use super::item_sets::{ItemSets, Shown, pairs_of, place_of_pair};
+use super::item_sets::{ItemSets, Shown, pairs_of, parts_of, place_of_pair};
 
 /// Items of a span up to which their order is looked at: what calls more is a loop over data, and each pair takes memory.
 pub(super) const MAX_ITEMS: usize = 64;
@@ -236,6 +236,21 @@ impl FanOuts {
     }
 }
 
+impl FanOutColumns {
+    /// Whether the items of a row are those of a set, and have all that items have.
+    fn is_sound(&self, row: usize, keys_of_sets: &[&[Symbol]]) -> bool {
+        let Some(key) = keys_of_sets.get(self.set[row] as usize) else { return false };
+        let (items, rest) = self.items.get(row).as_chunks::<2>();
+        let has_item = |&[place, _]: &[u32; 2]| (place as usize) < parts_of(key).1.len();
+        let calls: usize = items.iter().map(|&[_, calls]| calls as usize).sum();
+        rest.is_empty()
+            && items.iter().all(|item| has_item(item) && item[1] > 0)
+            && self.times.get(row).len() == 2 * items.len()
+            && self.calls.get(row).len() == calls
+            && self.span_ids.get(row).len() == calls
+    }
+}
+
 /// Whether a call is one of those whose order matters: to a service or a host, on its own, by a span that calls others.
 fn is_call_of_item(trace: &TraceView<'_>, call: &Call) -> bool {
     matches!(call.target.kind, TargetKind::Service | TargetKind::External)
@@ -290,9 +305,9 @@ impl Seen for FanOuts {
     fn read(group: &GroupReader<'_>) -> Result<Self, ArrowError> {
         let sets = group.beside(SETS, ItemSets::read)?;
         let candidates = FanOutColumns::read("", group)?;
-        let has_set = |set: &u32| (*set as usize) < sets.len();
-        if !candidates.set.iter().all(has_set) {
-            return Err(ArrowError::ParseError("a span names a set of items that is not there".to_owned()));
+        let keys = sets.keys();
+        if !(0..candidates.trace.len()).all(|place| candidates.is_sound(place, &keys)) {
+            return Err(ArrowError::ParseError("a span makes calls that its set of items does not have".to_owned()));
         }
         Ok(Self { sets, candidates, ..Self::default() })
     }

@@ -55,7 +55,7 @@ pub(super) struct PairEvidence {
 /// How many traces it takes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Needed {
-    /// To say what is usual. Of a trace that is looked at alone for what is known to be usual: none.
+    /// To say what is usual.
     pub(super) usual: u32,
     /// To prove something.
     pub(super) proof: u32,

@@ -282,8 +282,8 @@ impl Detector for SerialFanOut {
 
     fn conclude(&self, seen: Self::Seen, whole: &Whole<'_>) -> Concluded<Self> {
         let FanOuts { sets, candidates, .. } = seen;
-        let usual = if whole.is_of_known_patterns { 0 } else { self.min_traces.0 };
-        let mut judge = PairJudge::new(&sets, Needed { usual, proof: self.min_proof.0 });
+        let needed = Needed { usual: self.min_traces.0, proof: self.min_proof.0 };
+        let mut judge = PairJudge::new(&sets, needed);
         let mut findings = Findings::default();
         let mut lists = ListsOfCalls::default();
         for place in 0..candidates.trace.len() {

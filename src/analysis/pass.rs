@@ -194,7 +194,7 @@ pub(super) fn see_targets(mut analysis: Analysis, settings: &AnalysisSettings) -
 }
 
 /// The same, as far as what was put aside can be brought back.
-fn see_gathered(seen: &mut SeenByAll, gathered: &Gathered, detectors: &Detectors) -> Result<(), SpillError> {
+pub(crate) fn see_gathered(seen: &mut SeenByAll, gathered: &Gathered, detectors: &Detectors) -> Result<(), SpillError> {
     if let Some(calls) = &gathered.calls {
         calls.for_each_target(|calls| seen.see_target(detectors, calls))?;
     }

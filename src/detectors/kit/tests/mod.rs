@@ -265,10 +265,27 @@ fn only_what_is_asked_for_is_gathered() {
         assert_eq!(gathered.bytes() > 0, takes_memory, "{on}");
         assert_eq!(store.is_full(), takes_memory, "{on} counts towards the memory limit");
     }
+    // Whoever wants to know what the program asks for by default finds it here.
     let production = crate::detectors::Detectors::default();
-    let own_attributes = OwnAttributes::of(&[OwnAttribute::RetryAfter]);
-    assert_eq!(production.gathers(is_on), Gathers { own_attributes, ..Gathers::NOTHING }, "throttling asks for it");
-    assert_eq!(production.gathers(|name| name != "throttling"), Gathers::NOTHING, "no other asks for anything");
+    let own = |attributes: &[OwnAttribute]| OwnAttributes::of(attributes);
+    for (on, asked) in [
+        ("n-plus-one", Gathers::NOTHING),
+        ("serial-fan-out", Gathers::NOTHING),
+        ("hard-dependency", Gathers::NOTHING),
+        ("throttling", Gathers { own_attributes: own(&[OwnAttribute::RetryAfter]), ..Gathers::NOTHING }),
+        ("timeouts", Gathers { calls: true, ..Gathers::NOTHING }),
+        (
+            "circuit-breaker",
+            Gathers {
+                calls: true,
+                caller_spans: true,
+                own_attributes: own(&[OwnAttribute::Instance]),
+                ..Gathers::NOTHING
+            },
+        ),
+    ] {
+        assert_eq!(production.gathers(|name| name == on), asked, "{on}");
+    }
 }
 
 /// A catalog is named, described and configured from its lines.

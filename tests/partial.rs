@@ -215,7 +215,7 @@ fn parts_learn_from_each_other() {
 }
 
 /// What is decided by counts over all traces: whether calls are refused often enough, whether an operation fails with a target
-/// often enough, and with which deeper one.
+/// often enough, and with which deeper one, and whether calls ever ran at the same time that come one after the other.
 #[test]
 fn counts_over_all_traces_in_parts() {
     let directory = tempfile::tempdir().unwrap();
@@ -225,6 +225,7 @@ fn counts_over_all_traces_in_parts() {
         let code = if trace % 2 == 0 { "503" } else { "200" };
         let (failed, refused) = (("http.response.status_code", code), ("http.response.status_code", "429"));
         let (url, retry_after) = (("url.full", "http://a.example/a"), ("http.response.header.retry-after", "[\"9\"]"));
+        let last = [if trace % 6 == 0 { 20 } else { 89 }, 97];
         lines.extend([
             span("web", [trace, 1, 0], 2, "GET /", [0, 100], &[failed]),
             span("web", [trace, 2, 1], 3, "GET", [10, 80], &[failed]),
@@ -232,6 +233,7 @@ fn counts_over_all_traces_in_parts() {
             span("cart", [trace, 4, 3], 3, "GET", [20, 70], &[failed, ("server.address", "stock.example")]),
             span("web", [trace, 5, 1], 3, "GET", [80, 81], &[refused, url, retry_after]),
             span("web", [trace, 6, 1], 3, "GET", [85, 89], &[("http.response.status_code", "200"), url]),
+            span("web", [trace, 7, 1], 3, "GET", last, &[("url.full", "http://b.example/b")]),
         ]);
     }
     fs::write(path("all.jsonl"), lines.join("\n")).unwrap();
@@ -244,6 +246,9 @@ fn counts_over_all_traces_in_parts() {
     assert_eq!((&throttled["told_retries"], &throttled["ignored_share"]), (&24.into(), &1.0.into()));
     let hard = rows("hard_dependency.json");
     assert_eq!((hard.len(), &hard[1]["explained_by"]), (2, &hard[0]["pattern_id"]));
+    let in_line = rows("serial_fan_out.json");
+    assert_eq!((in_line.len(), &in_line[0]["evidence"], &in_line[0]["traces"]), (1, &"overlapped".into(), &20.into()));
+    assert_eq!((&in_line[0]["independent_pairs"], &in_line[0]["saving_ns"]), (&2.into(), &(20 * 8_000_000i64).into()));
     check(&path("all.parquet"), &[2, 7, 24]);
 }
 

@@ -11,6 +11,7 @@ pub(super) enum Detector {
     SyncChain,
     RetryStorm,
     FailureAmplification,
+    SerialFanOut,
 }
 
 impl Detector {
@@ -20,6 +21,7 @@ impl Detector {
             Self::SyncChain => "sync-chain",
             Self::RetryStorm => "retry-storm",
             Self::FailureAmplification => "failure-amplification",
+            Self::SerialFanOut => "serial-fan-out",
         }
     }
 }
@@ -27,10 +29,10 @@ impl Detector {
 /// Whether a detector must find something.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum LabelKind {
-    /// The detector must find it.
+    /// The detector must find it, as a problem. What only many traces show is found where there are as many.
     Planted,
     /// It looks like an anti-pattern and is none: unless the trace also has a planted label of this detector, the
-    /// detector must find nothing in it.
+    /// detector must find nothing in it that is more than a risk.
     LookAlike,
 }
 

@@ -418,6 +418,9 @@ pub(super) static PARTNER_OFFERS: Operation = http!(PartnerApi "GET" "/partner/o
 pub(super) static ADMIN_STOCK: Operation = http!(Admin "GET" "/admin/stock" [
     Call(&GET_ACCOUNT), Call(&CHECK_STOCK), Call(&LIST_PICKS), Publish(Topic::AuditTrail), Work("render stock"),
 ]);
+/// Pages and requests that only cases ask for: what ordinary traffic calls in their name is nothing.
+pub(super) static PROFILE_PAGE: Operation = http!(Web "GET" "/account/profile" []);
+pub(super) static REORDER: Operation = http!(MobileBff "POST" "/v2/reorders" []);
 
 pub(super) static PLACE_ORDER: Operation = http!(Checkout "POST" "/checkout/orders" [
     Call(&GET_CART_CONTENT), Call(&VALIDATE_ADDRESS), Call(&QUOTE), Call(&RESERVE), Call(&CHARGE), Call(&CREATE_ORDER),

@@ -33,7 +33,7 @@ pub(super) fn read_json_table(path: &Path, name: &'static str, units: &ColumnUni
             names.push(key);
         }
     }
-    let columns: Vec<Column> = names.iter().map(|name| column(name, units)).collect();
+    let columns: Vec<Column> = names.iter().map(|column| column_of(name, column, units)).collect();
     let values = columns.iter().map(|column| {
         let cells =
             rows.iter().map(|row| row.get(column.name).map_or(Cell::None, |value| from_json(column.unit, value)));
@@ -50,7 +50,7 @@ pub(super) fn read_json_table(path: &Path, name: &'static str, units: &ColumnUni
 pub(super) fn read_csv_table(path: &Path, name: &'static str, units: &ColumnUnits) -> Result<Table, QueryError> {
     let mut reader = csv::Reader::from_path(path).map_err(|error| unreadable(path, &error))?;
     let names = reader.headers().map_err(|error| unreadable(path, &error))?;
-    let columns: Vec<Column> = names.iter().map(|name| column(name, units)).collect();
+    let columns: Vec<Column> = names.iter().map(|column| column_of(name, column, units)).collect();
     let mut values: Vec<Vec<Cell>> = vec![Vec::new(); columns.len()];
     for row in reader.records() {
         let row = row.map_err(|error| unreadable(path, &error))?;
@@ -62,8 +62,9 @@ pub(super) fn read_csv_table(path: &Path, name: &'static str, units: &ColumnUnit
 }
 
 /// A column of that name. A process answers one question, so that names that live as long as it does are few.
-fn column(name: &str, units: &ColumnUnits) -> Column {
-    Column::new(name.to_owned().leak(), units.of(name), "")
+fn column_of(table: &'static str, name: &str, units: &ColumnUnits) -> Column {
+    let name = name.to_owned().leak();
+    Column::new(name, units.of(table, name), "")
 }
 
 /// A value that is none of the unit is no value.

@@ -71,8 +71,8 @@ Looks at spans that call at least `min_calls` different operations of services o
 asks all other traces whether they must. Only spans of the same operation with the same calls are compared: they took the same
 path through the code. Two calls are *usually serial* if at least `min_traces` traces have both and over half of them one after
 the other. They are *proven* independent if `min_proof` traces show them at the same time (`overlapped`), or as many each of
-both orders (`reordered`). What only hints at it is told as `evidence` too: the second came all the same though the first had failed
-(`survived`), or came in requests without the first (`skipped`).
+both orders (`reordered`). What only hints at it is told as `evidence` too: the second came all the same though the first had
+failed (`survived`), or came in requests without the first (`skipped`).
 
 The saving is the critical-path time of the calls less that of the heaviest chain that is left if what is proven runs at the same
 time. `possible_ns` is the same if nothing needed anything of the other; rows are spans in which that is at least 1 ms and
@@ -93,8 +93,8 @@ services a page is made of, the more it matters.
 ## How to fix it
 
 Start what needs nothing of the other at the same time and wait for all of it (futures, `async` with a join, a task group), with a
-limit on how many run at once. Rows of level `problem` are proven by your own traces. In rows of level `risk` the order alone proves
-nothing: run two of the calls at once in one test, and see whether anything breaks.
+limit on how many run at once. Rows of level `problem` are proven by your own traces. In rows of level `risk` the order alone
+proves nothing: run two of the calls at once in one test, and see whether anything breaks.
 
 ## When it is wrong
 
@@ -380,5 +380,29 @@ impl ListsOfCalls {
         }
         places.iter_mut().for_each(|place| *place = new_places[*place as usize]);
         by_name.into_keys().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detectors::latency::fan_outs::MAX_ITEMS;
+
+    /// Lists that read alike are one, and of two that are as frequent the first by name is shown.
+    #[test]
+    fn lists_are_told_apart_by_their_names() {
+        let mut symbols = Symbols::default();
+        let [a, a_b, b, none] = ["a", "a b", "b", ""].map(|name| symbols.intern(name));
+        let mut lists = ListsOfCalls::default();
+        let lists_of = [vec![[b, a]], vec![[a, b]], vec![[a_b, none]], vec![[a, b], [b, a]], vec![[b, a]]];
+        let mut places: Vec<u32> = lists_of.into_iter().map(|list| lists.place_of(list)).collect();
+        let in_order = lists.in_order(&symbols, &mut places);
+        assert_eq!(in_order, [vec!["a b"], vec!["a b", "b a"], vec!["b a"]]);
+        assert_eq!(places, [2, 0, 0, 1, 2]);
+    }
+
+    #[test]
+    fn the_page_says_what_is_left_out() {
+        assert!(DESCRIPTION.documentation.contains(&format!("over {MAX_ITEMS} different calls")));
     }
 }

@@ -202,8 +202,8 @@ fn see_gathered(seen: &mut SeenByAll, gathered: &Gathered, detectors: &Detectors
         let wanted = spans.services().filter(|&service| seen.wants_service(detectors, service)).collect();
         spans.for_each_service(wanted, |spans| seen.see_service(detectors, spans))?;
     }
-    if let Some(calls) = gathered.calls.as_ref().filter(|_| seen.wants_targets_again(detectors)) {
-        calls.for_each_target(|calls| seen.see_target_again(detectors, calls))?;
+    if let Some(calls) = gathered.calls.as_ref().filter(|_| seen.wants_calls_again(detectors)) {
+        calls.for_each_call(|call| seen.see_call_again(detectors, &call))?;
     }
     Ok(())
 }

@@ -21,7 +21,7 @@ use crate::frame::SpillStore;
 use crate::partial::{PartialError, PartialReader, PartialWriter, Renumbering, TraceNumber};
 use crate::trace::TraceView;
 
-pub(crate) use call_log::{CallLog, CallsOfTarget};
+pub(crate) use call_log::{CallLog, CallsOfTarget, LoggedCall};
 pub(crate) use caller_spans::{CallerSpanLog, CallerSpansOfService};
 pub(crate) use path_stacks::{Frame, PathStacks};
 pub(crate) use request_block::{CallerOperation, RequestBlock, Spent, TraceRequests};

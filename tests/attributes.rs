@@ -1,7 +1,7 @@
 //! Attributes of resources, and values that are unique to spans: every format gives them, spilled or not, and only those that
 //! belong there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,13 +23,27 @@ use tracescan::span::{Origin, SkipReason, SpanRecord};
 
 const START: i64 = 1_700_000_000_000_000_000;
 
-/// Attributes of the resource `cart`. The resource `web` has none.
-const OF_CART: [(&str, &str); 5] = [
+/// Attributes of the resource `cart`. The resource `web` has none, and the resources of `pay` tell its instances.
+const OF_CART: [(&str, &str); 7] = [
     ("service.version", "1.2"),
     ("service.namespace", "shop"),
     ("deployment.environment", "production"),
     ("k8s.deployment.name", "cart-v1"),
+    ("host.name", "node-1"),
+    ("k8s.pod.uid", "uid-1"),
     ("messaging.message.id", "not a span's"),
+];
+
+/// How each resource of `pay` tells its instance, and the name that counts.
+const OF_PAY: [(&[(&str, &str)], &str); 8] = [
+    (&[("service.instance.id", "a"), ("host.name", "node-1")], "a"),
+    (&[("host.name", "node-1"), ("k8s.pod.name", "b"), ("k8s.pod.uid", "uid-1")], "b"),
+    (&[("host.name", "node-1")], "node-1"),
+    (&[("host.name", "node-1"), ("host.id", "1")], "node-1"),
+    (&[("host.name", "node-2")], "node-2"),
+    (&[("service.instance.id", ""), ("k8s.pod.uid", "a")], "a"),
+    (&[("service.instance.id", "b"), ("k8s.pod.name", "c"), ("k8s.pod.uid", "d"), ("host.name", "e")], "b"),
+    (&[("host.id", "1")], ""),
 ];
 
 struct Span {
@@ -37,12 +51,8 @@ struct Span {
     service: &'static str,
     name: &'static str,
     attributes: Vec<(&'static str, String)>,
-}
-
-impl Span {
-    fn resource(&self) -> &'static [(&'static str, &'static str)] {
-        if self.service == "cart" { &OF_CART } else { &[] }
-    }
+    resource: &'static [(&'static str, &'static str)],
+    instance: &'static str,
 }
 
 /// Spans of each sort, several times over, so that what they say often is said again.
@@ -52,15 +62,43 @@ fn spans() -> Vec<Span> {
         let id = format!("m-{number}");
         let size = (1_000 * number).to_string();
         // What is said of the resource counts only there.
-        let elsewhere = ("service.version", "9.9".to_owned());
-        let both = vec![elsewhere.clone(), ("messaging.message.id", id.clone()), ("messaging.message.body.size", size)];
+        let elsewhere = [("service.version", "9.9".to_owned()), ("host.name", "node-9".to_owned())];
+        let both = [("messaging.message.id", id.clone()), ("messaging.message.body.size", size)];
+        let both = elsewhere.iter().cloned().chain(both).collect();
         let older = vec![("messaging.message_id", id), ("messaging.message.payload_size_bytes", number.to_string())];
         let retry_after = ("http.response.header.retry-after", number.to_string());
-        spans.push(Span { id: 10 + number, service: "cart", name: "send", attributes: both });
-        spans.push(Span { id: 20 + number, service: "cart", name: "receive", attributes: older });
-        spans.push(Span { id: 30 + number, service: "web", name: "get", attributes: vec![elsewhere, retry_after] });
+        let of_web = elsewhere.into_iter().chain([retry_after]).collect();
+        let of_cart = |id, name, attributes| Span {
+            id,
+            service: "cart",
+            name,
+            attributes,
+            resource: &OF_CART,
+            instance: "uid-1",
+        };
+        spans.push(of_cart(10 + number, "send", both));
+        spans.push(of_cart(20 + number, "receive", older));
+        let name = "get";
+        spans.push(Span { id: 30 + number, service: "web", name, attributes: of_web, resource: &[], instance: "" });
+        for (place, (resource, instance)) in (1..).zip(OF_PAY) {
+            let id = 100 * place + number;
+            spans.push(Span { id, service: "pay", name: "charge", attributes: Vec::new(), resource, instance });
+        }
     }
     spans
+}
+
+/// The spans that come from each resource.
+fn spans_of_resources() -> Vec<Vec<Span>> {
+    let mut by_resource: Vec<Vec<Span>> = Vec::new();
+    for span in spans() {
+        let is_same = |known: &&mut Vec<Span>| (known[0].service, known[0].resource) == (span.service, span.resource);
+        match by_resource.iter_mut().find(is_same) {
+            Some(known) => known.push(span),
+            None => by_resource.push(vec![span]),
+        }
+    }
+    by_resource
 }
 
 /// By span: attributes of the resource that are part of its signature, and own values.
@@ -68,6 +106,9 @@ type Read = BTreeMap<u64, (Vec<String>, Vec<Option<u64>>)>;
 
 fn expected() -> Read {
     let own = |span: &Span, own: OwnAttribute| {
+        if own == OwnAttribute::Instance {
+            return Some(own.value_of(span.instance)).filter(|_| !span.instance.is_empty());
+        }
         let found = span.attributes.iter().find(|(key, _)| own.aliases().contains(key));
         found.map(|(_, text)| own.value_of(text))
     };
@@ -110,7 +151,7 @@ fn otlp_json() -> Json {
     let attribute = |key: &str, value: &str| json!({"key": key, "value": {"stringValue": value}});
     let of_span = |span: Span| {
         let mut resource = vec![attribute("service.name", span.service)];
-        resource.extend(span.resource().iter().map(|(key, value)| attribute(key, value)));
+        resource.extend(span.resource.iter().map(|(key, value)| attribute(key, value)));
         let attributes: Vec<Json> = span.attributes.iter().map(|(key, value)| attribute(key, value)).collect();
         json!({"resource": {"attributes": resource}, "scopeSpans": [{"spans": [{
             "traceId": format!("{:032x}", 1), "spanId": format!("{:016x}", span.id), "name": span.name,
@@ -128,10 +169,9 @@ fn otlp_protobuf() -> Vec<u8> {
         ..OtlpKeyValue::default()
     };
     let text = |key: &str, value: &str| attribute(key, any_value::Value::StringValue(value.to_owned()));
-    let of_service = |service: &str| {
-        let spans: Vec<Span> = spans().into_iter().filter(|span| span.service == service).collect();
-        let mut resource = vec![text("service.name", service)];
-        resource.extend(spans[0].resource().iter().map(|(key, value)| text(key, value)));
+    let of_resource = |spans: Vec<Span>| {
+        let mut resource = vec![text("service.name", spans[0].service)];
+        resource.extend(spans[0].resource.iter().map(|(key, value)| text(key, value)));
         let of_span = |span: &Span| OtlpSpan {
             trace_id: 1u128.to_be_bytes().to_vec(),
             span_id: span.id.to_be_bytes().to_vec(),
@@ -154,37 +194,127 @@ fn otlp_protobuf() -> Vec<u8> {
             ..ResourceSpans::default()
         }
     };
-    TracesData { resource_spans: vec![of_service("cart"), of_service("web")] }.encode_to_vec()
+    TracesData { resource_spans: spans_of_resources().into_iter().map(of_resource).collect() }.encode_to_vec()
+}
+
+/// A span as Jaeger has it, with what tells its process.
+fn jaeger_span(span: &Span, process: (&str, Json)) -> Json {
+    let attributes: Vec<Json> = span.attributes.iter().map(|(key, value)| jaeger_tag(key, value)).collect();
+    let mut json = json!({"traceID": format!("{:032x}", 1), "spanID": format!("{:016x}", span.id),
+        "operationName": span.name, "references": [], "startTime": START / 1_000, "duration": 1, "tags": attributes,
+        "logs": []});
+    json[process.0] = process.1;
+    json
+}
+
+fn jaeger_tag(key: &str, value: &str) -> Json {
+    json!({"key": key, "type": "string", "value": value})
+}
+
+fn jaeger_process(span: &Span) -> Json {
+    let tags: Vec<Json> = span.resource.iter().map(|(key, value)| jaeger_tag(key, value)).collect();
+    json!({"serviceName": span.service, "tags": tags})
 }
 
 fn jaeger_json() -> Json {
-    let tag = |key: &str, value: &str| json!({"key": key, "type": "string", "value": value});
-    let tags = |resource: &[(&str, &str)]| resource.iter().map(|(key, value)| tag(key, value)).collect::<Vec<Json>>();
-    let of_span = |span: &Span| {
-        let attributes: Vec<Json> = span.attributes.iter().map(|(key, value)| tag(key, value)).collect();
-        json!({"traceID": format!("{:032x}", 1), "spanID": format!("{:016x}", span.id), "operationName": span.name,
-            "references": [], "startTime": START / 1_000, "duration": 1, "tags": attributes, "logs": [],
-            "processID": span.service})
-    };
-    let spans: Vec<Json> = spans().iter().map(of_span).collect();
-    let processes =
-        json!({"cart": {"serviceName": "cart", "tags": tags(&OF_CART)}, "web": {"serviceName": "web", "tags": []}});
+    let (mut processes, mut spans) = (serde_json::Map::new(), Vec::new());
+    for (number, of_resource) in spans_of_resources().iter().enumerate() {
+        let id = format!("p{number}");
+        processes.insert(id.clone(), jaeger_process(&of_resource[0]));
+        spans.extend(of_resource.iter().map(|span| jaeger_span(span, ("processID", id.as_str().into()))));
+    }
     json!({"data": [{"traceID": format!("{:032x}", 1), "spans": spans, "processes": processes}]})
 }
 
-fn documents() -> String {
-    let of_span = |span: Span| {
-        let resource: serde_json::Map<_, _> =
-            span.resource().iter().map(|&(key, value)| (key.to_owned(), value.into())).collect();
-        let attributes: serde_json::Map<_, _> =
-            span.attributes.iter().map(|(key, value)| ((*key).to_owned(), value.as_str().into())).collect();
-        json!({"trace_id": format!("{:032x}", 1), "span_id": format!("{:016x}", span.id), "service_name": span.service,
-            "resource_attributes": resource, "span_name": span.name, "span_kind": 1,
-            "span_start_timestamp_nanos": START, "span_end_timestamp_nanos": START + 1_000,
-            "span_attributes": attributes, "events": [], "links": []})
-        .to_string()
+/// Documents as Jaeger has them in Elasticsearch.
+fn jaeger_documents() -> String {
+    lines(|span| jaeger_span(span, ("process", jaeger_process(span))))
+}
+
+fn lines(json: impl Fn(&Span) -> Json) -> String {
+    spans().iter().map(|span| json(span).to_string()).collect::<Vec<String>>().join("\n")
+}
+
+fn object<T: AsRef<str>>(pairs: &[(&str, T)]) -> Json {
+    Json::Object(pairs.iter().map(|(key, value)| ((*key).to_owned(), value.as_ref().into())).collect())
+}
+
+/// All attributes of a span and of its resource in one object, where nothing tells them apart but their keys.
+fn flattened(span: &Span) -> serde_json::Map<String, Json> {
+    let of_resources = Attribute::ALL.iter().filter(|attribute| attribute.class() == AttributeClass::Resource);
+    let own = OwnAttribute::ALL.iter().filter(|attribute| attribute.class() == AttributeClass::Resource);
+    let keys: Vec<&str> =
+        of_resources.flat_map(|of| of.aliases()).chain(own.flat_map(|own| own.aliases())).copied().collect();
+    let of_resource = span.resource.iter().map(|&(key, value)| (key, value)).filter(|(key, _)| keys.contains(key));
+    let of_span = span.attributes.iter().map(|(key, value)| (*key, value.as_str()));
+    let of_span = of_span.filter(|(key, _)| !keys.contains(key));
+    of_resource.chain(of_span).map(|(key, value)| (key.to_owned(), value.into())).collect()
+}
+
+fn zipkin() -> String {
+    lines(|span| {
+        json!({"traceId": format!("{:032x}", 1), "id": format!("{:016x}", span.id), "name": span.name,
+            "timestamp": START / 1_000, "duration": 1, "localEndpoint": {"serviceName": span.service, "ipv4": "10.0.0.1"},
+            "tags": flattened(span)})
+    })
+}
+
+fn honeycomb() -> String {
+    lines(|span| {
+        let mut data = flattened(span);
+        data.insert("trace.trace_id".to_owned(), format!("{:032x}", 1).into());
+        data.insert("trace.span_id".to_owned(), format!("{:016x}", span.id).into());
+        data.insert("service.name".to_owned(), span.service.into());
+        data.insert("name".to_owned(), span.name.into());
+        data.insert("duration_ms".to_owned(), 0.001.into());
+        json!({"time": "2023-11-14T22:13:20Z", "data": data})
+    })
+}
+
+fn clickhouse_rows() -> String {
+    lines(|span| {
+        json!({"Timestamp": "2023-11-14 22:13:20.000000000", "TraceId": format!("{:032x}", 1),
+            "SpanId": format!("{:016x}", span.id), "ParentSpanId": "", "SpanName": span.name, "SpanKind": "Internal",
+            "ServiceName": span.service, "ResourceAttributes": object(span.resource),
+            "SpanAttributes": object(&span.attributes), "Duration": 1_000, "StatusCode": "Unset"})
+    })
+}
+
+/// As OpenTelemetry's console exporter of Go prints them.
+fn go_console() -> String {
+    let pairs = |pairs: &mut dyn Iterator<Item = (&str, &str)>| -> Vec<Json> {
+        pairs.map(|(key, value)| json!({"Key": key, "Value": {"Type": "STRING", "Value": value}})).collect()
     };
-    spans().into_iter().map(of_span).collect::<Vec<String>>().join("\n")
+    lines(|span| {
+        let service = [("service.name", span.service)];
+        let mut of_span = span.attributes.iter().map(|(key, value)| (*key, value.as_str()));
+        json!({"Name": span.name, "SpanContext": {"TraceID": format!("{:032x}", 1), "SpanID": format!("{:016x}", span.id)},
+            "SpanKind": 1, "StartTime": "2023-11-14T22:13:20Z", "EndTime": "2023-11-14T22:13:20.000001Z",
+            "Attributes": pairs(&mut of_span), "Status": {"Code": "Unset", "Description": ""},
+            "Resource": pairs(&mut service.into_iter().chain(span.resource.iter().copied()))})
+    })
+}
+
+/// As OpenTelemetry's console exporter of Python prints them.
+fn python_console() -> String {
+    lines(|span| {
+        let mut resource = object(span.resource);
+        resource["service.name"] = span.service.into();
+        json!({"name": span.name, "context": {"trace_id": format!("0x{:032x}", 1), "span_id": format!("0x{:016x}", span.id),
+            "trace_state": "[]"}, "kind": "SpanKind.INTERNAL", "parent_id": null,
+            "start_time": "2023-11-14T22:13:20.000000Z", "end_time": "2023-11-14T22:13:20.000001Z",
+            "status": {"status_code": "UNSET"}, "attributes": object(&span.attributes), "events": [], "links": [],
+            "resource": {"attributes": resource, "schema_url": ""}})
+    })
+}
+
+fn documents() -> String {
+    lines(|span| {
+        json!({"trace_id": format!("{:032x}", 1), "span_id": format!("{:016x}", span.id), "service_name": span.service,
+            "resource_attributes": object(span.resource), "span_name": span.name, "span_kind": 1,
+            "span_start_timestamp_nanos": START, "span_end_timestamp_nanos": START + 1_000,
+            "span_attributes": object(&span.attributes), "events": [], "links": []})
+    })
 }
 
 fn write_parquet(path: &Path, columns: Vec<(&str, ArrayRef)>) {
@@ -231,7 +361,7 @@ fn write_clickhouse(path: &Path) {
     };
     let texts = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
     let mut columns = plain_columns(CLICKHOUSE_COLUMNS);
-    columns.push(("ResourceAttributes", map(&|span| span.resource().iter().map(texts).collect())));
+    columns.push(("ResourceAttributes", map(&|span| span.resource.iter().map(texts).collect())));
     let of_span = |span: &Span| span.attributes.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
     columns.push(("SpanAttributes", map(&of_span)));
     write_parquet(path, columns);
@@ -239,7 +369,7 @@ fn write_clickhouse(path: &Path) {
 
 fn write_with_json(path: &Path) {
     let mut columns = plain_columns(FLAT_COLUMNS);
-    let resource = |span: &Span| serde_json::to_string(&span.resource().iter().copied().collect::<BTreeMap<_, _>>());
+    let resource = |span: &Span| serde_json::to_string(&span.resource.iter().copied().collect::<BTreeMap<_, _>>());
     let attributes = |span: &Span| serde_json::to_string(&span.attributes.iter().cloned().collect::<BTreeMap<_, _>>());
     columns.push(("resource_attributes", column(|span| resource(span).ok())));
     columns.push(("attributes", column(|span| attributes(span).ok())));
@@ -248,15 +378,18 @@ fn write_with_json(path: &Path) {
 
 fn write_with_columns(path: &Path) {
     let mut columns = plain_columns(FLAT_COLUMNS);
+    let of_pay = OF_PAY.iter().flat_map(|(resource, _)| resource.iter());
+    let keys: BTreeSet<&str> = OF_CART.iter().chain(of_pay).map(|(key, _)| *key).collect();
     let resource_columns: Vec<(String, &str)> =
-        OF_CART.iter().map(|(key, _)| (format!("resource_attributes.{key}"), *key)).collect();
+        keys.into_iter().map(|key| (format!("resource_attributes.{key}"), key)).collect();
     for (name, key) in &resource_columns {
-        let of_resource = |span: &Span| Some(span.resource().iter().find(|(known, _)| known == key)?.1.to_owned());
+        let of_resource = |span: &Span| Some(span.resource.iter().find(|(known, _)| known == key)?.1.to_owned());
         columns.push((name, column(of_resource)));
     }
-    let own = OwnAttribute::ALL.iter().flat_map(|own| own.aliases()).copied();
+    let own = OwnAttribute::ALL.iter().filter(|own| own.class() == AttributeClass::Shape);
+    let own = own.flat_map(|own| own.aliases()).copied();
     let span_columns: Vec<(String, &str)> =
-        own.chain(["service.version"]).map(|key| (format!("attributes.{key}"), key)).collect();
+        own.chain(["service.version", "host.name"]).map(|key| (format!("attributes.{key}"), key)).collect();
     for (name, key) in &span_columns {
         columns.push((name, column(|span| Some(span.attributes.iter().find(|(known, _)| known == key)?.1.clone()))));
     }
@@ -313,6 +446,12 @@ fn inputs(folder: &Path) -> Vec<PathBuf> {
     write("otlp-pretty.json", serde_json::to_vec_pretty(&otlp_json()).expect("JSON"));
     write("otlp.binpb", otlp_protobuf());
     write("jaeger.json", jaeger_json().to_string().into_bytes());
+    write("jaeger-documents.jsonl", jaeger_documents().into_bytes());
+    write("zipkin.jsonl", zipkin().into_bytes());
+    write("honeycomb.jsonl", honeycomb().into_bytes());
+    write("clickhouse.jsonl", clickhouse_rows().into_bytes());
+    write("go.jsonl", go_console().into_bytes());
+    write("python.jsonl", python_console().into_bytes());
     write("documents.jsonl", documents().into_bytes());
     write_clickhouse(&path("clickhouse.parquet"));
     write_with_json(&path("json.parquet"));
@@ -322,7 +461,7 @@ fn inputs(folder: &Path) -> Vec<PathBuf> {
     let mut paths: Vec<PathBuf> =
         folder.read_dir().expect("the folder").map(|entry| entry.expect("a file").path()).collect();
     paths.sort();
-    assert_eq!(paths.len(), 10);
+    assert_eq!(paths.len(), 16);
     paths
 }
 
@@ -333,21 +472,22 @@ fn every_format_gives_attributes_of_all_classes() {
     let folder = tempfile::tempdir().expect("a folder");
     let asked_for_none: Read =
         expected().into_iter().map(|(id, (resource, own))| (id, (resource, vec![None; own.len()]))).collect();
-    let asked_for_sizes: Read = expected()
-        .into_iter()
-        .map(|(id, (resource, mut own))| {
-            own.iter_mut().zip(OwnAttribute::ALL).for_each(|(value, &of)| {
-                *value = value.filter(|_| of == OwnAttribute::MessageBodySize);
-            });
+    let asked_for_one = |asked: OwnAttribute| -> Read {
+        let only = |(id, (resource, mut own)): (u64, (Vec<String>, Vec<Option<u64>>))| {
+            let others = own.iter_mut().zip(OwnAttribute::ALL).filter(|(_, of)| **of != asked);
+            others.for_each(|(value, _)| *value = None);
             (id, (resource, own))
-        })
-        .collect();
+        };
+        expected().into_iter().map(only).collect()
+    };
     for path in inputs(folder.path()) {
         for limit in [None, Some(0)] {
             assert_eq!(read(&path, OwnAttributes::NONE, limit), asked_for_none, "{}", path.display());
             assert_eq!(read(&path, OwnAttributes::ALL, limit), expected(), "{}", path.display());
-            let sizes = OwnAttributes::of(&[OwnAttribute::MessageBodySize]);
-            assert_eq!(read(&path, sizes, limit), asked_for_sizes, "{}", path.display());
+            for one in [OwnAttribute::MessageBodySize, OwnAttribute::Instance] {
+                let asked = OwnAttributes::of(&[one]);
+                assert_eq!(read(&path, asked, limit), asked_for_one(one), "{}", path.display());
+            }
         }
     }
 }

@@ -820,13 +820,14 @@ fn attributes_of_resources_and_own_values_are_read() {
         let attribute = |key: &str, value: &str| form.attribute(key, value.into());
         let resource = json!({
             "ServiceName": "cart",
-            "Attrs": [attribute("service.version", "1.2"), attribute("host", "h")],
+            "Attrs": [attribute("service.version", "1.2"), attribute("host", "h"), attribute("host.name", "node-1")],
             "DedicatedAttributes": {"String01": form.dedicated_value("shop".into())},
+            "K8sPodName": "cart-1",
         });
         let span = json!({
             "SpanID": "0100000000000000", "ParentSpanID": "", "Name": "send", "Kind": 4, "StartTimeUnixNano": START,
             "DurationNano": 1000, "Links": if form == Form::Third { json!("") } else { json!([]) }, "Events": [],
-            "Attrs": [attribute("k8s.deployment.name", "no"), attribute("messaging.message.body.size", "17")],
+            "Attrs": [attribute("k8s.deployment.name", "no"), attribute("service.instance.id", "no"), attribute("messaging.message.body.size", "17")],
             "DedicatedAttributes": {"String01": form.dedicated_value("m-1".into())},
         });
         let trace =
@@ -847,6 +848,17 @@ fn attributes_of_resources_and_own_values_are_read() {
             let id = OwnAttribute::MessageId.value_of("m-1");
             assert_eq!(own(OwnAttribute::MessageId), asked.then_some(id), "{form:?}");
             assert_eq!(own(OwnAttribute::MessageBodySize), asked.then_some(17), "{form:?}");
+            // Only the older forms have columns for names of pods.
+            let instance = if form == Form::Fifth { "node-1" } else { "cart-1" };
+            let instance = OwnAttribute::Instance.value_of(instance);
+            assert_eq!(own(OwnAttribute::Instance), asked.then_some(instance), "{form:?}");
         }
+        let meta = r#"{"format":"vParquet4","dedicatedColumns":[{"s":"resource","n":"service.instance.id"}]}"#;
+        fs::write(folder.path().join("meta.json"), meta).expect("written");
+        let own_attributes = OwnAttributes::of(&[OwnAttribute::Instance]);
+        let options = ReadOptions { own_attributes, ..ReadOptions::default() };
+        let (_, frame) = group(read_frames(std::slice::from_ref(&path), &options, &()).builders);
+        let instance = OwnAttribute::Instance.value_of("shop");
+        assert_eq!(frame.own_values[0].get(OwnAttribute::Instance), Some(instance), "{form:?}");
     }
 }

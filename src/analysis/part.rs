@@ -329,6 +329,7 @@ mod tests {
             values.set(OwnAttribute::MessageId, number * number);
             values.set(OwnAttribute::MessageBodySize, number / 2);
             values.set(OwnAttribute::RetryAfter, number % 3);
+            values.set(OwnAttribute::Instance, 7 + number % 2);
             values
         };
         for asks in [false, true] {

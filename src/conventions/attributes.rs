@@ -3,10 +3,8 @@
 //! Sources of the spellings: the OpenTelemetry semantic conventions 1.44 and their older generations, OpenTracing, and
 //! Zipkin's Brave. A span that carries several spellings of one attribute is read by the first in the list.
 
-use std::num::NonZeroU8;
-use std::sync::LazyLock;
-
 use super::normal_form::nonzero_hash;
+use super::spellings::spelled;
 
 /// Makes the types of the table below. The class of a line says what the attribute is one of, and what it costs:
 ///
@@ -18,10 +16,12 @@ use super::normal_form::nonzero_hash;
 ///   signature: what is kept is the hash of its text, its number, or the ns that it says in seconds and one more, in a column of
 ///   its own beside the span's row. That takes up to nine bytes a span that has it, one byte any other span, and nothing at all
 ///   unless a detector that is on asks for it.
+/// - `own_of_resource(short_hash)`: the same of the span's resource, and of that alone. Few resources make many spans, so what is
+///   kept takes a byte of a span, and six of one whose resource is new.
 macro_rules! attributes {
     (
         signature { $($(#[$doc:meta])* $variant:ident: $class:ident = [$($alias:literal),+ $(,)?],)+ }
-        beside { $($(#[$own_doc:meta])* $own:ident: own($kept:ident) = [$($own_alias:literal),+ $(,)?],)+ }
+        beside { $($(#[$own_doc:meta])* $own:ident: $own_class:ident($kept:ident) = [$($own_alias:literal),+ $(,)?],)+ }
     ) => {
         /// An attribute that is part of signatures, whatever its spelling in the input.
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -79,7 +79,7 @@ macro_rules! attributes {
             }
         }
 
-        /// An attribute that may be unique to a span, whatever its spelling in the input.
+        /// An attribute that may be unique to a span, or to a resource, whatever its spelling in the input.
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
         #[repr(u8)]
         pub enum OwnAttribute {
@@ -97,6 +97,13 @@ macro_rules! attributes {
                 }
             }
 
+            /// What it is an attribute of.
+            pub const fn class(self) -> AttributeClass {
+                match self {
+                    $(Self::$own => attributes!(@class $own_class),)+
+                }
+            }
+
             /// What is kept of the value that `text` is: a number or a hash, the same in every run, and 0 if there is none.
             pub fn value_of(self, text: &str) -> u64 {
                 match self {
@@ -107,12 +114,15 @@ macro_rules! attributes {
     };
     (@class shape) => { AttributeClass::Shape };
     (@class resource) => { AttributeClass::Resource };
+    (@class own) => { AttributeClass::Shape };
+    (@class own_of_resource) => { AttributeClass::Resource };
     (@value hash $text:ident) => { if $text.is_empty() { 0 } else { nonzero_hash($text) } };
+    (@value short_hash $text:ident) => { short_hash($text) };
     (@value number $text:ident) => { number_of($text) };
     (@value seconds $text:ident) => { delay_of($text) };
 }
 
-/// What an attribute that is part of signatures is an attribute of.
+/// What an attribute is an attribute of.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum AttributeClass {
     /// The span.
@@ -290,10 +300,12 @@ attributes! {
         MessageBodySize: own(number) = ["messaging.message.body.size", "messaging.message.payload_size_bytes"],
         /// How long the server asked to wait before the next request, and one ns more, so that no wait is told from none asked.
         RetryAfter: own(seconds) = ["http.response.header.retry-after", "http.response.header.retry_after"],
+        /// Which instance of its service made the span. Instances are compared and counted, and nobody reads their names.
+        Instance: own_of_resource(short_hash) = ["service.instance.id", "k8s.pod.name", "k8s.pod.uid", "host.name"],
     }
 }
 
-/// Attributes that detectors ask for, of those that may be unique to a span.
+/// Attributes that detectors ask for, of those that may be unique to a span or to a resource.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct OwnAttributes(u8);
 
@@ -331,6 +343,14 @@ impl OwnAttributes {
         self.0 & other.0 == other.0
     }
 
+    /// Those among them that are attributes of `class`.
+    pub(crate) const fn of_class(self, class: AttributeClass) -> Self {
+        match class {
+            AttributeClass::Shape => Self(self.0 & !OF_RESOURCES.0),
+            AttributeClass::Resource => Self(self.0 & OF_RESOURCES.0),
+        }
+    }
+
     /// Whether there are none: then no key needs to be looked up.
     pub const fn is_empty(self) -> bool {
         self.0 == 0
@@ -341,23 +361,54 @@ impl OwnAttributes {
         OwnAttribute::ALL.iter().copied().filter(move |&attribute| self.contains(attribute))
     }
 
-    /// The one among them that `key` spells, and how far back in the list of its spellings it stands.
+    /// The one among them that `key` of a span spells, and how far back in the list of its spellings it stands.
     pub fn of_key(self, key: &str) -> Option<(OwnAttribute, u8)> {
         self.of_key_bytes(key.as_bytes())
     }
 
     /// The same of a key that need not be UTF-8.
     pub fn of_key_bytes(self, key: &[u8]) -> Option<(OwnAttribute, u8)> {
-        if self.is_empty() {
+        let asked = self.of_class(AttributeClass::Shape);
+        if asked.is_empty() {
             return None;
         }
-        spelled(key)?.own.filter(|(attribute, _)| self.contains(*attribute))
+        spelled(key)?.own.filter(|(attribute, _)| asked.contains(*attribute))
+    }
+
+    /// The one among them that `key` of a resource spells, and how far back in the list of its spellings it stands. As
+    /// [`resource_attribute_of_key`], it may be asked of every attribute of every span's resource.
+    pub fn of_resource_key(self, key: &str) -> Option<(OwnAttribute, u8)> {
+        let asked = self.of_class(AttributeClass::Resource);
+        if asked.is_empty() || !has_length(OWN_RESOURCE_KEY_LENGTHS, key) {
+            return None;
+        }
+        spelled(key.as_bytes())?.own.filter(|(attribute, _)| asked.contains(*attribute))
     }
 
     /// The one among them that the spelling number `rank` of `other` spells too.
     pub(crate) fn of_spelling(self, other: Attribute, rank: u8) -> Option<(OwnAttribute, u8)> {
         self.of_key(other.aliases().get(usize::from(rank))?)
     }
+}
+
+/// All that are attributes of resources.
+const OF_RESOURCES: OwnAttributes = {
+    let mut bits = 0;
+    let mut index = 0;
+    while index < OwnAttribute::ALL.len() {
+        if matches!(OwnAttribute::ALL[index].class(), AttributeClass::Resource) {
+            bits |= 1 << index;
+        }
+        index += 1;
+    }
+    OwnAttributes(bits)
+};
+
+/// A hash of 40 bits, 0 for no text. There are as many values as resources, so that of 10,000 any two have the same one has a
+/// chance of one in 20,000.
+fn short_hash(text: &str) -> u64 {
+    const BITS: u32 = 40;
+    if text.is_empty() { 0 } else { (nonzero_hash(text) >> (u64::BITS - BITS)).max(1) }
 }
 
 /// The whole number, not negative, that `text` is; 0 if it is none.
@@ -403,10 +454,15 @@ pub fn exception_attribute_of_key(key: &str) -> Option<Attribute> {
 ///
 /// It may be asked of every attribute of every span's resource, so nearly all keys are told by their lengths alone.
 pub fn resource_attribute_of_key(key: &str) -> Option<(Attribute, u8)> {
-    if key.len() >= 64 || RESOURCE_KEY_LENGTHS >> key.len() & 1 == 0 {
+    if !has_length(RESOURCE_KEY_LENGTHS, key) {
         return None;
     }
     spelled(key.as_bytes())?.attribute_of(AttributeClass::Resource)
+}
+
+/// Whether `key` of a resource spells any attribute that the analysis may ask for, the service's name aside.
+pub(crate) fn is_key_of_resource(key: &str) -> bool {
+    resource_attribute_of_key(key).is_some() || OwnAttributes::ALL.of_resource_key(key).is_some()
 }
 
 /// A bit for each length that a spelling of a resource's attribute has.
@@ -414,122 +470,45 @@ const RESOURCE_KEY_LENGTHS: u64 = {
     let mut lengths = 0;
     let mut index = 0;
     while index < Attribute::ALL.len() {
-        let aliases = Attribute::ALL[index].aliases();
-        let mut rank = 0;
-        while rank < aliases.len() && matches!(Attribute::ALL[index].class(), AttributeClass::Resource) {
-            lengths |= 1 << aliases[rank].len();
-            rank += 1;
+        if matches!(Attribute::ALL[index].class(), AttributeClass::Resource) {
+            lengths |= lengths_of(Attribute::ALL[index].aliases());
         }
         index += 1;
     }
     lengths
 };
 
-/// What a key spells: an attribute that is part of signatures, one that may be unique to a span, or both.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-struct Spelled {
-    attribute: Option<(Attribute, u8)>,
-    own: Option<(OwnAttribute, u8)>,
-}
-
-impl Spelled {
-    fn attribute_of(self, class: AttributeClass) -> Option<(Attribute, u8)> {
-        self.attribute.filter(|(attribute, _)| attribute.class() == class)
-    }
-}
-
-fn spelled(key: &[u8]) -> Option<Spelled> {
-    static SPELLINGS: LazyLock<Spellings> = LazyLock::new(Spellings::new);
-    SPELLINGS.find(key)
-}
-
-/// All spellings, and what each spells.
-fn all_spelled() -> impl Iterator<Item = (&'static str, Spelled)> {
-    let in_signatures = Attribute::ALL.iter().flat_map(|&attribute| {
-        (0u8..)
-            .zip(attribute.aliases())
-            .map(move |(rank, &key)| (key, Spelled { attribute: Some((attribute, rank)), ..Spelled::default() }))
-    });
-    let beside = OwnAttribute::ALL.iter().flat_map(|&own| {
-        (0u8..)
-            .zip(own.aliases())
-            .map(move |(rank, &key)| (key, Spelled { own: Some((own, rank)), ..Spelled::default() }))
-    });
-    in_signatures.chain(beside)
-}
-
-/// All spellings in a table that few others fall into, because most keys of most spans are asked for in vain.
-struct Spellings {
-    /// Numbers in `keys`, from the slot of the key on.
-    slots: [Option<NonZeroU8>; SLOTS],
-    /// The first is none.
-    keys: Vec<(&'static str, Spelled)>,
-}
-
-const SLOT_BITS: u32 = 10;
-const SLOTS: usize = 1 << SLOT_BITS;
-
-impl Spellings {
-    fn new() -> Self {
-        let mut spellings = Self { slots: [None; SLOTS], keys: vec![("", Spelled::default())] };
-        for (key, what) in all_spelled() {
-            let mut slot = slot_of(key.as_bytes());
-            while let Some(number) = spellings.slots[slot]
-                && spellings.keys[usize::from(number.get())].0 != key
-            {
-                slot = (slot + 1) % SLOTS;
-            }
-            let number = spellings.slots[slot].map_or(spellings.keys.len(), |known| usize::from(known.get()));
-            if number == spellings.keys.len() {
-                let number = u8::try_from(number).ok().and_then(NonZeroU8::new);
-                spellings.slots[slot] = Some(number.expect("fewer than 256 spellings"));
-                spellings.keys.push((key, Spelled::default()));
-            }
-            let known = &mut spellings.keys[number].1;
-            let is_new = known.attribute.and(what.attribute).is_none() && known.own.and(what.own).is_none();
-            assert!(is_new, "{key} spells two attributes");
-            *known = Spelled { attribute: known.attribute.or(what.attribute), own: known.own.or(what.own) };
+/// The same of those that are kept beside rows.
+const OWN_RESOURCE_KEY_LENGTHS: u64 = {
+    let mut lengths = 0;
+    let mut index = 0;
+    while index < OwnAttribute::ALL.len() {
+        if matches!(OwnAttribute::ALL[index].class(), AttributeClass::Resource) {
+            lengths |= lengths_of(OwnAttribute::ALL[index].aliases());
         }
-        spellings
+        index += 1;
     }
+    lengths
+};
 
-    fn find(&self, key: &[u8]) -> Option<Spelled> {
-        let mut slot = slot_of(key);
-        while let Some(number) = self.slots[slot] {
-            let (known, what) = self.keys[usize::from(number.get())];
-            if known.as_bytes() == key {
-                return Some(what);
-            }
-            slot = (slot + 1) % SLOTS;
-        }
-        None
+const fn lengths_of(aliases: &[&str]) -> u64 {
+    let mut lengths = 0;
+    let mut rank = 0;
+    while rank < aliases.len() {
+        lengths |= 1 << aliases[rank].len();
+        rank += 1;
     }
+    lengths
 }
 
-/// Where the search for `key` begins, told by its length, its first eight bytes and its last eight.
-fn slot_of(key: &[u8]) -> usize {
-    let word = |bytes: [u8; 8]| u64::from_le_bytes(bytes);
-    let (first, last) = match (key.first_chunk(), key.last_chunk()) {
-        (Some(first), Some(last)) => (word(*first), word(*last)),
-        _ => (key.iter().fold(0, |word, &byte| word << 8 | u64::from(byte)), 0),
-    };
-    let mixed = (first ^ last.rotate_left(29) ^ key.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    (mixed >> (u64::BITS - SLOT_BITS)) as usize
+/// Whether `lengths` has a bit for the length of `key`.
+fn has_length(lengths: u64, key: &str) -> bool {
+    key.len() < 64 && lengths >> key.len() & 1 != 0
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// No key may spell two attributes of one kind, or the second would never be read.
-    #[test]
-    fn every_spelling_belongs_to_one_attribute() {
-        for (key, what) in all_spelled() {
-            let found = spelled(key.as_bytes()).expect(key);
-            assert!(what.attribute.is_none_or(|attribute| found.attribute == Some(attribute)), "{key}");
-            assert!(what.own.is_none_or(|own| found.own == Some(own)), "{key}");
-        }
-    }
 
     /// What a key spells counts only where the attribute may stand, and only if it is asked for.
     #[test]
@@ -543,6 +522,12 @@ mod tests {
         assert_eq!(attribute_of_key("messaging.message_id"), Some((Attribute::RequestId, 1)));
         assert_eq!(OwnAttributes::ALL.of_key("messaging.message_id"), Some((OwnAttribute::MessageId, 1)));
         assert_eq!(OwnAttributes::of(&[OwnAttribute::MessageBodySize]).of_key("messaging.message_id"), None);
+        assert_eq!(OwnAttributes::ALL.of_resource_key("messaging.message_id"), None);
+        assert_eq!(OwnAttributes::of(&[OwnAttribute::MessageId]).of_resource_key("host.name"), None);
+        for (rank, key) in (0u8..).zip(["service.instance.id", "k8s.pod.name", "k8s.pod.uid", "host.name"]) {
+            assert_eq!(OwnAttributes::ALL.of_resource_key(key), Some((OwnAttribute::Instance, rank)), "{key}");
+            assert_eq!((OwnAttributes::ALL.of_key(key), resource_attribute_of_key(key)), (None, None), "{key}");
+        }
         for &attribute in Attribute::ALL.iter().filter(|attribute| attribute.class() == AttributeClass::Resource) {
             for (rank, key) in (0u8..).zip(attribute.aliases()) {
                 assert_eq!(resource_attribute_of_key(key), Some((attribute, rank)), "{key}");
@@ -565,13 +550,9 @@ mod tests {
         let id = |text| OwnAttribute::MessageId.value_of(text);
         assert_eq!(id(""), 0);
         assert!(id("a") != 0 && id("a") != id("b") && id("a") == id("a"));
-    }
-
-    #[test]
-    fn other_keys_spell_none() {
-        for key in ["", "x", "error2", "http.metho", "http.method ", "http.methoe", "thread.id", "service.peer.names"] {
-            assert_eq!(attribute_of_key(key), None, "{key}");
-        }
-        assert_eq!(attribute_of_key_bytes(b"http.meth\xffd"), None);
+        let instance = |number: u32| OwnAttribute::Instance.value_of(&format!("cart-{number}"));
+        let instances: std::collections::BTreeSet<u64> = (0..10_000).map(instance).collect();
+        assert_eq!((instances.len(), OwnAttribute::Instance.value_of("")), (10_000, 0));
+        assert!(instances.iter().all(|&hash| hash != 0 && hash < 1 << 40));
     }
 }

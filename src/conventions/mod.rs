@@ -9,10 +9,12 @@ mod finding_kind;
 mod message_template;
 mod normal_form;
 mod sampling;
+mod spellings;
 mod templates;
 mod uncounted;
 
 pub use arguments::{ArgumentKind, arguments_of};
+pub(crate) use attributes::is_key_of_resource;
 pub use attributes::{
     ATTRIBUTE_COUNT, Attribute, AttributeClass, OwnAttribute, OwnAttributes, attribute_of_key, attribute_of_key_bytes,
     exception_attribute_of_key, resource_attribute_of_key,

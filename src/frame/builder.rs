@@ -297,7 +297,7 @@ impl SpanSink for FrameBuilder {
             start_unix_nano: span.start_unix_nano,
             duration_ns,
         };
-        let own_values = own_values_of(self.own_attributes, span);
+        let own_values = own_values_of(self.own_attributes, origin, span);
         self.push_row(row, signature, arguments, own_values.as_ref(), offset);
     }
 
@@ -313,7 +313,7 @@ impl SpanSink for FrameBuilder {
         let (signature, arguments) = self.signature_of(origin, span);
         self.signature_cache.write_encoded(&self.caps, encoded);
         self.signature_cache.remember(signature);
-        let own_values = own_values_of(self.own_attributes, span);
+        let own_values = own_values_of(self.own_attributes, origin, span);
         self.push_row(encoded.row, signature, arguments, own_values.as_ref(), offset);
     }
 

@@ -1,9 +1,11 @@
 //! Values that are unique to spans, beside their rows, and only if a detector asks for them.
 //!
+//! What is kept of their resources beside rows is kept in the same way.
+//!
 //! They are no part of a row, so that rows stay as narrow as they are where nobody asks.
 
-use crate::conventions::{OwnAttribute, OwnAttributes};
-use crate::span::SpanRecord;
+use crate::conventions::{AttributeClass, OwnAttribute, OwnAttributes};
+use crate::span::{Origin, SpanRecord};
 
 const COUNT: usize = OwnAttribute::ALL.len();
 
@@ -24,7 +26,7 @@ impl OwnValues {
 }
 
 /// The own values of one span while they are read.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct OwnSlots {
     values: OwnValues,
     ranks: [u8; COUNT],
@@ -37,6 +39,20 @@ impl Default for OwnSlots {
 }
 
 impl OwnSlots {
+    /// What `origin` says of all its spans, as far as it is asked for.
+    pub(crate) fn of_resource(asked: OwnAttributes, origin: &Origin<'_>) -> Self {
+        let mut slots = Self::default();
+        if asked.of_class(AttributeClass::Resource).is_empty() {
+            return slots;
+        }
+        for attribute in &origin.resource_attributes {
+            if let Some((own, rank)) = asked.of_resource_key(&attribute.key) {
+                slots.put(own, rank, own.value_of(&attribute.value.to_text()));
+            }
+        }
+        slots
+    }
+
     /// Puts what is kept of a value that came under spelling number `rank`. The spelling with the lowest number wins; of one
     /// spelling, the last value.
     pub(crate) fn put(&mut self, attribute: OwnAttribute, rank: u8, value: u64) {
@@ -53,12 +69,12 @@ impl OwnSlots {
     }
 }
 
-/// The values of `span` that are asked for; `None` if there are none to ask for.
-pub(crate) fn own_values_of(asked: OwnAttributes, span: &SpanRecord<'_>) -> Option<OwnValues> {
+/// The values of a span of `origin` that are asked for; `None` if there are none to ask for.
+pub(crate) fn own_values_of(asked: OwnAttributes, origin: &Origin<'_>, span: &SpanRecord<'_>) -> Option<OwnValues> {
     if asked.is_empty() {
         return None;
     }
-    let mut slots = OwnSlots::default();
+    let mut slots = OwnSlots::of_resource(asked, origin);
     for attribute in &span.attributes {
         if let Some((own, rank)) = asked.of_key(&attribute.key) {
             slots.put(own, rank, own.value_of(&attribute.value.to_text()));
@@ -68,26 +84,45 @@ pub(crate) fn own_values_of(asked: OwnAttributes, span: &SpanRecord<'_>) -> Opti
 }
 
 /// Own values of rows in order of arrival. Of a row there is a byte that says which it has, then each in as many bytes as it
-/// needs after one that says how many.
+/// needs after one that says how many. A value of a resource that is among the recent ones is its place there instead.
+///
+/// ```text
+/// present 1001   8 bytes, value of the span   5 bytes, value of the resource
+/// present 1001   8 bytes, value of the span   place of a recent value
+/// ```
 #[derive(Clone, Debug, Default)]
 pub(super) struct PackedOwnValues {
     bytes: Vec<u8>,
     len: usize,
+    recent: RecentValues,
 }
+
+/// Tells the place of a recent value from a number of bytes.
+const IS_RECENT: u8 = 1 << 7;
 
 impl PackedOwnValues {
     /// Adds the values of a row; the answer is how many bytes that took anew.
     pub(super) fn push(&mut self, values: &OwnValues) -> usize {
-        let before = self.bytes.capacity();
+        let before = self.capacity();
         let present = values.0.iter().rev().fold(0, |bits, &value| bits << 1 | u8::from(value != 0));
         self.bytes.push(present);
-        for &value in values.0.iter().filter(|&&value| value != 0) {
+        for (place, &value) in values.0.iter().enumerate().filter(|(_, value)| **value != 0) {
+            if comes_again(place)
+                && let Some(recent) = self.recent.place_of(value)
+            {
+                self.bytes.push(IS_RECENT | recent);
+                continue;
+            }
             let length = (u64::BITS - value.leading_zeros()).div_ceil(8) as usize;
             self.bytes.push(length as u8);
             self.bytes.extend_from_slice(&value.to_le_bytes()[..length]);
         }
         self.len += 1;
-        self.bytes.capacity() - before
+        self.capacity() - before
+    }
+
+    fn capacity(&self) -> usize {
+        self.bytes.capacity() + self.recent.0.capacity() * size_of::<u64>()
     }
 
     /// Number of rows.
@@ -98,16 +133,53 @@ impl PackedOwnValues {
     /// The values of the rows, in order of arrival.
     pub(super) fn iter(&self) -> impl Iterator<Item = OwnValues> {
         let mut bytes = self.bytes.iter().copied();
+        let mut recent = RecentValues::default();
         std::iter::from_fn(move || {
             let present = bytes.next()?;
             let mut values = OwnValues::default();
             for (place, value) in values.0.iter_mut().enumerate().filter(|(place, _)| present >> place & 1 != 0) {
                 debug_assert!(place < COUNT);
                 let length = bytes.next()?;
+                if length & IS_RECENT != 0 {
+                    *value = recent.at(length & !IS_RECENT);
+                    continue;
+                }
                 *value = (0..length).fold(0, |word, byte| word | u64::from(bytes.next().unwrap_or(0)) << (8 * byte));
+                if comes_again(place) {
+                    recent.place_of(*value);
+                }
             }
             Some(values)
         })
+    }
+}
+
+/// Whether values of the attribute with this number are those of resources, of which there are few.
+fn comes_again(place: usize) -> bool {
+    matches!(OwnAttribute::ALL[place].class(), AttributeClass::Resource)
+}
+
+/// Of the values that share a place, the one that came last. Writer and reader see the same values in the same order, so they
+/// agree on it.
+#[derive(Clone, Debug, Default)]
+struct RecentValues(Vec<u64>);
+
+impl RecentValues {
+    const COUNT: usize = IS_RECENT as usize;
+
+    /// The place of `value` if it is the last that came there; from now on it is.
+    fn place_of(&mut self, value: u64) -> Option<u8> {
+        if self.0.is_empty() {
+            self.0 = vec![0; Self::COUNT];
+        }
+        let place = value as usize % Self::COUNT;
+        let before = std::mem::replace(&mut self.0[place], value);
+        (before == value).then_some(place as u8)
+    }
+
+    /// The last value that came to `place`.
+    fn at(&self, place: u8) -> u64 {
+        self.0.get(usize::from(place)).copied().unwrap_or(0)
     }
 }
 
@@ -122,17 +194,31 @@ mod tests {
         let rows: Vec<OwnValues> = (0..1_000u64)
             .map(|number| {
                 let value = |place: u64| if number % 3 == place { 0 } else { some(number + place) };
-                OwnValues([value(0), value(1) * (number % 2), value(2)])
+                // Some come again at once, some after others that have their place, some never.
+                let of_resource = [some(number), 7, 7 + 128 * (number % 2), number % 200][number as usize % 4];
+                OwnValues([value(0), value(1) * (number % 2), value(2), of_resource])
             })
-            .chain([OwnValues([u64::MAX, 1, 0]), OwnValues([0, 0, u64::MAX]), OwnValues::default()])
+            .chain([OwnValues([u64::MAX, 1, 0, 1]), OwnValues([0, 0, u64::MAX, u64::MAX]), OwnValues::default()])
             .collect();
         let mut packed = PackedOwnValues::default();
         let bytes: usize = rows.iter().map(|row| packed.push(row)).sum();
-        assert_eq!((packed.len(), bytes), (rows.len(), packed.bytes.capacity()));
+        assert_eq!((packed.len(), bytes), (rows.len(), packed.capacity()));
         assert!(packed.iter().eq(rows.iter().copied()));
         let mut empty = PackedOwnValues::default();
         (0..100).for_each(|_| _ = empty.push(&OwnValues::default()));
         assert_eq!(empty.bytes.len(), 100);
+    }
+
+    /// Of spans of a few instances in turn, the instance takes a byte.
+    #[test]
+    fn values_that_come_again_take_a_byte() {
+        let mut packed = PackedOwnValues::default();
+        for number in 0..1_000 {
+            let mut values = OwnValues::default();
+            values.set(OwnAttribute::Instance, (1 << 39) + number % 10);
+            packed.push(&values);
+        }
+        assert_eq!(packed.bytes.len(), 10 * 7 + 990 * 2);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use crate::conventions::{Attribute, OwnAttributes, attribute_of_key, attribute_of_key_bytes};
 use crate::span::{Origin, SkipReason, SpanKind, SpanRecord, SpanRow, StatusCode, Value};
 
-use super::own_values::OwnValues;
+use super::own_values::{OwnSlots, OwnValues};
 
 /// A span of which what is said often is still as it was encoded: the same bytes say the same.
 #[derive(Clone, Default, Debug)]
@@ -15,6 +15,8 @@ pub struct EncodedSpan<'a> {
     pub service: String,
     /// The attributes of the resource that are part of signatures, with the number of the spelling of each.
     pub resource: Vec<(Attribute, u8, Value<'static>)>,
+    /// What its resource says of the own values that are asked for.
+    pub(crate) own_of_resource: OwnSlots,
     /// Its name, as it was encoded.
     pub name: &'a [u8],
     /// Its kind.

@@ -340,7 +340,7 @@ mod tests {
                 signature: SignatureId(number as u32 % 3),
             },
         };
-        let own = |number: u64| OwnValues([number % 5, u64::MAX / number, number % 2]);
+        let own = |number: u64| OwnValues([number % 5, u64::MAX / number, number % 2, number % 3]);
         for collector in 0..2 {
             let mut partitions = Partitions::default();
             (1..=1_000).for_each(|number| assert!(partitions.push(span(number), Some(&own(number))) < 1 << 20));

@@ -72,10 +72,6 @@ pub(crate) struct LoggedCall {
     pub(crate) failed: Option<FailedCall>,
 }
 
-fn instance_of_call(_trace: &TraceView<'_>, _call: &Call) -> u64 {
-    0
-}
-
 impl LoggedCall {
     /// End in ns since 1970.
     pub(crate) fn end(&self) -> i64 {
@@ -102,7 +98,7 @@ impl LoggedCall {
             weight: call.weight,
             has_exit_span: call.callee != call.row,
             is_along_edge: trace.is_edge_call(call),
-            instance: instance_of_call(trace, call),
+            instance: trace.instance_of_call(call).unwrap_or(0),
             first_of: None,
             failed,
         }

@@ -10,6 +10,7 @@ use std::collections::{HashMap, HashSet};
 
 use serde::de::MapAccess;
 
+use crate::conventions::is_key_of_resource;
 use crate::frame::SpanSink as _;
 use crate::span::{Event, KeyValue, Link, NO_START_TIME, Origin, SkipReason, SpanKind, SpanRecord, StatusCode, Value};
 
@@ -420,6 +421,8 @@ fn emit(record: Record, offset: u64, start_us: Option<u64>, sink: &mut CountingS
     let scope = |new, old| tag(new).or_else(|| tag(old)).unwrap_or_default();
 
     let mut attributes: Vec<KeyValue<'_>> = Vec::with_capacity(record.tags.len() + 6);
+    let service = record.local.service().map(|name| text_attribute("service.name", name));
+    let mut resource_attributes: Vec<KeyValue<'_>> = service.into_iter().collect();
     let mut links = Vec::new();
     for (key, value) in &record.tags {
         match key.as_str() {
@@ -435,6 +438,8 @@ fn emit(record: Record, offset: u64, start_us: Option<u64>, sink: &mut CountingS
                 None => attributes.push(text_attribute(key, value)),
             },
             "error" if value == "true" => {}
+            // What was a resource's stands among the tags, since Zipkin has no other place for it.
+            key if is_key_of_resource(key) => resource_attributes.push(text_attribute(key, value)),
             key => attributes.push(text_attribute(key, value)),
         }
     }
@@ -454,9 +459,8 @@ fn emit(record: Record, offset: u64, start_us: Option<u64>, sink: &mut CountingS
     if record.timestamp_us.is_none() {
         attributes.push(KeyValue { key: "otel.zipkin.absentField.startTime".into(), value: Value::Bool(true) });
     }
-    let service = record.local.service().map(|name| text_attribute("service.name", name));
     let origin = Origin {
-        resource_attributes: service.into_iter().collect(),
+        resource_attributes,
         scope_name: scope("otel.scope.name", "otel.library.name").into(),
         scope_version: scope("otel.scope.version", "otel.library.version").into(),
         scope_attributes: Vec::new(),

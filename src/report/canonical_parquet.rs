@@ -28,7 +28,7 @@ use serde_json::{Map, Value as Json};
 use crate::cli::Timestamps;
 use crate::conventions::{
     Attribute, AttributeClass, CANONICAL_VERSION, CANONICAL_VERSION_KEY, OwnAttribute, TraceStateSampling,
-    attribute_of_key, exception_attribute_of_key, resource_attribute_of_key,
+    attribute_of_key, exception_attribute_of_key, is_key_of_resource,
 };
 use crate::span::{KeyValue, Origin, REF_TYPE, SpanRecord};
 
@@ -43,15 +43,14 @@ const ALSO_PROMOTED: [&str; 4] =
 /// `tracescan.adjusted_count` from the trace state.
 fn promoted() -> impl Iterator<Item = &'static str> {
     let recorded = keys_of(AttributeClass::Shape).filter(|(attribute, _)| attribute.is_recorded());
-    let own = OwnAttribute::ALL.iter().flat_map(|attribute| attribute.aliases()).copied();
-    let own = own.filter(|key| attribute_of_key(key).is_none());
+    let own = own_keys_of(AttributeClass::Shape).filter(|key| attribute_of_key(key).is_none());
     recorded.map(|(_, key)| key).chain(ALSO_PROMOTED).chain(own)
 }
 
 /// Resource attributes that have a column: all spellings of those that the analysis asks for. The column's name is the key
 /// behind [`RESOURCE`].
 fn promoted_of_resources() -> impl Iterator<Item = &'static str> {
-    keys_of(AttributeClass::Resource).map(|(_, key)| key)
+    keys_of(AttributeClass::Resource).map(|(_, key)| key).chain(own_keys_of(AttributeClass::Resource))
 }
 
 /// What begins the names of columns that hold an attribute of the resource.
@@ -60,6 +59,11 @@ const RESOURCE: &str = "resource.";
 fn keys_of(class: AttributeClass) -> impl Iterator<Item = (Attribute, &'static str)> {
     let of_class = Attribute::ALL.iter().filter(move |attribute| attribute.class() == class);
     of_class.flat_map(|&attribute| attribute.aliases().iter().map(move |&key| (attribute, key)))
+}
+
+fn own_keys_of(class: AttributeClass) -> impl Iterator<Item = &'static str> {
+    let of_class = OwnAttribute::ALL.iter().filter(move |attribute| attribute.class() == class);
+    of_class.flat_map(|attribute| attribute.aliases()).copied()
 }
 
 const ADJUSTED_COUNT: &str = "tracescan.adjusted_count";
@@ -185,7 +189,7 @@ impl<W: Write + Send> CanonicalWriter<W> {
             }
         }
         for attribute in last_of_each_key(&origin.resource_attributes) {
-            if resource_attribute_of_key(&attribute.key).is_some()
+            if is_key_of_resource(&attribute.key)
                 && let Some(&column) = self.promoted_by_resource_key.get(attribute.key.as_ref())
             {
                 self.promote(column, &attribute.value.to_text());

@@ -3,6 +3,8 @@
 //! ```text
 //! trace span parent service KIND operation start..end [ERROR] [key=value]…         times in ms, parent 0 for none
 //! ```
+//!
+//! A key behind `resource.` is that of an attribute of the span's resource.
 
 use crate::conventions::{OwnAttributes, UncountedCalls};
 use crate::frame::{Collecting, Frame, FrameBuilder, SpanSink as _};
@@ -12,6 +14,9 @@ use super::{OverlapTolerance, Semantics, TraceModel, TraceView, derive};
 
 /// When samples begin, in ns since 1970.
 pub(crate) const SAMPLE_START: i64 = 1_700_000_000_000_000_000;
+
+/// What begins the keys of attributes of resources.
+const RESOURCE: &str = "resource.";
 
 /// Traces of a sample.
 pub(crate) struct Sample {
@@ -57,9 +62,9 @@ fn push(builder: &mut FrameBuilder, line: &str) {
     let number = |text: &str| text.parse::<u64>().expect("a number");
     let at = |ms: &str| (SAMPLE_START as u64) + (ms.parse::<f64>().expect("ms") * 1e6) as u64;
     let (start, end) = times.split_once("..").expect("start..end");
-    let is_attribute = |word: &&&str| word.contains('=');
     let text =
         |key: &str, value: &str| KeyValue { key: key.to_owned().into(), value: Value::Str(value.to_owned().into()) };
+    let pairs = || rest.iter().filter_map(|word| word.split_once('='));
     let record = SpanRecord {
         trace_id: TraceId(u128::from(number(trace)).to_be_bytes()),
         span_id: SpanId(number(span)),
@@ -69,14 +74,14 @@ fn push(builder: &mut FrameBuilder, line: &str) {
         status: if rest.contains(&"ERROR") { StatusCode::Error } else { StatusCode::Unset },
         start_unix_nano: at(start),
         end_unix_nano: at(end),
-        attributes: rest
-            .iter()
-            .filter(is_attribute)
-            .filter_map(|word| word.split_once('='))
+        attributes: pairs()
+            .filter(|(key, _)| !key.starts_with(RESOURCE))
             .map(|(key, value)| text(key, value))
             .collect(),
         ..SpanRecord::default()
     };
-    let origin = Origin { resource_attributes: vec![text("service.name", service)], ..Origin::default() };
+    let of_resource = pairs().filter_map(|(key, value)| Some(text(key.strip_prefix(RESOURCE)?, value)));
+    let resource_attributes = [text("service.name", service)].into_iter().chain(of_resource).collect();
+    let origin = Origin { resource_attributes, ..Origin::default() };
     builder.span(&origin, &record, 0);
 }

@@ -356,6 +356,17 @@ impl<'a> TraceView<'a> {
         self.own(row, OwnAttribute::RetryAfter).map(|delay| delay as i64 - 1)
     }
 
+    /// Which instance of its service made a span, as a number by which instances are told apart; `None` if its resource does
+    /// not say, or if nobody asks for [`OwnAttribute::Instance`].
+    pub(crate) fn instance(&self, row: Row) -> Option<u64> {
+        self.own(row, OwnAttribute::Instance)
+    }
+
+    /// The instance that a call belongs to: that of its caller span, else that of its own span.
+    pub(crate) fn instance_of_call(&self, call: &Call) -> Option<u64> {
+        self.instance(call.caller_span).or_else(|| self.instance(call.row))
+    }
+
     /// The arguments of a call's span, if equal ones make two calls one request. The URL of a request with a body says nothing of
     /// what stands in that, and a path nothing of the query.
     pub(crate) fn request_of(&self, row: Row) -> Option<u64> {
@@ -539,5 +550,52 @@ impl<'a> TraceView<'a> {
             .take_while(|section| section.start < end)
             .filter(|section| self.tree.is_at_or_below(section.row, ancestor) && counts(section.row));
         total_ns(below.map(|section: &Section| section.end.min(end) - section.start.max(start)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conventions::OwnAttribute;
+    use crate::trace::sample::Sample;
+
+    /// A call belongs to the instance of its caller span, wherever its own span says that it was made; only a caller span
+    /// without an instance leaves that to the call's own.
+    #[test]
+    fn calls_belong_to_the_instance_of_their_caller() {
+        let sample = Sample::of(
+            "
+            1 1 0 web  SERVER get    0..9 resource.host.name=a
+            1 2 1 web  CLIENT first  1..2 resource.host.name=b server.address=x
+            1 3 1 cart SERVER second 3..4 resource.host.name=c
+            2 1 0 web  SERVER get    0..9
+            2 2 1 web  CLIENT first  1..2 resource.host.name=b server.address=x
+            2 3 1 web  CLIENT second 3..4 server.address=x host.name=d
+            ",
+        );
+        let value = |name: &str| Some(OwnAttribute::Instance.value_of(name));
+        for (index, (of_spans, of_calls)) in [
+            ([value("a"), value("b"), value("c")], [value("a"), value("a")]),
+            ([None, value("b"), None], [value("b"), None]),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            sample.with_trace(index, 0, |trace| {
+                let mut instances: Vec<(SpanId, Option<u64>)> =
+                    (0..3).map(|row| (trace.span_id(row), trace.instance(row))).collect();
+                instances.sort();
+                assert_eq!(instances.iter().map(|(_, instance)| *instance).collect::<Vec<_>>(), of_spans);
+                let mut calls: Vec<(SpanId, Option<u64>)> = trace
+                    .calls
+                    .calls
+                    .iter()
+                    .map(|call| (trace.span_id(call.row), trace.instance_of_call(call)))
+                    .collect();
+                calls.sort();
+                assert_eq!(calls.iter().map(|(_, instance)| *instance).collect::<Vec<_>>(), of_calls);
+                assert_eq!(trace.instance(NO_ROW), None);
+            });
+        }
     }
 }

@@ -1,12 +1,13 @@
 //! Honeycomb's events that are spans: rows of a query's raw data, and the events that its API takes.
 //! <https://docs.honeycomb.io/getting-data-in/tracing/send-trace-data/>
 //!
-//! All fields of an event are in one object, so that nothing tells attributes of resources from those of spans.
+//! All fields of an event are in one object, so that nothing but their keys tells attributes of resources from those of spans.
 
 use serde_json::Value as Json;
 
+use crate::conventions::is_key_of_resource;
 use crate::frame::SpanSink as _;
-use crate::span::{Origin, SkipReason, SpanRecord, StatusCode};
+use crate::span::{KeyValue, Origin, SkipReason, SpanRecord, StatusCode};
 
 use super::fields::{Fields, text_attribute};
 use crate::ingest::counting_sink::CountingSink;
@@ -36,7 +37,7 @@ pub(crate) fn emit(mut fields: Fields, offset: u64, sink: &mut CountingSink<'_>)
     let length = fields.time(&["duration_ms", "durationMs"], Unit::Milliseconds);
     let (status, status_message) = status(&mut fields);
     let service = fields.text(&["service.name", "service_name", "serviceName"]);
-    let origin = Origin {
+    let mut origin = Origin {
         resource_attributes: text_attribute("service.name", service).into_iter().collect(),
         scope_name: fields.text(&["library.name"]).into(),
         scope_version: fields.text(&["library.version"]).into(),
@@ -56,7 +57,10 @@ pub(crate) fn emit(mut fields: Fields, offset: u64, sink: &mut CountingSink<'_>)
         ..SpanRecord::default()
     };
     sink.tally.opaque_ids += fields.opaque_ids;
-    span.attributes = text_attribute("SampleRate", sample_rate).into_iter().chain(fields.rest()).collect();
+    let is_of_resource = |attribute: &KeyValue<'_>| is_key_of_resource(&attribute.key);
+    let (of_resource, of_span): (Vec<_>, Vec<_>) = fields.rest().into_iter().partition(is_of_resource);
+    origin.resource_attributes.extend(of_resource);
+    span.attributes = text_attribute("SampleRate", sample_rate).into_iter().chain(of_span).collect();
     sink.span(&origin, &span, offset);
 }
 

@@ -188,6 +188,7 @@ fn read_resource_spans(message: &[u8], position: Position, is_cut: bool, sink: &
     let mut fields = WireFields::of(message);
     let mut span = SpanRecord::default();
     let mut encoded = EncodedSpan { service: origin.service_name().into_owned(), ..EncodedSpan::default() };
+    encoded.own_of_resource = OwnSlots::of_resource(sink.wanted().own, &origin);
     said_of_resource(&origin, |attribute, rank, value| {
         encoded.resource.push((attribute, rank, Value::Str(value.to_text().into_owned().into())));
     });
@@ -335,12 +336,12 @@ fn start_time(start_unix_nano: u64, has_end: bool) -> u64 {
 /// Fills `encoded`, but for what its resource says, from a message; false if that does not say all of it: if it has a trace state, an
 /// exception or a reference to what it follows from, or is not as it should be.
 fn read_encoded<'a>(message: &'a [u8], encoded: &mut EncodedSpan<'a>, own: OwnAttributes) -> bool {
-    let EncodedSpan { row, name, kind, status, attributes, own_values, .. } = encoded;
+    let EncodedSpan { row, own_of_resource, name, kind, status, attributes, own_values, .. } = encoded;
     *row = SpanRow::default();
     (*name, *kind, *status) = (b"", SpanKind::default(), StatusCode::default());
     attributes.clear();
     let mut end_unix_nano = None;
-    let mut own_slots = OwnSlots::default();
+    let mut own_slots = *own_of_resource;
     for field in WireFields::of(message) {
         match field {
             Ok((1, WireField::Bytes(id))) => row.trace_id = TraceId::from_bytes(id).unwrap_or_default(),

@@ -9,6 +9,7 @@ pub(crate) mod fingerprint;
 pub(crate) mod footer;
 pub(crate) mod guard;
 pub(crate) mod normalised_dictionary;
+pub(crate) mod own_texts;
 pub(crate) mod page_checksums;
 pub(crate) mod pages;
 pub(crate) mod rle_bit_packed;

@@ -294,6 +294,21 @@ impl ColumnPages {
     }
 }
 
+/// The texts of a chunk's dictionary, however its rows are nested; `None` if it has none.
+pub(crate) fn dictionary_texts(
+    file: &Arc<SharedFile>,
+    chunk: &ColumnChunkMetaData,
+    rows: usize,
+) -> Result<Option<BinaryArray>> {
+    if chunk.column_type() != Type::BYTE_ARRAY {
+        return Ok(None);
+    }
+    let mut pages = SerializedPageReader::new(Arc::clone(file), chunk, rows, None)?;
+    let Some(Page::DictionaryPage { buf, num_values, .. }) = pages.get_next_page()? else { return Ok(None) };
+    let (offsets, texts) = Plain { bytes: buf, at: 0 }.texts(num_values as usize)?;
+    Ok(Some(BinaryArray::try_new(offsets, texts, None)?))
+}
+
 /// The next values of a page.
 struct PageValues<'a> {
     values: &'a mut Values,

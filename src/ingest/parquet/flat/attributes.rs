@@ -13,6 +13,7 @@ use crate::ingest::parquet::file::cells::{attributes_at, text_at};
 use crate::ingest::parquet::file::dictionary_indices::ABSENT;
 use crate::ingest::parquet::file::fingerprint::Fingerprint;
 use crate::ingest::parquet::file::normalised_dictionary::NormalisedDictionary;
+use crate::ingest::parquet::file::own_texts::OwnTexts;
 use crate::ingest::parquet::file::text_dictionary::TextDictionary;
 
 /// JSON texts hold all attributes of a span at once, so fewer are kept than of other texts.
@@ -55,7 +56,7 @@ impl Wanted {
         Self(Self::FIRST_OWN | u32::from(rank) << 8 | attribute as u32)
     }
 
-    /// The attribute that may be unique to a span and the number of its spelling, if it is one. Its values have no codes: they
+    /// The attribute that is kept beside rows and the number of its spelling, if it is one. Its values have no codes: they
     /// are told as what is kept of them.
     pub(crate) fn as_own(self) -> Option<(OwnAttribute, u8)> {
         if self.0 < Self::FIRST_OWN {
@@ -70,9 +71,9 @@ impl Wanted {
         self.as_attribute().is_some_and(|(attribute, _)| attribute.is_peer())
     }
 
-    /// Whether its values are told rather than only coded: as hashes of arguments, or as own values.
+    /// Whether its values are told as hashes of arguments rather than only coded.
     fn is_told(self) -> bool {
-        self.as_own().is_some() || self.as_attribute().is_some_and(|(attribute, _)| attribute.is_normalised())
+        self.as_attribute().is_some_and(|(attribute, _)| attribute.is_normalised())
     }
 
     fn of_span_key(key: &str, own: OwnAttributes) -> Self {
@@ -82,11 +83,14 @@ impl Wanted {
         own.of_key(key).map_or(Self::NOT, |(attribute, rank)| Self::own(attribute, rank))
     }
 
-    fn of_resource_key(key: &str) -> Self {
+    fn of_resource_key(key: &str, in_signatures: bool, own: OwnAttributes) -> Self {
         if key == "service.name" {
             return Self::SERVICE;
         }
-        resource_attribute_of_key(key).map_or(Self::NOT, |(attribute, rank)| Self::attribute(attribute, rank))
+        if in_signatures && let Some((attribute, rank)) = resource_attribute_of_key(key) {
+            return Self::attribute(attribute, rank);
+        }
+        own.of_resource_key(key).map_or(Self::NOT, |(attribute, rank)| Self::own(attribute, rank))
     }
 }
 
@@ -146,8 +150,8 @@ impl PairsOfRows {
 enum Of {
     /// Spans', of whose own attributes some are asked for.
     Spans(OwnAttributes),
-    /// Resources'.
-    Resources,
+    /// Resources': whether those that are part of signatures are asked for, and those that are beside rows.
+    Resources(bool, OwnAttributes),
 }
 
 /// Reads one column of attributes.
@@ -161,6 +165,7 @@ pub(crate) struct AttributeColumn {
     texts: TextDictionary,
     codes: Vec<u32>,
     values: TextDictionary,
+    own_values: OwnTexts,
     /// The values of the attributes that are too many to be kept.
     normal_values: Vec<(Attribute, NormalisedDictionary)>,
 }
@@ -171,9 +176,15 @@ impl AttributeColumn {
         Self::new(Of::Spans(own), caps)
     }
 
-    /// For the attributes of resources, the service's name among them.
-    pub(crate) fn of_resources(caps: &Arc<ValueCaps>) -> Self {
-        Self::new(Of::Resources, caps)
+    /// For the attributes of resources: the service's name, those that are part of signatures if they are asked for, and those
+    /// of the `own` attributes.
+    pub(crate) fn of_resources(in_signatures: bool, own: OwnAttributes, caps: &Arc<ValueCaps>) -> Self {
+        Self::new(Of::Resources(in_signatures, own), caps)
+    }
+
+    /// For the same attributes, with nothing kept.
+    pub(crate) fn begun_anew(&self) -> Self {
+        Self::new(self.of, &self.caps)
     }
 
     fn new(of: Of, caps: &Arc<ValueCaps>) -> Self {
@@ -187,6 +198,7 @@ impl AttributeColumn {
             texts: TextDictionary::default(),
             codes: Vec::new(),
             values: TextDictionary::default(),
+            own_values: OwnTexts::default(),
             normal_values: normalised
                 .map(|attribute| (attribute, NormalisedDictionary::new(attribute, 0, caps)))
                 .collect(),
@@ -196,7 +208,7 @@ impl AttributeColumn {
     fn want(&self, key: &str) -> Wanted {
         match self.of {
             Of::Spans(own) => Wanted::of_span_key(key, own),
-            Of::Resources => Wanted::of_resource_key(key),
+            Of::Resources(in_signatures, own) => Wanted::of_resource_key(key, in_signatures, own),
         }
     }
 
@@ -255,6 +267,7 @@ impl AttributeColumn {
         let (keys, entries) = (map.keys(), map.values());
         self.begin_keys(keys);
         self.values.begin(entries);
+        self.own_values.begin(entries);
         let offsets = map.value_offsets();
         for row in 0..map.len() {
             if map.is_valid(row) {
@@ -263,7 +276,9 @@ impl AttributeColumn {
                     if wanted == Wanted::NOT {
                         continue;
                     }
-                    if wanted.is_told() {
+                    if let Some((own, _)) = wanted.as_own() {
+                        tell(row, wanted, self.own_values.kept_at(own, entries, entry));
+                    } else if wanted.is_told() {
                         let (code, hash) = self.code_of(wanted, &text_at(entries, entry));
                         pairs.push(wanted, code);
                         tell(row, wanted, hash);

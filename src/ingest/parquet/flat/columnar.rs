@@ -124,6 +124,9 @@ impl<'a> ColumnReader<'a> {
         let Needed { texts, others: mut roots } = self.needed(row_group);
         let all = [self.rows.roots(row_group), texts, roots.clone()].concat();
         let file = Arc::new(self.table.file_for(row_group, &all)?);
+        if let Some(root) = self.signatures.root_in_vain(self.table, &file, row_group) {
+            roots.retain(|&needed| needed != root);
+        }
         self.rows.open(&file, row_group, &mut roots)?;
         self.signatures.open_pages(self.table, &file, row_group, &mut roots)?;
         let mut batches = self.table.batches_of((*file).clone(), row_group, &roots, true)?;
@@ -184,18 +187,25 @@ impl<'a> ColumnReader<'a> {
 mod tests {
     use std::sync::Arc;
 
-    use arrow::array::{ArrayRef, Int64Array, ListBuilder, StringArray, StringBuilder};
+    use arrow::array::{ArrayRef, Int64Array, ListBuilder, MapBuilder, StringArray, StringBuilder};
     use parquet::arrow::ArrowWriter;
+    use parquet::file::properties::WriterProperties;
 
     use super::*;
+    use crate::conventions::{OwnAttribute, OwnAttributes};
     use crate::ingest::parquet::file::footer::Footer;
     use crate::ingest::source::shared_file::SharedFile;
 
     fn table_of(columns: Vec<(&str, ArrayRef)>) -> (Table, RecordBatch) {
+        table_with(columns, true)
+    }
+
+    fn table_with(columns: Vec<(&str, ArrayRef)>, dictionaries: bool) -> (Table, RecordBatch) {
         let columns = columns.into_iter().map(|(name, column)| (name, column, true));
         let batch = RecordBatch::try_from_iter_with_nullable(columns).expect("columns of one length");
         let mut file = tempfile::tempfile().expect("a file");
-        let mut writer = ArrowWriter::try_new(&mut file, batch.schema(), None).expect("a writer");
+        let properties = WriterProperties::builder().set_dictionary_enabled(dictionaries).build();
+        let mut writer = ArrowWriter::try_new(&mut file, batch.schema(), Some(properties)).expect("a writer");
         writer.write(&batch).expect("written");
         writer.close().expect("closed");
         let table = Footer::open(SharedFile::new(file).expect("a file"), "spans.parquet".as_ref())
@@ -205,9 +215,8 @@ mod tests {
     }
 
     /// The names of the columns that are read of a table's first row group.
-    fn columns_read(columns: Vec<(&str, ArrayRef)>, of_resources: bool) -> Vec<String> {
+    fn columns_read(columns: Vec<(&str, ArrayRef)>, asked: AskedAttributes) -> Vec<String> {
         let (table, batch) = table_of(columns);
-        let asked = AskedAttributes { of_resources, ..AskedAttributes::default() };
         let reader = ColumnReader::new(&table, &Arc::default(), asked);
         let Needed { texts, others } = reader.needed(0);
         let mut roots = [reader.rows.roots(0), texts, others].concat();
@@ -262,11 +271,50 @@ mod tests {
             "attributes",
             "http.route",
         ];
-        assert_eq!(columns_read(table(None), false), ALWAYS);
+        let nothing = AskedAttributes::default();
+        let all = AskedAttributes { of_resources: true, ..nothing };
+        assert_eq!(columns_read(table(None), nothing), ALWAYS);
         let of_resources = [&ALWAYS[..7], &["resource_attributes"], &ALWAYS[7..]].concat();
-        assert_eq!(columns_read(table(None), true), of_resources);
+        assert_eq!(columns_read(table(None), all), of_resources);
+        let own = |own| AskedAttributes { own: OwnAttributes::of(&[own]), ..nothing };
+        assert_eq!(columns_read(table(None), own(OwnAttribute::MessageId)), ALWAYS);
+        assert_eq!(columns_read(table(None), own(OwnAttribute::Instance)), of_resources);
         let of_lists = ["events_name", "events_attributes", "links_span_id", "links_attributes"];
-        assert_eq!(columns_read(table(Some("{}")), false), [&ALWAYS[..], &of_lists].concat());
+        assert_eq!(columns_read(table(Some("{}")), nothing), [&ALWAYS[..], &of_lists].concat());
+    }
+
+    /// A map of resources' attributes is not read for instances that none of its keys names, whatever its values are.
+    #[test]
+    fn maps_without_instances_are_not_read() {
+        let of_keys = |keys: &[&str], by_dictionary: bool| {
+            let mut map = MapBuilder::new(None, StringBuilder::new(), StringBuilder::new());
+            for key in keys {
+                map.keys().append_value(key);
+                map.values().append_value("host.name");
+            }
+            map.append(true).expect("as many keys as values");
+            let map: ArrayRef = Arc::new(map.finish());
+            let columns = table(None).into_iter();
+            let columns = columns.map(|(name, column)| match name {
+                "resource_attributes" => (name, Arc::clone(&map)),
+                _ => (name, column),
+            });
+            table_with(columns.collect(), by_dictionary).0
+        };
+        let own = OwnAttributes::of(&[OwnAttribute::Instance]);
+        let instances = AskedAttributes { own, of_resources: false };
+        let is_left_out = |table: &Table, asked: AskedAttributes| {
+            let signatures = SignatureColumns::new(table, &Arc::default(), asked);
+            let file = Arc::new(table.file_for(0, &[8]).expect("a file"));
+            signatures.root_in_vain(table, &file, 0)
+        };
+        let all = AskedAttributes { own, of_resources: true };
+        let without = ["service.name", "host.id", "host.nam"];
+        assert_eq!(is_left_out(&of_keys(&without, true), instances), Some(8));
+        assert_eq!(is_left_out(&of_keys(&without, true), all), None);
+        assert_eq!(is_left_out(&of_keys(&without, true), AskedAttributes::default()), None);
+        assert_eq!(is_left_out(&of_keys(&without, false), instances), None, "who knows");
+        assert_eq!(is_left_out(&of_keys(&["service.name", "host.name"], true), instances), None);
     }
 
     /// The port of a client is a combination of its own only where the span is not that of the server.

@@ -8,6 +8,7 @@ pub(crate) mod derived;
 pub(crate) mod events;
 pub(crate) mod ids;
 pub(crate) mod mapping;
+pub(crate) mod own_columns;
 pub(crate) mod records;
 pub(crate) mod row_columns;
 pub(crate) mod signature_columns;

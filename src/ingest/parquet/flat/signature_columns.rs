@@ -10,14 +10,14 @@ use parquet::errors::ParquetError;
 use super::events::{EventColumns, LinkColumns};
 use super::mapping::dialect::Place;
 use super::mapping::field::Field;
+use super::own_columns::OwnColumns;
 use super::row_columns::RowColumns;
 use super::table::{BatchColumns, Table};
 use super::text_column::{Says, TextColumn};
 use super::trace_states::TraceStates;
-use crate::conventions::{Attribute, AttributeClass, OwnAttribute, OwnAttributes, arguments_of};
-use crate::frame::{FrameBuilder, OwnSlots, OwnValues, SignatureId, ValueCaps, said_of_exception};
+use crate::conventions::{Attribute, AttributeClass, OwnAttributes, arguments_of};
+use crate::frame::{FrameBuilder, OwnValues, SignatureId, ValueCaps, said_of_exception};
 use crate::ingest::IngestError;
-use crate::ingest::parquet::file::cells::value_at;
 use crate::ingest::parquet::file::fingerprint::Fingerprint;
 use crate::ingest::parquet::file::guard::guarded;
 use crate::ingest::parquet::file::normalised_dictionary::NormalisedDictionary;
@@ -41,9 +41,11 @@ pub(crate) struct SignatureColumns {
     attributes: Vec<AttributeSource>,
     /// Those of resources.
     resource_attributes: Option<AttributeSource>,
-    /// Whether those that are asked for have columns of their own, or none is: then the others are needed only for spans
-    /// whose service has no column or nothing in it.
+    /// Whether those of signatures that are asked for have columns of their own, or none is: then the others are needed only
+    /// for spans whose service has no column or nothing in it.
     resource_has_columns: bool,
+    /// The same of those that are kept beside rows.
+    own_has_columns: bool,
     events: EventPlaces,
     exceptions: ExceptionTexts,
     exception_pairs: PairsOfRows,
@@ -66,45 +68,12 @@ pub(crate) struct SignatureColumns {
     own: OwnColumns,
 }
 
-/// The attributes that may be unique to a span and are asked for.
-struct OwnColumns {
-    asked: OwnAttributes,
-    /// Those that have columns of their own.
-    places: Vec<(OwnAttribute, u8, Place)>,
-    /// What the rows of the batch say; nothing unless something is asked for.
-    of_rows: Vec<OwnSlots>,
-}
-
-impl OwnColumns {
-    fn new(table: &Table, asked: OwnAttributes) -> Self {
-        let places = table.mapping.flat.iter().filter_map(|flat| {
-            let (attribute, rank) = flat.own.filter(|(attribute, _)| asked.contains(*attribute))?;
-            Some((attribute, rank, Place { root: flat.root, child: None }))
-        });
-        Self { asked, places: places.collect(), of_rows: Vec::new() }
-    }
-
-    fn read(&mut self, columns: &BatchColumns, batch: &RecordBatch) {
-        self.of_rows.clear();
-        if self.asked.is_empty() {
-            return;
-        }
-        self.of_rows.resize(batch.num_rows(), OwnSlots::default());
-        for &(attribute, rank, place) in &self.places {
-            let Some(column) = columns.get(batch, place) else { continue };
-            for (row, slots) in self.of_rows.iter_mut().enumerate() {
-                slots.put(attribute, rank, attribute.value_of(&value_at(column, row).to_text()));
-            }
-        }
-    }
-}
-
 /// The attributes that are read only if they are asked for.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct AskedAttributes {
-    /// Those that may be unique to a span.
+    /// Those that are kept beside rows.
     pub(crate) own: OwnAttributes,
-    /// Those of resources, beside the service.
+    /// Those of resources that are part of signatures, beside the service.
     pub(crate) of_resources: bool,
 }
 
@@ -155,6 +124,7 @@ impl LinkPlaces {
 impl SignatureColumns {
     pub(crate) fn new(table: &Table, caps: &Arc<ValueCaps>, asked: AskedAttributes) -> Self {
         let AskedAttributes { own, of_resources } = asked;
+        let own_of_resources = own.of_class(AttributeClass::Resource);
         let mapping = &table.mapping;
         let place = |field| mapping.field(field).map(|column| column.place);
         let of_fields = [
@@ -182,8 +152,8 @@ impl SignatureColumns {
             [Field::Attributes, Field::NumberAttributes, Field::BoolAttributes].into_iter().filter_map(place);
         let attributes = of_spans.map(|place| AttributeSource::new(place, AttributeColumn::of_spans(own, caps)));
         let resource_attributes = place(Field::ResourceAttributes);
-        let resource_attributes =
-            resource_attributes.map(|place| AttributeSource::new(place, AttributeColumn::of_resources(caps)));
+        let resource_attributes = resource_attributes
+            .map(|place| AttributeSource::new(place, AttributeColumn::of_resources(of_resources, own, caps)));
         let events = EventPlaces {
             whole: place(Field::Events),
             names: place(Field::EventNames),
@@ -202,7 +172,7 @@ impl SignatureColumns {
             caps: Arc::clone(caps),
             attributes: if all_in_columns
                 && mapping.has_all_columns(AttributeClass::Shape)
-                && mapping.has_all_own_columns(own)
+                && mapping.has_all_own_columns(own.of_class(AttributeClass::Shape))
             {
                 Vec::new()
             } else {
@@ -210,6 +180,8 @@ impl SignatureColumns {
             },
             resource_attributes,
             resource_has_columns: !of_resources || all_in_columns && mapping.has_all_columns(AttributeClass::Resource),
+            own_has_columns: own_of_resources.is_empty()
+                || all_in_columns && mapping.has_all_own_columns(own_of_resources),
             events: if all_in_columns && mapping.has_column_of(Attribute::ExceptionMessage) {
                 EventPlaces::default()
             } else {
@@ -236,7 +208,7 @@ impl SignatureColumns {
     pub(crate) fn needed(&self, table: &Table, row_group: usize) -> Needed {
         let says_something = |place: &Place| !table.is_empty_column(row_group, place.root);
         let mut places: Vec<Place> = self.places().filter(says_something).collect();
-        if !self.resource_has_columns || table.may_lack_text(row_group, Field::Service) {
+        if self.needs_resources(table, row_group) || !self.own_has_columns {
             places.extend(self.resource_attributes.iter().map(|source| source.place).filter(says_something));
         }
         let LinkPlaces { span_ids, attributes, .. } = self.links;
@@ -248,14 +220,27 @@ impl SignatureColumns {
         Needed { texts: texts.map(root).collect(), others: places.into_iter().map(root).collect() }
     }
 
+    /// Whether attributes of resources are needed for signatures.
+    fn needs_resources(&self, table: &Table, row_group: usize) -> bool {
+        !self.resource_has_columns || table.may_lack_text(row_group, Field::Service)
+    }
+
+    /// The root field of resources' attributes, if nothing but values beside rows is needed of it and it has none. `file` is
+    /// prepared for the columns that are needed.
+    pub(crate) fn root_in_vain(&self, table: &Table, file: &Arc<SharedFile>, row_group: usize) -> Option<usize> {
+        let root = self.resource_attributes.as_ref()?.place.root;
+        let is_wanted = |key: &str| self.own.asked.of_resource_key(key).is_some();
+        let is_for_own_alone = !self.own_has_columns && !self.needs_resources(table, row_group);
+        (is_for_own_alone && !table.may_have_key(file, row_group, root, is_wanted)).then_some(root)
+    }
+
     /// The columns beside texts that are always needed, if they are not empty. Resource attributes and the ids of links are
     /// not.
     fn places(&self) -> impl Iterator<Item = Place> + '_ {
         let columns = self.attributes.iter().map(|source| source.place);
         let lists = [self.events.whole, self.events.names, self.events.attributes, self.links.attributes()];
         let trace_states = self.trace_states.iter().map(|states| states.place);
-        let own = self.own.places.iter().map(|&(_, _, place)| place);
-        columns.chain(lists.into_iter().flatten()).chain(trace_states).chain(own)
+        columns.chain(lists.into_iter().flatten()).chain(trace_states).chain(self.own.places())
     }
 
     /// Begins to read the texts of a row group; those that Arrow must read join `roots`.
@@ -426,11 +411,8 @@ impl SignatureColumns {
             text.forget(&self.caps);
         }
         self.trace_states = self.trace_states.take().map(|states| TraceStates::new(states.place));
-        for source in &mut self.attributes {
-            source.column = AttributeColumn::of_spans(self.own.asked, &self.caps);
-        }
-        if let Some(source) = &mut self.resource_attributes {
-            source.column = AttributeColumn::of_resources(&self.caps);
+        for source in self.attributes.iter_mut().chain(&mut self.resource_attributes) {
+            source.column = source.column.begun_anew();
         }
         self.exceptions = ExceptionTexts::new(&self.caps);
         self.ref_types = TextDictionary::default();

@@ -27,7 +27,7 @@ use super::times::read_times;
 use crate::conventions::{CANONICAL_VERSION, CANONICAL_VERSION_KEY};
 use crate::ingest::parquet::file::footer::Footer;
 use crate::ingest::parquet::file::guard::guarded;
-use crate::ingest::parquet::file::pages::{ColumnPages, ValueType};
+use crate::ingest::parquet::file::pages::{ColumnPages, ValueType, dictionary_texts};
 use crate::ingest::parquet::flat::derived::{Derived, derive};
 use crate::ingest::source::shared_file::SharedFile;
 use crate::ingest::{IngestError, IngestWarning, Selection};
@@ -146,6 +146,26 @@ impl Table {
             nulls_of(chunk).is_some_and(|nulls| u64::try_from(chunk.num_values()) == Ok(nulls))
         };
         self.source_of(root).is_some_and(|source| self.chunks_of(row_group, source).all(nothing))
+    }
+
+    /// Whether a row group may have a key that `is_wanted` in the map that is the root field `root`: unless the dictionary of its
+    /// keys is whole and has none. `file` is prepared for that column.
+    pub(crate) fn may_have_key(
+        &self,
+        file: &Arc<SharedFile>,
+        row_group: usize,
+        root: usize,
+        is_wanted: impl Fn(&str) -> bool,
+    ) -> bool {
+        let is_map = self.data_type(Place { root, child: None }).is_some_and(|of| matches!(of, DataType::Map(_, _)));
+        // The keys of a map are its first column.
+        let keys = self.chunks_of(row_group, root).next().filter(|chunk| is_map && is_dictionary(chunk));
+        let rows = usize::try_from(self.footer.rows_of(row_group));
+        let (Some(keys), Ok(rows)) = (keys, rows) else { return true };
+        // What is wrong with it is told when it is read.
+        let dictionary = guarded(|| dictionary_texts(file, keys, rows)).ok().flatten();
+        let is_wanted = |key: &[u8]| std::str::from_utf8(key).is_ok_and(&is_wanted);
+        dictionary.is_none_or(|dictionary| dictionary.iter().flatten().any(is_wanted))
     }
 
     fn is_derived(&self, root: usize) -> bool {

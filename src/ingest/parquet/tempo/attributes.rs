@@ -7,7 +7,7 @@ use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, ListArray, StructArra
 use arrow::datatypes::DataType;
 
 use super::items::{Items, bytes_at, number_at};
-use crate::conventions::{exception_attribute_of_key, resource_attribute_of_key};
+use crate::conventions::{OwnAttributes, exception_attribute_of_key, resource_attribute_of_key};
 use crate::frame::Wanted as WantedOfSpans;
 use crate::ingest::otlp::json_message;
 use crate::ingest::otlp::proto;
@@ -25,8 +25,8 @@ pub(crate) enum WantedAttributes {
     Everything,
     /// Those of spans that the analysis asks for.
     Known(WantedOfSpans),
-    /// Those of resources that the analysis asks for.
-    KnownOfResources,
+    /// Those of resources that the analysis asks for, of those beside rows only these.
+    KnownOfResources(OwnAttributes),
     /// What an event tells of an exception.
     OfExceptions,
     /// What a link says of how the span refers to its parent.
@@ -39,7 +39,9 @@ impl WantedAttributes {
         match self {
             Self::Everything => true,
             Self::Known(wanted) => wanted.takes(key),
-            Self::KnownOfResources => key == "service.name" || resource_attribute_of_key(key).is_some(),
+            Self::KnownOfResources(own) => {
+                key == "service.name" || resource_attribute_of_key(key).is_some() || own.of_resource_key(key).is_some()
+            }
             Self::OfExceptions => exception_attribute_of_key(key).is_some(),
             Self::RefType => key == REF_TYPE,
         }

@@ -15,7 +15,7 @@ use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 use super::attributes::WantedAttributes;
 use super::dedicated::{self, Dedicated, Scope};
-use super::spans::{SPAN_COLUMNS, read_batch};
+use super::spans::{RESOURCE_COLUMNS, SPAN_COLUMNS, read_batch};
 use crate::conventions::OwnAttributes;
 use crate::frame::{Collecting, FrameBuilder, SpanSink, Wanted as WantedOfSpans};
 use crate::ingest::parquet::file::footer::Footer;
@@ -144,17 +144,17 @@ impl Block {
     }
 
     /// Whether the analysis needs the column at `path`.
-    fn is_analysed(&self, path: &str, of_spans: WantedOfSpans) -> bool {
+    fn is_analysed(&self, path: &str, wanted: WantedOfSpans) -> bool {
         let is_dedicated = || {
             DEDICATED_GROUPS.into_iter().any(|(scope, group)| {
-                let wanted = match scope {
-                    Scope::Resource => WantedAttributes::KnownOfResources,
-                    Scope::Span => WantedAttributes::Known(of_spans),
+                let of_scope = match scope {
+                    Scope::Resource => WantedAttributes::KnownOfResources(wanted.own),
+                    Scope::Span => WantedAttributes::Known(wanted),
                     Scope::Event => WantedAttributes::OfExceptions,
                 };
-                let mut of_scope = self.dedicated.iter().filter(|dedicated| dedicated.scope == scope);
+                let mut columns = self.dedicated.iter().filter(|dedicated| dedicated.scope == scope);
                 path.strip_prefix(group).is_some_and(|column| {
-                    of_scope.any(|dedicated| dedicated.column == column && wanted.takes(&dedicated.key))
+                    columns.any(|dedicated| dedicated.column == column && of_scope.takes(&dedicated.key))
                 })
             })
         };
@@ -162,19 +162,27 @@ impl Block {
             let of_span = path.strip_prefix("rs.ss.Spans.");
             of_span.is_some_and(|of_span| SPAN_COLUMNS.iter().any(|(column, _)| *column == of_span))
         };
+        let is_resource_column = || {
+            let of_resource = path.strip_prefix("rs.Resource.");
+            let is_asked = |key: &str| wanted.own.of_resource_key(key).is_some();
+            of_resource.is_some_and(|of_resource| {
+                RESOURCE_COLUMNS.iter().any(|(column, key)| *column == of_resource && is_asked(key))
+            })
+        };
         ANALYSED.contains(&path)
             || ANALYSED_LISTS.iter().any(|list| path.starts_with(list))
             || is_span_column()
+            || is_resource_column()
             || is_dedicated()
     }
 
-    fn columns(&self, of_spans: WantedOfSpans) -> ProjectionMask {
-        let wanted = self.paths.iter().enumerate().filter(|(_, path)| {
+    fn columns(&self, wanted: WantedOfSpans) -> ProjectionMask {
+        let leaves = self.paths.iter().enumerate().filter(|(_, path)| {
             let is_of_spans = path.starts_with("rs.") || *path == "TraceID";
-            is_of_spans && (of_spans.everything || self.is_analysed(path, of_spans))
+            is_of_spans && (wanted.everything || self.is_analysed(path, wanted))
         });
         let schema = self.footer.parquet().file_metadata().schema_descr();
-        ProjectionMask::leaves(schema, wanted.map(|(leaf, _)| leaf))
+        ProjectionMask::leaves(schema, leaves.map(|(leaf, _)| leaf))
     }
 
     /// How many rows are decoded at once, going by how many spans a trace has in this row group.

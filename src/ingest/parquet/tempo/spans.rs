@@ -55,9 +55,8 @@ pub(crate) fn read_batch(batch: &RecordBatch, dedicated: &[Dedicated], sink: &mu
         return;
     };
     let wanted = sink.wanted();
-    let wants_everything = wanted.everything;
     let trace_ids = traces.column_by_name("TraceID");
-    let resource_columns = ResourceColumns::of(&resources, dedicated, wants_everything);
+    let resource_columns = ResourceColumns::of(&resources, dedicated, wanted);
     let scope_columns = ScopeColumns::of(&scopes);
     let Some(span_columns) = SpanColumns::of(scopes.items, dedicated, wanted) else {
         *row += batch.num_rows() as u64;
@@ -114,8 +113,11 @@ struct ResourceColumns<'a> {
 }
 
 impl<'a> ResourceColumns<'a> {
-    fn of(resources: &Items<'a>, dedicated: &'a [Dedicated], wants_everything: bool) -> Self {
-        let wanted = if wants_everything { WantedAttributes::Everything } else { WantedAttributes::KnownOfResources };
+    fn of(resources: &Items<'a>, dedicated: &'a [Dedicated], wanted: WantedOfSpans) -> Self {
+        let wanted = match wanted {
+            WantedOfSpans { everything: true, .. } => WantedAttributes::Everything,
+            WantedOfSpans { own, .. } => WantedAttributes::KnownOfResources(own),
+        };
         let Some(resources) = resources.group("Resource") else {
             return Self { wanted, services: None, named: Vec::new(), attributes: None };
         };

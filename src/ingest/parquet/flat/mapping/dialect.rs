@@ -51,7 +51,7 @@ pub(crate) struct FlatAttribute {
     pub(crate) owner: Owner,
     /// The attribute that the analysis keeps it as, and the rank of its spelling.
     pub(crate) known: Option<(Attribute, u8)>,
-    /// The attribute of spans that may be unique to one, and the rank of its spelling.
+    /// The attribute that is kept beside rows, and the rank of its spelling.
     pub(crate) own: Option<(OwnAttribute, u8)>,
 }
 
@@ -62,7 +62,11 @@ impl FlatAttribute {
             Owner::Resource => resource_attribute_of_key(&key),
             Owner::Scope => None,
         };
-        let own = if owner == Owner::Span { OwnAttributes::ALL.of_key(&key) } else { None };
+        let own = match owner {
+            Owner::Span => OwnAttributes::ALL.of_key(&key),
+            Owner::Resource => OwnAttributes::ALL.of_resource_key(&key),
+            Owner::Scope => None,
+        };
         Self { root, key, owner, known, own }
     }
 }

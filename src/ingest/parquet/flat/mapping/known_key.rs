@@ -22,7 +22,8 @@ fn keys_by_underscored_form() -> &'static HashMap<String, &'static str> {
     static BY_FORM: OnceLock<HashMap<String, &'static str>> = OnceLock::new();
     BY_FORM.get_or_init(|| {
         let of_spans = Attribute::ALL.iter().filter(|attribute| attribute.class() == AttributeClass::Shape);
-        let own = OwnAttribute::ALL.iter().flat_map(|own| own.aliases());
+        let own = OwnAttribute::ALL.iter().filter(|own| own.class() == AttributeClass::Shape);
+        let own = own.flat_map(|own| own.aliases());
         let keys = of_spans.flat_map(|attribute| attribute.aliases()).chain(own);
         let mut by_form = HashMap::new();
         for &key in keys {

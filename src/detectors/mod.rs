@@ -33,6 +33,8 @@ kit::catalog! {
     hard_dependency: resilience::hard_dependency::HardDependency,
     /// Calls that are told to slow down.
     throttling: resilience::throttling::Throttling,
+    /// Limits that make calls wait.
+    saturation: resilience::saturation::Saturation,
     /// Where the time goes.
     latency_attribution: latency::latency_attribution::LatencyAttribution,
 }

@@ -129,7 +129,6 @@ impl<D: Columns> Findings<D> {
     /// Adds a finding in a trace that was seen earlier, which stands for `adjusted_count` traces because of sampling, and what a
     /// fix would change there of the spans that were marked when it was seen
     /// ([`Seen::marked`](crate::detectors::kit::Seen::marked)).
-    #[expect(dead_code, reason = "no detector of the catalog finds anything late so far")]
     pub(crate) fn push_late(
         &mut self,
         trace: TraceNumber,

@@ -18,7 +18,7 @@ use rayon::prelude::*;
 use crate::frame::{SpillError, SpillStore, Symbol};
 use crate::partial::{Columns as _, PartialError, PartialReader, PartialWriter, Renumbering, TraceNumber, columns};
 use crate::span::SpanKind;
-use crate::trace::{Call, NO_ROW, Row, TraceView};
+use crate::trace::{NO_ROW, Row, TraceView};
 
 use super::caller_span_block::{OpenBlock, unpack};
 use super::packed_block::{PackedBlock, bytes_of_ranks, renumber_blocks};
@@ -101,12 +101,12 @@ impl CallerSpan {
         let call = trace.calls.answered_by(row).filter(|call| call.counts);
         let above = (role.is_entry && parent != NO_ROW).then(|| InstanceAbove {
             service: trace.service(parent),
-            instance: call.map_or_else(|| instance(trace, parent), |call| instance_of_call(trace, call)),
+            instance: call.map_or_else(|| trace.instance(parent), |call| trace.instance_of_call(call)).unwrap_or(0),
         });
         Self {
             service: trace.service(row),
             operation: trace.entry_operation(row),
-            instance: instance(trace, row),
+            instance: trace.instance(row).unwrap_or(0),
             trace: TraceNumber(trace.number),
             row,
             start: trace.start(row),
@@ -124,21 +124,7 @@ impl CallerSpan {
     }
 }
 
-/// The instance that made a span; 0 if that is not known.
-fn instance(_trace: &TraceView<'_>, _row: Row) -> u64 {
-    0
-}
-
-/// The instance that made a call: that of its caller span, else of its own.
-fn instance_of_call(trace: &TraceView<'_>, call: &Call) -> u64 {
-    match instance(trace, call.caller_span) {
-        0 => instance(trace, call.row),
-        instance => instance,
-    }
-}
-
 /// All caller spans of one service, in the order of start, trace and row.
-#[cfg_attr(not(test), expect(dead_code, reason = "no detector of the catalog asks for caller spans so far"))]
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CallerSpansOfService<'a> {
     /// The service.

@@ -11,10 +11,11 @@
 //!   web CLIENT "cart.get" 1..9 rpc.system=grpc *6+10   the span and what is below it six times, 10 ms apart
 //!     cart SERVER "GetCart" 2..8 ERROR                 times in ms, status, attributes ({n}: the span's number)
 //! trace *3                                             what follows is another trace, here three with the same spans
+//! trace *3+20                                          the same, each 20 ms after the one before
 //! web SERVER "GET /" 0..100
 //! ```
 //!
-//! Values of columns: durations as 75ms, 1.5s or 250us, shares as 0.5, 50% or 1/3, lists with commas, - for empty.
+//! An attribute whose key begins with @ is one of the span's resource. Values of columns: durations as 75ms, 1.5s or 250us, shares as 0.5, 50% or 1/3, lists with commas, - for empty.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -114,32 +115,35 @@ fn parse(lines: &[&str]) -> Vec<Line> {
     roots
 }
 
-/// Traces of a case, each as its root spans, with those that stand for several repeated.
-fn traces(text: &str) -> Vec<Vec<Line>> {
+/// Traces of a case, each as its root spans and how many ms later than told they begin, with those that stand for several repeated.
+fn traces(text: &str) -> Vec<(f64, Vec<Line>)> {
     let no_span = |line: &str| {
         line.trim().is_empty() || ["#", "expect:", "row:", "rows:"].iter().any(|start| line.starts_with(start))
     };
-    let mut traces: Vec<(usize, Vec<&str>)> = vec![(1, Vec::new())];
+    let mut traces: Vec<(usize, f64, Vec<&str>)> = vec![(1, 0.0, Vec::new())];
     for line in text.lines().filter(|line| !no_span(line)) {
         match line.strip_prefix("trace").filter(|rest| rest.is_empty() || rest.starts_with(" *")) {
             Some(rest) => {
-                let times = rest.strip_prefix(" *").map_or(1, |times| times.parse().expect("trace *times"));
-                traces.push((times, Vec::new()));
+                let (times, step) =
+                    rest.strip_prefix(" *").map_or(("1", "0"), |times| times.split_once('+').unwrap_or((times, "0")));
+                traces.push((times.parse().expect("trace *times"), step.parse().expect("step in ms"), Vec::new()));
             }
-            None => traces.last_mut().expect("never empty").1.push(line),
+            None => traces.last_mut().expect("never empty").2.push(line),
         }
     }
-    let with_spans = traces.iter().filter(|(_, lines)| !lines.is_empty());
-    with_spans.flat_map(|(times, lines)| (0..*times).map(|_| parse(lines))).collect()
+    let with_spans = traces.iter().filter(|(.., lines)| !lines.is_empty());
+    with_spans
+        .flat_map(|(times, step, lines)| (0..*times).map(move |time| (time as f64 * step, parse(lines))))
+        .collect()
 }
 
 /// The spans of a case as lines of OTLP JSON.
 fn otlp_lines(text: &str) -> String {
     let mut out = String::new();
     let mut last_id = 0;
-    for (number, roots) in (1..).zip(traces(text)) {
+    for (number, (shift_ms, roots)) in (1..).zip(traces(text)) {
         for root in &roots {
-            emit(root, number, 0, 0.0, &mut last_id, &mut out);
+            emit(root, number, 0, shift_ms, &mut last_id, &mut out);
         }
     }
     out
@@ -152,14 +156,17 @@ fn emit(line: &Line, trace: u32, parent: u64, shift_ms: f64, last_id: &mut u64, 
         let span_id = *last_id;
         let at = |ms: f64| (EPOCH_NS + ((ms + shift_ms) * 1e6).round() as u64).to_string();
         let attribute = |(key, value): &(String, String)| json!({"key": key, "value": {"stringValue": value.replace("{n}", &span_id.to_string())}});
+        let (of_resource, of_span): (Vec<_>, Vec<_>) =
+            line.attributes.iter().partition(|(key, _)| key.starts_with('@'));
         let parent_id = if parent == 0 { String::new() } else { format!("{parent:016x}") };
         let span = json!({
             "traceId": format!("{trace:032x}"), "spanId": format!("{span_id:016x}"), "parentSpanId": parent_id,
             "name": line.name, "kind": line.kind, "status": {"code": line.status},
             "startTimeUnixNano": at(line.start_ms), "endTimeUnixNano": at(line.end_ms),
-            "attributes": line.attributes.iter().map(attribute).collect::<Vec<_>>(),
+            "attributes": of_span.into_iter().map(attribute).collect::<Vec<_>>(),
         });
-        let service = json!([{"key": "service.name", "value": {"stringValue": line.service}}]);
+        let mut service = vec![json!({"key": "service.name", "value": {"stringValue": line.service}})];
+        service.extend(of_resource.iter().map(|(key, value)| attribute(&(key[1..].to_owned(), value.clone()))));
         let resource_spans = json!({"resource": {"attributes": service}, "scopeSpans": [{"spans": [span]}]});
         writeln!(out, "{}", json!({"resourceSpans": [resource_spans]})).expect("a string takes all");
         for child in &line.children {
@@ -284,7 +291,7 @@ fn wrong_rows(text: &str, rows: &[Value]) -> Option<String> {
 
 fn time_adds_up(text: &str, output: &Output) -> Option<String> {
     let duration = |root: &Line| root.times as i64 * ((root.end_ms - root.start_ms) * 1e6).round() as i64;
-    let expected: i64 = traces(text).iter().flatten().map(duration).sum();
+    let expected: i64 = traces(text).iter().flat_map(|(_, roots)| roots).map(duration).sum();
     let rows = output.rows("latency_attribution");
     let time = |row: &Value| row["critical_ns"].as_i64().expect("an integer");
     let found: i64 = rows.iter().filter(|row| row["entry_kind"] == "root").map(time).sum();

@@ -10,5 +10,6 @@ pub(crate) mod hard_dependency;
 mod named_windows;
 mod outcomes;
 pub(crate) mod retry_storm;
+pub(crate) mod saturation;
 pub(crate) mod throttling;
 mod window_counts;

@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
-const TABLES: [&str; 10] = [
+const TABLES: [&str; 11] = [
     "n_plus_one",
     "sync_chain",
     "retry_storm",
@@ -17,6 +17,7 @@ const TABLES: [&str; 10] = [
     "findings",
     "hard_dependency",
     "throttling",
+    "serial_fan_out",
 ];
 
 /// Number of the table of latency.

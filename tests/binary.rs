@@ -8,10 +8,11 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
-const TABLES: [&str; 13] = [
+const TABLES: [&str; 14] = [
     "problems",
     "n_plus_one",
     "sync_chain",
+    "serial_fan_out",
     "retry_storm",
     "failure_amplification",
     "failure_origins",
@@ -99,6 +100,8 @@ fn findings_are_what_was_planted() {
         let target = if row["detector"] == "sync-chain" { String::new() } else { text("target") };
         (text("trace_id"), text("detector"), text("service"), target)
     };
+    // Calls one after the other are in ordinary traffic too, and a risk only: nothing proves that they need not be.
+    let findings: Vec<Value> = findings.into_iter().filter(|row| row["level"] == "problem").collect();
     // Whatever failed has an origin, also where nothing was planted but a failure that somebody coped with.
     let is_origin = |row: &&Value| row["detector"] == "failure-origins";
     let found: BTreeSet<_> = findings.iter().filter(|row| !is_origin(row)).map(key).collect();

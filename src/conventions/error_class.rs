@@ -98,6 +98,28 @@ pub fn says_nothing_is_there(text: &str) -> bool {
     says(&NOTHING) && !says(&NOBODY)
 }
 
+/// Whether the type or the message of an error says that a circuit breaker rejected the call: those of resilience4j, Polly,
+/// Hystrix, gobreaker, Sentinel, opossum, pybreaker and Envoy.
+pub(crate) fn says_breaker_is_open(text: &str) -> bool {
+    const WORDS: [&str; 13] = [
+        "callnotpermitted",
+        "brokencircuit",
+        "isolatedcircuit",
+        "opencircuit",
+        "circuitopen",
+        "circuitbreakeropen",
+        "circuitbreakererror",
+        "circuit breaker is open",
+        "circuit is open",
+        "circuit open",
+        "breaker is open",
+        "short-circuit",
+        "short circuit",
+    ];
+    let text = text.to_ascii_lowercase();
+    WORDS.iter().any(|word| text.contains(word))
+}
+
 /// A gRPC status code, 0 to 16.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct RpcStatus(pub u8);
@@ -130,6 +152,8 @@ fn bare(name: &str) -> impl Iterator<Item = u8> {
 impl RpcStatus {
     /// Refused: a quota or another limit is used up.
     pub const RESOURCE_EXHAUSTED: Self = Self(8);
+    /// Nobody is there.
+    pub const UNAVAILABLE: Self = Self(14);
 
     /// The code written as a number or as a name in any case; `None` for anything else.
     pub fn parse(text: &str) -> Option<Self> {
@@ -230,6 +254,23 @@ mod tests {
             "nil pointer",
         ] {
             assert!(!says_nothing_is_there(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn open_breakers_are_told() {
+        for text in [
+            "io.github.resilience4j.circuitbreaker.CallNotPermittedException",
+            "Polly.CircuitBreaker.BrokenCircuitException",
+            "gobreaker: circuit breaker is open",
+            "The circuit is now short-circuited",
+            "hystrix: circuit open",
+            "Circuit is OPEN",
+        ] {
+            assert!(says_breaker_is_open(text), "{text}");
+        }
+        for text in ["", "circuit breaker is closed", "connection refused", "shortcut circuit", "open file limit"] {
+            assert!(!says_breaker_is_open(text), "{text}");
         }
     }
 

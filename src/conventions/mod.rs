@@ -20,6 +20,7 @@ pub use attributes::{
     exception_attribute_of_key, resource_attribute_of_key,
 };
 pub(crate) use canonical::{CANONICAL_VERSION, CANONICAL_VERSION_KEY};
+pub(crate) use error_class::says_breaker_is_open;
 pub use error_class::{ErrorClass, RpcStatus, classify, says_nothing_is_there};
 pub use finding_kind::FindingKind;
 pub use normal_form::normalise;

@@ -23,6 +23,8 @@ kit::catalog! {
     n_plus_one: latency::n_plus_one::NPlusOne,
     /// More synchronous hops in a row than one request should wait for.
     sync_chain: latency::sync_chain::SyncChain,
+    /// Calls one after the other that need not be.
+    serial_fan_out: latency::serial_fan_out::SerialFanOut,
     /// More attempts of one request than one failure deserves.
     retry_storm: resilience::retry_storm::RetryStorm,
     /// One failure that makes several services fail.
@@ -31,6 +33,10 @@ kit::catalog! {
     failure_origins: resilience::failure_origins::FailureOrigins,
     /// Operations that fail whenever one target does.
     hard_dependency: resilience::hard_dependency::HardDependency,
+    /// Timeouts that are missing or too long, and work that goes on for nobody.
+    timeouts: resilience::timeouts::Timeouts,
+    /// Calls that a circuit breaker would have saved.
+    circuit_breaker: resilience::circuit_breaker::CircuitBreaker,
     /// Calls that are told to slow down.
     throttling: resilience::throttling::Throttling,
     /// Limits that make calls wait.

@@ -21,6 +21,7 @@ that was compared with. Dashboards and notebooks count findings by service, hour
     n-plus-one  3f0c7d51a2b4e689  4bf92f3577b34da6a3ce929d0e0e4736  00f067aa0ba902b7        50          5  340000000
 
 What `measured` and `threshold` count is the detector's: calls to the target (n-plus-one), hops of the chain (sync-chain),
+different calls one after the other (serial-fan-out),
 the larger of attempts and amplification (retry-storm), failed services (failure-amplification); failure-origins has no
 threshold and measures 1. hard-dependency counts the calls of a request that were outages, and throttling the refused calls of a
 trace: their thresholds are over the whole input.

@@ -34,8 +34,8 @@ const PENDING_CALLS: usize = 1 << 15;
 /// Calls that are written as one group: as many as are pending, so that writing needs no more memory than logging.
 const CALLS_PER_GROUP: usize = PENDING_CALLS;
 
-/// So many calls of a partition are sorted at once: some hundred MB.
-const MOST_IN_MEMORY: usize = 1 << 20;
+/// So many calls of a partition are sorted at once: some 60 MB.
+const MOST_IN_MEMORY: usize = 1 << 19;
 
 /// One call. What few detectors need of few calls is not here: they keep it when they see the trace, by `trace` and `row`.
 #[derive(Clone, Copy, PartialEq, Debug, Default)]

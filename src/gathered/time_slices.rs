@@ -112,7 +112,9 @@ impl TimeSlices {
     fn pack(&mut self, slice: usize) {
         let mut block = PackedBlock::new(pack(&mut self.pending[slice]));
         self.pending[slice].clear();
-        if let Some(store) = &self.store {
+        if let Some(store) = &self.store
+            && store.grow(block.bytes_in_memory() as u64)
+        {
             block.put_aside(store);
         }
         self.blocks[slice].push(block);
@@ -135,5 +137,14 @@ impl TimeSlices {
     /// Why calls are missing, if some are.
     pub(super) fn take_failure(&self) -> Option<SpillError> {
         self.failure.borrow_mut().take()
+    }
+}
+
+impl Drop for TimeSlices {
+    fn drop(&mut self) {
+        let bytes: usize = self.blocks.iter().flatten().map(PackedBlock::bytes_in_memory).sum();
+        if let Some(store) = &self.store {
+            store.shrink(bytes as u64);
+        }
     }
 }

@@ -34,6 +34,7 @@ impl Dump {
         let mut builder = FrameBuilder::of(&Collecting { own_attributes, ..Collecting::default() });
         read_bytes(Path::new("dump"), bytes, &ReadOptions { own_attributes, ..ReadOptions::default() }, &mut builder);
         push_sample(&mut builder, &not_planted());
+        push_sample(&mut builder, &in_line());
         let (vocabulary, frame) = group(vec![builder]);
         let semantics = derive(&vocabulary, &UncountedCalls::default());
         let (mut model, mut callee_names) = (TraceModel::default(), CalleeNames::default());
@@ -125,6 +126,27 @@ fn not_planted() -> String {
              {trace} 7 3 basket CLIENT GET 80..81 http.response.status_code=429 url.full=http://b.example/b \
              http.response.header.retry-after={trace}\n"
         );
+    }
+    lines
+}
+
+/// Traces whose calls come one after the other: of one operation some do not, and of the other some have failed or are not there.
+fn in_line() -> String {
+    let mut lines = String::new();
+    for trace in 101..=118 {
+        let (start, status) = if trace % 4 == 0 { (10, "ERROR") } else { (40, "") };
+        lines += &format!(
+            "{trace} 1 0 mall SERVER window 0..100
+             {trace} 2 1 mall CLIENT GET 10..40 url.full=http://c.example/c
+             {trace} 3 1 mall CLIENT GET {start}..60 url.full=http://d.example/d
+             {trace} 4 1 mall CLIENT GET 60..90 url.full=http://e.example/e
+             {trace} 5 0 mall SERVER door 0..100
+             {trace} 6 5 mall CLIENT GET 10..40 {status} url.full=http://c.example/c
+             {trace} 7 5 mall CLIENT GET 40..60 url.full=http://d.example/d\n"
+        );
+        if trace % 3 != 0 {
+            lines += &format!("{trace} 8 5 mall CLIENT GET 60..90 url.full=http://e.example/e\n");
+        }
     }
     lines
 }

@@ -7,7 +7,7 @@ use rayon::slice::{ParallelSlice as _, ParallelSliceMut as _};
 
 use crate::conventions::{
     Attribute, ErrorClass, FindingKind, RpcStatus, UncountedCalls, acquires_connection, classify,
-    count_of_jaeger_sampler, is_http_word, name_template, says_nothing_is_there,
+    count_of_jaeger_sampler, is_http_word, name_template, says_breaker_is_open, says_nothing_is_there,
 };
 use crate::frame::{Signature, SignatureId, Symbol, Symbols, Vocabulary};
 use crate::span::{SpanKind, StatusCode, UNKNOWN_SERVICE};
@@ -76,6 +76,10 @@ pub struct SpanSemantics {
     pub says_throttled: bool,
     /// Whether a message of it says that what was sent is too large, for which RPC has the same code.
     pub says_too_large: bool,
+    /// Whether its own error says that a circuit breaker rejected it.
+    pub says_breaker_is_open: bool,
+    /// Whether no protocol says that anybody answered: no HTTP status, and of RPC none or UNAVAILABLE.
+    pub lacks_answer: bool,
     /// Whether the call was sent before (a re-send count of 1 or more).
     pub is_resend: bool,
     /// Whether repeating it may do something twice: POST, PATCH, an INSERT, a publish.
@@ -383,6 +387,13 @@ fn semantics_of(
         is_redirect_or_challenge: matches!(http_status, 300..=399 | 401 | 407),
         says_throttled: http_status == 429 || rpc_status == Some(RpcStatus::RESOURCE_EXHAUSTED),
         says_too_large: message.iter().any(|&message| input.resolve(message).contains(TOO_LARGE)),
+        says_breaker_is_open: message
+            .map(|message| input.resolve(message))
+            .into_iter()
+            .chain(error)
+            .chain(exception)
+            .any(says_breaker_is_open),
+        lacks_answer: http_status == 0 && rpc_status.is_none_or(|status| status == RpcStatus::UNAVAILABLE),
         is_resend: attributes
             .get(A::ResendCount)
             .and_then(|count| count.trim().parse::<f64>().ok())

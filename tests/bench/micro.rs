@@ -178,6 +178,7 @@ fn analysed(enabled: &[&str]) -> Analysis {
 #[divan::bench(args = [
     "n-plus-one",
     "sync-chain",
+    "serial-fan-out",
     "retry-storm",
     "failure-amplification",
     "failure-origins",

@@ -5,17 +5,19 @@
 //!
 //! ```text
 //! expect: web cart 6                                   service, target (- for none), measured: one line a finding
+//! expect: web cart 6 *10                               the same ten times
 //! row: shape=loop saving_ns=40ms induced=false         columns of one row of the table: one line a row
 //! rows: 3                                              how many rows there are, if not as many as such lines
 //! web SERVER "GET /cart" 0..100
 //!   web CLIENT "cart.get" 1..9 rpc.system=grpc *6+10   the span and what is below it six times, 10 ms apart
-//!     cart SERVER "GetCart" 2..8 ERROR                 times in ms, status, attributes ({n}: the span's number)
+//!     cart SERVER "GetCart" 2..8 ERROR                 times in ms, status, attributes ({n}: the span's number; @ before those
+//!                                                      of its resource)
 //! trace *3                                             what follows is another trace, here three with the same spans
-//! trace *3+20                                          the same, each 20 ms after the one before
+//! trace *3+500                                         the same, each 500 ms after the one before
 //! web SERVER "GET /" 0..100
 //! ```
 //!
-//! An attribute whose key begins with @ is one of the span's resource. Values of columns: durations as 75ms, 1.5s or 250us, shares as 0.5, 50% or 1/3, lists with commas, - for empty.
+//! Values of columns: durations as 75ms, 1.5s or 250us, shares as 0.5, 50% or 1/3, lists with commas, - for empty.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -115,26 +117,27 @@ fn parse(lines: &[&str]) -> Vec<Line> {
     roots
 }
 
-/// Traces of a case, each as its root spans and how many ms later than told they begin, with those that stand for several repeated.
+/// Traces of a case, each as its root spans and by how many ms it comes later, with those that stand for several repeated.
 fn traces(text: &str) -> Vec<(f64, Vec<Line>)> {
     let no_span = |line: &str| {
         line.trim().is_empty() || ["#", "expect:", "row:", "rows:"].iter().any(|start| line.starts_with(start))
     };
-    let mut traces: Vec<(usize, f64, Vec<&str>)> = vec![(1, 0.0, Vec::new())];
+    let mut traces: Vec<((usize, f64), Vec<&str>)> = vec![((1, 0.0), Vec::new())];
     for line in text.lines().filter(|line| !no_span(line)) {
         match line.strip_prefix("trace").filter(|rest| rest.is_empty() || rest.starts_with(" *")) {
             Some(rest) => {
-                let (times, step) =
-                    rest.strip_prefix(" *").map_or(("1", "0"), |times| times.split_once('+').unwrap_or((times, "0")));
-                traces.push((times.parse().expect("trace *times"), step.parse().expect("step in ms"), Vec::new()));
+                let repeated =
+                    rest.strip_prefix(" *").map(|repeated| repeated.split_once('+').unwrap_or((repeated, "0")));
+                let repeated = repeated.map(|(times, step)| (times.parse(), step.parse()));
+                let repeated = repeated.map(|(times, step)| (times.expect("trace *times"), step.expect("+step in ms")));
+                traces.push((repeated.unwrap_or((1, 0.0)), Vec::new()));
             }
-            None => traces.last_mut().expect("never empty").2.push(line),
+            None => traces.last_mut().expect("never empty").1.push(line),
         }
     }
-    let with_spans = traces.iter().filter(|(.., lines)| !lines.is_empty());
-    with_spans
-        .flat_map(|(times, step, lines)| (0..*times).map(move |time| (time as f64 * step, parse(lines))))
-        .collect()
+    let with_spans = traces.iter().filter(|(_, lines)| !lines.is_empty());
+    let repeated = |&(times, step): &(usize, f64)| (0..times).map(move |time| time as f64 * step);
+    with_spans.flat_map(|(of, lines)| repeated(of).map(|shift_ms| (shift_ms, parse(lines)))).collect()
 }
 
 /// The spans of a case as lines of OTLP JSON.
@@ -156,18 +159,19 @@ fn emit(line: &Line, trace: u32, parent: u64, shift_ms: f64, last_id: &mut u64, 
         let span_id = *last_id;
         let at = |ms: f64| (EPOCH_NS + ((ms + shift_ms) * 1e6).round() as u64).to_string();
         let attribute = |(key, value): &(String, String)| json!({"key": key, "value": {"stringValue": value.replace("{n}", &span_id.to_string())}});
-        let (of_resource, of_span): (Vec<_>, Vec<_>) =
-            line.attributes.iter().partition(|(key, _)| key.starts_with('@'));
         let parent_id = if parent == 0 { String::new() } else { format!("{parent:016x}") };
         let span = json!({
             "traceId": format!("{trace:032x}"), "spanId": format!("{span_id:016x}"), "parentSpanId": parent_id,
             "name": line.name, "kind": line.kind, "status": {"code": line.status},
             "startTimeUnixNano": at(line.start_ms), "endTimeUnixNano": at(line.end_ms),
-            "attributes": of_span.into_iter().map(attribute).collect::<Vec<_>>(),
+            "attributes": line.attributes.iter().filter(|(key, _)| !key.starts_with('@')).map(attribute).collect::<Vec<_>>(),
         });
-        let mut service = vec![json!({"key": "service.name", "value": {"stringValue": line.service}})];
-        service.extend(of_resource.iter().map(|(key, value)| attribute(&(key[1..].to_owned(), value.clone()))));
-        let resource_spans = json!({"resource": {"attributes": service}, "scopeSpans": [{"spans": [span]}]});
+        let of_resource =
+            line.attributes.iter().filter_map(|(key, value)| Some((key.strip_prefix('@')?, value.as_str())));
+        let of_resource = std::iter::once(("service.name", line.service.as_str())).chain(of_resource);
+        let of_resource: Vec<Value> =
+            of_resource.map(|(key, value)| json!({"key": key, "value": {"stringValue": value}})).collect();
+        let resource_spans = json!({"resource": {"attributes": of_resource}, "scopeSpans": [{"spans": [span]}]});
         writeln!(out, "{}", json!({"resourceSpans": [resource_spans]})).expect("a string takes all");
         for child in &line.children {
             emit(child, trace, span_id, shift_ms, last_id, out);
@@ -315,12 +319,17 @@ impl Case {
         };
         let found = output.findings(&self.table);
         let rows = output.rows(&self.table);
-        let mut expected: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("expect: ")).collect();
+        let expectations = text.lines().filter_map(|line| line.strip_prefix("expect: "));
+        let repeated = |line: &'_ str| -> Vec<String> {
+            let (line, times) = line.split_once(" *").unwrap_or((line, "1"));
+            vec![line.to_owned(); times.parse().expect("expect: … *times")]
+        };
+        let mut expected: Vec<String> = expectations.flat_map(repeated).collect();
         expected.sort_unstable();
         let says_rows = text.lines().any(|line| line.starts_with("row:"));
         let is_sound = match self.kind.as_str() {
             "silent" => expected.is_empty() && !says_rows && rows.is_empty(),
-            "fires" => !expected.is_empty() && !rows.is_empty(),
+            "fires" => (says_rows || !expected.is_empty()) && !rows.is_empty(),
             _ => says_rows,
         };
         if found != expected {

@@ -257,10 +257,6 @@ impl<D: Detector> RowColumn<D> {
     }
 
     /// Id of the row with the key that `key` gives.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "rows of latency have no id, and no other detector has rows so far")
-    )]
     pub(crate) const fn pattern_id(key: fn(&D::Row) -> Vec<Symbol>) -> Self {
         let doc = "id of the row, the same in every run";
         Self { name: "pattern_id", unit: Unit::Id, doc, adds_up: false, rule: RowRule::PatternId(key) }

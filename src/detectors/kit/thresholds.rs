@@ -113,7 +113,6 @@ threshold_types! {
     /// A share, 0 to 1.
     Share(f64) |text| share_of(text.trim()), |value, f| write!(f, "{value}");
     /// A duration in ns, never negative.
-    #[cfg_attr(not(test), expect(dead_code, reason = "no detector has a threshold of this kind so far"))]
     Duration(i64) |text| duration_of(text.trim()), |value, f| f.write_str(&duration_text(value));
     /// A number of bytes.
     #[cfg_attr(not(test), expect(dead_code, reason = "no detector has a threshold of this kind so far"))]
@@ -129,7 +128,6 @@ fn share_of(text: &str) -> Option<f64> {
     (0.0..=1.0).contains(&share).then_some(share)
 }
 
-#[cfg_attr(not(test), expect(dead_code, reason = "no detector has a threshold of this kind so far"))]
 fn duration_of(text: &str) -> Option<i64> {
     let duration: jiff::SignedDuration = text.parse().ok()?;
     i64::try_from(duration.as_nanos()).ok().filter(|&duration| duration >= 0)

@@ -8,6 +8,7 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
 use crate::detectors::kit::Seen;
+use crate::findings::FindingColumns;
 use crate::frame::Symbol;
 use crate::partial::{Columns as _, GroupReader, GroupWriter, TraceNumber, columns};
 use crate::savings::Unsettled;
@@ -49,15 +50,7 @@ impl DeeperPatterns {
             let first = owners.partition_point(|&(owned, _)| owned < row);
             owners[first..].iter().take_while(move |&&(owned, _)| owned == row).map(|&(_, number)| number)
         };
-        // The nearest span of a finding strictly above each span.
-        let mut above = vec![NO_ROW; trace.tree.len()];
-        for &row in &trace.tree.top_down {
-            let waiting = trace.tree.waiting_parent(row);
-            if waiting != NO_ROW {
-                let is_owned = owners_of(waiting).next().is_some();
-                above[row as usize] = if is_owned { waiting } else { above[waiting as usize] };
-            }
-        }
+        let above = nearest_above(trace, |row| owners_of(row).next().is_some());
         let mut pairs: Vec<(u32, &[Symbol])> = Vec::new();
         for finding in findings {
             for &row in finding.rows {
@@ -80,7 +73,7 @@ impl DeeperPatterns {
     ///
     /// One explains another if over half of the findings of that have a span of it below. Of several it is the one below most
     /// of them, ties by key, of those that nothing explains.
-    pub(super) fn explained(&self, findings_of: impl Fn(&[Symbol]) -> Option<u64>) -> Explained {
+    fn explained(&self, findings_of: impl Fn(&[Symbol]) -> Option<u64>) -> Explained {
         let mut candidates: HashMap<&[Symbol], Vec<Candidate<'_>>, FixedState> = HashMap::default();
         for (keys, &count) in &self.counts {
             let (upper, deeper) = keys.split_at(keys.len() / 2);
@@ -94,6 +87,131 @@ impl DeeperPatterns {
             unexplained.max_by_key(|&&(count, key)| (count, std::cmp::Reverse(key))).map(|&(_, key)| key.into())
         };
         candidates.iter().filter_map(|(&upper, deeper)| Some((upper.into(), cause(deeper)?))).collect()
+    }
+}
+
+/// The pattern that explains each of the patterns of all these findings that another explains.
+pub(super) fn explained_by_most(deeper: &DeeperPatterns, findings: &FindingColumns) -> Explained {
+    let mut patterns: HashMap<&[Symbol], u64, FixedState> = HashMap::default();
+    for row in 0..findings.len() {
+        *patterns.entry(findings.key.get(row)).or_default() += 1;
+    }
+    deeper.explained(|key| patterns.get(key).copied())
+}
+
+/// The nearest span strictly above each span, through edges that are waited for, of those of which `is_wanted` holds.
+fn nearest_above(trace: &TraceView<'_>, is_wanted: impl Fn(Row) -> bool) -> Vec<Row> {
+    let mut above = vec![NO_ROW; trace.tree.len()];
+    for &row in &trace.tree.top_down {
+        let waiting = trace.tree.waiting_parent(row);
+        if waiting != NO_ROW {
+            above[row as usize] = if is_wanted(waiting) { waiting } else { above[waiting as usize] };
+        }
+    }
+    above
+}
+
+/// Which spans lie above which, of those that may be part of findings once all traces were seen.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SpansAbove(AboveColumns);
+
+columns! {
+    /// A span, and the nearest above it.
+    struct AboveRow in AboveColumns {
+        trace: TraceNumber,
+        row: Row,
+        above: Row,
+    }
+}
+
+/// A finding that only all traces together show: its trace, what makes it a pattern, and its spans.
+pub(super) struct LateOccurrence<'a> {
+    pub(super) trace: TraceNumber,
+    pub(super) key: &'a [Symbol],
+    pub(super) rows: &'a [Row],
+}
+
+impl SpansAbove {
+    /// Takes in the spans of a trace that may be part of findings, ascending.
+    pub(super) fn add(&mut self, trace: &TraceView<'_>, rows: &[Row]) {
+        if rows.len() < 2 {
+            return;
+        }
+        let above = nearest_above(trace, |row| rows.binary_search(&row).is_ok());
+        for &row in rows.iter().filter(|&&row| above[row as usize] != NO_ROW) {
+            self.0.push(AboveRow { trace: TraceNumber(trace.number), row, above: above[row as usize] });
+        }
+    }
+
+    /// Which patterns have spans of others below theirs. `explains` says of a finding and of one above it, by their places, and
+    /// of the spans by which they meet, whether the first may explain the second.
+    pub(super) fn patterns(
+        &self,
+        findings: &[LateOccurrence<'_>],
+        explains: impl Fn((usize, Row), (usize, Row)) -> bool,
+    ) -> DeeperPatterns {
+        let mut by_span: Vec<(TraceNumber, Row, usize)> = Vec::new();
+        for (number, finding) in findings.iter().enumerate() {
+            by_span.extend(finding.rows.iter().map(|&row| (finding.trace, row, number)));
+        }
+        by_span.sort_unstable();
+        let owners_of = |trace: TraceNumber, row: Row| {
+            let first = by_span.partition_point(|&(other, owned, _)| (other, owned) < (trace, row));
+            let own = by_span[first..].iter().take_while(move |&&(other, owned, _)| (other, owned) == (trace, row));
+            own.map(|&(_, _, number)| number)
+        };
+        let Self(AboveColumns { trace, row, above }) = self;
+        let mut links: Vec<(TraceNumber, Row, Row)> =
+            (0..row.len()).map(|place| (trace[place], row[place], above[place])).collect();
+        links.sort_unstable();
+        let next = |trace: TraceNumber, row: Row| {
+            let place = links.binary_search_by_key(&(trace, row), |&(trace, row, _)| (trace, row));
+            place.ok().map(|place| links[place].2)
+        };
+        let mut pairs: Vec<(usize, &[Symbol])> = Vec::new();
+        for (number, finding) in findings.iter().enumerate() {
+            for &row in finding.rows {
+                let uppers = std::iter::successors(next(finding.trace, row), |&row| next(finding.trace, row));
+                for upper in uppers.take(MAX_LEVELS) {
+                    let others = owners_of(finding.trace, upper).filter(|&other| findings[other].key != finding.key);
+                    let explained = others.filter(|&other| explains((number, row), (other, upper)));
+                    pairs.extend(explained.map(|other| (other, finding.key)));
+                }
+            }
+        }
+        pairs.sort_unstable();
+        pairs.dedup();
+        let mut deeper = DeeperPatterns::default();
+        for (upper, below) in pairs {
+            *deeper.counts.entry([findings[upper].key, below].concat().into()).or_default() += 1;
+        }
+        deeper
+    }
+}
+
+impl Seen for SpansAbove {
+    fn merge(&mut self, other: Self) {
+        self.0.append(other.0);
+    }
+
+    fn renumber_traces(&mut self, rank_of: &(dyn Fn(TraceNumber) -> TraceNumber + Sync)) {
+        self.0.trace.iter_mut().for_each(|trace| *trace = rank_of(*trace));
+    }
+
+    fn bytes(&self) -> usize {
+        self.0.bytes()
+    }
+
+    fn unsettled(&mut self) -> Option<Unsettled<'_>> {
+        None
+    }
+
+    fn write(&self, group: &mut GroupWriter<'_>) {
+        self.0.write("", group);
+    }
+
+    fn read(group: &GroupReader<'_>) -> Result<Self, ArrowError> {
+        AboveColumns::read("", group).map(Self)
     }
 }
 

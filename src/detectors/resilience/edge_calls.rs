@@ -13,7 +13,7 @@ pub(super) fn edge_of(trace: &TraceView<'_>, call: &Call) -> Edge {
 }
 
 /// Whether it is a call along an edge: a counted one to a service, an external host or a database that no CONSUMER answers.
-pub(super) fn is_edge_call(trace: &TraceView<'_>, call: &Call) -> bool {
+pub(in crate::detectors) fn is_edge_call(trace: &TraceView<'_>, call: &Call) -> bool {
     trace.is_edge_call(call)
 }
 
@@ -27,7 +27,7 @@ pub(super) fn is_throttled(trace: &TraceView<'_>, call: &Call) -> bool {
 }
 
 /// Whether the span can call: an entry span, or one without parent.
-pub(super) fn is_caller_span(trace: &TraceView<'_>, row: Row) -> bool {
+pub(in crate::detectors) fn is_caller_span(trace: &TraceView<'_>, row: Row) -> bool {
     trace.calls.roles[row as usize].is_entry || trace.tree.parents[row as usize] == NO_ROW
 }
 
@@ -42,7 +42,7 @@ pub(super) fn error_class(trace: &TraceView<'_>, call: &Call) -> ErrorClass {
 }
 
 /// Whether the call failed, and neither for what was asked nor because whoever asked gave up: what a circuit breaker counts.
-pub(super) fn is_outage(trace: &TraceView<'_>, call: &Call) -> bool {
+pub(in crate::detectors) fn is_outage(trace: &TraceView<'_>, call: &Call) -> bool {
     trace.calls.roles[call.row as usize].failed
         && !matches!(error_class(trace, call), ErrorClass::Caller | ErrorClass::Cancelled)
 }

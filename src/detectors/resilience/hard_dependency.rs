@@ -15,7 +15,7 @@ use crate::partial::{GroupReader, GroupWriter, TraceNumber, columns};
 use crate::savings::Unsettled;
 use crate::trace::{Call, NO_ROW, Row, TraceView, total_ns};
 
-use super::deeper_patterns::{DeeperPatterns, Explained, Occurrence};
+use super::deeper_patterns::{DeeperPatterns, Explained, Occurrence, explained_by_most};
 use super::edge_calls::{edge_of, error_class, is_caller_span, is_cancelled, is_edge_call, is_outage};
 use super::failure_evidence::{distinct_entries, entry_row_of};
 use super::outcomes::{Calling, DependencyKey, OperationKey, Outcomes, Requests};
@@ -350,12 +350,7 @@ impl Detector for HardDependency {
         if !whole.is_of_known_patterns {
             findings.retain_keys(|key| self.is_hard(&outcomes.targets, key));
         }
-        let mut patterns: HashMap<&[Symbol], u64, FixedState> = HashMap::default();
-        for row in 0..findings.len() {
-            *patterns.entry(findings.common.key.get(row)).or_default() += 1;
-        }
-        let explained = deeper.explained(|key| patterns.get(key).copied());
-        drop(patterns);
+        let explained = explained_by_most(&deeper, &findings.common);
         Concluded { aside: Aside { outcomes, explained }, findings, rows: Vec::new() }
     }
 }

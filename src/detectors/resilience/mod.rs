@@ -1,8 +1,11 @@
 //! What failures do to requests, and what makes them worse.
 
+mod breaker;
 mod call_windows;
+pub(crate) mod circuit_breaker;
 mod deeper_patterns;
-mod edge_calls;
+pub(in crate::detectors) mod edge_calls;
+mod exact_quantiles;
 pub(crate) mod failure_amplification;
 mod failure_evidence;
 pub(crate) mod failure_origins;
@@ -12,4 +15,8 @@ mod outcomes;
 pub(crate) mod retry_storm;
 pub(crate) mod saturation;
 pub(crate) mod throttling;
+pub(crate) mod timeouts;
+mod timers;
+mod waits;
+mod waits_of_edges;
 mod window_counts;

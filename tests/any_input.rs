@@ -17,6 +17,7 @@ const TABLES: [&str; 11] = [
     "findings",
     "hard_dependency",
     "throttling",
+    "saturation",
     "serial_fan_out",
 ];
 

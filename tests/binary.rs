@@ -18,6 +18,7 @@ const TABLES: [&str; 14] = [
     "failure_origins",
     "hard_dependency",
     "throttling",
+    "saturation",
     "latency_attribution",
     "entries",
     "patterns",

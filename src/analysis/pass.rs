@@ -193,8 +193,11 @@ pub(super) fn see_targets(mut analysis: Analysis, settings: &AnalysisSettings) -
     analysis
 }
 
-/// The same, as far as what was put aside can be brought back.
-fn see_gathered(seen: &mut SeenByAll, gathered: &Gathered, detectors: &Detectors) -> Result<(), SpillError> {
+/// Lets detectors look at what was gathered for them.
+///
+/// # Errors
+/// If what was put aside cannot be brought back.
+pub(crate) fn see_gathered(seen: &mut SeenByAll, gathered: &Gathered, detectors: &Detectors) -> Result<(), SpillError> {
     if let Some(calls) = &gathered.calls {
         calls.for_each_target(|calls| seen.see_target(detectors, calls))?;
     }

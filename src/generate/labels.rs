@@ -11,6 +11,7 @@ pub(super) enum Detector {
     SyncChain,
     RetryStorm,
     FailureAmplification,
+    Saturation,
 }
 
 impl Detector {
@@ -20,6 +21,7 @@ impl Detector {
             Self::SyncChain => "sync-chain",
             Self::RetryStorm => "retry-storm",
             Self::FailureAmplification => "failure-amplification",
+            Self::Saturation => "saturation",
         }
     }
 }

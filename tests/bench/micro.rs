@@ -184,6 +184,7 @@ fn analysed(enabled: &[&str]) -> Analysis {
     "failure-origins",
     "hard-dependency",
     "throttling",
+    "saturation",
     "latency-attribution",
 ])]
 fn analyse_with(bencher: Bencher<'_, '_>, name: &str) {

@@ -6,6 +6,7 @@
 mod failure_amplification;
 mod n_plus_one;
 mod retry_storm;
+mod saturation;
 mod sync_chain;
 
 use super::shop::{CONVERT, GET_IMAGE, GET_POINTS, Operation, PICK_AD};
@@ -21,7 +22,12 @@ pub(super) struct Case {
 
 /// All cases, by detector.
 pub(super) fn all() -> impl Iterator<Item = &'static Case> + Clone {
-    n_plus_one::CASES.iter().chain(sync_chain::CASES).chain(retry_storm::CASES).chain(failure_amplification::CASES)
+    n_plus_one::CASES
+        .iter()
+        .chain(sync_chain::CASES)
+        .chain(retry_storm::CASES)
+        .chain(failure_amplification::CASES)
+        .chain(saturation::CASES)
 }
 
 /// Plays a request for `entry` with some harmless calls around what `serve` does; `serve` says the code of the answer.

@@ -266,9 +266,11 @@ fn only_what_is_asked_for_is_gathered() {
         assert_eq!(store.is_full(), takes_memory, "{on} counts towards the memory limit");
     }
     let production = crate::detectors::Detectors::default();
-    let own_attributes = OwnAttributes::of(&[OwnAttribute::RetryAfter]);
-    assert_eq!(production.gathers(is_on), Gathers { own_attributes, ..Gathers::NOTHING }, "throttling asks for it");
-    assert_eq!(production.gathers(|name| name != "throttling"), Gathers::NOTHING, "no other asks for anything");
+    let own_attributes = OwnAttributes::of(&[OwnAttribute::RetryAfter, OwnAttribute::Instance]);
+    let all = Gathers { calls: true, caller_spans: true, own_attributes, ..Gathers::NOTHING };
+    assert_eq!(production.gathers(is_on), all);
+    let asking = ["circuit-breaker", "timeouts", "throttling", "saturation"];
+    assert_eq!(production.gathers(|name| !asking.contains(&name)), Gathers::NOTHING, "no other asks for anything");
 }
 
 /// A catalog is named, described and configured from its lines.

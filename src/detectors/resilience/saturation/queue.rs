@@ -314,3 +314,6 @@ impl Busy {
         operations.max_by_key(|&(operation, time)| (time, std::cmp::Reverse(operation))).unwrap_or_default()
     }
 }
+
+#[cfg(test)]
+mod tests;

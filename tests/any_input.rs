@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
-const TABLES: [&str; 11] = [
+const TABLES: [&str; 12] = [
     "n_plus_one",
     "sync_chain",
     "retry_storm",

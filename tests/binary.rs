@@ -8,7 +8,7 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
-const TABLES: [&str; 14] = [
+const TABLES: [&str; 15] = [
     "problems",
     "n_plus_one",
     "sync_chain",

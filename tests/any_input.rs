@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
-const TABLES: [&str; 12] = [
+const TABLES: [&str; 14] = [
     "n_plus_one",
     "sync_chain",
     "retry_storm",
@@ -19,6 +19,8 @@ const TABLES: [&str; 12] = [
     "throttling",
     "saturation",
     "serial_fan_out",
+    "timeouts",
+    "circuit_breaker",
 ];
 
 /// Number of the table of latency.

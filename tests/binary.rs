@@ -8,7 +8,7 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
-const TABLES: [&str; 15] = [
+const TABLES: [&str; 17] = [
     "problems",
     "n_plus_one",
     "sync_chain",
@@ -17,6 +17,8 @@ const TABLES: [&str; 15] = [
     "failure_amplification",
     "failure_origins",
     "hard_dependency",
+    "timeouts",
+    "circuit_breaker",
     "throttling",
     "saturation",
     "latency_attribution",

@@ -72,24 +72,18 @@ pub(crate) fn with_trace<T>(
     }
     // There is one trace, so it is the first.
     let view = model.view(0, trace_id, semantics, settings.overlap_tolerance);
-    Ok(Some(look(&view, &found_in(&view, semantics, settings, false))))
+    Ok(Some(look(&view, &found_in(&view, semantics, settings))))
 }
 
-/// What the detectors find in a trace on its own. `is_of_known_patterns` says that it is looked at for patterns that all traces have
-/// shown, so that what only these can tell is taken for granted.
-fn found_in(
-    view: &TraceView<'_>,
-    semantics: &Semantics,
-    settings: &AnalysisSettings,
-    is_of_known_patterns: bool,
-) -> Vec<FoundInTrace> {
+/// What the detectors find in a trace on its own.
+fn found_in(view: &TraceView<'_>, semantics: &Semantics, settings: &AnalysisSettings) -> Vec<FoundInTrace> {
     let mut seen = SeenByAll::new(|name| settings.is_enabled(name));
     let mut overlaps = Overlaps::default();
     seen.see(&settings.detectors, view, &mut Settling::default(), &mut overlaps);
     let whole = Whole {
         symbols: &semantics.symbols,
         trace_ids: &[view.trace_id],
-        is_of_known_patterns,
+        is_of_known_patterns: false,
         is_weighted: false,
         gathered: &Gathered::default(),
     };
@@ -141,11 +135,6 @@ impl Again<'_> {
         looked.sort_unstable_by_key(|&(trace_id, _)| trace_id);
         Ok(looked)
     }
-
-    /// What the detectors that are on find in a trace on its own, which is an example of patterns that all traces have shown.
-    pub(crate) fn found_in(self, view: &TraceView<'_>) -> Vec<FoundInTrace> {
-        found_in(view, self.semantics, self.settings, true)
-    }
 }
 
 #[cfg(test)]
@@ -191,16 +180,15 @@ mod tests {
             let look = |view: &TraceView<'_>| {
                 let name = |row: u32| semantics.symbols.resolve(view.entry_operation(row)).to_owned();
                 let spans = (0..view.tree.len() as u32).map(|row| (view.span_id(row), view.duration(row), name(row)));
-                let found: usize = again.found_in(view).iter().map(|found| found.findings.len()).sum();
-                (spans.collect::<Vec<_>>(), found)
+                spans.collect::<Vec<_>>()
             };
             let looked = again.look_at(&wanted, look).unwrap();
             assert!(looked.iter().map(|(trace_id, _)| trace_id).eq(&wanted));
-            let spans: usize = looked.iter().map(|(_, (spans, _))| spans.len()).sum();
+            let spans: usize = looked.iter().map(|(_, spans)| spans.len()).sum();
             (looked, spans as u64, analysis.results.totals.spans)
         };
         let (all, spans, of_input) = looked(None, 1);
-        assert!(spans == of_input && all.iter().any(|(_, (_, found))| *found > 0));
+        assert!(spans == of_input);
         let (some, ..) = looked(None, 7);
         assert!(all.iter().step_by(7).eq(&some));
         let tiny = Arc::new(SpillStore::new(directory.path(), 1));

@@ -119,8 +119,8 @@ impl Late<'_> {
                 },
             )
             .map(|worker: Result<Worker, PartialError>| worker.map(|worker| worker.results))
-            .try_reduce(Results::default, |left, right| Ok(merged(left, right)))?;
-        Ok(results)
+            .try_reduce(Box::default, |left, right| Ok(merged(left, right)))?;
+        Ok(*results)
     }
 }
 

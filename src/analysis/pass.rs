@@ -80,7 +80,7 @@ pub fn analyse(
             }
         })
         .reduce_with(merged);
-    let mut results = results.unwrap_or_else(|| Results::new(settings, collection.store()));
+    let mut results = results.unwrap_or_else(|| Box::new(Results::new(settings, collection.store())));
 
     let waiting = std::mem::take(&mut results.waiting);
     let callee_names = std::mem::take(&mut results.callee_names);
@@ -110,9 +110,9 @@ pub fn analyse(
         )
         .map(|worker| worker.results)
         .reduce_with(merged);
-    late.into_iter().chain(deferred).for_each(|late| results.merge(late));
+    late.into_iter().chain(deferred).for_each(|late| results.merge(*late));
     results.totals.services.extend(&semantics.certain_services);
-    let mut analysis = see_targets(number_by_id(results), settings);
+    let mut analysis = see_targets(number_by_id(*results), settings);
     analysis.callee_names = callee_names;
     if let Some(not_put_aside) = collection.store().and_then(|store| store.take_failure()) {
         analysis.results.failure.get_or_insert(not_put_aside.into());
@@ -155,7 +155,7 @@ pub(crate) fn analyse_part<W: Write + Send>(
         })
         .reduce_with(|left, right| (merged(left.0, right.0), merged(left.1, right.1)));
     let (mut settled, mut conditional) = results.unwrap_or_else(|| {
-        let new = || Results::new(settings, collection.store());
+        let new = || Box::new(Results::new(settings, collection.store()));
         (new(), new())
     });
     if let Some(failure) = settled.failure.take().or(conditional.failure.take()) {
@@ -167,7 +167,7 @@ pub(crate) fn analyse_part<W: Write + Send>(
     let places = places_by_number(&traces);
     let trace_ids: Vec<TraceId> = traces.into_iter().map(|(trace_id, _)| trace_id).collect();
     let trace_count = trace_ids.len();
-    let part = Part { settled, conditional, trace_ids, places };
+    let part = Part { settled: *settled, conditional: *conditional, trace_ids, places };
     file.finish(&part, &collection.vocabulary, semantics, describe()).map_err(AnalysisError::Write)?;
     Ok(trace_count)
 }
@@ -260,8 +260,8 @@ fn number_by_id(mut results: Results) -> Analysis {
     }
 }
 
-pub(super) fn merged(mut left: Results, right: Results) -> Results {
-    left.merge(right);
+pub(super) fn merged(mut left: Box<Results>, right: Box<Results>) -> Box<Results> {
+    left.merge(*right);
     left
 }
 
@@ -269,12 +269,13 @@ pub(super) struct Worker {
     grouping: Grouping,
     model: TraceModel,
     settling: Settling,
-    pub(super) results: Results,
+    /// On the heap: what all detectors have seen is large, and pools merge it level by level on small stacks.
+    pub(super) results: Box<Results>,
 }
 
 impl Worker {
     pub(super) fn new(settings: &AnalysisSettings, store: Option<&Arc<SpillStore>>) -> Self {
-        let results = Results::new(settings, store);
+        let results = Box::new(Results::new(settings, store));
         Self { grouping: Grouping::default(), model: TraceModel::default(), settling: Settling::default(), results }
     }
 

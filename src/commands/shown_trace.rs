@@ -2,20 +2,24 @@
 
 use hashbrown::HashMap;
 
-use crate::analysis::FoundInTrace;
 use crate::conventions::Attribute;
 use crate::findings::{FindingColumns, pattern_id};
 use crate::frame::{Symbol, Vocabulary};
 use crate::report::{ShownFinding, ShownPath, ShownSection, ShownSpan, ShownTrace};
 use crate::trace::{NO_CALL, NO_ROW, Row, TraceView};
 
+/// A finding: the name of its detector, all findings of that, and its place among them.
+pub(super) type Found<'a> = (&'static str, &'a FindingColumns, usize);
+
 /// The trace with what was found in it. `vocabulary` is that of the input.
-pub(super) fn shown_trace(view: &TraceView<'_>, vocabulary: &Vocabulary, findings: &[FoundInTrace]) -> ShownTrace {
+pub(super) fn shown_trace<'a>(
+    view: &TraceView<'_>,
+    vocabulary: &Vocabulary,
+    found: impl Iterator<Item = Found<'a>>,
+) -> ShownTrace {
     let tree = view.tree;
-    let mut found = Vec::new();
-    for FoundInTrace { description, findings } in findings {
-        found.extend((0..findings.len()).map(|row| finding(view, description.name, findings, row)));
-    }
+    let found: Vec<ShownFinding> =
+        found.map(|(detector, findings, row)| finding(view, detector, findings, row)).collect();
     let start = tree.starts.first().copied().unwrap_or(0);
     let mut on_path = vec![Vec::new(); tree.len()];
     for section in &view.paths.sections {

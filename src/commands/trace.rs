@@ -54,7 +54,10 @@ fn run_on_pool(args: &TraceArgs, settings: &Settings, typed: &TypedTraceId) -> a
     let semantics = trace::derive(&collection.vocabulary, &settings.uncounted_calls);
     semantics.symbols.check()?;
     let show = |view: &TraceView<'_>, findings: &[FoundInTrace]| {
-        let shown = shown_trace(view, &collection.vocabulary, findings);
+        let found = findings.iter().flat_map(|FoundInTrace { description, findings }| {
+            (0..findings.len()).map(move |row| (description.name, findings, row))
+        });
+        let shown = shown_trace(view, &collection.vocabulary, found);
         let last = shown.spans.iter().map(|span| span.start_ns.saturating_add(span.duration_ns)).max().unwrap_or(0);
         let between = (shown.start, shown.start.saturating_add(last));
         let style = standard_output::style(settings.color);

@@ -24,7 +24,8 @@ What `measured` and `threshold` count is the detector's: calls to the target (n-
 different calls one after the other (serial-fan-out),
 the larger of attempts and amplification (retry-storm), failed services (failure-amplification); failure-origins has no
 threshold and measures 1. hard-dependency counts the calls of a request that were outages, and throttling the refused calls of a
-trace: their thresholds are over the whole input. saturation measures the seconds that a call waited; from its threshold on it waits.
+trace, as circuit-breaker counts those that a breaker had rejected: their thresholds are over the whole input. timeouts measures
+seconds, and saturation those that a call waited.
 
 ## How to use it
 

@@ -84,7 +84,8 @@ pub(crate) fn own_values_of(asked: OwnAttributes, origin: &Origin<'_>, span: &Sp
 }
 
 /// Own values of rows in order of arrival. Of a row there is a byte that says which it has, then each in as many bytes as it
-/// needs after one that says how many. A value of a resource that is among the recent ones is its place there instead.
+/// needs after one that says how many. A value of a resource that is among the recent ones is its place there instead, once
+/// there are so many rows that places for recent values are worth their memory.
 ///
 /// ```text
 /// present 1001   8 bytes, value of the span   5 bytes, value of the resource
@@ -107,7 +108,7 @@ impl PackedOwnValues {
         let present = values.0.iter().rev().fold(0, |bits, &value| bits << 1 | u8::from(value != 0));
         self.bytes.push(present);
         for (place, &value) in values.0.iter().enumerate().filter(|(_, value)| **value != 0) {
-            if comes_again(place)
+            if comes_again(place, self.len)
                 && let Some(recent) = self.recent.place_of(value)
             {
                 self.bytes.push(IS_RECENT | recent);
@@ -134,8 +135,10 @@ impl PackedOwnValues {
     pub(super) fn iter(&self) -> impl Iterator<Item = OwnValues> {
         let mut bytes = self.bytes.iter().copied();
         let mut recent = RecentValues::default();
+        let mut rows = 0..;
         std::iter::from_fn(move || {
             let present = bytes.next()?;
+            let row = rows.next()?;
             let mut values = OwnValues::default();
             for (place, value) in values.0.iter_mut().enumerate().filter(|(place, _)| present >> place & 1 != 0) {
                 debug_assert!(place < COUNT);
@@ -145,7 +148,7 @@ impl PackedOwnValues {
                     continue;
                 }
                 *value = (0..length).fold(0, |word, byte| word | u64::from(bytes.next().unwrap_or(0)) << (8 * byte));
-                if comes_again(place) {
+                if comes_again(place, row) {
                     recent.place_of(*value);
                 }
             }
@@ -154,9 +157,13 @@ impl PackedOwnValues {
     }
 }
 
-/// Whether values of the attribute with this number are those of resources, of which there are few.
-fn comes_again(place: usize) -> bool {
-    matches!(OwnAttribute::ALL[place].class(), AttributeClass::Resource)
+/// Inputs may be many and small, with a few rows in each partition of each.
+const ROWS_BEFORE_RECENT: usize = RecentValues::COUNT;
+
+/// Whether values of the attribute with this number are looked for among the recent ones at `row`: those of resources, of which
+/// there are few.
+fn comes_again(place: usize, row: usize) -> bool {
+    row >= ROWS_BEFORE_RECENT && matches!(OwnAttribute::ALL[place].class(), AttributeClass::Resource)
 }
 
 /// Of the values that share a place, the one that came last. Writer and reader see the same values in the same order, so they
@@ -209,16 +216,17 @@ mod tests {
         assert_eq!(empty.bytes.len(), 100);
     }
 
-    /// Of spans of a few instances in turn, the instance takes a byte.
+    /// Of spans of a few instances in turn, the instance takes a byte; of few spans there is nothing but the values.
     #[test]
     fn values_that_come_again_take_a_byte() {
         let mut packed = PackedOwnValues::default();
-        for number in 0..1_000 {
+        for number in 0..1_000 + ROWS_BEFORE_RECENT as u64 {
             let mut values = OwnValues::default();
             values.set(OwnAttribute::Instance, (1 << 39) + number % 10);
             packed.push(&values);
+            assert_eq!(packed.recent.0.is_empty(), number < ROWS_BEFORE_RECENT as u64);
         }
-        assert_eq!(packed.bytes.len(), 10 * 7 + 990 * 2);
+        assert_eq!(packed.bytes.len(), (ROWS_BEFORE_RECENT + 10) * 7 + 990 * 2);
     }
 
     #[test]

@@ -290,7 +290,8 @@ impl Summary {
         if self.tells_no_outcome() {
             doubts.push(
                 "no span has a status and no HTTP or RPC code tells of a failure: failures cannot be seen, so \
-                 retry-storm, failure-amplification, failure-origins, hard-dependency and throttling may miss everything"
+                 retry-storm, failure-amplification, failure-origins, hard-dependency, timeouts, circuit-breaker and \
+                 throttling may miss everything"
                     .to_owned(),
             );
         }

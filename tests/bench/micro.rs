@@ -183,6 +183,8 @@ fn analysed(enabled: &[&str]) -> Analysis {
     "failure-amplification",
     "failure-origins",
     "hard-dependency",
+    "timeouts",
+    "circuit-breaker",
     "throttling",
     "saturation",
     "latency-attribution",

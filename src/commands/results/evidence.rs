@@ -18,7 +18,7 @@ use crate::span::{SpanId, TraceId};
 use crate::trace::{NO_ROW, RootReason, Row, TraceView};
 
 use super::report_facts::stacks_in_words;
-use crate::commands::shown_trace::shown_trace;
+use crate::commands::shown_trace::{Found, shown_trace};
 
 /// Problems of which traces are shown, and traces of each.
 const MAX_PROBLEMS: usize = 40;
@@ -68,9 +68,16 @@ pub(in crate::commands) fn evidence(
     let to_follow: BTreeSet<TraceId> = sampled.iter().flat_map(|(_, traces)| traces).filter_map(id).collect();
     let wanted: BTreeSet<TraceId> = to_show.union(&to_follow).copied().collect();
 
+    let found = findings_of(ranked, examples.values().flatten().copied());
     let looked = again.look_at(&wanted, |view| Looked {
-        shown: (to_show.contains(&view.trace_id) && view.tree.len() <= MAX_SPANS)
-            .then(|| shown_trace(view, &again.collection.vocabulary, &again.found_in(view))),
+        shown: (to_show.contains(&view.trace_id) && view.tree.len() <= MAX_SPANS).then(|| {
+            let number = whole
+                .trace_ids
+                .binary_search(&view.trace_id)
+                .map_or(TraceNumber::NONE, |place| TraceNumber(place as u32));
+            let found = found.get(&number).into_iter().flatten().copied();
+            shown_trace(view, &again.collection.vocabulary, found)
+        }),
         spans: view.tree.len(),
         paths: to_follow.contains(&view.trace_id).then(|| first_path(view)).flatten(),
     })?;
@@ -100,6 +107,19 @@ pub(in crate::commands) fn evidence(
         (pattern, ids)
     });
     Ok(Evidence { traces, too_large, examples: examples.collect(), paths })
+}
+
+/// What was found in each of the `wanted` traces.
+fn findings_of(ranked: &[Ranked], wanted: impl Iterator<Item = TraceNumber>) -> HashMap<TraceNumber, Vec<Found<'_>>> {
+    let mut found: HashMap<TraceNumber, Vec<Found<'_>>> = wanted.map(|trace| (trace, Vec::new())).collect();
+    for Ranked { description, findings, .. } in ranked {
+        for (row, trace) in findings.trace.iter().enumerate() {
+            if let Some(found) = found.get_mut(trace) {
+                found.push((description.name, findings, row));
+            }
+        }
+    }
+    found
 }
 
 /// The number of the trace with an id.

@@ -76,6 +76,7 @@ impl Dump {
         push_sample(&mut builder, &not_planted());
         push_sample(&mut builder, &in_line());
         push_sample(&mut builder, &down());
+        push_sample(&mut builder, &one_after_the_other());
         let (vocabulary, frame) = group(vec![builder]);
         let semantics = derive(&vocabulary, &UncountedCalls::default());
         let (mut model, mut callee_names) = (TraceModel::default(), CalleeNames::default());
@@ -131,7 +132,8 @@ impl Dump {
         }
         let tables = self.tables(seen, &self.semantics.symbols);
         assert_eq!(tables.len(), catalog().len() + 1);
-        assert!(tables.iter().all(|table| table.row_count() > 1), "every detector has found something");
+        let few: Vec<&str> = tables.iter().filter(|table| table.row_count() < 2).map(|table| table.name).collect();
+        assert!(few.is_empty(), "every detector has found something, but {few:?}");
         text_of(&tables)
     }
 
@@ -205,6 +207,34 @@ fn down() -> String {
              {trace} 3 1 shop CLIENT pay {at}..{end} {status} rpc.system=grpc
              {trace} 4 3 till SERVER Pay {at}..{late}
              {trace} 5 4 till CLIENT GET {at}..{late} {status} url.full=http://f.example/f\n"
+        );
+    }
+    lines
+}
+
+/// Requests of several traces, one after the other: two hosts do not answer them for long, and a service serves one at a time.
+fn one_after_the_other() -> String {
+    let mut lines = String::new();
+    for number in 0..40 {
+        let (trace, start) = (301 + number, number * 20);
+        let called = if number < 4 { start + 21 } else { start + 10 };
+        lines += &format!(
+            "{trace} 1 0 mill SERVER grind {start}..{}
+             {trace} 2 1 mill CLIENT GET {}..{} ERROR error.type=timeout url.full=http://t.example/t
+             {trace} 3 1 mill CLIENT GET {}..{} ERROR error.type=timeout url.full=http://u.example/u
+             {trace} 4 1 mill CLIENT turn {called}..{}
+             {trace} 5 4 lathe SERVER turn {}..{} resource.host.name=l1
+             {trace} 6 5 lathe CLIENT cut {}..{} url.full=http://v.example/v\n",
+            start + 200,
+            start + 10,
+            start + 70,
+            start + 80,
+            start + 160,
+            start + 43,
+            start + 22,
+            start + 42,
+            start + 23,
+            start + 40,
         );
     }
     lines

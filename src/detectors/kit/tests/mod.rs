@@ -150,8 +150,8 @@ impl Part {
         calls.for_each_target(|calls| self.seen.see_target(&detectors, calls)).unwrap();
         let wanted = spans.services().filter(|&service| self.seen.wants_service(&detectors, service)).collect();
         spans.for_each_service(wanted, |spans| self.seen.see_service(&detectors, spans)).unwrap();
-        assert!(self.seen.wants_targets_again(&detectors));
-        calls.for_each_target(|calls| self.seen.see_target_again(&detectors, calls)).unwrap();
+        assert!(self.seen.wants_calls_again(&detectors));
+        calls.for_each_call(|call| self.seen.see_call_again(&detectors, &call)).unwrap();
         let whole =
             Whole { symbols, trace_ids, is_of_known_patterns: false, is_weighted: false, gathered: &self.gathered };
         let mut ranking = Ranking::new(&whole, &|| ());
@@ -276,6 +276,15 @@ fn only_what_is_asked_for_is_gathered() {
         ("timeouts", Gathers { calls: true, ..Gathers::NOTHING }),
         (
             "circuit-breaker",
+            Gathers {
+                calls: true,
+                caller_spans: true,
+                own_attributes: own(&[OwnAttribute::Instance]),
+                ..Gathers::NOTHING
+            },
+        ),
+        (
+            "saturation",
             Gathers {
                 calls: true,
                 caller_spans: true,

@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
-const TABLES: [&str; 11] = [
+const TABLES: [&str; 14] = [
     "n_plus_one",
     "sync_chain",
     "retry_storm",
@@ -17,6 +17,7 @@ const TABLES: [&str; 11] = [
     "findings",
     "hard_dependency",
     "throttling",
+    "saturation",
     "serial_fan_out",
     "timeouts",
     "circuit_breaker",

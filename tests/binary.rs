@@ -8,7 +8,7 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
-const TABLES: [&str; 16] = [
+const TABLES: [&str; 17] = [
     "problems",
     "n_plus_one",
     "sync_chain",
@@ -20,6 +20,7 @@ const TABLES: [&str; 16] = [
     "timeouts",
     "circuit_breaker",
     "throttling",
+    "saturation",
     "latency_attribution",
     "entries",
     "patterns",

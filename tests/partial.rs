@@ -147,18 +147,26 @@ fn real_dumps_in_parts() {
 }
 
 /// One span as a line of JSON.
-fn span(
+fn span(service: &str, ids: [u32; 3], kind: u32, name: &str, times: [u64; 2], attributes: &[(&str, &str)]) -> String {
+    span_of(service, &[], ids, kind, name, times, attributes)
+}
+
+/// The same of a resource that has these attributes too.
+fn span_of(
     service: &str,
+    of_resource: &[(&str, &str)],
     [trace, id, parent]: [u32; 3],
     kind: u32,
     name: &str,
     [start, end]: [u64; 2],
     attributes: &[(&str, &str)],
 ) -> String {
-    let attributes: Vec<serde_json::Value> = attributes
-        .iter()
-        .map(|(key, value)| serde_json::json!({"key": key, "value": {"stringValue": value}}))
-        .collect();
+    let pairs = |attributes: &[(&str, &str)]| -> Vec<serde_json::Value> {
+        let pair = |(key, value): &(&str, &str)| serde_json::json!({"key": key, "value": {"stringValue": value}});
+        attributes.iter().map(pair).collect()
+    };
+    let attributes = pairs(attributes);
+    let resource = pairs(&[&[("service.name", service)], of_resource].concat());
     let mut span = serde_json::json!({
         "traceId": format!("{trace:032x}"), "spanId": format!("{id:016x}"), "name": name, "kind": kind,
         "startTimeUnixNano": (1_700_000_000_000_000_000 + start * 1_000_000 + 1).to_string(),
@@ -169,7 +177,7 @@ fn span(
         span["parentSpanId"] = format!("{parent:016x}").into();
     }
     serde_json::json!({"resourceSpans": [{
-        "resource": {"attributes": [{"key": "service.name", "value": {"stringValue": service}}]},
+        "resource": {"attributes": resource},
         "scopeSpans": [{"spans": [span]}],
     }]})
     .to_string()
@@ -250,6 +258,44 @@ fn counts_over_all_traces_in_parts() {
     assert_eq!((in_line.len(), &in_line[0]["evidence"], &in_line[0]["traces"]), (1, &"overlapped".into(), &20.into()));
     assert_eq!((&in_line[0]["independent_pairs"], &in_line[0]["saving_ns"]), (&2.into(), &(20 * 8_000_000i64).into()));
     check(&path("all.parquet"), &[2, 7, 24]);
+}
+
+/// Whether a request waited for another one is told by both of their traces: two instances serve one at a time, a report now and
+/// then keeps others waiting, and what the report waits for is in its trace alone.
+#[test]
+fn queues_over_several_traces_in_parts() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    let mut lines = Vec::new();
+    for trace in 1..=60u32 {
+        let (instance, turn) = (["a", "b"][trace as usize % 2], u64::from(trace) / 2 * 50);
+        let is_first = trace <= 8;
+        let called = |begin: u64, ahead: u64| if is_first { begin - 1 } else { begin - ahead };
+        let report = [called(turn + 100, 20), turn + 141];
+        let get = [called(turn + 140, 30), turn + 151];
+        let instance = [("service.instance.id", instance)];
+        lines.extend([
+            span("web", [trace, 1, 0], 2, "GET /", [turn, turn + 200], &[]),
+            span("web", [trace, 2, 1], 3, "report", report, &[]),
+            span_of("search", &instance, [trace, 3, 2], 2, "Report", [turn + 100, turn + 140], &[]),
+            span("search", [trace, 4, 3], 3, "SELECT", [turn + 101, turn + 139], &[("db.system", "postgresql")]),
+            span("web", [trace, 5, 1], 3, "get", get, &[]),
+            span_of("search", &instance, [trace, 6, 5], 2, "Get", [turn + 140, turn + 150], &[]),
+            span("web", [trace, 7, 1], 3, "pool.acquire", [turn, turn + 10], &[("db.system", "postgresql")]),
+        ]);
+    }
+    fs::write(path("all.jsonl"), lines.join("\n")).unwrap();
+    done(&["convert", text(&path("all.jsonl")), "--output", text(&path("all.parquet"))]);
+    done(&["analyze", text(&path("all.parquet")), "--output", text(&path("out")), "--table-format", "json"]);
+    let rows: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(path("out").join("saturation.json")).unwrap()).unwrap();
+    let of = |row: usize, columns: [&str; 5]| columns.map(|column| rows[row][column].to_string()).join(" ");
+    assert_eq!(
+        of(0, ["kind", "limit", "instances", "holder_operation", "held_by"]),
+        r#""queue" 1 2 "Report" "postgresql""#
+    );
+    assert_eq!(of(1, ["kind", "waits", "calls", "target", "instances"]), r#""pool" 60 60 "postgresql" 1"#);
+    check(&path("all.parquet"), &[2, 7]);
 }
 
 /// A trace that was cut in two is told, and counted once as a trace.

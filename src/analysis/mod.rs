@@ -16,6 +16,8 @@ pub use crate::gathered::Gathers;
 pub(crate) use again::{Again, FoundInTrace, with_trace};
 pub(crate) use merge::{MergedParts, merge_parts};
 pub(crate) use pass::analyse_part;
+#[cfg(test)]
+pub(crate) use pass::see_gathered;
 pub use pass::{Analysis, AnalysisSettings, analyse};
 pub use quality::{ClockSkew, Quality};
 pub(crate) use requests::{EntryRequests, Largest, RequestEntry, RequestsByEntry};

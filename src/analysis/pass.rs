@@ -193,8 +193,11 @@ pub(super) fn see_targets(mut analysis: Analysis, settings: &AnalysisSettings) -
     analysis
 }
 
-/// The same, as far as what was put aside can be brought back.
-fn see_gathered(seen: &mut SeenByAll, gathered: &Gathered, detectors: &Detectors) -> Result<(), SpillError> {
+/// Lets detectors look at what was gathered for them.
+///
+/// # Errors
+/// If what was put aside cannot be brought back.
+pub(crate) fn see_gathered(seen: &mut SeenByAll, gathered: &Gathered, detectors: &Detectors) -> Result<(), SpillError> {
     if let Some(calls) = &gathered.calls {
         calls.for_each_target(|calls| seen.see_target(detectors, calls))?;
     }
@@ -202,8 +205,8 @@ fn see_gathered(seen: &mut SeenByAll, gathered: &Gathered, detectors: &Detectors
         let wanted = spans.services().filter(|&service| seen.wants_service(detectors, service)).collect();
         spans.for_each_service(wanted, |spans| seen.see_service(detectors, spans))?;
     }
-    if let Some(calls) = gathered.calls.as_ref().filter(|_| seen.wants_targets_again(detectors)) {
-        calls.for_each_target(|calls| seen.see_target_again(detectors, calls))?;
+    if let Some(calls) = gathered.calls.as_ref().filter(|_| seen.wants_calls_again(detectors)) {
+        calls.for_each_call(|call| seen.see_call_again(detectors, &call))?;
     }
     Ok(())
 }

@@ -121,6 +121,20 @@ impl UncountedCalls {
     }
 }
 
+/// Last words of names of spans that wait for a connection of a pool.
+const ACQUIRING: [&str; 3] = ["acquire", "getConnection", "checkout"];
+
+/// Whether a span of this name waits for a connection of a pool. Spans that do are plumbing for their callers; here they are
+/// looked for, so that the words are no setting.
+pub(crate) fn acquires_connection(name: &str) -> bool {
+    let last = words_from_the_end(name).next().unwrap_or_default();
+    let is_acquiring = ACQUIRING.iter().any(|word| word.eq_ignore_ascii_case(last));
+    is_acquiring || {
+        let lower = name.to_ascii_lowercase();
+        lower.contains("pool") && lower.ends_with("connect") && !lower.ends_with("disconnect")
+    }
+}
+
 /// Whether the last words of `name` (split at `.`, `/`, `:`, white space) are those of one of `entries`.
 fn ends_with_one_of(name: &str, entries: &[String]) -> bool {
     entries.iter().any(|entry| {
@@ -149,5 +163,17 @@ mod tests {
         assert!(lists.is_health_check("GET /health") && lists.is_health_check("/grpc.health.v1.Health/Check"));
         assert!(lists.is_sql_plumbing("begin") && lists.is_sql_plumbing("COMMIT;"));
         assert!(!lists.is_sql_plumbing("SELECT ?") && !lists.is_sql_plumbing("beginning"));
+    }
+
+    #[test]
+    fn pools_are_known_by_their_words() {
+        for name in
+            ["pool.acquire", "HikariDataSource.getConnection", "db:CHECKOUT", "pg-pool.connect", "PgPoolConnect"]
+        {
+            assert!(acquires_connection(name), "{name}");
+        }
+        for name in ["connect", "pool.disconnect", "pool.connected", "acquired", "lock_acquire", "checkout order", ""] {
+            assert!(!acquires_connection(name), "{name}");
+        }
     }
 }

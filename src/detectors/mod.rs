@@ -39,6 +39,8 @@ kit::catalog! {
     circuit_breaker: resilience::circuit_breaker::CircuitBreaker,
     /// Calls that are told to slow down.
     throttling: resilience::throttling::Throttling,
+    /// Limits that make calls wait.
+    saturation: resilience::saturation::Saturation,
     /// Where the time goes.
     latency_attribution: latency::latency_attribution::LatencyAttribution,
 }

@@ -25,7 +25,7 @@ different calls one after the other (serial-fan-out),
 the larger of attempts and amplification (retry-storm), failed services (failure-amplification); failure-origins has no
 threshold and measures 1. hard-dependency counts the calls of a request that were outages, and throttling the refused calls of a
 trace, as circuit-breaker counts those that a breaker had rejected: their thresholds are over the whole input. timeouts measures
-seconds.
+seconds, and saturation those that a call waited.
 
 ## How to use it
 

@@ -436,6 +436,14 @@ impl CallLog {
         self.most_in_memory.unwrap_or(MOST_IN_MEMORY)
     }
 
+    /// Shows all calls, in no order that means anything: that takes little memory, and less time.
+    ///
+    /// # Errors
+    /// If calls that were put aside cannot be brought back.
+    pub(crate) fn for_each_call(&self, mut show: impl FnMut(LoggedCall)) -> Result<(), SpillError> {
+        (0..PARTITIONS).try_for_each(|partition| self.unpack_partition(partition, &mut show))
+    }
+
     fn unpack_partition(&self, partition: usize, mut take: impl FnMut(LoggedCall)) -> Result<(), SpillError> {
         for block in self.partitions.get(partition).into_iter().flatten() {
             let bytes = block.bytes()?;

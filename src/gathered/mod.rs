@@ -22,7 +22,9 @@ use crate::partial::{PartialError, PartialReader, PartialWriter, Renumbering, Tr
 use crate::trace::TraceView;
 
 pub(crate) use call_log::{CallLog, CallsOfTarget, LoggedCall};
-pub(crate) use caller_spans::{CallerSpanLog, CallerSpansOfService};
+#[cfg(test)]
+pub(crate) use caller_spans::AnsweredCall;
+pub(crate) use caller_spans::{CallerSpan, CallerSpanLog, CallerSpansOfService, InstanceAbove};
 pub(crate) use path_stacks::{Frame, PathStacks};
 pub(crate) use request_block::{CallerOperation, RequestBlock, Spent, TraceRequests};
 pub(crate) use request_log::RequestLog;

@@ -12,6 +12,7 @@ pub(super) enum Detector {
     RetryStorm,
     FailureAmplification,
     SerialFanOut,
+    Saturation,
 }
 
 impl Detector {
@@ -22,6 +23,7 @@ impl Detector {
             Self::RetryStorm => "retry-storm",
             Self::FailureAmplification => "failure-amplification",
             Self::SerialFanOut => "serial-fan-out",
+            Self::Saturation => "saturation",
         }
     }
 }

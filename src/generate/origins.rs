@@ -32,7 +32,7 @@ fn origin_of(service: Service, scope: Scope) -> Origin<'static> {
         Generation::Current => "deployment.environment.name",
         Generation::Older => "deployment.environment",
     };
-    let pairs = [
+    let mut pairs = vec![
         ("service.name", semantics.name),
         ("service.namespace", "shop"),
         ("service.version", semantics.version),
@@ -41,6 +41,9 @@ fn origin_of(service: Service, scope: Scope) -> Origin<'static> {
         ("telemetry.sdk.name", "opentelemetry"),
         ("telemetry.sdk.version", sdk_version),
     ];
+    if !semantics.instance.is_empty() {
+        pairs.push(("service.instance.id", semantics.instance));
+    }
     Origin {
         resource_attributes: pairs
             .into_iter()

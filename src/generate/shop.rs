@@ -24,11 +24,13 @@ pub(super) struct ServiceFacts {
     pub(super) language: Language,
     pub(super) generation: Generation,
     pub(super) version: &'static str,
+    /// Which of its instances it is; empty where resources do not say.
+    pub(super) instance: &'static str,
 }
 
 macro_rules! services {
-    ($($variant:ident = $name:literal, $language:ident, $generation:ident, $version:literal;)+) => {
-        /// A service of the shop.
+    ($($variant:ident = $name:literal, $language:ident, $generation:ident, $version:literal $(, $instance:literal)?;)+) => {
+        /// A service of the shop; of one whose instances are told, an instance of it.
         #[derive(Clone, Copy, PartialEq, Eq, Debug)]
         #[repr(u8)]
         pub(super) enum Service {
@@ -44,6 +46,7 @@ macro_rules! services {
                     language: Language::$language,
                     generation: Generation::$generation,
                     version: $version,
+                    instance: concat!($($instance)?),
                 }),+];
                 &FACTS[self as usize]
             }
@@ -87,6 +90,9 @@ services! {
     Analytics = "analytics", Python, Current, "1.15.0";
     Audit = "audit", Go, Current, "1.0.2";
     SearchIndexer = "search-indexer", Java, Current, "4.1.1";
+    RendererA = "renderer", Go, Current, "0.9.1", "renderer-7d9f6c-x2v8k";
+    RendererB = "renderer", Go, Current, "0.9.1", "renderer-7d9f6c-q5c1m";
+    Scanner = "scanner", Python, Current, "3.0.0";
 }
 
 pub(super) struct StoreFacts {
@@ -489,6 +495,14 @@ pub(super) static RECOMMEND: Operation = grpc!(Recommendation "shop.Recommendati
 pub(super) static GET_REVIEWS: Operation =
     http!(Reviews "GET" "/reviews/{id}" [Ask(&FIND_REVIEWS), Work("map reviews")]);
 pub(super) static LIST_PICKS: Operation = http!(Warehouse "GET" "/picks" [Ask(&SELECT_BINS), Work("map picks")]);
+
+/// Only cases ask for these.
+pub(super) static DOCUMENTS_PAGE: Operation = http!(Web "GET" "/account/documents" []);
+pub(super) static RENDER_INVOICE: [Operation; 2] =
+    [http!(RendererA "GET" "/invoices/{id}" []), http!(RendererB "GET" "/invoices/{id}" [])];
+pub(super) static RENDER_RECEIPT: [Operation; 2] =
+    [http!(RendererA "GET" "/receipts/{id}" []), http!(RendererB "GET" "/receipts/{id}" [])];
+pub(super) static SCAN: Operation = http!(Scanner "GET" "/scans/{id}" []);
 
 /// What traffic asks for, each as often as it is listed.
 pub(super) static ENTRIES: &[&Operation] = &[

@@ -253,6 +253,13 @@ impl TraceBuilder {
         self.open_server(Some(parent), operation, start, pending.argument)
     }
 
+    /// The same of a callee that begins soon after it is `free`, but not before it has heard of the request.
+    pub(super) fn receive_when_free(&mut self, pending: Pending, operation: &'static Operation, free: u64) -> Handler {
+        let soon = self.random.between(8 * MICROSECOND, 90 * MICROSECOND);
+        let start = (pending.start + self.network()).max(free + soon);
+        self.open_server(Some(pending.span), operation, start, pending.argument)
+    }
+
     /// The callee answers; the result is the time when the answer has reached the client.
     pub(super) fn answer(&mut self, callee: Handler, operation: &'static Operation, code: u16) -> u64 {
         self.close_server(callee, operation.transport, code);

@@ -26,7 +26,7 @@ pub(crate) static FINDING_COLUMNS: [Column; 15] = [
     Column::new(
         "measured",
         Unit::Number,
-        "calls, hops, the larger of attempts and amplification, failed services, outages, refused calls, or 1 for an origin of failures",
+        "calls, hops, the larger of attempts and amplification, failed services, outages, refused calls, seconds waited, or 1 for an origin of failures",
     ),
     Column::new("threshold", Unit::Number, "what that was compared with"),
     Column::new("impact_ns", Unit::Nanoseconds, "critical-path time that it costs"),

@@ -1,21 +1,61 @@
 //! What detectors have seen of parts of an input is, once it is merged, what one would have seen of all: to the byte, in any
 //! order, and by way of files.
 
+use std::io::Write;
 use std::path::Path;
 
+use crate::analysis::see_gathered;
 use crate::conventions::{OwnAttributes, UncountedCalls};
 use crate::detectors::{Detectors, SeenByAll, Whole, catalog};
 use crate::frame::{Collecting, Frame, FrameBuilder, Symbol, Symbols, group};
 use crate::gathered::Gathered;
 use crate::generate::{Compression, GenerateOptions, OutputFormat, generate};
 use crate::ingest::{ReadOptions, read_bytes};
-use crate::partial::{PartialReader, Renumbering, TraceNumber, written};
+use crate::partial::{PartialReader, PartialWriter, Renumbering, TraceNumber, written};
 use crate::rank::{FindingsTable, Ranking, Table};
 use crate::savings::{Overlaps, Settling};
 use crate::trace::sample::push_sample;
 use crate::trace::{CalleeNames, OverlapTolerance, Semantics, TraceModel, derive};
 
 const PARTS: [usize; 3] = [1, 2, 7];
+
+/// What detectors have seen of some traces, and what was gathered for them.
+struct SeenOfPart {
+    seen: SeenByAll,
+    gathered: Gathered,
+    overlaps: Overlaps,
+}
+
+impl SeenOfPart {
+    fn new(is_on: impl Fn(&str) -> bool) -> Self {
+        let gathered = Gathered::new(Detectors::default().gathers(&is_on), None);
+        Self { seen: SeenByAll::new(is_on), gathered, overlaps: Overlaps::default() }
+    }
+
+    fn merge(&mut self, other: Self) {
+        self.seen.merge(other.seen);
+        self.gathered.merge(other.gathered);
+        self.overlaps.merge(other.overlaps);
+    }
+
+    fn renumber_traces(&mut self, rank_of: &(dyn Fn(TraceNumber) -> TraceNumber + Sync)) {
+        self.seen.renumber_traces(rank_of);
+        self.gathered.renumber_traces(rank_of);
+        self.overlaps.renumber_traces(rank_of);
+    }
+
+    fn write<W: Write>(&self, file: &mut PartialWriter<W>, part: &str, numbers: Renumbering<'_>) {
+        self.seen.write(file, part, numbers).unwrap();
+        self.gathered.write(file, part, numbers).unwrap();
+        file.group(&format!("{part}overlaps"), numbers, |group| self.overlaps.write(group)).unwrap();
+    }
+
+    fn merge_file(&mut self, file: &PartialReader, part: &str, numbers: Renumbering<'_>) {
+        self.seen.merge_file(file, part, numbers).unwrap();
+        self.gathered.merge_file(file, part, numbers).unwrap();
+        self.overlaps.merge(file.group(&format!("{part}overlaps"), numbers, Overlaps::read).unwrap());
+    }
+}
 
 /// Traces that show every planted anti-pattern.
 struct Dump {
@@ -35,6 +75,8 @@ impl Dump {
         read_bytes(Path::new("dump"), bytes, &ReadOptions { own_attributes, ..ReadOptions::default() }, &mut builder);
         push_sample(&mut builder, &not_planted());
         push_sample(&mut builder, &in_line());
+        push_sample(&mut builder, &down());
+        push_sample(&mut builder, &one_after_the_other());
         let (vocabulary, frame) = group(vec![builder]);
         let semantics = derive(&vocabulary, &UncountedCalls::default());
         let (mut model, mut callee_names) = (TraceModel::default(), CalleeNames::default());
@@ -46,17 +88,18 @@ impl Dump {
     }
 
     /// Lets detectors see a trace, which has this number among those that are seen.
-    fn see(&self, seen: &mut SeenByAll, model: &mut TraceModel, index: usize, number: u32) {
+    fn see(&self, part: &mut SeenOfPart, model: &mut TraceModel, index: usize, number: u32) {
         model.rebuild(self.frame.trace(index), &self.semantics);
         model.name_operations(&self.callee_names);
         let tolerance = OverlapTolerance { millionths: 10_000 };
         let view = model.view(number, self.frame.trace_ids[index], &self.semantics, tolerance);
-        seen.see(&Detectors::default(), &view, &mut Settling::default(), &mut Overlaps::default());
+        part.gathered.see(&view);
+        part.seen.see(&Detectors::default(), &view, &mut Settling::default(), &mut part.overlaps);
     }
 
     /// What detectors have seen of some traces, which get numbers in this order from `first` on.
-    fn seen_of(&self, traces: &[usize], first: u32) -> SeenByAll {
-        let (mut seen, mut model) = (SeenByAll::new(|_| true), TraceModel::default());
+    fn seen_of(&self, traces: &[usize], first: u32) -> SeenOfPart {
+        let (mut seen, mut model) = (SeenOfPart::new(|_| true), TraceModel::default());
         for (&index, number) in traces.iter().zip(first..) {
             self.see(&mut seen, &mut model, index, number);
         }
@@ -64,9 +107,9 @@ impl Dump {
     }
 
     /// The tables, that of findings as the last.
-    fn tables(&self, seen: SeenByAll, symbols: &Symbols) -> Vec<Table> {
-        // No detector of the catalog asks for what is gathered: one that does cannot do without it and says so here.
-        let gathered = Gathered::default();
+    fn tables(&self, part: SeenOfPart, symbols: &Symbols) -> Vec<Table> {
+        let SeenOfPart { mut seen, gathered, mut overlaps } = part;
+        see_gathered(&mut seen, &gathered, &Detectors::default()).unwrap();
         let whole = Whole {
             symbols,
             trace_ids: &self.frame.trace_ids,
@@ -75,7 +118,7 @@ impl Dump {
             gathered: &gathered,
         };
         let mut ranking = Ranking::new(&whole, &|| ());
-        seen.conclude(&Detectors::default(), &whole, &mut Overlaps::default(), &mut ranking);
+        seen.conclude(&Detectors::default(), &whole, &mut overlaps, &mut ranking);
         let ranked = ranking.ranked.unwrap();
         let findings = Table::of(&FindingsTable::new(&ranked, &whole));
         ranked.into_iter().map(|ranked| ranked.table).chain([findings]).collect()
@@ -83,13 +126,14 @@ impl Dump {
 
     /// Those of one that saw every trace, each in buffers of its own.
     fn expected(&self) -> String {
-        let mut seen = SeenByAll::new(|_| true);
+        let mut seen = SeenOfPart::new(|_| true);
         for (index, number) in (0..self.frame.trace_count()).zip(0..) {
             self.see(&mut seen, &mut TraceModel::default(), index, number);
         }
         let tables = self.tables(seen, &self.semantics.symbols);
         assert_eq!(tables.len(), catalog().len() + 1);
-        assert!(tables.iter().all(|table| table.row_count() > 1), "every detector has found something");
+        let few: Vec<&str> = tables.iter().filter(|table| table.row_count() < 2).map(|table| table.name).collect();
+        assert!(few.is_empty(), "every detector has found something, but {few:?}");
         text_of(&tables)
     }
 
@@ -151,6 +195,51 @@ fn in_line() -> String {
     lines
 }
 
+/// Traces one after the other in which a host is down, and callees go on after their callers have left.
+fn down() -> String {
+    let mut lines = String::new();
+    for trace in 201..=260 {
+        let at = 1_000 * (trace - 200);
+        let (end, late, status) = (at + 500, at + 900, if trace > 215 { "ERROR" } else { "" });
+        lines += &format!(
+            "{trace} 1 0 shop SERVER buy {at}..{late} {status}
+             {trace} 2 1 shop CLIENT GET {at}..{end} {status} url.full=http://f.example/f
+             {trace} 3 1 shop CLIENT pay {at}..{end} {status} rpc.system=grpc
+             {trace} 4 3 till SERVER Pay {at}..{late}
+             {trace} 5 4 till CLIENT GET {at}..{late} {status} url.full=http://f.example/f\n"
+        );
+    }
+    lines
+}
+
+/// Requests of several traces, one after the other: two hosts do not answer them for long, and a service serves one at a time.
+fn one_after_the_other() -> String {
+    let mut lines = String::new();
+    for number in 0..40 {
+        let (trace, start) = (301 + number, number * 20);
+        let called = if number < 4 { start + 21 } else { start + 10 };
+        lines += &format!(
+            "{trace} 1 0 mill SERVER grind {start}..{}
+             {trace} 2 1 mill CLIENT GET {}..{} ERROR error.type=timeout url.full=http://t.example/t
+             {trace} 3 1 mill CLIENT GET {}..{} ERROR error.type=timeout url.full=http://u.example/u
+             {trace} 4 1 mill CLIENT turn {called}..{}
+             {trace} 5 4 lathe SERVER turn {}..{} resource.host.name=l1
+             {trace} 6 5 lathe CLIENT cut {}..{} url.full=http://v.example/v\n",
+            start + 200,
+            start + 10,
+            start + 70,
+            start + 80,
+            start + 160,
+            start + 43,
+            start + 22,
+            start + 42,
+            start + 23,
+            start + 40,
+        );
+    }
+    lines
+}
+
 fn text_of(tables: &[Table]) -> String {
     tables.iter().map(|table| format!("{} {:?}\n", table.name, table.values)).collect()
 }
@@ -173,7 +262,7 @@ fn parts_merge_in_any_order() {
         for (parts, order) in dump.dealt_out(count).iter().zip(orders(count).iter().cycle()) {
             // Numbers follow the order of parts, so that they are not those of the traces in the order of ids.
             let mut places = Vec::new();
-            let mut whole = SeenByAll::new(|_| true);
+            let mut whole = SeenOfPart::new(|_| true);
             for &part in order {
                 whole.merge(dump.seen_of(&parts[part], places.len() as u32));
                 places.extend(parts[part].iter().map(|&index| TraceNumber(index as u32)));
@@ -214,16 +303,16 @@ fn parts_merge_by_way_of_files() {
                     let own = Renumbering { traces: Some(&places), ..Renumbering::NONE };
                     let seen = dump.seen_of(traces, 0);
                     let path = directory.path().join(part.to_string());
-                    let file = written(&path, |file| seen.write(file, "settled/", own).unwrap());
+                    let file = written(&path, |file| seen.write(file, "settled/", own));
                     (file, by_id.iter().map(|&index| index as u32).collect())
                 })
                 .collect();
             for order in orders(count) {
-                let mut whole = SeenByAll::new(|_| true);
+                let mut whole = SeenOfPart::new(|_| true);
                 for &part in &order {
                     let (file, traces) = &files[part];
                     let numbers = Renumbering { symbols: Some(&symbols_of_whole), traces: Some(traces) };
-                    whole.merge_file(file, "settled/", numbers).unwrap();
+                    whole.merge_file(file, "settled/", numbers);
                 }
                 assert!(text_of(&dump.tables(whole, &symbols)) == expected, "{count} parts, {order:?}");
             }
@@ -237,11 +326,11 @@ fn what_is_off_is_not_read() {
     let dump = Dump::new();
     let seen = dump.seen_of(&(0..dump.frame.trace_count()).collect::<Vec<_>>(), 0);
     let directory = tempfile::tempdir().unwrap();
-    let file = written(&directory.path().join("all"), |file| seen.write(file, "", Renumbering::NONE).unwrap());
+    let file = written(&directory.path().join("all"), |file| seen.write(file, "", Renumbering::NONE));
     let names = |tables: Vec<Table>| tables.iter().map(|table| table.name).collect::<Vec<_>>();
-    let mut few = SeenByAll::new(|name| name == "retry-storm");
-    few.merge_file(&file, "", Renumbering::NONE).unwrap();
+    let mut few = SeenOfPart::new(|name| name == "retry-storm");
+    few.merge_file(&file, "", Renumbering::NONE);
     assert_eq!(names(dump.tables(few, &dump.semantics.symbols)), ["retry_storm", "findings"]);
-    let mut all = SeenByAll::new(|_| true);
-    assert!(all.merge_file(&file, "other/", Renumbering::NONE).is_err(), "what is not there is an error");
+    let mut all = SeenOfPart::new(|_| true);
+    assert!(all.seen.merge_file(&file, "other/", Renumbering::NONE).is_err(), "what is not there is an error");
 }

@@ -6,8 +6,8 @@ use rayon::iter::ParallelIterator as _;
 use rayon::slice::{ParallelSlice as _, ParallelSliceMut as _};
 
 use crate::conventions::{
-    Attribute, ErrorClass, FindingKind, RpcStatus, UncountedCalls, classify, count_of_jaeger_sampler, is_http_word,
-    name_template, says_breaker_is_open, says_nothing_is_there,
+    Attribute, ErrorClass, FindingKind, RpcStatus, UncountedCalls, acquires_connection, classify,
+    count_of_jaeger_sampler, is_http_word, name_template, says_breaker_is_open, says_nothing_is_there,
 };
 use crate::frame::{Signature, SignatureId, Symbol, Symbols, Vocabulary};
 use crate::span::{SpanKind, StatusCode, UNKNOWN_SERVICE};
@@ -88,6 +88,8 @@ pub struct SpanSemantics {
     pub is_heartbeat: bool,
     /// Whether it is plumbing, if it is a call without recorded callee.
     pub is_plumbing: bool,
+    /// Whether its name says that it waits for a connection of a pool.
+    pub acquires_connection: bool,
     /// Whether it follows from its parent instead of being waited for.
     pub follows_from: bool,
     /// How many spans it stands for.
@@ -135,6 +137,8 @@ pub struct Semantics {
     pub has_adjusted_counts: bool,
     /// Whether any signature asks a generative model.
     pub has_gen_ai: bool,
+    /// Whether any signature waits for a connection of a pool.
+    pub has_pools: bool,
     /// Whether spans without a service name occur.
     pub has_unknown_services: bool,
     /// Whether spans of a mesh's proxies occur.
@@ -162,7 +166,6 @@ impl Semantics {
     }
 
     /// The name of a kind of findings, for keys of patterns.
-    #[expect(dead_code, reason = "no detector of the catalog has a kind in its key so far")]
     pub(crate) fn finding_kind_name(&self, kind: FindingKind) -> Symbol {
         self.finding_kinds[kind as usize]
     }
@@ -262,6 +265,7 @@ pub fn derive(vocabulary: &Vocabulary, uncounted: &UncountedCalls) -> Semantics 
         by_signature.iter().any(|semantics| semantics.adjusted_count.or(semantics.trace_adjusted_count).is_some());
     let has_unknown_services = by_signature.iter().any(|semantics| semantics.service == unknown_service);
     let has_proxies = by_signature.iter().any(|semantics| semantics.is_proxy);
+    let has_pools = by_signature.iter().any(|semantics| semantics.acquires_connection);
     let has_gen_ai = by_signature.iter().any(|semantics| semantics.is_gen_ai);
     let is_certain = |semantics: &&SpanSemantics| !semantics.is_proxy && semantics.service != unknown_service;
     let certain_services = by_signature.iter().filter(is_certain).map(|semantics| semantics.service).collect();
@@ -273,6 +277,7 @@ pub fn derive(vocabulary: &Vocabulary, uncounted: &UncountedCalls) -> Semantics 
         targets_of_heirs,
         has_adjusted_counts,
         has_gen_ai,
+        has_pools,
         has_unknown_services,
         has_proxies,
         unknown_service,
@@ -396,6 +401,7 @@ fn semantics_of(
         is_non_idempotent: matches!(method.as_str(), "POST" | "PATCH") || is_insert || is_publish,
         is_heartbeat,
         is_plumbing,
+        acquires_connection: method.is_empty() && acquires_connection(name),
         follows_from: attributes.get(A::RefType).is_some_and(|ref_type| ref_type.eq_ignore_ascii_case("follows_from")),
         weight: weight.max(1),
         adjusted_count: attributes.get(A::AdjustedCount).and_then(|count| count.parse().ok()),

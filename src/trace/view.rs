@@ -515,7 +515,7 @@ impl<'a> TraceView<'a> {
     }
 
     /// Operation and target of an exit span: its call's, or its own if it is no call.
-    pub(super) fn reached_by(&self, exit: Row) -> (Symbol, Target) {
+    pub(crate) fn reached_by(&self, exit: Row) -> (Symbol, Target) {
         match self.calls.roles[exit as usize].call_of_exit {
             NO_CALL => {
                 let target = self.semantics.target_of(self.tree.signatures[exit as usize], self.service(exit));

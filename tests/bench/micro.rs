@@ -186,6 +186,7 @@ fn analysed(enabled: &[&str]) -> Analysis {
     "timeouts",
     "circuit-breaker",
     "throttling",
+    "saturation",
     "latency-attribution",
 ])]
 fn analyse_with(bencher: Bencher<'_, '_>, name: &str) {

@@ -158,29 +158,25 @@ macro_rules! catalog {
             }
 
             /// Whether any that asks for calls wants to look at them once more.
-            pub(crate) fn wants_targets_again(&self, detectors: &Detectors) -> bool {
+            pub(crate) fn wants_calls_again(&self, detectors: &Detectors) -> bool {
                 use $crate::detectors::kit::Detector;
                 $(if let Some(seen) = &self.$field
                     && <$detector as Detector>::gathers().calls
-                    && Detector::wants_targets_again(&detectors.$field, seen)
+                    && Detector::wants_calls_again(&detectors.$field, seen)
                 {
                     return true;
                 })+
                 false
             }
 
-            /// Lets those that want it look once more at all calls to one target.
-            pub(crate) fn see_target_again(
-                &mut self,
-                detectors: &Detectors,
-                calls: &$crate::gathered::CallsOfTarget<'_>,
-            ) {
+            /// Lets those that want it look once more at a call.
+            pub(crate) fn see_call_again(&mut self, detectors: &Detectors, call: &$crate::gathered::LoggedCall) {
                 use $crate::detectors::kit::Detector;
                 $(if let Some(seen) = &mut self.$field
                     && <$detector as Detector>::gathers().calls
-                    && Detector::wants_targets_again(&detectors.$field, seen)
+                    && Detector::wants_calls_again(&detectors.$field, seen)
                 {
-                    Detector::see_target_again(&detectors.$field, calls, seen);
+                    Detector::see_call_again(&detectors.$field, call, seen);
                 })+
             }
 

@@ -4,7 +4,7 @@
 //! every trace ──see──▶ Seen ─┐                      (one for each thread, and for each part of the input)
 //!                            ├─merge─▶ Seen ──see_target (all calls to one target)──▶ Seen
 //! every trace ──see──▶ Seen ─┘              ──see_service (all caller spans of one service)──▶ Seen
-//!                                           ──see_target_again──▶ Seen ──conclude──▶ findings, rows
+//!                                           ──see_call_again──▶ Seen ──conclude──▶ findings, rows
 //! ```
 
 use arrow::error::ArrowError;
@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 
 use crate::findings::Findings;
 use crate::frame::{Symbol, Symbols};
-use crate::gathered::{CallerSpansOfService, CallsOfTarget, Gathered, Gathers};
+use crate::gathered::{CallerSpansOfService, CallsOfTarget, Gathered, Gathers, LoggedCall};
 use crate::partial::{Columns, GroupReader, GroupWriter, TraceNumber};
 use crate::savings::Unsettled;
 use crate::span::TraceId;
@@ -74,12 +74,12 @@ pub(crate) trait Detector:
 
     /// Whether it wants to look at all calls once more, with what it knows once all services were shown. Only if its
     /// [`Detector::gathers`] asks for calls.
-    fn wants_targets_again(&self, _seen: &Self::Seen) -> bool {
+    fn wants_calls_again(&self, _seen: &Self::Seen) -> bool {
         false
     }
 
-    /// Looks once more at all calls to one target.
-    fn see_target_again(&self, _calls: &CallsOfTarget<'_>, _seen: &mut Self::Seen) {}
+    /// Looks once more at a call. Calls come in no order that means anything.
+    fn see_call_again(&self, _call: &LoggedCall, _seen: &mut Self::Seen) {}
 
     /// Says what was found, once everything was seen.
     fn conclude(&self, seen: Self::Seen, whole: &Whole<'_>) -> Concluded<Self>;

@@ -472,6 +472,10 @@ impl Detector for CircuitBreaker {
         seen.beside.replays.extend(told);
     }
 
+    fn wants_service(&self, service: Symbol, seen: &Self::Seen) -> bool {
+        seen.beside.replays.iter().any(|replay| replay.caller_service == service)
+    }
+
     fn see_service(&self, spans: &CallerSpansOfService<'_>, seen: &mut Self::Seen) {
         let mut replays: Vec<&mut EdgeReplay> =
             seen.beside.replays.iter_mut().filter(|replay| replay.caller_service == spans.service).collect();

@@ -13,6 +13,7 @@ pub(crate) mod hard_dependency;
 mod named_windows;
 mod outcomes;
 pub(crate) mod retry_storm;
+pub(crate) mod saturation;
 pub(crate) mod throttling;
 pub(crate) mod timeouts;
 mod timers;

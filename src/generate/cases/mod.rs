@@ -6,6 +6,7 @@
 mod failure_amplification;
 mod n_plus_one;
 mod retry_storm;
+mod saturation;
 mod serial_fan_out;
 mod sync_chain;
 
@@ -28,6 +29,7 @@ pub(super) fn all() -> impl Iterator<Item = &'static Case> + Clone {
         .chain(retry_storm::CASES)
         .chain(failure_amplification::CASES)
         .chain(serial_fan_out::CASES)
+        .chain(saturation::CASES)
 }
 
 /// Plays a request for `entry` with some harmless calls around what `serve` does; `serve` says the code of the answer.

@@ -23,6 +23,9 @@ const ROWS_PER_GROUP: usize = 1 << 20;
 /// The column of what a span's status says.
 const STATUS_MESSAGE: &str = "status_message";
 
+/// The column of the instance of the service.
+const INSTANCE_COLUMN: &str = "resource.service.instance.id";
+
 /// Attributes of text, each a nullable column of its name, and what a status says.
 const TEXT_COLUMNS: &[&str] = &[
     STATUS_MESSAGE,
@@ -69,6 +72,7 @@ const TEXT_COLUMNS: &[&str] = &[
     "messaging.kafka.consumer.group",
     "messaging.destination.partition.id",
     "code.function.name",
+    INSTANCE_COLUMN,
 ];
 
 /// Attributes that are whole numbers, each a nullable column of its name.
@@ -230,6 +234,12 @@ impl<W: Write + Send> FlatParquetWriter<W> {
                 && !record.status_message.is_empty()
             {
                 self.texts[column].set(self.rows, &record.status_message);
+            }
+            let instance = span.service.semantics().instance;
+            if let Some(&Column::Text(column)) = self.columns.get(INSTANCE_COLUMN)
+                && !instance.is_empty()
+            {
+                self.texts[column].set(self.rows, instance);
             }
             let thrown = record.events.iter().flat_map(|event| &event.attributes);
             for attribute in record.attributes.iter().chain(thrown) {

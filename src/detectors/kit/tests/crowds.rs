@@ -6,7 +6,7 @@ use crate::detectors::kit::{
     Cell, Concluded, Description, Detector, NoDetails, RankedBy, RowColumn, Seen, TableRules, Unit, Whole, thresholds,
 };
 use crate::frame::Symbol;
-use crate::gathered::{CallerSpansOfService, CallsOfTarget, Gathers};
+use crate::gathered::{CallerSpansOfService, Gathers, LoggedCall};
 use crate::partial::{GroupReader, GroupWriter, TraceNumber};
 use crate::savings::Unsettled;
 use crate::trace::TraceView;
@@ -114,13 +114,13 @@ impl Detector for Crowds {
         }
     }
 
-    fn wants_targets_again(&self, seen: &Self::Seen) -> bool {
+    fn wants_calls_again(&self, seen: &Self::Seen) -> bool {
         !seen.crowds.is_empty()
     }
 
-    fn see_target_again(&self, calls: &CallsOfTarget<'_>, seen: &mut Self::Seen) {
+    fn see_call_again(&self, call: &LoggedCall, seen: &mut Self::Seen) {
         for crowd in &mut seen.crowds {
-            calls.for_each(|call| crowd.calls += i64::from(crowd.crowded.contains(&(call.trace, call.caller_span))));
+            crowd.calls += i64::from(crowd.crowded.contains(&(call.trace, call.caller_span)));
         }
     }
 

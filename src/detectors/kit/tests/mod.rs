@@ -150,8 +150,8 @@ impl Part {
         calls.for_each_target(|calls| self.seen.see_target(&detectors, calls)).unwrap();
         let wanted = spans.services().filter(|&service| self.seen.wants_service(&detectors, service)).collect();
         spans.for_each_service(wanted, |spans| self.seen.see_service(&detectors, spans)).unwrap();
-        assert!(self.seen.wants_targets_again(&detectors));
-        calls.for_each_target(|calls| self.seen.see_target_again(&detectors, calls)).unwrap();
+        assert!(self.seen.wants_calls_again(&detectors));
+        calls.for_each_call(|call| self.seen.see_call_again(&detectors, &call)).unwrap();
         let whole =
             Whole { symbols, trace_ids, is_of_known_patterns: false, is_weighted: false, gathered: &self.gathered };
         let mut ranking = Ranking::new(&whole, &|| ());
@@ -265,10 +265,36 @@ fn only_what_is_asked_for_is_gathered() {
         assert_eq!(gathered.bytes() > 0, takes_memory, "{on}");
         assert_eq!(store.is_full(), takes_memory, "{on} counts towards the memory limit");
     }
+    // Whoever wants to know what the program asks for by default finds it here.
     let production = crate::detectors::Detectors::default();
-    let own_attributes = OwnAttributes::of(&[OwnAttribute::RetryAfter]);
-    assert_eq!(production.gathers(is_on), Gathers { own_attributes, ..Gathers::NOTHING }, "throttling asks for it");
-    assert_eq!(production.gathers(|name| name != "throttling"), Gathers::NOTHING, "no other asks for anything");
+    let own = |attributes: &[OwnAttribute]| OwnAttributes::of(attributes);
+    for (on, asked) in [
+        ("n-plus-one", Gathers::NOTHING),
+        ("serial-fan-out", Gathers::NOTHING),
+        ("hard-dependency", Gathers::NOTHING),
+        ("throttling", Gathers { own_attributes: own(&[OwnAttribute::RetryAfter]), ..Gathers::NOTHING }),
+        ("timeouts", Gathers { calls: true, ..Gathers::NOTHING }),
+        (
+            "circuit-breaker",
+            Gathers {
+                calls: true,
+                caller_spans: true,
+                own_attributes: own(&[OwnAttribute::Instance]),
+                ..Gathers::NOTHING
+            },
+        ),
+        (
+            "saturation",
+            Gathers {
+                calls: true,
+                caller_spans: true,
+                own_attributes: own(&[OwnAttribute::Instance]),
+                ..Gathers::NOTHING
+            },
+        ),
+    ] {
+        assert_eq!(production.gathers(|name| name == on), asked, "{on}");
+    }
 }
 
 /// A catalog is named, described and configured from its lines.

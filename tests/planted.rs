@@ -37,7 +37,7 @@ fn what_many_traces_show_is_what_was_planted() {
         let findings: Vec<Value> = serde_json::from_str(&findings).expect("JSON");
         let labels = fs::read_to_string(&labels).expect("labels");
         let labels: Vec<Value> = labels.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
-        for detector in ["serial-fan-out"] {
+        for detector in ["serial-fan-out", "saturation"] {
             let traces = |rows: &[Value], column: &str, value: &str| -> BTreeSet<String> {
                 let rows = rows.iter().filter(|row| row["detector"] == detector && row[column] == value);
                 rows.map(|row| format!("{} {}", row["trace_id"], row["service"])).collect()

@@ -7,6 +7,10 @@ use std::process::Command;
 
 use serde_json::Value;
 
+/// Those of which one trace says too little.
+const DETECTORS: [&str; 6] =
+    ["serial-fan-out", "hard-dependency", "timeouts", "circuit-breaker", "throttling", "saturation"];
+
 fn done(arguments: &[&str]) {
     let output = Command::new(env!("CARGO_BIN_EXE_tracescan")).args(arguments).output().expect("the binary runs");
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
@@ -39,8 +43,7 @@ fn what_many_traces_show_is_what_was_planted() {
         let findings: Vec<Value> = serde_json::from_str(&findings).expect("JSON");
         let labels = fs::read_to_string(&labels).expect("labels");
         let labels: Vec<Value> = labels.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
-        for detector in ["serial-fan-out", "hard-dependency", "timeouts", "circuit-breaker", "throttling", "saturation"]
-        {
+        for detector in DETECTORS {
             let traces = |rows: &[Value], column: &str, value: &str| -> BTreeSet<String> {
                 let rows = rows.iter().filter(|row| row["detector"] == detector && row[column] == value);
                 rows.map(|row| row["trace_id"].to_string()).collect()

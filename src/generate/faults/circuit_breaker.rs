@@ -9,8 +9,8 @@ const DETECTOR: Detector = Detector::CircuitBreaker;
 
 /// A breaker that looks at ten calls opens within as many traces, and rejects what follows.
 pub(super) static FAULTS: &[Fault] = &[
-    Fault { stages: &[(12, &RATES_FINE), (10, &RATES_FAIL), (26, &RATES_DOWN)] },
-    Fault { stages: &[(12, &CONTACTS_FINE), (10, &CONTACTS_FAIL), (26, &CONTACTS_REJECTED)] },
+    Fault { stages: &[(22, &RATES_FINE), (10, &RATES_FAIL), (16, &RATES_DOWN)] },
+    Fault { stages: &[(22, &CONTACTS_FINE), (10, &CONTACTS_FAIL), (16, &CONTACTS_REJECTED)] },
 ];
 
 static RATES_FINE: Case = Case { name: "rates-are-there", play: rates_fine };

@@ -80,6 +80,7 @@ const NUMBER_COLUMNS: &[&str] = &[
     "http.response.status_code",
     "http.status_code",
     "http.request.resend_count",
+    "http.response.header.retry-after",
     "http.resend_count",
     "server.port",
     "net.peer.port",

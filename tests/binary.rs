@@ -177,7 +177,7 @@ fn formats_for_programs() {
     assert_eq!(json["totals"]["spans"], 6001);
     assert_eq!(json["tables"].as_object().map(|tables| tables.len()), Some(13));
     let lines = stdout(&tracescan(&["analyze", &incident, "--format", "ndjson", "--top", "2"]));
-    assert_eq!(lines.lines().count(), 14);
+    assert_eq!(lines.lines().count(), 15);
     for line in lines.lines() {
         assert!(serde_json::from_str::<Value>(line).expect("JSON")["table"].is_string());
     }

@@ -29,6 +29,12 @@ pub struct GenerateArgs {
     #[arg(long, value_name = "SHARE", default_value_t = 0.1)]
     pub anti_patterns: f64,
 
+    /// Share of traces of what goes wrong for a while and only many traces show, or of what looks like it
+    ///
+    /// Between 0 and 1, and with the other share no more than 1.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
+    pub faults: f64,
+
     /// The same seed gives the same traces, on any machine
     #[arg(long, value_name = "S", default_value_t = 1)]
     pub seed: u64,

@@ -38,6 +38,7 @@ fn write(args: &GenerateArgs) -> anyhow::Result<Summary> {
         spans: args.spans,
         seed: args.seed,
         anti_patterns: args.anti_patterns,
+        faults: args.faults,
         ..GenerateOptions::default()
     };
     let create = |path: &Path| WholeFile::create(path).with_context(|| format!("failed to create {}", path.display()));

@@ -9,7 +9,7 @@ use super::origins::Origins;
 use super::output::{BatchWriter, OutputFormat};
 use super::random::Random;
 use super::trace_builder::{MILLISECOND, TraceBuilder};
-use super::{cases, healthy};
+use super::{cases, faults, healthy};
 
 /// Usual time between two arrivals.
 const ARRIVAL_NS: u64 = 5 * MILLISECOND;
@@ -32,6 +32,8 @@ pub struct GenerateOptions {
     pub seed: u64,
     /// Share of traces, 0 to 1, that show a planted anti-pattern or a look-alike.
     pub anti_patterns: f64,
+    /// Share of traces, 0 to 1, that are part of a fault, which only many of them show together, or of what looks like one.
+    pub faults: f64,
     /// When the first trace begins, in ns since 1970.
     pub start_unix_nano: u64,
 }
@@ -39,7 +41,7 @@ pub struct GenerateOptions {
 impl Default for GenerateOptions {
     /// 1 million spans from noon, 2026-01-15, UTC.
     fn default() -> Self {
-        Self { spans: 1_000_000, seed: 0, anti_patterns: 0.1, start_unix_nano: 1_768_478_400_000_000_000 }
+        Self { spans: 1_000_000, seed: 0, anti_patterns: 0.1, faults: 0.0, start_unix_nano: 1_768_478_400_000_000_000 }
     }
 }
 
@@ -60,7 +62,7 @@ pub struct Summary {
 #[derive(thiserror::Error, Debug)]
 pub enum GenerateError {
     /// The options make no sense.
-    #[error("the share of anti-patterns is {0}, but must lie between 0 and 1")]
+    #[error("the share of anti-patterns, of faults or of both is {0}, but must lie between 0 and 1")]
     Share(f64),
     /// The start is so late that times overflow.
     #[error("the start, {0} ns since 1970, is too late: times must stay below 2^63 ns")]
@@ -88,8 +90,10 @@ pub fn generate(
     labels: Option<impl Write>,
     done: &dyn Fn(u64),
 ) -> Result<Summary, GenerateError> {
-    if !(0.0..=1.0).contains(&options.anti_patterns) {
-        return Err(GenerateError::Share(options.anti_patterns));
+    for share in [options.anti_patterns, options.faults, options.anti_patterns + options.faults] {
+        if !(0.0..=1.0).contains(&share) {
+            return Err(GenerateError::Share(share));
+        }
     }
     if options.start_unix_nano > i64::MAX as u64 / 2 {
         return Err(GenerateError::Start(options.start_unix_nano));
@@ -138,10 +142,17 @@ fn play(
     let mut summary = Summary::default();
     let mut now = options.start_unix_nano;
     let mut case_order = cases::all().cycle();
+    let mut fault_order = faults::all().cycle().flat_map(|fault| (0..faults::TRACES).map(|number| fault.case(number)));
     while summary.spans < options.spans {
         collector.advance(now, &mut send)?;
         let mut builder = TraceBuilder::new(Random::new(options.seed, summary.traces));
-        let case = if arrivals.chance(options.anti_patterns) { case_order.next() } else { None };
+        let case = if arrivals.chance(options.anti_patterns) {
+            case_order.next()
+        } else if options.faults > 0.0 && arrivals.chance(options.faults / (1.0 - options.anti_patterns)) {
+            fault_order.next()
+        } else {
+            None
+        };
         match case {
             Some(case) => {
                 builder.case = case.name;
@@ -186,8 +197,13 @@ mod tests {
     use super::*;
     use crate::generate::Compression;
 
-    const OPTIONS: GenerateOptions =
-        GenerateOptions { spans: 3_000, seed: 5, anti_patterns: 0.5, start_unix_nano: 1_768_478_400_000_000_000 };
+    const OPTIONS: GenerateOptions = GenerateOptions {
+        spans: 3_000,
+        seed: 5,
+        anti_patterns: 0.4,
+        faults: 0.2,
+        start_unix_nano: 1_768_478_400_000_000_000,
+    };
 
     fn generated(options: GenerateOptions, format: OutputFormat) -> (Vec<u8>, String, Summary) {
         let mut output = Vec::new();
@@ -341,7 +357,7 @@ mod tests {
     #[test]
     fn the_share_decides_how_many_traces_are_labelled() {
         let labelled = |anti_patterns| {
-            let options = GenerateOptions { spans: 20_000, anti_patterns, ..OPTIONS };
+            let options = GenerateOptions { spans: 20_000, anti_patterns, faults: 0.0, ..OPTIONS };
             let (_, labels, summary) = generated(options, OutputFormat::OtlpProto(Compression::None));
             let traces: BTreeSet<&str> = labels.lines().map(|line| &line[..50]).collect();
             traces.len() as f64 / summary.traces as f64
@@ -353,8 +369,10 @@ mod tests {
 
     #[test]
     fn impossible_shares_are_refused() {
-        for anti_patterns in [-0.1, 1.1, f64::NAN] {
-            let options = GenerateOptions { anti_patterns, ..OPTIONS };
+        for (anti_patterns, faults) in
+            [(-0.1, 0.0), (1.1, 0.0), (f64::NAN, 0.0), (0.0, -0.1), (0.6, 0.6), (0.0, f64::NAN)]
+        {
+            let options = GenerateOptions { anti_patterns, faults, ..OPTIONS };
             let refused = generate(options, OutputFormat::FlatParquet, Vec::new(), None::<Vec<u8>>, &|_| ());
             assert!(matches!(refused, Err(GenerateError::Share(_))));
         }

@@ -12,6 +12,10 @@ pub(super) enum Detector {
     RetryStorm,
     FailureAmplification,
     SerialFanOut,
+    HardDependency,
+    Timeouts,
+    CircuitBreaker,
+    Throttling,
     Saturation,
 }
 
@@ -23,6 +27,10 @@ impl Detector {
             Self::RetryStorm => "retry-storm",
             Self::FailureAmplification => "failure-amplification",
             Self::SerialFanOut => "serial-fan-out",
+            Self::HardDependency => "hard-dependency",
+            Self::Timeouts => "timeouts",
+            Self::CircuitBreaker => "circuit-breaker",
+            Self::Throttling => "throttling",
             Self::Saturation => "saturation",
         }
     }

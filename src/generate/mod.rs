@@ -8,6 +8,7 @@ mod cases;
 mod collector;
 mod conventions;
 mod dump;
+mod faults;
 mod healthy;
 mod labels;
 mod origins;

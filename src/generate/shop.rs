@@ -93,6 +93,7 @@ services! {
     RendererA = "renderer", Go, Current, "0.9.1", "renderer-7d9f6c-x2v8k";
     RendererB = "renderer", Go, Current, "0.9.1", "renderer-7d9f6c-q5c1m";
     Scanner = "scanner", Python, Current, "3.0.0";
+    Exporter = "exporter", Java, Current, "2.3.0";
 }
 
 pub(super) struct StoreFacts {
@@ -223,10 +224,16 @@ pub(super) enum Partner {
     Carrier,
     Geocoder,
     Mailer,
+    Exchange,
+    Contacts,
+    Texts,
+    Tiles,
+    Identity,
+    News,
 }
 
 impl Partner {
-    pub(super) const COUNT: usize = 4;
+    pub(super) const COUNT: usize = 10;
 
     pub(super) fn host(self) -> &'static str {
         match self {
@@ -234,6 +241,12 @@ impl Partner {
             Self::Carrier => "rates.carrier.example",
             Self::Geocoder => "geo.maps.example",
             Self::Mailer => "smtp-api.mailer.example",
+            Self::Exchange => "rates.exchange.example",
+            Self::Contacts => "people.contacts.example",
+            Self::Texts => "api.texts.example",
+            Self::Tiles => "tiles.maps.example",
+            Self::Identity => "id.verify.example",
+            Self::News => "feed.news.example",
         }
     }
 }
@@ -260,6 +273,12 @@ endpoints! {
     TRACK = Carrier "GET" "/v3/shipments/{id}", 70 * MILLISECOND;
     GEOCODE = Geocoder "GET" "/geocode", 50 * MILLISECOND;
     SEND_MAIL = Mailer "POST" "/v3/mail/send", 80 * MILLISECOND;
+    EXCHANGE_RATES = Exchange "GET" "/v1/rates", 120 * MILLISECOND;
+    FIND_CONTACTS = Contacts "GET" "/v1/contacts", 110 * MILLISECOND;
+    SEND_TEXT = Texts "POST" "/v2/messages/{id}", 40 * MILLISECOND;
+    GET_TILE = Tiles "GET" "/tiles/{id}", 30 * MILLISECOND;
+    VERIFY_IDENTITY = Identity "POST" "/v1/checks", 90 * MILLISECOND;
+    HEADLINES = News "GET" "/headlines", 60 * MILLISECOND;
 }
 
 macro_rules! topics {
@@ -502,6 +521,18 @@ pub(super) static RENDER_INVOICE: [Operation; 2] =
     [http!(RendererA "GET" "/invoices/{id}" []), http!(RendererB "GET" "/invoices/{id}" [])];
 pub(super) static RENDER_RECEIPT: [Operation; 2] =
     [http!(RendererA "GET" "/receipts/{id}" []), http!(RendererB "GET" "/receipts/{id}" [])];
+pub(super) static WALLET_PAGE: Operation = http!(Web "GET" "/account/wallet" []);
+pub(super) static CONTACTS: Operation = http!(MobileBff "GET" "/v2/contacts" []);
+pub(super) static INVITE: Operation = http!(Web "POST" "/invites" []);
+pub(super) static MAP: Operation = http!(MobileBff "GET" "/v2/map" []);
+pub(super) static VERIFY: Operation = http!(Web "POST" "/account/verify" []);
+pub(super) static NEWS: Operation = http!(MobileBff "GET" "/v2/news" []);
+pub(super) static EXPORT_PAGE: Operation = http!(Web "GET" "/account/export" []);
+pub(super) static ARCHIVE_PAGE: Operation = http!(PartnerApi "GET" "/partner/archive" []);
+pub(super) static REPORTS: Operation = http!(Admin "POST" "/admin/reports" []);
+pub(super) static EXPORT: Operation = http!(Exporter "GET" "/exports/{id}" []);
+pub(super) static FROM_TAPE: Operation = http!(Exporter "GET" "/archives/{id}" []);
+pub(super) static YEARLY_REPORT: Operation = http!(Exporter "POST" "/reports" []);
 pub(super) static SCAN: Operation = http!(Scanner "GET" "/scans/{id}" []);
 
 /// What traffic asks for, each as often as it is listed.

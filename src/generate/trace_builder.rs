@@ -389,6 +389,25 @@ impl TraceBuilder {
         self.pass(handler);
     }
 
+    /// Who answered last, outside the shop, asks to wait so many seconds.
+    pub(super) fn ask_to_wait(&mut self, seconds: i64) {
+        if let Some(Span { record, .. }) = self.spans.last_mut() {
+            put_number(&mut record.attributes, "http.response.header.retry-after", seconds);
+        }
+    }
+
+    /// Does not call a host outside the shop, because a circuit breaker is open.
+    pub(super) fn reject(&mut self, handler: &mut Handler, endpoint: &'static Endpoint) {
+        let argument = self.argument(Sent::default());
+        let (service, now) = (handler.service, handler.now);
+        let span = self.open(Some(handler.span), service, Scope::HttpClient, SpanKind::Client, endpoint.method, now);
+        put_outside(self.attributes(span), service, endpoint, argument);
+        put_text(self.attributes(span), "error.type", "OpenCircuitError");
+        self.fail(span, "the circuit breaker is open");
+        self.pass(handler);
+        self.end(span, handler.now);
+    }
+
     /// Queries a store with success.
     pub(super) fn ask(&mut self, handler: &mut Handler, query: &'static Query) {
         self.ask_with(handler, query, None);

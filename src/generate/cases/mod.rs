@@ -6,8 +6,6 @@
 mod failure_amplification;
 mod n_plus_one;
 mod retry_storm;
-mod saturation;
-mod serial_fan_out;
 mod sync_chain;
 
 use super::shop::{CONVERT, GET_IMAGE, GET_POINTS, Operation, PICK_AD};
@@ -23,17 +21,11 @@ pub(super) struct Case {
 
 /// All cases, by detector.
 pub(super) fn all() -> impl Iterator<Item = &'static Case> + Clone {
-    n_plus_one::CASES
-        .iter()
-        .chain(sync_chain::CASES)
-        .chain(retry_storm::CASES)
-        .chain(failure_amplification::CASES)
-        .chain(serial_fan_out::CASES)
-        .chain(saturation::CASES)
+    n_plus_one::CASES.iter().chain(sync_chain::CASES).chain(retry_storm::CASES).chain(failure_amplification::CASES)
 }
 
 /// Plays a request for `entry` with some harmless calls around what `serve` does; `serve` says the code of the answer.
-fn visit(
+pub(super) fn visit(
     builder: &mut TraceBuilder,
     entry: &'static Operation,
     start: u64,

@@ -1,16 +1,16 @@
 //! Requests that wait for others, and what only looks so.
 
-use super::{Case, visit};
+use super::{Case, Fault, visit};
 use crate::generate::labels::Detector;
 use crate::generate::shop::*;
 use crate::generate::trace_builder::{Ending, Handler, MICROSECOND, MILLISECOND, Sent, TraceBuilder};
 
 const DETECTOR: Detector = Detector::Saturation;
 
-pub(super) static CASES: &[Case] = &[
-    Case { name: "receipts-wait-for-invoices", play: receipts_wait_for_invoices },
-    Case { name: "begins-late", play: begins_late },
-];
+pub(super) static FAULTS: &[Fault] = &[Fault { stages: &[(1, &RECEIPTS)] }, Fault { stages: &[(1, &LATE)] }];
+
+static RECEIPTS: Case = Case { name: "receipts-wait-for-invoices", play: receipts_wait_for_invoices };
+static LATE: Case = Case { name: "begins-late", play: begins_late };
 
 /// What an instance of the renderer takes for an operation, on average.
 const INVOICE_NS: u64 = 30 * MILLISECOND;

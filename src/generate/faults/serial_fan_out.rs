@@ -1,21 +1,22 @@
 //! Calls one after the other that need not be, and what only looks so.
 //!
-//! What one trace shows proves nothing: the pages in line are a problem because others ask for the same at the same time. So they
-//! come twice as often as those, and are found in dumps in which each case comes twice.
+//! What one trace shows proves nothing: the pages in line are a problem because others ask for the same at the same time, so they
+//! come twice as often as those.
 
-use super::Case;
+use super::{Case, Fault};
 use crate::generate::labels::Detector;
 use crate::generate::shop::*;
 use crate::generate::trace_builder::{Handler, MILLISECOND, Sent, TraceBuilder};
 
 const DETECTOR: Detector = Detector::SerialFanOut;
 
-pub(super) static CASES: &[Case] = &[
-    Case { name: "calls-in-line", play: calls_in_line },
-    Case { name: "calls-at-once", play: calls_at_once },
-    Case { name: "one-slow-call-in-line", play: one_slow_call_in_line },
-    Case { name: "sequence-that-is-needed", play: sequence_that_is_needed },
-];
+pub(super) static FAULTS: &[Fault] =
+    &[Fault { stages: &[(1, &IN_LINE), (1, &AT_ONCE), (1, &ONE_SLOW)] }, Fault { stages: &[(1, &NEEDED)] }];
+
+static IN_LINE: Case = Case { name: "calls-in-line", play: calls_in_line };
+static AT_ONCE: Case = Case { name: "calls-at-once", play: calls_at_once };
+static ONE_SLOW: Case = Case { name: "one-slow-call-in-line", play: one_slow_call_in_line };
+static NEEDED: Case = Case { name: "sequence-that-is-needed", play: sequence_that_is_needed };
 
 /// What a page shows; none of it needs anything of the others.
 const PARTS: [&Operation; 4] = [&GET_ACCOUNT, &GET_POINTS, &GET_REVIEWS, &PICK_AD];

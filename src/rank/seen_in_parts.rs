@@ -155,7 +155,8 @@ impl Dump {
     }
 }
 
-/// Traces that show what is not planted: a database that fails two services, and two hosts that refuse calls.
+/// Traces that show what is not planted: a database that fails two services, two hosts that refuse calls, and a pool that is
+/// waited for.
 fn not_planted() -> String {
     let mut lines = String::new();
     for trace in 1..=24 {
@@ -168,7 +169,8 @@ fn not_planted() -> String {
              {trace} 5 1 front CLIENT GET 90..91 http.response.status_code=429 url.full=http://a.example/a
              {trace} 6 1 front CLIENT GET 95..99 http.response.status_code=200 url.full=http://a.example/a
              {trace} 7 3 basket CLIENT GET 80..81 http.response.status_code=429 url.full=http://b.example/b \
-             http.response.header.retry-after={trace}\n"
+             http.response.header.retry-after={trace}
+             {trace} 8 1 front INTERNAL pool.acquire 20..31\n"
         );
     }
     lines

@@ -62,15 +62,15 @@ static DESCRIPTION: Description = Description {
 Looks, for each instance of a service, at how long after a call its callee begins. What a call takes that does not wait is known
 from the fastest of the same caller. A call that takes longer waits; it waits *for its turn* if its callee begins right after
 another request of the instance has ended, one that was there when the call was made. If at least `min_waits` calls wait so, that
-is at least `min_share` of all time waited, and there are always as many requests at once when they begin, that many is the limit,
-and the row is a `queue`. A service that is only slow has no such moment: its callees begin whenever their calls do.
+is at least `min_share` of all time waited, and most of them begin with equally many requests at work, that many is the limit, and
+the row is a `queue`. A service that is only slow has no such moment: its callees begin whenever their calls do.
 
 A `pool` is where the caller itself tells that it waits: spans that acquire a connection, at least 20 of which take 10 ms or more.
 
 ## Why it hurts
 
-Who waits for a place works on nothing, and times out like one who does. Waits grow without bound where a limit is reached: at 90 %
-of it a request waits nine times as long as it is worked on. And a limit that all operations share lets the slowest of them
+Who waits for a place works on nothing, and times out like one who does. Near a limit waits grow without bound: at 90 % of it a
+request waits nine times as long as it is worked on. And a limit that all operations share lets the slowest of them
 (`holder_operation`) keep all others waiting (`victims`).
 
 ## What it looks like
@@ -81,10 +81,10 @@ of it a request waits nine times as long as it is worked on. And a limit that al
 
 ## How to fix it
 
-Find out what the places are for: threads, workers, connections, a lock. `held_by` names what the requests that were waited for spent
-most time in: make that faster, or do it elsewhere. Where others are victims, give the holder places of its own (a bulkhead). More
-places help as long as what stands behind them has room. A queue that is longer than anybody waits (`abandoned_calls`) should be
-short, and refuse.
+Find out what the places are for: threads, workers, connections, a lock. `held_by` names what the requests that were waited for
+spent most time in: make that faster, or do it elsewhere. Where others are victims, give the holder places of its own (a
+bulkhead). More places help as long as what stands behind them has room. A queue that is longer than anybody waits
+(`abandoned_calls`) should be short, and refuse.
 
 ## When it is wrong
 
@@ -92,8 +92,8 @@ Limit 1 is also a lock, or a client that sends one request at a time; autoscaled
 
 ## References
 
-M. Nygard, \"Release It!\", 2nd edition, 2018, chapter 5, \"Bulkheads\". L. Kleinrock, \"Queueing Systems\", volume 1, 1975. B. Gregg,
-\"Systems Performance\", 2nd edition, 2020, section 2.3 (the USE method).",
+M. Nygard, \"Release It!\", 2nd edition, 2018, chapter 5, \"Bulkheads\". L. Kleinrock, \"Queueing Systems\", volume 1, 1975.
+B. Gregg, \"Systems Performance\", 2nd edition, 2020, section 2.3 (the USE method).",
     currency: None,
     has_findings: true,
     terminal_columns: &[

@@ -83,7 +83,6 @@ fn found_in(view: &TraceView<'_>, semantics: &Semantics, settings: &AnalysisSett
     let whole = Whole {
         symbols: &semantics.symbols,
         trace_ids: &[view.trace_id],
-        is_of_known_patterns: false,
         is_weighted: false,
         gathered: &Gathered::default(),
     };

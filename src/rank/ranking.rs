@@ -30,7 +30,6 @@ pub fn ranked_tables(
     let whole = Whole {
         symbols: &semantics.symbols,
         trace_ids: &trace_ids,
-        is_of_known_patterns: false,
         is_weighted: results.is_weighted(),
         gathered: &results.gathered,
     };

@@ -110,13 +110,7 @@ impl Dump {
     fn tables(&self, part: SeenOfPart, symbols: &Symbols) -> Vec<Table> {
         let SeenOfPart { mut seen, gathered, mut overlaps } = part;
         see_gathered(&mut seen, &gathered, &Detectors::default()).unwrap();
-        let whole = Whole {
-            symbols,
-            trace_ids: &self.frame.trace_ids,
-            is_of_known_patterns: false,
-            is_weighted: true,
-            gathered: &gathered,
-        };
+        let whole = Whole { symbols, trace_ids: &self.frame.trace_ids, is_weighted: true, gathered: &gathered };
         let mut ranking = Ranking::new(&whole, &|| ());
         seen.conclude(&Detectors::default(), &whole, &mut overlaps, &mut ranking);
         let ranked = ranking.ranked.unwrap();

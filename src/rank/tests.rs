@@ -142,13 +142,7 @@ fn findings(rows: &[(Symbol, Option<u32>, f64, i64)]) -> Findings<NoDetails> {
 fn tables(conclude: impl FnOnce(&mut Ranking<'_>)) -> (Vec<Ranked>, Table) {
     let (symbols, gathered) = (symbols(), Gathered::default());
     let trace_ids = [1, 2, 3, 4].map(|id| TraceId([id; 16]));
-    let whole = Whole {
-        symbols: &symbols,
-        trace_ids: &trace_ids,
-        is_of_known_patterns: false,
-        is_weighted: true,
-        gathered: &gathered,
-    };
+    let whole = Whole { symbols: &symbols, trace_ids: &trace_ids, is_weighted: true, gathered: &gathered };
     let mut ranking = Ranking::new(&whole, &|| ());
     conclude(&mut ranking);
     let ranked = ranking.ranked.unwrap();

@@ -149,9 +149,6 @@ pub(crate) struct Whole<'a> {
     pub(crate) symbols: &'a Symbols,
     /// The ids of the traces by number.
     pub(crate) trace_ids: &'a [TraceId],
-    /// Whether it is one trace, an example of patterns that all traces have shown: what is too rare to matter was told by these,
-    /// and nothing is dropped.
-    pub(crate) is_of_known_patterns: bool,
     /// Whether enough spans say how many they stand for.
     pub(crate) is_weighted: bool,
     /// What was gathered for the detectors that asked.

@@ -345,11 +345,9 @@ impl Detector for HardDependency {
         }
     }
 
-    fn conclude(&self, seen: Self::Seen, whole: &Whole<'_>) -> Concluded<Self> {
+    fn conclude(&self, seen: Self::Seen, _whole: &Whole<'_>) -> Concluded<Self> {
         let FindingsBeside { mut findings, beside: Beside { outcomes, deeper } } = seen;
-        if !whole.is_of_known_patterns {
-            findings.retain_keys(|key| self.is_hard(&outcomes.targets, key));
-        }
+        findings.retain_keys(|key| self.is_hard(&outcomes.targets, key));
         let explained = explained_by_most(&deeper, &findings.common);
         Concluded { aside: Aside { outcomes, explained }, findings, rows: Vec::new() }
     }

@@ -362,9 +362,7 @@ impl Detector for Saturation {
     fn conclude(&self, seen: Self::Seen, whole: &Whole<'_>) -> Concluded<Self> {
         let FindingsBeside { mut findings, beside } = seen;
         let Beside { pools, late_callees, queues, .. } = beside;
-        if !whole.is_of_known_patterns {
-            retain_pools(&mut findings, &pools);
-        }
+        retain_pools(&mut findings, &pools);
         let queue_kind = whole.symbols.get(FindingKind::Queue.as_str()).unwrap_or_default();
         let by_call = places_by_call(&late_callees);
         for QueueWithCalls { queue, .. } in &queues {

@@ -305,16 +305,14 @@ impl Detector for Throttling {
         }
     }
 
-    fn conclude(&self, seen: Self::Seen, whole: &Whole<'_>) -> Concluded<Self> {
+    fn conclude(&self, seen: Self::Seen, _whole: &Whole<'_>) -> Concluded<Self> {
         let mut findings = seen.findings;
         let mut throttled: HashMap<Edge, i64, FixedState> = HashMap::default();
         let edge_of = |key: &[Symbol]| -> Edge { [key[0], key[1], key[2]] };
         for row in 0..findings.len() {
             *throttled.entry(edge_of(findings.common.key.get(row))).or_default() += findings.details.throttled[row];
         }
-        if !whole.is_of_known_patterns {
-            findings.retain_keys(|key| throttled[&edge_of(key)] >= i64::from(self.min_throttled.0));
-        }
+        findings.retain_keys(|key| throttled[&edge_of(key)] >= i64::from(self.min_throttled.0));
 
         let mut edges: HashMap<Edge, CallsOfEdge, FixedState> = HashMap::default();
         let of_findings = seen.beside.iter().filter(|(edge, ..)| throttled.contains_key(edge));

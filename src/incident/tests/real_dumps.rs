@@ -58,7 +58,6 @@ impl Dump {
         let whole = Whole {
             symbols: &self.semantics.symbols,
             trace_ids: &self.analysis.trace_ids,
-            is_of_known_patterns: false,
             is_weighted: false,
             gathered: &self.analysis.results.gathered,
         };

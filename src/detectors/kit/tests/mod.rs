@@ -152,8 +152,7 @@ impl Part {
         spans.for_each_service(wanted, |spans| self.seen.see_service(&detectors, spans)).unwrap();
         assert!(self.seen.wants_calls_again(&detectors));
         calls.for_each_call(|call| self.seen.see_call_again(&detectors, &call)).unwrap();
-        let whole =
-            Whole { symbols, trace_ids, is_of_known_patterns: false, is_weighted: false, gathered: &self.gathered };
+        let whole = Whole { symbols, trace_ids, is_weighted: false, gathered: &self.gathered };
         let mut ranking = Ranking::new(&whole, &|| ());
         self.seen.conclude(&detectors, &whole, &mut self.overlaps, &mut ranking);
         let ranked = ranking.ranked.unwrap();

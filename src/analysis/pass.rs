@@ -1,5 +1,6 @@
 //! One pass over all traces, on all threads.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
@@ -7,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use rayon::prelude::*;
 
 use crate::detectors::{Detectors, SeenByAll};
-use crate::frame::{Collection, Frame, Grouping, Partition, SpillError, SpillStore, TraceRows};
+use crate::frame::{Collection, Frame, Grouping, Partition, SpillError, SpillStore, Symbol, TraceRows};
 use crate::gathered::{Gathered, Gathers};
 use crate::partial::{PartialWriter, TraceNumber};
 use crate::savings::Settling;
@@ -199,7 +200,8 @@ pub(super) fn see_targets(mut analysis: Analysis, settings: &AnalysisSettings) -
 /// If what was put aside cannot be brought back.
 pub(crate) fn see_gathered(seen: &mut SeenByAll, gathered: &Gathered, detectors: &Detectors) -> Result<(), SpillError> {
     if let Some(calls) = &gathered.calls {
-        calls.for_each_target(|calls| seen.see_target(detectors, calls))?;
+        let wanted: BTreeSet<Symbol> = calls.names().filter(|&name| seen.wants_target(detectors, name)).collect();
+        calls.for_each_target(|name| wanted.contains(&name), |calls| seen.see_target(detectors, calls))?;
     }
     if let Some(spans) = &gathered.caller_spans {
         let wanted = spans.services().filter(|&service| seen.wants_service(detectors, service)).collect();

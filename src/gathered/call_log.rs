@@ -372,25 +372,43 @@ impl CallLog {
         }
     }
 
-    /// Shows the calls to each target. The order of targets is fixed by their names, but not that of the names: a target has
-    /// its turn where the hash of its name is.
+    /// Names of the targets of calls.
+    pub(crate) fn names(&self) -> impl Iterator<Item = Symbol> {
+        let known = (0..).zip(&self.partitions_of_names).filter(|&(_, &partition)| partition != NOT_KNOWN);
+        known.map(|(name, _)| Symbol(name))
+    }
+
+    /// Shows the calls to each target whose name is wanted. The order of targets is fixed by their names, but not that of the
+    /// names: a target has its turn where the hash of its name is.
     ///
     /// # Errors
     /// If calls that were put aside cannot be brought back.
-    pub(crate) fn for_each_target(&self, mut show: impl FnMut(&CallsOfTarget<'_>)) -> Result<(), SpillError> {
+    pub(crate) fn for_each_target(
+        &self,
+        wants: impl Fn(Symbol) -> bool,
+        mut show: impl FnMut(&CallsOfTarget<'_>),
+    ) -> Result<(), SpillError> {
+        let wants = |(name, &partition): (u32, &u8)| partition != NOT_KNOWN && wants(Symbol(name));
+        let wanted: Vec<bool> = (0..).zip(&self.partitions_of_names).map(wants).collect();
         let mut calls = Vec::new();
         for partition in 0..PARTITIONS {
+            let names = self.partitions_of_names.iter().zip(&wanted);
+            if !names.into_iter().any(|(&own, &is_wanted)| is_wanted && usize::from(own) == partition) {
+                continue;
+            }
             calls.clear();
             let mut is_too_large = false;
             self.unpack_partition(partition, |call| {
-                is_too_large |= calls.len() == self.most_in_memory();
-                if !is_too_large {
-                    calls.push(call);
+                if wanted[call.target.name.index()] {
+                    is_too_large |= calls.len() == self.most_in_memory();
+                    if !is_too_large {
+                        calls.push(call);
+                    }
                 }
             })?;
             if is_too_large {
                 calls = Vec::new();
-                self.for_each_target_in_slices(partition, &mut show)?;
+                self.for_each_target_in_slices(partition, &wanted, &mut show)?;
                 continue;
             }
             calls.par_sort_unstable_by_key(LoggedCall::order);
@@ -405,12 +423,22 @@ impl CallLog {
     fn for_each_target_in_slices(
         &self,
         partition: usize,
+        wanted: &[bool],
         show: &mut impl FnMut(&CallsOfTarget<'_>),
     ) -> Result<(), SpillError> {
+        let is_wanted = |call: &LoggedCall| wanted[call.target.name.index()];
         let mut sample = Sample::default();
-        self.unpack_partition(partition, |call| sample.take(&call))?;
+        self.unpack_partition(partition, |call| {
+            if is_wanted(&call) {
+                sample.take(&call)
+            }
+        })?;
         let mut slices = TimeSlices::new(&mut sample, self.most_in_memory() / 2, self.store.as_ref());
-        self.unpack_partition(partition, |call| slices.push(call))?;
+        self.unpack_partition(partition, |call| {
+            if is_wanted(&call) {
+                slices.push(call)
+            }
+        })?;
         slices.end();
         let mut loaded = (usize::MAX, Vec::new());
         for &target in &sample.targets {
@@ -460,6 +488,9 @@ impl CallLog {
         self.trace_numbers = self.trace_numbers.max(other.trace_numbers);
         for (partition, blocks) in other.partitions.into_iter().enumerate() {
             blocks.into_iter().for_each(|block| self.add(partition, block));
+        }
+        for (name, partition) in (0..).zip(other.partitions_of_names).filter(|&(_, partition)| partition != NOT_KNOWN) {
+            self.set_partition(Symbol(name), partition);
         }
         if self.grow(0) {
             self.put_aside();
@@ -622,7 +653,7 @@ mod tests {
             assert_eq!(all.len(), again, "they can be asked for again");
             shown.push((calls.target, all));
         };
-        log.for_each_target(show).unwrap();
+        log.for_each_target(|_| true, show).unwrap();
         shown
     }
 

@@ -131,6 +131,17 @@ macro_rules! catalog {
                 })+
             }
 
+            /// Whether any that asks for calls wants to look at those to targets of a name.
+            pub(crate) fn wants_target(&self, detectors: &Detectors, name: $crate::frame::Symbol) -> bool {
+                $(if let Some(seen) = &self.$field
+                    && <$detector as $crate::detectors::kit::Detector>::gathers().calls
+                    && $crate::detectors::kit::Detector::wants_target(&detectors.$field, name, seen)
+                {
+                    return true;
+                })+
+                false
+            }
+
             /// Whether any that asks for caller spans wants to look at those of a service.
             pub(crate) fn wants_service(&self, detectors: &Detectors, service: $crate::frame::Symbol) -> bool {
                 $(if let Some(seen) = &self.$field

@@ -59,6 +59,11 @@ pub(crate) trait Detector:
     /// Looks at one trace.
     fn see(&self, trace: &TraceView<'_>, seen: &mut Self::Seen);
 
+    /// Whether it wants to look at the calls to targets of this name: to bring them back and to sort them takes time.
+    fn wants_target(&self, _name: Symbol, _seen: &Self::Seen) -> bool {
+        true
+    }
+
     /// Looks at all calls to one target, in time order, once all traces were seen: what it has seen of these is at hand. Only
     /// if its [`Detector::gathers`] asks for calls. Targets come in a fixed order, which is not that of their names.
     fn see_target(&self, _calls: &CallsOfTarget<'_>, _seen: &mut Self::Seen) {}

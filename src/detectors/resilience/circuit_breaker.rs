@@ -1,6 +1,6 @@
 //! `circuit-breaker`: what one would have saved.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use arrow::error::ArrowError;
 use foldhash::fast::FixedState;
@@ -17,7 +17,7 @@ use crate::gathered::{CallerSpansOfService, CallsOfTarget, Gathers, LoggedCall};
 use crate::partial::{Columns as _, GroupReader, GroupWriter, TraceNumber, columns};
 use crate::savings::Unsettled;
 use crate::span::SpanId;
-use crate::trace::{Edit, Row, Target, TraceView, total_ns};
+use crate::trace::{Edit, Row, Target, TargetKind, TraceView, total_ns};
 
 use super::breaker::{Breaker, BreakerRules, Opening, Outcome, is_open_at};
 use super::deeper_patterns::{Explained, LateOccurrence, SpansAbove, explained_by_most};
@@ -336,10 +336,34 @@ pub(crate) struct Aside {
 pub(crate) struct Beside {
     /// Edges of which a call says that a breaker rejected it.
     with_breaker: BTreeSet<(Symbol, Target)>,
+    /// How many calls along each edge were outages.
+    outages: BTreeMap<CalledBy, u64>,
     above: SpansAbove,
     marked: Vec<Row>,
     /// Edges whose replays tell something, once all traces were seen: it is part of no file.
     replays: Vec<EdgeReplay>,
+}
+
+/// Target and caller service: edges to targets of one name lie side by side.
+type CalledBy = (Target, Symbol);
+
+impl Beside {
+    /// Services that have met at least so many outages of targets of this name, with the targets.
+    fn often_down(&self, name: Symbol, least: u64) -> impl Iterator<Item = CalledBy> {
+        let first = Target { name, kind: TargetKind::ALL[0] };
+        let of_name =
+            self.outages.range((first, Symbol::EMPTY)..).take_while(move |((target, _), _)| target.name == name);
+        of_name.filter(move |(_, outages)| **outages >= least).map(|(edge, _)| *edge)
+    }
+}
+
+columns! {
+    /// How many calls along an edge were outages.
+    struct OutageRow in OutageColumns {
+        target: Option<Target>,
+        caller_service: Symbol,
+        outages: u64,
+    }
 }
 
 columns! {
@@ -353,6 +377,9 @@ columns! {
 impl Seen for Beside {
     fn merge(&mut self, other: Self) {
         self.with_breaker.extend(other.with_breaker);
+        for (edge, outages) in other.outages {
+            *self.outages.entry(edge).or_default() += outages;
+        }
         self.above.merge(other.above);
         self.replays.extend(other.replays);
     }
@@ -380,6 +407,11 @@ impl Seen for Beside {
             edges.push(EdgeRow { caller_service, target: Some(target) });
         }
         edges.write("", group);
+        let mut outages = OutageColumns::default();
+        for (&(target, caller_service), &count) in &self.outages {
+            outages.push(OutageRow { target: Some(target), caller_service, outages: count });
+        }
+        group.beside(OUTAGES, |group| outages.write("", group));
         group.beside(ABOVE, |group| self.above.write(group));
     }
 
@@ -387,12 +419,19 @@ impl Seen for Beside {
         let EdgeColumns { caller_service, target } = EdgeColumns::read("", group)?;
         let edge = |row: usize| Some((caller_service[row], target.get(row)?));
         let with_breaker = (0..caller_service.len()).filter_map(edge).collect();
-        Ok(Self { with_breaker, above: group.beside(ABOVE, SpansAbove::read)?, ..Self::default() })
+        let columns = group.beside(OUTAGES, |group| OutageColumns::read("", group))?;
+        let outages = |row: usize| {
+            let edge = (columns.target.get(row).unwrap_or_default(), columns.caller_service[row]);
+            (edge, columns.outages[row])
+        };
+        let outages = (0..columns.outages.len()).map(outages).collect();
+        Ok(Self { with_breaker, outages, above: group.beside(ABOVE, SpansAbove::read)?, ..Self::default() })
     }
 }
 
-/// Name of the group.
+/// Names of groups.
 const ABOVE: &str = "above";
+const OUTAGES: &str = "outages";
 
 impl Detector for CircuitBreaker {
     type Seen = FindingsBeside<NoDetails, Beside>;
@@ -416,13 +455,14 @@ impl Detector for CircuitBreaker {
         if !trace.calls.has_failures {
             return;
         }
-        let Beside { with_breaker, above, marked, .. } = &mut seen.beside;
+        let Beside { with_breaker, outages, above, marked, .. } = &mut seen.beside;
         let failed = trace.calls.calls.iter().filter(|call| trace.calls.roles[call.row as usize].failed);
         for call in failed.filter(|call| trace.is_edge_call(call)) {
             if trace.semantics_of(call.row).says_breaker_is_open {
                 with_breaker.insert((call.caller_service, call.target));
             }
             if is_outage(trace, call) {
+                *outages.entry((call.target, call.caller_service)).or_default() += 1;
                 marked.push(call.row);
             }
         }
@@ -431,21 +471,23 @@ impl Detector for CircuitBreaker {
         above.add(trace, marked);
     }
 
+    fn wants_target(&self, name: Symbol, seen: &Self::Seen) -> bool {
+        seen.beside.often_down(name, self.least_outages()).next().is_some()
+    }
+
     fn see_target(&self, calls: &CallsOfTarget<'_>, seen: &mut Self::Seen) {
-        let mut outages: HashMap<Symbol, u64, FixedState> = HashMap::default();
-        calls.for_each(|call| {
-            if outcome_of(call) == Outcome::Outage && call.is_along_edge {
-                *outages.entry(call.caller_service).or_default() += 1;
-            }
-        });
         // What was not down often enough need not be replayed.
-        outages.retain(|_, outages| *outages >= u64::from(self.min_avoided.0).max(1));
-        if outages.is_empty() {
+        let often_down = seen.beside.often_down(calls.target.name, self.least_outages());
+        let callers: BTreeSet<Symbol> = often_down
+            .filter(|(target, _)| *target == calls.target)
+            .map(|(_, caller_service)| caller_service)
+            .collect();
+        if callers.is_empty() {
             return;
         }
         let mut replays: HashMap<Symbol, Replaying, FixedState> = HashMap::default();
         calls.for_each(|call| {
-            if call.is_along_edge && outages.contains_key(&call.caller_service) {
+            if call.is_along_edge && callers.contains(&call.caller_service) {
                 let new = || Replaying::new(call.caller_service, calls.target);
                 replays.entry(call.caller_service).or_insert_with(new).take(self, call);
             }
@@ -535,6 +577,11 @@ impl CircuitBreaker {
     fn rules(&self) -> BreakerRules {
         let Self { window, wait, trials, .. } = self;
         BreakerRules { window: window.0.max(1), wait_ns: wait.0, trials: trials.0.max(1) }
+    }
+
+    /// Fewer outages along an edge cannot be as many that are avoided.
+    fn least_outages(&self) -> u64 {
+        u64::from(self.min_avoided.0).max(1)
     }
 
     fn is_worth_it(&self, effect: &Effect) -> bool {

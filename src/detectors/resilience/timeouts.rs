@@ -288,6 +288,10 @@ impl Detector for Timeouts {
         seen.beside.see(self, trace);
     }
 
+    fn wants_target(&self, name: Symbol, seen: &Self::Seen) -> bool {
+        seen.beside.waiting_for(name).next().is_some()
+    }
+
     fn see_target(&self, calls: &CallsOfTarget<'_>, seen: &mut Self::Seen) {
         seen.beside.see_target(calls);
     }

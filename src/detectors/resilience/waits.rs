@@ -2,6 +2,7 @@
 //! take that succeed.
 
 use std::collections::BTreeSet;
+use std::sync::OnceLock;
 
 use arrow::error::ArrowError;
 use foldhash::fast::FixedState;
@@ -14,7 +15,7 @@ use crate::gathered::CallsOfTarget;
 use crate::partial::{Columns as _, GroupReader, GroupWriter, TraceNumber, columns};
 use crate::savings::Unsettled;
 use crate::span::{SpanId, SpanKind};
-use crate::trace::{Call, NO_ROW, Row, Target, TraceView};
+use crate::trace::{Call, NO_ROW, Row, Target, TargetKind, TraceView};
 
 use super::deeper_patterns::SpansAbove;
 use super::edge_calls::error_class;
@@ -80,8 +81,8 @@ pub(crate) struct Waits {
     marked: Vec<Row>,
     /// What all calls say of the edges that have waits, once all traces were seen: it is part of no file.
     pub(super) edges: HashMap<WaitedFor, EdgeCalls, FixedState>,
-    /// The edges that have waits, once they are asked for.
-    with_waits: Option<BTreeSet<WaitedFor>>,
+    /// The edges that have waits, once all traces were seen and they are asked for.
+    with_waits: OnceLock<BTreeSet<(Target, Symbol)>>,
 }
 
 /// What all calls along an edge say.
@@ -188,14 +189,9 @@ impl Waits {
 
     /// Looks at all calls to one target, if a call to it is kept.
     pub(super) fn see_target(&mut self, calls: &CallsOfTarget<'_>) {
-        let Self { waits, edges, with_waits, .. } = self;
-        let edge_of = |row: usize| (waits.caller_service[row], waits.target.get(row).unwrap_or_default());
-        let with_waits = with_waits.get_or_insert_with(|| (0..waits.row.len()).map(edge_of).collect());
-        let callers: BTreeSet<Symbol> = with_waits
-            .iter()
-            .filter(|(_, target)| *target == calls.target)
-            .map(|&(caller_service, _)| caller_service)
-            .collect();
+        let of_name = self.waiting_for(calls.target.name);
+        let callers: BTreeSet<Symbol> =
+            of_name.filter(|(target, _)| *target == calls.target).map(|(_, caller_service)| caller_service).collect();
         if callers.is_empty() {
             return;
         }
@@ -228,8 +224,17 @@ impl Waits {
         for (caller_service, (mut edge, durations)) in counted {
             edge.ok_calls = durations.len();
             edge.ok = wanted.remove(&caller_service).and_then(|quantiles| quantiles.end().try_into().ok());
-            edges.insert((caller_service, calls.target), edge);
+            self.edges.insert((caller_service, calls.target), edge);
         }
+    }
+
+    /// The edges to targets of this name that have waits.
+    pub(super) fn waiting_for(&self, name: Symbol) -> impl Iterator<Item = (Target, Symbol)> {
+        let Self { waits, with_waits, .. } = self;
+        let edge_of = |row: usize| (waits.target.get(row).unwrap_or_default(), waits.caller_service[row]);
+        let with_waits = with_waits.get_or_init(|| (0..waits.row.len()).map(edge_of).collect());
+        let first = Target { name, kind: TargetKind::ALL[0] };
+        with_waits.range((first, Symbol::EMPTY)..).copied().take_while(move |(target, _)| target.name == name)
     }
 }
 

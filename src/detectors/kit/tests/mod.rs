@@ -9,6 +9,7 @@ mod failures_in_a_row;
 mod fan_in;
 mod slow_roots;
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::sync::Arc;
 
@@ -147,7 +148,10 @@ impl Part {
     fn conclude(mut self, symbols: &Symbols, trace_ids: &[TraceId]) -> String {
         let detectors = Detectors::default();
         let (calls, spans) = (self.gathered.calls.as_ref().unwrap(), self.gathered.caller_spans.as_ref().unwrap());
-        calls.for_each_target(|calls| self.seen.see_target(&detectors, calls)).unwrap();
+        let wanted: BTreeSet<Symbol> =
+            (0..symbols.len() as u32).map(Symbol).filter(|&name| self.seen.wants_target(&detectors, name)).collect();
+        let is_wanted = |name: Symbol| wanted.contains(&name);
+        calls.for_each_target(is_wanted, |calls| self.seen.see_target(&detectors, calls)).unwrap();
         let wanted = spans.services().filter(|&service| self.seen.wants_service(&detectors, service)).collect();
         spans.for_each_service(wanted, |spans| self.seen.see_service(&detectors, spans)).unwrap();
         assert!(self.seen.wants_calls_again(&detectors));

@@ -1,5 +1,11 @@
 //! `serial-fan-out`: calls one after the other that need not be.
 
+mod call_order;
+mod fan_outs;
+mod item_sets;
+mod pair_evidence;
+mod serial_run;
+
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
@@ -17,10 +23,10 @@ use crate::partial::{Named as _, columns};
 use crate::span::SpanId;
 use crate::trace::{Edit, Row, TraceView};
 
-use super::fan_outs::{FanOuts, Limits};
-use super::item_sets::parts_of;
-use super::pair_evidence::{Evidence, Needed, PairJudge};
-use super::serial_run::{Candidate, Run};
+use fan_outs::{FanOuts, Limits};
+use item_sets::parts_of;
+use pair_evidence::{Evidence, Needed, PairJudge};
+use serial_run::{Candidate, Run};
 
 thresholds! {
     /// The detector of calls one after the other and its thresholds.
@@ -386,7 +392,7 @@ impl ListsOfCalls {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::detectors::latency::fan_outs::MAX_ITEMS;
+    use crate::detectors::latency::serial_fan_out::fan_outs::MAX_ITEMS;
 
     /// Lists that read alike are one, and of two that are as frequent the first by name is shown.
     #[test]

@@ -1,5 +1,7 @@
 //! `circuit-breaker`: what one would have saved.
 
+mod breaker;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use arrow::error::ArrowError;
@@ -19,9 +21,9 @@ use crate::savings::Unsettled;
 use crate::span::SpanId;
 use crate::trace::{Edit, Row, Target, TargetKind, TraceView, total_ns};
 
-use super::breaker::{Breaker, BreakerRules, Opening, Outcome, is_open_at};
 use super::deeper_patterns::{Explained, LateOccurrence, SpansAbove, explained_by_most};
 use super::edge_calls::{Edge, is_outage};
+use breaker::{Breaker, BreakerRules, Opening, Outcome, is_open_at};
 
 thresholds! {
     /// The detector of missing circuit breakers and its thresholds.

@@ -1,5 +1,7 @@
 //! `hard-dependency`: one target down, the operation down.
 
+mod outcomes;
+
 use arrow::error::ArrowError;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
@@ -18,7 +20,7 @@ use crate::trace::{Call, NO_ROW, Row, TraceView, total_ns};
 use super::deeper_patterns::{DeeperPatterns, Explained, Occurrence, explained_by_most};
 use super::edge_calls::{edge_of, error_class, is_caller_span, is_cancelled, is_edge_call, is_outage};
 use super::failure_evidence::{distinct_entries, entry_row_of};
-use super::outcomes::{Calling, DependencyKey, OperationKey, Outcomes, Requests};
+use outcomes::{Calling, DependencyKey, OperationKey, Outcomes, Requests};
 
 thresholds! {
     /// The detector of hard dependencies and its thresholds.

@@ -1,22 +1,16 @@
 //! What failures do to requests, and what makes them worse.
 
-mod breaker;
 mod call_windows;
 pub(crate) mod circuit_breaker;
 mod deeper_patterns;
 pub(in crate::detectors) mod edge_calls;
-mod exact_quantiles;
 pub(crate) mod failure_amplification;
 mod failure_evidence;
 pub(crate) mod failure_origins;
 pub(crate) mod hard_dependency;
 mod named_windows;
-mod outcomes;
 pub(crate) mod retry_storm;
 pub(crate) mod saturation;
 pub(crate) mod throttling;
 pub(crate) mod timeouts;
-mod timers;
-mod waits;
-mod waits_of_edges;
 mod window_counts;

@@ -1,5 +1,10 @@
 //! `timeouts`: none, too long, and work that goes on.
 
+mod conclusion;
+mod exact_quantiles;
+mod timers;
+mod waits;
+
 use crate::conventions::FindingKind;
 use crate::detectors::kit::{
     Cell, Concluded, Description, Detector, FindingsBeside, Level, NoDetails, ProblemText, RankedBy, RowColumn,
@@ -11,8 +16,8 @@ use crate::gathered::{CallsOfTarget, Gathers};
 use crate::partial::{Named as _, TraceNumber};
 use crate::trace::TraceView;
 
-use super::waits::{EdgeFacts, Waits};
-use super::waits_of_edges::conclude;
+use conclusion::conclude;
+use waits::{EdgeFacts, Waits};
 
 thresholds! {
     /// The detector of timeouts and its thresholds.

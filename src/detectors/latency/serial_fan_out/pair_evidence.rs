@@ -156,8 +156,8 @@ impl<'a> PairJudge<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::detectors::latency::call_order::Order;
-    use crate::detectors::latency::item_sets::Shown;
+    use crate::detectors::latency::serial_fan_out::call_order::Order;
+    use crate::detectors::latency::serial_fan_out::item_sets::Shown;
 
     const A: Item = [Symbol(10), Symbol(11), Symbol(12)];
     const B: Item = [Symbol(10), Symbol(11), Symbol(13)];

@@ -17,10 +17,10 @@ use crate::savings::Unsettled;
 use crate::span::{SpanId, SpanKind};
 use crate::trace::{Call, NO_ROW, Row, Target, TargetKind, TraceView};
 
-use super::deeper_patterns::SpansAbove;
-use super::edge_calls::error_class;
+use super::super::deeper_patterns::SpansAbove;
+use super::super::edge_calls::error_class;
+use super::Timeouts;
 use super::exact_quantiles::CountedDurations;
-use super::timeouts::Timeouts;
 use super::timers::Timer;
 
 /// Caller service and target.

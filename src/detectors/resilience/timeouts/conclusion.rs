@@ -12,12 +12,12 @@ use crate::frame::Symbol;
 use crate::partial::TraceNumber;
 use crate::trace::{Edit, Row, total_ns};
 
-use super::deeper_patterns::{Explained, LateOccurrence, explained_by_most};
-use super::timeouts::{SeenIn, TimeoutRow, Timeouts};
+use super::super::deeper_patterns::{Explained, LateOccurrence, explained_by_most};
 use super::timers::{GiveUp, timers};
 use super::waits::{
     ANSWERED_LATE, CALLEE_OK, DEAD_ON_ARRIVAL, EdgeFacts, FAILED, GAVE_UP, OUTLIVED, SAYS_TIMEOUT, WaitedFor, Waits,
 };
+use super::{SeenIn, TimeoutRow, Timeouts};
 
 const SECOND: i64 = 1_000_000_000;
 

@@ -54,8 +54,8 @@ fn what_many_traces_show_is_what_was_planted() {
             assert!(found.is_disjoint(&look_alikes), "{detector} finds a look-alike");
             let missing = planted.difference(&found).count();
             let beside: Vec<&String> = found.difference(&planted).collect();
-            // A breaker lets a call through now and then, and opens while its target still begins to fail.
-            let (may_miss, may_find) = if detector == "circuit-breaker" { (0.2, 0.6) } else { (0.0, 0.0) };
+            // A breaker lets a call through now and then, and the first failures after others may open it sooner.
+            let (may_miss, may_find) = if detector == "circuit-breaker" { (0.2, 0.3) } else { (0.0, 0.0) };
             assert!(
                 missing as f64 <= may_miss * planted.len() as f64,
                 "{detector} misses {missing} of {}",

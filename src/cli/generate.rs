@@ -29,9 +29,10 @@ pub struct GenerateArgs {
     #[arg(long, value_name = "SHARE", default_value_t = 0.1)]
     pub anti_patterns: f64,
 
-    /// Share of traces of what goes wrong for a while and only many traces show, or of what looks like it
+    /// Share of traces of a fault or a look-alike
     ///
-    /// Between 0 and 1, and with the other share no more than 1.
+    /// Faults go wrong for a while, and only many traces together show them. Between 0 and 1, and with the other share no more
+    /// than 1.
     #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
     pub faults: f64,
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use crate::rank::{ENTRIES, PATTERN_ENTRIES, PATTERNS, PROBLEMS, Table};
 
@@ -33,6 +33,8 @@ pub(crate) struct PatternNames {
     pub(crate) findings: u64,
     /// The trace to open.
     pub(crate) example_trace_id: String,
+    /// Whether it did no harm that is known: no gate looks at it.
+    pub(crate) is_risk: bool,
 }
 
 /// Where the time of an entry goes.
@@ -95,7 +97,7 @@ const PATTERN_COLUMNS: &[&str] = &[
     "example_trace_id",
 ];
 const PATTERN_ENTRY_COLUMNS: &[&str] = &["pattern_id", "entry_kind", "entry_service", "entry_operation", "requests"];
-const PROBLEM_COLUMNS: &[&str] = &["pattern_id", "title"];
+const PROBLEM_COLUMNS: &[&str] = &["pattern_id", "title", "level"];
 const LATENCY: &str = "latency_attribution";
 const LATENCY_COLUMNS: &[&str] =
     &["entry_kind", "entry_service", "entry_operation", "service", "operation", "component", "target", "critical_ns"];
@@ -157,6 +159,10 @@ impl ComparedRun {
         let titles: HashMap<&str, String> = (0..problems.len())
             .map(|row| (problems.text("pattern_id", row), problems.text("title", row).to_owned()))
             .collect();
+        // What is a problem and what a risk is told by so many traces, and those of a night may be just too few for either.
+        let is_risk = |row: &usize| !matches!(problems.text("level", *row), "" | "problem");
+        let risks: HashSet<&str> =
+            (0..problems.len()).filter(is_risk).map(|row| problems.text("pattern_id", row)).collect();
         let mut run = Self { enabled, settings, ..Self::default() };
         for row in 0..entries.len() {
             let entry = entry_of(entries, row);
@@ -187,8 +193,12 @@ impl ComparedRun {
                 failed_requests: patterns.count("failed_requests", row),
                 findings: patterns.count("findings", row),
                 example_trace_id: text("example_trace_id"),
+                is_risk: risks.contains(id),
             };
             run.names.insert(id.to_owned(), names);
+            if risks.contains(id) {
+                continue;
+            }
             let seen = PatternSeen {
                 requests_of_entries: BTreeMap::new(),
                 requests: patterns.count("requests", row),

@@ -92,7 +92,12 @@ impl Frame {
         self.durations.extend_from_slice(trace.durations);
         self.signatures_of_rows.extend_from_slice(trace.signatures);
         self.arguments.extend_from_slice(trace.arguments);
-        self.own_values.extend_from_slice(trace.own_values);
+        // Traces come with own values only if spans beside theirs have some.
+        if !(trace.own_values.is_empty() && self.own_values.is_empty()) {
+            self.own_values.resize(self.span_ids.len() - trace.span_ids.len(), OwnValues::default());
+            self.own_values.extend_from_slice(trace.own_values);
+            self.own_values.resize(self.span_ids.len(), OwnValues::default());
+        }
         self.trace_starts.push(self.span_ids.len());
     }
 

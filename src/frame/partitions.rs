@@ -61,14 +61,14 @@ pub fn partition_of(trace_id: TraceId) -> usize {
 pub struct Partition {
     rows: PackedRows,
     runs: Vec<Run>,
-    /// If they are asked for.
+    /// If they are asked for and any span has some.
     own_values: Option<PackedOwnValues>,
 }
 
 impl Partition {
     /// Adds a span, with its own values if they are asked for; the answer is how many bytes that took anew.
     pub fn push(&mut self, span: CollectedSpan, own_values: Option<&OwnValues>) -> usize {
-        let mut new_bytes = own_values.map_or(0, |values| self.push_own_values(values));
+        let mut new_bytes = self.push_own_values(own_values);
         match self.runs.last_mut() {
             Some(last) if last.trace_id == span.trace_id && last.len < u32::MAX => last.len += 1,
             _ => {
@@ -80,10 +80,21 @@ impl Partition {
         new_bytes + self.rows.push(span.row)
     }
 
-    fn push_own_values(&mut self, values: &OwnValues) -> usize {
-        let own_values = self.own_values.get_or_insert_default();
-        debug_assert_eq!(own_values.len(), self.rows.len(), "either all spans come with their own values, or none");
-        own_values.push(values)
+    /// Adds the own values of the next span. Most inputs have none that anybody asks for: until the first comes they take nothing.
+    fn push_own_values(&mut self, values: Option<&OwnValues>) -> usize {
+        let values = values.copied().unwrap_or_default();
+        if self.own_values.is_none() && values == OwnValues::default() {
+            return 0;
+        }
+        let mut new_bytes = 0;
+        let rows = self.rows.len();
+        let own_values = self.own_values.get_or_insert_with(|| {
+            let mut before = PackedOwnValues::default();
+            new_bytes = (0..rows).map(|_| before.push(&OwnValues::default())).sum();
+            before
+        });
+        debug_assert_eq!(own_values.len(), rows, "each span before has its values");
+        new_bytes + own_values.push(&values)
     }
 
     /// Adds the spans of a trace.
@@ -113,7 +124,7 @@ impl Partition {
         self.rows.iter()
     }
 
-    /// The own values of the spans, if they were asked for.
+    /// The own values of the spans, if they were asked for and any span has some.
     pub fn own_values(&self) -> Option<impl Iterator<Item = OwnValues>> {
         self.own_values.as_ref().map(PackedOwnValues::iter)
     }
@@ -233,6 +244,37 @@ mod tests {
             }
             let most = *sizes.iter().max().unwrap();
             assert!(u128::from(most) < 3 * COUNT / PARTITIONS as u128, "{most}");
+        }
+    }
+
+    /// Own values stay with their spans, whichever of them have any, and take nothing where none has.
+    #[test]
+    fn own_values_stay_with_their_spans() {
+        let own = |number: u64| OwnValues([number, 0, 0, 0]);
+        for given in [
+            vec![None; 300],
+            vec![Some(own(0)); 300],
+            (0..300).map(|number| Some(own(number % 3))).collect(),
+            (0..300).map(|number| (number > 250).then(|| own(number))).collect(),
+            (0..300).map(|number| (number < 5).then(|| own(number))).collect(),
+        ] {
+            let mut partition = Partition::default();
+            for (number, values) in (1..).zip(&given) {
+                let row = CollectedRow {
+                    span_id: SpanId(number),
+                    parent_span_id: SpanId::NONE,
+                    start: 0,
+                    duration: 0,
+                    arguments: 0,
+                    signature: SignatureId(0),
+                };
+                partition.push(CollectedSpan { trace_id: TraceId([7; 16]), row }, values.as_ref());
+            }
+            let expected: Vec<OwnValues> = given.iter().map(|values| values.unwrap_or_default()).collect();
+            match partition.own_values() {
+                Some(found) => assert_eq!(found.collect::<Vec<_>>(), expected),
+                None => assert!(expected.iter().all(|values| *values == OwnValues::default())),
+            }
         }
     }
 

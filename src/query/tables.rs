@@ -66,7 +66,8 @@ impl RunTables {
             unreachable!("a statement names only tables that there are, and {name} is none")
         };
         let file = &table.file;
-        let stem: &'static str = name.to_owned().leak();
+        // Of another run, its name stands before.
+        let stem: &'static str = name.rsplit_once('.').map_or(name, |(_, stem)| stem).to_owned().leak();
         let units = ColumnUnits::of_all_tables;
         let in_memory = match file.extension().and_then(|extension| extension.to_str()) {
             _ if table.is_run => {

@@ -107,6 +107,8 @@ pub struct Calls {
     pub calls: Vec<Call>,
     /// Whether any span failed.
     pub has_failures: bool,
+    /// Whether any span says that more was asked for than is allowed.
+    pub has_throttled: bool,
     /// What each row has to do with them: side by side, because every step asks for several of these.
     pub roles: Vec<CallRole>,
     /// Whether a call's operation waits for what other traces say (a service is the target, but recorded no callee).
@@ -306,7 +308,7 @@ impl Calls {
     }
 
     fn mark_failed<'f>(&mut self, tree: &Tree, semantics_of: &impl Fn(Row) -> &'f SpanSemantics) {
-        self.has_failures = false;
+        (self.has_failures, self.has_throttled) = (false, false);
         for &row in tree.top_down.iter().rev() {
             let own = semantics_of(row);
             let role = self.roles[row as usize];
@@ -325,6 +327,7 @@ impl Calls {
                 }
             };
             self.has_failures |= failed;
+            self.has_throttled |= own.says_throttled;
             let role = &mut self.roles[row as usize];
             role.failed = failed;
             role.looked_through = looked_through;

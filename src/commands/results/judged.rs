@@ -78,14 +78,15 @@ pub(in crate::commands) fn names_of(
     whole: &Whole<'_>,
 ) -> BTreeMap<String, PatternNames> {
     let column = |name: &str| problems.column(name).map_or(&[][..], |(_, cells)| cells);
-    let titles: HashMap<&str, &str> = column("pattern_id")
-        .iter()
-        .zip(column("title"))
-        .filter_map(|cells| match cells {
-            (Cell::Text(id), Cell::Text(title)) => Some((id.as_str(), title.as_str())),
+    let by_id = |name: &str| -> HashMap<&str, &str> {
+        let cells = column("pattern_id").iter().zip(column(name));
+        let texts = cells.filter_map(|cells| match cells {
+            (Cell::Text(id), Cell::Text(text)) => Some((id.as_str(), text.as_str())),
             _ => None,
-        })
-        .collect();
+        });
+        texts.collect()
+    };
+    let (titles, levels) = (by_id("title"), by_id("level"));
     let text = |symbol| whole.symbols.resolve(symbol).to_owned();
     let trace = |number: TraceNumber| {
         number.index().and_then(|index| whole.trace_ids.get(index)).map(ToString::to_string).unwrap_or_default()
@@ -102,6 +103,7 @@ pub(in crate::commands) fn names_of(
             failed_requests: pattern.failed_requests,
             findings: pattern.findings,
             example_trace_id: trace(pattern.example_trace),
+            is_risk: levels.get(pattern.pattern_id.as_str()).is_some_and(|&level| level != Level::Problem.as_str()),
         };
         (pattern.pattern_id.clone(), names)
     };
@@ -218,6 +220,7 @@ pub(in crate::commands) fn recorded_patterns_for_gate(
     let of_pattern = |(id, names): (&String, &PatternNames)| {
         let is_failure = names.failed_requests > 0;
         let counts = names.largest_impact_ns.is_some_and(|impact| thresholds.counts(impact, false, is_failure));
+        let counts = counts && !names.is_risk;
         let worst = names.largest_impact_ns.map(|impact| (impact, names.example_trace_id.clone()));
         let findings = if counts { names.findings } else { 0 };
         pattern_for_gate(id, names, findings, worst, statuses.get(id).map(|(status, _)| *status))

@@ -1,18 +1,22 @@
 //! `throttling`: told to slow down.
 
+use std::collections::BTreeMap;
+
+use arrow::error::ArrowError;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
 use crate::conventions::{FindingKind, OwnAttribute, OwnAttributes};
 use crate::detectors::kit::{
     self, Cell, Concluded, Description, Detector, FindingsBeside, NoRow, Pattern, PatternColumn, ProblemText, RankedBy,
-    TableRow, TableRules, Unit, Whole, thresholds,
+    Seen, TableRow, TableRules, Unit, Whole, thresholds,
 };
 use crate::findings::{Finding, Findings, Remedy};
 use crate::frame::Symbol;
-use crate::gathered::Gathers;
-use crate::partial::columns;
-use crate::trace::{Call, Edit, NO_ROW, Row, TraceView, total_ns};
+use crate::gathered::{CallsOfTarget, Gathers};
+use crate::partial::{Columns as _, GroupReader, GroupWriter, TraceNumber, columns};
+use crate::savings::Unsettled;
+use crate::trace::{Call, Edit, NO_ROW, Row, Target, TargetKind, TraceView, total_ns};
 
 use super::edge_calls::{Edge, edge_of, is_edge_call, is_throttled};
 use super::named_windows::NamedWindows;
@@ -221,6 +225,72 @@ static COLUMNS: &[Column] = &[
     Column::example_trace("the trace with the largest impact"),
 ];
 
+/// What is kept beside findings.
+#[derive(Default)]
+pub(crate) struct Beside {
+    /// Edges with throttled calls, by target and caller service.
+    edges: BTreeMap<(Target, Symbol), Edge>,
+    /// Their throttled calls, and all their calls once all traces were seen.
+    windows: NamedWindows,
+}
+
+impl Beside {
+    /// The edges to targets of this name.
+    fn edges_to(&self, name: Symbol) -> impl Iterator<Item = Edge> {
+        let first = Target { name, kind: TargetKind::ALL[0] };
+        let of_name = self.edges.range((first, Symbol::EMPTY)..);
+        of_name.take_while(move |((target, _), _)| target.name == name).map(|(_, &edge)| edge)
+    }
+}
+
+columns! {
+    /// An edge with throttled calls.
+    struct EdgeRow in EdgeColumns {
+        target: Option<Target>,
+        caller_service: Symbol,
+        kind_name: Symbol,
+    }
+}
+
+impl Seen for Beside {
+    fn merge(&mut self, other: Self) {
+        self.edges.extend(other.edges);
+        self.windows.merge(other.windows);
+    }
+
+    fn renumber_traces(&mut self, _rank_of: &(dyn Fn(TraceNumber) -> TraceNumber + Sync)) {}
+
+    fn bytes(&self) -> usize {
+        self.edges.len() * 2 * size_of::<((Target, Symbol), Edge)>() + self.windows.bytes()
+    }
+
+    fn unsettled(&mut self) -> Option<Unsettled<'_>> {
+        None
+    }
+
+    fn write(&self, group: &mut GroupWriter<'_>) {
+        self.windows.write(group);
+        let mut edges = EdgeColumns::default();
+        for (&(target, caller_service), &[_, kind_name, _]) in &self.edges {
+            edges.push(EdgeRow { target: Some(target), caller_service, kind_name });
+        }
+        group.beside(EDGES, |group| edges.write("", group));
+    }
+
+    fn read(group: &GroupReader<'_>) -> Result<Self, ArrowError> {
+        let EdgeColumns { target, caller_service, kind_name } =
+            group.beside(EDGES, |group| EdgeColumns::read("", group))?;
+        let edge = |row: usize| {
+            let target = target.get(row).unwrap_or_default();
+            ((target, caller_service[row]), [caller_service[row], kind_name[row], target.name])
+        };
+        Ok(Self { edges: (0..caller_service.len()).map(edge).collect(), windows: NamedWindows::read(group)? })
+    }
+}
+
+/// Name of the group.
+const EDGES: &str = "edges";
+
 /// All calls along an edge, by ten seconds.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct CallsOfEdge {
@@ -272,7 +342,7 @@ fn peak_start(pattern: &Pattern<'_, Throttling>) -> Cell {
 }
 
 impl Detector for Throttling {
-    type Seen = FindingsBeside<DetailColumns, NamedWindows>;
+    type Seen = FindingsBeside<DetailColumns, Beside>;
     type Details = DetailColumns;
     type Aside = HashMap<Edge, CallsOfEdge, FixedState>;
     type Row = NoRow;
@@ -281,18 +351,22 @@ impl Detector for Throttling {
     const TABLE: TableRules<Self> = TableRules::Patterns(COLUMNS);
 
     fn gathers() -> Gathers {
-        Gathers { own_attributes: OwnAttributes::of(&[OwnAttribute::RetryAfter]), ..Gathers::NOTHING }
+        let own_attributes = OwnAttributes::of(&[OwnAttribute::RetryAfter]);
+        Gathers { calls: true, own_attributes, ..Gathers::NOTHING }
     }
 
     fn see(&self, trace: &TraceView<'_>, seen: &mut Self::Seen) {
+        if !trace.calls.has_throttled {
+            return;
+        }
+        let numbered = (0u32..).zip(&trace.calls.calls);
+        let is_throttled = |(_, call): &(u32, &Call)| is_edge_call(trace, call) && is_throttled(trace, call);
         let mut throttled: Vec<(Edge, i64, u32)> = Vec::new();
-        for (number, call) in (0u32..).zip(&trace.calls.calls).filter(|(_, call)| is_edge_call(trace, call)) {
+        for (number, call) in numbered.filter(is_throttled) {
             let (edge, start) = (edge_of(trace, call), trace.start(call.row));
-            let is_throttled = is_throttled(trace, call);
-            seen.beside.add(edge, start, call.weight, if is_throttled { call.weight } else { 0 });
-            if is_throttled {
-                throttled.push((edge, start, number));
-            }
+            seen.beside.edges.insert((call.target, call.caller_service), edge);
+            seen.beside.windows.add(edge, start, 0, call.weight);
+            throttled.push((edge, start, number));
         }
         if throttled.is_empty() {
             return;
@@ -305,6 +379,21 @@ impl Detector for Throttling {
         }
     }
 
+    fn wants_target(&self, name: Symbol, seen: &Self::Seen) -> bool {
+        seen.beside.edges_to(name).next().is_some()
+    }
+
+    fn see_target(&self, calls: &CallsOfTarget<'_>, seen: &mut Self::Seen) {
+        let Beside { edges, windows } = &mut seen.beside;
+        calls.for_each(|call| {
+            if call.is_along_edge
+                && let Some(&edge) = edges.get(&(call.target, call.caller_service))
+            {
+                windows.add(edge, call.start, call.weight, 0);
+            }
+        });
+    }
+
     fn conclude(&self, seen: Self::Seen, _whole: &Whole<'_>) -> Concluded<Self> {
         let mut findings = seen.findings;
         let mut throttled: HashMap<Edge, i64, FixedState> = HashMap::default();
@@ -315,13 +404,13 @@ impl Detector for Throttling {
         findings.retain_keys(|key| throttled[&edge_of(key)] >= i64::from(self.min_throttled.0));
 
         let mut edges: HashMap<Edge, CallsOfEdge, FixedState> = HashMap::default();
-        let of_findings = seen.beside.iter().filter(|(edge, ..)| throttled.contains_key(edge));
+        let of_findings = seen.beside.windows.iter().filter(|(edge, ..)| throttled.contains_key(edge));
         for (edge, _, calls, throttled) in of_findings {
             let of_edge = edges.entry(edge).or_default();
             of_edge.calls += calls;
             of_edge.windows_with_throttled += u64::from(throttled > 0);
         }
-        for (edge, peak) in seen.beside.peaks() {
+        for (edge, peak) in seen.beside.windows.peaks() {
             if let Some(of_edge) = edges.get_mut(&edge) {
                 of_edge.peak = Some(peak);
             }

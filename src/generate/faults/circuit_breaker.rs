@@ -7,10 +7,10 @@ use crate::generate::trace_builder::{Sent, TraceBuilder};
 
 const DETECTOR: Detector = Detector::CircuitBreaker;
 
-/// A breaker that looks at ten calls opens within as many traces, and rejects what follows.
+/// A breaker that looks at ten calls opens at the fifth that fails, and rejects what follows.
 pub(super) static FAULTS: &[Fault] = &[
-    Fault { stages: &[(22, &RATES_FINE), (10, &RATES_FAIL), (16, &RATES_DOWN)] },
-    Fault { stages: &[(22, &CONTACTS_FINE), (10, &CONTACTS_FAIL), (16, &CONTACTS_REJECTED)] },
+    Fault { stages: &[(22, &RATES_FINE), (5, &RATES_FAIL), (21, &RATES_DOWN)] },
+    Fault { stages: &[(22, &CONTACTS_FINE), (5, &CONTACTS_FAIL), (21, &CONTACTS_REJECTED)] },
 ];
 
 static RATES_FINE: Case = Case { name: "rates-are-there", play: rates_fine };

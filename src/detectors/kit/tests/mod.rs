@@ -275,7 +275,7 @@ fn only_what_is_asked_for_is_gathered() {
         ("n-plus-one", Gathers::NOTHING),
         ("serial-fan-out", Gathers::NOTHING),
         ("hard-dependency", Gathers::NOTHING),
-        ("throttling", Gathers { own_attributes: own(&[OwnAttribute::RetryAfter]), ..Gathers::NOTHING }),
+        ("throttling", Gathers { calls: true, own_attributes: own(&[OwnAttribute::RetryAfter]), ..Gathers::NOTHING }),
         ("timeouts", Gathers { calls: true, ..Gathers::NOTHING }),
         (
             "circuit-breaker",

@@ -1,13 +1,17 @@
 //! Logged calls in some ten to twenty bytes each: memory that a run touches is most of what a log of every call would cost.
 //!
 //! ```text
-//! first start ─ first trace ─ time unit ─ run ─ run ─ …
-//! run:  flags ─ target ─ caller ─ operations ─ instance ─ number of calls ─ call ─ call ─ …   (equal but for what follows)
-//! call: start after the one before ─ duration ─ trace ─ row ─ caller span ─ what the flags say is there
+//! number of kinds ─ kind ─ kind ─ … ─ trace ─ call ─ call ─ … ─ trace ─ call ─ …
+//! kind:  flags ─ target ─ caller ─ operations ─ instance      what many calls have in common, told once
+//! trace: 0 ─ number after the one before ─ start after the one before
+//! call:  number of its kind ─ start in the trace ─ duration ─ row ─ caller span ─ what the flags say is there
 //! ```
 //!
-//! Numbers are [`varints`](super::varints). Calls of a run come in time order, so that starts are small steps. Many sources know only microseconds: their times are divided by the largest
-//! unit that divides all, which saves more than a byte a time.
+//! Numbers are [`varints`](super::varints). Many sources know only microseconds or milliseconds: times of a call are divided by
+//! the largest unit that divides all of them, which is part of its kind. Calls are packed as they come, without being sorted.
+
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
 
 use crate::conventions::ErrorClass;
 use crate::frame::Symbol;
@@ -27,54 +31,135 @@ const IS_ALONG_EDGE: u8 = 1 << 2;
 const IS_FAILED: u8 = 1 << 3;
 const STANDS_FOR_SEVERAL: u8 = 1 << 4;
 const HAS_ADJUSTED_COUNT: u8 = 1 << 5;
+/// The place of the unit in [`TIME_UNITS_NS`].
+const UNIT_SHIFT: u8 = 6;
 
-/// What calls of one run have in common.
-type Run = (Target, Symbol, Symbol, Symbol, u64, u8);
-
-fn run_of(call: &LoggedCall) -> Run {
-    (call.target, call.caller_service, call.caller_operation, call.operation, call.instance, flags_of(call))
+/// What calls of one kind have in common.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+struct Kind {
+    target: Target,
+    caller_service: Symbol,
+    caller_operation: Symbol,
+    operation: Symbol,
+    instance: u64,
+    flags: u8,
 }
 
-fn flags_of(call: &LoggedCall) -> u8 {
-    let flags = [
-        (IS_FIRST_OF_CALLER, call.first_of.is_some()),
-        (HAS_EXIT_SPAN, call.has_exit_span),
-        (IS_ALONG_EDGE, call.is_along_edge),
-        (IS_FAILED, call.failed.is_some()),
-        (STANDS_FOR_SEVERAL, call.weight != 1),
-        (HAS_ADJUSTED_COUNT, call.failed.is_some_and(|failed| failed.adjusted_count != 1.0)),
-    ];
-    flags.iter().map(|&(flag, is_set)| flag * u8::from(is_set)).sum()
-}
-
-/// Packs calls, whose order is lost.
-pub(super) fn pack(calls: &mut [LoggedCall]) -> Box<[u8]> {
-    calls.sort_unstable_by_key(|call| (run_of(call), call.start, call.trace, call.row));
-    let first_start = calls.iter().map(|call| call.start).min().unwrap_or_default();
-    let first_trace = calls.iter().map(|call| call.trace.0).min().unwrap_or_default();
-    let divides = |unit: i64| {
-        calls.iter().all(|call| [call.start, call.duration, after_caller(call)].iter().all(|time| time % unit == 0))
-    };
-    let unit = TIME_UNITS_NS.into_iter().find(|&unit| divides(unit)).unwrap_or(1);
-    let mut packed = Packer(Vec::with_capacity(16 * calls.len()));
-    packed.signed(first_start);
-    packed.number(first_trace.into());
-    packed.number(unit as u64);
-    for run in calls.chunk_by(|left, right| run_of(left) == run_of(right)) {
-        let LoggedCall { target, caller_service, caller_operation, operation, .. } = run[0];
-        packed.0.extend_from_slice(&[flags_of(&run[0]), target.kind as u8]);
-        for name in [target.name, caller_service, caller_operation, operation] {
-            packed.number(name.0.into());
-        }
-        packed.number(run[0].instance);
-        packed.number(run.len() as u64);
-        let mut last_start = first_start;
-        for call in run {
-            packed.call(call, last_start, first_trace, unit);
-            last_start = call.start;
+impl Kind {
+    fn of(call: &LoggedCall, unit: usize) -> Self {
+        let LoggedCall { target, caller_service, caller_operation, operation, instance, .. } = *call;
+        let flags = [
+            (IS_FIRST_OF_CALLER, call.first_of.is_some()),
+            (HAS_EXIT_SPAN, call.has_exit_span),
+            (IS_ALONG_EDGE, call.is_along_edge),
+            (IS_FAILED, call.failed.is_some()),
+            (STANDS_FOR_SEVERAL, call.weight != 1),
+            (HAS_ADJUSTED_COUNT, call.failed.is_some_and(|failed| failed.adjusted_count != 1.0)),
+        ];
+        let flags: u8 = flags.iter().map(|&(flag, is_set)| flag * u8::from(is_set)).sum();
+        Self {
+            target,
+            caller_service,
+            caller_operation,
+            operation,
+            instance,
+            flags: flags | (unit as u8) << UNIT_SHIFT,
         }
     }
-    packed.0.into_boxed_slice()
+
+    fn unit_ns(&self) -> i64 {
+        TIME_UNITS_NS.get(usize::from(self.flags >> UNIT_SHIFT)).copied().unwrap_or(1)
+    }
+}
+
+/// A trace, where starts of its calls are told from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct TraceHead {
+    trace: u32,
+    start: i64,
+}
+
+impl TraceHead {
+    /// Before all traces of a block.
+    const NONE: Self = Self { trace: 0, start: 0 };
+}
+
+/// Packs calls one after the other: those of one trace should come together.
+#[derive(Clone, Debug, Default)]
+pub(super) struct CallPacker {
+    kinds: HashMap<Kind, u64, FixedState>,
+    order: Vec<Kind>,
+    packed: Vec<u8>,
+    head: Option<TraceHead>,
+    calls: usize,
+}
+
+impl CallPacker {
+    /// Number of calls.
+    pub(super) fn len(&self) -> usize {
+        self.calls
+    }
+
+    /// About how many bytes of memory it takes.
+    pub(super) fn bytes(&self) -> usize {
+        self.packed.capacity() + self.order.capacity() * 3 * size_of::<Kind>()
+    }
+
+    /// Adds a call.
+    pub(super) fn push(&mut self, call: &LoggedCall) {
+        let times = [call.start, call.duration, after_caller(call)];
+        let divides = |unit: &i64| times.iter().all(|time| time % unit == 0);
+        let unit = TIME_UNITS_NS.iter().position(divides).unwrap_or(TIME_UNITS_NS.len() - 1);
+        let kind = Kind::of(call, unit);
+        let next = self.order.len() as u64;
+        let number = *self.kinds.entry(kind).or_insert(next);
+        if number == next {
+            self.order.push(kind);
+        }
+        let unit_ns = kind.unit_ns();
+        let mut packed = Packer(std::mem::take(&mut self.packed));
+        let head = match self.head.filter(|head| head.trace == call.trace.0) {
+            Some(head) => head,
+            None => {
+                // A multiple of all units, so that what is left is one too.
+                let start = call.start.wrapping_sub(call.start.rem_euclid(TIME_UNITS_NS[0]));
+                let last = self.head.unwrap_or(TraceHead::NONE);
+                packed.number(0);
+                packed.signed(i64::from(call.trace.0) - i64::from(last.trace));
+                packed.signed(start.wrapping_sub(last.start) / TIME_UNITS_NS[0]);
+                TraceHead { trace: call.trace.0, start }
+            }
+        };
+        self.head = Some(head);
+        packed.number(number + 1);
+        packed.call(call, head.start, unit_ns);
+        self.packed = packed.0;
+        self.calls += 1;
+    }
+
+    /// The calls, packed.
+    pub(super) fn block(&self) -> Box<[u8]> {
+        let mut packed = Packer(Vec::with_capacity(self.packed.len() + 24 * self.order.len() + 8));
+        packed.number(self.order.len() as u64);
+        for kind in &self.order {
+            packed.0.extend_from_slice(&[kind.flags, kind.target.kind as u8]);
+            for name in [kind.target.name, kind.caller_service, kind.caller_operation, kind.operation] {
+                packed.number(name.0.into());
+            }
+            packed.number(kind.instance);
+        }
+        packed.0.extend_from_slice(&self.packed);
+        packed.0.into_boxed_slice()
+    }
+
+    /// Forgets all calls, but keeps the room that they took.
+    pub(super) fn clear(&mut self) {
+        let Self { kinds, order, packed, head, calls } = self;
+        kinds.clear();
+        order.clear();
+        packed.clear();
+        (*head, *calls) = (None, 0);
+    }
 }
 
 /// How long in ns after its caller span the call began, if it is the first.
@@ -83,11 +168,9 @@ fn after_caller(call: &LoggedCall) -> i64 {
 }
 
 impl Packer {
-    fn call(&mut self, call: &LoggedCall, last_start: i64, first_trace: u32, unit: i64) {
-        // Starts grow within a run, so the distance is right even where it does not fit a signed number.
-        self.number(call.start.wrapping_sub(last_start) as u64 / unit as u64);
+    fn call(&mut self, call: &LoggedCall, trace_start: i64, unit: i64) {
+        self.signed(call.start.wrapping_sub(trace_start) / unit);
         self.signed(call.duration / unit);
-        self.number((call.trace.0 - first_trace).into());
         self.number(call.row.into());
         self.signed(i64::from(call.row) - i64::from(call.caller_span));
         if call.weight != 1 {
@@ -107,38 +190,50 @@ impl Packer {
     }
 }
 
-/// Shows the calls of a packed block, in no order that means anything. Where it ends too early, so do the calls.
-pub(super) fn unpack(packed: &[u8], mut take: impl FnMut(LoggedCall)) {
+/// Shows the calls of a packed block to targets whose names are wanted, with the numbers that `rank_of` gives their traces.
+/// Where the block ends too early, so do the calls.
+pub(super) fn unpack(
+    packed: &[u8],
+    wants: impl Fn(Symbol) -> bool,
+    rank_of: impl Fn(TraceNumber) -> TraceNumber,
+    mut take: impl FnMut(LoggedCall),
+) {
     let mut packed = Unpacker(packed);
-    let (first_start, first_trace, unit) = (packed.signed(), packed.number() as u32, packed.number() as i64);
-    while !packed.0.is_empty() {
+    let mut kinds: Vec<(Kind, bool)> = Vec::new();
+    for _ in 0..packed.number() {
+        if packed.0.is_empty() {
+            return;
+        }
         let flags = packed.byte();
         let kind = TargetKind::ALL.get(usize::from(packed.byte())).copied().unwrap_or_default();
         let [name, caller_service, caller_operation, operation] =
             std::array::from_fn(|_| Symbol(packed.number() as u32));
         let target = Target { name, kind };
         let instance = packed.number();
-        let calls = packed.number();
-        let mut last_start = first_start;
-        for _ in 0..calls {
-            if packed.0.is_empty() {
-                return;
-            }
-            let call =
-                LoggedCall { target, caller_service, caller_operation, operation, instance, ..LoggedCall::default() };
-            let call = packed.call(call, flags, last_start, first_trace, unit);
-            last_start = call.start;
+        kinds.push((Kind { target, caller_service, caller_operation, operation, instance, flags }, wants(name)));
+    }
+    let (mut head, mut trace) = (TraceHead::NONE, TraceNumber::NONE);
+    while !packed.0.is_empty() {
+        let Some(kind) = packed.number().checked_sub(1) else {
+            head.trace = i64::from(head.trace).wrapping_add(packed.signed()) as u32;
+            head.start = head.start.wrapping_add(packed.signed().wrapping_mul(TIME_UNITS_NS[0]));
+            trace = rank_of(TraceNumber(head.trace));
+            continue;
+        };
+        let Some((kind, is_wanted)) = kinds.get(kind as usize) else { return };
+        let call = packed.call(kind, head.start, trace);
+        if *is_wanted {
             take(call);
         }
     }
 }
 
 impl Unpacker<'_> {
-    fn call(&mut self, common: LoggedCall, flags: u8, last_start: i64, first_trace: u32, unit: i64) -> LoggedCall {
-        let has = |flag: u8| flags & flag != 0;
-        let start = last_start.wrapping_add(self.number().wrapping_mul(unit as u64) as i64);
+    fn call(&mut self, kind: &Kind, trace_start: i64, trace: TraceNumber) -> LoggedCall {
+        let &Kind { target, caller_service, caller_operation, operation, instance, flags } = kind;
+        let (has, unit) = (|flag: u8| flags & flag != 0, kind.unit_ns());
+        let start = trace_start.wrapping_add(self.signed().wrapping_mul(unit));
         let duration = self.signed().wrapping_mul(unit);
-        let trace = TraceNumber((self.number() as u32).wrapping_add(first_trace));
         let row = self.number() as u32;
         let caller_span = i64::from(row).wrapping_sub(self.signed()) as u32;
         let weight = if has(STANDS_FOR_SEVERAL) { self.number() as u32 } else { 1 };
@@ -151,6 +246,10 @@ impl Unpacker<'_> {
             FailedCall { error_class, span_id, path_ns, adjusted_count }
         });
         LoggedCall {
+            target,
+            caller_service,
+            caller_operation,
+            operation,
             trace,
             row,
             caller_span,
@@ -159,9 +258,9 @@ impl Unpacker<'_> {
             weight,
             has_exit_span: has(HAS_EXIT_SPAN),
             is_along_edge: has(IS_ALONG_EDGE),
+            instance,
             first_of,
             failed,
-            ..common
         }
     }
 }
@@ -209,16 +308,31 @@ mod tests {
         )
     }
 
+    fn packed(calls: &[LoggedCall]) -> Box<[u8]> {
+        let mut packer = CallPacker::default();
+        calls.iter().for_each(|call| packer.push(call));
+        assert_eq!(packer.len(), calls.len());
+        packer.block()
+    }
+
     proptest! {
-        /// Whatever calls say, also what no trace says, they come back as they were; a block cut short is no panic.
+        /// Whatever calls say, also what no trace says, they come back as they were and in their order; those of targets that
+        /// are not wanted are left out, and a block cut short is no panic.
         #[test]
-        fn calls_come_back(mut calls in proptest::collection::vec(any_call(), 0..40), cut in any::<prop::sample::Index>()) {
-            let packed = pack(&mut calls);
+        fn calls_come_back(calls in proptest::collection::vec(any_call(), 0..40), cut in any::<prop::sample::Index>()) {
+            let packed = packed(&calls);
             let mut found = Vec::new();
-            unpack(&packed, |call| found.push(call));
-            prop_assert_eq!(found, calls);
+            unpack(&packed, |_| true, |trace| trace, |call| found.push(call));
+            prop_assert_eq!(&found, &calls);
+            let (mut wanted, name) = (Vec::new(), Symbol(1));
+            let renumbered = |trace: TraceNumber| TraceNumber(trace.0 ^ 5);
+            unpack(&packed, |target| target == name, renumbered, |call| wanted.push(call));
+            let of_name = calls.iter().filter(|call| call.target.name == name);
+            let expected: Vec<LoggedCall> =
+                of_name.map(|call| LoggedCall { trace: renumbered(call.trace), ..*call }).collect();
+            prop_assert_eq!(wanted, expected);
             let mut of_less = 0;
-            unpack(&packed[..cut.index(packed.len())], |_| of_less += 1);
+            unpack(&packed[..cut.index(packed.len())], |_| true, |trace| trace, |_| of_less += 1);
             prop_assert!(of_less <= 40);
         }
     }
@@ -228,23 +342,25 @@ mod tests {
     fn calls_are_small() {
         let packed_bytes = |noise_ns: i64| {
             let call = |number: i64| {
-                let start = 1_700_000_000_000_000_000 + number * 7_001_000 + number * 31 % noise_ns;
-                let duration = 4_000_000 + number % 997 * 1_000 + number * 17 % noise_ns;
+                let trace = number / 5;
+                let start = 1_700_000_000_000_000_000 + trace * 70_010_000 + number % 5 * 3_001_000;
+                let start = start + number * 31 % noise_ns;
                 LoggedCall {
-                    trace: TraceNumber(70_000 + number as u32),
+                    trace: TraceNumber(70_000 + trace as u32),
                     row: 5,
                     caller_span: 2,
                     start,
-                    duration,
+                    duration: 4_000_000 + number % 997 * 1_000 + number * 17 % noise_ns,
                     weight: 1,
-                    first_of: Some(start - 301_000),
+                    operation: Symbol(number as u32 % 7),
+                    first_of: (number % 2 == 0).then_some(start - 301_000),
                     ..LoggedCall::default()
                 }
             };
-            pack(&mut (0..1_000).map(call).collect::<Vec<_>>()).len()
+            packed(&(0..1_000).map(call).collect::<Vec<_>>()).len()
         };
         let (microseconds, nanoseconds) = (packed_bytes(1), packed_bytes(1_000));
-        assert!(microseconds < 13_000 && nanoseconds < 20_000, "{microseconds} {nanoseconds}");
+        assert!(microseconds < 11_000 && nanoseconds < 15_000, "{microseconds} {nanoseconds}");
         assert!(microseconds < nanoseconds, "{microseconds} {nanoseconds}");
     }
 }

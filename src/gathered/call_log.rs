@@ -1,41 +1,38 @@
 //! Every counted call, by target and time: what a breaker would have seen, and how long calls take.
 //!
 //! ```text
-//! see ──▶ some calls as they are ──pack──▶ blocks by a hash of the target's name ──beyond the memory limit──▶ a temporary file
-//!                                              └── a partition at a time: unpack, sort ──▶ the calls to each target
+//! see ──pack──▶ blocks ──beyond the memory limit──▶ a temporary file
+//!                 └── unpack those of wanted targets, sort ──▶ the calls to each target
 //! ```
 //!
-//! Calls of one target lie in one partition, so that no more than a partition ever has to be unpacked at once. That takes
-//! some hundred bytes a call; a partition of too many is sorted in slices, which are packed again ([`TimeSlices`]).
+//! Unpacked calls take some hundred bytes each; too many are sorted in slices, which are packed again ([`TimeSlices`]).
 
 use std::io::{self, Write};
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::error::ArrowError;
+use foldhash::fast::FixedState;
+use hashbrown::HashSet;
 use rayon::slice::ParallelSliceMut as _;
 
 use crate::conventions::ErrorClass;
-use crate::frame::{SpillError, SpillStore, Symbol, Symbols};
+use crate::frame::{SpillError, SpillStore, Symbol};
 use crate::partial::{Columns as _, PartialError, PartialReader, PartialWriter, Renumbering, TraceNumber, columns};
 use crate::span::SpanId;
 use crate::trace::{Call, Target, TraceView};
 
-use super::call_block::{pack, unpack};
+use super::call_block::{CallPacker, unpack};
 use super::packed_block::{PackedBlock, bytes_of_ranks, renumber_blocks};
 use super::time_slices::{Sample, TimeSlices};
 
-/// Number of partitions. It is part of what is written: see [`partition_of`].
-const PARTITIONS: usize = 64;
+/// Calls of a block.
+const CALLS_PER_BLOCK: usize = 1 << 15;
 
-/// Calls that are kept as they are before they are packed: the more, the longer are the runs of equal ones.
-const PENDING_CALLS: usize = 1 << 15;
+/// Calls that are written as one group: as many as a block has, so that writing needs no more memory than logging.
+const CALLS_PER_GROUP: usize = CALLS_PER_BLOCK;
 
-/// Calls that are written as one group: as many as are pending, so that writing needs no more memory than logging.
-const CALLS_PER_GROUP: usize = PENDING_CALLS;
-
-/// So many calls of a partition are sorted at once: some 60 MB.
-const MOST_IN_MEMORY: usize = 1 << 19;
+/// So many calls are sorted at once: some 120 MB, when spans no longer take any.
+const MOST_IN_MEMORY: usize = 1 << 20;
 
 /// One call. What few detectors need of few calls is not here: they keep it when they see the trace, by `trace` and `row`.
 #[derive(Clone, Copy, PartialEq, Debug, Default)]
@@ -155,7 +152,6 @@ impl CallsOfTarget<'_> {
 columns! {
     /// One call, as it is written.
     struct CallRow in CallColumns {
-        partition: u32,
         target: Option<Target>,
         caller_service: Symbol,
         caller_operation: Symbol,
@@ -180,10 +176,9 @@ columns! {
 }
 
 impl CallRow {
-    fn new(partition: usize, call: LoggedCall) -> Self {
+    fn new(call: LoggedCall) -> Self {
         let failure = call.failed.unwrap_or_default();
         Self {
-            partition: partition as u32,
             target: Some(call.target),
             caller_service: call.caller_service,
             caller_operation: call.caller_operation,
@@ -236,33 +231,58 @@ impl CallColumns {
     }
 }
 
-/// The partition of a target: the same in every run and for every cut of the input, because the order in which targets are
-/// shown follows from it, and because files are written by partition. FNV-1a, the lower half of whose bits is even.
-fn partition_of(name: &str) -> u8 {
-    let hash = name.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
-    ((hash ^ hash >> 16) as usize % PARTITIONS) as u8
-}
-
 /// All counted calls.
 #[derive(Debug, Default)]
 pub(crate) struct CallLog {
     /// Where blocks go once too much is in memory, the spans' part included.
     store: Option<Arc<SpillStore>>,
-    pending: Vec<LoggedCall>,
-    /// Those of the trace that is looked at.
-    of_trace: Vec<LoggedCall>,
-    /// Blocks by partition.
-    partitions: Vec<Vec<PackedBlock>>,
+    pending: CallPacker,
+    /// Bytes of those that are pending of which the store was told.
+    told_bytes: u64,
+    blocks: Vec<PackedBlock>,
     bytes_of_blocks: usize,
-    /// Partitions by symbol, [`NOT_KNOWN`] for those that named no target so far.
-    partitions_of_names: Vec<u8>,
+    /// How many calls there are to targets of each name, by symbol.
+    calls_of_names: Vec<u64>,
     /// One more than the largest number of a trace in blocks without ranks.
     trace_numbers: u32,
+    /// Caller spans of the trace that is looked at, and the targets that they have called.
+    called: Called,
     /// Instead of [`MOST_IN_MEMORY`].
     most_in_memory: Option<usize>,
 }
 
-const NOT_KNOWN: u8 = u8::MAX;
+/// What each caller span of a trace has called so far.
+#[derive(Debug, Default)]
+struct Called {
+    few: Vec<(u32, Target)>,
+    many: HashSet<(u32, Target), FixedState>,
+}
+
+impl Called {
+    /// So many are looked through one by one.
+    const FEW: usize = 24;
+
+    /// Whether it is the first call of the caller span to the target.
+    fn is_first(&mut self, caller_span: u32, target: Target) -> bool {
+        let call = (caller_span, target);
+        if self.few.contains(&call) {
+            return false;
+        }
+        if self.few.len() < Self::FEW {
+            self.few.push(call);
+            return true;
+        }
+        self.many.insert(call)
+    }
+
+    /// Makes ready for the next trace. To empty a set takes as long as it has room.
+    fn clear(&mut self) {
+        self.few.clear();
+        if !self.many.is_empty() {
+            self.many = HashSet::default();
+        }
+    }
+}
 
 impl CallLog {
     /// An empty log, whose calls are put aside in `store` beyond its limit.
@@ -270,76 +290,47 @@ impl CallLog {
         Self { store: store.cloned(), ..Self::default() }
     }
 
-    /// Takes notice of the calls of one trace.
+    /// Takes notice of the calls of one trace, which come by start.
     pub(crate) fn see(&mut self, trace: &TraceView<'_>) {
-        self.of_trace.clear();
+        self.called.clear();
         for call in trace.calls.calls.iter().filter(|call| call.counts) {
-            self.learn_partition(call.target.name, &trace.semantics.symbols);
-            self.of_trace.push(LoggedCall::of(call, trace));
-        }
-        // Calls of one caller span along one edge side by side, the first of them first.
-        self.of_trace
-            .sort_unstable_by_key(|call| (call.caller_span, call.target, call.caller_service, call.start, call.row));
-        let edge = |call: &LoggedCall| (call.caller_span, call.target, call.caller_service, call.is_along_edge);
-        let mut calls = std::mem::take(&mut self.of_trace);
-        let mut last = None;
-        for call in &mut calls {
-            if call.is_along_edge && last != Some(edge(call)) {
-                last = Some(edge(call));
-                call.first_of = Some(trace.start(call.caller_span));
+            let mut logged = LoggedCall::of(call, trace);
+            if logged.is_along_edge && self.called.is_first(call.caller_span, call.target) {
+                logged.first_of = Some(trace.start(call.caller_span));
             }
-            self.push(*call);
+            self.push(&logged);
         }
-        self.of_trace = calls;
-    }
-
-    fn learn_partition(&mut self, name: Symbol, symbols: &Symbols) {
-        if self.known_partition(name) == NOT_KNOWN {
-            self.set_partition(name, partition_of(symbols.resolve(name)));
+        let bytes = self.pending.bytes() as u64;
+        if let Some(store) = self.store.as_ref().filter(|_| bytes > self.told_bytes) {
+            store.grow(bytes - self.told_bytes);
+            self.told_bytes = bytes;
         }
     }
 
-    fn known_partition(&self, name: Symbol) -> u8 {
-        self.partitions_of_names.get(name.index()).copied().unwrap_or(NOT_KNOWN)
-    }
-
-    fn set_partition(&mut self, name: Symbol, partition: u8) {
-        if self.partitions_of_names.len() <= name.index() {
-            self.partitions_of_names.resize(name.index() + 1, NOT_KNOWN);
+    fn push(&mut self, call: &LoggedCall) {
+        let name = call.target.name.index();
+        if self.calls_of_names.len() <= name {
+            self.calls_of_names.resize(name + 1, 0);
         }
-        self.partitions_of_names[name.index()] = partition;
-    }
-
-    /// Adds a call, whose target's partition is known.
-    fn push(&mut self, call: LoggedCall) {
-        if self.pending.capacity() == 0 {
-            self.pending.reserve_exact(PENDING_CALLS);
-            self.grow(self.pending.capacity() * size_of::<LoggedCall>());
+        self.calls_of_names[name] += 1;
+        if let Some(index) = call.trace.index() {
+            self.trace_numbers = self.trace_numbers.max(index as u32 + 1);
         }
         self.pending.push(call);
-        if self.pending.len() == PENDING_CALLS {
+        if self.pending.len() == CALLS_PER_BLOCK {
             self.pack_pending();
         }
     }
 
     fn pack_pending(&mut self) {
-        let mut pending = std::mem::take(&mut self.pending);
-        let partition = |call: &LoggedCall| usize::from(self.partitions_of_names[call.target.name.index()]);
-        pending.sort_unstable_by_key(partition);
-        let blocks: Vec<(usize, Box<[u8]>)> = pending
-            .chunk_by_mut(|left, right| partition(left) == partition(right))
-            .map(|calls| (partition(&calls[0]), pack(calls)))
-            .collect();
-        let numbers = pending.iter().filter_map(|call| call.trace.index()).map(|index| index as u32 + 1);
-        self.trace_numbers = numbers.max().unwrap_or(0).max(self.trace_numbers);
-        pending.clear();
-        self.pending = pending;
-        let mut new_bytes = 0;
-        for (partition, packed) in blocks {
-            new_bytes += packed.len();
-            self.add(partition, PackedBlock::new(packed));
+        if self.pending.len() == 0 {
+            return;
         }
-        if self.grow(new_bytes) {
+        let block = PackedBlock::new(self.pending.block());
+        self.pending.clear();
+        let bytes = block.bytes_in_memory();
+        self.add(block);
+        if self.grow(bytes) {
             self.put_aside();
         }
     }
@@ -347,16 +338,15 @@ impl CallLog {
     /// Packs what is left, where few or no calls will follow.
     fn end(&mut self) {
         self.pack_pending();
-        let pending = std::mem::take(&mut self.pending);
+        self.pending = CallPacker::default();
         if let Some(store) = &self.store {
-            store.shrink((pending.capacity() * size_of::<LoggedCall>()) as u64);
+            store.shrink(std::mem::take(&mut self.told_bytes));
         }
     }
 
-    fn add(&mut self, partition: usize, block: PackedBlock) {
-        self.partitions.resize_with(PARTITIONS, Vec::new);
+    fn add(&mut self, block: PackedBlock) {
         self.bytes_of_blocks += block.bytes_in_memory();
-        self.partitions[partition].push(block);
+        self.blocks.push(block);
     }
 
     /// Takes notice of more bytes in memory; the answer is whether blocks are to be put aside.
@@ -367,19 +357,18 @@ impl CallLog {
 
     fn put_aside(&mut self) {
         let Some(store) = &self.store else { return };
-        for block in self.partitions.iter_mut().flatten() {
+        for block in &mut self.blocks {
             self.bytes_of_blocks -= block.put_aside(store);
         }
     }
 
     /// Names of the targets of calls.
     pub(crate) fn names(&self) -> impl Iterator<Item = Symbol> {
-        let known = (0..).zip(&self.partitions_of_names).filter(|&(_, &partition)| partition != NOT_KNOWN);
+        let known = (0..).zip(&self.calls_of_names).filter(|&(_, &calls)| calls > 0);
         known.map(|(name, _)| Symbol(name))
     }
 
-    /// Shows the calls to each target whose name is wanted. The order of targets is fixed by their names, but not that of the
-    /// names: a target has its turn where the hash of its name is.
+    /// Shows the calls to each target whose name is wanted, in the order of targets.
     ///
     /// # Errors
     /// If calls that were put aside cannot be brought back.
@@ -388,57 +377,33 @@ impl CallLog {
         wants: impl Fn(Symbol) -> bool,
         mut show: impl FnMut(&CallsOfTarget<'_>),
     ) -> Result<(), SpillError> {
-        let wants = |(name, &partition): (u32, &u8)| partition != NOT_KNOWN && wants(Symbol(name));
-        let wanted: Vec<bool> = (0..).zip(&self.partitions_of_names).map(wants).collect();
-        let mut calls = Vec::new();
-        for partition in 0..PARTITIONS {
-            let names = self.partitions_of_names.iter().zip(&wanted);
-            if !names.into_iter().any(|(&own, &is_wanted)| is_wanted && usize::from(own) == partition) {
-                continue;
-            }
-            calls.clear();
-            let mut is_too_large = false;
-            self.unpack_partition(partition, |call| {
-                if wanted[call.target.name.index()] {
-                    is_too_large |= calls.len() == self.most_in_memory();
-                    if !is_too_large {
-                        calls.push(call);
-                    }
-                }
-            })?;
-            if is_too_large {
-                calls = Vec::new();
-                self.for_each_target_in_slices(partition, &wanted, &mut show)?;
-                continue;
-            }
-            calls.par_sort_unstable_by_key(LoggedCall::order);
-            for of_target in calls.chunk_by(|left, right| left.target == right.target) {
-                show(&CallsOfTarget { target: of_target[0].target, source: Source::InMemory(of_target) });
-            }
+        let wanted = self.names().filter(|&name| wants(name)).map(|name| self.calls_of_names[name.index()]);
+        let wanted: u64 = wanted.sum();
+        if wanted == 0 {
+            return Ok(());
+        }
+        if wanted > self.most_in_memory() as u64 {
+            return self.for_each_target_in_slices(&wants, &mut show);
+        }
+        let mut calls = Vec::with_capacity(wanted as usize);
+        self.unpack(&wants, |call| calls.push(call))?;
+        calls.par_sort_unstable_by_key(LoggedCall::order);
+        for of_target in calls.chunk_by(|left, right| left.target == right.target) {
+            show(&CallsOfTarget { target: of_target[0].target, source: Source::InMemory(of_target) });
         }
         Ok(())
     }
 
-    /// The same of a partition of which not all calls can be in memory at once.
+    /// The same of more calls than can be in memory at once.
     fn for_each_target_in_slices(
         &self,
-        partition: usize,
-        wanted: &[bool],
+        wants: &impl Fn(Symbol) -> bool,
         show: &mut impl FnMut(&CallsOfTarget<'_>),
     ) -> Result<(), SpillError> {
-        let is_wanted = |call: &LoggedCall| wanted[call.target.name.index()];
         let mut sample = Sample::default();
-        self.unpack_partition(partition, |call| {
-            if is_wanted(&call) {
-                sample.take(&call)
-            }
-        })?;
+        self.unpack(wants, |call| sample.take(&call))?;
         let mut slices = TimeSlices::new(&mut sample, self.most_in_memory() / 2, self.store.as_ref());
-        self.unpack_partition(partition, |call| {
-            if is_wanted(&call) {
-                slices.push(call)
-            }
-        })?;
+        self.unpack(wants, |call| slices.push(&call))?;
         slices.end();
         let mut loaded = (usize::MAX, Vec::new());
         for &target in &sample.targets {
@@ -468,17 +433,15 @@ impl CallLog {
     ///
     /// # Errors
     /// If calls that were put aside cannot be brought back.
-    pub(crate) fn for_each_call(&self, mut show: impl FnMut(LoggedCall)) -> Result<(), SpillError> {
-        (0..PARTITIONS).try_for_each(|partition| self.unpack_partition(partition, &mut show))
+    pub(crate) fn for_each_call(&self, show: impl FnMut(LoggedCall)) -> Result<(), SpillError> {
+        self.unpack(&|_| true, show)
     }
 
-    fn unpack_partition(&self, partition: usize, mut take: impl FnMut(LoggedCall)) -> Result<(), SpillError> {
-        for block in self.partitions.get(partition).into_iter().flatten() {
-            let bytes = block.bytes()?;
-            unpack(&bytes, |call| take(LoggedCall { trace: block.rank_of(call.trace), ..call }));
+    fn unpack(&self, wants: &impl Fn(Symbol) -> bool, mut take: impl FnMut(LoggedCall)) -> Result<(), SpillError> {
+        for block in &self.blocks {
+            unpack(&block.bytes()?, wants, |trace| block.rank_of(trace), &mut take);
         }
-        let is_here = |call: &&LoggedCall| usize::from(self.known_partition(call.target.name)) == partition;
-        self.pending.iter().filter(is_here).for_each(|&call| take(call));
+        unpack(&self.pending.block(), wants, |trace| trace, take);
         Ok(())
     }
 
@@ -486,12 +449,11 @@ impl CallLog {
     pub(crate) fn merge(&mut self, mut other: Self) {
         other.end();
         self.trace_numbers = self.trace_numbers.max(other.trace_numbers);
-        for (partition, blocks) in other.partitions.into_iter().enumerate() {
-            blocks.into_iter().for_each(|block| self.add(partition, block));
+        for block in std::mem::take(&mut other.blocks) {
+            self.add(block);
         }
-        for (name, partition) in (0..).zip(other.partitions_of_names).filter(|&(_, partition)| partition != NOT_KNOWN) {
-            self.set_partition(Symbol(name), partition);
-        }
+        self.calls_of_names.resize(self.calls_of_names.len().max(other.calls_of_names.len()), 0);
+        self.calls_of_names.iter_mut().zip(&other.calls_of_names).for_each(|(own, other)| *own += other);
         if self.grow(0) {
             self.put_aside();
         }
@@ -500,19 +462,15 @@ impl CallLog {
     /// Gives each trace its place among all traces in the order of their ids.
     pub(crate) fn renumber_traces(&mut self, rank_of: &(dyn Fn(TraceNumber) -> TraceNumber + Sync)) {
         self.end();
-        renumber_blocks(self.partitions.iter_mut().flatten(), self.trace_numbers, rank_of);
+        renumber_blocks(self.blocks.iter_mut(), self.trace_numbers, rank_of);
         self.trace_numbers = 0;
     }
 
     /// About how many bytes of memory they take: what was put aside takes none.
     pub(crate) fn bytes(&self) -> usize {
-        let blocks: usize = self.partitions.iter().map(|blocks| blocks.capacity() * size_of::<PackedBlock>()).sum();
-        let ranks = bytes_of_ranks(self.partitions.iter().flatten());
-        self.pending.capacity() * size_of::<LoggedCall>()
-            + blocks
-            + ranks
-            + self.bytes_of_blocks
-            + self.partitions_of_names.len()
+        let blocks = self.blocks.capacity() * size_of::<PackedBlock>();
+        let names = self.calls_of_names.capacity() * size_of::<u64>();
+        self.pending.bytes() + blocks + bytes_of_ranks(self.blocks.iter()) + self.bytes_of_blocks + names
     }
 
     /// Writes the calls, so many as a group each, below the group `name` that tells how many groups there are.
@@ -531,15 +489,13 @@ impl CallLog {
             groups += 1;
             file.group(&group, numbers, |group| columns.write("", group))
         };
-        for partition in 0..PARTITIONS {
-            let unpacked = self.unpack_partition(partition, |call| {
-                columns.push(CallRow::new(partition, call));
-                if columns.start.len() == CALLS_PER_GROUP && written.is_ok() {
-                    written = write(std::mem::take(&mut columns));
-                }
-            });
-            unpacked.map_err(io::Error::other)?;
-        }
+        let unpacked = self.for_each_call(|call| {
+            columns.push(CallRow::new(call));
+            if columns.start.len() == CALLS_PER_GROUP && written.is_ok() {
+                written = write(std::mem::take(&mut columns));
+            }
+        });
+        unpacked.map_err(io::Error::other)?;
         written?;
         write(columns)?;
         file.group(name, numbers, |group| group.u32s("groups", std::iter::once(groups)))
@@ -557,17 +513,9 @@ impl CallLog {
     ) -> Result<(), PartialError> {
         let groups = file.group(name, numbers, |group| group.u32s("groups"))?;
         for group in 0..groups.first().copied().unwrap_or_default() {
-            let columns = file.group(&format!("{name}/{group}"), numbers, |group| {
-                let columns = CallColumns::read("", group)?;
-                match columns.partition.iter().find(|&&partition| partition as usize >= PARTITIONS) {
-                    Some(partition) => Err(ArrowError::ParseError(format!("there is no partition {partition}"))),
-                    None => Ok(columns),
-                }
-            })?;
+            let columns = file.group(&format!("{name}/{group}"), numbers, |group| CallColumns::read("", group))?;
             for row in 0..columns.start.len() {
-                let call = columns.get(row);
-                self.set_partition(call.target.name, columns.partition[row] as u8);
-                self.push(call);
+                self.push(&columns.get(row));
             }
         }
         Ok(())
@@ -579,6 +527,7 @@ mod tests {
     use std::fs::File;
 
     use super::*;
+    use crate::frame::Symbols;
     use crate::trace::TargetKind;
 
     const CALLS: u32 = 50_000;
@@ -623,12 +572,11 @@ mod tests {
 
     /// Logs of every so manyth call, whose traces have the numbers that `number` gives.
     fn logs(parts: u32, store: Option<&Arc<SpillStore>>, number: impl Fn(TraceNumber) -> TraceNumber) -> Vec<CallLog> {
-        let (symbols, names) = symbols();
+        let (_, names) = symbols();
         let log_of = |part: u32| {
             let mut log = CallLog::new(store);
             for call in (0..CALLS).filter(|number| number % parts == part).map(|number| call(number, &names)) {
-                log.learn_partition(call.target.name, &symbols);
-                log.push(LoggedCall { trace: number(call.trace), ..call });
+                log.push(&LoggedCall { trace: number(call.trace), ..call });
             }
             log
         };
@@ -657,13 +605,11 @@ mod tests {
         shown
     }
 
-    /// What must be shown, in the order of the partitions.
+    /// What must be shown, in the order of targets.
     fn expected() -> Vec<(Target, Vec<LoggedCall>)> {
-        let (symbols, names) = symbols();
+        let (_, names) = symbols();
         let mut calls: Vec<LoggedCall> = (0..CALLS).map(|number| call(number, &names)).collect();
-        calls.sort_by_key(|call| {
-            (partition_of(symbols.resolve(call.target.name)), call.target, call.start, call.trace, call.row)
-        });
+        calls.sort_by_key(|call| (call.target, call.start, call.trace, call.row));
         calls
             .chunk_by(|left, right| left.target == right.target)
             .map(|calls| (calls[0].target, calls.to_vec()))

@@ -1,4 +1,4 @@
-//! Calls of a partition that are too many to be sorted at once: dealt out by target and time to slices that can be, which are
+//! Calls that are too many to be sorted at once: dealt out by target and time to slices that can be, which are
 //! packed, and put aside where there is a memory limit.
 
 use std::cell::RefCell;
@@ -10,7 +10,7 @@ use rayon::slice::ParallelSliceMut as _;
 use crate::frame::{SpillError, SpillStore};
 use crate::trace::Target;
 
-use super::call_block::{pack, unpack};
+use super::call_block::{CallPacker, unpack};
 use super::call_log::LoggedCall;
 use super::packed_block::PackedBlock;
 
@@ -55,13 +55,13 @@ impl Sample {
     }
 }
 
-/// Slices of the calls of a partition.
+/// Slices of calls.
 #[derive(Debug)]
 pub(super) struct TimeSlices {
     /// Where each slice but the first begins.
     starts: Vec<Place>,
     /// Calls that are not packed yet, by slice.
-    pending: Vec<Vec<LoggedCall>>,
+    pending: Vec<CallPacker>,
     blocks: Vec<Vec<PackedBlock>>,
     store: Option<Arc<SpillStore>>,
     failure: RefCell<Option<SpillError>>,
@@ -78,7 +78,7 @@ impl TimeSlices {
         let slices = starts.len() + 1;
         Self {
             starts,
-            pending: vec![Vec::new(); slices],
+            pending: vec![CallPacker::default(); slices],
             blocks: vec![Vec::new(); slices],
             store: store.cloned(),
             failure: RefCell::default(),
@@ -95,7 +95,7 @@ impl TimeSlices {
     }
 
     /// Adds a call.
-    pub(super) fn push(&mut self, call: LoggedCall) {
+    pub(super) fn push(&mut self, call: &LoggedCall) {
         let slice = self.slice_of((call.target, call.start));
         self.pending[slice].push(call);
         if self.pending[slice].len() == CALLS_PER_BLOCK {
@@ -110,7 +110,7 @@ impl TimeSlices {
     }
 
     fn pack(&mut self, slice: usize) {
-        let mut block = PackedBlock::new(pack(&mut self.pending[slice]));
+        let mut block = PackedBlock::new(self.pending[slice].block());
         self.pending[slice].clear();
         if let Some(store) = &self.store
             && store.grow(block.bytes_in_memory() as u64)
@@ -126,7 +126,7 @@ impl TimeSlices {
         let mut calls = Vec::new();
         for block in &self.blocks[slice] {
             match block.bytes() {
-                Ok(bytes) => unpack(&bytes, |call| calls.push(call)),
+                Ok(bytes) => unpack(&bytes, |_| true, |trace| trace, |call| calls.push(call)),
                 Err(failure) => _ = self.failure.borrow_mut().get_or_insert(failure),
             }
         }

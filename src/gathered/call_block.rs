@@ -107,7 +107,13 @@ impl CallPacker {
 
     /// Adds a call.
     pub(super) fn push(&mut self, call: &LoggedCall) {
-        let times = [call.start, call.duration, after_caller(call)];
+        let known = self.head.filter(|head| head.trace == call.trace.0);
+        let head = known.unwrap_or_else(|| TraceHead {
+            trace: call.trace.0,
+            // A multiple of all units, so that what is left is one too.
+            start: call.start.wrapping_sub(call.start.rem_euclid(TIME_UNITS_NS[0])),
+        });
+        let times = [call.start.wrapping_sub(head.start), call.duration, after_caller(call)];
         let divides = |unit: &i64| times.iter().all(|time| time % unit == 0);
         let unit = TIME_UNITS_NS.iter().position(divides).unwrap_or(TIME_UNITS_NS.len() - 1);
         let kind = Kind::of(call, unit);
@@ -116,23 +122,16 @@ impl CallPacker {
         if number == next {
             self.order.push(kind);
         }
-        let unit_ns = kind.unit_ns();
         let mut packed = Packer(std::mem::take(&mut self.packed));
-        let head = match self.head.filter(|head| head.trace == call.trace.0) {
-            Some(head) => head,
-            None => {
-                // A multiple of all units, so that what is left is one too.
-                let start = call.start.wrapping_sub(call.start.rem_euclid(TIME_UNITS_NS[0]));
-                let last = self.head.unwrap_or(TraceHead::NONE);
-                packed.number(0);
-                packed.signed(i64::from(call.trace.0) - i64::from(last.trace));
-                packed.signed(start.wrapping_sub(last.start) / TIME_UNITS_NS[0]);
-                TraceHead { trace: call.trace.0, start }
-            }
-        };
+        if known.is_none() {
+            let last = self.head.unwrap_or(TraceHead::NONE);
+            packed.number(0);
+            packed.signed(i64::from(head.trace) - i64::from(last.trace));
+            packed.signed(head.start.wrapping_sub(last.start));
+        }
         self.head = Some(head);
         packed.number(number + 1);
-        packed.call(call, head.start, unit_ns);
+        packed.call(call, head.start, kind.unit_ns());
         self.packed = packed.0;
         self.calls += 1;
     }
@@ -216,7 +215,7 @@ pub(super) fn unpack(
     while !packed.0.is_empty() {
         let Some(kind) = packed.number().checked_sub(1) else {
             head.trace = i64::from(head.trace).wrapping_add(packed.signed()) as u32;
-            head.start = head.start.wrapping_add(packed.signed().wrapping_mul(TIME_UNITS_NS[0]));
+            head.start = head.start.wrapping_add(packed.signed());
             trace = rank_of(TraceNumber(head.trace));
             continue;
         };

@@ -531,7 +531,8 @@ mod tests {
     use crate::trace::TargetKind;
 
     const CALLS: u32 = 50_000;
-    const TRACES: u32 = 3_500;
+    const CALLS_PER_TRACE: u32 = 16;
+    const TRACES: u32 = CALLS / CALLS_PER_TRACE;
 
     fn symbols() -> (Symbols, Vec<Symbol>) {
         let mut symbols = Symbols::default();
@@ -556,8 +557,8 @@ mod tests {
             caller_service: names[(mixed % 5) as usize],
             caller_operation: names[(mixed % 7) as usize],
             operation: names[(mixed % 11) as usize],
-            trace: TraceNumber(number % TRACES),
-            row: number / TRACES,
+            trace: TraceNumber(number / CALLS_PER_TRACE),
+            row: number % CALLS_PER_TRACE,
             caller_span: mixed % 3,
             start,
             duration,

@@ -27,6 +27,11 @@ impl NamedWindows {
         self.0.add(names, time, u64::from(all), u64::from(looked_for));
     }
 
+    /// The same in the window of this number.
+    pub(super) fn add_in(&mut self, names: Names, window: i64, all: u64, looked_for: u64) {
+        self.0.add_in(names, window, all, looked_for);
+    }
+
     /// Names, the number of a window, and in it all and those that are looked for.
     pub(super) fn iter(&self) -> impl Iterator<Item = (Names, i64, u64, u64)> {
         self.0.iter()

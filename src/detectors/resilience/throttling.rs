@@ -230,8 +230,10 @@ static COLUMNS: &[Column] = &[
 pub(crate) struct Beside {
     /// Edges with throttled calls, by target and caller service.
     edges: BTreeMap<(Target, Symbol), Edge>,
-    /// Their throttled calls, and all their calls once all traces were seen.
-    windows: NamedWindows,
+    /// Their throttled calls.
+    throttled: NamedWindows,
+    /// All their calls, once all traces were seen: they are part of no file.
+    calls: NamedWindows,
 }
 
 impl Beside {
@@ -255,13 +257,14 @@ columns! {
 impl Seen for Beside {
     fn merge(&mut self, other: Self) {
         self.edges.extend(other.edges);
-        self.windows.merge(other.windows);
+        self.throttled.merge(other.throttled);
+        self.calls.merge(other.calls);
     }
 
     fn renumber_traces(&mut self, _rank_of: &(dyn Fn(TraceNumber) -> TraceNumber + Sync)) {}
 
     fn bytes(&self) -> usize {
-        self.edges.len() * 2 * size_of::<((Target, Symbol), Edge)>() + self.windows.bytes()
+        self.edges.len() * 2 * size_of::<((Target, Symbol), Edge)>() + self.throttled.bytes() + self.calls.bytes()
     }
 
     fn unsettled(&mut self) -> Option<Unsettled<'_>> {
@@ -269,7 +272,7 @@ impl Seen for Beside {
     }
 
     fn write(&self, group: &mut GroupWriter<'_>) {
-        self.windows.write(group);
+        self.throttled.write(group);
         let mut edges = EdgeColumns::default();
         for (&(target, caller_service), &[_, kind_name, _]) in &self.edges {
             edges.push(EdgeRow { target: Some(target), caller_service, kind_name });
@@ -284,7 +287,8 @@ impl Seen for Beside {
             let target = target.get(row).unwrap_or_default();
             ((target, caller_service[row]), [caller_service[row], kind_name[row], target.name])
         };
-        Ok(Self { edges: (0..caller_service.len()).map(edge).collect(), windows: NamedWindows::read(group)? })
+        let edges = (0..caller_service.len()).map(edge).collect();
+        Ok(Self { edges, throttled: NamedWindows::read(group)?, ..Self::default() })
     }
 }
 
@@ -365,7 +369,7 @@ impl Detector for Throttling {
         for (number, call) in numbered.filter(is_throttled) {
             let (edge, start) = (edge_of(trace, call), trace.start(call.row));
             seen.beside.edges.insert((call.target, call.caller_service), edge);
-            seen.beside.windows.add(edge, start, 0, call.weight);
+            seen.beside.throttled.add(edge, start, call.weight, 0);
             throttled.push((edge, start, number));
         }
         if throttled.is_empty() {
@@ -384,12 +388,12 @@ impl Detector for Throttling {
     }
 
     fn see_target(&self, calls: &CallsOfTarget<'_>, seen: &mut Self::Seen) {
-        let Beside { edges, windows } = &mut seen.beside;
+        let Beside { edges, calls: all, .. } = &mut seen.beside;
         calls.for_each(|call| {
             if call.is_along_edge
                 && let Some(&edge) = edges.get(&(call.target, call.caller_service))
             {
-                windows.add(edge, call.start, call.weight, 0);
+                all.add(edge, call.start, call.weight, 0);
             }
         });
     }
@@ -404,13 +408,16 @@ impl Detector for Throttling {
         findings.retain_keys(|key| throttled[&edge_of(key)] >= i64::from(self.min_throttled.0));
 
         let mut edges: HashMap<Edge, CallsOfEdge, FixedState> = HashMap::default();
-        let of_findings = seen.beside.windows.iter().filter(|(edge, ..)| throttled.contains_key(edge));
+        let Beside { throttled: throttled_calls, calls: mut windows, .. } = seen.beside;
+        // Each of them is one of all calls, which were counted.
+        throttled_calls.iter().for_each(|(edge, window, throttled, _)| windows.add_in(edge, window, 0, throttled));
+        let of_findings = windows.iter().filter(|(edge, ..)| throttled.contains_key(edge));
         for (edge, _, calls, throttled) in of_findings {
             let of_edge = edges.entry(edge).or_default();
             of_edge.calls += calls;
             of_edge.windows_with_throttled += u64::from(throttled > 0);
         }
-        for (edge, peak) in seen.beside.windows.peaks() {
+        for (edge, peak) in windows.peaks() {
             if let Some(of_edge) = edges.get_mut(&edge) {
                 of_edge.peak = Some(peak);
             }

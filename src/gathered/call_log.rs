@@ -100,11 +100,18 @@ impl LoggedCall {
             failed,
         }
     }
+}
 
-    /// The order in which calls are shown: by target, then time.
-    pub(super) fn order(&self) -> (Target, i64, TraceNumber, u32, bool) {
-        (self.target, self.start, self.trace, self.row, self.has_exit_span)
-    }
+/// Calls in the order in which they are shown: by target, then time. Their places are sorted by short keys, because calls are
+/// long.
+pub(super) fn sorted(calls: &[LoggedCall]) -> Vec<LoggedCall> {
+    let key = |(place, call): (u32, &LoggedCall)| {
+        let span = u64::from(call.trace.0) << 32 | u64::from(call.row) << 1 | u64::from(call.has_exit_span);
+        (call.target, call.start, span, place)
+    };
+    let mut keys: Vec<(Target, i64, u64, u32)> = (0..).zip(calls).map(key).collect();
+    keys.par_sort_unstable();
+    keys.into_iter().map(|(_, _, _, place)| calls[place as usize]).collect()
 }
 
 /// What is known of a call that failed. It is evidence, and failures are few.
@@ -387,7 +394,7 @@ impl CallLog {
         }
         let mut calls = Vec::with_capacity(wanted as usize);
         self.unpack(&wants, |call| calls.push(call))?;
-        calls.par_sort_unstable_by_key(LoggedCall::order);
+        let calls = sorted(&calls);
         for of_target in calls.chunk_by(|left, right| left.target == right.target) {
             show(&CallsOfTarget { target: of_target[0].target, source: Source::InMemory(of_target) });
         }

@@ -124,6 +124,17 @@ impl CallerSpan {
     }
 }
 
+/// Spans in the order in which they are shown: by service, then time. Their places are sorted by short keys, because they are
+/// long.
+fn sorted(spans: &[CallerSpan]) -> Vec<CallerSpan> {
+    let key = |(place, span): (u32, &CallerSpan)| {
+        (span.service, span.start, u64::from(span.trace.0) << 32 | u64::from(span.row), place)
+    };
+    let mut keys: Vec<(Symbol, i64, u64, u32)> = (0..).zip(spans).map(key).collect();
+    keys.par_sort_unstable();
+    keys.into_iter().map(|(_, _, _, place)| spans[place as usize]).collect()
+}
+
 /// All caller spans of one service, in the order of start, trace and row.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CallerSpansOfService<'a> {
@@ -300,8 +311,7 @@ impl CallerSpanLog {
             });
             let (at_once, later) = rest.split_at(fits.count().max(1));
             rest = later;
-            let mut spans = self.spans_of(&at_once.iter().copied().collect())?;
-            spans.par_sort_unstable_by_key(|span| (span.service, span.start, span.trace, span.row));
+            let spans = sorted(&self.spans_of(&at_once.iter().copied().collect())?);
             for of_service in spans.chunk_by(|left, right| left.service == right.service) {
                 show(&CallerSpansOfService { service: of_service[0].service, spans: of_service });
             }

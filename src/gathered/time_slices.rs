@@ -5,13 +5,11 @@ use std::cell::RefCell;
 use std::ops::Range;
 use std::sync::Arc;
 
-use rayon::slice::ParallelSliceMut as _;
-
 use crate::frame::{SpillError, SpillStore};
 use crate::trace::Target;
 
 use super::call_block::{CallPacker, unpack};
-use super::call_log::LoggedCall;
+use super::call_log::{LoggedCall, sorted};
 use super::packed_block::PackedBlock;
 
 /// Calls that are packed together.
@@ -130,8 +128,7 @@ impl TimeSlices {
                 Err(failure) => _ = self.failure.borrow_mut().get_or_insert(failure),
             }
         }
-        calls.par_sort_unstable_by_key(LoggedCall::order);
-        calls
+        sorted(&calls)
     }
 
     /// Why calls are missing, if some are.

@@ -500,10 +500,14 @@ impl Detector for CircuitBreaker {
         if told.is_empty() {
             return;
         }
+        let mut resilience4j: HashMap<(Symbol, u64), Breaker, FixedState> = HashMap::default();
         calls.for_each(|call| {
             if call.is_along_edge
                 && let Some(replay) = told.get_mut(&call.caller_service)
             {
+                let new = || Breaker::new(BreakerRules::RESILIENCE4J);
+                let breaker = resilience4j.entry((call.caller_service, call.instance)).or_insert_with(new);
+                replay.resilience4j.take(breaker, call);
                 replay.operations.insert(call.caller_operation);
                 if let Some(time) = call.first_of {
                     let is_open = is_open_at(&replay.openings[&call.instance], time);
@@ -511,6 +515,11 @@ impl Detector for CircuitBreaker {
                 }
             }
         });
+        for ((caller_service, _), breaker) in resilience4j {
+            if let Some(replay) = told.get_mut(&caller_service) {
+                replay.resilience4j.opens += breaker.openings().len() as u64;
+            }
+        }
         let mut told: Vec<EdgeReplay> = told.into_values().collect();
         told.sort_unstable_by_key(|replay| replay.caller_service);
         seen.beside.replays.extend(told);
@@ -620,7 +629,24 @@ impl CircuitBreaker {
 /// The breakers of the instances of a service in front of a target, in the middle of a replay.
 struct Replaying {
     replay: EdgeReplay,
-    instances: HashMap<u64, [Breaker; 2], FixedState>,
+    instances: HashMap<u64, Breaker, FixedState>,
+}
+
+impl Effect {
+    /// Shows a breaker the next call; the answer is whether it permits it.
+    fn take(&mut self, breaker: &mut Breaker, call: &LoggedCall) -> bool {
+        let (outcome, weight) = (outcome_of(call), u64::from(call.weight));
+        let is_permitted = breaker.call(call.start, call.end(), outcome);
+        if !is_permitted {
+            self.rejected += weight;
+            match outcome {
+                Outcome::Outage => self.avoided += weight,
+                Outcome::Fine => self.sacrificed += weight,
+                Outcome::Cancelled => {}
+            }
+        }
+        is_permitted
+    }
 }
 
 impl Replaying {
@@ -638,17 +664,9 @@ impl Replaying {
             replay.outages += weight;
             replay.last_failure = call.start;
         }
-        let breakers = instances
-            .entry(call.instance)
-            .or_insert_with(|| [detector.rules(), BreakerRules::RESILIENCE4J].map(Breaker::new));
-        let effects = [&mut replay.textbook, &mut replay.resilience4j];
-        let permitted = breakers.each_mut().map(|breaker| breaker.call(call.start, call.end(), outcome));
-        for (effect, permitted) in effects.into_iter().zip(permitted) {
-            effect.rejected += if permitted { 0 } else { weight };
-            effect.avoided += if !permitted && outcome == Outcome::Outage { weight } else { 0 };
-            effect.sacrificed += if !permitted && outcome == Outcome::Fine { weight } else { 0 };
-        }
-        if let Some(failed) = call.failed.filter(|_| outcome == Outcome::Outage && !permitted[0]) {
+        let breaker = instances.entry(call.instance).or_insert_with(|| Breaker::new(detector.rules()));
+        let is_permitted = replay.textbook.take(breaker, call);
+        if let Some(failed) = call.failed.filter(|_| outcome == Outcome::Outage && !is_permitted) {
             replay.avoided_ns = total_ns([replay.avoided_ns, call.duration]);
             replay.avoided.push(Avoided {
                 trace: call.trace,
@@ -664,10 +682,9 @@ impl Replaying {
 
     fn end(self) -> EdgeReplay {
         let Self { mut replay, instances } = self;
-        for (instance, [textbook, resilience4j]) in instances {
-            let openings = textbook.openings();
+        for (instance, breaker) in instances {
+            let openings = breaker.openings();
             replay.textbook.opens += openings.len() as u64;
-            replay.resilience4j.opens += resilience4j.openings().len() as u64;
             for opening in &openings {
                 replay.first_open = Some(replay.first_open.map_or(opening.start, |first| first.min(opening.start)));
                 let lead_ns = opening.last_avoided.map_or(0, |last| last.saturating_sub(opening.start));

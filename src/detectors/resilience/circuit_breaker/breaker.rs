@@ -72,6 +72,8 @@ pub(super) struct Breaker {
     spell: u32,
     /// Whether each of the last outcomes while closed was an outage.
     outcomes: VecDeque<bool>,
+    /// How many of these were.
+    outages: usize,
     /// Permitted calls that have not ended: end, number, spell, outcome.
     running: BinaryHeap<Reverse<(i64, u64, u32, Outcome)>>,
     permitted: u64,
@@ -87,6 +89,7 @@ impl Breaker {
             state: State::Closed,
             spell: 0,
             outcomes: VecDeque::new(),
+            outages: 0,
             running: BinaryHeap::new(),
             permitted: 0,
             last_start: None,
@@ -152,11 +155,11 @@ impl Breaker {
             State::Closed if outcome == Outcome::Cancelled => {}
             State::Closed => {
                 self.outcomes.push_back(is_outage);
+                self.outages += usize::from(is_outage);
                 if self.outcomes.len() > self.rules.window as usize {
-                    self.outcomes.pop_front();
+                    self.outages -= usize::from(self.outcomes.pop_front() == Some(true));
                 }
-                let outages = self.outcomes.iter().filter(|&&is_outage| is_outage).count();
-                if self.outcomes.len() == self.rules.window as usize && outages * 2 >= self.outcomes.len() {
+                if self.outcomes.len() == self.rules.window as usize && self.outages * 2 >= self.outcomes.len() {
                     self.openings.push(Opening { start: end, end: i64::MAX, last_avoided: None });
                     self.open(end);
                 }
@@ -187,6 +190,7 @@ impl Breaker {
         self.state = state;
         self.spell += 1;
         self.outcomes.clear();
+        self.outages = 0;
     }
 }
 

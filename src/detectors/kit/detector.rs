@@ -59,18 +59,20 @@ pub(crate) trait Detector:
     /// Looks at one trace.
     fn see(&self, trace: &TraceView<'_>, seen: &mut Self::Seen);
 
-    /// Whether it wants to look at the calls to targets of this name: to bring them back and to sort them takes time.
+    /// Whether it wants to look at the calls to targets of this name: to bring them back and to sort them takes time, so that
+    /// whoever does not say so sees none.
     fn wants_target(&self, _name: Symbol, _seen: &Self::Seen) -> bool {
-        true
+        false
     }
 
     /// Looks at all calls to one target, in time order, once all traces were seen: what it has seen of these is at hand. Only
     /// if its [`Detector::gathers`] asks for calls. Targets come in a fixed order, which is not that of their names.
     fn see_target(&self, _calls: &CallsOfTarget<'_>, _seen: &mut Self::Seen) {}
 
-    /// Whether it wants to look at the caller spans of a service, once all targets were shown: to bring them back takes time.
+    /// Whether it wants to look at the caller spans of a service, once all targets were shown: the same holds for
+    /// these.
     fn wants_service(&self, _service: Symbol, _seen: &Self::Seen) -> bool {
-        true
+        false
     }
 
     /// Looks at all caller spans of one service, in time order, once all targets were shown. Only if its [`Detector::gathers`]

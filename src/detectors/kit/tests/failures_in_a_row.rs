@@ -6,6 +6,7 @@ use crate::detectors::kit::{
     thresholds,
 };
 use crate::findings::{Finding, Findings};
+use crate::frame::Symbol;
 use crate::gathered::{CallsOfTarget, Gathers};
 use crate::partial::columns;
 use crate::span::SpanId;
@@ -69,6 +70,10 @@ impl Detector for FailuresInARow {
     }
 
     fn see(&self, _trace: &TraceView<'_>, _seen: &mut Self::Seen) {}
+
+    fn wants_target(&self, _name: Symbol, _seen: &Self::Seen) -> bool {
+        true
+    }
 
     fn see_target(&self, calls: &CallsOfTarget<'_>, seen: &mut Self::Seen) {
         let mut all = Vec::new();

@@ -31,8 +31,8 @@ const CALLS_PER_BLOCK: usize = 1 << 15;
 /// Calls that are written as one group: as many as a block has, so that writing needs no more memory than logging.
 const CALLS_PER_GROUP: usize = CALLS_PER_BLOCK;
 
-/// So many calls are sorted at once: some 120 MB, when spans no longer take any.
-const MOST_IN_MEMORY: usize = 1 << 20;
+/// So many calls are sorted at once: some 60 MB, when spans no longer take any.
+const MOST_IN_MEMORY: usize = 1 << 18;
 
 /// One call. What few detectors need of few calls is not here: they keep it when they see the trace, by `trace` and `row`.
 #[derive(Clone, Copy, PartialEq, Debug, Default)]

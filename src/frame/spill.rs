@@ -11,14 +11,15 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use arrow::array::{ArrayRef, AsArray as _, FixedSizeBinaryArray, Int64Array, RecordBatch, UInt32Array, UInt64Array};
+use arrow::array::{
+    ArrayRef, AsArray as _, BinaryBuilder, FixedSizeBinaryArray, Int64Array, RecordBatch, UInt32Array, UInt64Array,
+};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef, UInt32Type, UInt64Type};
 use arrow::error::ArrowError;
 use arrow::ipc::CompressionType;
 use arrow::ipc::reader::StreamReader;
 use arrow::ipc::writer::{IpcWriteOptions, StreamWriter};
 
-use crate::conventions::OwnAttribute;
 use crate::span::{SpanId, TraceId};
 
 use super::own_values::OwnValues;
@@ -251,10 +252,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-/// The columns, with one for each own attribute if they are asked for.
-fn schema(has_own_values: bool) -> SchemaRef {
+/// The columns. Own values are one after the other, and nothing of spans that have none: not every batch of a file has any.
+fn schema() -> SchemaRef {
     let field = |name: &str, data_type| Field::new(name, data_type, false);
-    let mut fields = vec![
+    Arc::new(Schema::new(vec![
         field("trace_id", DataType::FixedSizeBinary(16)),
         field("span_id", DataType::UInt64),
         field("parent_span_id", DataType::UInt64),
@@ -263,15 +264,9 @@ fn schema(has_own_values: bool) -> SchemaRef {
         field("arguments", DataType::UInt64),
         field("signature", DataType::UInt32),
         field("collector", DataType::UInt32),
-    ];
-    if has_own_values {
-        fields.extend(OwnAttribute::ALL.iter().map(|attribute| field(attribute.aliases()[0], DataType::UInt64)));
-    }
-    Arc::new(Schema::new(fields))
+        field("own_values", DataType::Binary),
+    ]))
 }
-
-/// Columns before those of own attributes.
-const COLUMNS: usize = 8;
 
 fn batch_of(
     collector: u32,
@@ -279,7 +274,14 @@ fn batch_of(
     own_values: Option<&[OwnValues]>,
 ) -> Result<RecordBatch, ArrowError> {
     let trace_ids: Vec<u8> = spans.iter().flat_map(|span| span.trace_id.0).collect();
-    let mut columns: Vec<ArrayRef> = vec![
+    let mut of_spans = BinaryBuilder::with_capacity(spans.len(), 0);
+    for row in 0..spans.len() {
+        match own_values.map(|values| values[row]).filter(|values| *values != OwnValues::default()) {
+            Some(values) => of_spans.append_value(values.0.map(u64::to_le_bytes).concat()),
+            None => of_spans.append_value([]),
+        }
+    }
+    let columns: Vec<ArrayRef> = vec![
         Arc::new(FixedSizeBinaryArray::try_new(16, trace_ids.into(), None)?),
         Arc::new(UInt64Array::from_iter_values(spans.iter().map(|span| span.row.span_id.0))),
         Arc::new(UInt64Array::from_iter_values(spans.iter().map(|span| span.row.parent_span_id.0))),
@@ -288,12 +290,9 @@ fn batch_of(
         Arc::new(UInt64Array::from_iter_values(spans.iter().map(|span| span.row.arguments))),
         Arc::new(UInt32Array::from_iter_values(spans.iter().map(|span| span.row.signature.0))),
         Arc::new(UInt32Array::from_value(collector, spans.len())),
+        Arc::new(of_spans.finish()),
     ];
-    for place in own_values.iter().flat_map(|_| 0..OwnAttribute::ALL.len()) {
-        let values = own_values.into_iter().flatten().map(|values| values.0[place]);
-        columns.push(Arc::new(UInt64Array::from_iter_values(values)));
-    }
-    RecordBatch::try_new(schema(own_values.is_some()), columns)
+    RecordBatch::try_new(schema(), columns)
 }
 
 fn take_batch(batch: &RecordBatch, take: &mut impl FnMut(u32, CollectedSpan, Option<&OwnValues>)) {
@@ -301,7 +300,7 @@ fn take_batch(batch: &RecordBatch, take: &mut impl FnMut(u32, CollectedSpan, Opt
     let times = |column: usize| batch.column(column).as_primitive::<Int64Type>().values();
     let small = |column: usize| batch.column(column).as_primitive::<UInt32Type>().values();
     let trace_ids = batch.column(0).as_fixed_size_binary();
-    let own_columns: Vec<&[u64]> = (COLUMNS..batch.num_columns()).map(|column| &**numbers(column)).collect();
+    let of_spans = batch.column(8).as_binary::<i32>();
     for row in 0..batch.num_rows() {
         let span = CollectedSpan {
             trace_id: TraceId::from_bytes(trace_ids.value(row)).unwrap_or_default(),
@@ -314,9 +313,10 @@ fn take_batch(batch: &RecordBatch, take: &mut impl FnMut(u32, CollectedSpan, Opt
                 signature: SignatureId(small(6)[row]),
             },
         };
+        let words = of_spans.value(row).as_chunks().0;
         let mut own_values = OwnValues::default();
-        own_values.0.iter_mut().zip(&own_columns).for_each(|(value, column)| *value = column[row]);
-        take(small(7)[row], span, (!own_columns.is_empty()).then_some(&own_values));
+        own_values.0.iter_mut().zip(words).for_each(|(value, word)| *value = u64::from_le_bytes(*word));
+        take(small(7)[row], span, (!words.is_empty()).then_some(&own_values));
     }
 }
 
@@ -343,7 +343,9 @@ mod tests {
         let own = |number: u64| OwnValues([number % 5, u64::MAX / number, number % 2, number % 3]);
         for collector in 0..2 {
             let mut partitions = Partitions::default();
-            (1..=1_000).for_each(|number| assert!(partitions.push(span(number), Some(&own(number))) < 1 << 20));
+            // Of the second collector no span has any.
+            let given = |number: u64| (collector == 0).then(|| own(number));
+            (1..=1_000).for_each(|number| assert!(partitions.push(span(number), given(number).as_ref()) < 1 << 20));
             store.spill(collector, partitions.take(), 64_000);
         }
         assert!(store.take_failure().is_none());
@@ -352,7 +354,7 @@ mod tests {
             for part in 0..PARTITIONS {
                 let take = |collector, span: CollectedSpan, values: Option<&OwnValues>| {
                     assert_eq!(partition_of(span.trace_id), part);
-                    assert_eq!(values, Some(&own(span.row.span_id.0)));
+                    assert_eq!(values.copied(), (collector == 0).then(|| own(span.row.span_id.0)));
                     found.push((collector, format!("{span:?}")));
                 };
                 store.read(part, take).unwrap();

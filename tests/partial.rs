@@ -117,15 +117,27 @@ fn check(file: &Path, counts: &[usize]) {
 fn generated_traces_in_parts() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("all.flat.parquet");
-    done(&["generate", "--spans", "20000", "--seed", "5", "--anti-patterns", "0.5", "--output", text(&file)]);
+    done(&[
+        "generate",
+        "--spans",
+        "20000",
+        "--seed",
+        "5",
+        "--anti-patterns",
+        "0.4",
+        "--faults",
+        "0.4",
+        "--output",
+        text(&file),
+    ]);
     check(&file, &[1, 2, 7, 50]);
 }
 
-/// The samples hold an incident: failures, retries, and a callee that never answers.
+/// The samples hold an incident: failures, retries, and a callee that never answers; and faults that only many traces show.
 #[test]
 fn samples_in_parts() {
     let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples");
-    for name in ["incident.flat.parquet", "healthy.flat.parquet"] {
+    for name in ["incident.flat.parquet", "healthy.flat.parquet", "faults.flat.parquet"] {
         check(&samples.join(name), &[2, 7]);
     }
 }

@@ -1,6 +1,5 @@
 //! One pass over all traces, on all threads.
 
-use std::collections::BTreeSet;
 use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
@@ -8,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use rayon::prelude::*;
 
 use crate::detectors::{Detectors, SeenByAll};
-use crate::frame::{Collection, Frame, Grouping, Partition, SpillError, SpillStore, Symbol, TraceRows};
+use crate::frame::{Collection, Frame, Grouping, Partition, SpillError, SpillStore, TraceRows};
 use crate::gathered::{Gathered, Gathers};
 use crate::partial::{PartialWriter, TraceNumber};
 use crate::savings::Settling;
@@ -200,8 +199,9 @@ pub(super) fn see_targets(mut analysis: Analysis, settings: &AnalysisSettings) -
 /// If what was put aside cannot be brought back.
 pub(crate) fn see_gathered(seen: &mut SeenByAll, gathered: &Gathered, detectors: &Detectors) -> Result<(), SpillError> {
     if let Some(calls) = &gathered.calls {
-        let wanted: BTreeSet<Symbol> = calls.names().filter(|&name| seen.wants_target(detectors, name)).collect();
-        calls.for_each_target(|name| wanted.contains(&name), |calls| seen.see_target(detectors, calls))?;
+        let mut wanted = calls.edges();
+        wanted.retain(|&edge, _| seen.wants_edge(detectors, edge));
+        calls.for_each_target(|edge| wanted.contains_key(&edge), |calls| seen.see_target(detectors, calls))?;
     }
     if let Some(spans) = &gathered.caller_spans {
         let wanted = spans.services().filter(|&service| seen.wants_service(detectors, service)).collect();

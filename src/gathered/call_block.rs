@@ -34,6 +34,9 @@ const HAS_ADJUSTED_COUNT: u8 = 1 << 5;
 /// The place of the unit in [`TIME_UNITS_NS`].
 const UNIT_SHIFT: u8 = 6;
 
+/// Target and caller service.
+pub(crate) type EdgeOfCalls = (Target, Symbol);
+
 /// What calls of one kind have in common.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 struct Kind {
@@ -88,7 +91,8 @@ impl TraceHead {
 #[derive(Clone, Debug, Default)]
 pub(super) struct CallPacker {
     kinds: HashMap<Kind, u64, FixedState>,
-    order: Vec<Kind>,
+    /// The kinds in the order of their numbers, and how many calls are of each.
+    order: Vec<(Kind, u64)>,
     packed: Vec<u8>,
     head: Option<TraceHead>,
     calls: usize,
@@ -120,8 +124,9 @@ impl CallPacker {
         let next = self.order.len() as u64;
         let number = *self.kinds.entry(kind).or_insert(next);
         if number == next {
-            self.order.push(kind);
+            self.order.push((kind, 0));
         }
+        self.order[number as usize].1 += 1;
         let mut packed = Packer(std::mem::take(&mut self.packed));
         if known.is_none() {
             let last = self.head.unwrap_or(TraceHead::NONE);
@@ -136,11 +141,16 @@ impl CallPacker {
         self.calls += 1;
     }
 
+    /// How many calls go along which edges: target and caller service, of which some come several times.
+    pub(super) fn edges(&self) -> impl Iterator<Item = (EdgeOfCalls, u64)> {
+        self.order.iter().map(|(kind, calls)| ((kind.target, kind.caller_service), *calls))
+    }
+
     /// The calls, packed.
     pub(super) fn block(&self) -> Box<[u8]> {
         let mut packed = Packer(Vec::with_capacity(self.packed.len() + 24 * self.order.len() + 8));
         packed.number(self.order.len() as u64);
-        for kind in &self.order {
+        for (kind, _) in &self.order {
             packed.0.extend_from_slice(&[kind.flags, kind.target.kind as u8]);
             for name in [kind.target.name, kind.caller_service, kind.caller_operation, kind.operation] {
                 packed.number(name.0.into());
@@ -189,11 +199,11 @@ impl Packer {
     }
 }
 
-/// Shows the calls of a packed block to targets whose names are wanted, with the numbers that `rank_of` gives their traces.
+/// Shows the calls of a packed block along wanted edges, with the numbers that `rank_of` gives their traces.
 /// Where the block ends too early, so do the calls.
 pub(super) fn unpack(
     packed: &[u8],
-    wants: impl Fn(Symbol) -> bool,
+    wants: impl Fn(EdgeOfCalls) -> bool,
     rank_of: impl Fn(TraceNumber) -> TraceNumber,
     mut take: impl FnMut(LoggedCall),
 ) {
@@ -209,7 +219,10 @@ pub(super) fn unpack(
             std::array::from_fn(|_| Symbol(packed.number() as u32));
         let target = Target { name, kind };
         let instance = packed.number();
-        kinds.push((Kind { target, caller_service, caller_operation, operation, instance, flags }, wants(name)));
+        kinds.push((
+            Kind { target, caller_service, caller_operation, operation, instance, flags },
+            wants((target, caller_service)),
+        ));
     }
     let (mut head, mut trace) = (TraceHead::NONE, TraceNumber::NONE);
     while !packed.0.is_empty() {
@@ -325,7 +338,7 @@ mod tests {
             prop_assert_eq!(&found, &calls);
             let (mut wanted, name) = (Vec::new(), Symbol(1));
             let renumbered = |trace: TraceNumber| TraceNumber(trace.0 ^ 5);
-            unpack(&packed, |target| target == name, renumbered, |call| wanted.push(call));
+            unpack(&packed, |(target, _)| target.name == name, renumbered, |call| wanted.push(call));
             let of_name = calls.iter().filter(|call| call.target.name == name);
             let expected: Vec<LoggedCall> =
                 of_name.map(|call| LoggedCall { trace: renumbered(call.trace), ..*call }).collect();

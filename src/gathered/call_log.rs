@@ -12,7 +12,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use foldhash::fast::FixedState;
-use hashbrown::HashSet;
+use hashbrown::{HashMap, HashSet};
 use rayon::slice::ParallelSliceMut as _;
 
 use crate::conventions::ErrorClass;
@@ -21,7 +21,7 @@ use crate::partial::{Columns as _, PartialError, PartialReader, PartialWriter, R
 use crate::span::SpanId;
 use crate::trace::{Call, Target, TraceView};
 
-use super::call_block::{CallPacker, unpack};
+use super::call_block::{CallPacker, EdgeOfCalls, unpack};
 use super::packed_block::{PackedBlock, bytes_of_ranks, renumber_blocks};
 use super::time_slices::{Sample, TimeSlices};
 
@@ -248,8 +248,8 @@ pub(crate) struct CallLog {
     told_bytes: u64,
     blocks: Vec<PackedBlock>,
     bytes_of_blocks: usize,
-    /// How many calls there are to targets of each name, by symbol.
-    calls_of_names: Vec<u64>,
+    /// How many calls in blocks go along which edges.
+    calls_of_edges: HashMap<EdgeOfCalls, u64, FixedState>,
     /// One more than the largest number of a trace in blocks without ranks.
     trace_numbers: u32,
     /// Caller spans of the trace that is looked at, and the targets that they have called.
@@ -315,11 +315,6 @@ impl CallLog {
     }
 
     fn push(&mut self, call: &LoggedCall) {
-        let name = call.target.name.index();
-        if self.calls_of_names.len() <= name {
-            self.calls_of_names.resize(name + 1, 0);
-        }
-        self.calls_of_names[name] += 1;
         if let Some(index) = call.trace.index() {
             self.trace_numbers = self.trace_numbers.max(index as u32 + 1);
         }
@@ -332,6 +327,9 @@ impl CallLog {
     fn pack_pending(&mut self) {
         if self.pending.len() == 0 {
             return;
+        }
+        for (edge, calls) in self.pending.edges() {
+            *self.calls_of_edges.entry(edge).or_default() += calls;
         }
         let block = PackedBlock::new(self.pending.block());
         self.pending.clear();
@@ -369,23 +367,26 @@ impl CallLog {
         }
     }
 
-    /// Names of the targets of calls.
-    pub(crate) fn names(&self) -> impl Iterator<Item = Symbol> {
-        let known = (0..).zip(&self.calls_of_names).filter(|&(_, &calls)| calls > 0);
-        known.map(|(name, _)| Symbol(name))
+    /// How many calls go along which edges.
+    pub(crate) fn edges(&self) -> HashMap<EdgeOfCalls, u64, FixedState> {
+        let mut edges = self.calls_of_edges.clone();
+        for (edge, calls) in self.pending.edges() {
+            *edges.entry(edge).or_default() += calls;
+        }
+        edges
     }
 
-    /// Shows the calls to each target whose name is wanted, in the order of targets.
+    /// Shows the calls to each target that go along wanted edges, in the order of targets.
     ///
     /// # Errors
     /// If calls that were put aside cannot be brought back.
     pub(crate) fn for_each_target(
         &self,
-        wants: impl Fn(Symbol) -> bool,
+        wants: impl Fn(EdgeOfCalls) -> bool,
         mut show: impl FnMut(&CallsOfTarget<'_>),
     ) -> Result<(), SpillError> {
-        let wanted = self.names().filter(|&name| wants(name)).map(|name| self.calls_of_names[name.index()]);
-        let wanted: u64 = wanted.sum();
+        let edges = self.edges();
+        let wanted: u64 = edges.iter().filter(|(edge, _)| wants(**edge)).map(|(_, calls)| calls).sum();
         if wanted == 0 {
             return Ok(());
         }
@@ -404,7 +405,7 @@ impl CallLog {
     /// The same of more calls than can be in memory at once.
     fn for_each_target_in_slices(
         &self,
-        wants: &impl Fn(Symbol) -> bool,
+        wants: &impl Fn(EdgeOfCalls) -> bool,
         show: &mut impl FnMut(&CallsOfTarget<'_>),
     ) -> Result<(), SpillError> {
         let mut sample = Sample::default();
@@ -444,7 +445,7 @@ impl CallLog {
         self.unpack(&|_| true, show)
     }
 
-    fn unpack(&self, wants: &impl Fn(Symbol) -> bool, mut take: impl FnMut(LoggedCall)) -> Result<(), SpillError> {
+    fn unpack(&self, wants: &impl Fn(EdgeOfCalls) -> bool, mut take: impl FnMut(LoggedCall)) -> Result<(), SpillError> {
         for block in &self.blocks {
             unpack(&block.bytes()?, wants, |trace| block.rank_of(trace), &mut take);
         }
@@ -459,8 +460,9 @@ impl CallLog {
         for block in std::mem::take(&mut other.blocks) {
             self.add(block);
         }
-        self.calls_of_names.resize(self.calls_of_names.len().max(other.calls_of_names.len()), 0);
-        self.calls_of_names.iter_mut().zip(&other.calls_of_names).for_each(|(own, other)| *own += other);
+        for (edge, calls) in std::mem::take(&mut other.calls_of_edges) {
+            *self.calls_of_edges.entry(edge).or_default() += calls;
+        }
         if self.grow(0) {
             self.put_aside();
         }
@@ -476,8 +478,8 @@ impl CallLog {
     /// About how many bytes of memory they take: what was put aside takes none.
     pub(crate) fn bytes(&self) -> usize {
         let blocks = self.blocks.capacity() * size_of::<PackedBlock>();
-        let names = self.calls_of_names.capacity() * size_of::<u64>();
-        self.pending.bytes() + blocks + bytes_of_ranks(self.blocks.iter()) + self.bytes_of_blocks + names
+        let edges = self.calls_of_edges.capacity() * size_of::<(EdgeOfCalls, u64)>();
+        self.pending.bytes() + blocks + bytes_of_ranks(self.blocks.iter()) + self.bytes_of_blocks + edges
     }
 
     /// Writes the calls, so many as a group each, below the group `name` that tells how many groups there are.

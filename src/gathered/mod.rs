@@ -21,6 +21,7 @@ use crate::frame::SpillStore;
 use crate::partial::{PartialError, PartialReader, PartialWriter, Renumbering, TraceNumber};
 use crate::trace::TraceView;
 
+pub(crate) use call_block::EdgeOfCalls;
 pub(crate) use call_log::{CallLog, CallsOfTarget, LoggedCall};
 #[cfg(test)]
 pub(crate) use caller_spans::AnsweredCall;

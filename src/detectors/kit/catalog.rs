@@ -131,11 +131,11 @@ macro_rules! catalog {
                 })+
             }
 
-            /// Whether any that asks for calls wants to look at those to targets of a name.
-            pub(crate) fn wants_target(&self, detectors: &Detectors, name: $crate::frame::Symbol) -> bool {
+            /// Whether any that asks for calls wants to look at those along an edge.
+            pub(crate) fn wants_edge(&self, detectors: &Detectors, edge: $crate::gathered::EdgeOfCalls) -> bool {
                 $(if let Some(seen) = &self.$field
                     && <$detector as $crate::detectors::kit::Detector>::gathers().calls
-                    && $crate::detectors::kit::Detector::wants_target(&detectors.$field, name, seen)
+                    && $crate::detectors::kit::Detector::wants_edge(&detectors.$field, edge, seen)
                 {
                     return true;
                 })+

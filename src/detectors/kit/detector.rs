@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 
 use crate::findings::Findings;
 use crate::frame::{Symbol, Symbols};
-use crate::gathered::{CallerSpansOfService, CallsOfTarget, Gathered, Gathers, LoggedCall};
+use crate::gathered::{CallerSpansOfService, CallsOfTarget, EdgeOfCalls, Gathered, Gathers, LoggedCall};
 use crate::partial::{Columns, GroupReader, GroupWriter, TraceNumber};
 use crate::savings::Unsettled;
 use crate::span::TraceId;
@@ -59,13 +59,13 @@ pub(crate) trait Detector:
     /// Looks at one trace.
     fn see(&self, trace: &TraceView<'_>, seen: &mut Self::Seen);
 
-    /// Whether it wants to look at the calls to targets of this name: to bring them back and to sort them takes time, so that
-    /// whoever does not say so sees none.
-    fn wants_target(&self, _name: Symbol, _seen: &Self::Seen) -> bool {
+    /// Whether it wants to look at the calls of a service to a target: to bring them back and to sort them takes time, so that
+    /// whoever does not say so may see none.
+    fn wants_edge(&self, _edge: EdgeOfCalls, _seen: &Self::Seen) -> bool {
         false
     }
 
-    /// Looks at all calls to one target, in time order, once all traces were seen: what it has seen of these is at hand. Only
+    /// Looks at all calls to one target along edges that somebody wants, in time order, once all traces were seen: what it has seen of these is at hand. Only
     /// if its [`Detector::gathers`] asks for calls. Targets come in a fixed order, which is not that of their names.
     fn see_target(&self, _calls: &CallsOfTarget<'_>, _seen: &mut Self::Seen) {}
 

@@ -15,11 +15,11 @@ use crate::detectors::kit::{
 };
 use crate::findings::{Finding, Findings, Remedy};
 use crate::frame::Symbol;
-use crate::gathered::{CallerSpansOfService, CallsOfTarget, Gathers, LoggedCall};
+use crate::gathered::{CallerSpansOfService, CallsOfTarget, EdgeOfCalls, Gathers, LoggedCall};
 use crate::partial::{Columns as _, GroupReader, GroupWriter, TraceNumber, columns};
 use crate::savings::Unsettled;
 use crate::span::SpanId;
-use crate::trace::{Edit, Row, Target, TargetKind, TraceView, total_ns};
+use crate::trace::{Edit, Row, Target, TraceView, total_ns};
 
 use super::deeper_patterns::{Explained, LateOccurrence, SpansAbove, explained_by_most};
 use super::edge_calls::{Edge, is_outage};
@@ -339,23 +339,17 @@ pub(crate) struct Beside {
     /// Edges of which a call says that a breaker rejected it.
     with_breaker: BTreeSet<(Symbol, Target)>,
     /// How many calls along each edge were outages.
-    outages: BTreeMap<CalledBy, u64>,
+    outages: BTreeMap<EdgeOfCalls, u64>,
     above: SpansAbove,
     marked: Vec<Row>,
     /// Edges whose replays tell something, once all traces were seen: it is part of no file.
     replays: Vec<EdgeReplay>,
 }
 
-/// Target and caller service: edges to targets of one name lie side by side.
-type CalledBy = (Target, Symbol);
-
 impl Beside {
-    /// Services that have met at least so many outages of targets of this name, with the targets.
-    fn often_down(&self, name: Symbol, least: u64) -> impl Iterator<Item = CalledBy> {
-        let first = Target { name, kind: TargetKind::ALL[0] };
-        let of_name =
-            self.outages.range((first, Symbol::EMPTY)..).take_while(move |((target, _), _)| target.name == name);
-        of_name.filter(move |(_, outages)| **outages >= least).map(|(edge, _)| *edge)
+    /// Whether at least so many calls along an edge were outages.
+    fn is_often_down(&self, edge: EdgeOfCalls, least: u64) -> bool {
+        self.outages.get(&edge).is_some_and(|&outages| outages >= least)
     }
 }
 
@@ -473,23 +467,19 @@ impl Detector for CircuitBreaker {
         above.add(trace, marked);
     }
 
-    fn wants_target(&self, name: Symbol, seen: &Self::Seen) -> bool {
-        seen.beside.often_down(name, self.least_outages()).next().is_some()
+    fn wants_edge(&self, edge: EdgeOfCalls, seen: &Self::Seen) -> bool {
+        seen.beside.is_often_down(edge, self.least_outages())
     }
 
     fn see_target(&self, calls: &CallsOfTarget<'_>, seen: &mut Self::Seen) {
-        // What was not down often enough need not be replayed.
-        let often_down = seen.beside.often_down(calls.target.name, self.least_outages());
-        let callers: BTreeSet<Symbol> = often_down
-            .filter(|(target, _)| *target == calls.target)
-            .map(|(_, caller_service)| caller_service)
-            .collect();
-        if callers.is_empty() {
-            return;
-        }
+        let is_wanted = |call: &LoggedCall| {
+            let edge = (call.target, call.caller_service);
+            // What was not down often enough need not be replayed: others may have asked for it.
+            call.is_along_edge && seen.beside.is_often_down(edge, self.least_outages())
+        };
         let mut replays: HashMap<Symbol, Replaying, FixedState> = HashMap::default();
         calls.for_each(|call| {
-            if call.is_along_edge && callers.contains(&call.caller_service) {
+            if is_wanted(call) {
                 let new = || Replaying::new(call.caller_service, calls.target);
                 replays.entry(call.caller_service).or_insert_with(new).take(self, call);
             }

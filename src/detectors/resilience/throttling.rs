@@ -13,10 +13,10 @@ use crate::detectors::kit::{
 };
 use crate::findings::{Finding, Findings, Remedy};
 use crate::frame::Symbol;
-use crate::gathered::{CallsOfTarget, Gathers};
+use crate::gathered::{CallsOfTarget, EdgeOfCalls, Gathers};
 use crate::partial::{Columns as _, GroupReader, GroupWriter, TraceNumber, columns};
 use crate::savings::Unsettled;
-use crate::trace::{Call, Edit, NO_ROW, Row, Target, TargetKind, TraceView, total_ns};
+use crate::trace::{Call, Edit, NO_ROW, Row, Target, TraceView, total_ns};
 
 use super::edge_calls::{Edge, edge_of, is_edge_call, is_throttled};
 use super::named_windows::NamedWindows;
@@ -229,20 +229,11 @@ static COLUMNS: &[Column] = &[
 #[derive(Default)]
 pub(crate) struct Beside {
     /// Edges with throttled calls, by target and caller service.
-    edges: BTreeMap<(Target, Symbol), Edge>,
+    edges: BTreeMap<EdgeOfCalls, Edge>,
     /// Their throttled calls.
     throttled: NamedWindows,
     /// All their calls, once all traces were seen: they are part of no file.
     calls: NamedWindows,
-}
-
-impl Beside {
-    /// The edges to targets of this name.
-    fn edges_to(&self, name: Symbol) -> impl Iterator<Item = Edge> {
-        let first = Target { name, kind: TargetKind::ALL[0] };
-        let of_name = self.edges.range((first, Symbol::EMPTY)..);
-        of_name.take_while(move |((target, _), _)| target.name == name).map(|(_, &edge)| edge)
-    }
 }
 
 columns! {
@@ -264,7 +255,7 @@ impl Seen for Beside {
     fn renumber_traces(&mut self, _rank_of: &(dyn Fn(TraceNumber) -> TraceNumber + Sync)) {}
 
     fn bytes(&self) -> usize {
-        self.edges.len() * 2 * size_of::<((Target, Symbol), Edge)>() + self.throttled.bytes() + self.calls.bytes()
+        self.edges.len() * 2 * size_of::<(EdgeOfCalls, Edge)>() + self.throttled.bytes() + self.calls.bytes()
     }
 
     fn unsettled(&mut self) -> Option<Unsettled<'_>> {
@@ -383,8 +374,8 @@ impl Detector for Throttling {
         }
     }
 
-    fn wants_target(&self, name: Symbol, seen: &Self::Seen) -> bool {
-        seen.beside.edges_to(name).next().is_some()
+    fn wants_edge(&self, edge: EdgeOfCalls, seen: &Self::Seen) -> bool {
+        seen.beside.edges.contains_key(&edge)
     }
 
     fn see_target(&self, calls: &CallsOfTarget<'_>, seen: &mut Self::Seen) {

@@ -12,7 +12,7 @@ use crate::detectors::kit::{
 };
 use crate::findings::pattern_id;
 use crate::frame::Symbol;
-use crate::gathered::{CallsOfTarget, Gathers};
+use crate::gathered::{CallsOfTarget, EdgeOfCalls, Gathers};
 use crate::partial::{Named as _, TraceNumber};
 use crate::trace::TraceView;
 
@@ -293,8 +293,8 @@ impl Detector for Timeouts {
         seen.beside.see(self, trace);
     }
 
-    fn wants_target(&self, name: Symbol, seen: &Self::Seen) -> bool {
-        seen.beside.waiting_for(name).next().is_some()
+    fn wants_edge(&self, edge: EdgeOfCalls, seen: &Self::Seen) -> bool {
+        seen.beside.has_waits(edge)
     }
 
     fn see_target(&self, calls: &CallsOfTarget<'_>, seen: &mut Self::Seen) {

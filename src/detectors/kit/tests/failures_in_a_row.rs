@@ -6,8 +6,7 @@ use crate::detectors::kit::{
     thresholds,
 };
 use crate::findings::{Finding, Findings};
-use crate::frame::Symbol;
-use crate::gathered::{CallsOfTarget, Gathers};
+use crate::gathered::{CallsOfTarget, EdgeOfCalls, Gathers};
 use crate::partial::columns;
 use crate::span::SpanId;
 use crate::trace::{TraceView, total_ns};
@@ -71,7 +70,7 @@ impl Detector for FailuresInARow {
 
     fn see(&self, _trace: &TraceView<'_>, _seen: &mut Self::Seen) {}
 
-    fn wants_target(&self, _name: Symbol, _seen: &Self::Seen) -> bool {
+    fn wants_edge(&self, _edge: EdgeOfCalls, _seen: &Self::Seen) -> bool {
         true
     }
 

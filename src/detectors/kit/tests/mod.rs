@@ -9,7 +9,6 @@ mod failures_in_a_row;
 mod fan_in;
 mod slow_roots;
 
-use std::collections::BTreeSet;
 use std::fs::File;
 use std::sync::Arc;
 
@@ -148,9 +147,9 @@ impl Part {
     fn conclude(mut self, symbols: &Symbols, trace_ids: &[TraceId]) -> String {
         let detectors = Detectors::default();
         let (calls, spans) = (self.gathered.calls.as_ref().unwrap(), self.gathered.caller_spans.as_ref().unwrap());
-        let wanted: BTreeSet<Symbol> =
-            (0..symbols.len() as u32).map(Symbol).filter(|&name| self.seen.wants_target(&detectors, name)).collect();
-        let is_wanted = |name: Symbol| wanted.contains(&name);
+        let mut wanted = calls.edges();
+        wanted.retain(|&edge, _| self.seen.wants_edge(&detectors, edge));
+        let is_wanted = |edge| wanted.contains_key(&edge);
         calls.for_each_target(is_wanted, |calls| self.seen.see_target(&detectors, calls)).unwrap();
         let wanted = spans.services().filter(|&service| self.seen.wants_service(&detectors, service)).collect();
         spans.for_each_service(wanted, |spans| self.seen.see_service(&detectors, spans)).unwrap();

@@ -6,16 +6,16 @@ use std::sync::OnceLock;
 
 use arrow::error::ArrowError;
 use foldhash::fast::FixedState;
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use crate::conventions::ErrorClass;
 use crate::detectors::kit::Seen;
 use crate::frame::Symbol;
-use crate::gathered::CallsOfTarget;
+use crate::gathered::{CallsOfTarget, EdgeOfCalls, LoggedCall};
 use crate::partial::{Columns as _, GroupReader, GroupWriter, TraceNumber, columns};
 use crate::savings::Unsettled;
 use crate::span::{SpanId, SpanKind};
-use crate::trace::{Call, NO_ROW, Row, Target, TargetKind, TraceView};
+use crate::trace::{Call, NO_ROW, Row, Target, TraceView};
 
 use super::super::deeper_patterns::SpansAbove;
 use super::super::edge_calls::error_class;
@@ -82,7 +82,7 @@ pub(crate) struct Waits {
     /// What all calls say of the edges that have waits, once all traces were seen: it is part of no file.
     pub(super) edges: HashMap<WaitedFor, EdgeCalls, FixedState>,
     /// The edges that have waits, once all traces were seen and they are asked for.
-    with_waits: OnceLock<BTreeSet<(Target, Symbol)>>,
+    with_waits: OnceLock<HashSet<EdgeOfCalls, FixedState>>,
 }
 
 /// What all calls along an edge say.
@@ -189,15 +189,10 @@ impl Waits {
 
     /// Looks at all calls to one target, if a call to it is kept.
     pub(super) fn see_target(&mut self, calls: &CallsOfTarget<'_>) {
-        let of_name = self.waiting_for(calls.target.name);
-        let callers: BTreeSet<Symbol> =
-            of_name.filter(|(target, _)| *target == calls.target).map(|(_, caller_service)| caller_service).collect();
-        if callers.is_empty() {
-            return;
-        }
+        let is_wanted = |call: &LoggedCall| call.is_along_edge && self.has_waits((call.target, call.caller_service));
         let mut counted: HashMap<Symbol, (EdgeCalls, CountedDurations), FixedState> = HashMap::default();
         calls.for_each(|call| {
-            if !call.is_along_edge || !callers.contains(&call.caller_service) {
+            if !is_wanted(call) {
                 return;
             }
             let (edge, durations) = counted.entry(call.caller_service).or_default();
@@ -228,13 +223,11 @@ impl Waits {
         }
     }
 
-    /// The edges to targets of this name that have waits.
-    pub(super) fn waiting_for(&self, name: Symbol) -> impl Iterator<Item = (Target, Symbol)> {
+    /// Whether a call along an edge is kept, once all traces were seen.
+    pub(super) fn has_waits(&self, edge: EdgeOfCalls) -> bool {
         let Self { waits, with_waits, .. } = self;
         let edge_of = |row: usize| (waits.target.get(row).unwrap_or_default(), waits.caller_service[row]);
-        let with_waits = with_waits.get_or_init(|| (0..waits.row.len()).map(edge_of).collect());
-        let first = Target { name, kind: TargetKind::ALL[0] };
-        with_waits.range((first, Symbol::EMPTY)..).copied().take_while(move |(target, _)| target.name == name)
+        with_waits.get_or_init(|| (0..waits.row.len()).map(edge_of).collect()).contains(&edge)
     }
 }
 

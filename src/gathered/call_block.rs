@@ -349,6 +349,24 @@ mod tests {
         }
     }
 
+    /// Calls of one trace that are so far apart that the distance is no number of their units come back too.
+    #[test]
+    fn calls_far_apart_come_back() {
+        let call = |start: i64, duration: i64| LoggedCall {
+            trace: TraceNumber(1),
+            start,
+            duration,
+            weight: 1,
+            first_of: Some(start.wrapping_add(duration)),
+            ..LoggedCall::default()
+        };
+        let calls =
+            [call(6_108_773_581_294_000_000, 0), call(-6_108_773_581_294_000_000, 7_000), call(i64::MIN, i64::MAX)];
+        let mut found = Vec::new();
+        unpack(&packed(&calls), |_| true, |trace| trace, |call| found.push(call));
+        assert_eq!(found, calls);
+    }
+
     /// A call as traces have them takes few bytes, and fewer where clocks know only microseconds.
     #[test]
     fn calls_are_small() {

@@ -12,11 +12,6 @@ pub(super) fn edge_of(trace: &TraceView<'_>, call: &Call) -> Edge {
     [call.caller_service, trace.semantics.kind_name(call.target.kind), call.target.name]
 }
 
-/// Whether it is a call along an edge: a counted one to a service, an external host or a database that no CONSUMER answers.
-pub(in crate::detectors) fn is_edge_call(trace: &TraceView<'_>, call: &Call) -> bool {
-    trace.is_edge_call(call)
-}
-
 /// Whether who answers the call, or the way there, said that more was asked for than is allowed. That a message is larger than
 /// is taken is told with the same code and is another thing.
 pub(super) fn is_throttled(trace: &TraceView<'_>, call: &Call) -> bool {

@@ -18,7 +18,7 @@ use crate::savings::Unsettled;
 use crate::trace::{Call, NO_ROW, Row, TraceView, total_ns};
 
 use super::deeper_patterns::{DeeperPatterns, Explained, Occurrence, explained_by_most};
-use super::edge_calls::{edge_of, error_class, is_caller_span, is_cancelled, is_edge_call, is_outage};
+use super::edge_calls::{edge_of, error_class, is_caller_span, is_cancelled, is_outage};
 use super::failure_evidence::{distinct_entries, entry_row_of};
 use outcomes::{Calling, DependencyKey, OperationKey, Outcomes, Requests};
 
@@ -394,8 +394,7 @@ fn count_outcomes(trace: &TraceView<'_>, outcomes: &mut Outcomes) -> Vec<FailedW
     }
 
     let numbered = (0u32..).zip(&trace.calls.calls);
-    let counts =
-        |call: &Call| is_edge_call(trace, call) && call.row != call.caller_span && is_request(call.caller_span);
+    let counts = |call: &Call| trace.is_edge_call(call) && call.row != call.caller_span && is_request(call.caller_span);
     let mut calls: Vec<(Row, DependencyKey, i64, u32)> = numbered
         .filter(|(_, call)| counts(call))
         .map(|(number, call)| {

@@ -18,7 +18,7 @@ use crate::partial::{Columns as _, GroupReader, GroupWriter, TraceNumber, column
 use crate::savings::Unsettled;
 use crate::trace::{Call, Edit, NO_ROW, Row, Target, TraceView, total_ns};
 
-use super::edge_calls::{Edge, edge_of, is_edge_call, is_throttled};
+use super::edge_calls::{Edge, edge_of, is_throttled};
 use super::named_windows::NamedWindows;
 use super::window_counts::Peak;
 
@@ -355,7 +355,7 @@ impl Detector for Throttling {
             return;
         }
         let numbered = (0u32..).zip(&trace.calls.calls);
-        let is_throttled = |(_, call): &(u32, &Call)| is_edge_call(trace, call) && is_throttled(trace, call);
+        let is_throttled = |(_, call): &(u32, &Call)| trace.is_edge_call(call) && is_throttled(trace, call);
         let mut throttled: Vec<(Edge, i64, u32)> = Vec::new();
         for (number, call) in numbered.filter(is_throttled) {
             let (edge, start) = (edge_of(trace, call), trace.start(call.row));

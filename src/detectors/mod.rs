@@ -4,6 +4,7 @@
 //! options, configuration keys, tables, findings, partial results and `trace` follow. What detectors are made of is in `kit`;
 //! what several need of one trace is in [`trace`](crate::trace), what several need of all traces in `gathered`.
 
+mod data;
 pub(crate) mod kit;
 mod latency;
 mod resilience;
@@ -41,6 +42,8 @@ kit::catalog! {
     throttling: resilience::throttling::Throttling,
     /// Limits that make calls wait.
     saturation: resilience::saturation::Saturation,
+    /// Services that use one database.
+    shared_database: data::shared_database::SharedDatabase,
     /// Where the time goes.
     latency_attribution: latency::latency_attribution::LatencyAttribution,
 }

@@ -3,17 +3,20 @@
 mod catalog;
 mod description;
 mod detector;
+mod example;
 mod findings_beside;
 mod rules;
 #[cfg(test)]
 mod tests;
 mod thresholds;
+mod trace_count;
 
 pub use catalog::CatalogEntry;
 pub(crate) use catalog::{Conclusions, catalog};
 pub(crate) use description::joined;
 pub use description::{Cell, Column, Currency, Description, ProblemText, RankedBy, TableRow, Unit};
 pub(crate) use detector::{Concluded, Detector, NoDetails, NoRow, Seen, Whole};
+pub(crate) use example::Example;
 pub(crate) use findings_beside::FindingsBeside;
 pub(crate) use rules::{
     EXPLAINED_BY, Heading, Level, NamedValues, Pattern, PatternColumn, RowColumn, RowRule, Rule, TableRules,
@@ -23,3 +26,4 @@ pub(crate) use rules::{
 pub(crate) use thresholds::{Bytes, Duration};
 pub(crate) use thresholds::{Count, Share, ThresholdType, Thresholds, duration_text, size_text, thresholds};
 pub use thresholds::{NotSet, Threshold, ThresholdKind};
+pub(crate) use trace_count::{TraceCount, TraceCountRow};

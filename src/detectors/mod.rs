@@ -44,6 +44,8 @@ kit::catalog! {
     saturation: resilience::saturation::Saturation,
     /// Services that use one database.
     shared_database: data::shared_database::SharedDatabase,
+    /// Writes and messages that do not belong to one transaction.
+    dual_write: data::dual_write::DualWrite,
     /// Where the time goes.
     latency_attribution: latency::latency_attribution::LatencyAttribution,
 }

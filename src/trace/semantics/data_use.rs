@@ -73,7 +73,7 @@ pub(crate) struct DataUse {
     pub(crate) publishes: bool,
     /// Whether a span of kind CLIENT publishes.
     pub(crate) sends_as_client: bool,
-    /// Where it publishes to, as system/destination.
+    /// Where it publishes to, or a message comes from, as system/destination.
     pub(crate) topic: Symbol,
     /// Whether database and broker would be one system if that database and that broker were used together: the name of either, in
     /// lower case.
@@ -193,22 +193,30 @@ fn data_use_of(attributes: &Attributes<'_>, target: &str, symbols: &mut Symbols)
         }
         Class::Messaging | Class::Faas | Class::GenAi | Class::Other => DataUse::default(),
     };
-    let is_producer = attributes.signature.kind == SpanKind::Producer;
-    if is_producer || attributes.signature.kind == SpanKind::Client && sends_message(attributes, class) {
+    let kind = attributes.signature.kind;
+    let is_producer = kind == SpanKind::Producer;
+    if kind == SpanKind::Consumer && attributes.destination().is_some() {
+        data_use.topic = symbols.intern(&topic(attributes, target));
+    } else if is_producer || kind == SpanKind::Client && sends_message(attributes, class) {
         let system = broker(attributes.get(Attribute::MessagingSystem).unwrap_or_default());
-        let topic = match (system.as_str(), attributes.destination()) {
-            (_, None) => target.to_owned(),
-            ("", Some(destination)) => destination.to_owned(),
-            (system, Some(destination)) => format!("{system}/{destination}"),
-        };
         data_use.publishes = true;
         data_use.sends_as_client = !is_producer;
         data_use.inserts = true;
-        data_use.topic = symbols.intern(&topic);
+        data_use.topic = symbols.intern(&topic(attributes, target));
         data_use.system = symbols.intern(&system.to_ascii_lowercase());
     }
-    let DataUse { is_of_database, writes_by_http, publishes, has_writing_word, .. } = data_use;
-    (is_of_database || writes_by_http || publishes || has_writing_word).then_some(data_use)
+    let DataUse { is_of_database, writes_by_http, topic, has_writing_word, .. } = data_use;
+    (is_of_database || writes_by_http || has_writing_word || !topic.is_empty()).then_some(data_use)
+}
+
+/// System and destination; the target where no destination is recorded.
+fn topic(attributes: &Attributes<'_>, target: &str) -> String {
+    let system = broker(attributes.get(Attribute::MessagingSystem).unwrap_or_default());
+    match (system.as_str(), attributes.destination()) {
+        (_, None) => target.to_owned(),
+        ("", Some(destination)) => destination.to_owned(),
+        (system, Some(destination)) => format!("{system}/{destination}"),
+    }
 }
 
 /// A broker's name; that of Amazon's queues has several.

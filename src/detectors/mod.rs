@@ -46,6 +46,8 @@ kit::catalog! {
     shared_database: data::shared_database::SharedDatabase,
     /// Writes and messages that do not belong to one transaction.
     dual_write: data::dual_write::DualWrite,
+    /// Steps that stay done though a later one failed.
+    uncompensated_saga: data::uncompensated_saga::UncompensatedSaga,
     /// Where the time goes.
     latency_attribution: latency::latency_attribution::LatencyAttribution,
 }

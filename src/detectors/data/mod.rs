@@ -2,3 +2,4 @@
 
 pub(super) mod dual_write;
 pub(super) mod shared_database;
+pub(super) mod uncompensated_saga;

@@ -307,9 +307,9 @@ attributes! {
 
 /// Attributes that detectors ask for, of those that may be unique to a span or to a resource.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub struct OwnAttributes(u8);
+pub struct OwnAttributes(u32);
 
-const _: () = assert!(OwnAttribute::ALL.len() <= u8::BITS as usize);
+const _: () = assert!(OwnAttribute::ALL.len() <= u32::BITS as usize);
 
 impl OwnAttributes {
     /// None.

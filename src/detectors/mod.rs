@@ -8,13 +8,13 @@ pub(crate) mod kit;
 mod latency;
 mod resilience;
 
+pub(crate) use kit::{
+    CallRound, Concluded, Conclusions, Detector, EXPLAINED_BY, Heading, Level, NamedValues, Pattern, PatternColumn,
+    RowColumn, RowRule, Rule, TableRules, Whole, duration_text, size_text,
+};
 pub use kit::{
     CatalogEntry, Cell, Column, Currency, Description, NotSet, ProblemText, RankedBy, TableRow, Threshold,
     ThresholdKind, Unit,
-};
-pub(crate) use kit::{
-    Concluded, Conclusions, Detector, EXPLAINED_BY, Heading, Level, NamedValues, Pattern, PatternColumn, RowColumn,
-    RowRule, Rule, TableRules, Whole, duration_text, size_text,
 };
 pub(crate) use latency::latency_attribution::{Attribution, AttributionRow, EntryTimes, LatencyAttribution};
 

@@ -9,12 +9,16 @@ pub enum FindingKind {
     None,
     /// A callee works on after its caller has left.
     AbandonedWork,
+    /// A service that does too much.
+    God,
     /// A timeout is known, and nothing else.
     Inferred,
     /// A timeout is far longer than calls take.
     LongTimeout,
     /// A queue that others than those who fill it wait in.
     MissingBulkhead,
+    /// A service that does too little.
+    Nano,
     /// Calls are waited for without end.
     NoTimeout,
     /// A callee may wait for longer than its caller does.
@@ -31,12 +35,14 @@ pub enum FindingKind {
 
 impl FindingKind {
     /// All kinds, in the order of their numbers.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::None,
         Self::AbandonedWork,
+        Self::God,
         Self::Inferred,
         Self::LongTimeout,
         Self::MissingBulkhead,
+        Self::Nano,
         Self::NoTimeout,
         Self::NotShrinking,
         Self::Pool,
@@ -50,9 +56,11 @@ impl FindingKind {
         match self {
             Self::None => "",
             Self::AbandonedWork => "abandoned-work",
+            Self::God => "god",
             Self::Inferred => "inferred",
             Self::LongTimeout => "long-timeout",
             Self::MissingBulkhead => "missing-bulkhead",
+            Self::Nano => "nano",
             Self::NoTimeout => "no-timeout",
             Self::NotShrinking => "not-shrinking",
             Self::Pool => "pool",

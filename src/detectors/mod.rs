@@ -4,6 +4,7 @@
 //! options, configuration keys, tables, findings, partial results and `trace` follow. What detectors are made of is in `kit`;
 //! what several need of one trace is in [`trace`](crate::trace), what several need of all traces in `gathered`.
 
+mod architecture;
 pub(crate) mod kit;
 mod latency;
 mod resilience;
@@ -41,6 +42,10 @@ kit::catalog! {
     throttling: resilience::throttling::Throttling,
     /// Limits that make calls wait.
     saturation: resilience::saturation::Saturation,
+    /// Services that do too much, or too little.
+    ill_sized_service: architecture::ill_sized_service::IllSizedService,
+    /// Services that clients reach without a gateway.
+    no_gateway: architecture::no_gateway::NoGateway,
     /// Where the time goes.
     latency_attribution: latency::latency_attribution::LatencyAttribution,
 }

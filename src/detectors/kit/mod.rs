@@ -5,6 +5,7 @@ mod description;
 mod detector;
 mod findings_beside;
 mod rules;
+mod sightings;
 #[cfg(test)]
 mod tests;
 mod thresholds;
@@ -19,6 +20,7 @@ pub(crate) use rules::{
     EXPLAINED_BY, Heading, Level, NamedValues, Pattern, PatternColumn, RowColumn, RowRule, Rule, TableRules,
     WEIGHTED_TRACES_DOC,
 };
+pub(crate) use sightings::{Sightings, read_seen, write_seen};
 #[cfg_attr(not(test), expect(unused_imports, reason = "no detector has a threshold of these kinds so far"))]
 pub(crate) use thresholds::{Bytes, Duration};
 pub(crate) use thresholds::{Count, Share, ThresholdType, Thresholds, duration_text, size_text, thresholds};

@@ -42,6 +42,8 @@ kit::catalog! {
     throttling: resilience::throttling::Throttling,
     /// Limits that make calls wait.
     saturation: resilience::saturation::Saturation,
+    /// Services that are one deployment.
+    distributed_monolith: architecture::distributed_monolith::DistributedMonolith,
     /// Services that do too much, or too little.
     ill_sized_service: architecture::ill_sized_service::IllSizedService,
     /// Services that clients reach without a gateway.

@@ -21,6 +21,8 @@ use super::url_repetitions::UrlRepetitions;
 pub struct SpanSemantics {
     /// The service.
     pub service: Symbol,
+    /// The version of the service; empty if it is not known or nobody asks for attributes of resources.
+    pub version: Symbol,
     /// The span's name as recorded.
     pub name: Symbol,
     /// The span's name, templated: what a section of self time is booked under.
@@ -251,7 +253,8 @@ pub fn derive(vocabulary: &Vocabulary, uncounted: &UncountedCalls) -> Semantics 
     let repetitions = repetitions.renumbered(&renumbered);
     let targets_of_heirs = targets_of_heirs.renumbered(&renumbered);
     for semantics in &mut by_signature {
-        for symbol in [&mut semantics.service, &mut semantics.name, &mut semantics.message] {
+        let SpanSemantics { service, version, name, message, .. } = semantics;
+        for symbol in [service, version, name, message] {
             *symbol = renumbered[symbol.index()];
         }
         semantics.derived_mut().into_iter().for_each(|symbol| *symbol = renumbered[symbol.index()]);
@@ -366,6 +369,7 @@ fn semantics_of(
 
     SpanSemantics {
         service: signature.service,
+        version: signature.get(A::ServiceVersion),
         name: signature.name,
         operation: symbols.intern(&operation),
         entry_operation: symbols.intern(&entry_operation),

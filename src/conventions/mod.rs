@@ -5,6 +5,7 @@ mod arguments;
 mod attributes;
 mod canonical;
 mod client_side;
+mod data_access;
 mod error_class;
 mod finding_kind;
 mod message_template;
@@ -24,6 +25,10 @@ pub use attributes::{
 };
 pub(crate) use canonical::{CANONICAL_VERSION, CANONICAL_VERSION_KEY};
 pub(crate) use client_side::public_host;
+pub(crate) use data_access::{
+    Access, DatabaseName, Statement, SystemKind, TableUse, access_of_operation, everybody_has, is_infrastructure,
+    is_insert, is_outbox, key_prefix, key_value_access, listed_tables, tables_of_name, tables_of_summary,
+};
 pub(crate) use error_class::says_breaker_is_open;
 pub use error_class::{ErrorClass, RpcStatus, classify, says_nothing_is_there};
 pub use finding_kind::FindingKind;
@@ -36,3 +41,4 @@ pub(crate) use templates::{HTTP_METHODS, is_http_word, is_version};
 pub use templates::{name_template, path_template, query_template, url_host};
 pub use uncounted::UncountedCalls;
 pub(crate) use uncounted::acquires_connection;
+pub(crate) use words::{has_word_of, is_one_of, words};

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use crate::conventions::OwnAttributes;
 use crate::frame::SpillStore;
 use crate::partial::{PartialError, PartialReader, PartialWriter, Renumbering, TraceNumber};
-use crate::trace::TraceView;
+use crate::trace::{Asked, TraceView};
 
 pub(crate) use call_block::EdgeOfCalls;
 pub(crate) use call_log::{CallLog, CallsOfTarget, LoggedCall};
@@ -53,6 +53,8 @@ pub struct Gathers {
     pub(crate) path_stacks: bool,
     /// Values that are unique to spans, of which readers must know: [`TraceView::own`] gives those of these attributes.
     pub(crate) own_attributes: OwnAttributes,
+    /// What is worked out of signatures beside what always is.
+    pub(crate) of_signatures: Asked,
     /// The attributes of resources, of which readers must know too: some formats give a map of them with every span.
     pub(crate) resource_attributes: bool,
 }
@@ -68,6 +70,7 @@ impl Gathers {
         timeline: false,
         path_stacks: false,
         own_attributes: OwnAttributes::NONE,
+        of_signatures: Asked::NOTHING,
         resource_attributes: false,
     };
 
@@ -82,6 +85,7 @@ impl Gathers {
             timeline: self.timeline || other.timeline,
             path_stacks: self.path_stacks || other.path_stacks,
             own_attributes: self.own_attributes.union(other.own_attributes),
+            of_signatures: self.of_signatures.or(other.of_signatures),
             resource_attributes: self.resource_attributes || other.resource_attributes,
         }
     }

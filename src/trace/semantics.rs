@@ -1,5 +1,7 @@
 //! What a span's signature alone tells, worked out once for each signature instead of once for each span.
 
+mod data_use;
+
 use std::collections::BTreeSet;
 
 use rayon::iter::ParallelIterator as _;
@@ -15,6 +17,8 @@ use crate::span::{SpanKind, StatusCode, UNKNOWN_SERVICE};
 use super::heirs::TargetsOfHeirs;
 use super::target::{Attributes, Class, Services, Target, TargetKind};
 use super::url_repetitions::UrlRepetitions;
+use data_use::DataUses;
+pub(crate) use data_use::{DataUse, TablesSeenIn, TransactionEnd, UsedTable};
 
 /// What a signature tells.
 #[derive(Clone, Debug)]
@@ -144,6 +148,8 @@ pub struct Semantics {
     pub repetitions: UrlRepetitions,
     /// What spans without a service name reach where it depends on the service that they belong to.
     targets_of_heirs: TargetsOfHeirs,
+    /// What signatures do with data; nothing unless it is asked for.
+    data_uses: DataUses,
     /// Whether any signature says how many spans or traces it stands for.
     pub has_adjusted_counts: bool,
     /// Whether any signature asks a generative model.
@@ -169,6 +175,17 @@ impl Semantics {
     pub(super) fn target_of(&self, signature: SignatureId, service: Symbol) -> Target {
         let own = &self.by_signature[signature.index()];
         if own.service == service { own.target } else { self.targets_of_heirs.get(signature, service, own.target) }
+    }
+
+    /// What a span of `signature` does with data if it is a call. Only if a detector asks ([`Asked::data_use`]).
+    pub(crate) fn data_use(&self, signature: SignatureId) -> &DataUse {
+        self.data_uses.get(signature)
+    }
+
+    /// The family of a service: services of one family own what one of them owns. Only if a detector asks
+    /// ([`Asked::data_use`]).
+    pub(crate) fn family(&self, service: Symbol) -> Symbol {
+        self.data_uses.family(service)
     }
 
     /// The name of a kind of targets, for keys of patterns.
@@ -205,8 +222,33 @@ pub(crate) fn services_that_matter(vocabulary: &Vocabulary) -> BTreeSet<String> 
 /// What stands for several services in one row.
 pub const ANY_SERVICE: &str = "*";
 
-/// Works out what all signatures tell.
+/// What signatures tell that only some detectors ask for.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(crate) struct Asked {
+    /// What calls do with data, and families of services.
+    pub(crate) data_use: bool,
+}
+
+impl Asked {
+    /// Nothing.
+    pub(crate) const NOTHING: Self = Self { data_use: false };
+    /// Everything.
+    #[cfg(test)]
+    pub(crate) const ALL: Self = Self { data_use: true };
+
+    /// What either asks for.
+    pub(crate) fn or(self, other: Self) -> Self {
+        Self { data_use: self.data_use || other.data_use }
+    }
+}
+
+/// Works out what all signatures tell that everybody needs.
 pub fn derive(vocabulary: &Vocabulary, uncounted: &UncountedCalls) -> Semantics {
+    derive_asked(vocabulary, uncounted, Asked::NOTHING)
+}
+
+/// The same, and what is asked for beside that.
+pub(crate) fn derive_asked(vocabulary: &Vocabulary, uncounted: &UncountedCalls, asked: Asked) -> Semantics {
     let mut symbols = vocabulary.symbols.clone();
     let mut signatures: Vec<Signature> =
         (0..vocabulary.signatures.len() as u32).map(|id| vocabulary.signatures.resolve(SignatureId(id))).collect();
@@ -248,10 +290,13 @@ pub fn derive(vocabulary: &Vocabulary, uncounted: &UncountedCalls) -> Semantics 
     let repetitions = UrlRepetitions::find(&signatures, &vocabulary.symbols, &mut by_signature, &mut symbols);
     let known = |id: SignatureId| by_signature[id.index()].target;
     let targets_of_heirs = TargetsOfHeirs::find(&signatures, known, &vocabulary.symbols, &services, &mut symbols);
+    let data_uses =
+        asked.data_use.then(|| DataUses::find(&signatures, known, vocabulary, &mut symbols)).unwrap_or_default();
 
     let (symbols, renumbered) = symbols.sorted();
     let repetitions = repetitions.renumbered(&renumbered);
     let targets_of_heirs = targets_of_heirs.renumbered(&renumbered);
+    let data_uses = data_uses.renumbered(&renumbered);
     for semantics in &mut by_signature {
         let SpanSemantics { service, version, name, message, .. } = semantics;
         for symbol in [service, version, name, message] {
@@ -287,6 +332,7 @@ pub fn derive(vocabulary: &Vocabulary, uncounted: &UncountedCalls) -> Semantics 
         certain_services,
         repetitions,
         targets_of_heirs,
+        data_uses,
         has_adjusted_counts,
         has_gen_ai,
         has_pools,

@@ -208,7 +208,7 @@ impl<'a> Attributes<'a> {
     }
 
     /// Topic or queue, unless its name is made up for one conversation.
-    fn destination(&self) -> Option<&'a str> {
+    pub(super) fn destination(&self) -> Option<&'a str> {
         let template = self.get(Attribute::MessagingDestinationTemplate);
         if template.is_none() && self.get(Attribute::MessagingTemporary) == Some("true") {
             return None;

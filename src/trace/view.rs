@@ -11,6 +11,7 @@ use crate::span::{SpanId, SpanKind, TraceId};
 
 use super::calls::{Call, CallRole, Calls, NO_CALL};
 use super::critical_path::{CriticalPaths, OverlapTolerance, Section, Windows};
+use super::messages::MessageRole;
 use super::on_demand::{
     AdjustedCounts, Backoff, Backoffs, CallsByTarget, Failures, FirstOperations, Hops, OnDemand, RetrySequences,
 };
@@ -300,6 +301,12 @@ impl<'a> TraceView<'a> {
     /// What the signature of a span tells.
     pub fn semantics_of(&self, row: Row) -> &'a SpanSemantics {
         &self.semantics.by_signature[self.tree.signatures[row as usize].index()]
+    }
+
+    /// What a span does with messages.
+    pub(crate) fn message_role(&self, row: Row) -> MessageRole {
+        let signature = self.tree.signatures[row as usize];
+        self.semantics.message_roles.get(signature.index()).copied().unwrap_or_default()
     }
 
     /// The service of a span.

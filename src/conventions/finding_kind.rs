@@ -9,8 +9,14 @@ pub enum FindingKind {
     None,
     /// A callee works on after its caller has left.
     AbandonedWork,
+    /// A message went where messages go that cannot be processed.
+    DeadLetter,
+    /// Messages wait longer and longer.
+    Growing,
     /// A timeout is known, and nothing else.
     Inferred,
+    /// Messages of one key are out of order.
+    Key,
     /// A timeout is far longer than calls take.
     LongTimeout,
     /// A queue that others than those who fill it wait in.
@@ -19,29 +25,44 @@ pub enum FindingKind {
     NoTimeout,
     /// A callee may wait for longer than its caller does.
     NotShrinking,
+    /// Messages of one key are processed at once.
+    Overlap,
+    /// Messages of one partition are out of order.
+    Partition,
+    /// A message cannot be processed, and comes again.
+    Poison,
     /// Calls wait for a connection of a pool.
     Pool,
     /// Other traces prove what it tells.
     Proven,
     /// Requests wait for their turn.
     Queue,
+    /// Messages wait long.
+    Slow,
     /// Nothing proves what it tells.
     Unproven,
 }
 
 impl FindingKind {
     /// All kinds, in the order of their numbers.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 18] = [
         Self::None,
         Self::AbandonedWork,
+        Self::DeadLetter,
+        Self::Growing,
         Self::Inferred,
+        Self::Key,
         Self::LongTimeout,
         Self::MissingBulkhead,
         Self::NoTimeout,
         Self::NotShrinking,
+        Self::Overlap,
+        Self::Partition,
+        Self::Poison,
         Self::Pool,
         Self::Proven,
         Self::Queue,
+        Self::Slow,
         Self::Unproven,
     ];
 
@@ -50,14 +71,21 @@ impl FindingKind {
         match self {
             Self::None => "",
             Self::AbandonedWork => "abandoned-work",
+            Self::DeadLetter => "dead-letter",
+            Self::Growing => "growing",
             Self::Inferred => "inferred",
+            Self::Key => "key",
             Self::LongTimeout => "long-timeout",
             Self::MissingBulkhead => "missing-bulkhead",
             Self::NoTimeout => "no-timeout",
             Self::NotShrinking => "not-shrinking",
+            Self::Overlap => "overlap",
+            Self::Partition => "partition",
+            Self::Poison => "poison",
             Self::Pool => "pool",
             Self::Proven => "proven",
             Self::Queue => "queue",
+            Self::Slow => "slow",
             Self::Unproven => "unproven",
         }
     }

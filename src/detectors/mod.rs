@@ -6,6 +6,7 @@
 
 pub(crate) mod kit;
 mod latency;
+mod messaging;
 mod resilience;
 
 pub(crate) use kit::{
@@ -41,6 +42,8 @@ kit::catalog! {
     throttling: resilience::throttling::Throttling,
     /// Limits that make calls wait.
     saturation: resilience::saturation::Saturation,
+    /// Messages that wait longer and longer.
+    consumer_lag: messaging::consumer_lag::ConsumerLag,
     /// Where the time goes.
     latency_attribution: latency::latency_attribution::LatencyAttribution,
 }

@@ -1,0 +1,4 @@
+//! What goes wrong with messages.
+
+pub(super) mod consumer_lag;
+mod evidence;

@@ -42,6 +42,8 @@ kit::catalog! {
     throttling: resilience::throttling::Throttling,
     /// Limits that make calls wait.
     saturation: resilience::saturation::Saturation,
+    /// Messages that cannot be processed.
+    dead_letter: messaging::dead_letter::DeadLetter,
     /// Messages that wait longer and longer.
     consumer_lag: messaging::consumer_lag::ConsumerLag,
     /// Where the time goes.

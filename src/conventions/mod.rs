@@ -8,6 +8,7 @@ mod client_side;
 mod data_access;
 mod error_class;
 mod finding_kind;
+mod kept_values;
 mod message_template;
 mod normal_form;
 mod sampling;
@@ -32,6 +33,7 @@ pub(crate) use data_access::{
 pub(crate) use error_class::says_breaker_is_open;
 pub use error_class::{ErrorClass, RpcStatus, classify, says_nothing_is_there};
 pub use finding_kind::FindingKind;
+pub(crate) use kept_values::{SEVERAL_MESSAGES, is_id_unique, only_link_text, signed_value};
 pub use normal_form::normalise;
 pub(crate) use normal_form::{END_OF_HOST, nonzero_hash};
 pub use sampling::TraceStateSampling;

@@ -7,6 +7,7 @@
 mod architecture;
 pub(crate) mod kit;
 mod latency;
+mod messaging;
 mod resilience;
 
 pub(crate) use kit::{
@@ -48,6 +49,10 @@ kit::catalog! {
     ill_sized_service: architecture::ill_sized_service::IllSizedService,
     /// Services that clients reach without a gateway.
     no_gateway: architecture::no_gateway::NoGateway,
+    /// Messages that cannot be processed.
+    dead_letter: messaging::dead_letter::DeadLetter,
+    /// Messages that wait longer and longer.
+    consumer_lag: messaging::consumer_lag::ConsumerLag,
     /// Where the time goes.
     latency_attribution: latency::latency_attribution::LatencyAttribution,
 }

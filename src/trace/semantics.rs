@@ -15,6 +15,7 @@ use crate::frame::{Signature, SignatureId, Symbol, Symbols, Vocabulary};
 use crate::span::{SpanKind, StatusCode, UNKNOWN_SERVICE};
 
 use super::heirs::TargetsOfHeirs;
+use super::messages::{MessageFacts, MessageRole, facts_of};
 use super::target::{Attributes, Class, Services, Target, TargetKind};
 use super::url_repetitions::UrlRepetitions;
 use data_use::DataUses;
@@ -45,6 +46,8 @@ pub struct SpanSemantics {
     pub is_proxy: bool,
     /// Whether it is about messages.
     pub is_messaging: bool,
+    /// What it tells of messages.
+    pub messaging: MessageFacts,
     /// Whether it asks a generative model.
     pub is_gen_ai: bool,
     /// Whether it is an HTTP request.
@@ -117,7 +120,7 @@ pub struct SpanSemantics {
 
 impl SpanSemantics {
     /// The strings that were worked out of the signature.
-    fn derived_mut(&mut self) -> [&mut Symbol; 8] {
+    fn derived_mut(&mut self) -> [&mut Symbol; 10] {
         [
             &mut self.operation,
             &mut self.entry_operation,
@@ -127,6 +130,8 @@ impl SpanSemantics {
             &mut self.error_type,
             &mut self.public_host,
             &mut self.capability,
+            &mut self.messaging.topic,
+            &mut self.messaging.group,
         ]
     }
 }
@@ -154,6 +159,8 @@ pub struct Semantics {
     pub has_adjusted_counts: bool,
     /// Whether any signature asks a generative model.
     pub has_gen_ai: bool,
+    /// What the spans of signatures do with messages, by [`SignatureId`](crate::frame::SignatureId); empty if none do anything.
+    pub message_roles: Vec<MessageRole>,
     /// Whether any signature waits for a connection of a pool.
     pub has_pools: bool,
     /// Whether spans without a service name occur.
@@ -167,7 +174,7 @@ pub struct Semantics {
     /// The symbols of the names of kinds of targets, by number.
     target_kinds: [Symbol; TargetKind::ALL.len()],
     /// The symbols of the names of kinds of findings, by number.
-    finding_kinds: [Symbol; FindingKind::ALL.len()],
+    finding_kinds: Vec<Symbol>,
 }
 
 impl Semantics {
@@ -317,13 +324,18 @@ pub(crate) fn derive_asked(vocabulary: &Vocabulary, uncounted: &UncountedCalls, 
     let unknown_service = symbols.get(UNKNOWN_SERVICE).unwrap_or_default();
     let any_service = symbols.get(ANY_SERVICE).unwrap_or_default();
     let target_kinds = TargetKind::ALL.map(|kind| symbols.get(kind.as_str()).unwrap_or_default());
-    let finding_kinds = FindingKind::ALL.map(|kind| symbols.get(kind.as_str()).unwrap_or_default());
+    let name_of = |kind: &FindingKind| symbols.get(kind.as_str()).unwrap_or_default();
+    let finding_kinds = FindingKind::ALL.iter().map(name_of).collect();
     let has_adjusted_counts =
         by_signature.iter().any(|semantics| semantics.adjusted_count.or(semantics.trace_adjusted_count).is_some());
     let has_unknown_services = by_signature.iter().any(|semantics| semantics.service == unknown_service);
     let has_proxies = by_signature.iter().any(|semantics| semantics.is_proxy);
     let has_pools = by_signature.iter().any(|semantics| semantics.acquires_connection);
     let has_gen_ai = by_signature.iter().any(|semantics| semantics.is_gen_ai);
+    let mut message_roles: Vec<MessageRole> = by_signature.iter().map(|semantics| semantics.messaging.role).collect();
+    if message_roles.iter().all(|&role| role == MessageRole::None) {
+        message_roles = Vec::new();
+    }
     let is_certain = |semantics: &&SpanSemantics| !semantics.is_proxy && semantics.service != unknown_service;
     let certain_services = by_signature.iter().filter(is_certain).map(|semantics| semantics.service).collect();
     Semantics {
@@ -335,6 +347,7 @@ pub(crate) fn derive_asked(vocabulary: &Vocabulary, uncounted: &UncountedCalls, 
         data_uses,
         has_adjusted_counts,
         has_gen_ai,
+        message_roles,
         has_pools,
         has_unknown_services,
         has_proxies,
@@ -426,6 +439,7 @@ fn semantics_of(
         is_proxy: attributes.get(A::Component).is_some_and(|component| component.eq_ignore_ascii_case("proxy"))
             || attributes.get(A::UpstreamCluster).is_some(),
         is_messaging: class == Class::Messaging,
+        messaging: facts_of(&attributes, class, symbols),
         // An API of a cloud says what it is too.
         is_gen_ai: class == Class::GenAi || (class == Class::Rpc && attributes.has(&[A::GenAiProvider])),
         is_http: class == Class::Http,

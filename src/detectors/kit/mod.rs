@@ -5,6 +5,7 @@ mod description;
 mod detector;
 mod findings_beside;
 mod rules;
+mod seen_at_the_end;
 mod sightings;
 #[cfg(test)]
 mod tests;
@@ -20,8 +21,9 @@ pub(crate) use rules::{
     EXPLAINED_BY, Heading, Level, NamedValues, Pattern, PatternColumn, RowColumn, RowRule, Rule, TableRules,
     WEIGHTED_TRACES_DOC,
 };
+pub(crate) use seen_at_the_end::SeenAtTheEnd;
 pub(crate) use sightings::{Sightings, read_seen, write_seen};
-#[cfg_attr(not(test), expect(unused_imports, reason = "no detector has a threshold of these kinds so far"))]
-pub(crate) use thresholds::{Bytes, Duration};
-pub(crate) use thresholds::{Count, Share, ThresholdType, Thresholds, duration_text, size_text, thresholds};
+#[cfg_attr(not(test), expect(unused_imports, reason = "no detector has a threshold of this kind so far"))]
+pub(crate) use thresholds::Bytes;
+pub(crate) use thresholds::{Count, Duration, Share, ThresholdType, Thresholds, duration_text, size_text, thresholds};
 pub use thresholds::{NotSet, Threshold, ThresholdKind};

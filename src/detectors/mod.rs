@@ -4,18 +4,20 @@
 //! options, configuration keys, tables, findings, partial results and `trace` follow. What detectors are made of is in `kit`;
 //! what several need of one trace is in [`trace`](crate::trace), what several need of all traces in `gathered`.
 
+mod architecture;
 mod data;
 pub(crate) mod kit;
 mod latency;
+mod messaging;
 mod resilience;
 
+pub(crate) use kit::{
+    CallRound, Concluded, Conclusions, Detector, EXPLAINED_BY, Heading, Level, NamedValues, Pattern, PatternColumn,
+    RowColumn, RowRule, Rule, TableRules, Whole, duration_text, size_text,
+};
 pub use kit::{
     CatalogEntry, Cell, Column, Currency, Description, NotSet, ProblemText, RankedBy, TableRow, Threshold,
     ThresholdKind, Unit,
-};
-pub(crate) use kit::{
-    Concluded, Conclusions, Detector, EXPLAINED_BY, Heading, Level, NamedValues, Pattern, PatternColumn, RowColumn,
-    RowRule, Rule, TableRules, Whole, duration_text, size_text,
 };
 pub(crate) use latency::latency_attribution::{Attribution, AttributionRow, EntryTimes, LatencyAttribution};
 
@@ -48,6 +50,16 @@ kit::catalog! {
     dual_write: data::dual_write::DualWrite,
     /// Steps that stay done though a later one failed.
     uncompensated_saga: data::uncompensated_saga::UncompensatedSaga,
+    /// Services that are one deployment.
+    distributed_monolith: architecture::distributed_monolith::DistributedMonolith,
+    /// Services that do too much, or too little.
+    ill_sized_service: architecture::ill_sized_service::IllSizedService,
+    /// Services that clients reach without a gateway.
+    no_gateway: architecture::no_gateway::NoGateway,
+    /// Messages that cannot be processed.
+    dead_letter: messaging::dead_letter::DeadLetter,
+    /// Messages that wait longer and longer.
+    consumer_lag: messaging::consumer_lag::ConsumerLag,
     /// Where the time goes.
     latency_attribution: latency::latency_attribution::LatencyAttribution,
 }

@@ -4,10 +4,12 @@ mod call_block;
 mod call_log;
 mod caller_span_block;
 mod caller_spans;
+mod messages;
 mod packed_block;
 mod path_stacks;
 mod request_block;
 mod request_log;
+mod service_entries;
 mod service_graph;
 mod time_slices;
 mod timeline;
@@ -16,7 +18,7 @@ mod varints;
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use crate::conventions::OwnAttributes;
+use crate::conventions::{OwnAttribute, OwnAttributes};
 use crate::frame::SpillStore;
 use crate::partial::{PartialError, PartialReader, PartialWriter, Renumbering, TraceNumber};
 use crate::trace::{Asked, TraceView};
@@ -26,9 +28,11 @@ pub(crate) use call_log::{CallLog, CallsOfTarget, LoggedCall};
 #[cfg(test)]
 pub(crate) use caller_spans::AnsweredCall;
 pub(crate) use caller_spans::{CallerSpan, CallerSpanLog, CallerSpansOfService, InstanceAbove};
+pub(crate) use messages::{Identity, Inside, LoggedMessage, MessageLog, MessagesOfTopic};
 pub(crate) use path_stacks::{Frame, PathStacks};
 pub(crate) use request_block::{CallerOperation, RequestBlock, Spent, TraceRequests};
 pub(crate) use request_log::RequestLog;
+pub(crate) use service_entries::ServiceEntries;
 pub(crate) use service_graph::ServiceGraph;
 pub(crate) use timeline::{Step, Timeline};
 
@@ -37,10 +41,14 @@ pub(crate) use timeline::{Step, Timeline};
 pub struct Gathers {
     /// Who calls whom, how often and with what outcome.
     pub(crate) service_graph: bool,
+    /// What services do with the requests that come in.
+    pub(crate) service_entries: bool,
     /// Every counted call, by target and time.
     pub(crate) calls: bool,
     /// Every caller span, by service and time.
     pub(crate) caller_spans: bool,
+    /// Every message that was sent or processed, by topic and time.
+    pub(crate) messages: bool,
     /// What each trace says of the requests in it.
     pub(crate) requests: bool,
     /// How many requests came in when, and what became of them.
@@ -59,8 +67,10 @@ impl Gathers {
     /// Nothing.
     pub const NOTHING: Self = Self {
         service_graph: false,
+        service_entries: false,
         calls: false,
         caller_spans: false,
+        messages: false,
         requests: false,
         timeline: false,
         path_stacks: false,
@@ -69,12 +79,33 @@ impl Gathers {
         resource_attributes: false,
     };
 
+    /// Every message, and what its spans say that is unique to them.
+    pub(crate) const MESSAGES: Self = Self {
+        messages: true,
+        own_attributes: OwnAttributes::of(&[
+            OwnAttribute::MessageId,
+            OwnAttribute::Instance,
+            OwnAttribute::MessagingClient,
+            OwnAttribute::MessagePartition,
+            OwnAttribute::MessageOffset,
+            OwnAttribute::MessageKey,
+            OwnAttribute::MessageDeliveries,
+            OwnAttribute::MessageQueueTime,
+            OwnAttribute::MessageEnqueuedTime,
+            OwnAttribute::MessageDelay,
+            OwnAttribute::OnlyLink,
+        ]),
+        ..Self::NOTHING
+    };
+
     /// What either asks for.
     pub(crate) fn or(self, other: Self) -> Self {
         Self {
             service_graph: self.service_graph || other.service_graph,
+            service_entries: self.service_entries || other.service_entries,
             calls: self.calls || other.calls,
             caller_spans: self.caller_spans || other.caller_spans,
+            messages: self.messages || other.messages,
             requests: self.requests || other.requests,
             timeline: self.timeline || other.timeline,
             path_stacks: self.path_stacks || other.path_stacks,
@@ -90,10 +121,14 @@ impl Gathers {
 pub(crate) struct Gathered {
     /// Who calls whom.
     pub(crate) service_graph: Option<ServiceGraph>,
+    /// What services do with requests.
+    pub(crate) service_entries: Option<ServiceEntries>,
     /// Every counted call.
     pub(crate) calls: Option<CallLog>,
     /// Every caller span.
     pub(crate) caller_spans: Option<CallerSpanLog>,
+    /// Every message.
+    pub(crate) messages: Option<MessageLog>,
     /// What traces say of requests.
     pub(crate) requests: Option<RequestLog>,
     /// Requests by time.
@@ -111,8 +146,10 @@ impl Gathered {
     pub(crate) fn new(asked: Gathers, store: Option<&Arc<SpillStore>>) -> Self {
         Self {
             service_graph: asked.service_graph.then(ServiceGraph::default),
+            service_entries: asked.service_entries.then(ServiceEntries::default),
             calls: asked.calls.then(|| CallLog::new(store)),
             caller_spans: asked.caller_spans.then(|| CallerSpanLog::new(store)),
+            messages: asked.messages.then(|| MessageLog::new(store)),
             requests: asked.requests.then(|| RequestLog::new(store)),
             timeline: asked.timeline.then(Timeline::default),
             path_stacks: asked.path_stacks.then(PathStacks::default),
@@ -127,11 +164,17 @@ impl Gathered {
             graph.see(trace);
             self.tell_store();
         }
+        if let Some(entries) = &mut self.service_entries {
+            entries.see(trace);
+        }
         if let Some(calls) = &mut self.calls {
             calls.see(trace);
         }
         if let Some(spans) = &mut self.caller_spans {
             spans.see(trace);
+        }
+        if let Some(messages) = &mut self.messages {
+            messages.see(trace);
         }
         if let Some(requests) = &mut self.requests {
             requests.see(trace);
@@ -164,11 +207,19 @@ impl Gathered {
             (own, other) => *own = own.take().or(other),
         }
         self.tell_store();
+        match (&mut self.service_entries, other.service_entries) {
+            (Some(own), Some(other)) => own.merge(other),
+            (own, other) => *own = own.take().or(other),
+        }
         match (&mut self.calls, other.calls) {
             (Some(own), Some(other)) => own.merge(other),
             (own, other) => *own = own.take().or(other),
         }
         match (&mut self.caller_spans, other.caller_spans) {
+            (Some(own), Some(other)) => own.merge(other),
+            (own, other) => *own = own.take().or(other),
+        }
+        match (&mut self.messages, other.messages) {
             (Some(own), Some(other)) => own.merge(other),
             (own, other) => *own = own.take().or(other),
         }
@@ -194,6 +245,9 @@ impl Gathered {
         if let Some(spans) = &mut self.caller_spans {
             spans.renumber_traces(rank_of);
         }
+        if let Some(messages) = &mut self.messages {
+            messages.renumber_traces(rank_of);
+        }
         if let Some(requests) = &mut self.requests {
             requests.renumber_traces(rank_of);
         }
@@ -202,8 +256,10 @@ impl Gathered {
     /// About how many bytes of memory it takes.
     pub(crate) fn bytes(&self) -> usize {
         self.service_graph.as_ref().map_or(0, ServiceGraph::bytes)
+            + self.service_entries.as_ref().map_or(0, ServiceEntries::bytes)
             + self.calls.as_ref().map_or(0, CallLog::bytes)
             + self.caller_spans.as_ref().map_or(0, CallerSpanLog::bytes)
+            + self.messages.as_ref().map_or(0, MessageLog::bytes)
             + self.requests.as_ref().map_or(0, RequestLog::bytes)
             + self.timeline.as_ref().map_or(0, Timeline::bytes)
             + self.path_stacks.as_ref().map_or(0, PathStacks::bytes)
@@ -222,11 +278,17 @@ impl Gathered {
         if let Some(graph) = &self.service_graph {
             file.group(&format!("{part}{SERVICE_GRAPH}"), numbers, |group| graph.write(group))?;
         }
+        if let Some(entries) = &self.service_entries {
+            file.group(&format!("{part}{SERVICE_ENTRIES}"), numbers, |group| entries.write(group))?;
+        }
         if let Some(calls) = &self.calls {
             calls.write(file, &format!("{part}{CALLS}"), numbers)?;
         }
         if let Some(spans) = &self.caller_spans {
             spans.write(file, &format!("{part}{CALLER_SPANS}"), numbers)?;
+        }
+        if let Some(messages) = &self.messages {
+            messages.write(file, &format!("{part}{MESSAGES}"), numbers)?;
         }
         if let Some(requests) = &self.requests {
             requests.write(file, &format!("{part}{REQUESTS}"), numbers)?;
@@ -251,11 +313,17 @@ impl Gathered {
             graph.merge(file.group(&format!("{part}{SERVICE_GRAPH}"), numbers, ServiceGraph::read)?);
             self.tell_store();
         }
+        if let Some(entries) = &mut self.service_entries {
+            entries.merge(file.group(&format!("{part}{SERVICE_ENTRIES}"), numbers, ServiceEntries::read)?);
+        }
         if let Some(calls) = &mut self.calls {
             calls.merge_file(file, &format!("{part}{CALLS}"), numbers)?;
         }
         if let Some(spans) = &mut self.caller_spans {
             spans.merge_file(file, &format!("{part}{CALLER_SPANS}"), numbers)?;
+        }
+        if let Some(messages) = &mut self.messages {
+            messages.merge_file(file, &format!("{part}{MESSAGES}"), numbers)?;
         }
         if let Some(requests) = &mut self.requests {
             requests.merge_file(file, &format!("{part}{REQUESTS}"), numbers)?;
@@ -269,7 +337,9 @@ impl Gathered {
 
 /// Names of the groups of a file.
 const SERVICE_GRAPH: &str = "gathered/service_graph";
+const SERVICE_ENTRIES: &str = "gathered/service_entries";
 const CALLS: &str = "gathered/calls";
 const CALLER_SPANS: &str = "gathered/caller_spans";
+const MESSAGES: &str = "gathered/messages";
 const REQUESTS: &str = "gathered/requests";
 const TIMELINE: &str = "gathered/timeline";

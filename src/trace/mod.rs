@@ -11,6 +11,7 @@
 mod calls;
 mod critical_path;
 mod heirs;
+mod messages;
 mod on_demand;
 mod retiming;
 mod rows_by_id;
@@ -26,6 +27,8 @@ mod view;
 
 pub use calls::{Call, CallRole, Calls, NO_CALL};
 pub use critical_path::{CriticalPaths, OverlapTolerance, Section};
+pub use messages::{DeadLetterName, MessageFacts, MessageRole};
+pub(crate) use messages::{destination_words, without_dead_letter_words};
 pub use on_demand::{Attempt, RetrySequences, Sequence};
 pub(crate) use on_demand::{FailureOrigin, Hop};
 pub(crate) use retiming::{Edit, EditedSegment, Mark, PackedSegments, PatternEdits, RetimingBuffers, SegmentToPack};

@@ -15,6 +15,7 @@ use crate::frame::{Signature, SignatureId, Symbol, Symbols, Vocabulary};
 use crate::span::{SpanKind, StatusCode, UNKNOWN_SERVICE};
 
 use super::heirs::TargetsOfHeirs;
+use super::messages::{MessageFacts, MessageRole, facts_of};
 use super::target::{Attributes, Class, Services, Target, TargetKind};
 use super::url_repetitions::UrlRepetitions;
 use data_use::DataUses;
@@ -25,6 +26,8 @@ pub(crate) use data_use::{DataUse, TablesSeenIn, TransactionEnd, UsedTable};
 pub struct SpanSemantics {
     /// The service.
     pub service: Symbol,
+    /// The version of the service; empty if it is not known or nobody asks for attributes of resources.
+    pub version: Symbol,
     /// The span's name as recorded.
     pub name: Symbol,
     /// The span's name, templated: what a section of self time is booked under.
@@ -43,6 +46,8 @@ pub struct SpanSemantics {
     pub is_proxy: bool,
     /// Whether it is about messages.
     pub is_messaging: bool,
+    /// What it tells of messages.
+    pub messaging: MessageFacts,
     /// Whether it asks a generative model.
     pub is_gen_ai: bool,
     /// Whether it is an HTTP request.
@@ -72,6 +77,13 @@ pub struct SpanSemantics {
     pub error_class: ErrorClass,
     /// Template of the message of the status, else of the exception; empty if there is none.
     pub message: Symbol,
+    /// HTTP status code; 0 if there is none.
+    pub http_status: u16,
+    /// The host that was asked for, if the internet knows it and the span serves a request; else empty.
+    pub public_host: Symbol,
+    /// What the service offers, if a request comes in here: RPC service, destination or first part of the path, in lower case;
+    /// empty if nothing says it.
+    pub capability: Symbol,
     /// Whether the span has an HTTP or RPC status code.
     pub has_protocol_code: bool,
     /// Whether a call of this signature is answered by "elsewhere" or "who are you": 3xx, 401 or 407.
@@ -108,7 +120,7 @@ pub struct SpanSemantics {
 
 impl SpanSemantics {
     /// The strings that were worked out of the signature.
-    fn derived_mut(&mut self) -> [&mut Symbol; 6] {
+    fn derived_mut(&mut self) -> [&mut Symbol; 10] {
         [
             &mut self.operation,
             &mut self.entry_operation,
@@ -116,6 +128,10 @@ impl SpanSemantics {
             &mut self.call_operation,
             &mut self.method,
             &mut self.error_type,
+            &mut self.public_host,
+            &mut self.capability,
+            &mut self.messaging.topic,
+            &mut self.messaging.group,
         ]
     }
 }
@@ -143,6 +159,8 @@ pub struct Semantics {
     pub has_adjusted_counts: bool,
     /// Whether any signature asks a generative model.
     pub has_gen_ai: bool,
+    /// What the spans of signatures do with messages, by [`SignatureId`](crate::frame::SignatureId); empty if none do anything.
+    pub message_roles: Vec<MessageRole>,
     /// Whether any signature waits for a connection of a pool.
     pub has_pools: bool,
     /// Whether spans without a service name occur.
@@ -156,7 +174,7 @@ pub struct Semantics {
     /// The symbols of the names of kinds of targets, by number.
     target_kinds: [Symbol; TargetKind::ALL.len()],
     /// The symbols of the names of kinds of findings, by number.
-    finding_kinds: [Symbol; FindingKind::ALL.len()],
+    finding_kinds: Vec<Symbol>,
 }
 
 impl Semantics {
@@ -287,7 +305,8 @@ pub(crate) fn derive_asked(vocabulary: &Vocabulary, uncounted: &UncountedCalls, 
     let targets_of_heirs = targets_of_heirs.renumbered(&renumbered);
     let data_uses = data_uses.renumbered(&renumbered);
     for semantics in &mut by_signature {
-        for symbol in [&mut semantics.service, &mut semantics.name, &mut semantics.message] {
+        let SpanSemantics { service, version, name, message, .. } = semantics;
+        for symbol in [service, version, name, message] {
             *symbol = renumbered[symbol.index()];
         }
         semantics.derived_mut().into_iter().for_each(|symbol| *symbol = renumbered[symbol.index()]);
@@ -305,13 +324,18 @@ pub(crate) fn derive_asked(vocabulary: &Vocabulary, uncounted: &UncountedCalls, 
     let unknown_service = symbols.get(UNKNOWN_SERVICE).unwrap_or_default();
     let any_service = symbols.get(ANY_SERVICE).unwrap_or_default();
     let target_kinds = TargetKind::ALL.map(|kind| symbols.get(kind.as_str()).unwrap_or_default());
-    let finding_kinds = FindingKind::ALL.map(|kind| symbols.get(kind.as_str()).unwrap_or_default());
+    let name_of = |kind: &FindingKind| symbols.get(kind.as_str()).unwrap_or_default();
+    let finding_kinds = FindingKind::ALL.iter().map(name_of).collect();
     let has_adjusted_counts =
         by_signature.iter().any(|semantics| semantics.adjusted_count.or(semantics.trace_adjusted_count).is_some());
     let has_unknown_services = by_signature.iter().any(|semantics| semantics.service == unknown_service);
     let has_proxies = by_signature.iter().any(|semantics| semantics.is_proxy);
     let has_pools = by_signature.iter().any(|semantics| semantics.acquires_connection);
     let has_gen_ai = by_signature.iter().any(|semantics| semantics.is_gen_ai);
+    let mut message_roles: Vec<MessageRole> = by_signature.iter().map(|semantics| semantics.messaging.role).collect();
+    if message_roles.iter().all(|&role| role == MessageRole::None) {
+        message_roles = Vec::new();
+    }
     let is_certain = |semantics: &&SpanSemantics| !semantics.is_proxy && semantics.service != unknown_service;
     let certain_services = by_signature.iter().filter(is_certain).map(|semantics| semantics.service).collect();
     Semantics {
@@ -323,6 +347,7 @@ pub(crate) fn derive_asked(vocabulary: &Vocabulary, uncounted: &UncountedCalls, 
         data_uses,
         has_adjusted_counts,
         has_gen_ai,
+        message_roles,
         has_pools,
         has_unknown_services,
         has_proxies,
@@ -403,6 +428,7 @@ fn semantics_of(
 
     SpanSemantics {
         service: signature.service,
+        version: signature.get(A::ServiceVersion),
         name: signature.name,
         operation: symbols.intern(&operation),
         entry_operation: symbols.intern(&entry_operation),
@@ -413,6 +439,7 @@ fn semantics_of(
         is_proxy: attributes.get(A::Component).is_some_and(|component| component.eq_ignore_ascii_case("proxy"))
             || attributes.get(A::UpstreamCluster).is_some(),
         is_messaging: class == Class::Messaging,
+        messaging: facts_of(&attributes, class, symbols),
         // An API of a cloud says what it is too.
         is_gen_ai: class == Class::GenAi || (class == Class::Rpc && attributes.has(&[A::GenAiProvider])),
         is_http: class == Class::Http,
@@ -429,6 +456,9 @@ fn semantics_of(
         error_type: symbols.intern(&error_type),
         error_class,
         message: message.into_iter().find(|message| !message.is_empty()).unwrap_or_default(),
+        http_status,
+        public_host: symbols.intern(&attributes.public_host().unwrap_or_default()),
+        capability: symbols.intern(&attributes.capability(class).unwrap_or_default()),
         has_protocol_code: http_status != 0 || rpc_status.is_some(),
         is_redirect_or_challenge: matches!(http_status, 300..=399 | 401 | 407),
         says_throttled: http_status == 429 || rpc_status == Some(RpcStatus::RESOURCE_EXHAUSTED),

@@ -11,6 +11,7 @@ use crate::span::{SpanId, SpanKind, TraceId};
 
 use super::calls::{Call, CallRole, Calls, NO_CALL};
 use super::critical_path::{CriticalPaths, OverlapTolerance, Section, Windows};
+use super::messages::MessageRole;
 use super::on_demand::{
     AdjustedCounts, Backoff, Backoffs, CallsByTarget, Failures, FirstOperations, Hops, OnDemand, RetrySequences,
 };
@@ -313,6 +314,12 @@ impl<'a> TraceView<'a> {
         let data_use = self.data_use(call.row);
         let writes_by_http = data_use.writes_by_http && call.callee == NO_ROW;
         call.counts && (data_use.writes_database || data_use.publishes || writes_by_http)
+    }
+
+    /// What a span does with messages.
+    pub(crate) fn message_role(&self, row: Row) -> MessageRole {
+        let signature = self.tree.signatures[row as usize];
+        self.semantics.message_roles.get(signature.index()).copied().unwrap_or_default()
     }
 
     /// The service of a span.

@@ -6,6 +6,8 @@ mod detector;
 mod example;
 mod findings_beside;
 mod rules;
+mod seen_at_the_end;
+mod sightings;
 #[cfg(test)]
 mod tests;
 mod thresholds;
@@ -15,15 +17,17 @@ pub use catalog::CatalogEntry;
 pub(crate) use catalog::{Conclusions, catalog};
 pub(crate) use description::joined;
 pub use description::{Cell, Column, Currency, Description, ProblemText, RankedBy, TableRow, Unit};
-pub(crate) use detector::{Concluded, Detector, NoDetails, NoRow, Seen, Whole};
+pub(crate) use detector::{CallRound, Concluded, Detector, NoDetails, NoRow, Seen, Whole};
 pub(crate) use example::Example;
 pub(crate) use findings_beside::FindingsBeside;
 pub(crate) use rules::{
     EXPLAINED_BY, Heading, Level, NamedValues, Pattern, PatternColumn, RowColumn, RowRule, Rule, TableRules,
     WEIGHTED_TRACES_DOC,
 };
-#[cfg_attr(not(test), expect(unused_imports, reason = "no detector has a threshold of these kinds so far"))]
-pub(crate) use thresholds::{Bytes, Duration};
-pub(crate) use thresholds::{Count, Share, ThresholdType, Thresholds, duration_text, size_text, thresholds};
+pub(crate) use seen_at_the_end::SeenAtTheEnd;
+pub(crate) use sightings::{Sightings, read_seen, write_seen};
+#[cfg_attr(not(test), expect(unused_imports, reason = "no detector has a threshold of this kind so far"))]
+pub(crate) use thresholds::Bytes;
+pub(crate) use thresholds::{Count, Duration, Share, ThresholdType, Thresholds, duration_text, size_text, thresholds};
 pub use thresholds::{NotSet, Threshold, ThresholdKind};
 pub(crate) use trace_count::{TraceCount, TraceCountRow};

@@ -1,0 +1,5 @@
+//! What goes wrong with messages.
+
+pub(super) mod consumer_lag;
+pub(super) mod dead_letter;
+mod evidence;

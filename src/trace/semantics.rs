@@ -19,7 +19,7 @@ use super::messages::{MessageFacts, MessageRole, facts_of};
 use super::target::{Attributes, Class, Services, Target, TargetKind};
 use super::url_repetitions::UrlRepetitions;
 use data_use::DataUses;
-pub(crate) use data_use::{DataUse, TablesSeenIn, TransactionEnd, UsedTable};
+pub(crate) use data_use::{DataUse, TablesSeenIn, TransactionEnd};
 
 /// What a signature tells.
 #[derive(Clone, Debug)]
@@ -297,8 +297,10 @@ pub(crate) fn derive_asked(vocabulary: &Vocabulary, uncounted: &UncountedCalls, 
     let repetitions = UrlRepetitions::find(&signatures, &vocabulary.symbols, &mut by_signature, &mut symbols);
     let known = |id: SignatureId| by_signature[id.index()].target;
     let targets_of_heirs = TargetsOfHeirs::find(&signatures, known, &vocabulary.symbols, &services, &mut symbols);
-    let data_uses =
-        asked.data_use.then(|| DataUses::find(&signatures, known, vocabulary, &mut symbols)).unwrap_or_default();
+    let data_uses = asked
+        .data_use
+        .then(|| DataUses::find(&signatures, &by_signature, vocabulary, &mut symbols))
+        .unwrap_or_default();
 
     let (symbols, renumbered) = symbols.sorted();
     let repetitions = repetitions.renumbered(&renumbered);

@@ -1,35 +1,38 @@
 //! Who touches which tables of which databases.
 
+mod sharing;
+
 use arrow::error::ArrowError;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
-use crate::detectors::kit::{Example, Seen, TraceCount, TraceCountRow};
+use crate::findings::{Example, TraceCount, TraceCountRow};
 use crate::frame::Symbol;
-use crate::partial::{Columns as _, GroupReader, GroupWriter, Named as _, TraceNumber, columns};
-use crate::savings::Unsettled;
+use crate::partial::{Columns as _, GroupReader, GroupWriter, Named as _, columns};
 use crate::span::SpanId;
 use crate::trace::{Row, TablesSeenIn, TraceView, total_ns};
 
+pub(crate) use sharing::Sharing;
+
 /// A database ([`DatabaseName`](crate::conventions::DatabaseName)) and a table of it; an empty one for the database in all.
-pub(super) type Place = [Symbol; 2];
+type Place = [Symbol; 2];
 
 /// What calls of one service to a place are.
 #[derive(Clone, Debug)]
-pub(crate) struct Touching {
-    pub(super) service: Symbol,
-    pub(super) calls: u64,
-    pub(super) writes: u64,
+struct Touching {
+    service: Symbol,
+    calls: u64,
+    writes: u64,
     /// Path time of the calls in ns.
-    pub(super) critical_ns: i64,
+    critical_ns: i64,
     /// How many calls named tables where, by number of [`TablesSeenIn`].
-    pub(super) seen_in: [u64; SEEN_IN],
-    pub(super) first_call: Example,
-    pub(super) first_write: Option<Example>,
+    seen_in: [u64; SEEN_IN],
+    first_call: Example,
+    first_write: Option<Example>,
 }
 
 /// Number of sources of tables.
-pub(super) const SEEN_IN: usize = TablesSeenIn::ALL.len();
+const SEEN_IN: usize = TablesSeenIn::ALL.len();
 
 impl Touching {
     fn merge(&mut self, other: Self) {
@@ -47,13 +50,13 @@ impl Touching {
 
 /// Who touches a place.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Touched {
+struct Touched {
     /// Traces with calls.
-    pub(super) traces: TraceCount,
+    traces: TraceCount,
     /// Traces with calls of several families.
-    pub(super) joint_traces: u64,
+    joint_traces: u64,
     /// By service, in no particular order: there are few.
-    pub(super) services: Vec<Touching>,
+    services: Vec<Touching>,
 }
 
 impl Touched {
@@ -73,10 +76,10 @@ impl Touched {
 
 /// Who touches which places of all databases.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Touches {
-    pub(super) places: HashMap<Place, Touched, FixedState>,
+pub(crate) struct DataTouches {
+    places: HashMap<Place, Touched, FixedState>,
     /// How often each database is called by which name of a target.
-    pub(super) spellings: HashMap<[Symbol; 2], u64, FixedState>,
+    spellings: HashMap<[Symbol; 2], u64, FixedState>,
     /// Calls of the trace that is looked at, once for each place.
     of_trace: Vec<Touch>,
     span_ids: Vec<SpanId>,
@@ -93,7 +96,7 @@ struct Touch {
     seen_in: Option<TablesSeenIn>,
 }
 
-impl Touches {
+impl DataTouches {
     /// Takes notice of the calls of a trace.
     pub(super) fn see(&mut self, trace: &TraceView<'_>) {
         let mut touches = std::mem::take(&mut self.of_trace);
@@ -158,30 +161,25 @@ impl Touches {
     fn add_spelling(&mut self, spelling: [Symbol; 2], calls: u64) {
         *self.spellings.entry(spelling).or_default() += calls;
     }
-}
 
-impl Seen for Touches {
-    fn merge(&mut self, other: Self) {
+    /// Takes in what was seen of other traces.
+    pub(super) fn merge(&mut self, other: Self) {
         for (place, touched) in other.places {
             self.places.entry(place).or_default().merge(touched);
         }
         other.spellings.into_iter().for_each(|(spelling, calls)| self.add_spelling(spelling, calls));
     }
 
-    fn renumber_traces(&mut self, _rank_of: &(dyn Fn(TraceNumber) -> TraceNumber + Sync)) {}
-
-    fn bytes(&self) -> usize {
+    /// About how many bytes of memory it takes.
+    pub(super) fn bytes(&self) -> usize {
         let services: usize = self.places.values().map(|touched| touched.services.capacity()).sum();
         self.places.capacity() * size_of::<(Place, Touched)>()
             + services * size_of::<Touching>()
             + self.spellings.capacity() * size_of::<([Symbol; 2], u64)>()
     }
 
-    fn unsettled(&mut self) -> Option<Unsettled<'_>> {
-        None
-    }
-
-    fn write(&self, group: &mut GroupWriter<'_>) {
+    /// Writes it as columns.
+    pub(super) fn write(&self, group: &mut GroupWriter<'_>) {
         let mut places: Vec<(&Place, &Touched)> = self.places.iter().collect();
         places.sort_unstable_by_key(|&(place, _)| place);
         let (mut traces, mut touchings) = (PlaceColumns::default(), TouchingColumns::default());
@@ -219,7 +217,11 @@ impl Seen for Touches {
         group.beside(SPELLINGS, |group| written.write("", group));
     }
 
-    fn read(group: &GroupReader<'_>) -> Result<Self, ArrowError> {
+    /// Reads what [`DataDataTouches::write`] wrote.
+    ///
+    /// # Errors
+    /// If a column is not there or has another type.
+    pub(super) fn read(group: &GroupReader<'_>) -> Result<Self, ArrowError> {
         let mut touches = Self::default();
         let places = PlaceColumns::read("", group)?;
         for row in 0..places.database.len() {

@@ -42,6 +42,8 @@ kit::catalog! {
     throttling: resilience::throttling::Throttling,
     /// Limits that make calls wait.
     saturation: resilience::saturation::Saturation,
+    /// Messages that are processed out of order.
+    message_disorder: messaging::message_disorder::MessageDisorder,
     /// Messages that cannot be processed.
     dead_letter: messaging::dead_letter::DeadLetter,
     /// Messages that wait longer and longer.

@@ -3,6 +3,7 @@
 //! Sources of the spellings: the OpenTelemetry semantic conventions 1.44 and their older generations, OpenTracing, and
 //! Zipkin's Brave. A span that carries several spellings of one attribute is read by the first in the list.
 
+use super::client_side::{probe, public_address};
 use super::kept_values::{delay_of, id_hash, milliseconds_of, number_of, place_of, short_hash, time_of};
 use super::normal_form::nonzero_hash;
 use super::spellings::spelled;
@@ -13,9 +14,9 @@ use super::spellings::spelled;
 ///   capped, and it takes four bytes of every signature and a column of canonical Parquet for each spelling.
 /// - `resource`: an attribute of the span's resource that is part of its signature. The same, but that it is looked up once
 ///   for all spans of a resource where the format tells them so. A span attribute of that name does not count.
-/// - `own(hash)`, `own(number)`, `own(seconds)` and others: an attribute of the span that may be unique to it. It is no part of
-///   the signature: what is kept is the hash of its text, its number, or the ns that it says in seconds and one more, in a
-///   column of its own beside the span's row. That takes up to nine bytes a span that has it, one byte any other span, and nothing at all
+/// - `own(hash)`, `own(number)`, `own(seconds)` and others: an attribute of the span that may be unique to it. It is no part of the
+///   signature: what is kept is the hash of its text, its number, or the ns that it says in seconds and one more, in a column of
+///   its own beside the span's row. That takes up to nine bytes a span that has it, one byte any other span, and nothing at all
 ///   unless a detector that is on asks for it.
 /// - `own_of_resource(short_hash)`: the same of the span's resource, and of that alone. Few resources make many spans, so what is
 ///   kept takes a byte of a span, and six of one whose resource is new.
@@ -128,6 +129,8 @@ macro_rules! attributes {
     (@value milliseconds $text:ident) => { milliseconds_of($text) };
     (@value time $text:ident) => { time_of($text) };
     (@value any $text:ident) => { u64::from(!matches!($text.trim(), "" | "0")) };
+    (@value public_address $text:ident) => { public_address($text) };
+    (@value probe $text:ident) => { probe($text) };
     (@value seconds $text:ident) => { delay_of($text) };
 }
 
@@ -158,6 +161,8 @@ attributes! {
         HttpHost: shape = ["http.host"],
         /// Server name of an HTTP request.
         HttpServerName: shape = ["http.server_name"],
+        /// Server name of an HTTP request, older form: on the server's side the host that was asked for.
+        NetHostName: shape = ["net.host.name"],
         /// Full URL of an HTTP request. Kept as host, templated path and a hash.
         UrlFull: shape = ["url.full", "http.url"],
         /// Host and port of the full URL.
@@ -360,6 +365,11 @@ attributes! {
             ["messaging.rocketmq.message.delay_time_level", "messaging.rocketmq.message.delivery_timestamp"],
         /// The span that the only link of a CONSUMER span leads to ([`only_link_text`]), which has sent its message.
         OnlyLink: own(hash) = ["tracescan.only_link"],
+        /// Whether the internet knows the address at the other end of the connection.
+        PublicPeer: own(public_address) =
+            ["network.peer.address", "net.sock.peer.addr", "net.peer.ip", "peer.address", "peer.ipv4", "peer.ipv6"],
+        /// Whether a health check or a monitor asked.
+        Probe: own(probe) = ["user_agent.original", "http.user_agent"],
     }
 }
 

@@ -11,6 +11,8 @@ pub enum FindingKind {
     AbandonedWork,
     /// A message went where messages go that cannot be processed.
     DeadLetter,
+    /// A service that does too much.
+    God,
     /// Messages wait longer and longer.
     Growing,
     /// A timeout is known, and nothing else.
@@ -21,6 +23,8 @@ pub enum FindingKind {
     LongTimeout,
     /// A queue that others than those who fill it wait in.
     MissingBulkhead,
+    /// A service that does too little.
+    Nano,
     /// Calls are waited for without end.
     NoTimeout,
     /// A callee may wait for longer than its caller does.
@@ -45,15 +49,17 @@ pub enum FindingKind {
 
 impl FindingKind {
     /// All kinds, in the order of their numbers.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::None,
         Self::AbandonedWork,
         Self::DeadLetter,
+        Self::God,
         Self::Growing,
         Self::Inferred,
         Self::Key,
         Self::LongTimeout,
         Self::MissingBulkhead,
+        Self::Nano,
         Self::NoTimeout,
         Self::NotShrinking,
         Self::Overlap,
@@ -72,11 +78,13 @@ impl FindingKind {
             Self::None => "",
             Self::AbandonedWork => "abandoned-work",
             Self::DeadLetter => "dead-letter",
+            Self::God => "god",
             Self::Growing => "growing",
             Self::Inferred => "inferred",
             Self::Key => "key",
             Self::LongTimeout => "long-timeout",
             Self::MissingBulkhead => "missing-bulkhead",
+            Self::Nano => "nano",
             Self::NoTimeout => "no-timeout",
             Self::NotShrinking => "not-shrinking",
             Self::Overlap => "overlap",

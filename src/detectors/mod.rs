@@ -4,6 +4,7 @@
 //! options, configuration keys, tables, findings, partial results and `trace` follow. What detectors are made of is in `kit`;
 //! what several need of one trace is in [`trace`](crate::trace), what several need of all traces in `gathered`.
 
+mod architecture;
 pub(crate) mod kit;
 mod latency;
 mod messaging;
@@ -42,6 +43,12 @@ kit::catalog! {
     throttling: resilience::throttling::Throttling,
     /// Limits that make calls wait.
     saturation: resilience::saturation::Saturation,
+    /// Services that are one deployment.
+    distributed_monolith: architecture::distributed_monolith::DistributedMonolith,
+    /// Services that do too much, or too little.
+    ill_sized_service: architecture::ill_sized_service::IllSizedService,
+    /// Services that clients reach without a gateway.
+    no_gateway: architecture::no_gateway::NoGateway,
     /// Messages that are processed out of order.
     message_disorder: messaging::message_disorder::MessageDisorder,
     /// Messages that cannot be processed.

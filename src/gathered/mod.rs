@@ -9,6 +9,7 @@ mod packed_block;
 mod path_stacks;
 mod request_block;
 mod request_log;
+mod service_entries;
 mod service_graph;
 mod time_slices;
 mod timeline;
@@ -20,7 +21,7 @@ use std::sync::Arc;
 use crate::conventions::{OwnAttribute, OwnAttributes};
 use crate::frame::SpillStore;
 use crate::partial::{PartialError, PartialReader, PartialWriter, Renumbering, TraceNumber};
-use crate::trace::TraceView;
+use crate::trace::{Asked, TraceView};
 
 pub(crate) use call_block::EdgeOfCalls;
 pub(crate) use call_log::{CallLog, CallsOfTarget, LoggedCall};
@@ -31,6 +32,7 @@ pub(crate) use messages::{Identity, Inside, LoggedMessage, MessageLog, MessagesO
 pub(crate) use path_stacks::{Frame, PathStacks};
 pub(crate) use request_block::{CallerOperation, RequestBlock, Spent, TraceRequests};
 pub(crate) use request_log::RequestLog;
+pub(crate) use service_entries::ServiceEntries;
 pub(crate) use service_graph::ServiceGraph;
 pub(crate) use timeline::{Step, Timeline};
 
@@ -39,6 +41,8 @@ pub(crate) use timeline::{Step, Timeline};
 pub struct Gathers {
     /// Who calls whom, how often and with what outcome.
     pub(crate) service_graph: bool,
+    /// What services do with the requests that come in.
+    pub(crate) service_entries: bool,
     /// Every counted call, by target and time.
     pub(crate) calls: bool,
     /// Every caller span, by service and time.
@@ -53,6 +57,8 @@ pub struct Gathers {
     pub(crate) path_stacks: bool,
     /// Values that are unique to spans, of which readers must know: [`TraceView::own`] gives those of these attributes.
     pub(crate) own_attributes: OwnAttributes,
+    /// What is worked out of signatures beside what always is.
+    pub(crate) of_signatures: Asked,
     /// The attributes of resources, of which readers must know too: some formats give a map of them with every span.
     pub(crate) resource_attributes: bool,
 }
@@ -61,6 +67,7 @@ impl Gathers {
     /// Nothing.
     pub const NOTHING: Self = Self {
         service_graph: false,
+        service_entries: false,
         calls: false,
         caller_spans: false,
         messages: false,
@@ -68,6 +75,7 @@ impl Gathers {
         timeline: false,
         path_stacks: false,
         own_attributes: OwnAttributes::NONE,
+        of_signatures: Asked::NOTHING,
         resource_attributes: false,
     };
 
@@ -94,6 +102,7 @@ impl Gathers {
     pub(crate) fn or(self, other: Self) -> Self {
         Self {
             service_graph: self.service_graph || other.service_graph,
+            service_entries: self.service_entries || other.service_entries,
             calls: self.calls || other.calls,
             caller_spans: self.caller_spans || other.caller_spans,
             messages: self.messages || other.messages,
@@ -101,6 +110,7 @@ impl Gathers {
             timeline: self.timeline || other.timeline,
             path_stacks: self.path_stacks || other.path_stacks,
             own_attributes: self.own_attributes.union(other.own_attributes),
+            of_signatures: self.of_signatures.or(other.of_signatures),
             resource_attributes: self.resource_attributes || other.resource_attributes,
         }
     }
@@ -111,6 +121,8 @@ impl Gathers {
 pub(crate) struct Gathered {
     /// Who calls whom.
     pub(crate) service_graph: Option<ServiceGraph>,
+    /// What services do with requests.
+    pub(crate) service_entries: Option<ServiceEntries>,
     /// Every counted call.
     pub(crate) calls: Option<CallLog>,
     /// Every caller span.
@@ -134,6 +146,7 @@ impl Gathered {
     pub(crate) fn new(asked: Gathers, store: Option<&Arc<SpillStore>>) -> Self {
         Self {
             service_graph: asked.service_graph.then(ServiceGraph::default),
+            service_entries: asked.service_entries.then(ServiceEntries::default),
             calls: asked.calls.then(|| CallLog::new(store)),
             caller_spans: asked.caller_spans.then(|| CallerSpanLog::new(store)),
             messages: asked.messages.then(|| MessageLog::new(store)),
@@ -150,6 +163,9 @@ impl Gathered {
         if let Some(graph) = &mut self.service_graph {
             graph.see(trace);
             self.tell_store();
+        }
+        if let Some(entries) = &mut self.service_entries {
+            entries.see(trace);
         }
         if let Some(calls) = &mut self.calls {
             calls.see(trace);
@@ -191,6 +207,10 @@ impl Gathered {
             (own, other) => *own = own.take().or(other),
         }
         self.tell_store();
+        match (&mut self.service_entries, other.service_entries) {
+            (Some(own), Some(other)) => own.merge(other),
+            (own, other) => *own = own.take().or(other),
+        }
         match (&mut self.calls, other.calls) {
             (Some(own), Some(other)) => own.merge(other),
             (own, other) => *own = own.take().or(other),
@@ -236,6 +256,7 @@ impl Gathered {
     /// About how many bytes of memory it takes.
     pub(crate) fn bytes(&self) -> usize {
         self.service_graph.as_ref().map_or(0, ServiceGraph::bytes)
+            + self.service_entries.as_ref().map_or(0, ServiceEntries::bytes)
             + self.calls.as_ref().map_or(0, CallLog::bytes)
             + self.caller_spans.as_ref().map_or(0, CallerSpanLog::bytes)
             + self.messages.as_ref().map_or(0, MessageLog::bytes)
@@ -256,6 +277,9 @@ impl Gathered {
     ) -> io::Result<()> {
         if let Some(graph) = &self.service_graph {
             file.group(&format!("{part}{SERVICE_GRAPH}"), numbers, |group| graph.write(group))?;
+        }
+        if let Some(entries) = &self.service_entries {
+            file.group(&format!("{part}{SERVICE_ENTRIES}"), numbers, |group| entries.write(group))?;
         }
         if let Some(calls) = &self.calls {
             calls.write(file, &format!("{part}{CALLS}"), numbers)?;
@@ -289,6 +313,9 @@ impl Gathered {
             graph.merge(file.group(&format!("{part}{SERVICE_GRAPH}"), numbers, ServiceGraph::read)?);
             self.tell_store();
         }
+        if let Some(entries) = &mut self.service_entries {
+            entries.merge(file.group(&format!("{part}{SERVICE_ENTRIES}"), numbers, ServiceEntries::read)?);
+        }
         if let Some(calls) = &mut self.calls {
             calls.merge_file(file, &format!("{part}{CALLS}"), numbers)?;
         }
@@ -310,6 +337,7 @@ impl Gathered {
 
 /// Names of the groups of a file.
 const SERVICE_GRAPH: &str = "gathered/service_graph";
+const SERVICE_ENTRIES: &str = "gathered/service_entries";
 const CALLS: &str = "gathered/calls";
 const CALLER_SPANS: &str = "gathered/caller_spans";
 const MESSAGES: &str = "gathered/messages";

@@ -1,6 +1,8 @@
 //! What detectors have seen of parts of an input is, once it is merged, what one would have seen of all: to the byte, in any
 //! order, and by way of files.
 
+mod data;
+
 use std::io::Write;
 use std::path::Path;
 
@@ -15,7 +17,9 @@ use crate::partial::{PartialReader, PartialWriter, Renumbering, TraceNumber, wri
 use crate::rank::{FindingsTable, Ranking, Table};
 use crate::savings::{Overlaps, Settling};
 use crate::trace::sample::push_sample;
-use crate::trace::{CalleeNames, OverlapTolerance, Semantics, TraceModel, derive};
+use crate::trace::{Asked, CalleeNames, OverlapTolerance, Semantics, TraceModel, derive_asked};
+
+use data::data;
 
 const PARTS: [usize; 3] = [1, 2, 7];
 
@@ -77,8 +81,9 @@ impl Dump {
         push_sample(&mut builder, &in_line());
         push_sample(&mut builder, &down());
         push_sample(&mut builder, &one_after_the_other());
+        push_sample(&mut builder, &data());
         let (vocabulary, frame) = group(vec![builder]);
-        let semantics = derive(&vocabulary, &UncountedCalls::default());
+        let semantics = derive_asked(&vocabulary, &UncountedCalls::default(), Asked::ALL);
         let (mut model, mut callee_names) = (TraceModel::default(), CalleeNames::default());
         for index in 0..frame.trace_count() {
             model.rebuild(frame.trace(index), &semantics);

@@ -1,5 +1,7 @@
 //! What a span's signature alone tells, worked out once for each signature instead of once for each span.
 
+mod data_use;
+
 use std::collections::BTreeSet;
 
 use rayon::iter::ParallelIterator as _;
@@ -16,12 +18,16 @@ use super::heirs::TargetsOfHeirs;
 use super::messages::{MessageFacts, MessageRole, facts_of};
 use super::target::{Attributes, Class, Services, Target, TargetKind};
 use super::url_repetitions::UrlRepetitions;
+use data_use::DataUses;
+pub(crate) use data_use::{DataUse, TablesSeenIn, TransactionEnd, UsedTable};
 
 /// What a signature tells.
 #[derive(Clone, Debug)]
 pub struct SpanSemantics {
     /// The service.
     pub service: Symbol,
+    /// The version of the service; empty if it is not known or nobody asks for attributes of resources.
+    pub version: Symbol,
     /// The span's name as recorded.
     pub name: Symbol,
     /// The span's name, templated: what a section of self time is booked under.
@@ -71,6 +77,13 @@ pub struct SpanSemantics {
     pub error_class: ErrorClass,
     /// Template of the message of the status, else of the exception; empty if there is none.
     pub message: Symbol,
+    /// HTTP status code; 0 if there is none.
+    pub http_status: u16,
+    /// The host that was asked for, if the internet knows it and the span serves a request; else empty.
+    pub public_host: Symbol,
+    /// What the service offers, if a request comes in here: RPC service, destination or first part of the path, in lower case;
+    /// empty if nothing says it.
+    pub capability: Symbol,
     /// Whether the span has an HTTP or RPC status code.
     pub has_protocol_code: bool,
     /// Whether a call of this signature is answered by "elsewhere" or "who are you": 3xx, 401 or 407.
@@ -107,7 +120,7 @@ pub struct SpanSemantics {
 
 impl SpanSemantics {
     /// The strings that were worked out of the signature.
-    fn derived_mut(&mut self) -> [&mut Symbol; 8] {
+    fn derived_mut(&mut self) -> [&mut Symbol; 10] {
         [
             &mut self.operation,
             &mut self.entry_operation,
@@ -117,6 +130,8 @@ impl SpanSemantics {
             &mut self.error_type,
             &mut self.messaging.topic,
             &mut self.messaging.group,
+            &mut self.public_host,
+            &mut self.capability,
         ]
     }
 }
@@ -138,6 +153,8 @@ pub struct Semantics {
     pub repetitions: UrlRepetitions,
     /// What spans without a service name reach where it depends on the service that they belong to.
     targets_of_heirs: TargetsOfHeirs,
+    /// What signatures do with data; nothing unless it is asked for.
+    data_uses: DataUses,
     /// Whether any signature says how many spans or traces it stands for.
     pub has_adjusted_counts: bool,
     /// Whether any signature asks a generative model.
@@ -165,6 +182,17 @@ impl Semantics {
     pub(super) fn target_of(&self, signature: SignatureId, service: Symbol) -> Target {
         let own = &self.by_signature[signature.index()];
         if own.service == service { own.target } else { self.targets_of_heirs.get(signature, service, own.target) }
+    }
+
+    /// What a span of `signature` does with data if it is a call. Only if a detector asks ([`Asked::data_use`]).
+    pub(crate) fn data_use(&self, signature: SignatureId) -> &DataUse {
+        self.data_uses.get(signature)
+    }
+
+    /// The family of a service: services of one family own what one of them owns. Only if a detector asks
+    /// ([`Asked::data_use`]).
+    pub(crate) fn family(&self, service: Symbol) -> Symbol {
+        self.data_uses.family(service)
     }
 
     /// The name of a kind of targets, for keys of patterns.
@@ -201,8 +229,33 @@ pub(crate) fn services_that_matter(vocabulary: &Vocabulary) -> BTreeSet<String> 
 /// What stands for several services in one row.
 pub const ANY_SERVICE: &str = "*";
 
-/// Works out what all signatures tell.
+/// What signatures tell that only some detectors ask for.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(crate) struct Asked {
+    /// What calls do with data, and families of services.
+    pub(crate) data_use: bool,
+}
+
+impl Asked {
+    /// Nothing.
+    pub(crate) const NOTHING: Self = Self { data_use: false };
+    /// Everything.
+    #[cfg(test)]
+    pub(crate) const ALL: Self = Self { data_use: true };
+
+    /// What either asks for.
+    pub(crate) fn or(self, other: Self) -> Self {
+        Self { data_use: self.data_use || other.data_use }
+    }
+}
+
+/// Works out what all signatures tell that everybody needs.
 pub fn derive(vocabulary: &Vocabulary, uncounted: &UncountedCalls) -> Semantics {
+    derive_asked(vocabulary, uncounted, Asked::NOTHING)
+}
+
+/// The same, and what is asked for beside that.
+pub(crate) fn derive_asked(vocabulary: &Vocabulary, uncounted: &UncountedCalls, asked: Asked) -> Semantics {
     let mut symbols = vocabulary.symbols.clone();
     let mut signatures: Vec<Signature> =
         (0..vocabulary.signatures.len() as u32).map(|id| vocabulary.signatures.resolve(SignatureId(id))).collect();
@@ -244,12 +297,16 @@ pub fn derive(vocabulary: &Vocabulary, uncounted: &UncountedCalls) -> Semantics 
     let repetitions = UrlRepetitions::find(&signatures, &vocabulary.symbols, &mut by_signature, &mut symbols);
     let known = |id: SignatureId| by_signature[id.index()].target;
     let targets_of_heirs = TargetsOfHeirs::find(&signatures, known, &vocabulary.symbols, &services, &mut symbols);
+    let data_uses =
+        asked.data_use.then(|| DataUses::find(&signatures, known, vocabulary, &mut symbols)).unwrap_or_default();
 
     let (symbols, renumbered) = symbols.sorted();
     let repetitions = repetitions.renumbered(&renumbered);
     let targets_of_heirs = targets_of_heirs.renumbered(&renumbered);
+    let data_uses = data_uses.renumbered(&renumbered);
     for semantics in &mut by_signature {
-        for symbol in [&mut semantics.service, &mut semantics.name, &mut semantics.message] {
+        let SpanSemantics { service, version, name, message, .. } = semantics;
+        for symbol in [service, version, name, message] {
             *symbol = renumbered[symbol.index()];
         }
         semantics.derived_mut().into_iter().for_each(|symbol| *symbol = renumbered[symbol.index()]);
@@ -286,6 +343,7 @@ pub fn derive(vocabulary: &Vocabulary, uncounted: &UncountedCalls) -> Semantics 
         certain_services,
         repetitions,
         targets_of_heirs,
+        data_uses,
         has_adjusted_counts,
         has_gen_ai,
         message_roles,
@@ -369,6 +427,7 @@ fn semantics_of(
 
     SpanSemantics {
         service: signature.service,
+        version: signature.get(A::ServiceVersion),
         name: signature.name,
         operation: symbols.intern(&operation),
         entry_operation: symbols.intern(&entry_operation),
@@ -396,6 +455,9 @@ fn semantics_of(
         error_type: symbols.intern(&error_type),
         error_class,
         message: message.into_iter().find(|message| !message.is_empty()).unwrap_or_default(),
+        http_status,
+        public_host: symbols.intern(&attributes.public_host().unwrap_or_default()),
+        capability: symbols.intern(&attributes.capability(class).unwrap_or_default()),
         has_protocol_code: http_status != 0 || rpc_status.is_some(),
         is_redirect_or_challenge: matches!(http_status, 300..=399 | 401 | 407),
         says_throttled: http_status == 429 || rpc_status == Some(RpcStatus::RESOURCE_EXHAUSTED),

@@ -6,6 +6,7 @@ mod detector;
 mod findings_beside;
 mod rules;
 mod seen_at_the_end;
+mod sightings;
 #[cfg(test)]
 mod tests;
 mod thresholds;
@@ -21,6 +22,7 @@ pub(crate) use rules::{
     WEIGHTED_TRACES_DOC,
 };
 pub(crate) use seen_at_the_end::SeenAtTheEnd;
+pub(crate) use sightings::{Sightings, read_seen, write_seen};
 #[cfg_attr(not(test), expect(unused_imports, reason = "no detector has a threshold of this kind so far"))]
 pub(crate) use thresholds::Bytes;
 pub(crate) use thresholds::{Count, Duration, Share, ThresholdType, Thresholds, duration_text, size_text, thresholds};

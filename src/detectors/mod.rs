@@ -49,6 +49,8 @@ kit::catalog! {
     ill_sized_service: architecture::ill_sized_service::IllSizedService,
     /// Services that clients reach without a gateway.
     no_gateway: architecture::no_gateway::NoGateway,
+    /// Messages that are processed out of order.
+    message_disorder: messaging::message_disorder::MessageDisorder,
     /// Messages that cannot be processed.
     dead_letter: messaging::dead_letter::DeadLetter,
     /// Messages that wait longer and longer.

@@ -3,3 +3,4 @@
 pub(super) mod consumer_lag;
 pub(super) mod dead_letter;
 mod evidence;
+pub(super) mod message_disorder;

@@ -5,6 +5,7 @@
 //! what several need of one trace is in [`trace`](crate::trace), what several need of all traces in `gathered`.
 
 mod architecture;
+mod data;
 pub(crate) mod kit;
 mod latency;
 mod messaging;
@@ -43,6 +44,12 @@ kit::catalog! {
     throttling: resilience::throttling::Throttling,
     /// Limits that make calls wait.
     saturation: resilience::saturation::Saturation,
+    /// Services that use one database.
+    shared_database: data::shared_database::SharedDatabase,
+    /// Writes and messages that do not belong to one transaction.
+    dual_write: data::dual_write::DualWrite,
+    /// Steps that stay done though a later one failed.
+    uncompensated_saga: data::uncompensated_saga::UncompensatedSaga,
     /// Services that are one deployment.
     distributed_monolith: architecture::distributed_monolith::DistributedMonolith,
     /// Services that do too much, or too little.

@@ -2,6 +2,7 @@
 //! order, and by way of files.
 
 mod data;
+mod messages;
 
 use std::io::Write;
 use std::path::Path;
@@ -20,6 +21,7 @@ use crate::trace::sample::push_sample;
 use crate::trace::{Asked, CalleeNames, OverlapTolerance, Semantics, TraceModel, derive_asked};
 
 use data::data;
+use messages::messages;
 
 const PARTS: [usize; 3] = [1, 2, 7];
 
@@ -82,6 +84,7 @@ impl Dump {
         push_sample(&mut builder, &down());
         push_sample(&mut builder, &one_after_the_other());
         push_sample(&mut builder, &data());
+        push_sample(&mut builder, &messages());
         let (vocabulary, frame) = group(vec![builder]);
         let semantics = derive_asked(&vocabulary, &UncountedCalls::default(), Asked::ALL);
         let (mut model, mut callee_names) = (TraceModel::default(), CalleeNames::default());

@@ -128,10 +128,10 @@ impl SpanSemantics {
             &mut self.call_operation,
             &mut self.method,
             &mut self.error_type,
-            &mut self.messaging.topic,
-            &mut self.messaging.group,
             &mut self.public_host,
             &mut self.capability,
+            &mut self.messaging.topic,
+            &mut self.messaging.group,
         ]
     }
 }
@@ -174,7 +174,7 @@ pub struct Semantics {
     /// The symbols of the names of kinds of targets, by number.
     target_kinds: [Symbol; TargetKind::ALL.len()],
     /// The symbols of the names of kinds of findings, by number.
-    finding_kinds: [Symbol; FindingKind::ALL.len()],
+    finding_kinds: Vec<Symbol>,
 }
 
 impl Semantics {
@@ -324,7 +324,8 @@ pub(crate) fn derive_asked(vocabulary: &Vocabulary, uncounted: &UncountedCalls, 
     let unknown_service = symbols.get(UNKNOWN_SERVICE).unwrap_or_default();
     let any_service = symbols.get(ANY_SERVICE).unwrap_or_default();
     let target_kinds = TargetKind::ALL.map(|kind| symbols.get(kind.as_str()).unwrap_or_default());
-    let finding_kinds = FindingKind::ALL.map(|kind| symbols.get(kind.as_str()).unwrap_or_default());
+    let name_of = |kind: &FindingKind| symbols.get(kind.as_str()).unwrap_or_default();
+    let finding_kinds = FindingKind::ALL.iter().map(name_of).collect();
     let has_adjusted_counts =
         by_signature.iter().any(|semantics| semantics.adjusted_count.or(semantics.trace_adjusted_count).is_some());
     let has_unknown_services = by_signature.iter().any(|semantics| semantics.service == unknown_service);

@@ -58,6 +58,8 @@ kit::catalog! {
     no_gateway: architecture::no_gateway::NoGateway,
     /// Messages that are processed out of order.
     message_disorder: messaging::message_disorder::MessageDisorder,
+    /// Messages that are processed again, and write again.
+    duplicate_message: messaging::duplicate_message::DuplicateMessage,
     /// Messages that cannot be processed.
     dead_letter: messaging::dead_letter::DeadLetter,
     /// Messages that wait longer and longer.

@@ -3,6 +3,7 @@
 
 mod architecture;
 mod data;
+mod messages;
 
 use std::io::Write;
 use std::path::Path;
@@ -22,6 +23,7 @@ use crate::trace::{Asked, CalleeNames, OverlapTolerance, Semantics, TraceModel, 
 
 use architecture::architecture;
 use data::data;
+use messages::messages;
 
 const PARTS: [usize; 3] = [1, 2, 7];
 
@@ -85,6 +87,7 @@ impl Dump {
         push_sample(&mut builder, &one_after_the_other());
         push_sample(&mut builder, &architecture());
         push_sample(&mut builder, &data());
+        push_sample(&mut builder, &messages());
         let (vocabulary, frame) = group(vec![builder]);
         let semantics = derive_asked(&vocabulary, &UncountedCalls::default(), Asked::ALL);
         let (mut model, mut callee_names) = (TraceModel::default(), CalleeNames::default());

@@ -56,6 +56,10 @@ kit::catalog! {
     ill_sized_service: architecture::ill_sized_service::IllSizedService,
     /// Services that clients reach without a gateway.
     no_gateway: architecture::no_gateway::NoGateway,
+    /// Messages that are processed out of order.
+    message_disorder: messaging::message_disorder::MessageDisorder,
+    /// Messages that are processed again, and write again.
+    duplicate_message: messaging::duplicate_message::DuplicateMessage,
     /// Messages that cannot be processed.
     dead_letter: messaging::dead_letter::DeadLetter,
     /// Messages that wait longer and longer.

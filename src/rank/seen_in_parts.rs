@@ -1,7 +1,9 @@
 //! What detectors have seen of parts of an input is, once it is merged, what one would have seen of all: to the byte, in any
 //! order, and by way of files.
 
+mod architecture;
 mod data;
+mod messages;
 
 use std::io::Write;
 use std::path::Path;
@@ -19,7 +21,9 @@ use crate::savings::{Overlaps, Settling};
 use crate::trace::sample::push_sample;
 use crate::trace::{Asked, CalleeNames, OverlapTolerance, Semantics, TraceModel, derive_asked};
 
+use architecture::architecture;
 use data::data;
+use messages::messages;
 
 const PARTS: [usize; 3] = [1, 2, 7];
 
@@ -81,7 +85,9 @@ impl Dump {
         push_sample(&mut builder, &in_line());
         push_sample(&mut builder, &down());
         push_sample(&mut builder, &one_after_the_other());
+        push_sample(&mut builder, &architecture());
         push_sample(&mut builder, &data());
+        push_sample(&mut builder, &messages());
         let (vocabulary, frame) = group(vec![builder]);
         let semantics = derive_asked(&vocabulary, &UncountedCalls::default(), Asked::ALL);
         let (mut model, mut callee_names) = (TraceModel::default(), CalleeNames::default());

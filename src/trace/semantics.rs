@@ -128,10 +128,10 @@ impl SpanSemantics {
             &mut self.call_operation,
             &mut self.method,
             &mut self.error_type,
-            &mut self.public_host,
-            &mut self.capability,
             &mut self.messaging.topic,
             &mut self.messaging.group,
+            &mut self.public_host,
+            &mut self.capability,
         ]
     }
 }

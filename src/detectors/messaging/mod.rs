@@ -2,4 +2,6 @@
 
 pub(super) mod consumer_lag;
 pub(super) mod dead_letter;
+pub(super) mod duplicate_message;
 mod evidence;
+pub(super) mod message_disorder;

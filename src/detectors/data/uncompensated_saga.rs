@@ -215,9 +215,12 @@ impl Detector for UncompensatedSaga {
     }
 
     fn see(&self, trace: &TraceView<'_>, seen: &mut Self::Seen) {
+        let mut last = Symbol::EMPTY;
         for call in &trace.calls.calls {
-            if trace.data_use(call.row).is_of_database {
-                seen.beside.with_database.insert(call.caller_service);
+            // Most calls of a service come one after the other.
+            if call.caller_service != last && trace.data_use(call.row).is_of_database {
+                last = call.caller_service;
+                seen.beside.with_database.insert(last);
             }
         }
         if !trace.calls.has_failures {

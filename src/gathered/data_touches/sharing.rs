@@ -82,16 +82,12 @@ fn sharings(touches: &DataTouches, symbols: &Symbols) -> Vec<Sharing> {
     for (&[database, table], touched) in &touches.places {
         databases.entry(database).or_default().insert(table, touched);
     }
-    let mut spellings: BTreeMap<Symbol, (u64, std::cmp::Reverse<Symbol>)> = BTreeMap::new();
-    for (&[database, target], &calls) in &touches.spellings {
-        let spelling = (calls, std::cmp::Reverse(target));
-        spellings.entry(database).and_modify(|most| *most = (*most).max(spelling)).or_insert(spelling);
-    }
     let mut families = Families { symbols, known: BTreeMap::new() };
     let mut sharings: Vec<Sharing> = Vec::new();
     for (database, tables) in databases {
         let name = DatabaseName::of_text(symbols.resolve(database));
-        let printed = spellings.get(&database).map_or(Symbol::EMPTY, |(_, target)| target.0);
+        let Some(&all) = tables.get(&Symbol::EMPTY) else { continue };
+        let printed = all.spelling();
         let shared: Vec<(Symbol, &Touched)> = tables
             .iter()
             .filter(|(table, touched)| !table.is_empty() && families.are_several(touched))
@@ -100,7 +96,6 @@ fn sharings(touches: &DataTouches, symbols: &Symbols) -> Vec<Sharing> {
         for &(table, touched) in &shared {
             sharings.extend(sharing_of(&mut families, &name, [printed, table], touched));
         }
-        let Some(&all) = tables.get(&Symbol::EMPTY) else { continue };
         let shares_schema = shared.is_empty()
             && name.has_schema()
             && families.are_several(all)

@@ -6,6 +6,7 @@
 
 pub(crate) mod kit;
 mod latency;
+mod monitoring;
 mod resilience;
 
 pub use kit::{
@@ -14,9 +15,10 @@ pub use kit::{
 };
 pub(crate) use kit::{
     Concluded, Conclusions, Detector, EXPLAINED_BY, Heading, Level, NamedValues, Pattern, PatternColumn, RowColumn,
-    RowRule, Rule, TableRules, Whole, duration_text, size_text,
+    RowRule, Rule, TableRules, WhileRead, Whole, duration_text, size_text,
 };
 pub(crate) use latency::latency_attribution::{Attribution, AttributionRow, EntryTimes, LatencyAttribution};
+pub(crate) use monitoring::sensitive_data::SensitiveData;
 
 kit::catalog! {
     /// More calls to one target in a trace than one request should need.
@@ -41,6 +43,8 @@ kit::catalog! {
     throttling: resilience::throttling::Throttling,
     /// Limits that make calls wait.
     saturation: resilience::saturation::Saturation,
+    /// Secrets and personal data in spans.
+    sensitive_data: monitoring::sensitive_data::SensitiveData,
     /// Where the time goes.
     latency_attribution: latency::latency_attribution::LatencyAttribution,
 }

@@ -150,7 +150,7 @@ pub struct Semantics {
     /// The symbols of the names of kinds of targets, by number.
     target_kinds: [Symbol; TargetKind::ALL.len()],
     /// The symbols of the names of kinds of findings, by number.
-    finding_kinds: [Symbol; FindingKind::ALL.len()],
+    finding_kinds: Vec<Symbol>,
 }
 
 impl Semantics {
@@ -260,7 +260,7 @@ pub fn derive(vocabulary: &Vocabulary, uncounted: &UncountedCalls) -> Semantics 
     let unknown_service = symbols.get(UNKNOWN_SERVICE).unwrap_or_default();
     let any_service = symbols.get(ANY_SERVICE).unwrap_or_default();
     let target_kinds = TargetKind::ALL.map(|kind| symbols.get(kind.as_str()).unwrap_or_default());
-    let finding_kinds = FindingKind::ALL.map(|kind| symbols.get(kind.as_str()).unwrap_or_default());
+    let finding_kinds = FindingKind::ALL.iter().map(|kind| symbols.get(kind.as_str()).unwrap_or_default()).collect();
     let has_adjusted_counts =
         by_signature.iter().any(|semantics| semantics.adjusted_count.or(semantics.trace_adjusted_count).is_some());
     let has_unknown_services = by_signature.iter().any(|semantics| semantics.service == unknown_service);

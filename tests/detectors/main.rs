@@ -11,7 +11,7 @@
 //! web SERVER "GET /cart" 0..100
 //!   web CLIENT "cart.get" 1..9 rpc.system=grpc *6+10   the span and what is below it six times, 10 ms apart
 //!     cart SERVER "GetCart" 2..8 ERROR                 times in ms, status, attributes ({n}: the span's number; @ before those
-//!                                                      of its resource)
+//!                                                      of its resource, event: before those of an event; status.message)
 //! trace *3                                             what follows is another trace, here three with the same spans
 //! trace *3+500                                         the same, each 500 ms after the one before
 //! web SERVER "GET /" 0..100
@@ -160,11 +160,22 @@ fn emit(line: &Line, trace: u32, parent: u64, shift_ms: f64, last_id: &mut u64, 
         let at = |ms: f64| (EPOCH_NS + ((ms + shift_ms) * 1e6).round() as u64).to_string();
         let attribute = |(key, value): &(String, String)| json!({"key": key, "value": {"stringValue": value.replace("{n}", &span_id.to_string())}});
         let parent_id = if parent == 0 { String::new() } else { format!("{parent:016x}") };
+        let of_event: Vec<Value> = line
+            .attributes
+            .iter()
+            .filter_map(|(key, value)| Some((key.strip_prefix("event:")?, value)))
+            .map(|(key, value)| json!({"key": key, "value": {"stringValue": value}}))
+            .collect();
+        let events = if of_event.is_empty() { json!([]) } else { json!([{"name": "log", "attributes": of_event}]) };
+        let message =
+            line.attributes.iter().find(|(key, _)| key == "status.message").map_or("", |(_, message)| message);
+        let is_of_span = |key: &str| !key.starts_with('@') && !key.starts_with("event:") && key != "status.message";
         let span = json!({
             "traceId": format!("{trace:032x}"), "spanId": format!("{span_id:016x}"), "parentSpanId": parent_id,
-            "name": line.name, "kind": line.kind, "status": {"code": line.status},
+            "name": line.name, "kind": line.kind, "status": {"code": line.status, "message": message},
             "startTimeUnixNano": at(line.start_ms), "endTimeUnixNano": at(line.end_ms),
-            "attributes": line.attributes.iter().filter(|(key, _)| !key.starts_with('@')).map(attribute).collect::<Vec<_>>(),
+            "attributes": line.attributes.iter().filter(|(key, _)| is_of_span(key)).map(attribute).collect::<Vec<_>>(),
+            "events": events,
         });
         let of_resource =
             line.attributes.iter().filter_map(|(key, value)| Some((key.strip_prefix('@')?, value.as_str())));

@@ -90,6 +90,13 @@ macro_rules! catalog {
                 }
             }
 
+            /// Lets all take what was found while spans were read.
+            pub(crate) fn take_read(&mut self, detectors: &Detectors, mut read: $crate::detectors::kit::WhileRead) {
+                $(if let Some(seen) = &mut self.$field {
+                    $crate::detectors::kit::Detector::take_read(&detectors.$field, &mut read, seen);
+                })+
+            }
+
             /// Lets all look at one trace, and works out what fixes would save in it.
             pub(crate) fn see(
                 &mut self,

@@ -16,6 +16,7 @@ use crate::frame::{Symbol, Symbols};
 use crate::gathered::{CallerSpansOfService, CallsOfTarget, EdgeOfCalls, Gathered, Gathers, LoggedCall};
 use crate::partial::{Columns, GroupReader, GroupWriter, TraceNumber};
 use crate::savings::Unsettled;
+use crate::sensitive::SensitiveFacts;
 use crate::span::TraceId;
 use crate::trace::{Row, TraceView};
 
@@ -55,6 +56,9 @@ pub(crate) trait Detector:
     fn gathers() -> Gathers {
         Gathers::NOTHING
     }
+
+    /// Takes what was found while spans were read, once for all traces of an input or of a part of it.
+    fn take_read(&self, _read: &mut WhileRead, _seen: &mut Self::Seen) {}
 
     /// Looks at one trace.
     fn see(&self, trace: &TraceView<'_>, seen: &mut Self::Seen);
@@ -148,6 +152,13 @@ impl<D: Columns + Clone + std::fmt::Debug> Seen for Findings<D> {
     fn read(group: &GroupReader<'_>) -> Result<Self, ArrowError> {
         Findings::read(group)
     }
+}
+
+/// What was found while spans were read.
+#[derive(Default)]
+pub(crate) struct WhileRead {
+    /// What gives secrets away, if somebody asked.
+    pub(crate) sensitive: Option<SensitiveFacts<Symbol>>,
 }
 
 /// Facts about the whole input.

@@ -12,7 +12,7 @@ mod slow_roots;
 use std::fs::File;
 use std::sync::Arc;
 
-use super::Whole;
+use super::{WhileRead, Whole};
 use crate::conventions::{OwnAttribute, OwnAttributes};
 use crate::detectors::Cell;
 use crate::frame::{SpillStore, Symbol, Symbols};
@@ -134,6 +134,7 @@ impl Part {
                 part.seen.see(&detectors, trace, &mut Settling::default(), &mut part.overlaps);
             });
         }
+        part.seen.take_read(&detectors, WhileRead::default());
         part
     }
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 
-use crate::detectors::{Detectors, SeenByAll, WhileRead};
+use crate::detectors::{CallRound, Detectors, SeenByAll, WhileRead};
 use crate::frame::{Collection, Frame, Grouping, Partition, SpillError, SpillStore, Symbol, TraceRows};
 use crate::gathered::{Gathered, Gathers};
 use crate::partial::{PartialWriter, TraceNumber};
@@ -208,6 +208,9 @@ pub(super) fn see_targets(mut analysis: Analysis, settings: &AnalysisSettings) -
 /// # Errors
 /// If what was put aside cannot be brought back.
 pub(crate) fn see_gathered(seen: &mut SeenByAll, gathered: &Gathered, detectors: &Detectors) -> Result<(), SpillError> {
+    for round in CallRound::BEFORE_TARGETS {
+        see_calls(round, seen, gathered, detectors)?;
+    }
     if let Some(calls) = &gathered.calls {
         let mut wanted = calls.edges();
         wanted.retain(|&edge, _| seen.wants_edge(detectors, edge));
@@ -217,9 +220,25 @@ pub(crate) fn see_gathered(seen: &mut SeenByAll, gathered: &Gathered, detectors:
         let wanted = spans.services().filter(|&service| seen.wants_service(detectors, service)).collect();
         spans.for_each_service(wanted, |spans| seen.see_service(detectors, spans))?;
     }
-    if let Some(calls) = gathered.calls.as_ref().filter(|_| seen.wants_calls_again(detectors)) {
-        calls.for_each_call(|call| seen.see_call_again(detectors, &call))?;
-    }
+    see_calls(CallRound::Last, seen, gathered, detectors)
+}
+
+/// Lets those that want it look at all calls, on all threads.
+fn see_calls(
+    round: CallRound,
+    seen: &mut SeenByAll,
+    gathered: &Gathered,
+    detectors: &Detectors,
+) -> Result<(), SpillError> {
+    let Some(calls) = &gathered.calls else { return Ok(()) };
+    let Some(nothing) = seen.begin_round(detectors, round) else { return Ok(()) };
+    let known: &SeenByAll = seen;
+    let learned = calls.for_each_call(
+        |edge| known.wants_calls_along(detectors, round, edge, &nothing),
+        || Box::new(nothing.emptied()),
+        |learned, call| known.see_call(detectors, round, call, learned),
+    )?;
+    learned.into_iter().for_each(|learned| seen.merge(*learned));
     Ok(())
 }
 

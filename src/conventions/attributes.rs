@@ -3,6 +3,7 @@
 //! Sources of the spellings: the OpenTelemetry semantic conventions 1.44 and their older generations, OpenTracing, and
 //! Zipkin's Brave. A span that carries several spellings of one attribute is read by the first in the list.
 
+use super::client_side::{probe, public_address};
 use super::normal_form::nonzero_hash;
 use super::spellings::spelled;
 
@@ -12,7 +13,7 @@ use super::spellings::spelled;
 ///   capped, and it takes four bytes of every signature and a column of canonical Parquet for each spelling.
 /// - `resource`: an attribute of the span's resource that is part of its signature. The same, but that it is looked up once
 ///   for all spans of a resource where the format tells them so. A span attribute of that name does not count.
-/// - `own(hash)`, `own(number)`, `own(seconds)`: an attribute of the span that may be unique to it. It is no part of the
+/// - `own(hash)`, `own(number)`, `own(seconds)` and others: an attribute of the span that may be unique to it. It is no part of the
 ///   signature: what is kept is the hash of its text, its number, or the ns that it says in seconds and one more, in a column of
 ///   its own beside the span's row. That takes up to nine bytes a span that has it, one byte any other span, and nothing at all
 ///   unless a detector that is on asks for it.
@@ -119,6 +120,8 @@ macro_rules! attributes {
     (@value hash $text:ident) => { if $text.is_empty() { 0 } else { nonzero_hash($text) } };
     (@value short_hash $text:ident) => { short_hash($text) };
     (@value number $text:ident) => { number_of($text) };
+    (@value public_address $text:ident) => { public_address($text) };
+    (@value probe $text:ident) => { probe($text) };
     (@value seconds $text:ident) => { delay_of($text) };
 }
 
@@ -149,6 +152,8 @@ attributes! {
         HttpHost: shape = ["http.host"],
         /// Server name of an HTTP request.
         HttpServerName: shape = ["http.server_name"],
+        /// Server name of an HTTP request, older form: on the server's side the host that was asked for.
+        NetHostName: shape = ["net.host.name"],
         /// Full URL of an HTTP request. Kept as host, templated path and a hash.
         UrlFull: shape = ["url.full", "http.url"],
         /// Host and port of the full URL.
@@ -302,14 +307,19 @@ attributes! {
         RetryAfter: own(seconds) = ["http.response.header.retry-after", "http.response.header.retry_after"],
         /// Which instance of its service made the span. Instances are compared and counted, and nobody reads their names.
         Instance: own_of_resource(short_hash) = ["service.instance.id", "k8s.pod.name", "k8s.pod.uid", "host.name"],
+        /// Whether the internet knows the address at the other end of the connection.
+        PublicPeer: own(public_address) =
+            ["network.peer.address", "net.sock.peer.addr", "net.peer.ip", "peer.address", "peer.ipv4", "peer.ipv6"],
+        /// Whether a health check or a monitor asked.
+        Probe: own(probe) = ["user_agent.original", "http.user_agent"],
     }
 }
 
 /// Attributes that detectors ask for, of those that may be unique to a span or to a resource.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub struct OwnAttributes(u8);
+pub struct OwnAttributes(u32);
 
-const _: () = assert!(OwnAttribute::ALL.len() <= u8::BITS as usize);
+const _: () = assert!(OwnAttribute::ALL.len() <= u32::BITS as usize);
 
 impl OwnAttributes {
     /// None.

@@ -31,6 +31,8 @@ pub enum FindingKind {
     Email,
     /// A failure that the status does not tell.
     ErrorWithoutStatus,
+    /// A service that does too much.
+    God,
     /// A number of a bank account.
     Iban,
     /// A timeout is known, and nothing else.
@@ -51,6 +53,8 @@ pub enum FindingKind {
     MissingKind,
     /// A trace without a root.
     MissingRoot,
+    /// A service that does too little.
+    Nano,
     /// Spans without the name of a service.
     NoServiceName,
     /// Calls are waited for without end.
@@ -85,13 +89,11 @@ pub enum FindingKind {
     UrlParameter,
     /// A URL with a password.
     UrlPassword,
-    /// A token of a vendor.
-    VendorToken,
 }
 
 impl FindingKind {
     /// All kinds, in the order of their numbers.
-    pub const ALL: [Self; 41] = [
+    pub const ALL: [Self; 42] = [
         Self::None,
         Self::AbandonedWork,
         Self::Argument,
@@ -105,6 +107,7 @@ impl FindingKind {
         Self::Credential,
         Self::Email,
         Self::ErrorWithoutStatus,
+        Self::God,
         Self::Iban,
         Self::Inferred,
         Self::JsonField,
@@ -115,6 +118,7 @@ impl FindingKind {
         Self::MissingBulkhead,
         Self::MissingKind,
         Self::MissingRoot,
+        Self::Nano,
         Self::NoServiceName,
         Self::NoTimeout,
         Self::NotShrinking,
@@ -132,7 +136,6 @@ impl FindingKind {
         Self::Unproven,
         Self::UrlParameter,
         Self::UrlPassword,
-        Self::VendorToken,
     ];
 
     /// The name in tables; empty for none.
@@ -151,6 +154,7 @@ impl FindingKind {
             Self::Credential => "credential",
             Self::Email => "email",
             Self::ErrorWithoutStatus => "error-without-status",
+            Self::God => "god",
             Self::Iban => "iban",
             Self::Inferred => "inferred",
             Self::JsonField => "json-field",
@@ -161,6 +165,7 @@ impl FindingKind {
             Self::MissingBulkhead => "missing-bulkhead",
             Self::MissingKind => "missing-kind",
             Self::MissingRoot => "missing-root",
+            Self::Nano => "nano",
             Self::NoServiceName => "no-service-name",
             Self::NoTimeout => "no-timeout",
             Self::NotShrinking => "not-shrinking",
@@ -178,7 +183,6 @@ impl FindingKind {
             Self::Unproven => "unproven",
             Self::UrlParameter => "url-parameter",
             Self::UrlPassword => "url-password",
-            Self::VendorToken => "vendor-token",
         }
     }
 

@@ -4,14 +4,17 @@
 mod arguments;
 mod attributes;
 mod canonical;
+mod client_side;
 mod error_class;
 mod finding_kind;
 mod message_template;
 mod normal_form;
 mod sampling;
+mod service_family;
 mod spellings;
 mod templates;
 mod uncounted;
+mod words;
 
 pub use arguments::{ArgumentKind, arguments_of};
 pub(crate) use attributes::is_key_of_resource;
@@ -20,6 +23,7 @@ pub use attributes::{
     exception_attribute_of_key, resource_attribute_of_key,
 };
 pub(crate) use canonical::{CANONICAL_VERSION, CANONICAL_VERSION_KEY};
+pub(crate) use client_side::public_host;
 pub(crate) use error_class::says_breaker_is_open;
 pub use error_class::{ErrorClass, RpcStatus, classify, says_nothing_is_there};
 pub use finding_kind::FindingKind;
@@ -27,7 +31,9 @@ pub use normal_form::normalise;
 pub(crate) use normal_form::{END_OF_HOST, nonzero_hash};
 pub use sampling::TraceStateSampling;
 pub(crate) use sampling::{count_of_attribute, count_of_jaeger_sampler};
+pub(crate) use service_family::service_family;
 pub(crate) use templates::{HTTP_METHODS, is_http_word, is_version};
 pub use templates::{name_template, path_template, query_template, url_host};
 pub use uncounted::UncountedCalls;
 pub(crate) use uncounted::acquires_connection;
+pub(crate) use words::words;

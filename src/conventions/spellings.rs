@@ -1,6 +1,6 @@
 //! What each key spells, found with a look at few of its bytes.
 
-use std::num::NonZeroU8;
+use std::num::NonZeroU16;
 use std::sync::LazyLock;
 
 use super::attributes::{Attribute, AttributeClass, OwnAttribute};
@@ -44,7 +44,7 @@ fn all_spelled() -> impl Iterator<Item = (&'static str, Spelled)> {
 /// All spellings in a table that few others fall into, because most keys of most spans are asked for in vain.
 struct Spellings {
     /// Numbers in `keys`, from the slot of the key on.
-    slots: [Option<NonZeroU8>; SLOTS],
+    slots: [Option<NonZeroU16>; SLOTS],
     /// The first is none.
     keys: Vec<(&'static str, Spelled)>,
 }
@@ -64,8 +64,8 @@ impl Spellings {
             }
             let number = spellings.slots[slot].map_or(spellings.keys.len(), |known| usize::from(known.get()));
             if number == spellings.keys.len() {
-                let number = u8::try_from(number).ok().and_then(NonZeroU8::new);
-                spellings.slots[slot] = Some(number.expect("fewer than 256 spellings"));
+                let number = u16::try_from(number).ok().and_then(NonZeroU16::new);
+                spellings.slots[slot] = Some(number.expect("fewer than 65,536 spellings"));
                 spellings.keys.push((key, Spelled::default()));
             }
             let known = &mut spellings.keys[number].1;

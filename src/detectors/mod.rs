@@ -4,18 +4,19 @@
 //! options, configuration keys, tables, findings, partial results and `trace` follow. What detectors are made of is in `kit`;
 //! what several need of one trace is in [`trace`](crate::trace), what several need of all traces in `gathered`.
 
+mod architecture;
 pub(crate) mod kit;
 mod latency;
 mod monitoring;
 mod resilience;
 
+pub(crate) use kit::{
+    CallRound, Concluded, Conclusions, Detector, EXPLAINED_BY, Heading, Level, NamedValues, Pattern, PatternColumn,
+    RowColumn, RowRule, Rule, TableRules, WhileRead, Whole, duration_text, size_text,
+};
 pub use kit::{
     CatalogEntry, Cell, Column, Currency, Description, NotSet, ProblemText, RankedBy, TableRow, Threshold,
     ThresholdKind, Unit,
-};
-pub(crate) use kit::{
-    Concluded, Conclusions, Detector, EXPLAINED_BY, Heading, Level, NamedValues, Pattern, PatternColumn, RowColumn,
-    RowRule, Rule, TableRules, WhileRead, Whole, duration_text, size_text,
 };
 pub(crate) use latency::latency_attribution::{Attribution, AttributionRow, EntryTimes, LatencyAttribution};
 pub(crate) use monitoring::sensitive_data::SensitiveData;
@@ -43,6 +44,10 @@ kit::catalog! {
     throttling: resilience::throttling::Throttling,
     /// Limits that make calls wait.
     saturation: resilience::saturation::Saturation,
+    /// Services that do too much, or too little.
+    ill_sized_service: architecture::ill_sized_service::IllSizedService,
+    /// Services that clients reach without a gateway.
+    no_gateway: architecture::no_gateway::NoGateway,
     /// Secrets and personal data in spans.
     sensitive_data: monitoring::sensitive_data::SensitiveData,
     /// Where the time goes.

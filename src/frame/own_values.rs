@@ -83,8 +83,8 @@ pub(crate) fn own_values_of(asked: OwnAttributes, origin: &Origin<'_>, span: &Sp
     slots.values(asked)
 }
 
-/// Own values of rows in order of arrival. Of a row there is a byte that says which it has, then each in as many bytes as it
-/// needs after one that says how many. A value of a resource that is among the recent ones is its place there instead, once
+/// Own values of rows in order of arrival. Of a row there is a number that says which it has, in a byte for seven attributes
+/// each (the last without its highest bit), then each value in as many bytes as it needs after one that says how many. A value of a resource that is among the recent ones is its place there instead, once
 /// there are so many rows that places for recent values are worth their memory.
 ///
 /// ```text
@@ -98,6 +98,16 @@ pub(super) struct PackedOwnValues {
     recent: RecentValues,
 }
 
+/// A bit for each attribute that a row has.
+type Present = u32;
+
+const _: () = assert!(COUNT <= Present::BITS as usize);
+
+/// Tells a byte of [`Present`] that another follows from the last.
+const GOES_ON: u8 = 1 << BITS_A_BYTE;
+
+const BITS_A_BYTE: u32 = 7;
+
 /// Tells the place of a recent value from a number of bytes.
 const IS_RECENT: u8 = 1 << 7;
 
@@ -105,8 +115,12 @@ impl PackedOwnValues {
     /// Adds the values of a row; the answer is how many bytes that took anew.
     pub(super) fn push(&mut self, values: &OwnValues) -> usize {
         let before = self.capacity();
-        let present = values.0.iter().rev().fold(0, |bits, &value| bits << 1 | u8::from(value != 0));
-        self.bytes.push(present);
+        let mut present = values.0.iter().rev().fold(0, |bits: Present, &value| bits << 1 | Present::from(value != 0));
+        while present >= Present::from(GOES_ON) {
+            self.bytes.push(present as u8 | GOES_ON);
+            present >>= BITS_A_BYTE;
+        }
+        self.bytes.push(present as u8);
         for (place, &value) in values.0.iter().enumerate().filter(|(_, value)| **value != 0) {
             if comes_again(place, self.len)
                 && let Some(recent) = self.recent.place_of(value)
@@ -137,11 +151,17 @@ impl PackedOwnValues {
         let mut recent = RecentValues::default();
         let mut rows = 0..;
         std::iter::from_fn(move || {
-            let present = bytes.next()?;
+            let mut present = 0;
+            for shift in (0..Present::BITS).step_by(BITS_A_BYTE as usize) {
+                let byte = bytes.next()?;
+                present |= Present::from(byte & !GOES_ON) << shift;
+                if byte & GOES_ON == 0 {
+                    break;
+                }
+            }
             let row = rows.next()?;
             let mut values = OwnValues::default();
             for (place, value) in values.0.iter_mut().enumerate().filter(|(place, _)| present >> place & 1 != 0) {
-                debug_assert!(place < COUNT);
                 let length = bytes.next()?;
                 if length & IS_RECENT != 0 {
                     *value = recent.at(length & !IS_RECENT);
@@ -203,9 +223,14 @@ mod tests {
                 let value = |place: u64| if number % 3 == place { 0 } else { some(number + place) };
                 // Some come again at once, some after others that have their place, some never.
                 let of_resource = [some(number), 7, 7 + 128 * (number % 2), number % 200][number as usize % 4];
-                OwnValues([value(0), value(1) * (number % 2), value(2), of_resource])
+                OwnValues(std::array::from_fn(|place| match OwnAttribute::ALL[place] {
+                    OwnAttribute::Instance => of_resource,
+                    OwnAttribute::MessageBodySize => value(1) * (number % 2),
+                    _ => value(place as u64 % 3),
+                }))
             })
-            .chain([OwnValues([u64::MAX, 1, 0, 1]), OwnValues([0, 0, u64::MAX, u64::MAX]), OwnValues::default()])
+            .chain([OwnValues([u64::MAX; COUNT]), OwnValues([1; COUNT]), OwnValues::default()])
+            .chain((0..COUNT).map(|only| OwnValues(std::array::from_fn(|place| u64::from(place == only)))))
             .collect();
         let mut packed = PackedOwnValues::default();
         let bytes: usize = rows.iter().map(|row| packed.push(row)).sum();

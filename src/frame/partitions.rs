@@ -226,6 +226,7 @@ impl Partitions {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::conventions::OwnAttribute;
 
     /// Whatever ids look like, no partition gets far more than its share.
     #[test]
@@ -250,7 +251,11 @@ mod tests {
     /// Own values stay with their spans, whichever of them have any, and take nothing where none has.
     #[test]
     fn own_values_stay_with_their_spans() {
-        let own = |number: u64| OwnValues([number, 0, 0, 0]);
+        let own = |number: u64| {
+            let mut values = OwnValues::default();
+            values.set(OwnAttribute::MessageId, number);
+            values
+        };
         for given in [
             vec![None; 300],
             vec![Some(own(0)); 300],

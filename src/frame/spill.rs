@@ -323,6 +323,7 @@ fn take_batch(batch: &RecordBatch, take: &mut impl FnMut(u32, CollectedSpan, Opt
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::conventions::OwnAttribute;
     use crate::frame::partitions::{Partitions, partition_of};
 
     #[test]
@@ -340,7 +341,15 @@ mod tests {
                 signature: SignatureId(number as u32 % 3),
             },
         };
-        let own = |number: u64| OwnValues([number % 5, u64::MAX / number, number % 2, number % 3]);
+        let own = |number: u64| {
+            let mut values = OwnValues::default();
+            for (&attribute, value) in
+                OwnAttribute::ALL.iter().zip([number % 5, u64::MAX / number, number % 2, number % 3])
+            {
+                values.set(attribute, value);
+            }
+            values
+        };
         for collector in 0..2 {
             let mut partitions = Partitions::default();
             // Of the second collector no span has any.

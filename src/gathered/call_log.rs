@@ -10,10 +10,11 @@
 use std::io::{self, Write};
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use foldhash::fast::FixedState;
 use hashbrown::{HashMap, HashSet};
-use rayon::slice::ParallelSliceMut as _;
+use rayon::prelude::*;
 
 use crate::conventions::ErrorClass;
 use crate::frame::{SpillError, SpillStore, Symbol};
@@ -382,7 +383,7 @@ impl CallLog {
     /// If calls that were put aside cannot be brought back.
     pub(crate) fn for_each_target(
         &self,
-        wants: impl Fn(EdgeOfCalls) -> bool,
+        wants: impl Fn(EdgeOfCalls) -> bool + Sync,
         mut show: impl FnMut(&CallsOfTarget<'_>),
     ) -> Result<(), SpillError> {
         let edges = self.edges();
@@ -393,8 +394,7 @@ impl CallLog {
         if wanted > self.most_in_memory() as u64 {
             return self.for_each_target_in_slices(&wants, &mut show);
         }
-        let mut calls = Vec::with_capacity(wanted as usize);
-        self.unpack(&wants, |call| calls.push(call))?;
+        let calls = self.for_each_call(&wants, Vec::new, |calls, call| calls.push(*call))?.concat();
         let calls = sorted(&calls);
         for of_target in calls.chunk_by(|left, right| left.target == right.target) {
             show(&CallsOfTarget { target: of_target[0].target, source: Source::InMemory(of_target) });
@@ -437,14 +437,33 @@ impl CallLog {
         self.most_in_memory.unwrap_or(MOST_IN_MEMORY)
     }
 
-    /// Shows all calls, in no order that means anything: that takes little memory, and less time.
+    /// Lets all threads take the calls along wanted edges, in no order that means anything: that takes little memory, and less
+    /// time. Each thread begins with something `new`; the answer is what they have made of it.
     ///
     /// # Errors
     /// If calls that were put aside cannot be brought back.
-    pub(crate) fn for_each_call(&self, show: impl FnMut(LoggedCall)) -> Result<(), SpillError> {
-        self.unpack(&|_| true, show)
+    pub(crate) fn for_each_call<T: Send>(
+        &self,
+        wants: impl Fn(EdgeOfCalls) -> bool + Sync,
+        new: impl Fn() -> T + Sync,
+        take: impl Fn(&mut T, &LoggedCall) + Sync,
+    ) -> Result<Vec<T>, SpillError> {
+        let next = AtomicUsize::new(0);
+        let taken_by = |thread: usize| {
+            let mut taken = new();
+            while let Some(block) = self.blocks.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let rank_of = |trace| block.rank_of(trace);
+                unpack(&block.bytes()?, &wants, rank_of, |call| take(&mut taken, &call));
+            }
+            if thread == 0 {
+                unpack(&self.pending.block(), &wants, |trace| trace, |call| take(&mut taken, &call));
+            }
+            Ok(taken)
+        };
+        (0..rayon::current_num_threads()).into_par_iter().with_max_len(1).map(taken_by).collect()
     }
 
+    /// Unpacks calls one after the other, in the order in which they came.
     fn unpack(&self, wants: &impl Fn(EdgeOfCalls) -> bool, mut take: impl FnMut(LoggedCall)) -> Result<(), SpillError> {
         for block in &self.blocks {
             unpack(&block.bytes()?, wants, |trace| block.rank_of(trace), &mut take);
@@ -498,7 +517,7 @@ impl CallLog {
             groups += 1;
             file.group(&group, numbers, |group| columns.write("", group))
         };
-        let unpacked = self.for_each_call(|call| {
+        let unpacked = self.unpack(&|_| true, |call| {
             columns.push(CallRow::new(call));
             if columns.start.len() == CALLS_PER_GROUP && written.is_ok() {
                 written = write(std::mem::take(&mut columns));

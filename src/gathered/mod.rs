@@ -8,6 +8,7 @@ mod packed_block;
 mod path_stacks;
 mod request_block;
 mod request_log;
+mod service_entries;
 mod service_graph;
 mod time_slices;
 mod timeline;
@@ -29,6 +30,7 @@ pub(crate) use caller_spans::{CallerSpan, CallerSpanLog, CallerSpansOfService, I
 pub(crate) use path_stacks::{Frame, PathStacks};
 pub(crate) use request_block::{CallerOperation, RequestBlock, Spent, TraceRequests};
 pub(crate) use request_log::RequestLog;
+pub(crate) use service_entries::ServiceEntries;
 pub(crate) use service_graph::ServiceGraph;
 pub(crate) use timeline::{Step, Timeline};
 
@@ -37,6 +39,8 @@ pub(crate) use timeline::{Step, Timeline};
 pub struct Gathers {
     /// Who calls whom, how often and with what outcome.
     pub(crate) service_graph: bool,
+    /// What services do with the requests that come in.
+    pub(crate) service_entries: bool,
     /// Every counted call, by target and time.
     pub(crate) calls: bool,
     /// Every caller span, by service and time.
@@ -57,6 +61,7 @@ impl Gathers {
     /// Nothing.
     pub const NOTHING: Self = Self {
         service_graph: false,
+        service_entries: false,
         calls: false,
         caller_spans: false,
         requests: false,
@@ -70,6 +75,7 @@ impl Gathers {
     pub(crate) fn or(self, other: Self) -> Self {
         Self {
             service_graph: self.service_graph || other.service_graph,
+            service_entries: self.service_entries || other.service_entries,
             calls: self.calls || other.calls,
             caller_spans: self.caller_spans || other.caller_spans,
             requests: self.requests || other.requests,
@@ -86,6 +92,8 @@ impl Gathers {
 pub(crate) struct Gathered {
     /// Who calls whom.
     pub(crate) service_graph: Option<ServiceGraph>,
+    /// What services do with requests.
+    pub(crate) service_entries: Option<ServiceEntries>,
     /// Every counted call.
     pub(crate) calls: Option<CallLog>,
     /// Every caller span.
@@ -107,6 +115,7 @@ impl Gathered {
     pub(crate) fn new(asked: Gathers, store: Option<&Arc<SpillStore>>) -> Self {
         Self {
             service_graph: asked.service_graph.then(ServiceGraph::default),
+            service_entries: asked.service_entries.then(ServiceEntries::default),
             calls: asked.calls.then(|| CallLog::new(store)),
             caller_spans: asked.caller_spans.then(|| CallerSpanLog::new(store)),
             requests: asked.requests.then(|| RequestLog::new(store)),
@@ -122,6 +131,9 @@ impl Gathered {
         if let Some(graph) = &mut self.service_graph {
             graph.see(trace);
             self.tell_store();
+        }
+        if let Some(entries) = &mut self.service_entries {
+            entries.see(trace);
         }
         if let Some(calls) = &mut self.calls {
             calls.see(trace);
@@ -160,6 +172,10 @@ impl Gathered {
             (own, other) => *own = own.take().or(other),
         }
         self.tell_store();
+        match (&mut self.service_entries, other.service_entries) {
+            (Some(own), Some(other)) => own.merge(other),
+            (own, other) => *own = own.take().or(other),
+        }
         match (&mut self.calls, other.calls) {
             (Some(own), Some(other)) => own.merge(other),
             (own, other) => *own = own.take().or(other),
@@ -198,6 +214,7 @@ impl Gathered {
     /// About how many bytes of memory it takes.
     pub(crate) fn bytes(&self) -> usize {
         self.service_graph.as_ref().map_or(0, ServiceGraph::bytes)
+            + self.service_entries.as_ref().map_or(0, ServiceEntries::bytes)
             + self.calls.as_ref().map_or(0, CallLog::bytes)
             + self.caller_spans.as_ref().map_or(0, CallerSpanLog::bytes)
             + self.requests.as_ref().map_or(0, RequestLog::bytes)
@@ -217,6 +234,9 @@ impl Gathered {
     ) -> io::Result<()> {
         if let Some(graph) = &self.service_graph {
             file.group(&format!("{part}{SERVICE_GRAPH}"), numbers, |group| graph.write(group))?;
+        }
+        if let Some(entries) = &self.service_entries {
+            file.group(&format!("{part}{SERVICE_ENTRIES}"), numbers, |group| entries.write(group))?;
         }
         if let Some(calls) = &self.calls {
             calls.write(file, &format!("{part}{CALLS}"), numbers)?;
@@ -247,6 +267,9 @@ impl Gathered {
             graph.merge(file.group(&format!("{part}{SERVICE_GRAPH}"), numbers, ServiceGraph::read)?);
             self.tell_store();
         }
+        if let Some(entries) = &mut self.service_entries {
+            entries.merge(file.group(&format!("{part}{SERVICE_ENTRIES}"), numbers, ServiceEntries::read)?);
+        }
         if let Some(calls) = &mut self.calls {
             calls.merge_file(file, &format!("{part}{CALLS}"), numbers)?;
         }
@@ -265,6 +288,7 @@ impl Gathered {
 
 /// Names of the groups of a file.
 const SERVICE_GRAPH: &str = "gathered/service_graph";
+const SERVICE_ENTRIES: &str = "gathered/service_entries";
 const CALLS: &str = "gathered/calls";
 const CALLER_SPANS: &str = "gathered/caller_spans";
 const REQUESTS: &str = "gathered/requests";

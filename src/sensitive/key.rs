@@ -1,5 +1,7 @@
 //! What the key of a value says of it.
 
+use crate::conventions::words;
+
 /// What a key says of the values that stand under it. Worked out once a key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct KeyTraits {
@@ -101,24 +103,9 @@ fn credential_of(key: &str) -> Option<Credential> {
     }
 }
 
-/// The words of a name in lower case: split at what is no letter or digit, and between `aB`.
-pub(crate) fn words_of(name: &str) -> Vec<String> {
-    let mut words = vec![String::new()];
-    let mut before = ' ';
-    for c in name.chars() {
-        let begins = before.is_lowercase() && c.is_uppercase();
-        if begins || !c.is_alphanumeric() {
-            words.push(String::new());
-        }
-        if c.is_alphanumeric()
-            && let Some(word) = words.last_mut()
-        {
-            word.extend(c.to_lowercase());
-        }
-        before = c;
-    }
-    words.retain(|word| !word.is_empty());
-    words
+/// The words of a name in lower case.
+fn words_of(name: &str) -> Vec<String> {
+    words(name).map(str::to_lowercase).collect()
 }
 
 #[cfg(test)]

@@ -68,6 +68,13 @@ pub struct SpanSemantics {
     pub error_class: ErrorClass,
     /// Template of the message of the status, else of the exception; empty if there is none.
     pub message: Symbol,
+    /// HTTP status code; 0 if there is none.
+    pub http_status: u16,
+    /// The host that was asked for, if the internet knows it and the span serves a request; else empty.
+    pub public_host: Symbol,
+    /// What the service offers, if a request comes in here: RPC service, destination or first part of the path, in lower case;
+    /// empty if nothing says it.
+    pub capability: Symbol,
     /// Whether the span has an HTTP or RPC status code.
     pub has_protocol_code: bool,
     /// Whether a call of this signature is answered by "elsewhere" or "who are you": 3xx, 401 or 407.
@@ -104,7 +111,7 @@ pub struct SpanSemantics {
 
 impl SpanSemantics {
     /// The strings that were worked out of the signature.
-    fn derived_mut(&mut self) -> [&mut Symbol; 6] {
+    fn derived_mut(&mut self) -> [&mut Symbol; 8] {
         [
             &mut self.operation,
             &mut self.entry_operation,
@@ -112,6 +119,8 @@ impl SpanSemantics {
             &mut self.call_operation,
             &mut self.method,
             &mut self.error_type,
+            &mut self.public_host,
+            &mut self.capability,
         ]
     }
 }
@@ -383,6 +392,9 @@ fn semantics_of(
         error_type: symbols.intern(&error_type),
         error_class,
         message: message.into_iter().find(|message| !message.is_empty()).unwrap_or_default(),
+        http_status,
+        public_host: symbols.intern(&attributes.public_host().unwrap_or_default()),
+        capability: symbols.intern(&attributes.capability(class).unwrap_or_default()),
         has_protocol_code: http_status != 0 || rpc_status.is_some(),
         is_redirect_or_challenge: matches!(http_status, 300..=399 | 401 | 407),
         says_throttled: http_status == 429 || rpc_status == Some(RpcStatus::RESOURCE_EXHAUSTED),

@@ -4,6 +4,8 @@
 //! span's own attributes tell, worked out once for each signature. The order of sources follows the semantic
 //! conventions' own recommendations for naming a remote: peer name, then host, then protocol, then socket.
 
+mod served;
+
 use std::collections::BTreeMap;
 
 use crate::conventions::{Attribute, HTTP_METHODS, UncountedCalls, name_template};

@@ -129,6 +129,62 @@ macro_rules! catalog {
                 settling.clear();
             }
 
+            /// What those that want to look at calls in this round have learned so far: nothing. `None` if nobody wants to.
+            pub(crate) fn begin_round(
+                &mut self,
+                detectors: &Detectors,
+                round: $crate::detectors::kit::CallRound,
+            ) -> Option<Self> {
+                use $crate::detectors::kit::Detector;
+                let (mut learned, mut is_wanted) = (Self::default(), false);
+                $(if let Some(seen) = &mut self.$field
+                    && <$detector as Detector>::gathers().calls
+                    && Detector::wants_calls(&detectors.$field, round, seen)
+                {
+                    learned.$field = Some(Default::default());
+                    is_wanted = true;
+                })+
+                is_wanted.then_some(learned)
+            }
+
+            /// Nothing so far, of the same detectors.
+            pub(crate) fn emptied(&self) -> Self {
+                Self { $($field: self.$field.as_ref().map(|_| Default::default()),)+ }
+            }
+
+            /// Whether any that takes part in the round wants the calls along an edge.
+            pub(crate) fn wants_calls_along(
+                &self,
+                detectors: &Detectors,
+                round: $crate::detectors::kit::CallRound,
+                edge: $crate::gathered::EdgeOfCalls,
+                taking_part: &Self,
+            ) -> bool {
+                use $crate::detectors::kit::Detector;
+                $(if let (Some(known), Some(_)) = (&self.$field, &taking_part.$field)
+                    && Detector::wants_calls_along(&detectors.$field, round, edge, known)
+                {
+                    return true;
+                })+
+                false
+            }
+
+            /// Lets those that take part in the round look at a call.
+            pub(crate) fn see_call(
+                &self,
+                detectors: &Detectors,
+                round: $crate::detectors::kit::CallRound,
+                call: &$crate::gathered::LoggedCall,
+                learned: &mut Self,
+            ) {
+                use $crate::detectors::kit::Detector;
+                $(if <$detector as Detector>::gathers().calls
+                    && let (Some(known), Some(learned)) = (&self.$field, &mut learned.$field)
+                {
+                    Detector::see_call(&detectors.$field, round, call, known, learned);
+                })+
+            }
+
             /// Lets those that ask for calls look at all calls to one target.
             pub(crate) fn see_target(&mut self, detectors: &Detectors, calls: &$crate::gathered::CallsOfTarget<'_>) {
                 $(if let Some(seen) = &mut self.$field
@@ -172,29 +228,6 @@ macro_rules! catalog {
                     && Detector::wants_service(&detectors.$field, spans.service, seen)
                 {
                     Detector::see_service(&detectors.$field, spans, seen);
-                })+
-            }
-
-            /// Whether any that asks for calls wants to look at them once more.
-            pub(crate) fn wants_calls_again(&self, detectors: &Detectors) -> bool {
-                use $crate::detectors::kit::Detector;
-                $(if let Some(seen) = &self.$field
-                    && <$detector as Detector>::gathers().calls
-                    && Detector::wants_calls_again(&detectors.$field, seen)
-                {
-                    return true;
-                })+
-                false
-            }
-
-            /// Lets those that want it look once more at a call.
-            pub(crate) fn see_call_again(&mut self, detectors: &Detectors, call: &$crate::gathered::LoggedCall) {
-                use $crate::detectors::kit::Detector;
-                $(if let Some(seen) = &mut self.$field
-                    && <$detector as Detector>::gathers().calls
-                    && Detector::wants_calls_again(&detectors.$field, seen)
-                {
-                    Detector::see_call_again(&detectors.$field, call, seen);
                 })+
             }
 

@@ -2,9 +2,10 @@
 //!
 //! ```text
 //! every trace ──see──▶ Seen ─┐                      (one for each thread, and for each part of the input)
-//!                            ├─merge─▶ Seen ──see_target (all calls to one target)──▶ Seen
-//! every trace ──see──▶ Seen ─┘              ──see_service (all caller spans of one service)──▶ Seen
-//!                                           ──see_call_again──▶ Seen ──conclude──▶ findings, rows
+//!                            ├─merge─▶ Seen ──see_call (all calls, in any order, twice)──▶ Seen
+//! every trace ──see──▶ Seen ─┘              ──see_target (all calls to one target, in time order)──▶ Seen
+//!                                           ──see_service (all caller spans of one service)──▶ Seen
+//!                                           ──see_call──▶ Seen ──conclude──▶ findings, rows
 //! ```
 
 use arrow::error::ArrowError;
@@ -30,6 +31,7 @@ use super::thresholds::Thresholds;
 /// |---|---|---|
 /// | a | one trace, and pushes findings into what it has seen | `see` |
 /// | b | aggregates over all traces, its own or those that it lets gather | `see`, `conclude` |
+/// | c | all calls, in any order | `see_call` |
 /// | c | all calls to one target, or all caller spans of one service, in time order | `see_target`, `see_service` |
 /// | d | values that are unique to a span ([`Gathers::own_attributes`]) | `see` |
 pub(crate) trait Detector:
@@ -63,6 +65,20 @@ pub(crate) trait Detector:
     /// Looks at one trace.
     fn see(&self, trace: &TraceView<'_>, seen: &mut Self::Seen);
 
+    /// Whether it wants to look at calls in this round, for which it can make ready. Only if its [`Detector::gathers`] asks for calls.
+    fn wants_calls(&self, _round: CallRound, _seen: &mut Self::Seen) -> bool {
+        false
+    }
+
+    /// Whether it wants those of a service to a target in this round: to look at others takes time for nothing.
+    fn wants_calls_along(&self, _round: CallRound, _edge: EdgeOfCalls, _seen: &Self::Seen) -> bool {
+        true
+    }
+
+    /// Looks at a call, of those that somebody wants in this round. All threads do, so that calls come in no order that means
+    /// anything; what is learned is merged into what is `known` once the round is over.
+    fn see_call(&self, _round: CallRound, _call: &LoggedCall, _known: &Self::Seen, _learned: &mut Self::Seen) {}
+
     /// Whether it wants to look at the calls of a service to a target: to bring them back and to sort them takes time, so that
     /// whoever does not say so may see none.
     fn wants_edge(&self, _edge: EdgeOfCalls, _seen: &Self::Seen) -> bool {
@@ -83,17 +99,24 @@ pub(crate) trait Detector:
     /// asks for caller spans. Services come in the order of their names.
     fn see_service(&self, _spans: &CallerSpansOfService<'_>, _seen: &mut Self::Seen) {}
 
-    /// Whether it wants to look at all calls once more, with what it knows once all services were shown. Only if its
-    /// [`Detector::gathers`] asks for calls.
-    fn wants_calls_again(&self, _seen: &Self::Seen) -> bool {
-        false
-    }
-
-    /// Looks once more at a call. Calls come in no order that means anything.
-    fn see_call_again(&self, _call: &LoggedCall, _seen: &mut Self::Seen) {}
-
     /// Says what was found, once everything was seen.
     fn conclude(&self, seen: Self::Seen, whole: &Whole<'_>) -> Concluded<Self>;
+}
+
+/// When detectors may look at all calls.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum CallRound {
+    /// Once all traces were seen.
+    First,
+    /// After that.
+    Second,
+    /// Once all targets and services were shown.
+    Last,
+}
+
+impl CallRound {
+    /// The rounds before targets are shown.
+    pub(crate) const BEFORE_TARGETS: [Self; 2] = [Self::First, Self::Second];
 }
 
 /// What a detector has seen. What two of them have seen of disjoint sets of traces merges into what one would have seen of

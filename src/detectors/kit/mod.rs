@@ -5,6 +5,7 @@ mod description;
 mod detector;
 mod findings_beside;
 mod rules;
+mod sightings;
 #[cfg(test)]
 mod tests;
 mod thresholds;
@@ -13,12 +14,13 @@ pub use catalog::CatalogEntry;
 pub(crate) use catalog::{Conclusions, catalog};
 pub(crate) use description::joined;
 pub use description::{Cell, Column, Currency, Description, ProblemText, RankedBy, TableRow, Unit};
-pub(crate) use detector::{Concluded, Detector, NoDetails, NoRow, Seen, WhileRead, Whole};
+pub(crate) use detector::{CallRound, Concluded, Detector, NoDetails, NoRow, Seen, WhileRead, Whole};
 pub(crate) use findings_beside::FindingsBeside;
 pub(crate) use rules::{
     EXPLAINED_BY, Heading, Level, NamedValues, Pattern, PatternColumn, RowColumn, RowRule, Rule, TableRules,
     WEIGHTED_TRACES_DOC,
 };
+pub(crate) use sightings::{Sightings, read_seen, write_seen};
 #[cfg_attr(not(test), expect(unused_imports, reason = "no detector has a threshold of these kinds so far"))]
 pub(crate) use thresholds::{Bytes, Duration};
 pub(crate) use thresholds::{Count, Share, ThresholdType, Thresholds, duration_text, size_text, thresholds};

@@ -1,8 +1,9 @@
 //! `circuit-breaker`: what one would have saved.
 
 mod breaker;
+mod outage_times;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use arrow::error::ArrowError;
 use foldhash::fast::FixedState;
@@ -10,7 +11,7 @@ use hashbrown::HashMap;
 
 use crate::conventions::{ErrorClass, FindingKind, OwnAttribute, OwnAttributes};
 use crate::detectors::kit::{
-    self, Cell, Concluded, Description, Detector, FindingsBeside, NoDetails, NoRow, Pattern, PatternColumn,
+    self, CallRound, Cell, Concluded, Description, Detector, FindingsBeside, NoDetails, NoRow, Pattern, PatternColumn,
     ProblemText, RankedBy, Seen, TableRow, TableRules, Unit, Whole, thresholds,
 };
 use crate::findings::{Finding, Findings, Remedy};
@@ -24,6 +25,7 @@ use crate::trace::{Edit, Row, Target, TraceView, total_ns};
 use super::deeper_patterns::{Explained, LateOccurrence, SpansAbove, explained_by_most};
 use super::edge_calls::{Edge, is_outage};
 use breaker::{Breaker, BreakerRules, Opening, Outcome, is_open_at};
+use outage_times::OutageTimes;
 
 thresholds! {
     /// The detector of missing circuit breakers and its thresholds.
@@ -338,28 +340,12 @@ pub(crate) struct Aside {
 pub(crate) struct Beside {
     /// Edges of which a call says that a breaker rejected it.
     with_breaker: BTreeSet<(Symbol, Target)>,
-    /// How many calls along each edge were outages.
-    outages: BTreeMap<EdgeOfCalls, u64>,
+    /// When calls along edges were outages.
+    outages: OutageTimes,
     above: SpansAbove,
     marked: Vec<Row>,
     /// Edges whose replays tell something, once all traces were seen: it is part of no file.
     replays: Vec<EdgeReplay>,
-}
-
-impl Beside {
-    /// Whether at least so many calls along an edge were outages.
-    fn is_often_down(&self, edge: EdgeOfCalls, least: u64) -> bool {
-        self.outages.get(&edge).is_some_and(|&outages| outages >= least)
-    }
-}
-
-columns! {
-    /// How many calls along an edge were outages.
-    struct OutageRow in OutageColumns {
-        target: Option<Target>,
-        caller_service: Symbol,
-        outages: u64,
-    }
 }
 
 columns! {
@@ -373,9 +359,7 @@ columns! {
 impl Seen for Beside {
     fn merge(&mut self, other: Self) {
         self.with_breaker.extend(other.with_breaker);
-        for (edge, outages) in other.outages {
-            *self.outages.entry(edge).or_default() += outages;
-        }
+        self.outages.merge(other.outages);
         self.above.merge(other.above);
         self.replays.extend(other.replays);
     }
@@ -386,7 +370,7 @@ impl Seen for Beside {
 
     fn bytes(&self) -> usize {
         let avoided: usize = self.replays.iter().map(|replay| size_of_val(&*replay.avoided)).sum();
-        self.above.bytes() + avoided
+        self.above.bytes() + self.outages.bytes() + avoided
     }
 
     fn unsettled(&mut self) -> Option<Unsettled<'_>> {
@@ -403,11 +387,7 @@ impl Seen for Beside {
             edges.push(EdgeRow { caller_service, target: Some(target) });
         }
         edges.write("", group);
-        let mut outages = OutageColumns::default();
-        for (&(target, caller_service), &count) in &self.outages {
-            outages.push(OutageRow { target: Some(target), caller_service, outages: count });
-        }
-        group.beside(OUTAGES, |group| outages.write("", group));
+        group.beside(OUTAGES, |group| self.outages.write(group));
         group.beside(ABOVE, |group| self.above.write(group));
     }
 
@@ -415,12 +395,7 @@ impl Seen for Beside {
         let EdgeColumns { caller_service, target } = EdgeColumns::read("", group)?;
         let edge = |row: usize| Some((caller_service[row], target.get(row)?));
         let with_breaker = (0..caller_service.len()).filter_map(edge).collect();
-        let columns = group.beside(OUTAGES, |group| OutageColumns::read("", group))?;
-        let outages = |row: usize| {
-            let edge = (columns.target.get(row).unwrap_or_default(), columns.caller_service[row]);
-            (edge, columns.outages[row])
-        };
-        let outages = (0..columns.outages.len()).map(outages).collect();
+        let outages = group.beside(OUTAGES, OutageTimes::read)?;
         Ok(Self { with_breaker, outages, above: group.beside(ABOVE, SpansAbove::read)?, ..Self::default() })
     }
 }
@@ -458,7 +433,9 @@ impl Detector for CircuitBreaker {
                 with_breaker.insert((call.caller_service, call.target));
             }
             if is_outage(trace, call) {
-                *outages.entry((call.target, call.caller_service)).or_default() += 1;
+                let end = trace.start(call.row).wrapping_add(trace.duration(call.row));
+                let instance = trace.instance_of_call(call).unwrap_or(0);
+                outages.add((call.target, call.caller_service), instance, end);
                 marked.push(call.row);
             }
         }
@@ -467,15 +444,30 @@ impl Detector for CircuitBreaker {
         above.add(trace, marked);
     }
 
+    fn wants_calls(&self, round: CallRound, seen: &mut Self::Seen) -> bool {
+        round == CallRound::First && seen.beside.outages.put_in_order()
+    }
+
+    fn wants_calls_along(&self, _round: CallRound, edge: EdgeOfCalls, seen: &Self::Seen) -> bool {
+        seen.beside.outages.is_often_down(edge, self.least_outages())
+    }
+
+    fn see_call(&self, _round: CallRound, call: &LoggedCall, known: &Self::Seen, learned: &mut Self::Seen) {
+        if call.is_along_edge && outcome_of(call) == Outcome::Fine {
+            let edge = (call.target, call.caller_service);
+            learned.beside.outages.add_other(edge, call.instance, call.end(), &known.beside.outages);
+        }
+    }
+
     fn wants_edge(&self, edge: EdgeOfCalls, seen: &Self::Seen) -> bool {
-        seen.beside.is_often_down(edge, self.least_outages())
+        seen.beside.outages.may_have_opened(edge, self.rules().window, self.least_outages())
     }
 
     fn see_target(&self, calls: &CallsOfTarget<'_>, seen: &mut Self::Seen) {
         let is_wanted = |call: &LoggedCall| {
             let edge = (call.target, call.caller_service);
-            // What was not down often enough need not be replayed: others may have asked for it.
-            call.is_along_edge && seen.beside.is_often_down(edge, self.least_outages())
+            // Others may have asked for what no breaker had rejected.
+            call.is_along_edge && self.wants_edge(edge, seen)
         };
         let mut replays: HashMap<Symbol, Replaying, FixedState> = HashMap::default();
         calls.for_each(|call| {

@@ -8,8 +8,8 @@ use hashbrown::HashMap;
 
 use crate::conventions::{FindingKind, OwnAttribute, OwnAttributes};
 use crate::detectors::kit::{
-    self, Cell, Concluded, Description, Detector, FindingsBeside, Level, NoRow, Pattern, PatternColumn, ProblemText,
-    RankedBy, TableRow, TableRules, Unit, Whole, thresholds,
+    self, CallRound, Cell, Concluded, Description, Detector, FindingsBeside, Level, NoRow, Pattern, PatternColumn,
+    ProblemText, RankedBy, TableRow, TableRules, Unit, Whole, thresholds,
 };
 use crate::findings::{Finding, Findings, Remedy};
 use crate::frame::Symbol;
@@ -19,7 +19,7 @@ use crate::span::SpanKind;
 use crate::trace::{Call, Edit, NO_ROW, Row, Target, TargetKind, TraceView};
 
 use queue::{Minimums, Queue, Wait, min_wait_ns, queue_of};
-use seen::{Beside, LateCallee, LateCallees, Pool, QueueWithCalls};
+use seen::{Beside, LateCallee, LateCallees, Pool};
 
 thresholds! {
     /// The detector of limits that make calls wait, and its thresholds.
@@ -351,28 +351,30 @@ impl Detector for Saturation {
         }
     }
 
-    fn wants_calls_again(&self, seen: &Self::Seen) -> bool {
-        !seen.beside.queues.is_empty()
+    fn wants_calls(&self, round: CallRound, seen: &mut Self::Seen) -> bool {
+        round == CallRound::Last && !seen.beside.queues.is_empty()
     }
 
-    fn see_call_again(&self, call: &LoggedCall, seen: &mut Self::Seen) {
-        seen.beside.add_call(call);
+    fn see_call(&self, _round: CallRound, call: &LoggedCall, known: &Self::Seen, learned: &mut Self::Seen) {
+        learned.beside.add_call(call, &known.beside);
     }
 
     fn conclude(&self, seen: Self::Seen, whole: &Whole<'_>) -> Concluded<Self> {
         let FindingsBeside { mut findings, beside } = seen;
+        let held_by = beside.held_by();
         let Beside { pools, late_callees, queues, .. } = beside;
         retain_pools(&mut findings, &pools);
         let queue_kind = whole.symbols.get(FindingKind::Queue.as_str()).unwrap_or_default();
         let by_call = places_by_call(&late_callees);
-        for QueueWithCalls { queue, .. } in &queues {
+        for queue in &queues {
             for wait in &queue.waits {
                 if let Ok(place) = by_call.binary_search_by_key(&(wait.trace, wait.call_row), |&(call, _)| call) {
                     report(queue, wait, queue_kind, &late_callees, by_call[place].1, &mut findings);
                 }
             }
         }
-        let queues = queues.iter().map(|with_calls| (with_calls.queue.service, facts_of(with_calls, whole))).collect();
+        let facts = queues.iter().zip(held_by).map(|(queue, held_by)| (queue.service, facts_of(queue, held_by, whole)));
+        let queues = facts.collect();
         Concluded { findings, aside: Aside { queue_kind, queues, pools }, rows: Vec::new() }
     }
 }
@@ -492,8 +494,7 @@ fn report(
     findings.push_late(wait.trace, late_callees.adjusted_count[place], finding, remedy);
 }
 
-fn facts_of(with_calls: &QueueWithCalls, whole: &Whole<'_>) -> QueueFacts {
-    let queue = &with_calls.queue;
+fn facts_of(queue: &Queue, held_by: Option<(Symbol, f64)>, whole: &Whole<'_>) -> QueueFacts {
     let name = |symbol: Symbol| whole.symbols.resolve(symbol).to_owned();
     QueueFacts {
         limit: queue.limit,
@@ -501,7 +502,7 @@ fn facts_of(with_calls: &QueueWithCalls, whole: &Whole<'_>) -> QueueFacts {
         calls: queue.calls,
         holder: name(queue.holder),
         holder_share: queue.holder_share,
-        held_by: with_calls.held_by().map(|(target, share)| (name(target), share)),
+        held_by: held_by.map(|(target, share)| (name(target), share)),
         victims: queue.victims.iter().map(|&victim| name(victim)).collect(),
     }
 }

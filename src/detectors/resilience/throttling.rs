@@ -8,12 +8,12 @@ use hashbrown::HashMap;
 
 use crate::conventions::{FindingKind, OwnAttribute, OwnAttributes};
 use crate::detectors::kit::{
-    self, Cell, Concluded, Description, Detector, FindingsBeside, NoRow, Pattern, PatternColumn, ProblemText, RankedBy,
-    Seen, TableRow, TableRules, Unit, Whole, thresholds,
+    self, CallRound, Cell, Concluded, Description, Detector, FindingsBeside, NoRow, Pattern, PatternColumn,
+    ProblemText, RankedBy, Seen, TableRow, TableRules, Unit, Whole, thresholds,
 };
 use crate::findings::{Finding, Findings, Remedy};
 use crate::frame::Symbol;
-use crate::gathered::{CallsOfTarget, EdgeOfCalls, Gathers};
+use crate::gathered::{EdgeOfCalls, Gathers, LoggedCall};
 use crate::partial::{Columns as _, GroupReader, GroupWriter, TraceNumber, columns};
 use crate::savings::Unsettled;
 use crate::trace::{Call, Edit, NO_ROW, Row, Target, TraceView, total_ns};
@@ -374,19 +374,20 @@ impl Detector for Throttling {
         }
     }
 
-    fn wants_edge(&self, edge: EdgeOfCalls, seen: &Self::Seen) -> bool {
+    fn wants_calls(&self, round: CallRound, seen: &mut Self::Seen) -> bool {
+        round == CallRound::First && !seen.beside.edges.is_empty()
+    }
+
+    fn wants_calls_along(&self, _round: CallRound, edge: EdgeOfCalls, seen: &Self::Seen) -> bool {
         seen.beside.edges.contains_key(&edge)
     }
 
-    fn see_target(&self, calls: &CallsOfTarget<'_>, seen: &mut Self::Seen) {
-        let Beside { edges, calls: all, .. } = &mut seen.beside;
-        calls.for_each(|call| {
-            if call.is_along_edge
-                && let Some(&edge) = edges.get(&(call.target, call.caller_service))
-            {
-                all.add(edge, call.start, call.weight, 0);
-            }
-        });
+    fn see_call(&self, _round: CallRound, call: &LoggedCall, known: &Self::Seen, learned: &mut Self::Seen) {
+        if call.is_along_edge
+            && let Some(&edge) = known.beside.edges.get(&(call.target, call.caller_service))
+        {
+            learned.beside.calls.add(edge, call.start, call.weight, 0);
+        }
     }
 
     fn conclude(&self, seen: Self::Seen, _whole: &Whole<'_>) -> Concluded<Self> {

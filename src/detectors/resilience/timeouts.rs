@@ -7,12 +7,12 @@ mod waits;
 
 use crate::conventions::FindingKind;
 use crate::detectors::kit::{
-    Cell, Concluded, Description, Detector, FindingsBeside, Level, NoDetails, ProblemText, RankedBy, RowColumn,
-    TableRow, TableRules, Unit, Whole, duration_text, thresholds,
+    CallRound, Cell, Concluded, Description, Detector, FindingsBeside, Level, NoDetails, ProblemText, RankedBy,
+    RowColumn, TableRow, TableRules, Unit, Whole, duration_text, thresholds,
 };
 use crate::findings::pattern_id;
 use crate::frame::Symbol;
-use crate::gathered::{CallsOfTarget, EdgeOfCalls, Gathers};
+use crate::gathered::{EdgeOfCalls, Gathers, LoggedCall};
 use crate::partial::{Named as _, TraceNumber};
 use crate::trace::TraceView;
 
@@ -293,12 +293,16 @@ impl Detector for Timeouts {
         seen.beside.see(self, trace);
     }
 
-    fn wants_edge(&self, edge: EdgeOfCalls, seen: &Self::Seen) -> bool {
+    fn wants_calls(&self, round: CallRound, seen: &mut Self::Seen) -> bool {
+        seen.beside.wants_calls(round)
+    }
+
+    fn wants_calls_along(&self, _round: CallRound, edge: EdgeOfCalls, seen: &Self::Seen) -> bool {
         seen.beside.has_waits(edge)
     }
 
-    fn see_target(&self, calls: &CallsOfTarget<'_>, seen: &mut Self::Seen) {
-        seen.beside.see_target(calls);
+    fn see_call(&self, round: CallRound, call: &LoggedCall, known: &Self::Seen, learned: &mut Self::Seen) {
+        learned.beside.see_call(round, call, &known.beside);
     }
 
     fn conclude(&self, seen: Self::Seen, whole: &Whole<'_>) -> Concluded<Self> {

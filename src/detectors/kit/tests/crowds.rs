@@ -3,7 +3,8 @@
 use arrow::error::ArrowError;
 
 use crate::detectors::kit::{
-    Cell, Concluded, Description, Detector, NoDetails, RankedBy, RowColumn, Seen, TableRules, Unit, Whole, thresholds,
+    CallRound, Cell, Concluded, Description, Detector, NoDetails, RankedBy, RowColumn, Seen, TableRules, Unit, Whole,
+    thresholds,
 };
 use crate::frame::Symbol;
 use crate::gathered::{CallerSpansOfService, Gathers, LoggedCall};
@@ -33,11 +34,15 @@ pub(crate) struct Crowd {
 pub(crate) struct SeenCrowds {
     traces: i64,
     crowds: Vec<Crowd>,
+    /// Calls that were made for those of each.
+    calls: Vec<i64>,
 }
 
 impl Seen for SeenCrowds {
     fn merge(&mut self, other: Self) {
         self.traces += other.traces;
+        self.calls.resize(self.calls.len().max(other.calls.len()), 0);
+        self.calls.iter_mut().zip(other.calls).for_each(|(own, other)| *own += other);
     }
 
     fn renumber_traces(&mut self, _rank_of: &(dyn Fn(TraceNumber) -> TraceNumber + Sync)) {}
@@ -55,7 +60,7 @@ impl Seen for SeenCrowds {
     }
 
     fn read(group: &GroupReader<'_>) -> Result<Self, ArrowError> {
-        Ok(Self { traces: group.i64s("traces")?.into_iter().sum(), crowds: Vec::new() })
+        Ok(Self { traces: group.i64s("traces")?.into_iter().sum(), ..Self::default() })
     }
 }
 
@@ -114,17 +119,19 @@ impl Detector for Crowds {
         }
     }
 
-    fn wants_calls_again(&self, seen: &Self::Seen) -> bool {
-        !seen.crowds.is_empty()
+    fn wants_calls(&self, round: CallRound, seen: &mut Self::Seen) -> bool {
+        round == CallRound::Last && !seen.crowds.is_empty()
     }
 
-    fn see_call_again(&self, call: &LoggedCall, seen: &mut Self::Seen) {
-        for crowd in &mut seen.crowds {
-            crowd.calls += i64::from(crowd.crowded.contains(&(call.trace, call.caller_span)));
+    fn see_call(&self, _round: CallRound, call: &LoggedCall, known: &Self::Seen, learned: &mut Self::Seen) {
+        learned.calls.resize(known.crowds.len(), 0);
+        for (crowd, calls) in known.crowds.iter().zip(&mut learned.calls) {
+            *calls += i64::from(crowd.crowded.contains(&(call.trace, call.caller_span)));
         }
     }
 
     fn conclude(&self, seen: Self::Seen, _whole: &Whole<'_>) -> Concluded<Self> {
-        Concluded::rows(seen.crowds)
+        let with_calls = |(crowd, calls)| Crowd { calls, ..crowd };
+        Concluded::rows(seen.crowds.into_iter().zip(seen.calls).map(with_calls).collect())
     }
 }

@@ -12,7 +12,7 @@ mod slow_roots;
 use std::fs::File;
 use std::sync::Arc;
 
-use super::{WhileRead, Whole};
+use super::{CallRound, WhileRead, Whole};
 use crate::conventions::{OwnAttribute, OwnAttributes};
 use crate::detectors::Cell;
 use crate::frame::{SpillStore, Symbol, Symbols};
@@ -144,9 +144,25 @@ impl Part {
         self.overlaps.merge(other.overlaps);
     }
 
+    /// Lets detectors look at all calls; the answer is whether any wants to.
+    fn see_calls(&mut self, round: CallRound) -> bool {
+        let detectors = Detectors::default();
+        let Some(nothing) = self.seen.begin_round(&detectors, round) else { return false };
+        let learned = self.gathered.calls.as_ref().unwrap().for_each_call(
+            |edge| self.seen.wants_calls_along(&detectors, round, edge, &nothing),
+            || nothing.emptied(),
+            |learned, call| self.seen.see_call(&detectors, round, call, learned),
+        );
+        learned.unwrap().into_iter().for_each(|learned| self.seen.merge(learned));
+        true
+    }
+
     /// All tables as text.
     fn conclude(mut self, symbols: &Symbols, trace_ids: &[TraceId]) -> String {
         let detectors = Detectors::default();
+        for round in CallRound::BEFORE_TARGETS {
+            self.see_calls(round);
+        }
         let (calls, spans) = (self.gathered.calls.as_ref().unwrap(), self.gathered.caller_spans.as_ref().unwrap());
         let mut wanted = calls.edges();
         wanted.retain(|&edge, _| self.seen.wants_edge(&detectors, edge));
@@ -154,8 +170,7 @@ impl Part {
         calls.for_each_target(is_wanted, |calls| self.seen.see_target(&detectors, calls)).unwrap();
         let wanted = spans.services().filter(|&service| self.seen.wants_service(&detectors, service)).collect();
         spans.for_each_service(wanted, |spans| self.seen.see_service(&detectors, spans)).unwrap();
-        assert!(self.seen.wants_calls_again(&detectors));
-        calls.for_each_call(|call| self.seen.see_call_again(&detectors, &call)).unwrap();
+        assert!(self.see_calls(CallRound::Last));
         let whole = Whole { symbols, trace_ids, is_weighted: false, gathered: &self.gathered };
         let mut ranking = Ranking::new(&whole, &|| ());
         self.seen.conclude(&detectors, &whole, &mut self.overlaps, &mut ranking);

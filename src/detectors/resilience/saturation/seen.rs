@@ -1,5 +1,7 @@
 //! What is kept of traces to find queues and pools in all of them.
 
+use std::cmp::Reverse;
+
 use arrow::error::ArrowError;
 use foldhash::fast::FixedState;
 use hashbrown::{HashMap, HashSet};
@@ -60,46 +62,45 @@ pub(crate) struct Beside {
     pub(super) late_callees_of: HashMap<Symbol, u64, FixedState>,
     pub(super) marked: Vec<Row>,
     /// The queues, once the caller spans of all services were seen.
-    pub(super) queues: Vec<QueueWithCalls>,
+    pub(super) queues: Vec<Queue>,
+    /// How long in ns requests that were waited for called which targets, by the place of their queue.
+    called: HashMap<(u32, Target), i64, FixedState>,
     /// The traces that requests belong to which were waited for.
     traces_of_predecessors: HashSet<TraceNumber, FixedState>,
-}
-
-/// A queue, and what those were waiting for that others waited for.
-pub(crate) struct QueueWithCalls {
-    pub(super) queue: Queue,
-    /// How long requests that were waited for called each target, in ns.
-    called: HashMap<Target, i64, FixedState>,
-}
-
-impl QueueWithCalls {
-    /// The target that requests which were waited for spent most time in, and its share of all that they took.
-    pub(super) fn held_by(&self) -> Option<(Symbol, f64)> {
-        let called = self.called.iter().map(|(&target, &time)| (time, target));
-        let most = called.max_by_key(|&(time, target)| (time, std::cmp::Reverse(target)));
-        let (time, target) = most.filter(|_| self.queue.busy_ns > 0)?;
-        Some((target.name, time as f64 / self.queue.busy_ns as f64))
-    }
 }
 
 impl Beside {
     /// Takes a queue.
     pub(super) fn push_queue(&mut self, queue: Queue) {
         self.traces_of_predecessors.extend(queue.predecessors.iter().map(|&(trace, _)| trace));
-        self.queues.push(QueueWithCalls { queue, called: HashMap::default() });
+        self.queues.push(queue);
     }
 
-    /// Takes notice of a call, which a request may have made that was waited for.
-    pub(super) fn add_call(&mut self, call: &LoggedCall) {
-        if !self.traces_of_predecessors.contains(&call.trace) {
+    /// Takes notice of a call, which a request may have made that was waited for in a `known` queue.
+    pub(super) fn add_call(&mut self, call: &LoggedCall, known: &Self) {
+        if !known.traces_of_predecessors.contains(&call.trace) {
             return;
         }
-        for QueueWithCalls { queue, called } in &mut self.queues {
+        for (place, queue) in (0..).zip(&known.queues) {
             if queue.predecessors.contains(&(call.trace, call.caller_span)) {
-                let time = called.entry(call.target).or_default();
+                let time = self.called.entry((place, call.target)).or_default();
                 *time = time.saturating_add(call.duration);
             }
         }
+    }
+
+    /// The target that requests which were waited for spent most time in, and its share of all that they took; by queue.
+    pub(super) fn held_by(&self) -> Vec<Option<(Symbol, f64)>> {
+        let mut most: Vec<Option<(i64, Reverse<Target>)>> = vec![None; self.queues.len()];
+        for (&(queue, target), &time) in &self.called {
+            let most = &mut most[queue as usize];
+            *most = (*most).max(Some((time, Reverse(target))));
+        }
+        let share = |(most, queue): (Option<(i64, Reverse<Target>)>, &Queue)| {
+            let (time, Reverse(target)) = most.filter(|_| queue.busy_ns > 0)?;
+            Some((target.name, time as f64 / queue.busy_ns as f64))
+        };
+        most.into_iter().zip(&self.queues).map(share).collect()
     }
 }
 
@@ -109,6 +110,10 @@ impl Seen for Beside {
         self.late_callees.append(other.late_callees);
         for (service, calls) in other.late_callees_of {
             *self.late_callees_of.entry(service).or_default() += calls;
+        }
+        for (called, time) in other.called {
+            let own = self.called.entry(called).or_default();
+            *own = own.saturating_add(time);
         }
     }
 

@@ -15,7 +15,8 @@ use crate::trace::{Edit, Row, total_ns};
 use super::super::deeper_patterns::{Explained, LateOccurrence, explained_by_most};
 use super::timers::{GiveUp, timers};
 use super::waits::{
-    ANSWERED_LATE, CALLEE_OK, DEAD_ON_ARRIVAL, EdgeFacts, FAILED, GAVE_UP, OUTLIVED, SAYS_TIMEOUT, WaitedFor, Waits,
+    ANSWERED_LATE, CALLEE_OK, CallsOfEdges, DEAD_ON_ARRIVAL, EdgeFacts, FAILED, GAVE_UP, OUTLIVED, SAYS_TIMEOUT,
+    WaitedFor, Waits,
 };
 use super::{SeenIn, TimeoutRow, Timeouts};
 
@@ -60,11 +61,12 @@ struct Trouble {
 pub(super) fn conclude(
     detector: &Timeouts,
     mut findings: Findings<NoDetails>,
-    seen: Waits,
+    mut seen: Waits,
     whole: &Whole<'_>,
 ) -> (Findings<NoDetails>, Vec<TimeoutRow>) {
-    let mut edges = edges_of(detector, &seen);
-    find_below(detector, &seen, &mut edges);
+    let calls = seen.take_edges();
+    let mut edges = edges_of(detector, &seen, &calls);
+    find_below(detector, &seen, &calls, &mut edges);
     let mut troubles: Vec<Trouble> = Vec::new();
     for (number, edge) in edges.iter().enumerate() {
         let found = detector.troubles_of(&seen, edge).into_iter().filter(|(_, waits)| !waits.is_empty());
@@ -104,7 +106,7 @@ pub(super) fn conclude(
 }
 
 /// The waits by edge, and what is known of each edge on its own.
-fn edges_of(detector: &Timeouts, seen: &Waits) -> Vec<Edge> {
+fn edges_of(detector: &Timeouts, seen: &Waits, calls: &CallsOfEdges) -> Vec<Edge> {
     let waits = &seen.waits;
     let edge_of = |place: usize| (waits.caller_service[place], waits.target.get(place).unwrap_or_default());
     let mut order: Vec<usize> = (0..waits.row.len()).collect();
@@ -123,7 +125,7 @@ fn edges_of(detector: &Timeouts, seen: &Waits) -> Vec<Edge> {
                     is_outlived: waits.flags[place] & OUTLIVED != 0,
                 })
                 .collect();
-            let calls = seen.edges.get(&of).cloned().unwrap_or_default();
+            let calls = calls.get(&of).cloned().unwrap_or_default();
             let longest_failed = seen.longest_failed.get(&of).copied().unwrap_or_default();
             let cap_ns = match calls.ok {
                 Some([_, p99]) if calls.ok_calls >= ENOUGH => LONGEST_CAP.min(p99.saturating_mul(2).max(SECOND)),
@@ -145,7 +147,7 @@ fn edges_of(detector: &Timeouts, seen: &Waits) -> Vec<Edge> {
 }
 
 /// Finds what the callee of each edge may wait for longer than its caller does: as traces show it, else as timeouts say.
-fn find_below(detector: &Timeouts, seen: &Waits, edges: &mut [Edge]) {
+fn find_below(detector: &Timeouts, seen: &Waits, calls: &CallsOfEdges, edges: &mut [Edge]) {
     let waits = &seen.waits;
     let seen_below = |edge: &Edge| {
         let outlived = edge.waits.iter().filter(|&&place| waits.flags[place] & OUTLIVED != 0);
@@ -158,7 +160,7 @@ fn find_below(detector: &Timeouts, seen: &Waits, edges: &mut [Edge]) {
     let inferred = |edge: &Edge| {
         let (_, target) = edge.of;
         let timeout = edge.facts.timers.first().filter(|_| target.kind == crate::trace::TargetKind::Service)?.value;
-        let operations = &seen.edges.get(&edge.of)?.operations;
+        let operations = &calls.get(&edge.of)?.operations;
         let longer = |below: &&Edge| below.of.0 == target.name;
         let mut longest: Option<(i64, Reverse<Symbol>)> = None;
         for below in edges.iter().filter(longer) {

@@ -3,7 +3,8 @@
 //! The first pass counts durations by ranges that are a thousandth wide, so that it is known in which range a quantile lies; the
 //! second keeps those of these ranges alone.
 
-use std::collections::BTreeMap;
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
 
 /// Bits of a duration behind its first that tell ranges apart.
 const BITS: u32 = 10;
@@ -18,7 +19,7 @@ fn range_of(duration: i64) -> u32 {
 /// Durations, counted.
 #[derive(Clone, Debug, Default)]
 pub(super) struct CountedDurations {
-    counts: BTreeMap<u32, u64>,
+    counts: HashMap<u32, u64, FixedState>,
     len: u64,
 }
 
@@ -36,6 +37,14 @@ impl CountedDurations {
         self.len += 1;
     }
 
+    /// Takes in what was counted of others.
+    pub(super) fn merge(&mut self, other: Self) {
+        for (range, count) in other.counts {
+            *self.counts.entry(range).or_default() += count;
+        }
+        self.len += other.len;
+    }
+
     /// How many there are.
     pub(super) fn len(&self) -> u64 {
         self.len
@@ -43,10 +52,12 @@ impl CountedDurations {
 
     /// Makes ready for the quantiles by nearest rank, ⌈q n⌉; none of no durations.
     pub(super) fn quantiles(&self, shares: &[f64]) -> Quantiles {
+        let mut counts: Vec<(u32, u64)> = self.counts.iter().map(|(&range, &count)| (range, count)).collect();
+        counts.sort_unstable();
         let place = |share: &f64| {
             let rank = (self.len as f64 * share).ceil().max(1.0) as u64;
             let mut before = 0;
-            for (&range, &count) in &self.counts {
+            for &(range, count) in &counts {
                 if before + count >= rank {
                     return Some((range, rank - 1 - before, Vec::new()));
                 }
@@ -66,6 +77,13 @@ impl Quantiles {
             if *wanted == range {
                 durations.push(duration);
             }
+        }
+    }
+
+    /// Takes in those that were taken elsewhere, of the same quantiles.
+    pub(super) fn merge(&mut self, other: Self) {
+        for ((.., own), (.., others)) in self.wanted.iter_mut().zip(other.wanted) {
+            own.extend(others);
         }
     }
 
@@ -89,10 +107,22 @@ mod tests {
         /// Whatever the durations, quantiles are those of the sorted list.
         #[test]
         fn quantiles_are_exact(durations in proptest::collection::vec(prop_oneof![0..5_000i64, 0..i64::MAX], 1..300)) {
-            let mut counted = CountedDurations::default();
-            durations.iter().for_each(|&duration| counted.add(duration));
-            let mut quantiles = counted.quantiles(&[0.5, 0.99]);
-            durations.iter().for_each(|&duration| quantiles.add(duration));
+            let (left, right) = durations.split_at(durations.len() / 3);
+            let counted = |durations: &[i64]| {
+                let mut counted = CountedDurations::default();
+                durations.iter().for_each(|&duration| counted.add(duration));
+                counted
+            };
+            let mut all = counted(left);
+            all.merge(counted(right));
+            let wanted = all.quantiles(&[0.5, 0.99]);
+            let taken = |durations: &[i64]| {
+                let mut quantiles = wanted.clone();
+                durations.iter().for_each(|&duration| quantiles.add(duration));
+                quantiles
+            };
+            let mut quantiles = taken(left);
+            quantiles.merge(taken(right));
             let mut sorted = durations.clone();
             sorted.sort_unstable();
             let rank = |share: f64| sorted[(sorted.len() as f64 * share).ceil() as usize - 1];

@@ -9,9 +9,9 @@ use foldhash::fast::FixedState;
 use hashbrown::{HashMap, HashSet};
 
 use crate::conventions::ErrorClass;
-use crate::detectors::kit::Seen;
+use crate::detectors::kit::{CallRound, Seen};
 use crate::frame::Symbol;
-use crate::gathered::{CallsOfTarget, EdgeOfCalls, LoggedCall};
+use crate::gathered::{EdgeOfCalls, LoggedCall};
 use crate::partial::{Columns as _, GroupReader, GroupWriter, TraceNumber, columns};
 use crate::savings::Unsettled;
 use crate::span::{SpanId, SpanKind};
@@ -20,7 +20,7 @@ use crate::trace::{Call, NO_ROW, Row, Target, TraceView};
 use super::super::deeper_patterns::SpansAbove;
 use super::super::edge_calls::error_class;
 use super::Timeouts;
-use super::exact_quantiles::CountedDurations;
+use super::exact_quantiles::{CountedDurations, Quantiles};
 use super::timers::Timer;
 
 /// Caller service and target.
@@ -80,7 +80,7 @@ pub(crate) struct Waits {
     pub(super) above: SpansAbove,
     marked: Vec<Row>,
     /// What all calls say of the edges that have waits, once all traces were seen: it is part of no file.
-    pub(super) edges: HashMap<WaitedFor, EdgeCalls, FixedState>,
+    edges: HashMap<WaitedFor, CountedCalls, FixedState>,
     /// The edges that have waits, once all traces were seen and they are asked for.
     with_waits: OnceLock<HashSet<EdgeOfCalls, FixedState>>,
 }
@@ -97,6 +97,28 @@ pub(super) struct EdgeCalls {
     /// What the target is asked for.
     pub(super) operations: BTreeSet<Symbol>,
 }
+
+impl EdgeCalls {
+    /// Takes in what other calls say.
+    fn merge(&mut self, other: Self) {
+        let Self { calls, longest_ok_answered_ns, operations, .. } = self;
+        *calls += other.calls;
+        *longest_ok_answered_ns = (*longest_ok_answered_ns).max(other.longest_ok_answered_ns);
+        operations.extend(other.operations);
+    }
+}
+
+/// What all calls along an edge say while they are looked at.
+#[derive(Debug, Default)]
+struct CountedCalls {
+    calls: EdgeCalls,
+    durations: CountedDurations,
+    /// Of the durations, in the second round.
+    quantiles: Quantiles,
+}
+
+/// What all calls say, by edge.
+pub(super) type CallsOfEdges = HashMap<WaitedFor, EdgeCalls, FixedState>;
 
 /// What is known of an edge.
 #[derive(Clone, Debug, Default)]
@@ -187,40 +209,53 @@ impl Waits {
         });
     }
 
-    /// Looks at all calls to one target, if a call to it is kept.
-    pub(super) fn see_target(&mut self, calls: &CallsOfTarget<'_>) {
-        let is_wanted = |call: &LoggedCall| call.is_along_edge && self.has_waits((call.target, call.caller_service));
-        let mut counted: HashMap<Symbol, (EdgeCalls, CountedDurations), FixedState> = HashMap::default();
-        calls.for_each(|call| {
-            if !is_wanted(call) {
-                return;
+    /// Makes ready for a round of looking at all calls; the answer is whether it is wanted.
+    pub(super) fn wants_calls(&mut self, round: CallRound) -> bool {
+        match round {
+            CallRound::First => !self.waits.row.is_empty(),
+            CallRound::Second => {
+                for counted in self.edges.values_mut() {
+                    counted.quantiles = counted.durations.quantiles(&[0.5, 0.99]);
+                }
+                !self.edges.is_empty()
             }
-            let (edge, durations) = counted.entry(call.caller_service).or_default();
-            edge.calls += u64::from(call.weight);
-            edge.operations.insert(call.operation);
+            CallRound::Last => false,
+        }
+    }
+
+    /// Learns from a call what is not `known` of its edge.
+    pub(super) fn see_call(&mut self, round: CallRound, call: &LoggedCall, known: &Self) {
+        let edge = (call.caller_service, call.target);
+        if !call.is_along_edge || !known.has_waits((call.target, call.caller_service)) {
+            return;
+        }
+        if round == CallRound::First {
+            let CountedCalls { calls, durations, .. } = self.edges.entry(edge).or_default();
+            calls.calls += u64::from(call.weight);
+            calls.operations.insert(call.operation);
             if call.failed.is_none() {
                 durations.add(call.duration);
                 if call.has_exit_span {
-                    edge.longest_ok_answered_ns = edge.longest_ok_answered_ns.max(call.duration);
+                    calls.longest_ok_answered_ns = calls.longest_ok_answered_ns.max(call.duration);
                 }
             }
-        });
-        let quantiles = |counted: &CountedDurations| counted.quantiles(&[0.5, 0.99]);
-        let mut wanted: HashMap<Symbol, _, FixedState> =
-            counted.iter().map(|(&service, (_, durations))| (service, quantiles(durations))).collect();
-        calls.for_each(|call| {
-            if call.is_along_edge
-                && call.failed.is_none()
-                && let Some(quantiles) = wanted.get_mut(&call.caller_service)
-            {
-                quantiles.add(call.duration);
-            }
-        });
-        for (caller_service, (mut edge, durations)) in counted {
-            edge.ok_calls = durations.len();
-            edge.ok = wanted.remove(&caller_service).and_then(|quantiles| quantiles.end().try_into().ok());
-            self.edges.insert((caller_service, calls.target), edge);
+        } else if call.failed.is_none()
+            && let Some(counted) = known.edges.get(&edge)
+        {
+            let new = || CountedCalls { quantiles: counted.quantiles.clone(), ..CountedCalls::default() };
+            self.edges.entry(edge).or_insert_with(new).quantiles.add(call.duration);
         }
+    }
+
+    /// What all calls say of the edges that have waits.
+    pub(super) fn take_edges(&mut self) -> CallsOfEdges {
+        let edges = std::mem::take(&mut self.edges).into_iter();
+        let counted = |CountedCalls { mut calls, durations, quantiles }: CountedCalls| {
+            calls.ok_calls = durations.len();
+            calls.ok = quantiles.end().try_into().ok();
+            calls
+        };
+        edges.map(|(edge, calls)| (edge, counted(calls))).collect()
     }
 
     /// Whether a call along an edge is kept, once all traces were seen.
@@ -280,7 +315,12 @@ impl Seen for Waits {
             *own = (*own).max(longest);
         }
         self.above.merge(other.above);
-        self.edges.extend(other.edges);
+        for (edge, counted) in other.edges {
+            let own = self.edges.entry(edge).or_default();
+            own.calls.merge(counted.calls);
+            own.durations.merge(counted.durations);
+            own.quantiles.merge(counted.quantiles);
+        }
     }
 
     fn renumber_traces(&mut self, rank_of: &(dyn Fn(TraceNumber) -> TraceNumber + Sync)) {

@@ -120,6 +120,8 @@ macro_rules! attributes {
     (@value hash $text:ident) => { if $text.is_empty() { 0 } else { nonzero_hash($text) } };
     (@value short_hash $text:ident) => { short_hash($text) };
     (@value number $text:ident) => { number_of($text) };
+    (@value presence $text:ident) => { u64::from(!$text.is_empty()) };
+    (@value browser $text:ident) => { u64::from($text.eq_ignore_ascii_case("webjs")) };
     (@value public_address $text:ident) => { public_address($text) };
     (@value probe $text:ident) => { probe($text) };
     (@value seconds $text:ident) => { delay_of($text) };
@@ -306,7 +308,36 @@ attributes! {
         /// How long the server asked to wait before the next request, and one ns more, so that no wait is told from none asked.
         RetryAfter: own(seconds) = ["http.response.header.retry-after", "http.response.header.retry_after"],
         /// Which instance of its service made the span. Instances are compared and counted, and nobody reads their names.
-        Instance: own_of_resource(short_hash) = ["service.instance.id", "k8s.pod.name", "k8s.pod.uid", "host.name"],
+        Instance: own_of_resource(short_hash) = ["service.instance.id"],
+        /// The pod that it ran in.
+        PodName: own_of_resource(short_hash) = ["k8s.pod.name"],
+        /// The same by its id.
+        PodUid: own_of_resource(short_hash) = ["k8s.pod.uid"],
+        /// The host that it ran on.
+        HostName: own_of_resource(short_hash) = ["host.name"],
+        /// Whether its resource says anything else of Kubernetes.
+        Kubernetes: own_of_resource(presence) = [
+            "k8s.namespace.name",
+            "k8s.deployment.name",
+            "k8s.node.name",
+            "k8s.cluster.name",
+            "k8s.container.name",
+            "k8s.replicaset.name",
+            "k8s.statefulset.name",
+            "k8s.daemonset.name",
+            "k8s.job.name",
+            "k8s.cronjob.name",
+            "k8s.pod.ip",
+            "k8s.pod.start_time",
+            "k8s.deployment.uid",
+            "k8s.replicaset.uid",
+            "k8s.node.uid",
+            "k8s.cluster.uid",
+            "k8s.namespace.uid",
+            "k8s.container.restart_count",
+        ],
+        /// Whether a browser made it.
+        Browser: own_of_resource(browser) = ["telemetry.sdk.language"],
         /// Whether the internet knows the address at the other end of the connection.
         PublicPeer: own(public_address) =
             ["network.peer.address", "net.sock.peer.addr", "net.peer.ip", "peer.address", "peer.ipv4", "peer.ipv6"],
@@ -326,6 +357,9 @@ impl OwnAttributes {
     pub const NONE: Self = Self(0);
     /// All that there are.
     pub const ALL: Self = Self::of(OwnAttribute::ALL);
+    /// What tells instances of a service apart.
+    pub const INSTANCE: Self =
+        Self::of(&[OwnAttribute::Instance, OwnAttribute::PodName, OwnAttribute::PodUid, OwnAttribute::HostName]);
 
     /// Those of `attributes`.
     pub const fn of(attributes: &[OwnAttribute]) -> Self {
@@ -534,8 +568,9 @@ mod tests {
         assert_eq!(OwnAttributes::of(&[OwnAttribute::MessageBodySize]).of_key("messaging.message_id"), None);
         assert_eq!(OwnAttributes::ALL.of_resource_key("messaging.message_id"), None);
         assert_eq!(OwnAttributes::of(&[OwnAttribute::MessageId]).of_resource_key("host.name"), None);
-        for (rank, key) in (0u8..).zip(["service.instance.id", "k8s.pod.name", "k8s.pod.uid", "host.name"]) {
-            assert_eq!(OwnAttributes::ALL.of_resource_key(key), Some((OwnAttribute::Instance, rank)), "{key}");
+        for own in OwnAttributes::INSTANCE.iter() {
+            let key = own.aliases()[0];
+            assert_eq!(OwnAttributes::ALL.of_resource_key(key), Some((own, 0)), "{key}");
             assert_eq!((OwnAttributes::ALL.of_key(key), resource_attribute_of_key(key)), (None, None), "{key}");
         }
         for &attribute in Attribute::ALL.iter().filter(|attribute| attribute.class() == AttributeClass::Resource) {

@@ -11,8 +11,8 @@ mod monitoring;
 mod resilience;
 
 pub(crate) use kit::{
-    CallRound, Concluded, Conclusions, Detector, EXPLAINED_BY, Heading, Level, NamedValues, Pattern, PatternColumn,
-    RowColumn, RowRule, Rule, TableRules, WhileRead, Whole, duration_text, size_text,
+    BesideTable, CallRound, Concluded, Conclusions, Detector, EXPLAINED_BY, Heading, Level, NamedValues, Pattern,
+    PatternColumn, RowColumn, RowRule, Rule, TableRules, WhileRead, Whole, duration_text, size_text,
 };
 pub use kit::{
     CatalogEntry, Cell, Column, Currency, Description, NotSet, ProblemText, RankedBy, TableRow, Threshold,
@@ -50,6 +50,8 @@ kit::catalog! {
     no_gateway: architecture::no_gateway::NoGateway,
     /// Secrets and personal data in spans.
     sensitive_data: monitoring::sensitive_data::SensitiveData,
+    /// What traces cannot show.
+    trace_quality: monitoring::trace_quality::TraceQuality,
     /// Where the time goes.
     latency_attribution: latency::latency_attribution::LatencyAttribution,
 }

@@ -97,6 +97,14 @@ macro_rules! catalog {
                 })+
             }
 
+            /// How many traces those have looked at that look at a sample, if any does.
+            pub(crate) fn sampled_traces(&self) -> Option<u64> {
+                use $crate::detectors::kit::Seen as _;
+                let mut sampled = None;
+                $(sampled = sampled.or(self.$field.as_ref().and_then(|seen| seen.sampled_traces()));)+
+                sampled
+            }
+
             /// Lets all look at one trace, and works out what fixes would save in it.
             pub(crate) fn see(
                 &mut self,

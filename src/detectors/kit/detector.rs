@@ -21,7 +21,7 @@ use crate::sensitive::SensitiveFacts;
 use crate::span::TraceId;
 use crate::trace::{Row, TraceView};
 
-use super::description::{Cell, Description};
+use super::description::{Cell, Column, Description};
 use super::rules::{Heading, TableRules};
 use super::thresholds::Thresholds;
 
@@ -99,6 +99,11 @@ pub(crate) trait Detector:
     /// asks for caller spans. Services come in the order of their names.
     fn see_service(&self, _spans: &CallerSpansOfService<'_>, _seen: &mut Self::Seen) {}
 
+    /// Tables beside the one of its description.
+    fn tables_beside(_aside: &Self::Aside, _whole: &Whole<'_>) -> Vec<BesideTable> {
+        Vec::new()
+    }
+
     /// Says what was found, once everything was seen.
     fn conclude(&self, seen: Self::Seen, whole: &Whole<'_>) -> Concluded<Self>;
 }
@@ -137,6 +142,11 @@ pub(crate) trait Seen: Default + Send + Sync {
     /// Spans of the trace that was looked at last that a fix would change if all traces say that something is wrong with them:
     /// whoever asks empties it. Findings that are pushed when it concludes may change these spans and no others.
     fn marked(&mut self) -> Option<&mut Vec<Row>> {
+        None
+    }
+
+    /// How many traces it looked at, if they are a sample of those that there are.
+    fn sampled_traces(&self) -> Option<u64> {
         None
     }
 
@@ -238,6 +248,16 @@ impl<D: Detector<Aside = ()>> Concluded<D> {
     pub(crate) fn rows(rows: Vec<D::Row>) -> Self {
         Self { findings: Findings::default(), aside: (), rows }
     }
+}
+
+/// A table beside the one of a detector's description, whose rows are in the order of their ranks.
+pub(crate) struct BesideTable {
+    /// Name: file name and key in JSON.
+    pub(crate) name: &'static str,
+    /// Columns.
+    pub(crate) columns: &'static [Column],
+    /// Values by column, then row.
+    pub(crate) values: Vec<Vec<Cell>>,
 }
 
 /// Rows of detectors whose tables are made of patterns: there are none.

@@ -135,6 +135,7 @@ impl Part {
             });
         }
         part.seen.take_read(&detectors, WhileRead::default());
+        assert_eq!(part.seen.sampled_traces(), None);
         part
     }
 
@@ -294,21 +295,11 @@ fn only_what_is_asked_for_is_gathered() {
         ("timeouts", Gathers { calls: true, ..Gathers::NOTHING }),
         (
             "circuit-breaker",
-            Gathers {
-                calls: true,
-                caller_spans: true,
-                own_attributes: own(&[OwnAttribute::Instance]),
-                ..Gathers::NOTHING
-            },
+            Gathers { calls: true, caller_spans: true, own_attributes: OwnAttributes::INSTANCE, ..Gathers::NOTHING },
         ),
         (
             "saturation",
-            Gathers {
-                calls: true,
-                caller_spans: true,
-                own_attributes: own(&[OwnAttribute::Instance]),
-                ..Gathers::NOTHING
-            },
+            Gathers { calls: true, caller_spans: true, own_attributes: OwnAttributes::INSTANCE, ..Gathers::NOTHING },
         ),
     ] {
         assert_eq!(production.gathers(|name| name == on), asked, "{on}");

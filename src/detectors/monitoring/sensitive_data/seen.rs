@@ -88,6 +88,10 @@ impl Seen for SeenSensitive {
         None
     }
 
+    fn sampled_traces(&self) -> Option<u64> {
+        Some(self.facts.traces.len() as u64)
+    }
+
     fn write(&self, group: &mut GroupWriter<'_>) {
         let SensitiveFacts { traces, found, numbers, spans } = &self.facts;
         let mut sample = SampleColumns::default();

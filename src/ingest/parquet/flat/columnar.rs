@@ -319,7 +319,7 @@ mod tests {
         assert_eq!(columns_read(table(None), all), of_resources);
         let own = |own| AskedAttributes { own: OwnAttributes::of(&[own]), ..nothing };
         assert_eq!(columns_read(table(None), own(OwnAttribute::MessageId)), ALWAYS);
-        assert_eq!(columns_read(table(None), own(OwnAttribute::Instance)), of_resources);
+        assert_eq!(columns_read(table(None), own(OwnAttribute::HostName)), of_resources);
         let of_lists = ["events_name", "events_attributes", "links_span_id", "links_attributes"];
         assert_eq!(columns_read(table(Some("{}")), nothing), [&ALWAYS[..], &of_lists].concat());
     }
@@ -342,7 +342,7 @@ mod tests {
             });
             table_with(columns.collect(), by_dictionary).0
         };
-        let own = OwnAttributes::of(&[OwnAttribute::Instance]);
+        let own = OwnAttributes::INSTANCE;
         let instances = AskedAttributes { own, of_resources: false };
         let is_left_out = |table: &Table, asked: AskedAttributes| {
             let signatures = SignatureColumns::new(table, &Arc::default(), asked);

@@ -9,17 +9,19 @@ mod data;
 pub(crate) mod kit;
 mod latency;
 mod messaging;
+mod monitoring;
 mod resilience;
 
 pub(crate) use kit::{
-    CallRound, Concluded, Conclusions, Detector, EXPLAINED_BY, Heading, Level, NamedValues, Pattern, PatternColumn,
-    RowColumn, RowRule, Rule, TableRules, Whole, duration_text, size_text,
+    BesideTable, CallRound, Concluded, Conclusions, Detector, EXPLAINED_BY, Heading, Level, NamedValues, Pattern,
+    PatternColumn, RowColumn, RowRule, Rule, TableRules, WhileRead, Whole, duration_text, size_text,
 };
 pub use kit::{
     CatalogEntry, Cell, Column, Currency, Description, NotSet, ProblemText, RankedBy, TableRow, Threshold,
     ThresholdKind, Unit,
 };
 pub(crate) use latency::latency_attribution::{Attribution, AttributionRow, EntryTimes, LatencyAttribution};
+pub(crate) use monitoring::sensitive_data::SensitiveData;
 
 kit::catalog! {
     /// More calls to one target in a trace than one request should need.
@@ -64,6 +66,10 @@ kit::catalog! {
     dead_letter: messaging::dead_letter::DeadLetter,
     /// Messages that wait longer and longer.
     consumer_lag: messaging::consumer_lag::ConsumerLag,
+    /// Secrets and personal data in spans.
+    sensitive_data: monitoring::sensitive_data::SensitiveData,
+    /// What traces cannot show.
+    trace_quality: monitoring::trace_quality::TraceQuality,
     /// Where the time goes.
     latency_attribution: latency::latency_attribution::LatencyAttribution,
 }

@@ -150,7 +150,7 @@ fn read(path: &Path, own_attributes: OwnAttributes, limit_bytes: Option<u64>) ->
         for row in 0..traces.len() {
             let signature = collection.vocabulary.signatures.resolve(traces.signatures_of_rows[row]);
             let text = |&attribute| collection.vocabulary.symbols.resolve(signature.get(attribute)).to_owned();
-            let values = traces.own_values.get(row).copied().unwrap_or_default();
+            let values = traces.own_values.get(row);
             let own = OwnAttribute::ALL.iter().map(|&attribute| values.get(attribute)).collect();
             read.insert(traces.span_ids[row].0, (of_resources().map(text).collect(), own));
         }

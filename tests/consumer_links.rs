@@ -60,7 +60,7 @@ fn read(path: &Path, own_attributes: OwnAttributes) -> BTreeMap<u64, Option<u64>
     for part in 0..collection.part_count() {
         collection.group(part, &mut grouping).expect("grouped");
         for row in 0..grouping.traces.len() {
-            let own = grouping.traces.own_values.get(row).copied().unwrap_or_default();
+            let own = grouping.traces.own_values.get(row);
             read.insert(grouping.traces.span_ids[row].0, own.get(OwnAttribute::OnlyLink));
         }
     }

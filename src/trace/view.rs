@@ -367,7 +367,7 @@ impl<'a> TraceView<'a> {
     /// The value of `attribute` of a span, or its hash; `None` if it has none, or if nobody asks for it
     /// (`own_attributes`).
     pub fn own(&self, row: Row, attribute: OwnAttribute) -> Option<u64> {
-        self.tree.own_values.get(row as usize)?.get(attribute)
+        self.tree.own_values.value(row as usize, attribute)
     }
 
     /// How long in ns who answered a span's request asked to wait before the next one; `None` if nobody did, or if nobody asks

@@ -33,5 +33,6 @@ mod query;
 pub mod rank;
 pub mod report;
 mod savings;
+mod sensitive;
 pub mod span;
 pub mod trace;

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 
-use crate::detectors::{CallRound, Detectors, SeenByAll};
-use crate::frame::{Collection, Frame, Grouping, Partition, SpillError, SpillStore, TraceRows};
+use crate::detectors::{CallRound, Detectors, SeenByAll, WhileRead};
+use crate::frame::{Collection, Frame, Grouping, Partition, SpillError, SpillStore, Symbol, TraceRows};
 use crate::gathered::{Gathered, Gathers};
 use crate::partial::{PartialWriter, TraceNumber};
 use crate::savings::Settling;
@@ -111,6 +111,7 @@ pub fn analyse(
         .map(|worker| worker.results)
         .reduce_with(merged);
     late.into_iter().chain(deferred).for_each(|late| results.merge(*late));
+    take_read(&mut results, collection, semantics, settings);
     results.totals.services.extend(&semantics.certain_services);
     let mut analysis = see_targets(number_by_id(*results), settings);
     analysis.callee_names = callee_names;
@@ -161,6 +162,7 @@ pub(crate) fn analyse_part<W: Write + Send>(
     if let Some(failure) = settled.failure.take().or(conditional.failure.take()) {
         return Err(failure);
     }
+    take_read(&mut settled, collection, semantics, settings);
     settled.totals.services.extend(&semantics.certain_services);
     let mut traces = std::mem::take(&mut settled.traces);
     traces.par_sort_unstable();
@@ -170,6 +172,14 @@ pub(crate) fn analyse_part<W: Write + Send>(
     let part = Part { settled: *settled, conditional: *conditional, trace_ids, places };
     file.finish(&part, &collection.vocabulary, semantics, describe()).map_err(AnalysisError::Write)?;
     Ok(trace_count)
+}
+
+/// Lets detectors take what was found while the spans of `collection` were read.
+fn take_read(results: &mut Results, collection: &Collection, semantics: &Semantics, settings: &AnalysisSettings) {
+    let read = &collection.vocabulary.symbols;
+    let sorted = |&symbol: &Symbol| semantics.symbols.get(read.resolve(symbol)).unwrap_or_default();
+    let sensitive = collection.sensitive().map(|facts| facts.clone().by_level(sorted));
+    results.seen.take_read(&settings.detectors, WhileRead { sensitive });
 }
 
 /// The place of each trace in the order of ids, by its number. `traces` are in that order.

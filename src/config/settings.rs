@@ -19,7 +19,7 @@ use crate::cli::{
 };
 use crate::compare::ComparisonRules;
 use crate::conventions::UncountedCalls;
-use crate::detectors::{Detectors, catalog};
+use crate::detectors::{Detector as _, Detectors, SensitiveData, catalog};
 use crate::frame::SpillStore;
 use crate::gates::{Budget, GateWord, IgnoreRule, Thresholds};
 use crate::incident::AskedIncident;
@@ -85,6 +85,8 @@ pub(crate) struct Settings {
     pub budgets: Vec<Budget>,
     /// Whether an input without spans is a success.
     pub allow_empty: bool,
+    /// Whether names and values are shown that give secrets away.
+    pub show_values: bool,
     /// What the inputs are said to be.
     pub input_format: Option<InputFormat>,
     /// How much time a request to an object store may lose by failures, in ns.
@@ -347,6 +349,7 @@ impl Settings {
             overlap_tolerance,
             uncounted_calls: if count_every_call { UncountedCalls::none() } else { file.uncounted_calls.clone() },
             threads: args.threads.or(file.threads).unwrap_or(0),
+            show_values: args.show_values,
             ..Self::unset()
         };
         Ok((file, settings))
@@ -380,6 +383,7 @@ impl Settings {
             ignore: Vec::new(),
             budgets: Vec::new(),
             allow_empty: false,
+            show_values: false,
             input_format: None,
             retry_timeout_ns: DEFAULT_RETRY_TIMEOUT.as_nanos() as i64,
             selection: Selection::default(),
@@ -399,6 +403,8 @@ impl Settings {
             spill: Some(Arc::new(SpillStore::new(&self.temp_dir, spans_bytes))),
             own_attributes: gathers.own_attributes,
             resource_attributes: gathers.resource_attributes,
+            shows_values: self.show_values,
+            sample_traces: self.sample_traces(),
             retry_timeout: Some(Duration::from_nanos(self.retry_timeout_ns.unsigned_abs())),
         }
     }
@@ -406,6 +412,12 @@ impl Settings {
     /// What is worked out of signatures for the detectors that are on.
     pub(crate) fn of_signatures(&self) -> Asked {
         self.detectors.gathers(|name| self.enabled.contains(&name)).of_signatures
+    }
+
+    /// In how many traces secrets are looked for; 0 if the detector of these is off.
+    fn sample_traces(&self) -> u32 {
+        let is_on = self.enabled.contains(&SensitiveData::DESCRIPTION.name);
+        if is_on { self.detectors.sensitive_data.sample_traces.0 } else { 0 }
     }
 
     /// What is gathered beside what detectors ask for: to compare requests, and for reports.

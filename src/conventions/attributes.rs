@@ -14,9 +14,9 @@ use super::spellings::spelled;
 ///   capped, and it takes four bytes of every signature and a column of canonical Parquet for each spelling.
 /// - `resource`: an attribute of the span's resource that is part of its signature. The same, but that it is looked up once
 ///   for all spans of a resource where the format tells them so. A span attribute of that name does not count.
-/// - `own(hash)`, `own(number)`, `own(seconds)` and others: an attribute of the span that may be unique to it. It is no part of
-///   the signature: what is kept is the hash of its text, its number, or the ns that it says in seconds and one more, in a
-///   column of its own beside the span's row. That takes up to nine bytes a span that has it, one byte any other span, and nothing at all
+/// - `own(hash)`, `own(number)`, `own(seconds)` and others: an attribute of the span that may be unique to it. It is no part of the
+///   signature: what is kept is the hash of its text, its number, or the ns that it says in seconds and one more, in a column of
+///   its own beside the span's row. That takes up to nine bytes a span that has it, one byte any other span, and nothing at all
 ///   unless a detector that is on asks for it.
 /// - `own_of_resource(short_hash)`: the same of the span's resource, and of that alone. Few resources make many spans, so what is
 ///   kept takes a byte of a span, and six of one whose resource is new.
@@ -124,13 +124,15 @@ macro_rules! attributes {
     (@value hash $text:ident) => { if $text.is_empty() { 0 } else { nonzero_hash($text) } };
     (@value short_hash $text:ident) => { short_hash($text) };
     (@value number $text:ident) => { number_of($text) };
-    (@value public_address $text:ident) => { public_address($text) };
-    (@value probe $text:ident) => { probe($text) };
     (@value id $text:ident) => { id_hash($text) };
     (@value place $text:ident) => { place_of($text) };
     (@value milliseconds $text:ident) => { milliseconds_of($text) };
     (@value time $text:ident) => { time_of($text) };
     (@value any $text:ident) => { u64::from(!matches!($text.trim(), "" | "0")) };
+    (@value presence $text:ident) => { u64::from(!$text.is_empty()) };
+    (@value browser $text:ident) => { u64::from($text.eq_ignore_ascii_case("webjs")) };
+    (@value public_address $text:ident) => { public_address($text) };
+    (@value probe $text:ident) => { probe($text) };
     (@value seconds $text:ident) => { delay_of($text) };
 }
 
@@ -333,12 +335,36 @@ attributes! {
         /// How long the server asked to wait before the next request, and one ns more, so that no wait is told from none asked.
         RetryAfter: own(seconds) = ["http.response.header.retry-after", "http.response.header.retry_after"],
         /// Which instance of its service made the span. Instances are compared and counted, and nobody reads their names.
-        Instance: own_of_resource(short_hash) = ["service.instance.id", "k8s.pod.name", "k8s.pod.uid", "host.name"],
-        /// Whether the internet knows the address at the other end of the connection.
-        PublicPeer: own(public_address) =
-            ["network.peer.address", "net.sock.peer.addr", "net.peer.ip", "peer.address", "peer.ipv4", "peer.ipv6"],
-        /// Whether a health check or a monitor asked.
-        Probe: own(probe) = ["user_agent.original", "http.user_agent"],
+        Instance: own_of_resource(short_hash) = ["service.instance.id"],
+        /// The pod that it ran in.
+        PodName: own_of_resource(short_hash) = ["k8s.pod.name"],
+        /// The same by its id.
+        PodUid: own_of_resource(short_hash) = ["k8s.pod.uid"],
+        /// The host that it ran on.
+        HostName: own_of_resource(short_hash) = ["host.name"],
+        /// Whether its resource says anything else of Kubernetes.
+        Kubernetes: own_of_resource(presence) = [
+            "k8s.namespace.name",
+            "k8s.deployment.name",
+            "k8s.node.name",
+            "k8s.cluster.name",
+            "k8s.container.name",
+            "k8s.replicaset.name",
+            "k8s.statefulset.name",
+            "k8s.daemonset.name",
+            "k8s.job.name",
+            "k8s.cronjob.name",
+            "k8s.pod.ip",
+            "k8s.pod.start_time",
+            "k8s.deployment.uid",
+            "k8s.replicaset.uid",
+            "k8s.node.uid",
+            "k8s.cluster.uid",
+            "k8s.namespace.uid",
+            "k8s.container.restart_count",
+        ],
+        /// Whether a browser made it.
+        Browser: own_of_resource(browser) = ["telemetry.sdk.language"],
         /// The client of a broker, which tells instances where resources do not.
         MessagingClient: own(short_hash) = ["messaging.client.id", "messaging.client_id", "messaging.consumer.id"],
         /// The partition that a message lies in.
@@ -370,6 +396,11 @@ attributes! {
             ["messaging.rocketmq.message.delay_time_level", "messaging.rocketmq.message.delivery_timestamp"],
         /// The span that the only link of a CONSUMER span leads to ([`only_link_text`]), which has sent its message.
         OnlyLink: own(hash) = ["tracescan.only_link"],
+        /// Whether the internet knows the address at the other end of the connection.
+        PublicPeer: own(public_address) =
+            ["network.peer.address", "net.sock.peer.addr", "net.peer.ip", "peer.address", "peer.ipv4", "peer.ipv6"],
+        /// Whether a health check or a monitor asked.
+        Probe: own(probe) = ["user_agent.original", "http.user_agent"],
     }
 }
 
@@ -391,6 +422,9 @@ impl OwnAttributes {
     pub const NONE: Self = Self(0);
     /// All that there are.
     pub const ALL: Self = Self::of(OwnAttribute::ALL);
+    /// What tells instances of a service apart.
+    pub const INSTANCE: Self =
+        Self::of(&[OwnAttribute::Instance, OwnAttribute::PodName, OwnAttribute::PodUid, OwnAttribute::HostName]);
 
     /// Those of `attributes`.
     pub const fn of(attributes: &[OwnAttribute]) -> Self {
@@ -576,8 +610,9 @@ mod tests {
         assert_eq!(OwnAttributes::of(&[OwnAttribute::MessageBodySize]).of_key("messaging.message_id"), None);
         assert_eq!(OwnAttributes::ALL.of_resource_key("messaging.message_id"), None);
         assert_eq!(OwnAttributes::of(&[OwnAttribute::MessageId]).of_resource_key("host.name"), None);
-        for (rank, key) in (0u8..).zip(["service.instance.id", "k8s.pod.name", "k8s.pod.uid", "host.name"]) {
-            assert_eq!(OwnAttributes::ALL.of_resource_key(key), Some((OwnAttribute::Instance, rank)), "{key}");
+        for own in OwnAttributes::INSTANCE.iter() {
+            let key = own.aliases()[0];
+            assert_eq!(OwnAttributes::ALL.of_resource_key(key), Some((own, 0)), "{key}");
             assert_eq!((OwnAttributes::ALL.of_key(key), resource_attribute_of_key(key)), (None, None), "{key}");
         }
         for &attribute in Attribute::ALL.iter().filter(|attribute| attribute.class() == AttributeClass::Resource) {

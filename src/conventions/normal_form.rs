@@ -8,6 +8,7 @@ use super::attributes::Attribute;
 use super::kept_values::{SEVERAL_MESSAGES, id_hash, number_of};
 use super::message_template::message_template;
 use super::templates::{has_placeholder, push_path_template, query_template, url_host};
+use crate::sensitive::{KeyTraits, masked, without_tokens};
 
 /// Parts the host of a normalised URL from its path. No host has one.
 pub(crate) const END_OF_HOST: char = '\n';
@@ -29,13 +30,16 @@ pub fn normalise(attribute: Attribute, value: &str, normal: &mut String) -> u64 
             return nonzero_hash(value);
         }
         Attribute::DbQueryText => {
-            normal.push_str(&query_template(value));
+            // A template keeps parts of what it takes for several words.
+            normal.push_str(&query_template(&without_tokens(value)));
             return if has_placeholder(value) { 0 } else { nonzero_hash(value) };
         }
         Attribute::RequestId => return id_hash(value),
         Attribute::MessagingBatch if number_of(value) > 1 => normal.push_str(SEVERAL_MESSAGES),
         Attribute::MessagingBatch => {}
-        Attribute::StatusMessage | Attribute::ExceptionMessage => normal.push_str(&message_template(value)),
+        Attribute::StatusMessage | Attribute::ExceptionMessage => {
+            normal.push_str(&message_template(&masked(value, KeyTraits::default())));
+        }
         Attribute::DbConnectionString => normal.push_str(url_host(value).unwrap_or_default()),
         _ => normal.push_str(value),
     }

@@ -5,20 +5,23 @@
 //! what several need of one trace is in [`trace`](crate::trace), what several need of all traces in `gathered`.
 
 mod architecture;
+mod data;
 pub(crate) mod kit;
 mod latency;
 mod messaging;
+mod monitoring;
 mod resilience;
 
 pub(crate) use kit::{
-    CallRound, Concluded, Conclusions, Detector, EXPLAINED_BY, Heading, Level, NamedValues, Pattern, PatternColumn,
-    RowColumn, RowRule, Rule, TableRules, Whole, duration_text, size_text,
+    BesideTable, CallRound, Concluded, Conclusions, Detector, EXPLAINED_BY, Heading, Level, NamedValues, Pattern,
+    PatternColumn, RowColumn, RowRule, Rule, TableRules, WhileRead, Whole, duration_text, size_text,
 };
 pub use kit::{
     CatalogEntry, Cell, Column, Currency, Description, NotSet, ProblemText, RankedBy, TableRow, Threshold,
     ThresholdKind, Unit,
 };
 pub(crate) use latency::latency_attribution::{Attribution, AttributionRow, EntryTimes, LatencyAttribution};
+pub(crate) use monitoring::sensitive_data::SensitiveData;
 
 kit::catalog! {
     /// More calls to one target in a trace than one request should need.
@@ -43,6 +46,12 @@ kit::catalog! {
     throttling: resilience::throttling::Throttling,
     /// Limits that make calls wait.
     saturation: resilience::saturation::Saturation,
+    /// Services that use one database.
+    shared_database: data::shared_database::SharedDatabase,
+    /// Writes and messages that do not belong to one transaction.
+    dual_write: data::dual_write::DualWrite,
+    /// Steps that stay done though a later one failed.
+    uncompensated_saga: data::uncompensated_saga::UncompensatedSaga,
     /// Services that are one deployment.
     distributed_monolith: architecture::distributed_monolith::DistributedMonolith,
     /// Services that do too much, or too little.
@@ -57,6 +66,10 @@ kit::catalog! {
     dead_letter: messaging::dead_letter::DeadLetter,
     /// Messages that wait longer and longer.
     consumer_lag: messaging::consumer_lag::ConsumerLag,
+    /// Secrets and personal data in spans.
+    sensitive_data: monitoring::sensitive_data::SensitiveData,
+    /// What traces cannot show.
+    trace_quality: monitoring::trace_quality::TraceQuality,
     /// Where the time goes.
     latency_attribution: latency::latency_attribution::LatencyAttribution,
 }

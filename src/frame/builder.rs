@@ -4,7 +4,7 @@
 //! values (URLs, query texts) are never interned: a template and a hash of them are kept.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use foldhash::fast::FixedState;
 use hashbrown::HashSet;
@@ -13,6 +13,7 @@ use crate::conventions::{
     ATTRIBUTE_COUNT, Attribute, END_OF_HOST, OwnAttributes, RpcStatus, TraceStateSampling, arguments_of,
     attribute_of_key, count_of_attribute, exception_attribute_of_key, normalise, resource_attribute_of_key,
 };
+use crate::sensitive::{KeyTraits, Sampling, Scan, SensitiveFacts, masked};
 use crate::span::{
     Event, Origin, SkipReason, Skipped, SpanId, SpanKind, SpanRecord, SpanRow, StatusCode, TraceId, UNKNOWN_SERVICE,
     Value, unusable,
@@ -40,6 +41,10 @@ pub struct FrameBuilder {
     own_attributes: OwnAttributes,
     /// Whether the attributes of resources must be told.
     pub(crate) resource_attributes: bool,
+    /// Whether names and values are kept as they are, though they give secrets away.
+    shows_values: bool,
+    /// Looks for secrets, if somebody asks for them.
+    scan: Option<Box<Scan>>,
     signature_cache: SignatureCache,
     pub(crate) caps: Arc<ValueCaps>,
     /// Values of signatures that `caps` was told of, so that it is told once.
@@ -58,6 +63,10 @@ pub struct Collecting {
     pub own_attributes: OwnAttributes,
     /// Whether the attributes of resources are asked for, beside the service.
     pub resource_attributes: bool,
+    /// Whether names and values are kept as they are, though they give secrets away.
+    pub shows_values: bool,
+    /// The traces in which secrets are looked for, if somebody asks for them.
+    pub sampling: Option<Arc<Sampling>>,
 }
 
 /// Where spans go that are too many for memory.
@@ -85,9 +94,10 @@ impl FrameBuilder {
             bytes_in_memory: 0,
             spilled: 0,
         });
-        let Collecting { own_attributes, resource_attributes, .. } = *collecting;
+        let Collecting { own_attributes, resource_attributes, shows_values, .. } = *collecting;
         let caps = Arc::clone(&collecting.caps);
-        Self { spilling, own_attributes, resource_attributes, caps, ..Self::default() }
+        let scan = collecting.sampling.as_ref().map(|sampling| Box::new(Scan::of(sampling)));
+        Self { spilling, own_attributes, resource_attributes, shows_values, scan, caps, ..Self::default() }
     }
 
     /// Number of spans taken.
@@ -129,9 +139,37 @@ impl FrameBuilder {
     /// Drops the spans whose traces are not wanted; the answer is how many.
     pub(crate) fn retain_traces(&mut self, is_wanted: impl Fn(TraceId) -> bool) -> u64 {
         let before = self.spans.len();
+        if let Some(scan) = &mut self.scan {
+            scan.retain_traces(&is_wanted);
+        }
         self.spans.retain_traces(is_wanted);
         self.forget_unused_signatures();
         (before - self.spans.len()) as u64
+    }
+
+    /// Whether secrets are looked for in a trace. Takes notice of it.
+    pub(crate) fn samples(&mut self, trace_id: TraceId) -> bool {
+        self.scan.as_mut().is_some_and(|scan| scan.takes(trace_id))
+    }
+
+    /// The lowest level of traces in which secrets are looked for, if they are.
+    pub(crate) fn sampled_level(&self) -> Option<u32> {
+        self.scan.as_ref().map(|scan| scan.level())
+    }
+
+    /// Looks for secrets in a span, of which all is said, if it can be taken and its trace is one of those.
+    pub(crate) fn scan(&mut self, origin: &Origin<'_>, span: &SpanRecord<'_>) {
+        if let Some(scan) = &mut self.scan
+            && unusable(span.trace_id, span.span_id, span.start_unix_nano).is_none()
+            && scan.takes(span.trace_id)
+        {
+            scan.see(origin, span);
+        }
+    }
+
+    /// What was found in the traces in which secrets were looked for.
+    pub(crate) fn take_sensitive_facts(&mut self) -> Option<SensitiveFacts<Box<str>>> {
+        self.scan.take().map(|scan| scan.into_facts())
     }
 
     /// What was left out so far.
@@ -149,9 +187,11 @@ impl FrameBuilder {
         fill: impl FnOnce(&mut AttributeSlots<'_>),
     ) -> SignatureId {
         let service = if service.is_empty() { UNKNOWN_SERVICE } else { service };
-        let service = self.symbols.intern(self.caps.kept(SignaturePart::SERVICE, service));
-        let name = self.symbols.intern(self.caps.kept(SignaturePart::NAME, name));
+        let hide = |text| if self.shows_values { Cow::Borrowed(text) } else { masked(text, KeyTraits::default()) };
+        let service = self.symbols.intern(self.caps.kept(SignaturePart::SERVICE, &hide(service)));
+        let name = self.symbols.intern(self.caps.kept(SignaturePart::NAME, &hide(name)));
         let mut slots = AttributeSlots {
+            shows_values: self.shows_values,
             caps: &self.caps,
             symbols: &mut self.symbols,
             attributes: [Symbol::EMPTY; ATTRIBUTE_COUNT],
@@ -299,6 +339,7 @@ impl SpanSink for FrameBuilder {
         };
         let own_values = own_values_of(self.own_attributes, origin, span);
         self.push_row(row, signature, arguments, own_values.as_ref(), offset);
+        self.scan(origin, span);
     }
 
     fn encoded(&mut self, span: &EncodedSpan<'_>, offset: u64) -> bool {
@@ -323,6 +364,10 @@ impl SpanSink for FrameBuilder {
 
     fn own_attributes(&self) -> OwnAttributes {
         self.own_attributes
+    }
+
+    fn sampled_level(&self) -> Option<u32> {
+        FrameBuilder::sampled_level(self)
     }
 }
 
@@ -366,8 +411,16 @@ pub(crate) fn said_of_exception(event: &Event<'_>, mut tell: impl FnMut(Attribut
 /// The number of the spelling that attributes of events count as.
 const RANK_OF_EVENTS: u8 = 1;
 
+/// What the preferred spellings of attributes say of their values.
+fn traits_of(attribute: Attribute) -> KeyTraits {
+    static TRAITS: OnceLock<Vec<KeyTraits>> = OnceLock::new();
+    let of_all = || Attribute::ALL.iter().map(|attribute| KeyTraits::of(attribute.aliases()[0])).collect();
+    TRAITS.get_or_init(of_all)[attribute as usize]
+}
+
 /// Where the attributes of one span are put before they become a signature.
 pub struct AttributeSlots<'a> {
+    shows_values: bool,
     caps: &'a ValueCaps,
     symbols: &'a mut Symbols,
     attributes: [Symbol; ATTRIBUTE_COUNT],
@@ -423,6 +476,8 @@ impl AttributeSlots<'_> {
     }
 
     fn derive(&mut self, attribute: Attribute, value: &str) {
-        self.attributes[attribute as usize] = self.symbols.intern(self.caps.kept(attribute.into(), value));
+        // Whatever is shown later is made of signatures, so here nothing can be forgotten.
+        let value = if self.shows_values { Cow::Borrowed(value) } else { masked(value, traits_of(attribute)) };
+        self.attributes[attribute as usize] = self.symbols.intern(self.caps.kept(attribute.into(), &value));
     }
 }

@@ -4,6 +4,7 @@
 //! cache, trace ids are hashed to dense numbers once, the numbers are put in the order of the ids, and every column is
 //! filled by a counting sort: linear in the spans, and no trace is ever looked up again.
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,6 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
+use crate::sensitive::SensitiveFacts;
 use crate::span::{SpanId, TraceId};
 
 use super::builder::FrameBuilder;
@@ -41,6 +43,8 @@ pub struct Collection {
     keeps: bool,
     /// If any values were beyond their cap.
     beyond_cap: Option<SpansBeyondCap>,
+    /// What was found in traces in which secrets were looked for, if they were.
+    sensitive: Option<SensitiveFacts<Symbol>>,
 }
 
 /// The largest hash that is kept of the values of each part of signatures, over all decoders.
@@ -157,7 +161,11 @@ impl Collection {
         parts.resize_with(PARTITIONS, Vec::new);
         let mut len = 0;
         let limits = Limits::of(&builders);
+        let mut sensitive: Option<SensitiveFacts<Box<str>>> = None;
         for mut builder in builders {
+            if let Some(facts) = builder.take_sensitive_facts() {
+                sensitive.get_or_insert_default().merge(facts);
+            }
             if builder.skipped().total() > 0 && builder.len() == builder.spans.len() {
                 builder.forget_unused_signatures();
             }
@@ -172,12 +180,28 @@ impl Collection {
                 }
             }
         }
+        // Names of theirs that nothing else has get numbers like all others.
+        let sensitive = sensitive.map(|facts| {
+            let symbols = RefCell::new(&mut vocabulary.symbols);
+            facts.by_level(|name| symbols.borrow_mut().intern(name))
+        });
         let store = spilled.clone();
         let spilled = spilled.filter(|store| store.spilled_bytes() > 0);
         let parts = parts.into_iter().map(Mutex::new).collect();
         let deferred = spilled.as_ref().map(|store| store.beside());
         let beyond_cap = limits.any().then(|| SpansBeyondCap::of(&vocabulary, &limits));
-        Self { vocabulary, parts, len, store, spilled, signatures_of_collectors, deferred, keeps: false, beyond_cap }
+        Self {
+            vocabulary,
+            parts,
+            len,
+            store,
+            spilled,
+            signatures_of_collectors,
+            deferred,
+            keeps: false,
+            beyond_cap,
+            sensitive,
+        }
     }
 
     /// Number of spans.
@@ -188,6 +212,11 @@ impl Collection {
     /// Whether there is no span.
     pub fn is_empty(&self) -> bool {
         self.len == 0
+    }
+
+    /// What was found in traces in which secrets were looked for, if they were.
+    pub(crate) fn sensitive(&self) -> Option<&SensitiveFacts<Symbol>> {
+        self.sensitive.as_ref()
     }
 
     /// Where what is made of the spans may be put aside, if anywhere.

@@ -2,7 +2,8 @@
 //! keeps everything.
 
 use crate::conventions::{Attribute, OwnAttribute, OwnAttributes, attribute_of_key, attribute_of_key_bytes};
-use crate::span::{Origin, SkipReason, SpanKind, SpanRecord, SpanRow, StatusCode, Value};
+use crate::sensitive::level_of;
+use crate::span::{Origin, SkipReason, SpanKind, SpanRecord, SpanRow, StatusCode, TraceId, Value};
 
 use super::own_values::{OwnSlots, OwnValues};
 
@@ -38,11 +39,28 @@ pub struct Wanted {
     pub everything: bool,
     /// The attributes that may be unique to a span and are asked for.
     pub own: OwnAttributes,
+    /// The lowest level of traces of which everything is wanted, if there are any.
+    pub sampled_level: Option<u32>,
 }
 
 impl Wanted {
     /// All that there is.
-    pub const EVERYTHING: Self = Self { everything: true, own: OwnAttributes::ALL };
+    pub const EVERYTHING: Self = Self { everything: true, own: OwnAttributes::ALL, sampled_level: None };
+
+    /// What is wanted of the spans of a trace; everything, if everything may be wanted and the trace is not known yet.
+    pub fn of_trace(self, trace_id: TraceId) -> Self {
+        if self.is_sampled(trace_id) { Self::EVERYTHING } else { self }
+    }
+
+    /// Whether everything is wanted of a trace because it is a sample.
+    pub fn is_sampled(self, trace_id: TraceId) -> bool {
+        self.sampled_level.is_some_and(|level| trace_id.is_invalid() || level_of(trace_id) >= level)
+    }
+
+    /// What is wanted of traces that cannot be told from one another.
+    pub fn of_any_trace(self) -> Self {
+        if self.sampled_level.is_some() { Self::EVERYTHING } else { self }
+    }
 
     /// Whether links are wanted that are no reference to the parent: those of CONSUMER spans.
     pub fn takes_links(self) -> bool {
@@ -97,8 +115,15 @@ pub trait SpanSink {
         OwnAttributes::NONE
     }
 
+    /// The lowest level of traces of which everything is wanted, if there are any: spans of these must come as records
+    /// ([`SpanSink::span`]) that leave nothing out. It only rises.
+    fn sampled_level(&self) -> Option<u32> {
+        None
+    }
+
     /// What is wanted.
     fn wanted(&self) -> Wanted {
-        Wanted { everything: self.wants_everything(), own: self.own_attributes() }
+        let sampled_level = self.sampled_level();
+        Wanted { everything: self.wants_everything(), own: self.own_attributes(), sampled_level }
     }
 }

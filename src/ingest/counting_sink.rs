@@ -119,4 +119,8 @@ impl SpanSink for CountingSink<'_> {
     fn own_attributes(&self) -> OwnAttributes {
         self.sink.own_attributes()
     }
+
+    fn sampled_level(&self) -> Option<u32> {
+        self.sink.sampled_level()
+    }
 }

@@ -9,6 +9,7 @@ use rayon::iter::{IntoParallelIterator as _, IntoParallelRefMutIterator as _, Pa
 
 use crate::conventions::OwnAttributes;
 use crate::frame::{Collecting, FrameBuilder, SpanSink, SpillStore, TooManyStrings};
+use crate::sensitive::Sampling;
 
 use super::counting_sink::CountingSink;
 use super::error::IngestError;
@@ -42,6 +43,10 @@ pub struct ReadOptions {
     pub own_attributes: OwnAttributes,
     /// Whether the attributes of resources are asked for, beside the service. Formats that give them at no cost always do.
     pub resource_attributes: bool,
+    /// Whether names and values are kept as they are, though they give secrets away.
+    pub shows_values: bool,
+    /// In how many traces secrets are looked for; 0 if nobody asks for them.
+    pub sample_traces: u32,
     /// How much time a request to an object store may lose by failures; three minutes if not said.
     pub retry_timeout: Option<Duration>,
 }
@@ -68,8 +73,11 @@ pub struct ReadFrames {
 /// Reads all inputs for the analysis, in parallel on the current pool of threads.
 pub fn read_frames(paths: &[PathBuf], options: &ReadOptions, progress: &dyn Progress) -> ReadFrames {
     let spill = options.spill.clone().filter(|_| options.selection.is_all());
-    let ReadOptions { own_attributes, resource_attributes, .. } = *options;
-    let collecting = Collecting { spill, own_attributes, resource_attributes, ..Collecting::default() };
+    let ReadOptions { own_attributes, resource_attributes, shows_values, sample_traces, .. } = *options;
+    let is_by_trace = !options.selection.is_all();
+    let sampling = (sample_traces > 0).then(|| Arc::new(Sampling::new(sample_traces as usize, is_by_trace)));
+    let collecting =
+        Collecting { spill, own_attributes, resource_attributes, shows_values, sampling, ..Collecting::default() };
     let read: Vec<(Vec<FrameBuilder>, Vec<ReadInput>)> = find_inputs(paths, options.retry_timeout())
         .into_par_iter()
         .map(|input| {
@@ -148,7 +156,7 @@ fn read_wanted(
 
 /// What can be selected of all inputs, all of them read.
 pub(crate) fn offered(paths: &[PathBuf], options: &ReadOptions, progress: &dyn Progress) -> Offered {
-    let options = ReadOptions { selection: Selection::default(), spill: None, ..options.clone() };
+    let options = ReadOptions { selection: Selection::default(), spill: None, sample_traces: 0, ..options.clone() };
     let mut offered = Offered::default();
     read_frames(paths, &options, progress).builders.iter().for_each(|builder| offered.add(builder));
     offered

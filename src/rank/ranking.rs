@@ -51,6 +51,8 @@ pub(crate) struct Ranked {
     pub(crate) thresholds: Vec<(&'static str, String)>,
     /// Its table.
     pub(crate) table: Table,
+    /// Tables beside that.
+    pub(crate) beside: Vec<Table>,
     /// What its rows are shown below, if they come in groups.
     pub(crate) headings: Option<Headings>,
     /// Its findings.
@@ -90,6 +92,7 @@ impl<'a> Ranking<'a> {
         let description = D::DESCRIPTION;
         let Concluded { findings, aside, rows } = concluded;
         let mut headings = None;
+        let beside = D::tables_beside(&aside, self.whole).into_iter().map(Table::beside).collect();
         let PatternTable { table, of_findings, ids, levels } = match D::TABLE {
             TableRules::Patterns(columns) => {
                 let made = columns_of(columns, &findings, &aside);
@@ -134,6 +137,7 @@ impl<'a> Ranking<'a> {
             description,
             thresholds: names.zip(detector.values()).collect(),
             table,
+            beside,
             headings,
             findings: findings.common,
             patterns_of_findings: of_findings,

@@ -1,15 +1,18 @@
 //! What detectors have seen of parts of an input is, once it is merged, what one would have seen of all: to the byte, in any
 //! order, and by way of files.
 
+mod architecture;
 mod data;
 mod messages;
+mod monitoring;
 
 use std::io::Write;
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::analysis::see_gathered;
 use crate::conventions::{OwnAttributes, UncountedCalls};
-use crate::detectors::{Detectors, SeenByAll, Whole, catalog};
+use crate::detectors::{Detectors, SeenByAll, WhileRead, Whole, catalog};
 use crate::frame::{Collecting, Frame, FrameBuilder, Symbol, Symbols, group};
 use crate::gathered::Gathered;
 use crate::generate::{Compression, GenerateOptions, OutputFormat, generate};
@@ -17,9 +20,12 @@ use crate::ingest::{ReadOptions, read_bytes};
 use crate::partial::{PartialReader, PartialWriter, Renumbering, TraceNumber, written};
 use crate::rank::{FindingsTable, Ranking, Table};
 use crate::savings::{Overlaps, Settling};
+use crate::sensitive::{Sampling, SensitiveFacts};
+use crate::span::TraceId;
 use crate::trace::sample::push_sample;
 use crate::trace::{Asked, CalleeNames, OverlapTolerance, Semantics, TraceModel, derive_asked};
 
+use architecture::architecture;
 use data::data;
 use messages::messages;
 
@@ -68,6 +74,7 @@ struct Dump {
     frame: Frame,
     semantics: Semantics,
     callee_names: CalleeNames,
+    sensitive: SensitiveFacts<Box<str>>,
 }
 
 impl Dump {
@@ -77,22 +84,36 @@ impl Dump {
         let format = OutputFormat::OtlpProto(Compression::None);
         generate(options, format, &mut bytes, None::<Vec<u8>>, &|_| ()).unwrap();
         let own_attributes = OwnAttributes::ALL;
-        let mut builder = FrameBuilder::of(&Collecting { own_attributes, ..Collecting::default() });
+        let sampling = Some(Arc::new(Sampling::new(10_000, true)));
+        let mut builder = FrameBuilder::of(&Collecting { own_attributes, sampling, ..Collecting::default() });
         read_bytes(Path::new("dump"), bytes, &ReadOptions { own_attributes, ..ReadOptions::default() }, &mut builder);
         push_sample(&mut builder, &not_planted());
         push_sample(&mut builder, &in_line());
         push_sample(&mut builder, &down());
         push_sample(&mut builder, &one_after_the_other());
+        push_sample(&mut builder, &architecture());
         push_sample(&mut builder, &data());
         push_sample(&mut builder, &messages());
-        let (vocabulary, frame) = group(vec![builder]);
+        push_sample(&mut builder, &monitoring::tells_too_much());
+        let sensitive = builder.take_sensitive_facts().unwrap();
+        let (mut vocabulary, frame) = group(vec![builder]);
+        sensitive.names().for_each(|name| _ = vocabulary.symbols.intern(name));
         let semantics = derive_asked(&vocabulary, &UncountedCalls::default(), Asked::ALL);
         let (mut model, mut callee_names) = (TraceModel::default(), CalleeNames::default());
         for index in 0..frame.trace_count() {
             model.rebuild(frame.trace(index), &semantics);
             callee_names.learn(&model);
         }
-        Self { frame, semantics, callee_names }
+        Self { frame, semantics, callee_names, sensitive }
+    }
+
+    /// What was found in some traces while they were read.
+    fn read_of(&self, traces: &[usize]) -> WhileRead {
+        let mut facts = self.sensitive.clone();
+        let ids: Vec<TraceId> = traces.iter().map(|&index| self.frame.trace_ids[index]).collect();
+        facts.retain_traces(|trace_id| ids.contains(&trace_id));
+        let sensitive = facts.by_level(|name| self.semantics.symbols.get(name).unwrap());
+        WhileRead { sensitive: Some(sensitive) }
     }
 
     /// Lets detectors see a trace, which has this number among those that are seen.
@@ -111,6 +132,7 @@ impl Dump {
         for (&index, number) in traces.iter().zip(first..) {
             self.see(&mut seen, &mut model, index, number);
         }
+        seen.seen.take_read(&Detectors::default(), self.read_of(traces));
         seen
     }
 
@@ -132,6 +154,8 @@ impl Dump {
         for (index, number) in (0..self.frame.trace_count()).zip(0..) {
             self.see(&mut seen, &mut TraceModel::default(), index, number);
         }
+        let all: Vec<usize> = (0..self.frame.trace_count()).collect();
+        seen.seen.take_read(&Detectors::default(), self.read_of(&all));
         let tables = self.tables(seen, &self.semantics.symbols);
         assert_eq!(tables.len(), catalog().len() + 1);
         let few: Vec<&str> = tables.iter().filter(|table| table.row_count() < 2).map(|table| table.name).collect();

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use crate::detectors::{Cell, Column, Description, Unit};
+use crate::detectors::{BesideTable, Cell, Column, Description, Unit};
 use crate::trace::total_ns;
 
 /// A table whose rows are in the order of their ranks.
@@ -95,6 +95,12 @@ impl Table {
         let columns = rows.columns().to_vec();
         let values = (0..columns.len()).map(|column| rows.cells(column, 0..rows.row_count()).into_owned()).collect();
         Self { name: rows.name(), columns, terminal_columns: &[], values, summed_up: 0 }
+    }
+
+    /// A table beside a detector's own.
+    pub(super) fn beside(table: BesideTable) -> Self {
+        let BesideTable { name, columns, values } = table;
+        Self { name, columns: columns.to_vec(), terminal_columns: &[], values, summed_up: 0 }.capped(MAX_ROWS)
     }
 
     /// A detector's table. `cells` are by column, then row, rows in the order of their keys; `order` are their places in the

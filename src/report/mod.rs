@@ -39,7 +39,7 @@ pub(crate) use markdown::{write_markdown, write_markdown_table, write_markdown_t
 pub(crate) use output::{WholeFile, finish_files, remove_unfinished_files, write_comparison_files, write_files};
 pub(crate) use parquet::{UNIX_NANO, write_parquet_table};
 pub(crate) use problem_list::{FirstFailure, ProblemList};
-pub(crate) use run_json::{ComparisonQuality, ComparisonRun, Run};
+pub(crate) use run_json::{ComparisonQuality, ComparisonRun, Run, SensitiveTraces};
 pub(crate) use summary::{
     BeyondCapSummary, ClockSkewSummary, InputSummary, QualitySummary, SelectionSummary, Summary, TotalsSummary,
 };

@@ -24,6 +24,17 @@ pub(crate) struct Run {
     pub spilled_bytes: u64,
     /// Bytes of memory that each detector keeps, by name.
     pub kept_bytes: Vec<(&'static str, usize)>,
+    /// The traces in which secrets were looked for, if they were.
+    pub sensitive_traces: Option<SensitiveTraces>,
+}
+
+/// How many traces a sample holds.
+#[derive(Clone, Copy, Debug, serde::Serialize)]
+pub(crate) struct SensitiveTraces {
+    /// Traces that were looked at.
+    pub read: u64,
+    /// All traces.
+    pub of: u64,
 }
 
 #[derive(serde::Serialize)]
@@ -40,6 +51,8 @@ struct Document<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     incident: Option<&'a IncidentSummary>,
     cautions: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sensitive_traces: Option<SensitiveTraces>,
     phases: Phases<'a>,
     peak_memory_bytes: Option<u64>,
     spilled_bytes: u64,
@@ -75,6 +88,7 @@ pub(crate) fn write_run_json(out: &mut impl Write, run: &Run, summary: &Summary,
         quality: &summary.quality,
         incident: summary.incident.as_ref(),
         cautions: summary.doubts(),
+        sensitive_traces: run.sensitive_traces,
         phases: Phases(&run.phases),
         peak_memory_bytes: run.peak_memory_bytes,
         spilled_bytes: run.spilled_bytes,
@@ -138,6 +152,7 @@ mod tests {
     fn it_says_how_the_results_came_about() {
         let run = Run {
             kept_bytes: vec![("n-plus-one", 640)],
+            sensitive_traces: None,
             arguments: vec!["analyze".to_owned(), "spans.parquet".to_owned()],
             settings: serde_json::json!({"top": 10}),
             phases: vec![("read".to_owned(), 0.5), ("analyse".to_owned(), 0.25)],

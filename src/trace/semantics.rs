@@ -19,7 +19,7 @@ use super::messages::{MessageFacts, MessageRole, facts_of};
 use super::target::{Attributes, Class, Services, Target, TargetKind};
 use super::url_repetitions::UrlRepetitions;
 use data_use::DataUses;
-pub(crate) use data_use::{DataUse, TablesSeenIn, TransactionEnd, UsedTable};
+pub(crate) use data_use::{DataUse, TablesSeenIn, TransactionEnd};
 
 /// What a signature tells.
 #[derive(Clone, Debug)]
@@ -79,6 +79,14 @@ pub struct SpanSemantics {
     pub message: Symbol,
     /// HTTP status code; 0 if there is none.
     pub http_status: u16,
+    /// Whether it does not say of which service it is.
+    pub lacks_service_name: bool,
+    /// Whether it tells of an error, by its type or a code, and has no status.
+    pub lacks_error_status: bool,
+    /// Whether it says of HTTP, an RPC, a database or messages.
+    pub has_protocol: bool,
+    /// Whether its name follows from a route, a template or a method, of which there are few.
+    pub has_route: bool,
     /// The host that was asked for, if the internet knows it and the span serves a request; else empty.
     pub public_host: Symbol,
     /// What the service offers, if a request comes in here: RPC service, destination or first part of the path, in lower case;
@@ -128,10 +136,10 @@ impl SpanSemantics {
             &mut self.call_operation,
             &mut self.method,
             &mut self.error_type,
-            &mut self.public_host,
-            &mut self.capability,
             &mut self.messaging.topic,
             &mut self.messaging.group,
+            &mut self.public_host,
+            &mut self.capability,
         ]
     }
 }
@@ -398,7 +406,8 @@ fn semantics_of(
         (None, Some(status)) if !status.is_ok() => format!("grpc {}", status.0),
         _ => "error".to_owned(),
     };
-    let rpc_failed = rpc_status.is_some_and(|status| !status.is_ok());
+    let failed_as_client = http_status >= 400 || rpc_status.is_some_and(|status| !status.is_ok());
+    let failed_as_server = http_status >= 500 || rpc_status.is_some_and(RpcStatus::is_server_error);
 
     let names_of_operation = if is_query { [name, ""] } else { [name, call_operation.as_str()] };
     let is_heartbeat = (is_database && names_of_operation.iter().any(|name| uncounted.is_heartbeat(name)))
@@ -451,12 +460,19 @@ fn semantics_of(
         call_operation: symbols.intern(&call_operation),
         method: symbols.intern(&method),
         is_read: matches!(method.as_str(), "GET" | "HEAD"),
-        failed_as_client: http_status >= 400 || rpc_failed,
-        failed_as_server: http_status >= 500 || rpc_status.is_some_and(RpcStatus::is_server_error),
+        failed_as_client,
+        failed_as_server,
         error_type: symbols.intern(&error_type),
         error_class,
         message: message.into_iter().find(|message| !message.is_empty()).unwrap_or_default(),
         http_status,
+        lacks_service_name: input.resolve(signature.service).starts_with(UNKNOWN_SERVICE),
+        lacks_error_status: signature.status == StatusCode::Unset
+            && (error.is_some()
+                || (signature.kind.is_served() && failed_as_server)
+                || (matches!(signature.kind, SpanKind::Client | SpanKind::Producer) && failed_as_client)),
+        has_protocol: matches!(class, Class::Http | Class::Rpc | Class::Database | Class::Messaging),
+        has_route: attributes.has(&[A::HttpRoute, A::UrlTemplate, A::RpcMethod]),
         public_host: symbols.intern(&attributes.public_host().unwrap_or_default()),
         capability: symbols.intern(&attributes.capability(class).unwrap_or_default()),
         has_protocol_code: http_status != 0 || rpc_status.is_some(),

@@ -153,6 +153,13 @@ impl Tree {
         self.span_ids.is_empty()
     }
 
+    /// Whether the parent that a span names is not in the input.
+    pub(crate) fn is_orphan(&self, row: Row) -> bool {
+        let (row, parent_id) = (row as usize, self.parent_ids[row as usize]);
+        // Where a cycle was cut a span is its own parent.
+        self.parents[row] == NO_ROW && !parent_id.is_none() && parent_id != self.span_ids[row]
+    }
+
     /// Rows of the children of `row`, synchronous or not, by start.
     pub fn children(&self, row: Row) -> &[Row] {
         &self.children[self.child_starts[row as usize] as usize..self.child_starts[row as usize + 1] as usize]

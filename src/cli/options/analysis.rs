@@ -55,6 +55,12 @@ pub struct AnalysisArgs {
     #[arg(long)]
     pub count_every_call: bool,
 
+    /// Show what gives secrets away, too
+    ///
+    /// Otherwise {} stands for it in names, URLs, messages and all else that is shown: what the detector sensitive-data looks for.
+    #[arg(long)]
+    pub show_values: bool,
+
     /// Number of threads [default: all]
     #[arg(long, value_name = "N", help_heading = MACHINE)]
     pub threads: Option<usize>,

@@ -28,9 +28,9 @@ use crate::rank::{
 };
 use crate::report::{
     BeyondCapSummary, ClockSkewSummary, ComparisonSummary, DetectorTable, FirstFailure, GateSummary, InputSummary,
-    ProblemList, QualitySummary, Report, Run, SelectionSummary, Summary, TerminalReport, TotalsSummary, TraceLinks,
-    write_comparison, write_csv, write_files, write_json, write_markdown, write_markdown_tables, write_ndjson,
-    write_reports, write_terminal,
+    ProblemList, QualitySummary, Report, Run, SelectionSummary, SensitiveTraces, Summary, TerminalReport,
+    TotalsSummary, TraceLinks, write_comparison, write_csv, write_files, write_json, write_markdown,
+    write_markdown_tables, write_ndjson, write_reports, write_terminal,
 };
 use crate::savings::Overlaps;
 use crate::trace::{Semantics, TargetKind};
@@ -98,6 +98,8 @@ pub(super) fn present(
     kept_bytes.push(("overlaps", results.overlaps.bytes()));
     kept_bytes.push(("requests", results.requests.bytes()));
     let requests = std::mem::take(&mut results.requests).by_entry();
+    let sampled = results.seen.sampled_traces();
+    let sensitive_traces = sampled.map(|read| SensitiveTraces { read, of: results.totals.traces });
     let seen = std::mem::take(&mut results.seen);
     let whole = Whole {
         symbols: &semantics.symbols,
@@ -152,9 +154,11 @@ pub(super) fn present(
             peak_memory_bytes: peak_memory_bytes(),
             spilled_bytes,
             kept_bytes,
+            sensitive_traces,
         };
         let findings = FindingsTable::new(&ranked, &whole);
-        let tables = ranked.iter().map(|ranked| &ranked.table as &dyn Rows);
+        let tables = ranked.iter().flat_map(|ranked| std::iter::once(&ranked.table).chain(&ranked.beside));
+        let tables = tables.map(|table| table as &dyn Rows);
         let of_incident = incident.iter().flat_map(|incident| &incident.tables);
         let beside = beside.iter().chain(&compared).chain(of_incident).map(|table| table as &dyn Rows);
         let tables = [&problems as &dyn Rows].into_iter().chain(tables);

@@ -90,6 +90,21 @@ macro_rules! catalog {
                 }
             }
 
+            /// Lets all take what was found while spans were read.
+            pub(crate) fn take_read(&mut self, detectors: &Detectors, mut read: $crate::detectors::kit::WhileRead) {
+                $(if let Some(seen) = &mut self.$field {
+                    $crate::detectors::kit::Detector::take_read(&detectors.$field, &mut read, seen);
+                })+
+            }
+
+            /// How many traces those have looked at that look at a sample, if any does.
+            pub(crate) fn sampled_traces(&self) -> Option<u64> {
+                use $crate::detectors::kit::Seen as _;
+                let mut sampled = None;
+                $(sampled = sampled.or(self.$field.as_ref().and_then(|seen| seen.sampled_traces()));)+
+                sampled
+            }
+
             /// Lets all look at one trace, and works out what fixes would save in it.
             pub(crate) fn see(
                 &mut self,

@@ -19,10 +19,11 @@ use crate::gathered::{
 };
 use crate::partial::{Columns, GroupReader, GroupWriter, TraceNumber};
 use crate::savings::Unsettled;
+use crate::sensitive::SensitiveFacts;
 use crate::span::TraceId;
 use crate::trace::{Row, TraceView};
 
-use super::description::{Cell, Description};
+use super::description::{Cell, Column, Description};
 use super::rules::{Heading, TableRules};
 use super::thresholds::Thresholds;
 
@@ -59,6 +60,9 @@ pub(crate) trait Detector:
     fn gathers() -> Gathers {
         Gathers::NOTHING
     }
+
+    /// Takes what was found while spans were read, once for all traces of an input or of a part of it.
+    fn take_read(&self, _read: &mut WhileRead, _seen: &mut Self::Seen) {}
 
     /// Looks at one trace.
     fn see(&self, trace: &TraceView<'_>, seen: &mut Self::Seen);
@@ -101,6 +105,11 @@ pub(crate) trait Detector:
     /// messages. Topics come in the order of their names.
     fn see_topic(&self, _messages: &MessagesOfTopic<'_>, _seen: &mut Self::Seen) {}
 
+    /// Tables beside the one of its description.
+    fn tables_beside(_aside: &Self::Aside, _whole: &Whole<'_>) -> Vec<BesideTable> {
+        Vec::new()
+    }
+
     /// Says what was found, once everything was seen.
     fn conclude(&self, seen: Self::Seen, whole: &Whole<'_>) -> Concluded<Self>;
 }
@@ -142,6 +151,11 @@ pub(crate) trait Seen: Default + Send + Sync {
         None
     }
 
+    /// How many traces it looked at, if they are a sample of those that there are.
+    fn sampled_traces(&self) -> Option<u64> {
+        None
+    }
+
     /// Writes it as columns.
     fn write(&self, group: &mut GroupWriter<'_>);
 
@@ -177,6 +191,13 @@ impl<D: Columns + Clone + std::fmt::Debug> Seen for Findings<D> {
     fn read(group: &GroupReader<'_>) -> Result<Self, ArrowError> {
         Findings::read(group)
     }
+}
+
+/// What was found while spans were read.
+#[derive(Default)]
+pub(crate) struct WhileRead {
+    /// What gives secrets away, if somebody asked.
+    pub(crate) sensitive: Option<SensitiveFacts<Symbol>>,
 }
 
 /// Facts about the whole input.
@@ -233,6 +254,16 @@ impl<D: Detector<Aside = ()>> Concluded<D> {
     pub(crate) fn rows(rows: Vec<D::Row>) -> Self {
         Self { findings: Findings::default(), aside: (), rows }
     }
+}
+
+/// A table beside the one of a detector's description, whose rows are in the order of their ranks.
+pub(crate) struct BesideTable {
+    /// Name: file name and key in JSON.
+    pub(crate) name: &'static str,
+    /// Columns.
+    pub(crate) columns: &'static [Column],
+    /// Values by column, then row.
+    pub(crate) values: Vec<Vec<Cell>>,
 }
 
 /// Rows of detectors whose tables are made of patterns: there are none.

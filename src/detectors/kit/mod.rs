@@ -3,6 +3,7 @@
 mod catalog;
 mod description;
 mod detector;
+mod example;
 mod findings_beside;
 mod rules;
 mod seen_at_the_end;
@@ -10,12 +11,14 @@ mod sightings;
 #[cfg(test)]
 mod tests;
 mod thresholds;
+mod trace_count;
 
 pub use catalog::CatalogEntry;
 pub(crate) use catalog::{Conclusions, catalog};
 pub(crate) use description::joined;
 pub use description::{Cell, Column, Currency, Description, ProblemText, RankedBy, TableRow, Unit};
-pub(crate) use detector::{CallRound, Concluded, Detector, NoDetails, NoRow, Seen, Whole};
+pub(crate) use detector::{BesideTable, CallRound, Concluded, Detector, NoDetails, NoRow, Seen, WhileRead, Whole};
+pub(crate) use example::Example;
 pub(crate) use findings_beside::FindingsBeside;
 pub(crate) use rules::{
     EXPLAINED_BY, Heading, Level, NamedValues, Pattern, PatternColumn, RowColumn, RowRule, Rule, TableRules,
@@ -27,3 +30,4 @@ pub(crate) use sightings::{Sightings, read_seen, write_seen};
 pub(crate) use thresholds::Bytes;
 pub(crate) use thresholds::{Count, Duration, Share, ThresholdType, Thresholds, duration_text, size_text, thresholds};
 pub use thresholds::{NotSet, Threshold, ThresholdKind};
+pub(crate) use trace_count::{TraceCount, TraceCountRow};

@@ -9,7 +9,7 @@ use arrow::error::ArrowError;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
-use crate::conventions::{ErrorClass, FindingKind, OwnAttribute, OwnAttributes};
+use crate::conventions::{ErrorClass, FindingKind, OwnAttributes};
 use crate::detectors::kit::{
     self, CallRound, Cell, Concluded, Description, Detector, FindingsBeside, NoDetails, NoRow, Pattern, PatternColumn,
     ProblemText, RankedBy, Seen, TableRow, TableRules, Unit, Whole, thresholds,
@@ -414,12 +414,7 @@ impl Detector for CircuitBreaker {
     const TABLE: TableRules<Self> = TableRules::Patterns(COLUMNS);
 
     fn gathers() -> Gathers {
-        Gathers {
-            calls: true,
-            caller_spans: true,
-            own_attributes: OwnAttributes::of(&[OwnAttribute::Instance]),
-            ..Gathers::NOTHING
-        }
+        Gathers { calls: true, caller_spans: true, own_attributes: OwnAttributes::INSTANCE, ..Gathers::NOTHING }
     }
 
     fn see(&self, trace: &TraceView<'_>, seen: &mut Self::Seen) {

@@ -6,7 +6,7 @@ mod seen;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
-use crate::conventions::{FindingKind, OwnAttribute, OwnAttributes};
+use crate::conventions::{FindingKind, OwnAttributes};
 use crate::detectors::kit::{
     self, CallRound, Cell, Concluded, Description, Detector, FindingsBeside, Level, NoRow, Pattern, PatternColumn,
     ProblemText, RankedBy, TableRow, TableRules, Unit, Whole, thresholds,
@@ -321,8 +321,7 @@ impl Detector for Saturation {
     const TABLE: TableRules<Self> = TableRules::Patterns(COLUMNS);
 
     fn gathers() -> Gathers {
-        let own_attributes = OwnAttributes::of(&[OwnAttribute::Instance]);
-        Gathers { calls: true, caller_spans: true, own_attributes, ..Gathers::NOTHING }
+        Gathers { calls: true, caller_spans: true, own_attributes: OwnAttributes::INSTANCE, ..Gathers::NOTHING }
     }
 
     fn see(&self, trace: &TraceView<'_>, seen: &mut Self::Seen) {

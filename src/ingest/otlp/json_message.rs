@@ -234,7 +234,8 @@ impl<'de> Message<'de> for Span<'de> {
             "endTimeUnixNano" | "end_time_unix_nano" => record.end_unix_nano = Scalar::next(map)?.to_time(),
             "attributes" => {
                 record.attributes.clear();
-                map.next_value_seed(Attributes { list: &mut record.attributes, depth: 0, wanted: self.wanted })?;
+                let wanted = self.wanted.of_trace(record.trace_id);
+                map.next_value_seed(Attributes { list: &mut record.attributes, depth: 0, wanted })?;
             }
             "status" => {
                 (record.status, record.status_message) = Default::default();
@@ -245,7 +246,8 @@ impl<'de> Message<'de> for Span<'de> {
             "events" => {
                 let mut events: Vec<ReadEvent<'de>> = Vec::new();
                 map.next_value_seed(List { list: &mut events, malformed: &mut 0, wanted: self.wanted })?;
-                let wanted = |event: &Event<'_>| self.wanted.everything || event.is_exception();
+                let everything = self.wanted.of_trace(record.trace_id).everything;
+                let wanted = |event: &Event<'_>| everything || event.is_exception();
                 record.events = events.into_iter().map(|event| event.0).filter(wanted).collect();
             }
             "links" => {

@@ -57,6 +57,7 @@ fn read_span<'a>(parser: &mut Parser<'a>, span: &mut Span<'a>, wanted: Wanted) -
                 let attributes = &mut span.record.attributes;
                 attributes.clear();
                 attributes.reserve(USUAL_ATTRIBUTES);
+                let wanted = wanted.of_trace(span.record.trace_id);
                 parser.array(|parser| read_attribute(parser, attributes, wanted))
             }
             "traceId" | "spanId" | "parentSpanId" | "name" | "startTimeUnixNano" | "endTimeUnixNano"
@@ -169,8 +170,9 @@ mod tests {
     /// The short cut leads to where the rules lead, also where any byte is another one or the text ends.
     #[test]
     fn the_short_cut_changes_nothing() {
-        let own = Wanted { everything: false, own: OwnAttributes::ALL };
-        for wanted in [Wanted::default(), Wanted::EVERYTHING, own] {
+        let own = Wanted { own: OwnAttributes::ALL, ..Wanted::default() };
+        let sampled = Wanted { sampled_level: Some(1), ..Wanted::default() };
+        for wanted in [Wanted::default(), Wanted::EVERYTHING, own, sampled] {
             assert!(read(wanted, USUAL, 0).is_some());
             for at in 0..USUAL.len() {
                 for replaced in ["\"", "\\", "{", "}", "[", "]", ",", ":", "0", "x", " ", "\n", "\u{1}", "é", ""] {

@@ -232,14 +232,19 @@ fn read_scope_spans<'a>(
             Some(Ok((2, WireField::Bytes(bytes))))
                 if !wanted.everything && read_encoded(bytes, encoded, wanted.own) =>
             {
-                if !sink.encoded(encoded, at) {
+                if wanted.is_sampled(encoded.row.trace_id) {
+                    match read_span(bytes, span, Wanted::EVERYTHING) {
+                        Ok(()) => sink.span(origin, span, at),
+                        Err(_) => sink.skip(SkipReason::MalformedSpan, at),
+                    }
+                } else if !sink.encoded(encoded, at) {
                     match read_span(bytes, span, wanted) {
                         Ok(()) => sink.decoded(encoded, origin, span, at),
                         Err(_) => sink.skip(SkipReason::MalformedSpan, at),
                     }
                 }
             }
-            Some(Ok((2, WireField::Bytes(bytes)))) => match read_span(bytes, span, wanted) {
+            Some(Ok((2, WireField::Bytes(bytes)))) => match read_span(bytes, span, wanted.of_any_trace()) {
                 Ok(()) if !is_usable(span) && looks_like_other_signal(bytes) => {
                     sink.skip(SkipReason::OtherSignal, at);
                 }

@@ -74,7 +74,7 @@ pub(crate) struct DataUse {
     pub(crate) publishes: bool,
     /// Whether a span of kind CLIENT publishes.
     pub(crate) sends_as_client: bool,
-    /// Where it publishes to, as system/destination.
+    /// Where it publishes to, or a message comes from, as system/destination.
     pub(crate) topic: Symbol,
     /// Whether database and broker would be one system if that database and that broker were used together: the name of either, in
     /// lower case.
@@ -194,17 +194,19 @@ fn data_use_of(attributes: &Attributes<'_>, target: &str, symbols: &mut Symbols)
         }
         Class::Messaging | Class::Faas | Class::GenAi | Class::Other => DataUse::default(),
     };
-    if publishes(attributes, class) {
-        let topic = topic_of(attributes).unwrap_or_else(|| target.to_owned());
+    let topic = || topic_of(attributes).unwrap_or_else(|| target.to_owned());
+    if attributes.signature.kind == SpanKind::Consumer && attributes.destination().is_some() {
+        data_use.topic = symbols.intern(&topic());
+    } else if publishes(attributes, class) {
         data_use.publishes = true;
         data_use.sends_as_client = attributes.signature.kind == SpanKind::Client;
         data_use.inserts = true;
-        data_use.topic = symbols.intern(&topic);
+        data_use.topic = symbols.intern(&topic());
         let system = attributes.get(Attribute::MessagingSystem).map(broker_name);
-        data_use.system = system.map_or(Symbol::EMPTY, |system| symbols.intern(&system));
+        data_use.system = system.map_or(Symbol::EMPTY, |system| symbols.intern(&system.to_ascii_lowercase()));
     }
-    let DataUse { is_of_database, writes_by_http, publishes, has_writing_word, .. } = data_use;
-    (is_of_database || writes_by_http || publishes || has_writing_word).then_some(data_use)
+    let DataUse { is_of_database, writes_by_http, topic, has_writing_word, .. } = data_use;
+    (is_of_database || writes_by_http || has_writing_word || !topic.is_empty()).then_some(data_use)
 }
 
 /// What a database call of SQL or of a document store may say of itself, in the order in which it is asked.

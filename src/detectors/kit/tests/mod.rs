@@ -12,7 +12,7 @@ mod slow_roots;
 use std::fs::File;
 use std::sync::Arc;
 
-use super::{CallRound, Whole};
+use super::{CallRound, WhileRead, Whole};
 use crate::conventions::{OwnAttribute, OwnAttributes};
 use crate::detectors::Cell;
 use crate::frame::{SpillStore, Symbol, Symbols};
@@ -134,6 +134,8 @@ impl Part {
                 part.seen.see(&detectors, trace, &mut Settling::default(), &mut part.overlaps);
             });
         }
+        part.seen.take_read(&detectors, WhileRead::default());
+        assert_eq!(part.seen.sampled_traces(), None);
         part
     }
 
@@ -297,21 +299,11 @@ fn only_what_is_asked_for_is_gathered() {
         ("consumer-lag", Gathers::MESSAGES),
         (
             "circuit-breaker",
-            Gathers {
-                calls: true,
-                caller_spans: true,
-                own_attributes: own(&[OwnAttribute::Instance]),
-                ..Gathers::NOTHING
-            },
+            Gathers { calls: true, caller_spans: true, own_attributes: OwnAttributes::INSTANCE, ..Gathers::NOTHING },
         ),
         (
             "saturation",
-            Gathers {
-                calls: true,
-                caller_spans: true,
-                own_attributes: own(&[OwnAttribute::Instance]),
-                ..Gathers::NOTHING
-            },
+            Gathers { calls: true, caller_spans: true, own_attributes: OwnAttributes::INSTANCE, ..Gathers::NOTHING },
         ),
     ] {
         assert_eq!(production.gathers(|name| name == on), asked, "{on}");

@@ -23,6 +23,7 @@ use parquet::errors::ParquetError;
 use super::ids::IdColumn;
 use super::mapping::dialect::Place;
 use super::mapping::field::Field;
+use super::records;
 use super::row_columns::RowColumns;
 use super::signature_columns::{AskedAttributes, Needed, SignatureColumns};
 use super::table::{BatchColumns, Table};
@@ -30,7 +31,8 @@ use crate::frame::{FrameBuilder, SpanSink, ValueCaps};
 use crate::ingest::parquet::file::guard::guarded;
 use crate::ingest::parquet::file::text_dictionary::TextDictionary;
 use crate::ingest::{IngestError, TraceIds};
-use crate::span::{SkipReason, TraceId};
+use crate::sensitive::level_of;
+use crate::span::{Origin, SkipReason, SpanRecord, TraceId};
 
 /// What some row groups gave.
 pub(crate) struct ReadRowGroups {
@@ -66,6 +68,13 @@ pub(crate) fn read_row_groups(
             builder.skip(SkipReason::MalformedMessage, row);
             failures.push((row_group, failure));
         }
+        // What cannot be read of these rows is no more than missing in a sample.
+        let rows: Vec<usize> = reader.sampled_rows(&mut builder);
+        let _ = if rows.is_empty() {
+            Ok(())
+        } else {
+            records::read_rows(table, row_group, &rows, &mut Scanned(&mut builder))
+        };
         opaque_ids += reader.rows.take_opaque_ids();
         on_row_group(row_group);
     }
@@ -95,8 +104,25 @@ pub(crate) fn has_trace(table: &Table, row_group: usize, wanted: &TraceIds) -> b
     !wanted.is_empty() && guarded(|| Ok(find())).ok().and_then(Result::ok).unwrap_or(true)
 }
 
+/// Hands spans of sampled traces to a builder that has their rows already.
+struct Scanned<'a>(&'a mut FrameBuilder);
+
+impl SpanSink for Scanned<'_> {
+    fn span(&mut self, origin: &Origin<'_>, span: &SpanRecord<'_>, _offset: u64) {
+        self.0.scan(origin, span);
+    }
+
+    fn skip(&mut self, _reason: SkipReason, _offset: u64) {}
+
+    fn wants_everything(&self) -> bool {
+        true
+    }
+}
+
 struct ColumnReader<'a> {
     table: &'a Table,
+    /// Rows of the row group that are of sampled traces, and these.
+    sampled: Vec<(usize, TraceId)>,
     rows: RowColumns<'a>,
     record_types: TextDictionary,
     record_type_indices: Vec<u32>,
@@ -107,6 +133,7 @@ impl<'a> ColumnReader<'a> {
     fn new(table: &'a Table, caps: &Arc<ValueCaps>, asked: AskedAttributes) -> Self {
         Self {
             table,
+            sampled: Vec::new(),
             rows: RowColumns::new(table),
             record_types: TextDictionary::default(),
             record_type_indices: Vec::new(),
@@ -121,6 +148,7 @@ impl<'a> ColumnReader<'a> {
         builder: &mut FrameBuilder,
         row: &mut u64,
     ) -> Result<(), IngestError> {
+        self.sampled.clear();
         let Needed { texts, others: mut roots } = self.needed(row_group);
         let all = [self.rows.roots(row_group), texts, roots.clone()].concat();
         let file = Arc::new(self.table.file_for(row_group, &all)?);
@@ -129,14 +157,23 @@ impl<'a> ColumnReader<'a> {
         }
         self.rows.open(&file, row_group, &mut roots)?;
         self.signatures.open_pages(self.table, &file, row_group, &mut roots)?;
+        let first_row_of_group = self.table.footer.first_row_of(row_group);
         let mut batches = self.table.batches_of((*file).clone(), row_group, &roots, true)?;
         while let Some(batch) = self.table.next_batch(&mut batches) {
             let (first_row, batch) = batch?;
-            self.take_batch(&batches.columns, &batch, first_row, builder)
+            self.take_batch(&batches.columns, &batch, [first_row_of_group, first_row], builder)
                 .map_err(|error| self.table.footer.failure(row_group, first_row, &error))?;
             *row = first_row + batch.num_rows() as u64;
         }
         Ok(())
+    }
+
+    /// The rows of the last row group that are of sampled traces. That these are fewer by now is known only when all of its ids
+    /// were seen.
+    fn sampled_rows(&mut self, builder: &mut FrameBuilder) -> Vec<usize> {
+        let level = builder.sampled_level();
+        let is_left = |trace_id| level.is_some_and(|level| level_of(trace_id) >= level);
+        self.sampled.drain(..).filter(|&(_, trace_id)| is_left(trace_id)).map(|(row, _)| row).collect()
     }
 
     /// What is needed of a row group beside ids and times.
@@ -155,11 +192,12 @@ impl<'a> ColumnReader<'a> {
         &mut self,
         columns: &BatchColumns,
         batch: &RecordBatch,
-        first_row: u64,
+        [first_row_of_group, first_row]: [u64; 2],
         builder: &mut FrameBuilder,
     ) -> Result<(), ParquetError> {
         let record_type = self.record_type();
-        let Self { table, rows, record_types, record_type_indices, signatures } = self;
+        let Self { table, sampled, rows, record_types, record_type_indices, signatures } = self;
+        let is_scanned = builder.sampled_level().is_some();
         record_type_indices.clear();
         if let Some(column) = record_type.and_then(|place| columns.get(batch, place)) {
             record_types.read(column, record_type_indices);
@@ -178,6 +216,9 @@ impl<'a> ColumnReader<'a> {
             let span = rows.at(row);
             let (signature, arguments) = signatures.at(row, span.trace_id, builder);
             builder.push_row(span, signature, arguments, signatures.own_values(row).as_ref(), offset);
+            if is_scanned && builder.samples(span.trace_id) {
+                sampled.push(((offset - first_row_of_group) as usize, span.trace_id));
+            }
         }
         Ok(())
     }
@@ -278,7 +319,7 @@ mod tests {
         assert_eq!(columns_read(table(None), all), of_resources);
         let own = |own| AskedAttributes { own: OwnAttributes::of(&[own]), ..nothing };
         assert_eq!(columns_read(table(None), own(OwnAttribute::MessageId)), ALWAYS);
-        assert_eq!(columns_read(table(None), own(OwnAttribute::Instance)), of_resources);
+        assert_eq!(columns_read(table(None), own(OwnAttribute::HostName)), of_resources);
         let of_lists = ["events_name", "events_attributes", "links_span_id", "links_attributes"];
         assert_eq!(columns_read(table(Some("{}")), nothing), [&ALWAYS[..], &of_lists].concat());
     }
@@ -301,7 +342,7 @@ mod tests {
             });
             table_with(columns.collect(), by_dictionary).0
         };
-        let own = OwnAttributes::of(&[OwnAttribute::Instance]);
+        let own = OwnAttributes::INSTANCE;
         let instances = AskedAttributes { own, of_resources: false };
         let is_left_out = |table: &Table, asked: AskedAttributes| {
             let signatures = SignatureColumns::new(table, &Arc::default(), asked);

@@ -32,13 +32,40 @@ pub(crate) fn read_row_group(table: &Table, row_group: usize, sink: &mut dyn Spa
     read
 }
 
-fn read_batches(table: &Table, row_group: usize, sink: &mut dyn SpanSink, row: &mut u64) -> Result<u64, IngestError> {
+/// Hands the spans of some rows of a row group to `sink`, complete. Rows are counted from the first of the row group, and come in
+/// their order. What they are told by is not where they stand.
+pub(crate) fn read_rows(
+    table: &Table,
+    row_group: usize,
+    rows: &[usize],
+    sink: &mut dyn SpanSink,
+) -> Result<(), IngestError> {
+    let first_row = table.footer.first_row_of(row_group);
+    let read = guarded(|| {
+        Ok((|| {
+            let mut batches = table.batches_of_rows(row_group, &roots_of_records(table), rows)?;
+            while let Some(batch) = table.next_batch(&mut batches) {
+                let (mut row, batch) = batch?;
+                read_batch(table, &batches, &batch, sink, &mut row);
+            }
+            Ok(())
+        })())
+    });
+    read.unwrap_or_else(|error: ParquetError| Err(table.footer.failure(row_group, first_row, &error)))
+}
+
+/// The root fields that records are made of.
+fn roots_of_records(table: &Table) -> Vec<usize> {
     let columns = Field::ALL.iter().filter_map(|&field| table.mapping.field(field));
     let mut roots: Vec<usize> = columns.map(|column| column.place.root).collect();
     if !table.mapping.columns_repeat_attributes {
         roots.extend(table.mapping.flat.iter().map(|flat| flat.root));
     }
-    let mut batches = table.batches(row_group, &roots, false)?;
+    roots
+}
+
+fn read_batches(table: &Table, row_group: usize, sink: &mut dyn SpanSink, row: &mut u64) -> Result<u64, IngestError> {
+    let mut batches = table.batches(row_group, &roots_of_records(table), false)?;
     let mut opaque = 0;
     while let Some(batch) = table.next_batch(&mut batches) {
         let (first_row, batch) = batch?;
@@ -103,8 +130,8 @@ fn read_batch(
         trace_states: column(Field::LinkTraceStates),
         attributes: column(Field::LinkAttributes),
     };
-    let wants_everything = sink.wants_everything();
-    let takes_links = sink.wanted().takes_links();
+    let wanted = sink.wanted();
+    let takes_links = wanted.takes_links();
     let record_type = column(Field::RecordType);
     for row in 0..batch.num_rows() {
         if mapping.only.is_some_and(|span| text_of(record_type, row) != span) {
@@ -112,6 +139,7 @@ fn read_batch(
             *row_of_file += 1;
             continue;
         }
+        let wants_everything = wanted.of_trace(trace_ids[row]).everything;
         let start = starts[row].unwrap_or(NO_START_TIME as i64);
         let [end, duration] = [&ends, &durations].map(|times| times.get(row).copied().flatten());
         let end = start.wrapping_add(length(start, end, duration, mapping.end_is_finer));

@@ -10,7 +10,8 @@ use arrow::array::{ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Field as ArrowField, FieldRef, Fields, Schema};
 use arrow::error::ArrowError;
 use parquet::arrow::arrow_reader::{
-    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowSelection,
+    RowSelector,
 };
 use parquet::arrow::{ProjectionMask, parquet_to_arrow_schema};
 use parquet::basic::{ConvertedType, Encoding, LogicalType};
@@ -244,6 +245,35 @@ impl Table {
         roots: &[usize],
         dictionaries: bool,
     ) -> Result<Batches, IngestError> {
+        self.batches_with(file, row_group, roots, dictionaries, None)
+    }
+
+    /// The batches of some rows of a row group, which come in their order and are counted from its first. What a batch says of
+    /// the number of its first row does not hold.
+    pub(crate) fn batches_of_rows(
+        &self,
+        row_group: usize,
+        roots: &[usize],
+        rows: &[usize],
+    ) -> Result<Batches, IngestError> {
+        let mut selectors: Vec<RowSelector> = Vec::new();
+        let mut next = 0;
+        for run in rows.chunk_by(|left, right| left + 1 == *right) {
+            selectors.extend([RowSelector::skip(run[0] - next), RowSelector::select(run.len())]);
+            next = run[0] + run.len();
+        }
+        let file = self.file_for(row_group, roots)?;
+        self.batches_with(file, row_group, roots, false, Some(RowSelection::from(selectors)))
+    }
+
+    fn batches_with(
+        &self,
+        file: SharedFile,
+        row_group: usize,
+        roots: &[usize],
+        dictionaries: bool,
+        rows: Option<RowSelection>,
+    ) -> Result<Batches, IngestError> {
         let mut derived_roots: Vec<usize> = roots.iter().copied().filter(|&root| self.is_derived(root)).collect();
         let mut roots: Vec<usize> = roots.iter().filter_map(|&root| self.source_of(root)).collect();
         for roots in [&mut roots, &mut derived_roots] {
@@ -257,6 +287,10 @@ impl Table {
             let metadata = if dictionaries { self.with_dictionaries(row_group) } else { self.footer.metadata.clone() };
             let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata);
             let columns = ProjectionMask::roots(builder.parquet_schema(), roots.iter().copied());
+            let builder = match rows {
+                Some(rows) => builder.with_row_selection(rows),
+                None => builder,
+            };
             builder.with_projection(columns).with_row_groups(vec![row_group]).with_batch_size(BATCH_ROWS).build()
         });
         let reader = reader.map_err(|error| self.footer.failure(row_group, first_row, &error))?;

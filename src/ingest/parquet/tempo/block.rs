@@ -209,7 +209,7 @@ impl Block {
     fn read_batches(&self, piece: &Piece, sink: &mut dyn SpanSink, row: &mut u64) -> Result<(), ParquetError> {
         let mut builder =
             ParquetRecordBatchReaderBuilder::new_with_metadata(self.footer.file.clone(), self.footer.metadata.clone())
-                .with_projection(self.columns(sink.wanted()))
+                .with_projection(self.columns(sink.wanted().of_any_trace()))
                 .with_row_groups(vec![piece.row_group])
                 .with_batch_size(self.batch_rows(piece.row_group) as usize);
         if !piece.is_whole {
@@ -366,6 +366,10 @@ impl SpanSink for CountedSpans<'_> {
 
     fn own_attributes(&self) -> OwnAttributes {
         self.sink.own_attributes()
+    }
+
+    fn sampled_level(&self) -> Option<u32> {
+        self.sink.sampled_level()
     }
 }
 

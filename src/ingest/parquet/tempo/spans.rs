@@ -56,7 +56,7 @@ pub(crate) fn read_batch(batch: &RecordBatch, dedicated: &[Dedicated], sink: &mu
     };
     let wanted = sink.wanted();
     let trace_ids = traces.column_by_name("TraceID");
-    let resource_columns = ResourceColumns::of(&resources, dedicated, wanted);
+    let resource_columns = ResourceColumns::of(&resources, dedicated, wanted.of_any_trace());
     let scope_columns = ScopeColumns::of(&scopes);
     let Some(span_columns) = SpanColumns::of(scopes.items, dedicated, wanted) else {
         *row += batch.num_rows() as u64;
@@ -222,6 +222,7 @@ impl<'a> SpanColumns<'a> {
 
     /// Fills `span`, whose vectors are used again. Its trace id stays.
     fn read(&self, at: usize, span: &mut SpanRecord<'a>) {
+        let wanted = self.wanted.of_trace(span.trace_id);
         span.span_id = SpanId::from_bytes(bytes_at(self.span_ids, at)).unwrap_or_default();
         span.parent_span_id = SpanId::from_bytes(bytes_at(self.parent_span_ids, at)).unwrap_or_default();
         span.name = text_of(self.names, at);
@@ -235,15 +236,15 @@ impl<'a> SpanColumns<'a> {
         span.attributes.clear();
         span.attributes.extend(self.named.iter().filter_map(|column| column.at(at)));
         if let Some(lists) = &self.attributes {
-            lists.read(at, WantedAttributes::Known(self.wanted), &mut span.attributes);
+            lists.read(at, WantedAttributes::Known(wanted), &mut span.attributes);
         }
         span.events.clear();
         if let Some(events) = &self.events {
-            events.read(at, span.start_unix_nano, self.wanted.everything, &mut span.events);
+            events.read(at, span.start_unix_nano, wanted.everything, &mut span.events);
         }
         span.links.clear();
         if let Some(links) = &self.links {
-            links.read(at, self.wanted, &mut span.links);
+            links.read(at, wanted, &mut span.links);
         }
         span.links.extend(proto::links_of_message(bytes_at(self.link_messages, at)));
     }

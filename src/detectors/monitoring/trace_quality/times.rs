@@ -1,0 +1,145 @@
+//! Quantiles of times that may be negative, and too many to be kept one by one.
+
+use crate::partial::columns;
+use crate::trace::TimeBuckets;
+
+/// So many are kept one by one, and quantiles are exact; of more only buckets are, which are 0.8 % wide. Their number alone decides.
+const MAX_EXACT: usize = 1 << 14;
+
+/// Times in ns.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Times {
+    count: u64,
+    exact: Vec<i64>,
+    /// Those below zero, by how far, and the others; none as long as all are kept.
+    buckets: Option<Box<[TimeBuckets; 2]>>,
+}
+
+columns! {
+    /// Times, as they are written.
+    pub(super) struct TimesRow in TimesColumns {
+        exact: Vec<i64>,
+        below: Vec<i64>,
+        above: Vec<i64>,
+    }
+}
+
+impl Times {
+    /// Adds one.
+    pub(super) fn add(&mut self, time: i64) {
+        self.count += 1;
+        match &mut self.buckets {
+            Some(buckets) => add_to(buckets, time),
+            None => {
+                self.exact.push(time);
+                self.keep_few();
+            }
+        }
+    }
+
+    /// Takes in others.
+    pub(super) fn merge(&mut self, other: Self) {
+        self.count += other.count;
+        self.exact.extend(other.exact);
+        if let Some(others) = other.buckets {
+            let own = self.buckets.get_or_insert_default();
+            own.iter_mut().zip(others.iter()).for_each(|(own, other)| own.merge(other));
+        }
+        self.keep_few();
+    }
+
+    fn keep_few(&mut self) {
+        if self.buckets.is_some() || self.exact.len() > MAX_EXACT {
+            let buckets = self.buckets.get_or_insert_default();
+            self.exact.drain(..).for_each(|time| add_to(buckets, time));
+        }
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> u64 {
+        self.count
+    }
+
+    /// The quantile by nearest rank, ⌈q n⌉; none of none.
+    pub(super) fn quantile(&self, share: f64) -> Option<i64> {
+        let rank = (self.count as f64 * share).ceil().max(1.0) as i64;
+        let Some(buckets) = &self.buckets else {
+            let mut exact = self.exact.clone();
+            exact.sort_unstable();
+            return exact.get(rank as usize - 1).copied();
+        };
+        let [below, above] = &**buckets;
+        let negative: i64 = (0..below.len()).map(|bucket| below.get(bucket)).sum();
+        if rank > negative {
+            Some(above.nearest_rank(rank - negative))
+        } else {
+            Some(-below.nearest_rank(negative - rank + 1))
+        }
+    }
+
+    /// About how many bytes of memory they take.
+    pub(super) fn bytes(&self) -> usize {
+        let buckets = self.buckets.as_ref().map_or(0, |buckets| buckets.iter().map(TimeBuckets::len).sum());
+        size_of::<Self>() + (self.exact.len() + buckets) * size_of::<i64>()
+    }
+
+    /// As they are written.
+    pub(super) fn row(&self) -> TimesRow {
+        let amounts = |place: usize| match &self.buckets {
+            Some(buckets) => (0..buckets[place].len()).map(|bucket| buckets[place].get(bucket)).collect(),
+            None => Vec::new(),
+        };
+        let mut exact = self.exact.clone();
+        exact.sort_unstable();
+        TimesRow { exact, below: amounts(0), above: amounts(1) }
+    }
+}
+
+impl TimesColumns {
+    /// Those of a row.
+    pub(super) fn get(&self, row: usize) -> Times {
+        let exact = self.exact.get(row).to_vec();
+        let [below, above] = [&self.below, &self.above].map(|amounts| amounts.get(row).to_vec());
+        let in_buckets = below.iter().chain(&above).fold(0i64, |sum, amount| sum.saturating_add(*amount));
+        let count = exact.len() as u64 + in_buckets.unsigned_abs();
+        let buckets = (in_buckets != 0).then(|| Box::new([below, above].map(TimeBuckets::of)));
+        Times { count, exact, buckets }
+    }
+}
+
+fn add_to([below, above]: &mut [TimeBuckets; 2], time: i64) {
+    if time < 0 {
+        below.add(time.saturating_neg(), 1);
+    } else {
+        above.add(time, 1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// However many there are and however they were parted, quantiles are where they belong, to 0.4 %.
+    #[test]
+    fn quantiles_are_near() {
+        for count in [1i64, 9, 1_000, 40_000] {
+            let time = |number: i64| (number - count / 3) * 1_000_003;
+            let mut all = Times::default();
+            for part in 0..3 {
+                let mut times = Times::default();
+                (0..count)
+                    .filter(|number| number % 3 == part)
+                    .for_each(|number| times.add(time(number * 7919 % count)));
+                all.merge(times);
+            }
+            assert_eq!(all.len(), count as u64);
+            for share in [0.01, 0.3, 0.5, 0.99, 1.0] {
+                let expected = time((count as f64 * share).ceil().max(1.0) as i64 - 1);
+                let found = all.quantile(share).unwrap();
+                assert!((found - expected).abs() as f64 <= 0.004 * expected.abs() as f64, "{count} {share}");
+                assert!(count > MAX_EXACT as i64 || found == expected);
+            }
+        }
+        assert_eq!(Times::default().quantile(0.5), None);
+    }
+}

@@ -1,0 +1,250 @@
+//! Secrets that have a name in front of them: in URLs, query texts, JSON and command lines.
+
+use std::ops::Range;
+
+use super::placeholder::is_placeholder;
+use super::tokens::{end_of, entropy, is_word_byte};
+
+/// The longest name that is looked at.
+const MAX_NAME: usize = 64;
+
+/// A value that does not end before is as good as one that does.
+const MAX_VALUE: usize = 4 << 10;
+
+/// The end of a value that begins at `start` and whose bytes `is_part`.
+fn end_of_value(text: &str, start: usize, is_part: impl Fn(u8) -> bool) -> usize {
+    end_of(&text[..end_of_look(text, start)], start, is_part)
+}
+
+fn end_of_look(text: &str, start: usize) -> usize {
+    let mut end = text.len().min(start + MAX_VALUE);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    end
+}
+
+/// Parameters of URLs that hold secrets.
+const URL_PARAMETERS: [&str; 20] = [
+    "access_token",
+    "api_key",
+    "apikey",
+    "auth_token",
+    "authtoken",
+    "client_secret",
+    "password",
+    "passwd",
+    "pwd",
+    "secret",
+    "refresh_token",
+    "id_token",
+    "session_token",
+    "private_token",
+    "sig",
+    "signature",
+    "x_amz_signature",
+    "x_amz_security_token",
+    "x_goog_signature",
+    "awsaccesskeyid",
+];
+
+/// One more, and the one that often is no secret.
+const KEY_SECRET: &str = "key_secret";
+const TOKEN: &str = "token";
+
+/// Fields of JSON, without `_`.
+const JSON_FIELDS: [&str; 13] = [
+    "password",
+    "passwd",
+    "pwd",
+    "passphrase",
+    "secret",
+    "clientsecret",
+    "accesstoken",
+    "refreshtoken",
+    "idtoken",
+    "apikey",
+    "privatekey",
+    "cardnumber",
+    "cvv",
+];
+const SSN: &str = "ssn";
+
+/// Arguments of commands, behind two dashes.
+const ARGUMENTS: [&str; 9] =
+    ["password", "passwd", "pwd", "secret", "client-secret", "api-key", "access-token", "auth-token", "token"];
+
+/// What names of columns contain.
+const COLUMNS: [&str; 7] = ["password", "passwd", "pwd", "secret", "api_key", "access_token", "passphrase"];
+
+/// The name of which something is at `at`: letters, digits, `_`, `-` and `.`.
+pub(super) fn name_around(text: &str, at: usize) -> Range<usize> {
+    let is_of_name = |byte: u8| is_word_byte(byte) || matches!(byte, b'-' | b'.');
+    let bytes = text.as_bytes();
+    let before = bytes[..at].iter().rev().take(MAX_NAME).take_while(|&&byte| is_of_name(byte)).count();
+    let behind = bytes[at..].iter().take(MAX_NAME).take_while(|&&byte| is_of_name(byte)).count();
+    at - before..at + behind
+}
+
+/// The value of the URL's parameter `name`.
+pub(super) fn url_parameter(text: &str, name: &Range<usize>) -> Option<Range<usize>> {
+    const MIN_BYTES: usize = 6;
+    const MIN_BYTES_OF_TOKEN: usize = 16;
+    const MIN_ENTROPY: f64 = 3.0;
+    let bytes = text.as_bytes();
+    let is_parameter = name.start == 0 || matches!(bytes[name.start - 1], b'?' | b'&' | b';' | b'#');
+    if bytes.get(name.end) != Some(&b'=') || !is_parameter {
+        return None;
+    }
+    let start = name.end + 1;
+    let ends = |byte: u8| {
+        byte.is_ascii_whitespace() || matches!(byte, b'&' | b'#' | b';' | b'"' | b'\'' | b'<' | b'>' | b'\\' | b'`')
+    };
+    let end = end_of_value(text, start, |byte| !ends(byte));
+    let value = &text[start..end];
+    let name = text[name.clone()].to_ascii_lowercase().replace(['-', '.'], "_");
+    let is_secret = if name == TOKEN {
+        value.len() >= MIN_BYTES_OF_TOKEN && entropy(value) >= MIN_ENTROPY
+    } else {
+        value.len() >= MIN_BYTES && (URL_PARAMETERS.contains(&name.as_str()) || name == KEY_SECRET)
+    };
+    (is_secret && !is_placeholder(value)).then_some(start..end)
+}
+
+/// The value of the command's argument `name`, which begins with the dashes.
+pub(super) fn argument(text: &str, name: &Range<usize>) -> Option<Range<usize>> {
+    const MIN_BYTES: usize = 6;
+    let bare = text[name.clone()].strip_prefix("--")?.to_ascii_lowercase().replace('_', "-");
+    if text.as_bytes().get(name.end) != Some(&b'=') || !ARGUMENTS.contains(&bare.as_str()) {
+        return None;
+    }
+    let (start, end) = match text.as_bytes().get(name.end + 1) {
+        Some(&quote @ (b'"' | b'\'')) => {
+            let start = name.end + 2;
+            (start, end_of_value(text, start, |byte| byte != quote))
+        }
+        _ => {
+            let start = name.end + 1;
+            (
+                start,
+                end_of_value(text, start, |byte| !byte.is_ascii_whitespace() && !matches!(byte, b'"' | b'\'' | b',')),
+            )
+        }
+    };
+    (end - start >= MIN_BYTES && !is_placeholder(&text[start..end])).then_some(start..end)
+}
+
+/// The value of the field `name` of a JSON object, which may itself stand in a JSON text.
+pub(super) fn json_field(text: &str, name: &Range<usize>) -> Option<Range<usize>> {
+    let bare = text[name.clone()].to_ascii_lowercase().replace(['_', '-'], "");
+    if !JSON_FIELDS.contains(&bare.as_str()) && bare != SSN {
+        return None;
+    }
+    let before = &text[..name.start];
+    let quote = if before.ends_with("\\\"") {
+        "\\\""
+    } else if before.ends_with('"') {
+        "\""
+    } else {
+        return None;
+    };
+    let is_space = |byte: u8| byte.is_ascii_whitespace();
+    let behind = text[name.end..].strip_prefix(quote)?;
+    let colon = end_of(text, text.len() - behind.len(), is_space);
+    if text.as_bytes().get(colon) != Some(&b':') {
+        return None;
+    }
+    let at = end_of(text, colon + 1, is_space);
+    let (start, end) = match text.get(at..).and_then(|rest| rest.strip_prefix(quote)) {
+        Some(value) => {
+            let start = text.len() - value.len();
+            (start, end_of_json_string(text, start, quote))
+        }
+        None => (at, end_of(text, at, |byte| byte.is_ascii_digit())),
+    };
+    (end > start && !is_placeholder(&text[start..end])).then_some(start..end)
+}
+
+fn end_of_json_string(text: &str, start: usize, quote: &str) -> usize {
+    let bytes = &text.as_bytes()[..end_of_look(text, start)];
+    let mut at = start;
+    while at < bytes.len() {
+        if bytes[at..].starts_with(quote.as_bytes()) {
+            return at;
+        }
+        at += if bytes[at] == b'\\' { 2 } else { 1 };
+    }
+    bytes.len()
+}
+
+/// The literal that a query text compares a secret column with or sets it to, whose name is `name`.
+pub(super) fn sql_literal(text: &str, name: &Range<usize>) -> Option<Range<usize>> {
+    let lower = text[name.clone()].to_ascii_lowercase();
+    // `a.b` is a column of a table.
+    let column = lower.rsplit('.').next().unwrap_or_default();
+    let is_space = |byte: u8| byte.is_ascii_whitespace();
+    let bytes = text.as_bytes();
+    let mut at = name.end;
+    if column == "identified" {
+        let words: String = text[at..].chars().take(MAX_NAME).collect::<String>().to_ascii_lowercase();
+        // What hashes it may be named in between.
+        let by =
+            words.find(" by ").filter(|&by| words[..by].is_empty() || words[..by].trim_start().starts_with("with "))?;
+        at += by + " by ".len();
+    } else if COLUMNS.iter().any(|secret| column.contains(secret)) {
+        if matches!(bytes.get(at), Some(b'"' | b'`' | b']')) {
+            at += 1;
+        }
+        let behind = end_of(text, at, is_space);
+        let rest = &text[behind..];
+        let assigned = [":=", "=>", "="].into_iter().find(|sign| rest.starts_with(sign));
+        match assigned {
+            Some(sign) => at = behind + sign.len(),
+            None if column == "password" => at = end_of(text, behind, |byte| byte == b'('),
+            None => return None,
+        }
+    } else {
+        return None;
+    }
+    at = end_of(text, at, |byte| byte.is_ascii_whitespace());
+    // `SET PASSWORD = PASSWORD('…')`: the second one is a name of its own.
+    if matches!(bytes.get(at), Some(b'N' | b'n' | b'E' | b'e' | b'B' | b'b')) && bytes.get(at + 1) == Some(&b'\'') {
+        at += 1;
+    }
+    let quote = *bytes.get(at).filter(|&&byte| byte == b'\'')?;
+    let start = at + 1;
+    let end = end_of_sql_string(text, start, quote);
+    (end > start && !is_placeholder(&text[start..end])).then_some(start..end)
+}
+
+fn end_of_sql_string(text: &str, start: usize, quote: u8) -> usize {
+    let bytes = &text.as_bytes()[..end_of_look(text, start)];
+    let mut at = start;
+    while at < bytes.len() {
+        match bytes[at] {
+            byte if byte == quote && bytes.get(at + 1) != Some(&quote) => return at,
+            byte if byte == quote => at += 2,
+            b'\\' => at += 2,
+            _ => at += 1,
+        }
+    }
+    bytes.len()
+}
+
+/// The password of a user in the URL whose `://` is at `at`.
+pub(super) fn url_password(text: &str, at: usize) -> Option<Range<usize>> {
+    /// Longer ones are no names and passwords.
+    const MAX_USER_INFO: usize = 512;
+    let start = at + "://".len();
+    let bytes = &text.as_bytes()[start..];
+    let ends =
+        |byte: u8| byte.is_ascii_whitespace() || matches!(byte, b'/' | b'?' | b'#' | b'"' | b'\'' | b'<' | b'>' | b',');
+    let authority =
+        bytes.iter().take(MAX_USER_INFO).position(|&byte| ends(byte)).unwrap_or(bytes.len().min(MAX_USER_INFO));
+    let host = bytes[..authority].iter().rposition(|&byte| byte == b'@')?;
+    let colon = bytes[..host].iter().position(|&byte| byte == b':')?;
+    let has_host = bytes[host + 1..authority].first().is_some_and(|&byte| byte.is_ascii_alphanumeric() || byte == b'[');
+    let password = start + colon + 1..start + host;
+    let is_scheme = at > 0 && text.as_bytes()[at - 1].is_ascii_alphanumeric();
+    (is_scheme && has_host && !password.is_empty() && !is_placeholder(&text[password.clone()])).then_some(password)
+}

@@ -1,0 +1,339 @@
+//! Looks through spans of sampled traces while they are read.
+
+use std::hash::BuildHasher as _;
+use std::ops::Range;
+use std::sync::Arc;
+
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+
+use crate::conventions::name_template;
+use crate::span::{Origin, SpanRecord, TraceId, Value};
+
+use super::evidence::{Bucket, Evidence, Place, SensitiveFacts, hash_of_place};
+use super::finder::{Finds, find};
+use super::key::KeyTraits;
+use super::kind::SensitiveKind;
+use super::sampling::{Sampling, level_of};
+
+/// Where names and status messages are, which have no keys.
+const NAME: &str = "span.name";
+const STATUS_MESSAGE: &str = "status.message";
+/// What stands before the keys of attributes of events and resources.
+const EVENT: &str = "event:";
+const RESOURCE: &str = "resource:";
+
+/// So many keys, services and buckets have numbers; where there are more, most do not come again.
+const MANY_NUMBERS: usize = 1 << 10;
+
+/// Numbers from here on may be those of cards.
+const MIN_CARD: u64 = 1_000_000_000_000;
+
+/// What one reader finds in spans of sampled traces.
+#[derive(Debug)]
+pub(crate) struct Scan {
+    sampling: Arc<Sampling>,
+    /// The lowest level of which something is kept.
+    level: u32,
+    /// The trace that came last, and whether the sample takes it.
+    last: Option<(TraceId, bool)>,
+    facts: SensitiveFacts<Box<str>>,
+    numbers: Numbers,
+    /// Spans that say something somewhere, by numbers of bucket, service and key: they are counted far more often than looked up.
+    spans: HashMap<[u32; 3], u64, FixedState>,
+    clean: CleanValues,
+    /// Keys under which the span says something, and what was found there.
+    keys_of_span: Vec<u32>,
+    found_in_span: Vec<(u32, SensitiveKind)>,
+}
+
+/// Buckets, services and keys as numbers.
+#[derive(Debug, Default)]
+struct Numbers {
+    buckets: Vec<Bucket>,
+    services: Vec<Box<str>>,
+    keys: HashMap<(&'static str, Box<str>), Key, FixedState>,
+}
+
+/// What is known of a key.
+#[derive(Clone, Copy, Debug)]
+struct Key {
+    number: u32,
+    traits: KeyTraits,
+    hash: u64,
+}
+
+impl Numbers {
+    /// The number of a bucket, of which the last one mostly comes again.
+    fn bucket(&mut self, bucket: Bucket) -> u32 {
+        number_in(&mut self.buckets, |known| *known == bucket, || bucket)
+    }
+
+    fn service(&mut self, service: &str) -> u32 {
+        number_in(&mut self.services, |known| **known == *service, || service.into())
+    }
+
+    fn key(&mut self, prefix: &'static str, key: &str) -> Key {
+        if let Some(known) = self.keys.get(&KeyRef(prefix, key)) {
+            return *known;
+        }
+        let hash = FixedState::default().hash_one((prefix, key));
+        let new = Key { number: self.keys.len() as u32, traits: KeyTraits::of(key), hash };
+        self.keys.insert((prefix, key.into()), new);
+        new
+    }
+
+    fn are_many(&self) -> bool {
+        self.keys.len().max(self.services.len()).max(self.buckets.len()) > MANY_NUMBERS
+    }
+}
+
+/// The place of what `is_it` in `all`, new or known. There are few, and those that came lately come again.
+fn number_in<T>(all: &mut Vec<T>, is_it: impl Fn(&T) -> bool, new: impl FnOnce() -> T) -> u32 {
+    let place = all.iter().rposition(is_it).unwrap_or_else(|| {
+        all.push(new());
+        all.len() - 1
+    });
+    place as u32
+}
+
+impl Scan {
+    /// One of several that look through an input together.
+    pub(crate) fn of(sampling: &Arc<Sampling>) -> Self {
+        Self {
+            sampling: Arc::clone(sampling),
+            level: 0,
+            last: None,
+            facts: SensitiveFacts::default(),
+            numbers: Numbers::default(),
+            spans: HashMap::default(),
+            clean: CleanValues::default(),
+            keys_of_span: Vec::new(),
+            found_in_span: Vec::new(),
+        }
+    }
+
+    /// The lowest level of traces that are looked at.
+    pub(crate) fn level(&self) -> u32 {
+        self.sampling.level()
+    }
+
+    /// Whether the sample takes a trace so far; all take notice of it.
+    pub(crate) fn takes(&mut self, trace_id: TraceId) -> bool {
+        if let Some((last, is_taken)) = self.last
+            && last == trace_id
+        {
+            return is_taken;
+        }
+        let level = level_of(trace_id);
+        if level >= self.sampling.level() {
+            self.sampling.add(trace_id);
+        }
+        let is_taken = level >= self.sampling.level();
+        self.last = Some((trace_id, is_taken));
+        is_taken
+    }
+
+    /// Looks through a span of a trace that the sample takes.
+    pub(crate) fn see(&mut self, origin: &Origin<'_>, span: &SpanRecord<'_>) {
+        let level = self.sampling.level();
+        if level > self.level {
+            self.level = level;
+            self.facts.forget_below(level);
+        }
+        if level_of(span.trace_id) < level {
+            return;
+        }
+        if self.numbers.are_many() {
+            self.settle();
+        }
+        let service = origin.service_name();
+        let bucket = Bucket::of(span.trace_id, self.sampling.is_by_trace);
+        let numbers = [self.numbers.bucket(bucket), self.numbers.service(&service)];
+        let of_span = OfSpan { service: &service, span, bucket, numbers };
+        self.keys_of_span.clear();
+        self.found_in_span.clear();
+        self.see_text(of_span, "", NAME, &span.name);
+        if !span.status_message.is_empty() {
+            self.see_text(of_span, "", STATUS_MESSAGE, &span.status_message);
+        }
+        for attribute in &span.attributes {
+            self.see_value(of_span, "", &attribute.key, &attribute.value);
+        }
+        for attribute in span.events.iter().flat_map(|event| &event.attributes) {
+            self.see_value(of_span, EVENT, &attribute.key, &attribute.value);
+        }
+        for attribute in &origin.resource_attributes {
+            self.see_value(of_span, RESOURCE, &attribute.key, &attribute.value);
+        }
+    }
+
+    /// What was found, once all were read. The traces are those of all who looked through the input together.
+    pub(crate) fn into_facts(mut self) -> SensitiveFacts<Box<str>> {
+        self.settle();
+        self.facts.traces = self.sampling.traces();
+        let level = self.facts.traces.level();
+        self.facts.forget_below(level);
+        self.facts
+    }
+
+    /// Keeps what is of wanted traces.
+    pub(crate) fn retain_traces(&mut self, is_wanted: impl Fn(TraceId) -> bool) {
+        self.settle();
+        self.sampling.retain(&is_wanted);
+        self.facts.retain_traces(is_wanted);
+    }
+
+    /// Books what was counted by numbers, and forgets these.
+    fn settle(&mut self) {
+        let Numbers { buckets, services, keys } = std::mem::take(&mut self.numbers);
+        let mut names: Vec<String> = vec![String::new(); keys.len()];
+        for ((prefix, key), known) in keys {
+            names[known.number as usize] = [prefix, &key].concat();
+        }
+        for ([bucket, service, key], spans) in self.spans.drain() {
+            let place = hash_of_place(&services[service as usize], &names[key as usize]);
+            *self.facts.spans.entry((buckets[bucket as usize], place)).or_default() += spans;
+        }
+        self.facts.forget_below(self.level);
+    }
+
+    fn see_value(&mut self, of_span: OfSpan<'_>, prefix: &'static str, key: &str, value: &Value<'_>) {
+        match value {
+            Value::Empty => {}
+            Value::Str(text) | Value::Json(text) => self.see_text(of_span, prefix, key, text),
+            // Nothing that is secret is a flag, a measure, or bytes that nobody can read.
+            Value::Bool(_) | Value::Double(_) | Value::Bytes(_) => _ = self.count(of_span, prefix, key),
+            Value::Int(number) => {
+                let known = self.count(of_span, prefix, key);
+                if number.unsigned_abs() >= MIN_CARD || known.traits.credential.is_some() {
+                    self.look(of_span, prefix, key, known, &number.to_string());
+                }
+            }
+        }
+    }
+
+    fn see_text(&mut self, of_span: OfSpan<'_>, prefix: &'static str, key: &str, text: &str) {
+        let known = self.count(of_span, prefix, key);
+        if !text.is_empty() {
+            self.look(of_span, prefix, key, known, text);
+        }
+    }
+
+    /// Counts the span as one that says something under a key.
+    fn count(&mut self, of_span: OfSpan<'_>, prefix: &'static str, key: &str) -> Key {
+        let known = self.numbers.key(prefix, key);
+        if !self.keys_of_span.contains(&known.number) {
+            self.keys_of_span.push(known.number);
+            let [bucket, service] = of_span.numbers;
+            *self.spans.entry([bucket, service, known.number]).or_default() += 1;
+        }
+        known
+    }
+
+    fn look(&mut self, of_span: OfSpan<'_>, prefix: &'static str, key: &str, known: Key, text: &str) {
+        let hash = FixedState::with_seed(known.hash).hash_one(text);
+        if self.clean.has(hash) {
+            return;
+        }
+        let mut found = FoundInText::default();
+        find(text, known.traits, &mut found);
+        if found.is_empty() {
+            return self.clean.add(hash);
+        }
+        let place = Place { service: of_span.service.into(), attribute: [prefix, key].concat().into_boxed_str() };
+        if !found.numbers.is_empty() {
+            let numbers = self.facts.numbers.entry((of_span.bucket, place.clone())).or_default();
+            numbers.extend(found.numbers);
+        }
+        let span = of_span.span;
+        let start = i64::try_from(span.start_unix_nano).unwrap_or(i64::MAX);
+        for (kind, value) in found.secrets {
+            let evidence = self.facts.found.entry((of_span.bucket, place.clone(), kind)).or_default();
+            evidence.values.insert(value);
+            if self.found_in_span.contains(&(known.number, kind)) {
+                continue;
+            }
+            self.found_in_span.push((known.number, kind));
+            let mut of_one = Evidence {
+                spans: 1,
+                seen: Some((start, start)),
+                example: Some((span.trace_id, start, span.span_id)),
+                ..Evidence::default()
+            };
+            of_one.traces.insert(hash_of(&span.trace_id.0));
+            of_one.operations.insert(hash_of(name_template(&span.name).as_str()));
+            evidence.merge(of_one);
+        }
+    }
+}
+
+/// A hash that is the same in every run.
+fn hash_of<T: std::hash::Hash + ?Sized>(value: &T) -> u64 {
+    FixedState::with_seed(0x7365_6e73_6974).hash_one(value)
+}
+
+/// A key to look up.
+#[derive(Hash)]
+struct KeyRef<'a>(&'static str, &'a str);
+
+impl hashbrown::Equivalent<(&'static str, Box<str>)> for KeyRef<'_> {
+    fn equivalent(&self, known: &(&'static str, Box<str>)) -> bool {
+        self.0 == known.0 && *self.1 == *known.1
+    }
+}
+
+/// What is looked at.
+#[derive(Clone, Copy)]
+struct OfSpan<'a> {
+    service: &'a str,
+    span: &'a SpanRecord<'a>,
+    bucket: Bucket,
+    /// Of the bucket and the service.
+    numbers: [u32; 2],
+}
+
+/// Hashes of what was found in a text.
+#[derive(Default)]
+struct FoundInText {
+    secrets: Vec<(SensitiveKind, u64)>,
+    numbers: Vec<u64>,
+}
+
+impl FoundInText {
+    fn is_empty(&self) -> bool {
+        self.secrets.is_empty() && self.numbers.is_empty()
+    }
+}
+
+impl Finds for FoundInText {
+    fn secret(&mut self, kind: SensitiveKind, _range: Range<usize>, value: &str) {
+        self.secrets.push((kind, hash_of(value)));
+    }
+
+    fn number(&mut self, digits: &str) {
+        self.numbers.push(hash_of(digits));
+    }
+}
+
+/// Hashes of values in which nothing was found, as far as they came lately: most come again.
+#[derive(Debug)]
+struct CleanValues(Vec<u64>);
+
+impl Default for CleanValues {
+    fn default() -> Self {
+        Self(vec![0; Self::COUNT])
+    }
+}
+
+impl CleanValues {
+    const COUNT: usize = 1 << 13;
+
+    fn has(&self, hash: u64) -> bool {
+        self.0[hash as usize % Self::COUNT] == hash
+    }
+
+    fn add(&mut self, hash: u64) {
+        self.0[hash as usize % Self::COUNT] = hash;
+    }
+}

@@ -413,7 +413,7 @@ mod tests {
         in_rows.resize(rows.len());
         let order = (0..rows.len()).map(|number| number * 7 % rows.len());
         order.for_each(|row| in_rows.set(row, &rows[row]));
-        assert!(rows.len() % 7 != 0 && in_rows.all().iter().eq(rows.iter().copied()));
+        assert!(!rows.len().is_multiple_of(7) && in_rows.all().iter().eq(rows.iter().copied()));
         let mut of_others = OwnRows::default();
         (0..rows.len()).for_each(|row| of_others.push_from(in_rows.slice(5..rows.len()), row));
         for (row, expected) in rows.iter().skip(5).chain([OwnValues::default(); 5].iter()).enumerate() {

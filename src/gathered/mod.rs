@@ -84,7 +84,6 @@ impl Gathers {
         messages: true,
         own_attributes: OwnAttributes::of(&[
             OwnAttribute::MessageId,
-            OwnAttribute::Instance,
             OwnAttribute::MessagingClient,
             OwnAttribute::MessagePartition,
             OwnAttribute::MessageOffset,
@@ -94,7 +93,8 @@ impl Gathers {
             OwnAttribute::MessageEnqueuedTime,
             OwnAttribute::MessageDelay,
             OwnAttribute::OnlyLink,
-        ]),
+        ])
+        .union(OwnAttributes::INSTANCE),
         ..Self::NOTHING
     };
 

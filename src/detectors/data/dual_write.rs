@@ -49,18 +49,18 @@ static DESCRIPTION: Description = Description {
     documentation: "\
 ## What it does
 
-Looks at each request that writes to a database and publishes to a topic, and at whether its transaction was committed or rolled
-back. `lost`: a write stayed and every attempt to publish failed. `ghost`: a message was published, and no write succeeded, or the
-transaction was rolled back, or its commit failed. An operation that did either is a problem. One that writes and publishes in at
-least `min_entries` requests, and in `min_share` of those that write, is a risk: it will one day. Requests that use an outbox are
-left out, and so are topics of dead letters, logs, audits, metrics, traces, analytics and heartbeats. Messages whose consumer
-failed come again, so that nothing is lost with them.
+Looks at each request that writes to a database and publishes to a topic, and at whether its transaction was committed or
+rolled back. `lost`: a write stayed and every attempt to publish failed. `ghost`: a message was published, and no write
+succeeded, or the transaction was rolled back, or its commit failed. An operation that did either is a problem. One that
+writes and publishes in at least `min_entries` requests, and in `min_share` of those that write, is a risk: it will one day.
+Requests that use an outbox are left out, and so are topics of dead letters, logs, audits, metrics, traces, analytics and
+heartbeats. Messages whose consumer failed come again, so that nothing is lost with them.
 
 ## Why it hurts
 
-Nothing makes a database and a broker do both or neither. When the process dies, the broker is away or the commit fails between the
-two, one of them knows what the other does not: an order that is never shipped, a mail about an order that does not exist. Nobody
-sees an error, and what differs is found weeks later.
+Nothing makes a database and a broker do both or neither. When the process dies, the broker is away or the commit fails
+between the two, one of them knows what the other does not: an order that is never shipped, a mail about an order that does
+not exist. Nobody sees an error, and what differs is found weeks later.
 
 ## What it looks like
 
@@ -77,8 +77,8 @@ service has an outbox already. To publish after the commit instead of before it 
 
 ## When it is wrong
 
-A message that has nothing to do with the row; change data capture is not seen and needs no outbox; an outbox by a name that is not
-known as one.
+A message that has nothing to do with the row; change data capture is not seen and needs no outbox; an outbox by a name that
+is not known as one.
 
 ## References
 

@@ -11,7 +11,7 @@ use crate::frame::{SignatureId, SpillStore, Symbol, Vocabulary};
 use crate::partial::{PartialError, PartialReader, Renumbering, TraceNumber};
 use crate::savings::Overlaps;
 use crate::span::TraceId;
-use crate::trace::{CalleeNames, Semantics, derive};
+use crate::trace::{CalleeNames, Semantics, derive_asked};
 
 use super::part::{
     CALLEE_NAMES, CONDITIONAL, KeptRows, OVERLAPS, QUALITY, REQUESTS, ROWS, SERVICES, SETTLED, SIGNATURES, STRINGS,
@@ -45,7 +45,7 @@ pub(crate) fn merge_parts(
     let is_void =
         files.iter().zip(&services).map(|(file, own)| is_void(file, own, &services)).collect::<Result<Vec<_>, _>>()?;
     let vocabulary = vocabulary_of(files, &services)?;
-    let semantics = derive(&vocabulary.all, uncounted);
+    let semantics = derive_asked(&vocabulary.all, uncounted, settings.gathers().of_signatures);
     let symbols: Vec<Vec<Symbol>> = vocabulary
         .strings
         .iter()

@@ -220,6 +220,9 @@ pub(crate) fn see_gathered(seen: &mut SeenByAll, gathered: &Gathered, detectors:
         let wanted = spans.services().filter(|&service| seen.wants_service(detectors, service)).collect();
         spans.for_each_service(wanted, |spans| seen.see_service(detectors, spans))?;
     }
+    if let Some(messages) = &gathered.messages {
+        messages.for_each_topic(|messages| seen.see_topic(detectors, messages))?;
+    }
     see_calls(CallRound::Last, seen, gathered, detectors)
 }
 

@@ -25,7 +25,7 @@ use crate::gates::{Budget, GateWord, IgnoreRule, Thresholds};
 use crate::incident::AskedIncident;
 use crate::ingest::{DEFAULT_RETRY_TIMEOUT, InputFormat, ReadOptions, Selection};
 use crate::report::{ReportFile, TraceUrl};
-use crate::trace::OverlapTolerance;
+use crate::trace::{Asked, OverlapTolerance};
 
 /// Everything that was set, resolved. This is `settings` in `run.json`.
 #[derive(Clone, Debug, Serialize)]
@@ -413,6 +413,11 @@ impl Settings {
     fn sample_traces(&self) -> u32 {
         let is_on = self.enabled.contains(&SensitiveData::DESCRIPTION.name);
         if is_on { self.detectors.sensitive_data.sample_traces.0 } else { 0 }
+    }
+
+    /// What is worked out of signatures for the detectors that are on.
+    pub(crate) fn of_signatures(&self) -> Asked {
+        self.detectors.gathers(|name| self.enabled.contains(&name)).of_signatures
     }
 
     /// What is gathered beside what detectors ask for: to compare requests, and for reports.

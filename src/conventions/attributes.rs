@@ -4,6 +4,7 @@
 //! Zipkin's Brave. A span that carries several spellings of one attribute is read by the first in the list.
 
 use super::client_side::{probe, public_address};
+use super::kept_values::{delay_of, id_hash, milliseconds_of, number_of, place_of, short_hash, time_of};
 use super::normal_form::nonzero_hash;
 use super::spellings::spelled;
 
@@ -13,9 +14,9 @@ use super::spellings::spelled;
 ///   capped, and it takes four bytes of every signature and a column of canonical Parquet for each spelling.
 /// - `resource`: an attribute of the span's resource that is part of its signature. The same, but that it is looked up once
 ///   for all spans of a resource where the format tells them so. A span attribute of that name does not count.
-/// - `own(hash)`, `own(number)`, `own(seconds)` and others: an attribute of the span that may be unique to it. It is no part of the
-///   signature: what is kept is the hash of its text, its number, or the ns that it says in seconds and one more, in a column of
-///   its own beside the span's row. That takes up to nine bytes a span that has it, one byte any other span, and nothing at all
+/// - `own(hash)`, `own(number)`, `own(seconds)` and others: an attribute of the span that may be unique to it. It is no part of
+///   the signature: what is kept is the hash of its text, its number, or the ns that it says in seconds and one more, in a
+///   column of its own beside the span's row. That takes up to nine bytes a span that has it, one byte any other span, and nothing at all
 ///   unless a detector that is on asks for it.
 /// - `own_of_resource(short_hash)`: the same of the span's resource, and of that alone. Few resources make many spans, so what is
 ///   kept takes a byte of a span, and six of one whose resource is new.
@@ -44,7 +45,10 @@ macro_rules! attributes {
 
             /// Whether only a normalised form of its values is kept ([`normalise`](super::normalise)): they are too many.
             pub fn is_normalised(self) -> bool {
-                let is_short = matches!(self, Self::UrlFull | Self::UrlPath | Self::DbConnectionString | Self::RequestId);
+                let is_short = matches!(
+                    self,
+                    Self::UrlFull | Self::UrlPath | Self::DbConnectionString | Self::RequestId | Self::MessagingBatch
+                );
                 is_short || self.is_long_text()
             }
 
@@ -124,6 +128,11 @@ macro_rules! attributes {
     (@value browser $text:ident) => { u64::from($text.eq_ignore_ascii_case("webjs")) };
     (@value public_address $text:ident) => { public_address($text) };
     (@value probe $text:ident) => { probe($text) };
+    (@value id $text:ident) => { id_hash($text) };
+    (@value place $text:ident) => { place_of($text) };
+    (@value milliseconds $text:ident) => { milliseconds_of($text) };
+    (@value time $text:ident) => { time_of($text) };
+    (@value any $text:ident) => { u64::from(!matches!($text.trim(), "" | "0")) };
     (@value seconds $text:ident) => { delay_of($text) };
 }
 
@@ -226,8 +235,13 @@ attributes! {
         /// Template of the destination's name.
         MessagingDestinationTemplate: shape = ["messaging.destination.template"],
         /// Destination: topic or queue.
-        MessagingDestination: shape =
-            ["messaging.destination.name", "messaging.destination", "message_bus.destination", "kafka.topic"],
+        MessagingDestination: shape = [
+            "messaging.destination.name",
+            "messaging.destination",
+            "message_bus.destination",
+            "kafka.topic",
+            "messaging.source.name",
+        ],
         /// Whether the destination is temporary or anonymous: then its name identifies nothing.
         MessagingTemporary: shape =
             ["messaging.destination.temporary", "messaging.destination.anonymous", "messaging.temp_destination"],
@@ -242,6 +256,19 @@ attributes! {
         MessagingOperation: shape = ["messaging.operation.type", "messaging.operation", "messaging.operation.name"],
         /// Routing key of RabbitMQ, which names a queue where the exchange is the default one.
         MessagingRoutingKey: shape = ["messaging.rabbitmq.destination.routing_key", "messaging.rabbitmq.routing_key"],
+        /// Group of consumers that share the messages of a topic, each of which one of them gets.
+        MessagingGroup: shape = [
+            "messaging.consumer.group.name",
+            "messaging.kafka.consumer.group",
+            "messaging.destination.subscription.name",
+            "messaging.servicebus.destination.subscription_name",
+            "messaging.rocketmq.client_group",
+            "messaging.eventhubs.consumer.group",
+        ],
+        /// How many messages the span is about. Kept is whether these are several: [`SEVERAL_MESSAGES`].
+        MessagingBatch: shape = ["messaging.batch.message_count"],
+        /// What a broker is told to do with a message that was received.
+        MessagingDisposition: shape = ["messaging.servicebus.disposition_status"],
         /// What part of a system made the span: `proxy` for those of a service mesh.
         Component: shape = ["component"],
         /// The cluster that an Envoy proxy sends a request to.
@@ -301,10 +328,27 @@ attributes! {
         K8sDeployment: resource = ["k8s.deployment.name"],
     }
     beside {
-        /// Id of a message, by which its sender and its receivers are brought together.
-        MessageId: own(hash) = ["messaging.message.id", "messaging.message_id"],
+        /// Id of a message, by which its sender and its receivers are brought together ([`is_id_unique`]).
+        MessageId: own(id) = ["messaging.message.id", "messaging.message_id"],
         /// Bytes of a message's body.
-        MessageBodySize: own(number) = ["messaging.message.body.size", "messaging.message.payload_size_bytes"],
+        MessageBodySize: own(number) = [
+            "messaging.message.body.size",
+            "messaging.message.payload_size_bytes",
+            "messaging.message_payload_size_bytes",
+            "messaging.message.envelope.size",
+        ],
+        /// Bytes of the body of an HTTP request.
+        RequestBodySize: own(number) = [
+            "http.request.body.size",
+            "http.request_content_length",
+            "http.request_content_length_uncompressed",
+        ],
+        /// Bytes of the body of the answer.
+        ResponseBodySize: own(number) = [
+            "http.response.body.size",
+            "http.response_content_length",
+            "http.response_content_length_uncompressed",
+        ],
         /// How long the server asked to wait before the next request, and one ns more, so that no wait is told from none asked.
         RetryAfter: own(seconds) = ["http.response.header.retry-after", "http.response.header.retry_after"],
         /// Which instance of its service made the span. Instances are compared and counted, and nobody reads their names.
@@ -343,6 +387,37 @@ attributes! {
             ["network.peer.address", "net.sock.peer.addr", "net.peer.ip", "peer.address", "peer.ipv4", "peer.ipv6"],
         /// Whether a health check or a monitor asked.
         Probe: own(probe) = ["user_agent.original", "http.user_agent"],
+        /// The client of a broker, which tells instances where resources do not.
+        MessagingClient: own(short_hash) = ["messaging.client.id", "messaging.client_id", "messaging.consumer.id"],
+        /// The partition that a message lies in.
+        MessagePartition: own(hash) = [
+            "messaging.destination.partition.id",
+            "messaging.kafka.destination.partition",
+            "messaging.kafka.source.partition",
+            "messaging.kafka.partition",
+        ],
+        /// The place of a message in its partition, and one more, since the first has place 0.
+        MessageOffset: own(place) = ["messaging.kafka.offset", "messaging.kafka.message.offset", "kafka.offset"],
+        /// What messages share whose order matters.
+        MessageKey: own(hash) = [
+            "messaging.kafka.message.key",
+            "messaging.kafka.message_key",
+            "messaging.gcp_pubsub.message.ordering_key",
+            "messaging.rocketmq.message.group",
+        ],
+        /// How often a message was delivered so far.
+        MessageDeliveries: own(number) =
+            ["messaging.servicebus.message.delivery_count", "messaging.gcp_pubsub.message.delivery_attempt"],
+        /// How long a message has waited in its topic, as [`signed_value`] tells it.
+        MessageQueueTime: own(milliseconds) = ["kafka.record.queue_time_ms"],
+        /// When a message came into its topic, in ns since 1970.
+        MessageEnqueuedTime: own(time) =
+            ["messaging.servicebus.message.enqueued_time", "messaging.eventhubs.message.enqueued_time"],
+        /// Whether a message was to be delivered later.
+        MessageDelay: own(any) =
+            ["messaging.rocketmq.message.delay_time_level", "messaging.rocketmq.message.delivery_timestamp"],
+        /// The span that the only link of a CONSUMER span leads to ([`only_link_text`]), which has sent its message.
+        OnlyLink: own(hash) = ["tracescan.only_link"],
     }
 }
 
@@ -351,6 +426,13 @@ attributes! {
 pub struct OwnAttributes(u32);
 
 const _: () = assert!(OwnAttribute::ALL.len() <= u32::BITS as usize);
+
+impl OwnAttribute {
+    /// Whether spans have it under its own name. The others are made of something else that they say.
+    pub const fn is_recorded(self) -> bool {
+        !matches!(self, Self::OnlyLink)
+    }
+}
 
 impl OwnAttributes {
     /// None.
@@ -447,29 +529,6 @@ const OF_RESOURCES: OwnAttributes = {
     }
     OwnAttributes(bits)
 };
-
-/// A hash of 40 bits, 0 for no text. There are as many values as resources, so that of 10,000 any two have the same one has a
-/// chance of one in 20,000.
-fn short_hash(text: &str) -> u64 {
-    const BITS: u32 = 40;
-    if text.is_empty() { 0 } else { (nonzero_hash(text) >> (u64::BITS - BITS)).max(1) }
-}
-
-/// The whole number, not negative, that `text` is; 0 if it is none.
-fn number_of(text: &str) -> u64 {
-    let text = text.trim();
-    text.parse().unwrap_or_else(|_| text.parse().map_or(0, |number: f64| number as u64))
-}
-
-/// The ns, and one more, that `text` says in seconds; 0 if it says none. Headers are recorded as lists of texts, so it may be a
-/// list, of which the first counts. A date is none: clocks of two hosts differ by more than servers ask to wait.
-fn delay_of(text: &str) -> u64 {
-    const MOST_SECONDS: f64 = 1e9;
-    let is_around = |c: char| c.is_whitespace() || matches!(c, '[' | ']' | '"' | '\'');
-    let first = text.split(',').next().unwrap_or_default().trim_matches(is_around);
-    let seconds: Option<f64> = first.parse().ok().filter(|seconds| (0.0..=MOST_SECONDS).contains(seconds));
-    seconds.map_or(0, |seconds| (seconds * 1e9) as u64 + 1)
-}
 
 /// Number of attributes.
 pub const ATTRIBUTE_COUNT: usize = Attribute::ALL.len();

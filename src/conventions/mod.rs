@@ -5,8 +5,10 @@ mod arguments;
 mod attributes;
 mod canonical;
 mod client_side;
+mod data_access;
 mod error_class;
 mod finding_kind;
+mod kept_values;
 mod message_template;
 mod normal_form;
 mod sampling;
@@ -24,9 +26,14 @@ pub use attributes::{
 };
 pub(crate) use canonical::{CANONICAL_VERSION, CANONICAL_VERSION_KEY};
 pub(crate) use client_side::public_host;
+pub(crate) use data_access::{
+    Access, DatabaseName, Statement, SystemKind, TableUse, access_of_operation, everybody_has, is_infrastructure,
+    is_insert, is_outbox, key_prefix, key_value_access, listed_tables, tables_of_name, tables_of_summary,
+};
 pub(crate) use error_class::says_breaker_is_open;
 pub use error_class::{ErrorClass, RpcStatus, classify, says_nothing_is_there};
 pub use finding_kind::FindingKind;
+pub(crate) use kept_values::{SEVERAL_MESSAGES, is_id_unique, only_link_text, signed_value};
 pub use normal_form::normalise;
 pub(crate) use normal_form::{END_OF_HOST, nonzero_hash};
 pub use sampling::TraceStateSampling;
@@ -36,4 +43,4 @@ pub(crate) use templates::{HTTP_METHODS, is_http_word, is_version};
 pub use templates::{name_template, path_template, query_template, url_host};
 pub use uncounted::UncountedCalls;
 pub(crate) use uncounted::acquires_connection;
-pub(crate) use words::words;
+pub(crate) use words::{has_word_of, is_one_of, words};

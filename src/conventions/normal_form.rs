@@ -5,6 +5,7 @@ use std::hash::BuildHasher as _;
 use foldhash::fast::FixedState;
 
 use super::attributes::Attribute;
+use super::kept_values::{SEVERAL_MESSAGES, id_hash, number_of};
 use super::message_template::message_template;
 use super::templates::{has_placeholder, push_path_template, query_template, url_host};
 use crate::sensitive::{KeyTraits, masked, without_tokens};
@@ -13,7 +14,7 @@ use crate::sensitive::{KeyTraits, masked, without_tokens};
 pub(crate) const END_OF_HOST: char = '\n';
 
 /// Fills `normal` with what is kept of an attribute's value: of URLs, paths, query texts and messages, which are too many to
-/// be kept, host and template; of ids nothing. The answer is the hash of a URL, a path, an id, or a query text that says
+/// be kept, host and template; of ids nothing; of a number of messages whether these are several. The answer is the hash of a URL, a path, an id, or a query text that says
 /// its arguments, and 0 for others.
 pub fn normalise(attribute: Attribute, value: &str, normal: &mut String) -> u64 {
     normal.clear();
@@ -33,7 +34,9 @@ pub fn normalise(attribute: Attribute, value: &str, normal: &mut String) -> u64 
             normal.push_str(&query_template(&without_tokens(value)));
             return if has_placeholder(value) { 0 } else { nonzero_hash(value) };
         }
-        Attribute::RequestId => return nonzero_hash(value),
+        Attribute::RequestId => return id_hash(value),
+        Attribute::MessagingBatch if number_of(value) > 1 => normal.push_str(SEVERAL_MESSAGES),
+        Attribute::MessagingBatch => {}
         Attribute::StatusMessage | Attribute::ExceptionMessage => {
             normal.push_str(&message_template(&masked(value, KeyTraits::default())));
         }

@@ -7,6 +7,7 @@
 mod architecture;
 pub(crate) mod kit;
 mod latency;
+mod messaging;
 mod monitoring;
 mod resilience;
 
@@ -44,10 +45,18 @@ kit::catalog! {
     throttling: resilience::throttling::Throttling,
     /// Limits that make calls wait.
     saturation: resilience::saturation::Saturation,
+    /// Services that are one deployment.
+    distributed_monolith: architecture::distributed_monolith::DistributedMonolith,
     /// Services that do too much, or too little.
     ill_sized_service: architecture::ill_sized_service::IllSizedService,
     /// Services that clients reach without a gateway.
     no_gateway: architecture::no_gateway::NoGateway,
+    /// Messages that cannot be processed.
+    dead_letter: messaging::dead_letter::DeadLetter,
+    /// Messages that wait longer and longer.
+    consumer_lag: messaging::consumer_lag::ConsumerLag,
+    /// Bodies that should be references.
+    large_payload: messaging::large_payload::LargePayload,
     /// Secrets and personal data in spans.
     sensitive_data: monitoring::sensitive_data::SensitiveData,
     /// What traces cannot show.

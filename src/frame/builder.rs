@@ -66,7 +66,7 @@ pub struct Collecting {
     /// Whether names and values are kept as they are, though they give secrets away.
     pub shows_values: bool,
     /// The traces in which secrets are looked for, if somebody asks for them.
-    pub(crate) sampling: Option<Arc<Sampling>>,
+    pub sampling: Option<Arc<Sampling>>,
 }
 
 /// Where spans go that are too many for memory.

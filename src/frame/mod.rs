@@ -16,12 +16,13 @@ mod spill;
 mod symbols;
 mod value_caps;
 
+pub use crate::sensitive::Sampling;
 pub use builder::{AttributeSlots, Collecting, FrameBuilder};
 pub(crate) use builder::{said_of_exception, said_of_resource};
 pub use columns::{Frame, TraceRows, Vocabulary};
 pub use group::{Collection, Grouping, group};
-pub(crate) use own_values::OwnSlots;
 pub use own_values::OwnValues;
+pub(crate) use own_values::{OwnSlots, only_link};
 pub use partitions::{CollectedRow, CollectedSpan, PARTITIONS, Partition, Partitions, Run, partition_of};
 pub use signatures::{Signature, SignatureId, Signatures};
 pub use sink::{EncodedSpan, Said, SpanSink, Wanted};

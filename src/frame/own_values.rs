@@ -4,8 +4,8 @@
 //!
 //! They are no part of a row, so that rows stay as narrow as they are where nobody asks.
 
-use crate::conventions::{AttributeClass, OwnAttribute, OwnAttributes};
-use crate::span::{Origin, SpanRecord};
+use crate::conventions::{AttributeClass, OwnAttribute, OwnAttributes, only_link_text};
+use crate::span::{Link, Origin, SpanId, SpanKind, SpanRecord, TraceId};
 
 const COUNT: usize = OwnAttribute::ALL.len();
 
@@ -63,6 +63,12 @@ impl OwnSlots {
         }
     }
 
+    /// Puts where the only link of a span leads to.
+    pub(crate) fn put_only_link(&mut self, trace_id: TraceId, span_id: SpanId) {
+        let link = OwnAttribute::OnlyLink;
+        self.put(link, 0, link.value_of(&only_link_text(trace_id, span_id)));
+    }
+
     /// What was put, if anything is `asked` for.
     pub(crate) fn values(&self, asked: OwnAttributes) -> Option<OwnValues> {
         (!asked.is_empty()).then_some(self.values)
@@ -80,7 +86,20 @@ pub(crate) fn own_values_of(asked: OwnAttributes, origin: &Origin<'_>, span: &Sp
             slots.put(own, rank, own.value_of(&attribute.value.to_text()));
         }
     }
+    if asked.contains(OwnAttribute::OnlyLink)
+        && let Some(link) = only_link(span)
+    {
+        slots.put_only_link(link.trace_id, link.span_id);
+    }
     slots.values(asked)
+}
+
+/// The only link of a CONSUMER span, which leads to whoever has sent its message.
+pub(crate) fn only_link<'s, 'a>(span: &'s SpanRecord<'a>) -> Option<&'s Link<'a>> {
+    match &span.links[..] {
+        [link] if span.kind == SpanKind::Consumer => Some(link),
+        _ => None,
+    }
 }
 
 /// Own values of rows in order of arrival. Of a row there is a number that says which it has, in a byte for seven attributes

@@ -1,7 +1,7 @@
 //! Where decoders put spans. The analysis keeps only what detectors ask for ([`FrameBuilder`](super::FrameBuilder)); `convert`
 //! keeps everything.
 
-use crate::conventions::{Attribute, OwnAttributes, attribute_of_key, attribute_of_key_bytes};
+use crate::conventions::{Attribute, OwnAttribute, OwnAttributes, attribute_of_key, attribute_of_key_bytes};
 use crate::sensitive::level_of;
 use crate::span::{Origin, SkipReason, SpanKind, SpanRecord, SpanRow, StatusCode, TraceId, Value};
 
@@ -33,7 +33,8 @@ pub struct EncodedSpan<'a> {
 /// What a sink wants to know of spans.
 #[derive(Clone, Copy, Default, Debug)]
 pub struct Wanted {
-    /// Everything. Otherwise decoders may leave out links without [`REF_TYPE`](crate::span::REF_TYPE), events but for those named `exception`, and
+    /// Everything. Otherwise decoders may leave out links without [`REF_TYPE`](crate::span::REF_TYPE) (but see
+    /// [`Wanted::takes_links`]), events but for those named `exception`, and
     /// attributes that [`Wanted::takes`] does not take.
     pub everything: bool,
     /// The attributes that may be unique to a span and are asked for.
@@ -59,6 +60,11 @@ impl Wanted {
     /// What is wanted of traces that cannot be told from one another.
     pub fn of_any_trace(self) -> Self {
         if self.sampled_level.is_some() { Self::EVERYTHING } else { self }
+    }
+
+    /// Whether links are wanted that are no reference to the parent: those of CONSUMER spans.
+    pub fn takes_links(self) -> bool {
+        self.everything || self.own.contains(OwnAttribute::OnlyLink)
     }
 
     /// Whether a span's attribute `key` is wanted.

@@ -4,6 +4,7 @@ mod call_block;
 mod call_log;
 mod caller_span_block;
 mod caller_spans;
+mod messages;
 mod packed_block;
 mod path_stacks;
 mod request_block;
@@ -17,16 +18,17 @@ mod varints;
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use crate::conventions::OwnAttributes;
+use crate::conventions::{OwnAttribute, OwnAttributes};
 use crate::frame::SpillStore;
 use crate::partial::{PartialError, PartialReader, PartialWriter, Renumbering, TraceNumber};
-use crate::trace::TraceView;
+use crate::trace::{Asked, TraceView};
 
 pub(crate) use call_block::EdgeOfCalls;
 pub(crate) use call_log::{CallLog, CallsOfTarget, LoggedCall};
 #[cfg(test)]
 pub(crate) use caller_spans::AnsweredCall;
 pub(crate) use caller_spans::{CallerSpan, CallerSpanLog, CallerSpansOfService, InstanceAbove};
+pub(crate) use messages::{Identity, Inside, LoggedMessage, MessageLog, MessagesOfTopic};
 pub(crate) use path_stacks::{Frame, PathStacks};
 pub(crate) use request_block::{CallerOperation, RequestBlock, Spent, TraceRequests};
 pub(crate) use request_log::RequestLog;
@@ -45,6 +47,8 @@ pub struct Gathers {
     pub(crate) calls: bool,
     /// Every caller span, by service and time.
     pub(crate) caller_spans: bool,
+    /// Every message that was sent or processed, by topic and time.
+    pub(crate) messages: bool,
     /// What each trace says of the requests in it.
     pub(crate) requests: bool,
     /// How many requests came in when, and what became of them.
@@ -53,6 +57,8 @@ pub struct Gathers {
     pub(crate) path_stacks: bool,
     /// Values that are unique to spans, of which readers must know: [`TraceView::own`] gives those of these attributes.
     pub(crate) own_attributes: OwnAttributes,
+    /// What is worked out of signatures beside what always is.
+    pub(crate) of_signatures: Asked,
     /// The attributes of resources, of which readers must know too: some formats give a map of them with every span.
     pub(crate) resource_attributes: bool,
 }
@@ -64,11 +70,32 @@ impl Gathers {
         service_entries: false,
         calls: false,
         caller_spans: false,
+        messages: false,
         requests: false,
         timeline: false,
         path_stacks: false,
         own_attributes: OwnAttributes::NONE,
+        of_signatures: Asked::NOTHING,
         resource_attributes: false,
+    };
+
+    /// Every message, and what its spans say that is unique to them.
+    pub(crate) const MESSAGES: Self = Self {
+        messages: true,
+        own_attributes: OwnAttributes::of(&[
+            OwnAttribute::MessageId,
+            OwnAttribute::MessagingClient,
+            OwnAttribute::MessagePartition,
+            OwnAttribute::MessageOffset,
+            OwnAttribute::MessageKey,
+            OwnAttribute::MessageDeliveries,
+            OwnAttribute::MessageQueueTime,
+            OwnAttribute::MessageEnqueuedTime,
+            OwnAttribute::MessageDelay,
+            OwnAttribute::OnlyLink,
+        ])
+        .union(OwnAttributes::INSTANCE),
+        ..Self::NOTHING
     };
 
     /// What either asks for.
@@ -78,10 +105,12 @@ impl Gathers {
             service_entries: self.service_entries || other.service_entries,
             calls: self.calls || other.calls,
             caller_spans: self.caller_spans || other.caller_spans,
+            messages: self.messages || other.messages,
             requests: self.requests || other.requests,
             timeline: self.timeline || other.timeline,
             path_stacks: self.path_stacks || other.path_stacks,
             own_attributes: self.own_attributes.union(other.own_attributes),
+            of_signatures: self.of_signatures.or(other.of_signatures),
             resource_attributes: self.resource_attributes || other.resource_attributes,
         }
     }
@@ -98,6 +127,8 @@ pub(crate) struct Gathered {
     pub(crate) calls: Option<CallLog>,
     /// Every caller span.
     pub(crate) caller_spans: Option<CallerSpanLog>,
+    /// Every message.
+    pub(crate) messages: Option<MessageLog>,
     /// What traces say of requests.
     pub(crate) requests: Option<RequestLog>,
     /// Requests by time.
@@ -118,6 +149,7 @@ impl Gathered {
             service_entries: asked.service_entries.then(ServiceEntries::default),
             calls: asked.calls.then(|| CallLog::new(store)),
             caller_spans: asked.caller_spans.then(|| CallerSpanLog::new(store)),
+            messages: asked.messages.then(|| MessageLog::new(store)),
             requests: asked.requests.then(|| RequestLog::new(store)),
             timeline: asked.timeline.then(Timeline::default),
             path_stacks: asked.path_stacks.then(PathStacks::default),
@@ -140,6 +172,9 @@ impl Gathered {
         }
         if let Some(spans) = &mut self.caller_spans {
             spans.see(trace);
+        }
+        if let Some(messages) = &mut self.messages {
+            messages.see(trace);
         }
         if let Some(requests) = &mut self.requests {
             requests.see(trace);
@@ -184,6 +219,10 @@ impl Gathered {
             (Some(own), Some(other)) => own.merge(other),
             (own, other) => *own = own.take().or(other),
         }
+        match (&mut self.messages, other.messages) {
+            (Some(own), Some(other)) => own.merge(other),
+            (own, other) => *own = own.take().or(other),
+        }
         match (&mut self.requests, other.requests) {
             (Some(own), Some(other)) => own.merge(other),
             (own, other) => *own = own.take().or(other),
@@ -206,6 +245,9 @@ impl Gathered {
         if let Some(spans) = &mut self.caller_spans {
             spans.renumber_traces(rank_of);
         }
+        if let Some(messages) = &mut self.messages {
+            messages.renumber_traces(rank_of);
+        }
         if let Some(requests) = &mut self.requests {
             requests.renumber_traces(rank_of);
         }
@@ -217,6 +259,7 @@ impl Gathered {
             + self.service_entries.as_ref().map_or(0, ServiceEntries::bytes)
             + self.calls.as_ref().map_or(0, CallLog::bytes)
             + self.caller_spans.as_ref().map_or(0, CallerSpanLog::bytes)
+            + self.messages.as_ref().map_or(0, MessageLog::bytes)
             + self.requests.as_ref().map_or(0, RequestLog::bytes)
             + self.timeline.as_ref().map_or(0, Timeline::bytes)
             + self.path_stacks.as_ref().map_or(0, PathStacks::bytes)
@@ -243,6 +286,9 @@ impl Gathered {
         }
         if let Some(spans) = &self.caller_spans {
             spans.write(file, &format!("{part}{CALLER_SPANS}"), numbers)?;
+        }
+        if let Some(messages) = &self.messages {
+            messages.write(file, &format!("{part}{MESSAGES}"), numbers)?;
         }
         if let Some(requests) = &self.requests {
             requests.write(file, &format!("{part}{REQUESTS}"), numbers)?;
@@ -276,6 +322,9 @@ impl Gathered {
         if let Some(spans) = &mut self.caller_spans {
             spans.merge_file(file, &format!("{part}{CALLER_SPANS}"), numbers)?;
         }
+        if let Some(messages) = &mut self.messages {
+            messages.merge_file(file, &format!("{part}{MESSAGES}"), numbers)?;
+        }
         if let Some(requests) = &mut self.requests {
             requests.merge_file(file, &format!("{part}{REQUESTS}"), numbers)?;
         }
@@ -291,5 +340,6 @@ const SERVICE_GRAPH: &str = "gathered/service_graph";
 const SERVICE_ENTRIES: &str = "gathered/service_entries";
 const CALLS: &str = "gathered/calls";
 const CALLER_SPANS: &str = "gathered/caller_spans";
+const MESSAGES: &str = "gathered/messages";
 const REQUESTS: &str = "gathered/requests";
 const TIMELINE: &str = "gathered/timeline";

@@ -186,7 +186,7 @@ mod tests {
         let sample = Sample::of(&text);
         let mut halves = [ServiceEntries::default(), ServiceEntries::default()];
         let mut all = ServiceEntries::default();
-        for index in 0..sample.trace_count() {
+        for index in 0..sample.trace_ids().len() {
             sample.with_trace(index, index as u32, |trace| {
                 halves[index % 2].see(trace);
                 all.see(trace);

@@ -1,6 +1,7 @@
 //! What detectors have seen of parts of an input is, once it is merged, what one would have seen of all: to the byte, in any
 //! order, and by way of files.
 
+mod data;
 mod monitoring;
 
 use std::io::Write;
@@ -20,7 +21,9 @@ use crate::savings::{Overlaps, Settling};
 use crate::sensitive::{Sampling, SensitiveFacts};
 use crate::span::TraceId;
 use crate::trace::sample::push_sample;
-use crate::trace::{CalleeNames, OverlapTolerance, Semantics, TraceModel, derive};
+use crate::trace::{Asked, CalleeNames, OverlapTolerance, Semantics, TraceModel, derive_asked};
+
+use data::data;
 
 const PARTS: [usize; 3] = [1, 2, 7];
 
@@ -84,11 +87,13 @@ impl Dump {
         push_sample(&mut builder, &in_line());
         push_sample(&mut builder, &down());
         push_sample(&mut builder, &one_after_the_other());
+        push_sample(&mut builder, &data());
         push_sample(&mut builder, &monitoring::tells_too_much());
+        push_sample(&mut builder, &monitoring::sends_too_much());
         let sensitive = builder.take_sensitive_facts().unwrap();
         let (mut vocabulary, frame) = group(vec![builder]);
         sensitive.names().for_each(|name| _ = vocabulary.symbols.intern(name));
-        let semantics = derive(&vocabulary, &UncountedCalls::default());
+        let semantics = derive_asked(&vocabulary, &UncountedCalls::default(), Asked::ALL);
         let (mut model, mut callee_names) = (TraceModel::default(), CalleeNames::default());
         for index in 0..frame.trace_count() {
             model.rebuild(frame.trace(index), &semantics);

@@ -28,19 +28,19 @@ use serde_json::{Map, Value as Json};
 use crate::cli::Timestamps;
 use crate::conventions::{
     Attribute, AttributeClass, CANONICAL_VERSION, CANONICAL_VERSION_KEY, OwnAttribute, TraceStateSampling,
-    attribute_of_key, exception_attribute_of_key, is_key_of_resource,
+    attribute_of_key, exception_attribute_of_key, is_key_of_resource, only_link_text,
 };
+use crate::frame::only_link;
 use crate::span::{KeyValue, Origin, REF_TYPE, SpanRecord};
 
 /// Keys that detectors do not read, but people who query the file do.
-const ALSO_PROMOTED: [&str; 4] =
-    ["db.operation.batch.size", "db.response.status_code", "messaging.batch.message_count", "rpc.jsonrpc.error_code"];
+const ALSO_PROMOTED: [&str; 3] = ["db.operation.batch.size", "db.response.status_code", "rpc.jsonrpc.error_code"];
 
 /// Span attributes that have a column of their name, which holds the value of exactly that key as text: all spellings of
 /// the attributes that the analysis asks for.
 ///
-/// `exception.type` and `exception.message` are also taken from an event that tells of an exception, `opentracing.ref_type` from a link to the parent, and
-/// `tracescan.adjusted_count` from the trace state.
+/// `exception.type` and `exception.message` are also taken from an event that tells of an exception, `opentracing.ref_type` from a
+/// link to the parent, `tracescan.only_link` from that of a CONSUMER span, and `tracescan.adjusted_count` from the trace state.
 fn promoted() -> impl Iterator<Item = &'static str> {
     let recorded = keys_of(AttributeClass::Shape).filter(|(attribute, _)| attribute.is_recorded());
     let own = own_keys_of(AttributeClass::Shape).filter(|key| attribute_of_key(key).is_none());
@@ -67,6 +67,9 @@ fn own_keys_of(class: AttributeClass) -> impl Iterator<Item = &'static str> {
 }
 
 const ADJUSTED_COUNT: &str = "tracescan.adjusted_count";
+
+/// The column of where the only link of a CONSUMER span leads to.
+const ONLY_LINK: &str = OwnAttribute::OnlyLink.aliases()[0];
 
 /// The column that stands beside times of microseconds.
 const START_UNIX_NANO: &str = "start_time_unix_nano";
@@ -202,6 +205,9 @@ impl<W: Write + Send> CanonicalWriter<W> {
             self.promote(self.promoted_by_key[ADJUSTED_COUNT], &count.to_string());
         }
         self.promote_ref_type(span);
+        if let Some(link) = only_link(span) {
+            self.promote(self.promoted_by_key[ONLY_LINK], &only_link_text(link.trace_id, link.span_id));
+        }
         self.events.append_option((!span.events.is_empty()).then(|| events_as_json(span)));
         self.links.append_option((!span.links.is_empty()).then(|| links_as_json(span)));
         self.rows += 1;

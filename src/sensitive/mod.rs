@@ -20,7 +20,8 @@ pub(crate) use evidence::{Bucket, Evidence, Place, SensitiveFacts, hash_of_place
 pub(crate) use finder::{masked, without_tokens};
 pub(crate) use key::KeyTraits;
 pub(crate) use kind::SensitiveKind;
-pub(crate) use sampling::{SampledTraces, Sampling, level_of};
+pub use sampling::Sampling;
+pub(crate) use sampling::{SampledTraces, level_of};
 pub(crate) use scan::Scan;
 
 #[cfg(test)]

@@ -98,7 +98,7 @@ impl SampledTraces {
 
 /// The traces that all who read an input together look at.
 #[derive(Debug)]
-pub(crate) struct Sampling {
+pub struct Sampling {
     /// Whether traces may be left out once all were read, so that what is found must be known by trace.
     pub(super) is_by_trace: bool,
     level: AtomicU32,

@@ -11,6 +11,7 @@
 mod calls;
 mod critical_path;
 mod heirs;
+mod messages;
 mod on_demand;
 mod retiming;
 mod rows_by_id;
@@ -26,11 +27,13 @@ mod view;
 
 pub use calls::{Call, CallRole, Calls, NO_CALL};
 pub use critical_path::{CriticalPaths, OverlapTolerance, Section};
+pub use messages::{DeadLetterName, MessageFacts, MessageRole};
+pub(crate) use messages::{destination_words, without_dead_letter_words};
 pub use on_demand::{Attempt, RetrySequences, Sequence};
 pub(crate) use on_demand::{FailureOrigin, Hop};
 pub(crate) use retiming::{Edit, EditedSegment, Mark, PackedSegments, PatternEdits, RetimingBuffers, SegmentToPack};
-pub(crate) use semantics::services_that_matter;
 pub use semantics::{ANY_SERVICE, Semantics, SpanSemantics, derive};
+pub(crate) use semantics::{Asked, TablesSeenIn, derive_asked, services_that_matter};
 pub use target::{Target, TargetKind};
 pub(crate) use time_buckets::{Bucket, TimeBuckets, bucket_of};
 pub use total_ns::total_ns;

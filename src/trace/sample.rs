@@ -10,7 +10,7 @@ use crate::conventions::{OwnAttributes, UncountedCalls};
 use crate::frame::{Collecting, Frame, FrameBuilder, SpanSink as _};
 use crate::span::{KeyValue, Origin, SpanId, SpanKind, SpanRecord, StatusCode, TraceId, Value};
 
-use super::{OverlapTolerance, Semantics, TraceModel, TraceView, derive};
+use super::{Asked, OverlapTolerance, Semantics, TraceModel, TraceView, derive_asked};
 
 /// When samples begin, in ns since 1970.
 pub(crate) const SAMPLE_START: i64 = 1_700_000_000_000_000_000;
@@ -32,7 +32,7 @@ impl Sample {
         let mut builder = FrameBuilder::of(&Collecting { own_attributes, ..Collecting::default() });
         push_sample(&mut builder, lines);
         let (vocabulary, traces) = crate::frame::group(vec![builder]);
-        Self { semantics: derive(&vocabulary, &UncountedCalls::default()), traces }
+        Self { semantics: derive_asked(&vocabulary, &UncountedCalls::default(), Asked::ALL), traces }
     }
 
     /// The ids of the traces, ascending.

@@ -1,5 +1,7 @@
 //! What a span's signature alone tells, worked out once for each signature instead of once for each span.
 
+mod data_use;
+
 use std::collections::BTreeSet;
 
 use rayon::iter::ParallelIterator as _;
@@ -13,14 +15,19 @@ use crate::frame::{Signature, SignatureId, Symbol, Symbols, Vocabulary};
 use crate::span::{SpanKind, StatusCode, UNKNOWN_SERVICE};
 
 use super::heirs::TargetsOfHeirs;
+use super::messages::{MessageFacts, MessageRole, facts_of};
 use super::target::{Attributes, Class, Services, Target, TargetKind};
 use super::url_repetitions::UrlRepetitions;
+use data_use::DataUses;
+pub(crate) use data_use::{DataUse, TablesSeenIn, TransactionEnd, UsedTable};
 
 /// What a signature tells.
 #[derive(Clone, Debug)]
 pub struct SpanSemantics {
     /// The service.
     pub service: Symbol,
+    /// The version of the service; empty if it is not known or nobody asks for attributes of resources.
+    pub version: Symbol,
     /// The span's name as recorded.
     pub name: Symbol,
     /// The span's name, templated: what a section of self time is booked under.
@@ -39,6 +46,8 @@ pub struct SpanSemantics {
     pub is_proxy: bool,
     /// Whether it is about messages.
     pub is_messaging: bool,
+    /// What it tells of messages.
+    pub messaging: MessageFacts,
     /// Whether it asks a generative model.
     pub is_gen_ai: bool,
     /// Whether it is an HTTP request.
@@ -119,7 +128,7 @@ pub struct SpanSemantics {
 
 impl SpanSemantics {
     /// The strings that were worked out of the signature.
-    fn derived_mut(&mut self) -> [&mut Symbol; 8] {
+    fn derived_mut(&mut self) -> [&mut Symbol; 10] {
         [
             &mut self.operation,
             &mut self.entry_operation,
@@ -129,6 +138,8 @@ impl SpanSemantics {
             &mut self.error_type,
             &mut self.public_host,
             &mut self.capability,
+            &mut self.messaging.topic,
+            &mut self.messaging.group,
         ]
     }
 }
@@ -150,10 +161,14 @@ pub struct Semantics {
     pub repetitions: UrlRepetitions,
     /// What spans without a service name reach where it depends on the service that they belong to.
     targets_of_heirs: TargetsOfHeirs,
+    /// What signatures do with data; nothing unless it is asked for.
+    data_uses: DataUses,
     /// Whether any signature says how many spans or traces it stands for.
     pub has_adjusted_counts: bool,
     /// Whether any signature asks a generative model.
     pub has_gen_ai: bool,
+    /// What the spans of signatures do with messages, by [`SignatureId`](crate::frame::SignatureId); empty if none do anything.
+    pub message_roles: Vec<MessageRole>,
     /// Whether any signature waits for a connection of a pool.
     pub has_pools: bool,
     /// Whether spans without a service name occur.
@@ -175,6 +190,17 @@ impl Semantics {
     pub(super) fn target_of(&self, signature: SignatureId, service: Symbol) -> Target {
         let own = &self.by_signature[signature.index()];
         if own.service == service { own.target } else { self.targets_of_heirs.get(signature, service, own.target) }
+    }
+
+    /// What a span of `signature` does with data if it is a call. Only if a detector asks ([`Asked::data_use`]).
+    pub(crate) fn data_use(&self, signature: SignatureId) -> &DataUse {
+        self.data_uses.get(signature)
+    }
+
+    /// The family of a service: services of one family own what one of them owns. Only if a detector asks
+    /// ([`Asked::data_use`]).
+    pub(crate) fn family(&self, service: Symbol) -> Symbol {
+        self.data_uses.family(service)
     }
 
     /// The name of a kind of targets, for keys of patterns.
@@ -211,8 +237,33 @@ pub(crate) fn services_that_matter(vocabulary: &Vocabulary) -> BTreeSet<String> 
 /// What stands for several services in one row.
 pub const ANY_SERVICE: &str = "*";
 
-/// Works out what all signatures tell.
+/// What signatures tell that only some detectors ask for.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(crate) struct Asked {
+    /// What calls do with data, and families of services.
+    pub(crate) data_use: bool,
+}
+
+impl Asked {
+    /// Nothing.
+    pub(crate) const NOTHING: Self = Self { data_use: false };
+    /// Everything.
+    #[cfg(test)]
+    pub(crate) const ALL: Self = Self { data_use: true };
+
+    /// What either asks for.
+    pub(crate) fn or(self, other: Self) -> Self {
+        Self { data_use: self.data_use || other.data_use }
+    }
+}
+
+/// Works out what all signatures tell that everybody needs.
 pub fn derive(vocabulary: &Vocabulary, uncounted: &UncountedCalls) -> Semantics {
+    derive_asked(vocabulary, uncounted, Asked::NOTHING)
+}
+
+/// The same, and what is asked for beside that.
+pub(crate) fn derive_asked(vocabulary: &Vocabulary, uncounted: &UncountedCalls, asked: Asked) -> Semantics {
     let mut symbols = vocabulary.symbols.clone();
     let mut signatures: Vec<Signature> =
         (0..vocabulary.signatures.len() as u32).map(|id| vocabulary.signatures.resolve(SignatureId(id))).collect();
@@ -254,12 +305,16 @@ pub fn derive(vocabulary: &Vocabulary, uncounted: &UncountedCalls) -> Semantics 
     let repetitions = UrlRepetitions::find(&signatures, &vocabulary.symbols, &mut by_signature, &mut symbols);
     let known = |id: SignatureId| by_signature[id.index()].target;
     let targets_of_heirs = TargetsOfHeirs::find(&signatures, known, &vocabulary.symbols, &services, &mut symbols);
+    let data_uses =
+        asked.data_use.then(|| DataUses::find(&signatures, known, vocabulary, &mut symbols)).unwrap_or_default();
 
     let (symbols, renumbered) = symbols.sorted();
     let repetitions = repetitions.renumbered(&renumbered);
     let targets_of_heirs = targets_of_heirs.renumbered(&renumbered);
+    let data_uses = data_uses.renumbered(&renumbered);
     for semantics in &mut by_signature {
-        for symbol in [&mut semantics.service, &mut semantics.name, &mut semantics.message] {
+        let SpanSemantics { service, version, name, message, .. } = semantics;
+        for symbol in [service, version, name, message] {
             *symbol = renumbered[symbol.index()];
         }
         semantics.derived_mut().into_iter().for_each(|symbol| *symbol = renumbered[symbol.index()]);
@@ -277,13 +332,18 @@ pub fn derive(vocabulary: &Vocabulary, uncounted: &UncountedCalls) -> Semantics 
     let unknown_service = symbols.get(UNKNOWN_SERVICE).unwrap_or_default();
     let any_service = symbols.get(ANY_SERVICE).unwrap_or_default();
     let target_kinds = TargetKind::ALL.map(|kind| symbols.get(kind.as_str()).unwrap_or_default());
-    let finding_kinds = FindingKind::ALL.iter().map(|kind| symbols.get(kind.as_str()).unwrap_or_default()).collect();
+    let name_of = |kind: &FindingKind| symbols.get(kind.as_str()).unwrap_or_default();
+    let finding_kinds = FindingKind::ALL.iter().map(name_of).collect();
     let has_adjusted_counts =
         by_signature.iter().any(|semantics| semantics.adjusted_count.or(semantics.trace_adjusted_count).is_some());
     let has_unknown_services = by_signature.iter().any(|semantics| semantics.service == unknown_service);
     let has_proxies = by_signature.iter().any(|semantics| semantics.is_proxy);
     let has_pools = by_signature.iter().any(|semantics| semantics.acquires_connection);
     let has_gen_ai = by_signature.iter().any(|semantics| semantics.is_gen_ai);
+    let mut message_roles: Vec<MessageRole> = by_signature.iter().map(|semantics| semantics.messaging.role).collect();
+    if message_roles.iter().all(|&role| role == MessageRole::None) {
+        message_roles = Vec::new();
+    }
     let is_certain = |semantics: &&SpanSemantics| !semantics.is_proxy && semantics.service != unknown_service;
     let certain_services = by_signature.iter().filter(is_certain).map(|semantics| semantics.service).collect();
     Semantics {
@@ -292,8 +352,10 @@ pub fn derive(vocabulary: &Vocabulary, uncounted: &UncountedCalls) -> Semantics 
         certain_services,
         repetitions,
         targets_of_heirs,
+        data_uses,
         has_adjusted_counts,
         has_gen_ai,
+        message_roles,
         has_pools,
         has_unknown_services,
         has_proxies,
@@ -375,6 +437,7 @@ fn semantics_of(
 
     SpanSemantics {
         service: signature.service,
+        version: signature.get(A::ServiceVersion),
         name: signature.name,
         operation: symbols.intern(&operation),
         entry_operation: symbols.intern(&entry_operation),
@@ -385,6 +448,7 @@ fn semantics_of(
         is_proxy: attributes.get(A::Component).is_some_and(|component| component.eq_ignore_ascii_case("proxy"))
             || attributes.get(A::UpstreamCluster).is_some(),
         is_messaging: class == Class::Messaging,
+        messaging: facts_of(&attributes, class, symbols),
         // An API of a cloud says what it is too.
         is_gen_ai: class == Class::GenAi || (class == Class::Rpc && attributes.has(&[A::GenAiProvider])),
         is_http: class == Class::Http,

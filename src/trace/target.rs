@@ -55,7 +55,7 @@ pub struct Target {
 
 /// What kind of protocol a span speaks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Class {
+pub(in crate::trace) enum Class {
     Database,
     Messaging,
     Rpc,
@@ -184,9 +184,7 @@ impl<'a> Attributes<'a> {
     fn database(&self, caller: &str) -> Option<String> {
         let system = self.get(Attribute::DbSystem);
         let namespace = self.get(Attribute::DbNamespace);
-        let connection = || self.get(Attribute::DbConnectionString).map(|text| Host::parse(text, None));
-        let host = self.host().or_else(connection);
-        let host = match host {
+        let host = match self.database_host() {
             None if system.is_none() && namespace.is_none() => Some(self.socket_peer()?),
             host => host,
         };
@@ -200,6 +198,12 @@ impl<'a> Attributes<'a> {
         Some(name)
     }
 
+    /// The host that is recorded of a database.
+    pub(super) fn database_host(&self) -> Option<Host<'a>> {
+        let connection = || self.get(Attribute::DbConnectionString).map(|text| Host::parse(text, None));
+        self.host().or_else(connection)
+    }
+
     fn messaging(&self, caller: &str) -> Option<String> {
         let system = self.get(Attribute::MessagingSystem);
         let destination = self.destination();
@@ -210,7 +214,7 @@ impl<'a> Attributes<'a> {
     }
 
     /// Topic or queue, unless its name is made up for one conversation.
-    fn destination(&self) -> Option<&'a str> {
+    pub(super) fn destination(&self) -> Option<&'a str> {
         let template = self.get(Attribute::MessagingDestinationTemplate);
         if template.is_none() && self.get(Attribute::MessagingTemporary) == Some("true") {
             return None;
@@ -308,8 +312,9 @@ impl<'a> Attributes<'a> {
     }
 }
 
+/// A host, as recorded.
 #[derive(Clone, Copy)]
-struct Host<'a> {
+pub(super) struct Host<'a> {
     name: &'a str,
     port: Option<&'a str>,
 }
@@ -326,7 +331,8 @@ impl<'a> Host<'a> {
         Self { name, port }
     }
 
-    fn is_loopback(self) -> bool {
+    /// Whether it is the host of whoever says so.
+    pub(super) fn is_loopback(self) -> bool {
         let name = self.name.trim_matches(['[', ']']).to_ascii_lowercase();
         name == "localhost"
             || name.ends_with(".localhost")
@@ -350,6 +356,13 @@ impl<'a> Host<'a> {
             Some((label, _)) if !is_ipv4(self.name) && !self.name.contains(':') => vec![self.name, label],
             _ => vec![self.name],
         }
+    }
+
+    /// The name by which hosts are compared: its first DNS label, unless it is an address, in lower case.
+    pub(super) fn short_name(self) -> String {
+        let is_address = is_ipv4(self.name) || self.name.contains(':');
+        let name = if is_address { self.name } else { self.name.split('.').next().unwrap_or_default() };
+        name.to_ascii_lowercase()
     }
 
     /// The name as printed. A loopback host is another host for every caller.

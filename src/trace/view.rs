@@ -11,10 +11,11 @@ use crate::span::{SpanId, SpanKind, TraceId};
 
 use super::calls::{Call, CallRole, Calls, NO_CALL};
 use super::critical_path::{CriticalPaths, OverlapTolerance, Section, Windows};
+use super::messages::MessageRole;
 use super::on_demand::{
     AdjustedCounts, Backoff, Backoffs, CallsByTarget, Failures, FirstOperations, Hops, OnDemand, RetrySequences,
 };
-use super::semantics::{Semantics, SpanSemantics};
+use super::semantics::{DataUse, Semantics, SpanSemantics};
 use super::target::{Target, TargetKind};
 use super::total_ns::total_ns;
 use super::tree::{NO_ROW, PathRoot, RootReason, Row, Tree};
@@ -300,6 +301,25 @@ impl<'a> TraceView<'a> {
     /// What the signature of a span tells.
     pub fn semantics_of(&self, row: Row) -> &'a SpanSemantics {
         &self.semantics.by_signature[self.tree.signatures[row as usize].index()]
+    }
+
+    /// What a span does with data if it is a call. Only if a detector asks ([`Asked::data_use`](super::Asked)).
+    pub(crate) fn data_use(&self, row: Row) -> &'a DataUse {
+        self.semantics.data_use(self.tree.signatures[row as usize])
+    }
+
+    /// Whether a call changes something: whether it is to a database, publishes a message, or is an HTTP request of which
+    /// nobody else recorded what became. It may have failed.
+    pub(crate) fn is_write(&self, call: &Call) -> bool {
+        let data_use = self.data_use(call.row);
+        let writes_by_http = data_use.writes_by_http && call.callee == NO_ROW;
+        call.counts && (data_use.writes_database || data_use.publishes || writes_by_http)
+    }
+
+    /// What a span does with messages.
+    pub(crate) fn message_role(&self, row: Row) -> MessageRole {
+        let signature = self.tree.signatures[row as usize];
+        self.semantics.message_roles.get(signature.index()).copied().unwrap_or_default()
     }
 
     /// The service of a span.

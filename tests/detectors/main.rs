@@ -16,10 +16,13 @@
 //! trace *3                                             what follows is another trace, here three with the same spans
 //! trace *3+500                                         the same, each 500 ms after the one before
 //! web SERVER "GET /" 0..100
+//! web PRODUCER "send" 0..9 as:sent                     a name for the span, and for each that it stands for
+//! work CONSUMER "process" 20..30 link:sent             a link to the first span of that name; the next, to the second
 //! ```
 //!
 //! Values of columns: durations as 75ms, 1.5s or 250us, shares as 0.5, 50% or 1/3, lists with commas, - for empty.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -40,6 +43,8 @@ struct Line {
     end_ms: f64,
     status: u8,
     attributes: Vec<(String, String)>,
+    label: Option<String>,
+    links: Vec<String>,
     times: u64,
     step_ms: f64,
     children: Vec<Line>,
@@ -87,6 +92,8 @@ fn parse_line(line: &str) -> Line {
         end_ms: end.parse().expect("end in ms"),
         status: 0,
         attributes: Vec::new(),
+        label: None,
+        links: Vec::new(),
         times: 1,
         step_ms: 0.0,
         children: Vec::new(),
@@ -95,6 +102,10 @@ fn parse_line(line: &str) -> Line {
         if let Some(repeat) = word.strip_prefix('*') {
             let (times, step) = repeat.split_once('+').expect("*times+step");
             (parsed.times, parsed.step_ms) = (times.parse().expect("times"), step.parse().expect("step in ms"));
+        } else if let Some(label) = word.strip_prefix("as:") {
+            parsed.label = Some(label.to_owned());
+        } else if let Some(label) = word.strip_prefix("link:") {
+            parsed.links.push(label.to_owned());
         } else if let Some((key, value)) = word.split_once('=') {
             parsed.attributes.push((key.to_owned(), value.to_owned()));
         } else {
@@ -152,57 +163,79 @@ fn traces(text: &str) -> Vec<(f64, Vec<Line>)> {
 
 /// The spans of a case as lines of OTLP JSON.
 fn otlp_lines(text: &str) -> String {
-    let mut out = String::new();
-    let mut last_id = 0;
+    let mut emitter = Emitter::default();
     for (number, (shift_ms, roots)) in (1..).zip(traces(text)) {
         for root in &roots {
-            emit(root, number, 0, shift_ms, &mut last_id, &mut out);
+            emitter.emit(root, number, 0, shift_ms);
         }
     }
-    out
+    emitter.out
 }
 
-fn emit(line: &Line, trace: u32, parent: u64, shift_ms: f64, last_id: &mut u64, out: &mut String) {
-    for time in 0..line.times {
-        let shift_ms = shift_ms + time as f64 * line.step_ms;
-        *last_id += 1;
-        let span_id = *last_id;
-        let at = |ms: f64| (EPOCH_NS + ((ms + shift_ms) * 1e6).round() as u64).to_string();
-        let attribute = |(key, value): &(String, String)| json!({"key": key, "value": {"stringValue": value.replace("{n}", &span_id.to_string())}});
-        let parent_id = match parent {
-            _ if line.is_orphan() => "ffffffffffffffff".to_owned(),
-            0 => String::new(),
-            parent => format!("{parent:016x}"),
-        };
-        let of_event: Vec<Value> = line
-            .attributes
-            .iter()
-            .filter_map(|(key, value)| Some((key.strip_prefix("event:")?, value)))
-            .map(|(key, value)| json!({"key": key, "value": {"stringValue": value}}))
-            .collect();
-        let events = if of_event.is_empty() { json!([]) } else { json!([{"name": "log", "attributes": of_event}]) };
-        let message =
-            line.attributes.iter().find(|(key, _)| key == "status.message").map_or("", |(_, message)| message);
-        let is_of_span = |key: &str| {
-            !key.starts_with('@') && !key.starts_with("event:") && !matches!(key, "status.message" | MISSING_PARENT)
-        };
-        let span = json!({
-            "traceId": format!("{trace:032x}"), "spanId": format!("{span_id:016x}"), "parentSpanId": parent_id,
-            "name": line.name, "kind": line.kind, "status": {"code": line.status, "message": message},
-            "startTimeUnixNano": at(line.start_ms), "endTimeUnixNano": at(line.end_ms),
-            "attributes": line.attributes.iter().filter(|(key, _)| is_of_span(key)).map(attribute).collect::<Vec<_>>(),
-            "events": events,
-        });
-        let of_resource =
-            line.attributes.iter().filter_map(|(key, value)| Some((key.strip_prefix('@')?, value.as_str())));
-        let of_resource = std::iter::once(("service.name", line.service.as_str())).chain(of_resource);
-        let of_resource: Vec<Value> =
-            of_resource.map(|(key, value)| json!({"key": key, "value": {"stringValue": value}})).collect();
-        let resource_spans = json!({"resource": {"attributes": of_resource}, "scopeSpans": [{"spans": [span]}]});
-        writeln!(out, "{}", json!({"resourceSpans": [resource_spans]})).expect("a string takes all");
-        for child in &line.children {
-            emit(child, trace, span_id, shift_ms, last_id, out);
+#[derive(Default)]
+struct Emitter {
+    last_id: u64,
+    /// Trace and span of each that has a name, and how many were linked so far.
+    labelled: HashMap<String, (Vec<(u32, u64)>, usize)>,
+    out: String,
+}
+
+impl Emitter {
+    fn emit(&mut self, line: &Line, trace: u32, parent: u64, shift_ms: f64) {
+        for time in 0..line.times {
+            let shift_ms = shift_ms + time as f64 * line.step_ms;
+            self.last_id += 1;
+            let span_id = self.last_id;
+            let at = |ms: f64| (EPOCH_NS + ((ms + shift_ms) * 1e6).round() as u64).to_string();
+            let attribute = |(key, value): &(String, String)| json!({"key": key, "value": {"stringValue": value.replace("{n}", &span_id.to_string())}});
+            let parent_id = match parent {
+                _ if line.is_orphan() => "ffffffffffffffff".to_owned(),
+                0 => String::new(),
+                parent => format!("{parent:016x}"),
+            };
+            let of_event: Vec<Value> = line
+                .attributes
+                .iter()
+                .filter_map(|(key, value)| Some((key.strip_prefix("event:")?, value)))
+                .map(|(key, value)| json!({"key": key, "value": {"stringValue": value}}))
+                .collect();
+            let events = if of_event.is_empty() { json!([]) } else { json!([{"name": "log", "attributes": of_event}]) };
+            let message =
+                line.attributes.iter().find(|(key, _)| key == "status.message").map_or("", |(_, message)| message);
+            let is_of_span = |key: &str| {
+                !key.starts_with('@') && !key.starts_with("event:") && !matches!(key, "status.message" | MISSING_PARENT)
+            };
+            let links: Vec<Value> = line.links.iter().map(|label| self.link_to(label)).collect();
+            if let Some(label) = &line.label {
+                self.labelled.entry(label.clone()).or_default().0.push((trace, span_id));
+            }
+            let span = json!({
+                "traceId": format!("{trace:032x}"), "spanId": format!("{span_id:016x}"), "parentSpanId": parent_id,
+                "name": line.name, "kind": line.kind, "status": {"code": line.status, "message": message},
+                "startTimeUnixNano": at(line.start_ms), "endTimeUnixNano": at(line.end_ms),
+                "attributes": line.attributes.iter().filter(|(key, _)| is_of_span(key)).map(attribute).collect::<Vec<_>>(),
+                "links": links,
+                "events": events,
+            });
+            let of_resource =
+                line.attributes.iter().filter_map(|(key, value)| Some((key.strip_prefix('@')?, value.as_str())));
+            let of_resource = std::iter::once(("service.name", line.service.as_str())).chain(of_resource);
+            let of_resource: Vec<Value> =
+                of_resource.map(|(key, value)| json!({"key": key, "value": {"stringValue": value}})).collect();
+            let resource_spans = json!({"resource": {"attributes": of_resource}, "scopeSpans": [{"spans": [span]}]});
+            writeln!(self.out, "{}", json!({"resourceSpans": [resource_spans]})).expect("a string takes all");
+            for child in &line.children {
+                self.emit(child, trace, span_id, shift_ms);
+            }
         }
+    }
+
+    /// A link to the next span of this name.
+    fn link_to(&mut self, label: &str) -> Value {
+        let (spans, linked) = self.labelled.get_mut(label).unwrap_or_else(|| panic!("no span before is named {label}"));
+        let (trace, span) = spans[*linked % spans.len()];
+        *linked += 1;
+        json!({"traceId": format!("{trace:032x}"), "spanId": format!("{span:016x}")})
     }
 }
 

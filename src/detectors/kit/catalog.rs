@@ -239,6 +239,16 @@ macro_rules! catalog {
                 })+
             }
 
+            /// Lets those that ask for messages look at all of one topic.
+            pub(crate) fn see_topic(&mut self, detectors: &Detectors, messages: &$crate::gathered::MessagesOfTopic<'_>) {
+                use $crate::detectors::kit::Detector;
+                $(if let Some(seen) = &mut self.$field
+                    && <$detector as Detector>::gathers().messages
+                {
+                    Detector::see_topic(&detectors.$field, messages, seen);
+                })+
+            }
+
             /// Takes in what was seen of other traces.
             pub(crate) fn merge(&mut self, other: Self) {
                 use $crate::detectors::kit::Seen as _;

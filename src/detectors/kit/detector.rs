@@ -14,7 +14,9 @@ use serde::de::DeserializeOwned;
 
 use crate::findings::Findings;
 use crate::frame::{Symbol, Symbols};
-use crate::gathered::{CallerSpansOfService, CallsOfTarget, EdgeOfCalls, Gathered, Gathers, LoggedCall};
+use crate::gathered::{
+    CallerSpansOfService, CallsOfTarget, EdgeOfCalls, Gathered, Gathers, LoggedCall, MessagesOfTopic,
+};
 use crate::partial::{Columns, GroupReader, GroupWriter, TraceNumber};
 use crate::savings::Unsettled;
 use crate::sensitive::SensitiveFacts;
@@ -98,6 +100,10 @@ pub(crate) trait Detector:
     /// Looks at all caller spans of one service, in time order, once all targets were shown. Only if its [`Detector::gathers`]
     /// asks for caller spans. Services come in the order of their names.
     fn see_service(&self, _spans: &CallerSpansOfService<'_>, _seen: &mut Self::Seen) {}
+
+    /// Looks at all messages of one topic, in time order, once all traces were seen. Only if its [`Detector::gathers`] asks for
+    /// messages. Topics come in the order of their names.
+    fn see_topic(&self, _messages: &MessagesOfTopic<'_>, _seen: &mut Self::Seen) {}
 
     /// Tables beside the one of its description.
     fn tables_beside(_aside: &Self::Aside, _whole: &Whole<'_>) -> Vec<BesideTable> {

@@ -5,10 +5,12 @@ mod description;
 mod detector;
 mod findings_beside;
 mod rules;
+mod seen_at_the_end;
 mod sightings;
 #[cfg(test)]
 mod tests;
 mod thresholds;
+mod times;
 
 pub use catalog::CatalogEntry;
 pub(crate) use catalog::{Conclusions, catalog};
@@ -20,8 +22,10 @@ pub(crate) use rules::{
     EXPLAINED_BY, Heading, Level, NamedValues, Pattern, PatternColumn, RowColumn, RowRule, Rule, TableRules,
     WEIGHTED_TRACES_DOC,
 };
+pub(crate) use seen_at_the_end::SeenAtTheEnd;
 pub(crate) use sightings::{Sightings, read_seen, write_seen};
-#[cfg_attr(not(test), expect(unused_imports, reason = "no detector has a threshold of these kinds so far"))]
-pub(crate) use thresholds::{Bytes, Duration};
-pub(crate) use thresholds::{Count, Share, ThresholdType, Thresholds, duration_text, size_text, thresholds};
+pub(crate) use thresholds::{
+    Bytes, Count, Duration, Share, ThresholdType, Thresholds, duration_text, size_text, thresholds,
+};
 pub use thresholds::{NotSet, Threshold, ThresholdKind};
+pub(crate) use times::{Times, TimesColumns};

@@ -5,7 +5,6 @@ mod contexts;
 mod rules;
 mod see;
 mod seen;
-mod times;
 
 use crate::conventions::{FindingKind, OwnAttribute, OwnAttributes};
 use crate::detectors::kit::{

@@ -12,7 +12,7 @@ use std::borrow::Cow;
 use opentelemetry_proto::tonic::common::v1 as common;
 use prost::Message as _;
 
-use crate::conventions::{Attribute, OwnAttributes, attribute_of_key_bytes};
+use crate::conventions::{Attribute, OwnAttribute, OwnAttributes, attribute_of_key_bytes};
 use crate::frame::{EncodedSpan, OwnSlots, Said, SpanSink as _, Wanted, said_of_resource};
 use crate::span::{
     Event, KeyValue, Link, NO_START_TIME, Origin, REF_TYPE, SkipReason, SpanId, SpanKind, SpanRecord, SpanRow,
@@ -309,7 +309,7 @@ fn read_span<'a>(message: &'a [u8], span: &mut SpanRecord<'a>, wanted: Wanted) -
             (9, WireField::Bytes(attribute)) => span.attributes.extend(read_attribute(attribute, wanted)),
             (11, WireField::Bytes(event)) => span.events.extend(read_event(event, wanted.everything)),
             (13, WireField::Bytes(link))
-                if wanted.everything || memchr::memmem::find(link, REF_TYPE.as_bytes()).is_some() =>
+                if wanted.takes_links() || memchr::memmem::find(link, REF_TYPE.as_bytes()).is_some() =>
             {
                 span.links.push(read_link(link));
             }
@@ -347,6 +347,7 @@ fn read_encoded<'a>(message: &'a [u8], encoded: &mut EncodedSpan<'a>, own: OwnAt
     attributes.clear();
     let mut end_unix_nano = None;
     let mut own_slots = *own_of_resource;
+    let mut links: (usize, Option<&[u8]>) = (0, None);
     for field in WireFields::of(message) {
         match field {
             Ok((1, WireField::Bytes(id))) => row.trace_id = TraceId::from_bytes(id).unwrap_or_default(),
@@ -391,6 +392,7 @@ fn read_encoded<'a>(message: &'a [u8], encoded: &mut EncodedSpan<'a>, own: OwnAt
                 if memchr::memmem::find(link, REF_TYPE.as_bytes()).is_some() {
                     return false;
                 }
+                links = (links.0 + 1, Some(link));
             }
             Ok((15, WireField::Bytes(said))) => {
                 for (number, field) in WireFields::of(said).readable() {
@@ -407,6 +409,13 @@ fn read_encoded<'a>(message: &'a [u8], encoded: &mut EncodedSpan<'a>, own: OwnAt
             Ok((_, WireField::Cut(_))) | Err(_) => return false,
             Ok(_) => {}
         }
+    }
+    if let (1, Some(link)) = links
+        && *kind == SpanKind::Consumer
+        && own.contains(OwnAttribute::OnlyLink)
+    {
+        let link = read_link(link);
+        own_slots.put_only_link(link.trace_id, link.span_id);
     }
     *own_values = own_slots.values(own);
     row.start_unix_nano = start_time(row.start_unix_nano, end_unix_nano.is_some());

@@ -131,6 +131,7 @@ fn read_batch(
         attributes: column(Field::LinkAttributes),
     };
     let wanted = sink.wanted();
+    let takes_links = wanted.takes_links();
     let record_type = column(Field::RecordType);
     for row in 0..batch.num_rows() {
         if mapping.only.is_some_and(|span| text_of(record_type, row) != span) {
@@ -155,7 +156,7 @@ fn read_batch(
             end_unix_nano: end as u64,
             attributes: columns.span_attributes(row),
             events: if wants_everything || events.may_have_exception(row) { events.at(row) } else { Vec::new() },
-            links: if wants_everything || links.may_have_ref_type(row) { links.at(row) } else { Vec::new() },
+            links: if takes_links || links.may_have_ref_type(row) { links.at(row) } else { Vec::new() },
         };
         sink.span(&columns.origin(row), &span, *row_of_file);
         *row_of_file += 1;

@@ -15,7 +15,7 @@ use super::row_columns::RowColumns;
 use super::table::{BatchColumns, Table};
 use super::text_column::{Says, TextColumn};
 use super::trace_states::TraceStates;
-use crate::conventions::{Attribute, AttributeClass, OwnAttributes, arguments_of};
+use crate::conventions::{Attribute, AttributeClass, OwnAttribute, OwnAttributes, arguments_of};
 use crate::frame::{FrameBuilder, OwnValues, SignatureId, ValueCaps, said_of_exception};
 use crate::ingest::IngestError;
 use crate::ingest::parquet::file::fingerprint::Fingerprint;
@@ -51,6 +51,8 @@ pub(crate) struct SignatureColumns {
     exception_pairs: PairsOfRows,
     trace_states: Option<TraceStates>,
     links: LinkPlaces,
+    /// Whether it is asked where the only link of a span leads to, and no column says it.
+    asks_only_link: bool,
     ref_types: TextDictionary,
     ref_type_pairs: PairsOfRows,
     /// Signatures by the fingerprints of the rows that they were worked out from.
@@ -110,12 +112,13 @@ struct EventPlaces {
 #[derive(Default)]
 struct LinkPlaces {
     whole: Option<Place>,
+    trace_ids: Option<Place>,
     span_ids: Option<Place>,
     attributes: Option<Place>,
 }
 
 impl LinkPlaces {
-    /// The place without which links say nothing that is wanted.
+    /// The place without which links say nothing of how a span refers to its parent.
     fn attributes(&self) -> Option<Place> {
         self.attributes.or(self.whole)
     }
@@ -162,9 +165,12 @@ impl SignatureColumns {
         let has_lists = place(Field::LinkTraceIds).or(place(Field::LinkSpanIds)).is_some();
         let links = LinkPlaces {
             whole: place(Field::Links).filter(|_| !has_lists),
+            trace_ids: place(Field::LinkTraceIds),
             span_ids: place(Field::LinkSpanIds),
             attributes: place(Field::LinkAttributes).filter(|_| has_lists),
         };
+        let only_link = OwnAttributes::of(&[OwnAttribute::OnlyLink]);
+        let asks_only_link = own.contains_all(only_link) && !(all_in_columns && mapping.has_all_own_columns(only_link));
         Self {
             texts,
             normalised,
@@ -190,7 +196,8 @@ impl SignatureColumns {
             exceptions: ExceptionTexts::new(caps),
             exception_pairs: PairsOfRows::default(),
             trace_states: place(Field::TraceState).filter(|_| !all_in_columns).map(TraceStates::new),
-            links: if all_in_columns { LinkPlaces::default() } else { links },
+            links: if all_in_columns && !asks_only_link { LinkPlaces::default() } else { links },
+            asks_only_link,
             ref_types: TextDictionary::default(),
             ref_type_pairs: PairsOfRows::default(),
             known: HashMap::default(),
@@ -211,8 +218,10 @@ impl SignatureColumns {
         if self.needs_resources(table, row_group) || !self.own_has_columns {
             places.extend(self.resource_attributes.iter().map(|source| source.place).filter(says_something));
         }
-        let LinkPlaces { span_ids, attributes, .. } = self.links;
-        if attributes.is_some_and(|place| says_something(&place)) {
+        let LinkPlaces { trace_ids, span_ids, attributes, .. } = self.links;
+        if self.asks_only_link {
+            places.extend([trace_ids, span_ids].into_iter().flatten().filter(says_something));
+        } else if attributes.is_some_and(|place| says_something(&place)) {
             places.extend(span_ids);
         }
         let texts = self.texts.iter().map(|text| text.place).filter(says_something);
@@ -338,6 +347,7 @@ impl SignatureColumns {
         }
         self.read_exceptions(columns, batch);
         self.read_ref_types(columns, batch, rows.parent_span_ids());
+        self.read_only_links(columns, batch);
         self.exception_pairs.add_to(&mut self.fingerprints, EXCEPTION_SOURCE, &self.served);
         self.ref_type_pairs.add_to(&mut self.fingerprints, REF_TYPE_SOURCE, &self.served);
         Ok(())
@@ -362,6 +372,32 @@ impl SignatureColumns {
                 self.ref_type_pairs.push(Wanted::REF_TYPE, self.ref_types.index_of(&ref_type));
             }
             self.ref_type_pairs.end_row();
+        }
+    }
+
+    /// Where the only links of CONSUMER spans lead to.
+    fn read_only_links(&mut self, columns: &BatchColumns, batch: &RecordBatch) {
+        let column = |place: Option<Place>| place.and_then(|place| columns.get(batch, place));
+        let links = LinkColumns {
+            whole: column(self.links.whole),
+            trace_ids: column(self.links.trace_ids),
+            span_ids: column(self.links.span_ids),
+            trace_states: None,
+            attributes: None,
+        };
+        let kinds = self.texts.iter().find(|text| text.says == Says::Kind);
+        let (true, Some(ids), Some(kinds)) = (self.asks_only_link, links.span_ids.or(links.whole), kinds) else {
+            return;
+        };
+        if !has_items(ids) {
+            return;
+        }
+        for (row, slots) in self.own.of_rows.iter_mut().enumerate().filter(|(row, _)| self.served[*row]) {
+            if SpanKind::from_text(kinds.text_at(row)) == SpanKind::Consumer
+                && let [link] = &links.at(row)[..]
+            {
+                slots.put_only_link(link.trace_id, link.span_id);
+            }
         }
     }
 

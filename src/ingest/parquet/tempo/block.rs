@@ -173,6 +173,7 @@ impl Block {
             || ANALYSED_LISTS.iter().any(|list| path.starts_with(list))
             || is_span_column()
             || is_resource_column()
+            || (wanted.takes_links() && path == "rs.ss.Spans.Links.TraceID")
             || is_dedicated()
     }
 

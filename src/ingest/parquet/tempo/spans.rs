@@ -244,7 +244,7 @@ impl<'a> SpanColumns<'a> {
         }
         span.links.clear();
         if let Some(links) = &self.links {
-            links.read(at, wanted.everything, &mut span.links);
+            links.read(at, wanted, &mut span.links);
         }
         span.links.extend(proto::links_of_message(bytes_at(self.link_messages, at)));
     }
@@ -318,14 +318,14 @@ impl<'a> LinkColumns<'a> {
         })
     }
 
-    fn read(&self, row: usize, wants_everything: bool, links: &mut Vec<Link<'a>>) {
-        let wanted = if wants_everything { WantedAttributes::Everything } else { WantedAttributes::RefType };
+    fn read(&self, row: usize, wanted_of_spans: WantedOfSpans, links: &mut Vec<Link<'a>>) {
+        let wanted = if wanted_of_spans.everything { WantedAttributes::Everything } else { WantedAttributes::RefType };
         for at in self.links.at(row) {
             let mut attributes = Vec::new();
             if let Some(lists) = &self.attributes {
                 lists.read(at, wanted, &mut attributes);
             }
-            if wants_everything || !attributes.is_empty() {
+            if wanted_of_spans.takes_links() || !attributes.is_empty() {
                 links.push(Link {
                     trace_id: TraceId::from_bytes(bytes_at(self.trace_ids, at)).unwrap_or_default(),
                     span_id: SpanId::from_bytes(bytes_at(self.span_ids, at)).unwrap_or_default(),

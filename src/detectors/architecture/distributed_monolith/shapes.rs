@@ -1,0 +1,311 @@
+//! What is kept of all traces to tell which services are one: how often which services were in a trace together, and which of them
+//! called which.
+//!
+//! Traces of one system have few shapes, so that each shape is kept once, with where it was seen.
+
+use std::collections::BTreeMap;
+
+use arrow::error::ArrowError;
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+
+use crate::detectors::kit::{NoDetails, Seen, Sightings, read_seen, write_seen};
+use crate::findings::Findings;
+use crate::frame::Symbol;
+use crate::partial::{Columns as _, GroupReader, GroupWriter, TraceNumber, columns};
+use crate::savings::Unsettled;
+use crate::trace::{Call, NO_ROW, RootReason, Row, TargetKind, TraceView};
+
+/// Hops of a chain that are still fine, as those of `sync-chain`.
+const MAX_HOPS: u32 = 3;
+
+/// A synchronous call from one service to another, and where the callee passed the request on if that was the only call that it
+/// made for it; else empty.
+pub(super) type Passage = [Symbol; 3];
+
+/// What traces may have in common. All lists are in order and without equals.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub(super) struct Shape {
+    /// Services that have spans.
+    pub(super) services: Vec<Symbol>,
+    /// What the trace was asked for: services and operations of its roots.
+    pub(super) entries: Vec<[Symbol; 2]>,
+    /// Synchronous calls between services.
+    pub(super) passages: Vec<Passage>,
+    /// Services of each chain of more than [`MAX_HOPS`] hops, one list behind the other, each ended by an empty name.
+    pub(super) chains: Vec<Symbol>,
+    /// Services that requests came to again on their way down.
+    pub(super) revisited: Vec<Symbol>,
+}
+
+impl Shape {
+    fn clear(&mut self) {
+        let Self { services, entries, passages, chains, revisited } = self;
+        [services, chains, revisited].into_iter().for_each(Vec::clear);
+        entries.clear();
+        passages.clear();
+    }
+
+    /// The services of each long chain.
+    pub(super) fn chains(&self) -> impl Iterator<Item = &[Symbol]> {
+        self.chains.split(|&service| service == Symbol::EMPTY).filter(|chain| !chain.is_empty())
+    }
+}
+
+columns! {
+    /// A shape.
+    struct ShapeRow in ShapeColumns {
+        services: Vec<Symbol>,
+        /// One entry behind the other.
+        entries: Vec<Symbol>,
+        /// One passage behind the other.
+        passages: Vec<Symbol>,
+        chains: Vec<Symbol>,
+        revisited: Vec<Symbol>,
+    }
+}
+
+columns! {
+    /// How many calls a passage stands for.
+    struct PassageRow in PassageColumns {
+        caller: Symbol,
+        callee: Symbol,
+        next: Symbol,
+        calls: u64,
+    }
+}
+
+columns! {
+    /// When a version of a service was seen first.
+    struct VersionRow in VersionColumns {
+        service: Symbol,
+        version: Symbol,
+        first: i64,
+    }
+}
+
+/// What is kept.
+#[derive(Debug, Default)]
+pub(crate) struct Shapes {
+    pub(super) findings: Findings<NoDetails>,
+    pub(super) shapes: HashMap<Shape, Sightings, FixedState>,
+    /// Calls of all traces.
+    pub(super) calls: HashMap<Passage, u64, FixedState>,
+    /// When each version of a service was seen first, in ns since 1970.
+    pub(super) versions: HashMap<[Symbol; 2], i64, FixedState>,
+    /// The shape of the trace.
+    current: Shape,
+    /// Synchronous counted calls of the trace by caller span.
+    made: Vec<(Row, Symbol)>,
+    chain: Vec<Symbol>,
+}
+
+impl Shapes {
+    /// Takes notice of one trace.
+    pub(super) fn see(&mut self, trace: &TraceView<'_>) {
+        self.current.clear();
+        let mut first = NO_ROW;
+        for (row, role) in (0..).zip(&trace.calls.roles) {
+            let is_topmost = role.is_entry || trace.tree.parents[row as usize] == NO_ROW;
+            let service = trace.service(row);
+            if is_topmost || self.current.services.last() != Some(&service) {
+                self.current.services.push(service);
+            }
+            if is_topmost {
+                first = first.min(row);
+                self.see_version(trace, row, service);
+            }
+        }
+        for root in trace.tree.path_roots.iter().filter(|root| root.reason != RootReason::Segment) {
+            self.current.entries.push([trace.service(root.row), trace.entry_operation(root.row)]);
+        }
+        self.see_calls(trace);
+        self.see_hops(trace);
+        let Shape { services, entries, passages, revisited, .. } = &mut self.current;
+        in_order(services);
+        in_order(entries);
+        in_order(passages);
+        in_order(revisited);
+        if first == NO_ROW {
+            return;
+        }
+        let sightings = match self.shapes.get_mut(&self.current) {
+            Some(sightings) => sightings,
+            None => self.shapes.entry(self.current.clone()).or_default(),
+        };
+        sightings.take(trace, first, 0);
+        sightings.count_trace(trace, first);
+    }
+
+    fn see_version(&mut self, trace: &TraceView<'_>, row: Row, service: Symbol) {
+        let version = trace.semantics_of(row).version;
+        if version != Symbol::EMPTY {
+            let first = self.versions.entry([service, version]).or_insert(i64::MAX);
+            *first = (*first).min(trace.start(row));
+        }
+    }
+
+    fn see_calls(&mut self, trace: &TraceView<'_>) {
+        let is_waited_for = |call: &Call| call.callee == NO_ROW || !trace.tree.is_async[call.callee as usize];
+        let counted = || trace.calls.calls.iter().filter(|call| call.counts);
+        let mut made = std::mem::take(&mut self.made);
+        made.clear();
+        made.extend(counted().map(|call| {
+            let to_service = call.target.kind == TargetKind::Service && is_waited_for(call) && call.weight == 1;
+            (call.caller_span, if to_service { call.target.name } else { Symbol::EMPTY })
+        }));
+        made.sort_unstable();
+        let only_call_of = |row: Row| {
+            let own = &made[made.partition_point(|&(caller, _)| caller < row)..];
+            match own {
+                [(caller, target), rest @ ..] if *caller == row && rest.first().is_none_or(|next| next.0 != row) => {
+                    *target
+                }
+                _ => Symbol::EMPTY,
+            }
+        };
+        for call in counted().filter(|call| call.target.kind == TargetKind::Service && is_waited_for(call)) {
+            let next = if call.callee == NO_ROW { Symbol::EMPTY } else { only_call_of(call.callee) };
+            let passage = [call.caller_service, call.target.name, next];
+            *self.calls.entry(passage).or_default() += u64::from(call.weight);
+            self.current.passages.push(passage);
+        }
+        self.made = made;
+    }
+
+    /// Finds long chains, and services that a request comes to again.
+    fn see_hops(&mut self, trace: &TraceView<'_>) {
+        let hops = trace.hops();
+        let all = hops.all();
+        for (number, hop) in all.iter().enumerate().filter(|(_, hop)| hop.depth > 1) {
+            let is_last = all.get(number + 1).is_none_or(|next| next.before != number);
+            let is_long = hop.depth > MAX_HOPS && is_last;
+            let service = trace.service(hop.row);
+            self.chain.clear();
+            let mut at = Some(hop);
+            while let Some(hop) = at {
+                self.chain.push(trace.service(hop.row));
+                at = all.get(hop.before);
+                if at.is_none() {
+                    // Who made the first call.
+                    let caller = trace.calls.roles[hop.call as usize].caller_span;
+                    let caller = if hop.call == hop.row { trace.tree.parents[hop.row as usize] } else { caller };
+                    if caller != NO_ROW {
+                        self.chain.push(trace.service(caller));
+                    }
+                }
+            }
+            if self.chain[1..].contains(&service) {
+                self.current.revisited.push(service);
+            }
+            if is_long {
+                self.chain.sort_unstable();
+                self.chain.dedup();
+                let is_known = self.current.chains().any(|known| known == self.chain);
+                if !is_known {
+                    self.current.chains.extend_from_slice(&self.chain);
+                    self.current.chains.push(Symbol::EMPTY);
+                }
+            }
+        }
+    }
+}
+
+fn in_order<T: Ord>(list: &mut Vec<T>) {
+    list.sort_unstable();
+    list.dedup();
+}
+
+impl Seen for Shapes {
+    fn merge(&mut self, other: Self) {
+        self.findings.merge(other.findings);
+        for (shape, seen) in other.shapes {
+            self.shapes.entry(shape).or_default().merge(&seen);
+        }
+        for (passage, calls) in other.calls {
+            *self.calls.entry(passage).or_default() += calls;
+        }
+        for (version, first) in other.versions {
+            let own = self.versions.entry(version).or_insert(i64::MAX);
+            *own = (*own).min(first);
+        }
+    }
+
+    fn renumber_traces(&mut self, rank_of: &(dyn Fn(TraceNumber) -> TraceNumber + Sync)) {
+        self.findings.renumber_traces(rank_of);
+    }
+
+    fn bytes(&self) -> usize {
+        let of_shape = |shape: &Shape| {
+            let Shape { services, entries, passages, chains, revisited } = shape;
+            let names: usize = [services, chains, revisited].into_iter().map(Vec::capacity).sum();
+            (names + entries.capacity() * 2 + passages.capacity() * 3) * size_of::<Symbol>()
+        };
+        let shapes: usize = self.shapes.keys().map(of_shape).sum();
+        self.findings.bytes()
+            + shapes
+            + self.shapes.capacity() * size_of::<(Shape, Sightings)>()
+            + self.calls.capacity() * size_of::<(Passage, u64)>()
+    }
+
+    fn unsettled(&mut self) -> Option<Unsettled<'_>> {
+        None
+    }
+
+    fn write(&self, group: &mut GroupWriter<'_>) {
+        let shapes: BTreeMap<&Shape, &Sightings> = self.shapes.iter().collect();
+        let row = |(shape, seen): (&Shape, &Sightings)| {
+            let Shape { services, entries, passages, chains, revisited } = shape.clone();
+            (
+                ShapeRow { services, entries: entries.concat(), passages: passages.concat(), chains, revisited },
+                seen.clone(),
+            )
+        };
+        write_seen::<ShapeColumns>(shapes.into_iter().map(row), group);
+        let mut passages: Vec<(&Passage, &u64)> = self.calls.iter().collect();
+        passages.sort_unstable();
+        let mut columns = PassageColumns::default();
+        for (&[caller, callee, next], &calls) in passages {
+            columns.push(PassageRow { caller, callee, next, calls });
+        }
+        group.beside(CALLS, |group| columns.write("", group));
+        let mut versions: Vec<(&[Symbol; 2], &i64)> = self.versions.iter().collect();
+        versions.sort_unstable();
+        let mut columns = VersionColumns::default();
+        for (&[service, version], &first) in versions {
+            columns.push(VersionRow { service, version, first });
+        }
+        group.beside(VERSIONS, |group| columns.write("", group));
+    }
+
+    fn read(group: &GroupReader<'_>) -> Result<Self, ArrowError> {
+        let (columns, seen) = read_seen::<ShapeColumns>(group)?;
+        let mut read = Self::default();
+        for row in 0..columns.services.len() {
+            // Symbols have new numbers, but their order is that of their strings as before.
+            let passages =
+                columns.passages.get(row).chunks_exact(3).map(|passage| [passage[0], passage[1], passage[2]]);
+            let shape = Shape {
+                services: columns.services.get(row).to_vec(),
+                entries: columns.entries.get(row).chunks_exact(2).map(|entry| [entry[0], entry[1]]).collect(),
+                passages: passages.collect(),
+                chains: columns.chains.get(row).to_vec(),
+                revisited: columns.revisited.get(row).to_vec(),
+            };
+            read.shapes.insert(shape, seen.get(row));
+        }
+        let calls = group.beside(CALLS, |group| PassageColumns::read("", group))?;
+        for row in 0..calls.calls.len() {
+            read.calls.insert([calls.caller[row], calls.callee[row], calls.next[row]], calls.calls[row]);
+        }
+        let versions = group.beside(VERSIONS, |group| VersionColumns::read("", group))?;
+        for row in 0..versions.first.len() {
+            read.versions.insert([versions.service[row], versions.version[row]], versions.first[row]);
+        }
+        Ok(read)
+    }
+}
+
+/// Names of groups.
+const CALLS: &str = "calls";
+const VERSIONS: &str = "versions";

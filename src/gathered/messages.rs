@@ -1,0 +1,8 @@
+//! Every message that was sent or processed, by topic and time.
+
+mod logged_message;
+mod message_block;
+mod message_log;
+
+pub(crate) use logged_message::{Identity, Inside, LoggedMessage};
+pub(crate) use message_log::{MessageLog, MessagesOfTopic};

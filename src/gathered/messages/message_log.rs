@@ -1,0 +1,460 @@
+//! Every message, by topic and time: what a topic's consumers have done, and who has sent it.
+//!
+//! ```text
+//! see ──pack──▶ blocks ──beyond the memory limit──▶ a temporary file
+//!                  ├── what links lead to, of those that some message has
+//!                  └── some topics at a time: unpack, sort ──▶ the messages of each topic
+//! ```
+
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use foldhash::fast::FixedState;
+use hashbrown::{HashMap, HashSet};
+use rayon::prelude::*;
+
+use crate::frame::{SpillError, SpillStore, Symbol};
+use crate::gathered::packed_block::{PackedBlock, bytes_of_ranks, renumber_blocks};
+use crate::partial::{Columns as _, PartialError, PartialReader, PartialWriter, Renumbering, TraceNumber, columns};
+use crate::span::SpanId;
+use crate::trace::{DeadLetterName, MessageRole, Row, Target, TargetKind, TraceView};
+
+use super::logged_message::{Identity, Inside, LoggedMessage, RepeatableWrite, Sender, SentBy};
+use super::message_block::{Bits, MessagePacker, unpack};
+
+/// Messages of a block, and of a group of a file.
+const MESSAGES_PER_BLOCK: usize = 1 << 14;
+
+/// Messages that are unpacked at once, as long as no topic alone has more: that takes some 80 MB.
+const MESSAGES_AT_ONCE: u64 = 1 << 18;
+
+/// All messages of one topic that were processed, sent, or could not be processed, in the order of start, trace and row.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MessagesOfTopic<'a> {
+    /// The topic.
+    pub(crate) topic: Symbol,
+    /// The messages.
+    pub(crate) messages: &'a [LoggedMessage],
+}
+
+impl<'a> MessagesOfTopic<'a> {
+    /// Those that were processed.
+    pub(crate) fn processings(&self) -> impl Iterator<Item = &'a LoggedMessage> {
+        self.messages.iter().filter(|message| message.role.is_processing())
+    }
+
+    /// Those that were processed, by group, in the order of the groups' names.
+    pub(crate) fn processings_by_group(&self) -> Vec<(Symbol, Vec<&'a LoggedMessage>)> {
+        let mut by_group: std::collections::BTreeMap<Symbol, Vec<&'a LoggedMessage>> = Default::default();
+        self.processings().for_each(|message| by_group.entry(message.group).or_default().push(message));
+        by_group.into_iter().collect()
+    }
+}
+
+columns! {
+    /// One message, as it is written.
+    struct MessageRow in MessageColumns {
+        bits: u32,
+        topic: Symbol,
+        group: Symbol,
+        service: Symbol,
+        operation: Symbol,
+        error_type: Symbol,
+        trace: TraceNumber,
+        row: u32,
+        span_id: SpanId,
+        start: i64,
+        duration: i64,
+        path_ns: i64,
+        adjusted_count: f64,
+        link: u64,
+        identity: u32,
+        identity_first: u64,
+        identity_second: u64,
+        partition: u64,
+        offset: u64,
+        key: u64,
+        deliveries: u64,
+        instance: u64,
+        has_waited: bool,
+        waited_ns: i64,
+        sent_by: u32,
+        sender_service: Symbol,
+        sender_start: i64,
+        sender_end: i64,
+        sender_link: u64,
+        inside: u32,
+        inside_topic: Symbol,
+        inside_group: Symbol,
+        inside_deliveries: u64,
+        write_targets: Vec<Symbol>,
+        write_kinds: Vec<u32>,
+        write_operations: Vec<Symbol>,
+    }
+}
+
+/// An identity as three numbers.
+fn numbers_of(identity: Identity) -> (u32, u64, u64) {
+    match identity {
+        Identity::Unknown => (0, 0, 0),
+        Identity::Id(id) => (1, id, 0),
+        Identity::Offset(partition, offset) => (2, partition, offset),
+    }
+}
+
+fn identity_of(numbers: (u32, u64, u64)) -> Identity {
+    match numbers {
+        (1, id, _) => Identity::Id(id),
+        (2, partition, offset) => Identity::Offset(partition, offset),
+        _ => Identity::Unknown,
+    }
+}
+
+impl From<LoggedMessage> for MessageRow {
+    fn from(message: LoggedMessage) -> Self {
+        let (sent_by, sender, sender_link) = match message.sent_by {
+            SentBy::Unknown => (0, Sender::default(), 0),
+            SentBy::Span(sender) => (1 + u32::from(sender.is_delayed), sender, 0),
+            SentBy::Link(link) => (3, Sender::default(), link),
+        };
+        let inside = message.inside.unwrap_or_default();
+        // Processings are in none.
+        let identity = if message.inside.is_some() { inside.identity } else { message.identity };
+        let (identity, identity_first, identity_second) = numbers_of(identity);
+        let writes = &message.writes;
+        Self {
+            bits: Bits::of(&message).0,
+            topic: message.topic,
+            group: message.group,
+            service: message.service,
+            operation: message.operation,
+            error_type: message.error_type,
+            trace: message.trace,
+            row: message.row,
+            span_id: message.span_id,
+            start: message.start,
+            duration: message.duration,
+            path_ns: message.path_ns,
+            adjusted_count: message.adjusted_count,
+            link: message.link,
+            identity,
+            identity_first,
+            identity_second,
+            partition: message.partition,
+            offset: message.offset,
+            key: message.key,
+            deliveries: message.deliveries,
+            instance: message.instance,
+            has_waited: message.waited_ns.is_some(),
+            waited_ns: message.waited_ns.unwrap_or_default(),
+            sent_by,
+            sender_service: sender.service,
+            sender_start: sender.start,
+            sender_end: sender.end,
+            sender_link,
+            inside: message.inside.map_or(0, |inside| 1 + inside.dead_letter as u32),
+            inside_topic: inside.topic,
+            inside_group: inside.group,
+            inside_deliveries: inside.deliveries,
+            write_targets: writes.iter().map(|write| write.target.name).collect(),
+            write_kinds: writes.iter().map(|write| write.target.kind as u32 | u32::from(write.inserts) << 4).collect(),
+            write_operations: writes.iter().map(|write| write.operation).collect(),
+        }
+    }
+}
+
+impl MessageColumns {
+    fn get(&self, row: usize) -> LoggedMessage {
+        let identity = identity_of((self.identity[row], self.identity_first[row], self.identity_second[row]));
+        let sender = |is_delayed| Sender {
+            service: self.sender_service[row],
+            start: self.sender_start[row],
+            end: self.sender_end[row],
+            is_delayed,
+        };
+        let inside = self.inside[row].checked_sub(1).map(|dead_letter| Inside {
+            topic: self.inside_topic[row],
+            group: self.inside_group[row],
+            identity,
+            deliveries: self.inside_deliveries[row],
+            dead_letter: DeadLetterName::ALL.get(dead_letter as usize).copied().unwrap_or_default(),
+        });
+        let write = |((&name, &bits), &operation): ((&Symbol, &u32), &Symbol)| {
+            let kind = TargetKind::ALL.get((bits & 0xf) as usize).copied().unwrap_or_default();
+            RepeatableWrite { target: Target { name, kind }, operation, inserts: bits >> 4 != 0 }
+        };
+        let (names, kinds) = (self.write_targets.get(row).iter(), self.write_kinds.get(row));
+        let mut message = LoggedMessage {
+            topic: self.topic[row],
+            group: self.group[row],
+            service: self.service[row],
+            operation: self.operation[row],
+            error_type: self.error_type[row],
+            trace: self.trace[row],
+            row: self.row[row],
+            span_id: self.span_id[row],
+            start: self.start[row],
+            duration: self.duration[row],
+            path_ns: self.path_ns[row],
+            adjusted_count: self.adjusted_count[row],
+            link: self.link[row],
+            identity: if inside.is_some() { Identity::Unknown } else { identity },
+            partition: self.partition[row],
+            offset: self.offset[row],
+            key: self.key[row],
+            deliveries: self.deliveries[row],
+            instance: self.instance[row],
+            waited_ns: self.has_waited[row].then_some(self.waited_ns[row]),
+            sent_by: match self.sent_by[row] {
+                0 => SentBy::Unknown,
+                3 => SentBy::Link(self.sender_link[row]),
+                sent => SentBy::Span(sender(sent == 2)),
+            },
+            inside,
+            writes: names.zip(kinds).zip(self.write_operations.get(row)).map(write).collect(),
+            ..LoggedMessage::default()
+        };
+        Bits(self.bits[row]).tell(&mut message);
+        message
+    }
+}
+
+/// All messages.
+#[derive(Debug, Default)]
+pub(crate) struct MessageLog {
+    /// Where blocks go once too much is in memory, the spans' part included.
+    store: Option<Arc<SpillStore>>,
+    pending: MessagePacker,
+    blocks: Vec<PackedBlock>,
+    bytes_of_blocks: usize,
+    topics: HashMap<Symbol, TopicFacts, FixedState>,
+    /// Whether any message has a link that its sender may be found by.
+    has_links: bool,
+    /// One more than the largest number of a trace in blocks without ranks.
+    trace_numbers: u32,
+    /// Instead of [`MESSAGES_AT_ONCE`].
+    at_once: Option<u64>,
+}
+
+/// What is known of a topic before its messages are brought back.
+#[derive(Debug, Default)]
+struct TopicFacts {
+    messages: u64,
+    /// Services that process its messages: they need not only receive them.
+    processed_by: HashSet<Symbol, FixedState>,
+}
+
+impl MessageLog {
+    /// An empty log, whose messages are put aside in `store` beyond its limit.
+    pub(crate) fn new(store: Option<&Arc<SpillStore>>) -> Self {
+        Self { store: store.cloned(), ..Self::default() }
+    }
+
+    /// Takes notice of the messages of one trace.
+    pub(crate) fn see(&mut self, trace: &TraceView<'_>) {
+        let roles = &trace.semantics.message_roles;
+        if roles.is_empty() {
+            return;
+        }
+        for (row, signature) in (0..).zip(&trace.tree.signatures) {
+            if roles[signature.index()] != MessageRole::None
+                && let Some(message) = LoggedMessage::of(trace, row as Row)
+            {
+                self.push(&message);
+            }
+        }
+    }
+
+    fn push(&mut self, message: &LoggedMessage) {
+        if let Some(index) = message.trace.index() {
+            self.trace_numbers = self.trace_numbers.max(index as u32 + 1);
+        }
+        self.has_links |= matches!(message.sent_by, SentBy::Link(_));
+        let facts = self.topics.entry(message.topic).or_default();
+        facts.messages += 1;
+        if message.role == MessageRole::Process {
+            facts.processed_by.insert(message.service);
+        }
+        self.pending.push(message);
+        if self.pending.len() == MESSAGES_PER_BLOCK {
+            self.close_block();
+        }
+    }
+
+    fn close_block(&mut self) {
+        if self.pending.len() == 0 {
+            return;
+        }
+        let block = PackedBlock::new(self.pending.take());
+        let bytes = block.bytes_in_memory();
+        self.bytes_of_blocks += bytes;
+        self.blocks.push(block);
+        self.make_room(bytes);
+    }
+
+    /// Takes notice of more bytes in memory, and puts blocks aside if that is too much.
+    fn make_room(&mut self, bytes: usize) {
+        let Some(store) = &self.store else { return };
+        if store.grow(bytes as u64) && self.bytes_of_blocks as u64 >= store.least_bytes() {
+            self.bytes_of_blocks -= self.blocks.iter_mut().map(|block| block.put_aside(store)).sum::<usize>();
+        }
+    }
+
+    /// Shows the messages of each topic, in the order of their names.
+    ///
+    /// # Errors
+    /// If messages that were put aside cannot be brought back.
+    pub(crate) fn for_each_topic(&self, mut show: impl FnMut(&MessagesOfTopic<'_>)) -> Result<(), SpillError> {
+        let senders = self.senders()?;
+        let mut topics: Vec<Symbol> = self.topics.keys().copied().filter(|topic| !topic.is_empty()).collect();
+        topics.sort_unstable();
+        let at_once = self.at_once.unwrap_or(MESSAGES_AT_ONCE);
+        let mut rest = &topics[..];
+        while !rest.is_empty() {
+            let mut messages = 0;
+            let fits = rest.iter().take_while(|topic| {
+                messages += self.topics[*topic].messages;
+                messages <= at_once
+            });
+            let (shown, later) = rest.split_at(fits.count().max(1));
+            rest = later;
+            let shown: HashSet<Symbol, FixedState> = shown.iter().copied().collect();
+            let mut messages = self.collected(|message| {
+                let facts = self.topics.get(&message.topic).filter(|_| shown.contains(&message.topic))?;
+                if message.role == MessageRole::Receive && facts.processed_by.contains(&message.service) {
+                    return None;
+                }
+                let sent_by = match message.sent_by {
+                    SentBy::Link(link) => senders.get(&link).map_or(SentBy::Unknown, |&sender| SentBy::Span(sender)),
+                    known => known,
+                };
+                Some(LoggedMessage { sent_by, ..message })
+            })?;
+            messages.par_sort_unstable_by_key(|message| (message.topic, message.start, message.trace, message.row));
+            for messages in messages.chunk_by(|left, right| left.topic == right.topic) {
+                show(&MessagesOfTopic { topic: messages[0].topic, messages });
+            }
+        }
+        Ok(())
+    }
+
+    /// The publishes of single messages that some message has a link to, by what the links are told by.
+    fn senders(&self) -> Result<HashMap<u64, Sender, FixedState>, SpillError> {
+        if !self.has_links {
+            return Ok(HashMap::default());
+        }
+        let links =
+            self.collected(|message| if let SentBy::Link(link) = message.sent_by { Some(link) } else { None })?;
+        let links: HashSet<u64, FixedState> = links.into_iter().collect();
+        let senders = self.collected(|message| {
+            let is_asked = message.role == MessageRole::Publish && !message.is_batch && links.contains(&message.link);
+            let sender = Sender {
+                service: message.service,
+                start: message.start,
+                end: message.end(),
+                is_delayed: message.is_delayed,
+            };
+            is_asked.then_some((message.link, sender))
+        })?;
+        Ok(senders.into_iter().collect())
+    }
+
+    /// What `of` makes of the messages, in no order that means anything.
+    fn collected<T: Send>(&self, of: impl Fn(LoggedMessage) -> Option<T> + Sync) -> Result<Vec<T>, SpillError> {
+        let of_block = |block: &PackedBlock| -> Result<Vec<T>, SpillError> {
+            let mut found = Vec::new();
+            unpack(&block.bytes()?, |message| {
+                let trace = block.rank_of(message.trace);
+                found.extend(of(LoggedMessage { trace, ..message }));
+            });
+            Ok(found)
+        };
+        let mut of_blocks: Vec<Vec<T>> = self.blocks.par_iter().map(of_block).collect::<Result<_, SpillError>>()?;
+        let mut found = Vec::with_capacity(of_blocks.iter().map(Vec::len).sum());
+        of_blocks.iter_mut().for_each(|of_block| found.append(of_block));
+        unpack(self.pending.packed(), |message| found.extend(of(message)));
+        Ok(found)
+    }
+
+    /// Takes in the messages of other traces.
+    pub(crate) fn merge(&mut self, mut other: Self) {
+        other.close_block();
+        self.trace_numbers = self.trace_numbers.max(other.trace_numbers);
+        self.has_links |= other.has_links;
+        for (topic, facts) in std::mem::take(&mut other.topics) {
+            let own = self.topics.entry(topic).or_default();
+            own.messages += facts.messages;
+            own.processed_by.extend(facts.processed_by);
+        }
+        self.bytes_of_blocks += other.bytes_of_blocks;
+        self.blocks.append(&mut other.blocks);
+        self.make_room(0);
+    }
+
+    /// Gives each trace its place among all traces in the order of their ids.
+    pub(crate) fn renumber_traces(&mut self, rank_of: &(dyn Fn(TraceNumber) -> TraceNumber + Sync)) {
+        self.close_block();
+        renumber_blocks(self.blocks.iter_mut(), self.trace_numbers, rank_of);
+        self.trace_numbers = 0;
+    }
+
+    /// About how many bytes of memory they take: what was put aside takes none.
+    pub(crate) fn bytes(&self) -> usize {
+        self.pending.bytes()
+            + self.blocks.capacity() * size_of::<PackedBlock>()
+            + self.bytes_of_blocks
+            + bytes_of_ranks(self.blocks.iter())
+            + self.topics.capacity() * size_of::<(Symbol, TopicFacts)>()
+    }
+
+    /// Writes the messages, block by block, each as a group below the group `name` that tells how many groups there are.
+    ///
+    /// # Errors
+    /// If the file cannot be written, or messages that were put aside cannot be brought back.
+    pub(crate) fn write<W: Write>(
+        &self,
+        file: &mut PartialWriter<W>,
+        name: &str,
+        numbers: Renumbering<'_>,
+    ) -> io::Result<()> {
+        let mut groups = 0;
+        let mut write = |columns: MessageColumns| {
+            let group = format!("{name}/{groups}");
+            groups += 1;
+            file.group(&group, numbers, |group| columns.write("", group))
+        };
+        for block in &self.blocks {
+            let mut columns = MessageColumns::default();
+            unpack(&block.bytes().map_err(io::Error::other)?, |message| {
+                let trace = block.rank_of(message.trace);
+                columns.push(LoggedMessage { trace, ..message }.into());
+            });
+            write(columns)?;
+        }
+        let mut columns = MessageColumns::default();
+        unpack(self.pending.packed(), |message| columns.push(message.into()));
+        write(columns)?;
+        file.group(name, numbers, |group| group.u32s("groups", std::iter::once(groups)))
+    }
+
+    /// Takes in what [`MessageLog::write`] wrote.
+    ///
+    /// # Errors
+    /// If it is not there or cannot be decoded.
+    pub(crate) fn merge_file(
+        &mut self,
+        file: &PartialReader,
+        name: &str,
+        numbers: Renumbering<'_>,
+    ) -> Result<(), PartialError> {
+        let groups = file.group(name, numbers, |group| group.u32s("groups"))?;
+        for group in 0..groups.first().copied().unwrap_or_default() {
+            let columns = file.group(&format!("{name}/{group}"), numbers, |group| MessageColumns::read("", group))?;
+            (0..columns.start.len()).for_each(|row| self.push(&columns.get(row)));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

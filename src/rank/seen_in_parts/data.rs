@@ -1,0 +1,23 @@
+//! Traces in which services share tables, write and publish apart, and do not undo what they did.
+
+/// Lines of a sample.
+pub(super) fn data() -> String {
+    let mut lines = String::new();
+    for trace in 401..=412 {
+        // Texts hold no spaces here: comments part their words.
+        lines += &format!(
+            "{trace} 1 0 bakery SERVER bake 0..100
+             {trace} 2 1 bakery CLIENT query 10..20 db.system=mysql db.namespace=town server.address=h \
+             db.query.text=INSERT/**/INTO/**/bread/**/VALUES(?)
+             {trace} 3 1 bakery CLIENT get 20..60
+             {trace} 4 3 dairy SERVER milk 21..59
+             {trace} 5 4 dairy CLIENT query 30..40 db.system=mysql db.namespace=town server.address=h \
+             db.query.text=UPDATE/**/bread/**/SET/**/a=?
+             {trace} 6 4 dairy CLIENT query 40..50 db.system=mysql db.namespace=town server.address=h \
+             db.query.text=SELECT/**/a/**/FROM/**/flour
+             {trace} 7 1 bakery CLIENT query 60..70 db.system=mysql db.namespace=town server.address=h \
+             db.query.text=SELECT/**/a/**/FROM/**/flour\n"
+        );
+    }
+    lines
+}

@@ -1,0 +1,447 @@
+//! What spans of a signature do with data, if they are calls: the database and the tables that they use, whether they change
+//! something, publish a message or end a transaction.
+//!
+//! Texts of statements are read here and nowhere else, once a signature; detectors ask by signature
+//! ([`Semantics::data_use`](super::Semantics::data_use)).
+
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+use rayon::iter::ParallelIterator as _;
+use rayon::slice::ParallelSlice as _;
+
+use crate::conventions::{
+    Access, Attribute, DatabaseName, Statement, SystemKind, TableUse, access_of_operation, everybody_has,
+    is_infrastructure, is_insert, is_one_of, is_outbox, key_prefix, key_value_access, listed_tables, service_family,
+    tables_of_name, tables_of_summary, words,
+};
+use crate::frame::{Signature, SignatureId, Symbol, Symbols, Vocabulary};
+use crate::partial::named;
+use crate::span::SpanKind;
+use crate::trace::target::{Attributes, Class, Target};
+
+named! {
+    /// Where the tables of a call are named.
+    pub(crate) enum TablesSeenIn {
+        /// In an attribute of their own.
+        Collection = "collection",
+        /// In the span's name.
+        Name = "name",
+        /// In the query text.
+        Query = "query",
+        /// In the summary of the query.
+        Summary = "summary",
+    }
+}
+
+/// How a transaction ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum TransactionEnd {
+    Commit,
+    Rollback,
+}
+
+/// A table that a call uses, with data of a service.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct UsedTable {
+    /// The name as printed.
+    pub(crate) name: Symbol,
+    /// Whether it is written.
+    pub(crate) is_written: bool,
+}
+
+/// What spans of a signature do with data, if they are calls. Whether they are counted and what they answered is said elsewhere.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct DataUse {
+    /// The database ([`DatabaseName`]): equal ones are one, whatever their spelling. Empty if there is none, or none that others
+    /// could use too.
+    pub(crate) database: Symbol,
+    /// Where the tables are named; `None` if no table is.
+    pub(crate) seen_in: Option<TablesSeenIn>,
+    /// The tables, infrastructure left out.
+    pub(crate) tables: Box<[UsedTable]>,
+    /// Whether it uses data that belongs to a service.
+    pub(crate) touches_data: bool,
+    /// Whether it is a call of a database at all.
+    pub(crate) is_of_database: bool,
+    /// Whether the database is a key-value system.
+    pub(crate) is_key_value: bool,
+    /// Whether it writes to a database that is no key-value system, and not only infrastructure.
+    pub(crate) writes_database: bool,
+    /// Whether it is an HTTP request that changes something at whoever answers it.
+    pub(crate) writes_by_http: bool,
+    /// Whether it publishes a message.
+    pub(crate) publishes: bool,
+    /// Whether a span of kind CLIENT publishes.
+    pub(crate) sends_as_client: bool,
+    /// Where it publishes to, as system/destination.
+    pub(crate) topic: Symbol,
+    /// Whether database and broker would be one system if that database and that broker were used together: the name of either, in
+    /// lower case.
+    pub(crate) system: Symbol,
+    /// Whether to do it twice is as good as once, as far as its text says.
+    pub(crate) is_idempotent: bool,
+    /// Whether it adds something that was not there.
+    pub(crate) inserts: bool,
+    /// Whether it deletes or updates rows.
+    pub(crate) deletes_or_updates: bool,
+    /// Whether it puts something into an outbox, or takes it out.
+    pub(crate) uses_outbox: bool,
+    /// Whether it ends a transaction, and how.
+    pub(crate) ends: Option<TransactionEnd>,
+    /// Whether the word that its RPC method or path begins with says that something is changed.
+    pub(crate) has_writing_word: bool,
+}
+
+/// What all signatures do with data, and which services are one in the sense of ownership.
+#[derive(Debug)]
+pub(super) struct DataUses {
+    /// Places in `uses` by signature; 0 for those that do nothing with data.
+    places: Vec<u32>,
+    /// The first does nothing.
+    uses: Vec<DataUse>,
+    families: HashMap<Symbol, Symbol, FixedState>,
+}
+
+/// Nothing was asked for: no signature does anything.
+impl Default for DataUses {
+    fn default() -> Self {
+        Self { places: Vec::new(), uses: vec![DataUse::default()], families: HashMap::default() }
+    }
+}
+
+/// So many signatures are one piece of work.
+const SIGNATURES_OF_PIECE: usize = 1 << 8;
+
+impl DataUses {
+    /// Works out those of `signatures`, whose targets are `known`.
+    pub(super) fn find(
+        signatures: &[Signature],
+        known: impl Fn(SignatureId) -> Target + Sync,
+        vocabulary: &Vocabulary,
+        symbols: &mut Symbols,
+    ) -> Self {
+        let input = &vocabulary.symbols;
+        let numbered: Vec<(SignatureId, &Signature)> = (0..).map(SignatureId).zip(signatures).collect();
+        // As all that is worked out of texts, by piece with strings of its own.
+        let target_names = &*symbols;
+        let pieces: Vec<(Vec<Option<DataUse>>, Symbols)> = numbered
+            .par_chunks(SIGNATURES_OF_PIECE)
+            .map(|piece| {
+                let mut derived = Symbols::default();
+                let mut use_of = |&(id, signature): &(SignatureId, &Signature)| {
+                    let target = target_names.resolve(known(id).name);
+                    data_use_of(&Attributes { symbols: input, signature }, target, &mut derived)
+                };
+                (piece.iter().map(&mut use_of).collect(), derived)
+            })
+            .collect();
+        let mut found = Self { places: Vec::with_capacity(signatures.len()), ..Self::default() };
+        for (uses, derived) in pieces {
+            let joined = symbols.absorb(&derived);
+            for data_use in uses {
+                found.places.push(data_use.as_ref().map_or(0, |_| found.uses.len() as u32));
+                found.uses.extend(data_use.map(|data_use| data_use.renumbered(&joined)));
+            }
+        }
+        let services = signatures.iter().map(|signature| signature.service);
+        for service in services.chain(vocabulary.other_services.iter().copied()) {
+            found.families.entry(service).or_insert_with(|| symbols.intern(&service_family(input.resolve(service))));
+        }
+        found
+    }
+
+    /// The same with other numbers of strings.
+    pub(super) fn renumbered(self, renumbered: &[Symbol]) -> Self {
+        let new = |symbol: Symbol| renumbered[symbol.index()];
+        Self {
+            places: self.places,
+            uses: self.uses.into_iter().map(|data_use| data_use.renumbered(renumbered)).collect(),
+            families: self.families.into_iter().map(|(service, family)| (new(service), new(family))).collect(),
+        }
+    }
+
+    /// That of a signature.
+    pub(super) fn get(&self, signature: SignatureId) -> &DataUse {
+        &self.uses[self.places.get(signature.index()).map_or(0, |&place| place as usize)]
+    }
+
+    /// The family of a service of the input.
+    pub(super) fn family(&self, service: Symbol) -> Symbol {
+        self.families.get(&service).copied().unwrap_or(service)
+    }
+}
+
+impl DataUse {
+    fn renumbered(mut self, renumbered: &[Symbol]) -> Self {
+        let Self { database, topic, system, tables, .. } = &mut self;
+        let of_tables = tables.iter_mut().map(|table| &mut table.name);
+        for symbol in [database, topic, system].into_iter().chain(of_tables) {
+            *symbol = renumbered[symbol.index()];
+        }
+        self
+    }
+}
+
+/// That of a signature, if it does anything with data.
+fn data_use_of(attributes: &Attributes<'_>, target: &str, symbols: &mut Symbols) -> Option<DataUse> {
+    let class = attributes.class();
+    let mut data_use = match class {
+        Class::Database => use_of_database(attributes, symbols),
+        Class::Http => use_of_http(attributes),
+        Class::Rpc => {
+            DataUse { has_writing_word: begins_with_writing_word(rpc_method(attributes)), ..DataUse::default() }
+        }
+        Class::Messaging | Class::Faas | Class::GenAi | Class::Other => DataUse::default(),
+    };
+    let is_producer = attributes.signature.kind == SpanKind::Producer;
+    if is_producer || attributes.signature.kind == SpanKind::Client && sends_message(attributes, class) {
+        let system = broker(attributes.get(Attribute::MessagingSystem).unwrap_or_default());
+        let topic = match (system.as_str(), attributes.destination()) {
+            (_, None) => target.to_owned(),
+            ("", Some(destination)) => destination.to_owned(),
+            (system, Some(destination)) => format!("{system}/{destination}"),
+        };
+        data_use.publishes = true;
+        data_use.sends_as_client = !is_producer;
+        data_use.inserts = true;
+        data_use.topic = symbols.intern(&topic);
+        data_use.system = symbols.intern(&system.to_ascii_lowercase());
+    }
+    let DataUse { is_of_database, writes_by_http, publishes, has_writing_word, .. } = data_use;
+    (is_of_database || writes_by_http || publishes || has_writing_word).then_some(data_use)
+}
+
+/// A broker's name; that of Amazon's queues has several.
+fn broker(system: &str) -> String {
+    if is_one_of(system, &["AmazonSQS", "aws.sqs"]) { "aws_sqs".to_owned() } else { system.to_owned() }
+}
+
+/// What a database call of SQL or of a document store may say of itself, in the order in which it is asked.
+struct Said<'a> {
+    text: Option<&'a str>,
+    operation: Option<&'a str>,
+    name: &'a str,
+}
+
+impl<'a> Said<'a> {
+    /// What the call does, as far as one word says.
+    fn access(&self) -> Option<Access> {
+        self.words().find_map(access_of_operation)
+    }
+
+    /// The operation, or the words that may be it.
+    fn words(&self) -> impl Iterator<Item = &'a str> {
+        let last = self.name.rsplit(|c: char| !is_of_operation(c)).find(|word| !word.is_empty());
+        let of_name = [self.text.and_then(first_word), first_word(self.name), last];
+        self.operation.into_iter().chain(of_name.into_iter().flatten())
+    }
+
+    /// The word that says what the call does.
+    fn verb(&self) -> &'a str {
+        self.words().find(|word| access_of_operation(word).is_some()).unwrap_or_default()
+    }
+}
+
+fn is_of_operation(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
+}
+
+fn first_word(text: &str) -> Option<&str> {
+    text.split(|c: char| !is_of_operation(c)).find(|word| !word.is_empty())
+}
+
+fn use_of_database(attributes: &Attributes<'_>, symbols: &mut Symbols) -> DataUse {
+    use Attribute as A;
+    let system = attributes.get(A::DbSystem).unwrap_or_default();
+    let kind = SystemKind::of(system);
+    let name = attributes.symbols.resolve(attributes.signature.name);
+    let said = Said { text: attributes.get(A::DbQueryText), operation: attributes.get(A::DbOperation), name };
+    let mut data_use = DataUse {
+        is_of_database: true,
+        is_key_value: kind == SystemKind::KeyValue,
+        system: symbols.intern(&system.to_ascii_lowercase()),
+        ..DataUse::default()
+    };
+    if let Some(database) = database_of(attributes, system, kind) {
+        data_use.database = symbols.intern(&database);
+    }
+    if kind == SystemKind::KeyValue {
+        let command = said.text.and_then(first_word).or(said.operation).or_else(|| first_word(name));
+        let is_written = command.is_some_and(|command| key_value_access(command) == Access::Write);
+        let table = said.text.and_then(key_prefix).map(|table| TableUse { is_written, ..table });
+        data_use.take_tables(table.map(|table| (TablesSeenIn::Query, vec![table])), "", symbols);
+        data_use.touches_data = !data_use.tables.is_empty();
+        return data_use;
+    }
+
+    let statement = said.text.map(Statement::of).unwrap_or_default();
+    let access = statement.access.or_else(|| said.access());
+    let namespace = match kind {
+        SystemKind::WithoutNamespaces { .. } => "",
+        _ => attributes.get(A::DbNamespace).unwrap_or_default(),
+    };
+    let tables = tables_of(attributes, &said, &statement, access);
+    let names_table = tables.is_some();
+    let writes_infrastructure_alone =
+        data_use.take_tables(tables.filter(|_| access != Some(Access::Nothing)), namespace, symbols);
+    let verb = said.verb().to_ascii_lowercase();
+    data_use.touches_data = match names_table {
+        true => !data_use.tables.is_empty(),
+        false => said.text.is_none() && access != Some(Access::Nothing),
+    };
+    data_use.writes_database = access == Some(Access::Write) && !writes_infrastructure_alone;
+    data_use.inserts = statement.inserts || is_insert(&verb);
+    data_use.is_idempotent = statement.is_idempotent;
+    data_use.deletes_or_updates = access == Some(Access::Write)
+        && (["delete", "remove", "update", "findandmodify", "findoneand"].iter().any(|word| verb.starts_with(word)));
+    data_use.ends = transaction_end(&said);
+    data_use
+}
+
+impl DataUse {
+    /// Takes the tables that are no infrastructure. The answer is whether others are all that is written.
+    fn take_tables(
+        &mut self,
+        tables: Option<(TablesSeenIn, Vec<TableUse>)>,
+        namespace: &str,
+        symbols: &mut Symbols,
+    ) -> bool {
+        let Some((seen_in, tables)) = tables else { return false };
+        let (mut writes_infrastructure, mut writes_data) = (false, false);
+        let mut kept = Vec::new();
+        for TableUse { name, is_written } in tables {
+            let name = name.printed(namespace);
+            self.uses_outbox |= is_outbox(&name);
+            if is_infrastructure(&name) {
+                writes_infrastructure |= is_written;
+                continue;
+            }
+            writes_data |= is_written;
+            kept.push(UsedTable { name: symbols.intern(&name), is_written });
+        }
+        self.seen_in = Some(seen_in);
+        self.tables = kept.into_boxed_slice();
+        writes_infrastructure && !writes_data
+    }
+}
+
+/// The database that others may use too: equal texts are one. None of a system that is part of the process, of a loopback host,
+/// and where what is recorded says too little.
+fn database_of(attributes: &Attributes<'_>, system: &str, kind: SystemKind) -> Option<String> {
+    let host = attributes.database_host();
+    if kind == SystemKind::Embedded || host.as_ref().is_some_and(|host| host.is_loopback()) {
+        return None;
+    }
+    let recorded = attributes.get(Attribute::DbNamespace);
+    let (namespace, says_enough) = match kind {
+        SystemKind::WithoutNamespaces { is_one_for_all } => ("", is_one_for_all),
+        SystemKind::KeyValue => (recorded.unwrap_or("0"), !everybody_has(recorded.unwrap_or("0"))),
+        SystemKind::WithNamespaces | SystemKind::Embedded => (recorded?, !everybody_has(recorded?)),
+    };
+    if host.is_none() && !says_enough {
+        return None;
+    }
+    let (system, host) = (system.to_ascii_lowercase(), host.map(|host| host.short_name()).unwrap_or_default());
+    Some(DatabaseName { system: &system, namespace, host: &host }.text())
+}
+
+/// The tables of a call of a database with tables, from the first source that names any.
+fn tables_of(
+    attributes: &Attributes<'_>,
+    said: &Said<'_>,
+    statement: &Statement,
+    access: Option<Access>,
+) -> Option<(TablesSeenIn, Vec<TableUse>)> {
+    let is_written = access == Some(Access::Write);
+    let sources: [(TablesSeenIn, &dyn Fn() -> Vec<TableUse>); 4] = [
+        (TablesSeenIn::Query, &|| statement.tables.clone()),
+        (TablesSeenIn::Summary, &|| {
+            attributes.get(Attribute::DbQuerySummary).map(tables_of_summary).unwrap_or_default()
+        }),
+        (TablesSeenIn::Collection, &|| {
+            let listed = attributes.get(Attribute::DbCollection);
+            listed.map(|listed| listed_tables(listed, is_written)).unwrap_or_default()
+        }),
+        (TablesSeenIn::Name, &|| tables_of_name(said.name)),
+    ];
+    let found = sources.into_iter().map(|(seen_in, tables)| (seen_in, tables()));
+    found.into_iter().find(|(_, tables)| !tables.is_empty())
+}
+
+/// How a call ends a transaction, if it does. What goes back to a savepoint ends none.
+fn transaction_end(said: &Said<'_>) -> Option<TransactionEnd> {
+    let text = said.text.unwrap_or(said.name);
+    let mut of_text = text.split(|c: char| !is_of_operation(c)).filter(|word| !word.is_empty());
+    let verb = of_text.next();
+    if of_text.next().is_some_and(|word| is_one_of(word, &["to"])) {
+        return None;
+    }
+    let said = [verb, said.operation];
+    let says = |listed: &[&str]| said.into_iter().flatten().any(|word| is_one_of(word, listed));
+    if says(&["commit", "committransaction"]) {
+        Some(TransactionEnd::Commit)
+    } else if says(&["rollback", "aborttransaction"]) {
+        Some(TransactionEnd::Rollback)
+    } else {
+        None
+    }
+}
+
+fn use_of_http(attributes: &Attributes<'_>) -> DataUse {
+    let method = attributes.http_method().unwrap_or_default();
+    let method = method.as_str();
+    let name = attributes.symbols.resolve(attributes.signature.name);
+    let path = [Attribute::UrlTemplate, Attribute::HttpRoute, Attribute::UrlPath];
+    let path = path.into_iter().find_map(|path| attributes.get(path)).unwrap_or(name);
+    let segment = path.trim_end_matches('/').rsplit(['/', ' ']).next().unwrap_or_default();
+    DataUse {
+        writes_by_http: matches!(method, "POST" | "PUT" | "PATCH" | "DELETE"),
+        inserts: matches!(method, "POST" | "PATCH"),
+        has_writing_word: matches!(method, "POST" | "PUT" | "PATCH") && begins_with_writing_word(segment),
+        ..DataUse::default()
+    }
+}
+
+/// The method of an RPC without package and service.
+fn rpc_method<'a>(attributes: &Attributes<'a>) -> &'a str {
+    let name = attributes.symbols.resolve(attributes.signature.name);
+    let method = attributes.get(Attribute::RpcMethod).unwrap_or(name);
+    method.rsplit(['/', '.', ' ']).next().unwrap_or_default()
+}
+
+/// First words of operations that change something.
+const WRITING: [&str; 36] = [
+    "create", "add", "insert", "update", "delete", "remove", "cancel", "reserve", "allocate", "charge", "pay",
+    "capture", "debit", "credit", "withdraw", "deposit", "transfer", "book", "place", "submit", "send", "save", "put",
+    "register", "confirm", "ship", "dispatch", "issue", "assign", "lock", "hold", "consume", "decrease", "deduct",
+    "increase", "redeem",
+];
+
+fn begins_with_writing_word(operation: &str) -> bool {
+    words(operation).next().is_some_and(|first| is_one_of(first, &WRITING))
+}
+
+/// Operations of messaging systems that publish, and those of Amazon's clients that do.
+const PUBLISHING: [&str; 3] = ["send", "publish", "create"];
+const PUBLISHING_AT_AMAZON: [&str; 7] =
+    ["SendMessage", "SendMessageBatch", "Publish", "PublishBatch", "PutRecord", "PutRecords", "PutEvents"];
+
+/// Whether a CLIENT span sends messages.
+fn sends_message(attributes: &Attributes<'_>, class: Class) -> bool {
+    let operation = attributes.get(Attribute::MessagingOperation);
+    if class == Class::Messaging && operation.is_some_and(|operation| is_one_of(operation, &PUBLISHING)) {
+        return true;
+    }
+    let is_amazons = |system: &str| {
+        let lower = system.to_ascii_lowercase();
+        ["aws", "amazon"].iter().any(|name| lower.contains(name))
+    };
+    let systems = [Attribute::RpcSystem, Attribute::MessagingSystem].map(|system| attributes.get(system));
+    systems.into_iter().flatten().any(is_amazons)
+        && [operation.unwrap_or_default(), rpc_method(attributes)]
+            .iter()
+            .any(|name| is_one_of(name, &PUBLISHING_AT_AMAZON))
+}
+
+#[cfg(test)]
+mod tests;

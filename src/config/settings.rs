@@ -409,15 +409,15 @@ impl Settings {
         }
     }
 
+    /// What is worked out of signatures for the detectors that are on.
+    pub(crate) fn of_signatures(&self) -> Asked {
+        self.detectors.gathers(|name| self.enabled.contains(&name)).of_signatures
+    }
+
     /// In how many traces secrets are looked for; 0 if the detector of these is off.
     fn sample_traces(&self) -> u32 {
         let is_on = self.enabled.contains(&SensitiveData::DESCRIPTION.name);
         if is_on { self.detectors.sensitive_data.sample_traces.0 } else { 0 }
-    }
-
-    /// What is worked out of signatures for the detectors that are on.
-    pub(crate) fn of_signatures(&self) -> Asked {
-        self.detectors.gathers(|name| self.enabled.contains(&name)).of_signatures
     }
 
     /// What is gathered beside what detectors ask for: to compare requests, and for reports.

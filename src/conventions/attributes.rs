@@ -14,9 +14,9 @@ use super::spellings::spelled;
 ///   capped, and it takes four bytes of every signature and a column of canonical Parquet for each spelling.
 /// - `resource`: an attribute of the span's resource that is part of its signature. The same, but that it is looked up once
 ///   for all spans of a resource where the format tells them so. A span attribute of that name does not count.
-/// - `own(hash)`, `own(number)`, `own(seconds)` and others: an attribute of the span that may be unique to it. It is no part of
-///   the signature: what is kept is the hash of its text, its number, or the ns that it says in seconds and one more, in a
-///   column of its own beside the span's row. That takes up to nine bytes a span that has it, one byte any other span, and nothing at all
+/// - `own(hash)`, `own(number)`, `own(seconds)` and others: an attribute of the span that may be unique to it. It is no part of the
+///   signature: what is kept is the hash of its text, its number, or the ns that it says in seconds and one more, in a column of
+///   its own beside the span's row. That takes up to nine bytes a span that has it, one byte any other span, and nothing at all
 ///   unless a detector that is on asks for it.
 /// - `own_of_resource(short_hash)`: the same of the span's resource, and of that alone. Few resources make many spans, so what is
 ///   kept takes a byte of a span, and six of one whose resource is new.
@@ -124,15 +124,15 @@ macro_rules! attributes {
     (@value hash $text:ident) => { if $text.is_empty() { 0 } else { nonzero_hash($text) } };
     (@value short_hash $text:ident) => { short_hash($text) };
     (@value number $text:ident) => { number_of($text) };
-    (@value presence $text:ident) => { u64::from(!$text.is_empty()) };
-    (@value browser $text:ident) => { u64::from($text.eq_ignore_ascii_case("webjs")) };
-    (@value public_address $text:ident) => { public_address($text) };
-    (@value probe $text:ident) => { probe($text) };
     (@value id $text:ident) => { id_hash($text) };
     (@value place $text:ident) => { place_of($text) };
     (@value milliseconds $text:ident) => { milliseconds_of($text) };
     (@value time $text:ident) => { time_of($text) };
     (@value any $text:ident) => { u64::from(!matches!($text.trim(), "" | "0")) };
+    (@value presence $text:ident) => { u64::from(!$text.is_empty()) };
+    (@value browser $text:ident) => { u64::from($text.eq_ignore_ascii_case("webjs")) };
+    (@value public_address $text:ident) => { public_address($text) };
+    (@value probe $text:ident) => { probe($text) };
     (@value seconds $text:ident) => { delay_of($text) };
 }
 
@@ -382,11 +382,6 @@ attributes! {
         ],
         /// Whether a browser made it.
         Browser: own_of_resource(browser) = ["telemetry.sdk.language"],
-        /// Whether the internet knows the address at the other end of the connection.
-        PublicPeer: own(public_address) =
-            ["network.peer.address", "net.sock.peer.addr", "net.peer.ip", "peer.address", "peer.ipv4", "peer.ipv6"],
-        /// Whether a health check or a monitor asked.
-        Probe: own(probe) = ["user_agent.original", "http.user_agent"],
         /// The client of a broker, which tells instances where resources do not.
         MessagingClient: own(short_hash) = ["messaging.client.id", "messaging.client_id", "messaging.consumer.id"],
         /// The partition that a message lies in.
@@ -418,6 +413,11 @@ attributes! {
             ["messaging.rocketmq.message.delay_time_level", "messaging.rocketmq.message.delivery_timestamp"],
         /// The span that the only link of a CONSUMER span leads to ([`only_link_text`]), which has sent its message.
         OnlyLink: own(hash) = ["tracescan.only_link"],
+        /// Whether the internet knows the address at the other end of the connection.
+        PublicPeer: own(public_address) =
+            ["network.peer.address", "net.sock.peer.addr", "net.peer.ip", "peer.address", "peer.ipv4", "peer.ipv6"],
+        /// Whether a health check or a monitor asked.
+        Probe: own(probe) = ["user_agent.original", "http.user_agent"],
     }
 }
 

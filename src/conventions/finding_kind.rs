@@ -17,17 +17,17 @@ macro_rules! kinds {
             /// All kinds, in the order of their numbers.
             pub const ALL: &'static [Self] = &[Self::None, $(Self::$kind),+];
 
+            /// The kind with this name in tables; [`Self::None`] if there is none.
+            pub fn of_text(text: &str) -> Self {
+                Self::ALL.iter().copied().find(|kind| kind.as_str() == text).unwrap_or_default()
+            }
+
             /// The name in tables; empty for none.
             pub const fn as_str(self) -> &'static str {
                 match self {
                     Self::None => "",
                     $(Self::$kind => $name,)+
                 }
-            }
-
-            /// The kind of that name; [`Self::None`] if there is none.
-            pub(crate) fn of_text(name: &str) -> Self {
-                Self::ALL.iter().copied().find(|kind| kind.as_str() == name).unwrap_or_default()
             }
         }
     };

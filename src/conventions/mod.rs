@@ -6,6 +6,7 @@ mod attributes;
 mod canonical;
 mod client_side;
 mod data_access;
+mod destinations;
 mod error_class;
 mod finding_kind;
 mod kept_values;
@@ -30,6 +31,7 @@ pub(crate) use data_access::{
     Access, DatabaseName, Statement, SystemKind, TableUse, access_of_operation, everybody_has, is_infrastructure,
     is_insert, is_outbox, key_prefix, key_value_access, listed_tables, tables_of_name, tables_of_summary,
 };
+pub(crate) use destinations::{is_dead_letter, takes_notices};
 pub(crate) use error_class::says_breaker_is_open;
 pub use error_class::{ErrorClass, RpcStatus, classify, says_nothing_is_there};
 pub use finding_kind::FindingKind;

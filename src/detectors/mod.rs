@@ -5,6 +5,7 @@
 //! what several need of one trace is in [`trace`](crate::trace), what several need of all traces in `gathered`.
 
 mod architecture;
+mod data;
 pub(crate) mod kit;
 mod latency;
 mod messaging;
@@ -45,12 +46,22 @@ kit::catalog! {
     throttling: resilience::throttling::Throttling,
     /// Limits that make calls wait.
     saturation: resilience::saturation::Saturation,
+    /// Services that use one database.
+    shared_database: data::shared_database::SharedDatabase,
+    /// Writes and messages that do not belong to one transaction.
+    dual_write: data::dual_write::DualWrite,
+    /// Steps that stay done though a later one failed.
+    uncompensated_saga: data::uncompensated_saga::UncompensatedSaga,
     /// Services that are one deployment.
     distributed_monolith: architecture::distributed_monolith::DistributedMonolith,
     /// Services that do too much, or too little.
     ill_sized_service: architecture::ill_sized_service::IllSizedService,
     /// Services that clients reach without a gateway.
     no_gateway: architecture::no_gateway::NoGateway,
+    /// Messages that are processed out of order.
+    message_disorder: messaging::message_disorder::MessageDisorder,
+    /// Messages that are processed again, and write again.
+    duplicate_message: messaging::duplicate_message::DuplicateMessage,
     /// Messages that cannot be processed.
     dead_letter: messaging::dead_letter::DeadLetter,
     /// Messages that wait longer and longer.

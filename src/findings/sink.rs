@@ -186,7 +186,12 @@ impl<D: Columns> Findings<D> {
 
     /// Drops the findings whose key is none that `keep` holds of.
     pub(crate) fn retain_keys(&mut self, keep: impl Fn(&[Symbol]) -> bool) {
-        let kept: Vec<bool> = (0..self.len()).map(|row| keep(self.common.key.get(row))).collect();
+        self.retain(|findings, row| keep(findings.common.key.get(row)));
+    }
+
+    /// Drops the findings of which `keep` does not hold, by their numbers.
+    pub(crate) fn retain(&mut self, keep: impl Fn(&Self, usize) -> bool) {
+        let kept: Vec<bool> = (0..self.len()).map(|row| keep(self, row)).collect();
         self.common.retain(&|row| kept[row]);
         self.details.retain(&|row| kept[row]);
     }

@@ -28,7 +28,7 @@ pub(crate) use call_log::{CallLog, CallsOfTarget, LoggedCall};
 #[cfg(test)]
 pub(crate) use caller_spans::AnsweredCall;
 pub(crate) use caller_spans::{CallerSpan, CallerSpanLog, CallerSpansOfService, InstanceAbove};
-pub(crate) use messages::{Identity, Inside, LoggedMessage, MessageLog, MessagesOfTopic};
+pub(crate) use messages::{Identity, Inside, LoggedMessage, MessageLog, MessagesOfTopic, RepeatableWrite};
 pub(crate) use path_stacks::{Frame, PathStacks};
 pub(crate) use request_block::{CallerOperation, RequestBlock, Spent, TraceRequests};
 pub(crate) use request_log::RequestLog;

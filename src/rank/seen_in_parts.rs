@@ -1,7 +1,9 @@
 //! What detectors have seen of parts of an input is, once it is merged, what one would have seen of all: to the byte, in any
 //! order, and by way of files.
 
+mod architecture;
 mod data;
+mod messages;
 mod monitoring;
 
 use std::io::Write;
@@ -23,7 +25,9 @@ use crate::span::TraceId;
 use crate::trace::sample::push_sample;
 use crate::trace::{Asked, CalleeNames, OverlapTolerance, Semantics, TraceModel, derive_asked};
 
+use architecture::architecture;
 use data::data;
+use messages::messages;
 
 const PARTS: [usize; 3] = [1, 2, 7];
 
@@ -87,7 +91,9 @@ impl Dump {
         push_sample(&mut builder, &in_line());
         push_sample(&mut builder, &down());
         push_sample(&mut builder, &one_after_the_other());
+        push_sample(&mut builder, &architecture());
         push_sample(&mut builder, &data());
+        push_sample(&mut builder, &messages());
         push_sample(&mut builder, &monitoring::tells_too_much());
         push_sample(&mut builder, &monitoring::sends_too_much());
         let sensitive = builder.take_sensitive_facts().unwrap();

@@ -93,12 +93,8 @@ pub(super) fn facts_of(attributes: &Attributes<'_>, class: Class, symbols: &mut 
         _ if is_dead_lettered => MessageRole::Settle,
         _ => MessageRole::None,
     };
-    let topic = destination.map(|destination| {
-        let system = attributes.get(A::MessagingSystem).map(system_name);
-        system.iter().map(String::as_str).chain([destination]).collect::<Vec<_>>().join("/")
-    });
     MessageFacts {
-        topic: topic.map_or(Symbol::EMPTY, |topic| symbols.intern(&topic)),
+        topic: topic_of(attributes).map_or(Symbol::EMPTY, |topic| symbols.intern(&topic)),
         group: attributes.get(A::MessagingGroup).map_or(Symbol::EMPTY, |group| symbols.intern(group)),
         role,
         is_batch: attributes.get(A::MessagingBatch) == Some(SEVERAL_MESSAGES),
@@ -108,8 +104,15 @@ pub(super) fn facts_of(attributes: &Attributes<'_>, class: Class, symbols: &mut 
     }
 }
 
+/// System and destination, if there is one.
+pub(super) fn topic_of(attributes: &Attributes<'_>) -> Option<String> {
+    let destination = attributes.destination()?;
+    let system = attributes.get(Attribute::MessagingSystem).map(broker_name);
+    Some(system.iter().map(String::as_str).chain([destination]).collect::<Vec<_>>().join("/"))
+}
+
 /// Whether spans of the signature send messages.
-fn publishes(attributes: &Attributes<'_>, class: Class) -> bool {
+pub(super) fn publishes(attributes: &Attributes<'_>, class: Class) -> bool {
     use Attribute as A;
     let operation = attributes.get(A::MessagingOperation).unwrap_or_default();
     match attributes.signature.kind {
@@ -124,14 +127,14 @@ fn publishes(attributes: &Attributes<'_>, class: Class) -> bool {
             let name = attributes.symbols.resolve(attributes.signature.name);
             let said = attributes.get(A::RpcMethod).unwrap_or(name);
             let method = said.rsplit(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
-            systems.into_iter().any(is_aws) && is_one_of(method, &SENDING_OF_AWS)
+            systems.into_iter().any(is_aws) && [operation, method].iter().any(|name| is_one_of(name, &SENDING_OF_AWS))
         }
         _ => false,
     }
 }
 
-/// The name of a system as it is spelled now: `aws_sqs` for `AmazonSQS` and `aws.sqs`.
-fn system_name(system: &str) -> String {
+/// The name of a broker as it is spelled now, in lower case: `aws_sqs` for `AmazonSQS` and `aws.sqs`.
+pub(super) fn broker_name(system: &str) -> String {
     let lower = system.to_ascii_lowercase();
     let of_aws = lower.strip_prefix("amazon").or_else(|| lower.strip_prefix("aws"));
     match of_aws.map(|name| name.trim_start_matches(|c: char| !c.is_alphanumeric())) {

@@ -33,7 +33,7 @@ pub use on_demand::{Attempt, RetrySequences, Sequence};
 pub(crate) use on_demand::{FailureOrigin, Hop};
 pub(crate) use retiming::{Edit, EditedSegment, Mark, PackedSegments, PatternEdits, RetimingBuffers, SegmentToPack};
 pub use semantics::{ANY_SERVICE, Semantics, SpanSemantics, derive};
-pub(crate) use semantics::{Asked, TablesSeenIn, derive_asked, services_that_matter};
+pub(crate) use semantics::{Asked, TablesSeenIn, TransactionEnd, derive_asked, services_that_matter};
 pub use target::{Target, TargetKind};
 pub(crate) use time_buckets::{Bucket, TimeBuckets, bucket_of};
 pub use total_ns::total_ns;

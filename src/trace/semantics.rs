@@ -19,7 +19,7 @@ use super::messages::{MessageFacts, MessageRole, facts_of};
 use super::target::{Attributes, Class, Services, Target, TargetKind};
 use super::url_repetitions::UrlRepetitions;
 use data_use::DataUses;
-pub(crate) use data_use::{DataUse, TablesSeenIn, TransactionEnd, UsedTable};
+pub(crate) use data_use::{DataUse, TablesSeenIn, TransactionEnd};
 
 /// What a signature tells.
 #[derive(Clone, Debug)]
@@ -136,10 +136,10 @@ impl SpanSemantics {
             &mut self.call_operation,
             &mut self.method,
             &mut self.error_type,
-            &mut self.public_host,
-            &mut self.capability,
             &mut self.messaging.topic,
             &mut self.messaging.group,
+            &mut self.public_host,
+            &mut self.capability,
         ]
     }
 }

@@ -303,6 +303,12 @@ impl<'a> TraceView<'a> {
         &self.semantics.by_signature[self.tree.signatures[row as usize].index()]
     }
 
+    /// What a span does with messages.
+    pub(crate) fn message_role(&self, row: Row) -> MessageRole {
+        let signature = self.tree.signatures[row as usize];
+        self.semantics.message_roles.get(signature.index()).copied().unwrap_or_default()
+    }
+
     /// What a span does with data if it is a call. Only if a detector asks ([`Asked::data_use`](super::Asked)).
     pub(crate) fn data_use(&self, row: Row) -> &'a DataUse {
         self.semantics.data_use(self.tree.signatures[row as usize])
@@ -314,12 +320,6 @@ impl<'a> TraceView<'a> {
         let data_use = self.data_use(call.row);
         let writes_by_http = data_use.writes_by_http && call.callee == NO_ROW;
         call.counts && (data_use.writes_database || data_use.publishes || writes_by_http)
-    }
-
-    /// What a span does with messages.
-    pub(crate) fn message_role(&self, row: Row) -> MessageRole {
-        let signature = self.tree.signatures[row as usize];
-        self.semantics.message_roles.get(signature.index()).copied().unwrap_or_default()
     }
 
     /// The service of a span.

@@ -214,8 +214,7 @@ impl Emitter {
                 "name": line.name, "kind": line.kind, "status": {"code": line.status, "message": message},
                 "startTimeUnixNano": at(line.start_ms), "endTimeUnixNano": at(line.end_ms),
                 "attributes": line.attributes.iter().filter(|(key, _)| is_of_span(key)).map(attribute).collect::<Vec<_>>(),
-                "links": links,
-                "events": events,
+                "events": events, "links": links,
             });
             let of_resource =
                 line.attributes.iter().filter_map(|(key, value)| Some((key.strip_prefix('@')?, value.as_str())));

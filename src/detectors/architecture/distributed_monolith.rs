@@ -34,29 +34,30 @@ static DESCRIPTION: Description = Description {
     documentation: "\
 ## What it does
 
-Looks for services that cannot be released alone, of different families (`orders-api` and `orders-worker` are one), by what connects
-them (`evidence`):
+Looks for services that cannot be released alone, of different families (`orders-api` and `orders-worker` are one), by what
+connects them (`evidence`):
 
-- `cycle`: synchronous calls lead from each to the other, along edges that at least two traces show. Calls through gateways are
-  calls of who stands behind them.
+- `cycle`: synchronous calls lead from each to the other, along edges that at least two traces show. Calls through gateways
+  are calls of who stands behind them.
 - `database`: one writes a table that the other writes or reads.
-- `deploy`: new versions (`service.version`) of three families or more were seen first within `deploy_window` of one another, each
-  connected with the next by calls or a table.
+- `deploy`: new versions (`service.version`) of three families or more were seen first within `deploy_window` of one
+  another, each connected with the next by calls or a table.
 
-A row is a group of services that hang together by these; groups of `database` alone are left to shared-database. The `score` is
-30 times the share of the services in the largest cycle, 25 times that in shared tables, 25 times that in joint deployments (half
-of it if there was one only), 10 times the share of the traces in which a chain of more than three hops holds three of the services
-(`chain_share`), and 10 times the share of the pairs that nearly never occur alone (`together_pairs`: each in 20 traces of three
-entry operations, 95 % of them in common). The weights are a judgement: what stops independent release counts most.
+A row is a group of services that hang together by these; groups of `database` alone are left to shared-database. The
+`score` is 30 times the share of the services in the largest cycle, 25 times that in shared tables, 25 times that in joint
+deployments (half of it if there was one only), 10 times the share of the traces in which a chain of more than three hops
+holds three of the services (`chain_share`), and 10 times the share of the pairs that nearly never occur alone
+(`together_pairs`: each in 20 traces of three entry operations, 95 % of them in common). The weights are a judgement: what
+stops independent release counts most.
 
-The level is problem with two of the three, or where a request comes to a service of the cycle again (`revisit_traces`: each waits
-for the other's pool, so that both can stand still); risk with a cycle or two joint deployments; else note.
+The level is problem with two of the three, or where a request comes to a service of the cycle again (`revisit_traces`: each
+waits for the other's pool, so that both can stand still); risk with a cycle or two joint deployments; else note.
 
 ## Why it hurts
 
-It has the costs of a distributed system (network, partial failures, versions) and the costs of a monolith (nothing is released
-alone, everything fails together). Circles are the worst: no order of deployment is right, and requests that come back take a second
-thread while they hold the first.
+It has the costs of a distributed system (network, partial failures, versions) and the costs of a monolith (nothing is
+released alone, everything fails together). Circles are the worst: no order of deployment is right, and requests that come
+back take a second thread while they hold the first.
 
 ## What it looks like
 
@@ -68,8 +69,9 @@ thread while they hold the first.
 
 ## How to fix it
 
-Cut the circle where it is called least (`weakest_call`): pass what is asked for along with the request, or let an event tell it. Give
-each shared table one owner. Deploy what changes together as one service, or find the interface that makes it change.
+Cut the circle where it is called least (`weakest_call`): pass what is asked for along with the request, or let an event
+tell it. Give each shared table one owner. Deploy what changes together as one service, or find the interface that makes it
+change.
 
 ## When it is wrong
 
@@ -77,10 +79,9 @@ A release train is no coupling; one version for a whole repository looks like jo
 
 ## References
 
-S. Newman, \"Building Microservices\", 2nd edition, 2021, chapter 1, \"The distributed monolith\". R. C. Martin, \"Agile Software
-Development\", 2002: acyclic dependencies principle. D. Taibi, V. Lenarduzzi, \"On the Definition of Microservice Bad Smells\", IEEE
-Software 35(3), 2018: cyclic dependency, shared persistency.",
-    currency: None,
+S. Newman, \"Building Microservices\", 2nd edition, 2021, chapter 1, \"The distributed monolith\". R. C. Martin, \"Agile
+Software Development\", 2002: acyclic dependencies principle. D. Taibi, V. Lenarduzzi, \"On the Definition of Microservice
+Bad Smells\", IEEE Software 35(3), 2018: cyclic dependency, shared persistency.",    currency: None,
     has_findings: true,
     terminal_columns: &[
         "rank",

@@ -48,21 +48,23 @@ static DESCRIPTION: Description = Description {
     documentation: "\
 ## What it does
 
-- `god`: a service with at least `min_capabilities` capabilities, three times as many as the median of the other services, which
-  spends at least half of its requests' time itself and in its databases (`own_share`): a gateway or a backend for frontends
-  waits for others. A capability is what at least three requests ask for: the RPC service, the destination, or the first part of
-  the path that is not how services are asked (`api`, `v1`), not variable and not the service's own name. Needs five services.
-- `nano`: a service with one caller, of another family, and at most two operations, that calls nothing, where requests wait longer
-  for the network to it (`network_p50_ns`: the call less its callee, so that no clocks are compared) than for its work
-  (`work_p50_ns`, at most `max_work`). Needs at least 20 calls that both sides recorded, and database calls somewhere in the input:
-  else nobody knows who owns data.
+- `god`: a service with at least `min_capabilities` capabilities, three times as many as the median of the other services,
+  which spends at least half of its requests' time itself and in its databases (`own_share`): a gateway or a backend for
+  frontends waits for others. A capability is what at least three requests ask for: the RPC service, the destination, or the
+  first part of the path that is not how services are asked (`api`, `v1`), not variable and not the service's own name.
+  Needs five services.
+- `nano`: a service with one caller, of another family, and at most two operations, that calls nothing, where requests wait
+  longer for the network to it (`network_p50_ns`: the call less its callee, so that no clocks are compared) than for its
+  work (`work_p50_ns`, at most `max_work`). Needs at least 20 calls that both sides recorded, and database calls somewhere
+  in the input: else nobody knows who owns data.
 
 Many callers alone make no god: that is what shared leaves (authentication, currencies) have.
 
 ## Why it hurts
 
-All teams change a god service, it is deployed for everything, it fails for everything, and it scales as a whole. A nanoservice
-costs a network hop, serialisation, a deployment and a pager for work that a function call does; requests wait mostly for the way.
+All teams change a god service, it is deployed for everything, it fails for everything, and it scales as a whole. A
+nanoservice costs a network hop, serialisation, a deployment and a pager for work that a function call does; requests wait
+mostly for the way.
 
 ## What it looks like
 
@@ -72,8 +74,8 @@ costs a network hop, serialisation, a deployment and a pager for work that a fun
 
 ## How to fix it
 
-Split a god service by capability, beginning with the one that changes most often and shares least data. Merge a nanoservice into its
-caller, as a library or a module: that saves `critical_ns`.
+Split a god service by capability, beginning with the one that changes most often and shares least data. Merge a nanoservice
+into its caller, as a library or a module: that saves `critical_ns`.
 
 ## When it is wrong
 
@@ -81,9 +83,9 @@ A nanoservice may exist for security, a licence or another team; data in memory 
 
 ## References
 
-S. Newman, \"Building Microservices\", 2nd edition, 2021, chapter 2. D. Taibi, V. Lenarduzzi, \"On the Definition of Microservice Bad
-Smells\", IEEE Software 35(3), 2018: megaservice, nanoservice. C. Richardson, \"Microservices Patterns\", 2018, chapter 2.",
-    currency: None,
+S. Newman, \"Building Microservices\", 2nd edition, 2021, chapter 2. D. Taibi, V. Lenarduzzi, \"On the Definition of
+Microservice Bad Smells\", IEEE Software 35(3), 2018: megaservice, nanoservice. C. Richardson, \"Microservices Patterns\",
+2018, chapter 2.",    currency: None,
     has_findings: true,
     terminal_columns: &[
         "rank",

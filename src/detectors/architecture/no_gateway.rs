@@ -36,17 +36,17 @@ static DESCRIPTION: Description = Description {
     documentation: "\
 ## What it does
 
-Looks at root entries: SERVER spans without parent id, no health checks or probes, not of services that only pass requests on. A
-request came from outside if the host that it asked for is one that the internet knows (a global IP address, or a domain that
-is none of a cluster, a company or a test), or if the address at the other end is a global one. It is no direct one where
-services of another family are asked for under the same host: something in front of both tells them apart. A service is exposed
-with `min_entries` direct requests; rows come if services of `min_services` families are.
+Looks at root entries: SERVER spans without parent id, no health checks or probes, not of services that only pass requests
+on. A request came from outside if the host that it asked for is one that the internet knows (a global IP address, or a
+domain that is none of a cluster, a company or a test), or if the address at the other end is a global one. It is no direct
+one where services of another family are asked for under the same host: something in front of both tells them apart. A
+service is exposed with `min_entries` direct requests; rows come if services of `min_services` families are.
 
 ## Why it hurts
 
-Every exposed service needs its own authentication, limits, certificates and protection, and each gets them a little differently.
-Clients know how the system is cut, so that no service can be split or merged without new clients; and a screen that needs five
-services waits for five round trips over the internet.
+Every exposed service needs its own authentication, limits, certificates and protection, and each gets them a little
+differently. Clients know how the system is cut, so that no service can be split or merged without new clients; and a screen
+that needs five services waits for five round trips over the internet.
 
 ## What it looks like
 
@@ -56,8 +56,8 @@ services waits for five round trips over the internet.
 
 ## How to fix it
 
-Put a gateway in front (or a backend for each kind of client) that owns the public host, and let services be reached from inside
-alone.
+Put a gateway in front (or a backend for each kind of client) that owns the public host, and let services be reached from
+inside alone.
 
 ## When it is wrong
 
@@ -65,9 +65,8 @@ A CDN or load balancer with a name for each service is a gateway that cannot be 
 
 ## References
 
-C. Richardson, \"Microservices Patterns\", 2018, chapter 8, \"External API patterns\". S. Newman, \"Building Microservices\", 2nd
-edition, 2021, chapter 14.",
-    currency: None,
+C. Richardson, \"Microservices Patterns\", 2018, chapter 8, \"External API patterns\". S. Newman, \"Building
+Microservices\", 2nd edition, 2021, chapter 14.",    currency: None,
     has_findings: true,
     terminal_columns: &[
         "rank",

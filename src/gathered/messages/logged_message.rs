@@ -218,6 +218,34 @@ impl LoggedMessage {
     }
 }
 
+impl LoggedMessage {
+    /// Tells the messages of a trace what was written while they were processed, if anybody asks what calls do with data
+    /// ([`Asked::data_use`](crate::trace::Asked)).
+    pub(super) fn learn_of_writes(messages: &mut [Self], trace: &TraceView<'_>) {
+        let may_come_again = |message: &Self| message.identity != Identity::Unknown;
+        if !messages.iter().any(may_come_again) {
+            return;
+        }
+        for call in &trace.calls.calls {
+            let data_use = trace.data_use(call.row);
+            if !trace.is_write(call) || data_use.is_idempotent || trace.calls.roles[call.row as usize].failed {
+                continue;
+            }
+            let write = RepeatableWrite { target: call.target, operation: call.operation, inserts: data_use.inserts };
+            let mut above = trace.tree.waiting_parent(call.row);
+            while above != NO_ROW {
+                let processing = messages.iter_mut().find(|message| message.row == above && may_come_again(message));
+                processing.into_iter().for_each(|processing| processing.writes.push(write));
+                above = trace.tree.waiting_parent(above);
+            }
+        }
+        for message in messages {
+            message.writes.sort_unstable();
+            message.writes.dedup();
+        }
+    }
+}
+
 /// What tells a message from others of its topic: its id if that is long enough, else its place.
 fn identity(trace: &TraceView<'_>, row: Row) -> Identity {
     if trace.semantics_of(row).messaging.is_batch {

@@ -225,6 +225,8 @@ pub(crate) struct MessageLog {
     /// Where blocks go once too much is in memory, the spans' part included.
     store: Option<Arc<SpillStore>>,
     pending: MessagePacker,
+    /// Those of the trace that is looked at.
+    of_trace: Vec<LoggedMessage>,
     blocks: Vec<PackedBlock>,
     bytes_of_blocks: usize,
     topics: HashMap<Symbol, TopicFacts, FixedState>,
@@ -256,13 +258,13 @@ impl MessageLog {
         if roles.is_empty() {
             return;
         }
-        for (row, signature) in (0..).zip(&trace.tree.signatures) {
-            if roles[signature.index()] != MessageRole::None
-                && let Some(message) = LoggedMessage::of(trace, row as Row)
-            {
-                self.push(&message);
-            }
-        }
+        let mut messages = std::mem::take(&mut self.of_trace);
+        let may_tell = (0..).zip(&trace.tree.signatures).filter(|(_, id)| roles[id.index()] != MessageRole::None);
+        messages.extend(may_tell.filter_map(|(row, _)| LoggedMessage::of(trace, row as Row)));
+        LoggedMessage::learn_of_writes(&mut messages, trace);
+        messages.iter().for_each(|message| self.push(message));
+        messages.clear();
+        self.of_trace = messages;
     }
 
     fn push(&mut self, message: &LoggedMessage) {

@@ -16,7 +16,19 @@ pub(super) fn data() -> String {
              {trace} 6 4 dairy CLIENT query 40..50 db.system=mysql db.namespace=town server.address=h \
              db.query.text=SELECT/**/a/**/FROM/**/flour
              {trace} 7 1 bakery CLIENT query 60..70 db.system=mysql db.namespace=town server.address=h \
-             db.query.text=SELECT/**/a/**/FROM/**/flour\n"
+             db.query.text=SELECT/**/a/**/FROM/**/flour
+             {trace} 8 1 bakery PRODUCER send 70..80 {} messaging.system=kafka messaging.destination.name=bread
+             {trace} 9 1 bakery PRODUCER send 80..90 messaging.system=kafka messaging.destination.name=cake
+             {trace}0 10 0 guild SERVER found 0..100 ERROR
+             {trace}0 11 10 guild CLIENT AddMember 10..20 rpc.system=grpc
+             {trace}0 12 11 {} SERVER AddMember 11..19
+             {trace}0 13 10 guild CLIENT get 30..40 ERROR
+             {trace}0 14 13 hall SERVER rent 31..39 ERROR
+             {trace}0 15 10 guild CLIENT get 50..60
+             {trace}0 16 15 {} SERVER release 51..59\n",
+            if trace % 4 == 0 { "ERROR" } else { "" },
+            if trace % 2 == 0 { "smith" } else { "mason" },
+            if trace % 5 == 0 { "smith" } else { "baker" },
         );
     }
     lines

@@ -17,6 +17,7 @@ use crate::conventions::{
 use crate::frame::{Signature, SignatureId, Symbol, Symbols, Vocabulary};
 use crate::partial::named;
 use crate::span::SpanKind;
+use crate::trace::messages::{broker_name, publishes, topic_of};
 use crate::trace::target::{Attributes, Class, Target};
 
 named! {
@@ -73,7 +74,7 @@ pub(crate) struct DataUse {
     pub(crate) publishes: bool,
     /// Whether a span of kind CLIENT publishes.
     pub(crate) sends_as_client: bool,
-    /// Where it publishes to, as system/destination.
+    /// Where it publishes to, or a message comes from, as system/destination.
     pub(crate) topic: Symbol,
     /// Whether database and broker would be one system if that database and that broker were used together: the name of either, in
     /// lower case.
@@ -193,27 +194,19 @@ fn data_use_of(attributes: &Attributes<'_>, target: &str, symbols: &mut Symbols)
         }
         Class::Messaging | Class::Faas | Class::GenAi | Class::Other => DataUse::default(),
     };
-    let is_producer = attributes.signature.kind == SpanKind::Producer;
-    if is_producer || attributes.signature.kind == SpanKind::Client && sends_message(attributes, class) {
-        let system = broker(attributes.get(Attribute::MessagingSystem).unwrap_or_default());
-        let topic = match (system.as_str(), attributes.destination()) {
-            (_, None) => target.to_owned(),
-            ("", Some(destination)) => destination.to_owned(),
-            (system, Some(destination)) => format!("{system}/{destination}"),
-        };
+    let topic = || topic_of(attributes).unwrap_or_else(|| target.to_owned());
+    if attributes.signature.kind == SpanKind::Consumer && attributes.destination().is_some() {
+        data_use.topic = symbols.intern(&topic());
+    } else if publishes(attributes, class) {
         data_use.publishes = true;
-        data_use.sends_as_client = !is_producer;
+        data_use.sends_as_client = attributes.signature.kind == SpanKind::Client;
         data_use.inserts = true;
-        data_use.topic = symbols.intern(&topic);
-        data_use.system = symbols.intern(&system.to_ascii_lowercase());
+        data_use.topic = symbols.intern(&topic());
+        let system = attributes.get(Attribute::MessagingSystem).map(broker_name);
+        data_use.system = system.map_or(Symbol::EMPTY, |system| symbols.intern(&system.to_ascii_lowercase()));
     }
-    let DataUse { is_of_database, writes_by_http, publishes, has_writing_word, .. } = data_use;
-    (is_of_database || writes_by_http || publishes || has_writing_word).then_some(data_use)
-}
-
-/// A broker's name; that of Amazon's queues has several.
-fn broker(system: &str) -> String {
-    if is_one_of(system, &["AmazonSQS", "aws.sqs"]) { "aws_sqs".to_owned() } else { system.to_owned() }
+    let DataUse { is_of_database, writes_by_http, topic, has_writing_word, .. } = data_use;
+    (is_of_database || writes_by_http || has_writing_word || !topic.is_empty()).then_some(data_use)
 }
 
 /// What a database call of SQL or of a document store may say of itself, in the order in which it is asked.
@@ -419,28 +412,6 @@ const WRITING: [&str; 36] = [
 
 fn begins_with_writing_word(operation: &str) -> bool {
     words(operation).next().is_some_and(|first| is_one_of(first, &WRITING))
-}
-
-/// Operations of messaging systems that publish, and those of Amazon's clients that do.
-const PUBLISHING: [&str; 3] = ["send", "publish", "create"];
-const PUBLISHING_AT_AMAZON: [&str; 7] =
-    ["SendMessage", "SendMessageBatch", "Publish", "PublishBatch", "PutRecord", "PutRecords", "PutEvents"];
-
-/// Whether a CLIENT span sends messages.
-fn sends_message(attributes: &Attributes<'_>, class: Class) -> bool {
-    let operation = attributes.get(Attribute::MessagingOperation);
-    if class == Class::Messaging && operation.is_some_and(|operation| is_one_of(operation, &PUBLISHING)) {
-        return true;
-    }
-    let is_amazons = |system: &str| {
-        let lower = system.to_ascii_lowercase();
-        ["aws", "amazon"].iter().any(|name| lower.contains(name))
-    };
-    let systems = [Attribute::RpcSystem, Attribute::MessagingSystem].map(|system| attributes.get(system));
-    systems.into_iter().flatten().any(is_amazons)
-        && [operation.unwrap_or_default(), rpc_method(attributes)]
-            .iter()
-            .any(|name| is_one_of(name, &PUBLISHING_AT_AMAZON))
 }
 
 #[cfg(test)]

@@ -171,6 +171,9 @@ impl Part {
         calls.for_each_target(is_wanted, |calls| self.seen.see_target(&detectors, calls)).unwrap();
         let wanted = spans.services().filter(|&service| self.seen.wants_service(&detectors, service)).collect();
         spans.for_each_service(wanted, |spans| self.seen.see_service(&detectors, spans)).unwrap();
+        if let Some(messages) = &self.gathered.messages {
+            messages.for_each_topic(|messages| self.seen.see_topic(&detectors, messages)).unwrap();
+        }
         assert!(self.see_calls(CallRound::Last));
         let whole = Whole { symbols, trace_ids, is_weighted: false, gathered: &self.gathered };
         let mut ranking = Ranking::new(&whole, &|| ());
@@ -293,6 +296,7 @@ fn only_what_is_asked_for_is_gathered() {
         ("hard-dependency", Gathers::NOTHING),
         ("throttling", Gathers { calls: true, own_attributes: own(&[OwnAttribute::RetryAfter]), ..Gathers::NOTHING }),
         ("timeouts", Gathers { calls: true, ..Gathers::NOTHING }),
+        ("consumer-lag", Gathers::MESSAGES),
         (
             "circuit-breaker",
             Gathers { calls: true, caller_spans: true, own_attributes: OwnAttributes::INSTANCE, ..Gathers::NOTHING },

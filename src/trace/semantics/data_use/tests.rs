@@ -140,7 +140,7 @@ fn spans_say_what_they_change() {
             "publishes client inserts aws_sqs/orders",
         ),
         ("CLIENT q messaging.system=kafka messaging.destination.name=orders messaging.operation=receive", ""),
-        ("CONSUMER q messaging.system=kafka messaging.destination.name=orders", ""),
+        ("CONSUMER q messaging.system=kafka messaging.destination.name=orders", "kafka/orders"),
         (
             "CLIENT SNS.Publish rpc.system=aws-api rpc.service=SNS rpc.method=Publish server.address=sns.aws",
             "publishes client inserts sns.aws",

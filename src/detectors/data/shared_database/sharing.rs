@@ -1,0 +1,209 @@
+//! What is shared of a database, and whether that may be meant so.
+
+use std::collections::BTreeMap;
+
+use crate::conventions::{DatabaseName, FindingKind, has_word_of, service_family};
+use crate::detectors::kit::{Example, Level, TraceCount, Whole};
+use crate::frame::Symbol;
+use crate::partial::Named as _;
+use crate::trace::{TablesSeenIn, total_ns};
+
+use super::touches::{SEEN_IN, Touched, Touches, Touching};
+
+/// Words of services that are made to read what others write.
+const REPORTING: [&str; 16] = [
+    "report",
+    "reports",
+    "reporting",
+    "analytics",
+    "bi",
+    "etl",
+    "elt",
+    "warehouse",
+    "dwh",
+    "dashboard",
+    "metabase",
+    "superset",
+    "looker",
+    "tableau",
+    "grafana",
+    "backup",
+];
+
+/// A row: a table that services of several families touch, or a database without such tables that they share.
+pub(crate) struct Sharing {
+    /// The database as printed, and the table; an empty one for the database.
+    pub(super) key: [Symbol; 2],
+    pub(super) kind: FindingKind,
+    pub(super) level: Level,
+    pub(super) owner: Symbol,
+    /// Services that write, and those that never do, by name.
+    pub(super) writers: Vec<Symbol>,
+    pub(super) readers: Vec<Symbol>,
+    pub(super) families: u64,
+    pub(super) calls: u64,
+    pub(super) writes: u64,
+    pub(super) foreign_calls: u64,
+    pub(super) traces: TraceCount,
+    pub(super) joint_traces: u64,
+    pub(super) seen_in: Option<TablesSeenIn>,
+    pub(super) identity: &'static str,
+    pub(super) critical_ns: i64,
+    /// The service of the example, and the example.
+    pub(super) example: (Symbol, Example),
+}
+
+/// What is shared of all databases, in the order of the keys.
+pub(super) fn sharings(touches: &Touches, whole: &Whole<'_>) -> Vec<Sharing> {
+    let mut databases: BTreeMap<Symbol, BTreeMap<Symbol, &Touched>> = BTreeMap::new();
+    for (&[database, table], touched) in &touches.places {
+        databases.entry(database).or_default().insert(table, touched);
+    }
+    let mut spellings: BTreeMap<Symbol, (u64, std::cmp::Reverse<Symbol>)> = BTreeMap::new();
+    for (&[database, target], &calls) in &touches.spellings {
+        let spelling = (calls, std::cmp::Reverse(target));
+        spellings.entry(database).and_modify(|most| *most = (*most).max(spelling)).or_insert(spelling);
+    }
+    let mut families = Families { whole, known: BTreeMap::new() };
+    let mut sharings: Vec<Sharing> = Vec::new();
+    for (database, tables) in databases {
+        let name = DatabaseName::of_text(whole.symbols.resolve(database));
+        let printed = spellings.get(&database).map_or(Symbol::EMPTY, |(_, target)| target.0);
+        let shared: Vec<(Symbol, &Touched)> = tables
+            .iter()
+            .filter(|(table, touched)| !table.is_empty() && families.are_several(touched))
+            .map(|(&table, &touched)| (table, touched))
+            .collect();
+        for &(table, touched) in &shared {
+            sharings.extend(sharing_of(&mut families, &name, [printed, table], touched));
+        }
+        let Some(&all) = tables.get(&Symbol::EMPTY) else { continue };
+        let shares_schema = shared.is_empty()
+            && name.has_schema()
+            && families.are_several(all)
+            && !families.have_schemas_of_their_own(all, &tables);
+        if shares_schema {
+            sharings.extend(sharing_of(&mut families, &name, [printed, Symbol::EMPTY], all));
+        }
+    }
+    sharings.sort_by_key(|sharing| sharing.key);
+    sharings
+}
+
+/// Families of services.
+struct Families<'a> {
+    whole: &'a Whole<'a>,
+    known: BTreeMap<Symbol, String>,
+}
+
+impl Families<'_> {
+    fn of(&mut self, service: Symbol) -> String {
+        let name = || service_family(self.whole.symbols.resolve(service));
+        self.known.entry(service).or_insert_with(name).clone()
+    }
+
+    /// How many families services are of.
+    fn count<'t>(&mut self, services: impl Iterator<Item = &'t Touching>) -> usize {
+        let mut families: Vec<String> = services.map(|touching| self.of(touching.service)).collect();
+        families.sort_unstable();
+        families.dedup();
+        families.len()
+    }
+
+    fn are_several(&mut self, touched: &Touched) -> bool {
+        touched.services.len() > 1 && self.count(touched.services.iter()) > 1
+    }
+
+    /// Whether every family of a database has tables, all of them qualified, and none with a qualifier of another's.
+    fn have_schemas_of_their_own(&mut self, all: &Touched, tables: &BTreeMap<Symbol, &Touched>) -> bool {
+        let mut owners: BTreeMap<&str, String> = BTreeMap::new();
+        for (&table, touched) in tables.iter().filter(|(table, _)| !table.is_empty()) {
+            let Some((qualifier, _)) = self.whole.symbols.resolve(table).rsplit_once('.') else { return false };
+            for touching in &touched.services {
+                let family = self.of(touching.service);
+                if *owners.entry(qualifier).or_insert_with(|| family.clone()) != family {
+                    return false;
+                }
+            }
+        }
+        all.services.iter().all(|touching| {
+            let family = self.of(touching.service);
+            owners.values().any(|owner| *owner == family)
+        })
+    }
+}
+
+/// The row of what services of several families touch; none if that is what it is made for.
+fn sharing_of(
+    families: &mut Families<'_>,
+    name: &DatabaseName<'_>,
+    key: [Symbol; 2],
+    touched: &Touched,
+) -> Option<Sharing> {
+    let services = &touched.services;
+    let owner = services
+        .iter()
+        .max_by_key(|touching| (touching.writes, touching.calls, std::cmp::Reverse(touching.service)))?
+        .service;
+    let own_family = families.of(owner);
+    let foreign: Vec<&Touching> =
+        services.iter().filter(|touching| families.of(touching.service) != own_family).collect();
+    let writing = families.count(services.iter().filter(|touching| touching.writes > 0));
+    let is_reporting = |touching: &&Touching| has_word_of(families.whole.symbols.resolve(touching.service), &REPORTING);
+    if writing < 2 && foreign.iter().all(is_reporting) {
+        return None;
+    }
+    let (kind, level) = match (key[1].is_empty(), writing) {
+        (true, _) => (FindingKind::SameSchema, Level::Note),
+        (false, 0) if name.is_key_value() => return None,
+        (false, 0) => (FindingKind::CommonReader, Level::Note),
+        (false, 1) => (FindingKind::ForeignReader, Level::Risk),
+        (false, _) => (FindingKind::SeveralWriters, Level::Problem),
+    };
+    let level = match level {
+        Level::Problem if name.host.is_empty() => Level::Risk,
+        _ if name.host.is_empty() => Level::Note,
+        level => level,
+    };
+    let by_name = |writes: bool| {
+        let mut names: Vec<Symbol> = services
+            .iter()
+            .filter(|touching| (touching.writes > 0) == writes)
+            .map(|touching| touching.service)
+            .collect();
+        names.sort_unstable();
+        names
+    };
+    let first = |example: fn(&Touching) -> Option<&Example>| {
+        let examples = foreign.iter().filter_map(|touching| Some((touching.service, example(touching)?)));
+        examples
+            .min_by_key(|(service, example)| (example.order(), *service))
+            .map(|(service, example)| (service, example.clone()))
+    };
+    let example =
+        first(|touching| touching.first_write.as_ref()).or_else(|| first(|touching| Some(&touching.first_call)))?;
+    let sum = |count: fn(&Touching) -> u64| services.iter().map(count).sum::<u64>();
+    let mut seen_in = [0u64; SEEN_IN];
+    for touching in services {
+        seen_in.iter_mut().zip(touching.seen_in).for_each(|(all, own)| *all += own);
+    }
+    let most = (0..SEEN_IN).max_by_key(|&source| (seen_in[source], std::cmp::Reverse(source)));
+    Some(Sharing {
+        key,
+        kind,
+        level,
+        owner,
+        writers: by_name(true),
+        readers: by_name(false),
+        families: families.count(services.iter()) as u64,
+        calls: sum(|touching| touching.calls),
+        writes: sum(|touching| touching.writes),
+        foreign_calls: foreign.iter().map(|touching| touching.calls).sum(),
+        traces: touched.traces,
+        joint_traces: touched.joint_traces,
+        seen_in: most.filter(|&source| seen_in[source] > 0).map(|source| TablesSeenIn::ALL[source]),
+        identity: name.identity(),
+        critical_ns: total_ns(services.iter().map(|touching| touching.critical_ns)),
+        example,
+    })
+}

@@ -1,0 +1,290 @@
+//! Who touches which tables of which databases.
+
+use arrow::error::ArrowError;
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+
+use crate::detectors::kit::{Example, Seen, TraceCount, TraceCountRow};
+use crate::frame::Symbol;
+use crate::partial::{Columns as _, GroupReader, GroupWriter, Named as _, TraceNumber, columns};
+use crate::savings::Unsettled;
+use crate::span::SpanId;
+use crate::trace::{Row, TablesSeenIn, TraceView, total_ns};
+
+/// A database ([`DatabaseName`](crate::conventions::DatabaseName)) and a table of it; an empty one for the database in all.
+pub(super) type Place = [Symbol; 2];
+
+/// What calls of one service to a place are.
+#[derive(Clone, Debug)]
+pub(crate) struct Touching {
+    pub(super) service: Symbol,
+    pub(super) calls: u64,
+    pub(super) writes: u64,
+    /// Path time of the calls in ns.
+    pub(super) critical_ns: i64,
+    /// How many calls named tables where, by number of [`TablesSeenIn`].
+    pub(super) seen_in: [u64; SEEN_IN],
+    pub(super) first_call: Example,
+    pub(super) first_write: Option<Example>,
+}
+
+/// Number of sources of tables.
+pub(super) const SEEN_IN: usize = TablesSeenIn::ALL.len();
+
+impl Touching {
+    fn merge(&mut self, other: Self) {
+        self.calls += other.calls;
+        self.writes += other.writes;
+        self.critical_ns = total_ns([self.critical_ns, other.critical_ns]);
+        self.seen_in.iter_mut().zip(other.seen_in).for_each(|(own, other)| *own += other);
+        self.first_call = self.first_call.clone().first(other.first_call);
+        self.first_write = match (self.first_write.take(), other.first_write) {
+            (Some(own), Some(other)) => Some(own.first(other)),
+            (own, other) => own.or(other),
+        };
+    }
+}
+
+/// Who touches a place.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Touched {
+    /// Traces with calls.
+    pub(super) traces: TraceCount,
+    /// Traces with calls of several families.
+    pub(super) joint_traces: u64,
+    /// By service, in no particular order: there are few.
+    pub(super) services: Vec<Touching>,
+}
+
+impl Touched {
+    fn add(&mut self, touching: Touching) {
+        match self.services.iter_mut().find(|known| known.service == touching.service) {
+            Some(known) => known.merge(touching),
+            None => self.services.push(touching),
+        }
+    }
+
+    fn merge(&mut self, other: Self) {
+        self.traces.merge(other.traces);
+        self.joint_traces += other.joint_traces;
+        other.services.into_iter().for_each(|touching| self.add(touching));
+    }
+}
+
+/// Who touches which places of all databases.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Touches {
+    pub(super) places: HashMap<Place, Touched, FixedState>,
+    /// How often each database is called by which name of a target.
+    pub(super) spellings: HashMap<[Symbol; 2], u64, FixedState>,
+    /// Calls of the trace that is looked at, once for each place.
+    of_trace: Vec<Touch>,
+    span_ids: Vec<SpanId>,
+}
+
+/// A call that touches a place.
+#[derive(Clone, Copy, Debug)]
+struct Touch {
+    place: Place,
+    service: Symbol,
+    row: Row,
+    call: u32,
+    is_write: bool,
+    seen_in: Option<TablesSeenIn>,
+}
+
+impl Touches {
+    /// Takes notice of the calls of a trace.
+    pub(super) fn see(&mut self, trace: &TraceView<'_>) {
+        let mut touches = std::mem::take(&mut self.of_trace);
+        touches.clear();
+        for (number, call) in (0u32..).zip(&trace.calls.calls) {
+            let data_use = trace.data_use(call.row);
+            if !call.counts || !data_use.touches_data || data_use.database.is_empty() {
+                continue;
+            }
+            *self.spellings.entry([data_use.database, call.target.name]).or_default() += u64::from(call.weight);
+            let touch = |table: Symbol, is_write: bool| Touch {
+                place: [data_use.database, table],
+                service: call.caller_service,
+                row: call.row,
+                call: number,
+                is_write,
+                seen_in: data_use.seen_in,
+            };
+            let writes = data_use.writes_database || data_use.tables.iter().any(|table| table.is_written);
+            touches.push(touch(Symbol::EMPTY, writes));
+            touches.extend(data_use.tables.iter().map(|table| touch(table.name, table.is_written)));
+        }
+        touches.sort_unstable_by_key(|touch| (touch.place, touch.service, touch.row, touch.call));
+        for of_place in touches.chunk_by(|left, right| left.place == right.place) {
+            self.see_place(trace, of_place);
+        }
+        self.of_trace = touches;
+    }
+
+    /// Takes notice of the calls of a trace to one place, by service.
+    fn see_place(&mut self, trace: &TraceView<'_>, touches: &[Touch]) {
+        let Self { places, span_ids, .. } = self;
+        let touched = places.entry(touches[0].place).or_default();
+        span_ids.clear();
+        if trace.semantics.has_adjusted_counts {
+            span_ids.extend(touches.iter().map(|touch| trace.span_id(touch.row)));
+        }
+        touched.traces.add(trace.adjusted_counts().of_evidence(trace, span_ids));
+        let family = |touch: &Touch| trace.semantics.family(touch.service);
+        touched.joint_traces += u64::from(
+            touches.iter().any(|touch| touch.service != touches[0].service && family(touch) != family(&touches[0])),
+        );
+        for touch in touches {
+            let call = &trace.calls.calls[touch.call as usize];
+            let example = || Example::of(trace, touch.row, trace.caller_operation(call));
+            let mut seen_in = [0; SEEN_IN];
+            if let Some(source) = touch.seen_in {
+                seen_in[usize::from(source.number())] = u64::from(call.weight);
+            }
+            touched.add(Touching {
+                service: touch.service,
+                calls: u64::from(call.weight),
+                writes: if touch.is_write { u64::from(call.weight) } else { 0 },
+                critical_ns: trace.call_path_time(call),
+                seen_in,
+                first_call: example(),
+                first_write: touch.is_write.then(example),
+            });
+        }
+    }
+
+    fn add_spelling(&mut self, spelling: [Symbol; 2], calls: u64) {
+        *self.spellings.entry(spelling).or_default() += calls;
+    }
+}
+
+impl Seen for Touches {
+    fn merge(&mut self, other: Self) {
+        for (place, touched) in other.places {
+            self.places.entry(place).or_default().merge(touched);
+        }
+        other.spellings.into_iter().for_each(|(spelling, calls)| self.add_spelling(spelling, calls));
+    }
+
+    fn renumber_traces(&mut self, _rank_of: &(dyn Fn(TraceNumber) -> TraceNumber + Sync)) {}
+
+    fn bytes(&self) -> usize {
+        let services: usize = self.places.values().map(|touched| touched.services.capacity()).sum();
+        self.places.capacity() * size_of::<(Place, Touched)>()
+            + services * size_of::<Touching>()
+            + self.spellings.capacity() * size_of::<([Symbol; 2], u64)>()
+    }
+
+    fn unsettled(&mut self) -> Option<Unsettled<'_>> {
+        None
+    }
+
+    fn write(&self, group: &mut GroupWriter<'_>) {
+        let mut places: Vec<(&Place, &Touched)> = self.places.iter().collect();
+        places.sort_unstable_by_key(|&(place, _)| place);
+        let (mut traces, mut touchings) = (PlaceColumns::default(), TouchingColumns::default());
+        for (&[database, table], touched) in places {
+            traces.push(PlaceRow { database, table, traces: touched.traces.row(), joint_traces: touched.joint_traces });
+            let mut services: Vec<&Touching> = touched.services.iter().collect();
+            services.sort_unstable_by_key(|touching| touching.service);
+            for touching in services {
+                let [collection, name, query, summary] = touching.seen_in;
+                touchings.push(TouchingRow {
+                    database,
+                    table,
+                    service: touching.service,
+                    calls: touching.calls,
+                    writes: touching.writes,
+                    critical_ns: touching.critical_ns,
+                    collection,
+                    name,
+                    query,
+                    summary,
+                    has_write: touching.first_write.is_some(),
+                    first_call: touching.first_call.clone(),
+                    first_write: touching.first_write.clone().unwrap_or_else(|| touching.first_call.clone()),
+                });
+            }
+        }
+        traces.write("", group);
+        group.beside(SERVICES, |group| touchings.write("", group));
+        let mut spellings: Vec<(&[Symbol; 2], &u64)> = self.spellings.iter().collect();
+        spellings.sort_unstable();
+        let mut written = SpellingColumns::default();
+        for (&[database, target], &calls) in spellings {
+            written.push(SpellingRow { database, target, calls });
+        }
+        group.beside(SPELLINGS, |group| written.write("", group));
+    }
+
+    fn read(group: &GroupReader<'_>) -> Result<Self, ArrowError> {
+        let mut touches = Self::default();
+        let places = PlaceColumns::read("", group)?;
+        for row in 0..places.database.len() {
+            let touched = touches.places.entry([places.database[row], places.table[row]]).or_default();
+            touched.traces.merge(places.traces.get(row));
+            touched.joint_traces += places.joint_traces[row];
+        }
+        let read = group.beside(SERVICES, |group| TouchingColumns::read("", group))?;
+        for row in 0..read.database.len() {
+            touches.places.entry([read.database[row], read.table[row]]).or_default().add(Touching {
+                service: read.service[row],
+                calls: read.calls[row],
+                writes: read.writes[row],
+                critical_ns: read.critical_ns[row],
+                seen_in: [read.collection[row], read.name[row], read.query[row], read.summary[row]],
+                first_call: read.first_call.get(row),
+                first_write: read.has_write[row].then(|| read.first_write.get(row)),
+            });
+        }
+        let read = group.beside(SPELLINGS, |group| SpellingColumns::read("", group))?;
+        for row in 0..read.database.len() {
+            touches.add_spelling([read.database[row], read.target[row]], read.calls[row]);
+        }
+        Ok(touches)
+    }
+}
+
+/// Names of the groups.
+const SERVICES: &str = "services";
+const SPELLINGS: &str = "spellings";
+
+columns! {
+    /// A place, as it is written.
+    struct PlaceRow in PlaceColumns {
+        database: Symbol,
+        table: Symbol,
+        traces: TraceCountRow,
+        joint_traces: u64,
+    }
+}
+
+columns! {
+    /// What a service does with a place, as it is written.
+    struct TouchingRow in TouchingColumns {
+        database: Symbol,
+        table: Symbol,
+        service: Symbol,
+        calls: u64,
+        writes: u64,
+        critical_ns: i64,
+        collection: u64,
+        name: u64,
+        query: u64,
+        summary: u64,
+        has_write: bool,
+        first_call: Example,
+        first_write: Example,
+    }
+}
+
+columns! {
+    /// By which name a database is called.
+    struct SpellingRow in SpellingColumns {
+        database: Symbol,
+        target: Symbol,
+        calls: u64,
+    }
+}

@@ -1,0 +1,369 @@
+//! `uncompensated-saga`: a step was done, a later one failed, nobody undid the first.
+
+mod beside;
+mod undoing;
+
+use crate::conventions::{FindingKind, has_word_of};
+use crate::detectors::kit::{
+    self, Cell, Concluded, Description, Detector, FindingsBeside, NoRow, Pattern, PatternColumn, ProblemText, RankedBy,
+    TableRow, TableRules, Unit, Whole, joined, thresholds,
+};
+use crate::findings::{Finding, Remedy};
+use crate::frame::Symbol;
+use crate::gathered::Gathers;
+use crate::partial::columns;
+use crate::span::SpanId;
+use crate::trace::{Asked, Call, Row, Target, TargetKind, TraceView};
+
+use beside::{Beside, SagaKey};
+use undoing::{DatabaseWrites, Undoing, has_writing_word, is_delete, succeeded, undoes};
+
+thresholds! {
+    /// The detector of sagas that are not compensated.
+    pub(crate) struct UncompensatedSaga {}
+}
+
+/// Words of services that do things that nobody undoes.
+const NEVER_UNDONE: [&str; 20] = [
+    "auth",
+    "audit",
+    "log",
+    "logs",
+    "logger",
+    "logging",
+    "notification",
+    "notifications",
+    "notify",
+    "notifier",
+    "mailer",
+    "mail",
+    "email",
+    "sms",
+    "metrics",
+    "analytics",
+    "telemetry",
+    "history",
+    "tracking",
+    "recommendation",
+];
+
+columns! {
+    /// What a finding of a step that was not undone says.
+    pub(crate) struct Details in DetailColumns {
+        /// What proves that the step wrote something.
+        evidence: FindingKind,
+        /// Type of the error of the call that failed.
+        error_type: Vec<Symbol>,
+    }
+}
+
+static DESCRIPTION: Description = Description {
+    name: "uncompensated-saga",
+    table: "uncompensated_saga",
+    summary: "steps that stay done though a later one failed",
+    documentation: "\
+## What it does
+
+Looks at requests that failed, or were answered with a refusal (HTTP 400 and above, an RPC status that is not OK), because of a call
+that failed last. If an earlier call to another service succeeded and wrote something, somebody must undo that: a later call to
+the same service that deletes, has a word like release, refund or cancel in its name, or writes after the failure; or any message
+that is published after it, for somebody may react. Where none is in the trace the step is told. That it wrote is known from its
+database calls (`database`) or, where that service records none, from a word like reserve or charge that its operation begins with
+(`verb`). Services that do what nobody undoes, such as mails and audits, are left out.
+
+## Why it hurts
+
+No transaction spans services. What the first did stays when the second fails: stock is reserved for an order that does not exist,
+a card is charged for nothing. Each such request leaves a little that does not fit, and somebody finds and mends it by hand.
+
+## What it looks like
+
+    SERVER orders  POST /orders                       failed
+      CLIENT orders > stock    Reserve                ok        INSERT INTO reservations …
+      CLIENT orders > payment  Charge                 402
+                                                      no Release
+
+## How to fix it
+
+Give each step that writes one that undoes it, and call it when a later step fails; an orchestrator that keeps what was done
+survives its own crash, too. Steps that cannot be undone go last. Or reserve with a time limit, so that what nobody confirms goes
+away by itself. `compensated_share` tells whether it is done in other requests.
+
+## When it is wrong
+
+Reservations that expire by themselves, reconciliation jobs, clients that repeat the whole request; choreographed sagas (each step a
+consumer) are not covered: their failures show in `dead-letter`.
+
+## References
+
+H. Garcia-Molina, K. Salem, \"Sagas\", SIGMOD 1987. C. Richardson, \"Microservices Patterns\", 2018, chapter 4.",
+    currency: None,
+    has_findings: true,
+    terminal_columns: &[
+        "rank",
+        "service",
+        "operation",
+        "step_service",
+        "step_operation",
+        "failed_target",
+        "failed_operation",
+        "error_type",
+        "compensated",
+        "compensated_share",
+        "evidence",
+        "traces",
+        "weighted_traces",
+        "example_trace_id",
+    ],
+    ranked_by: &[RankedBy::Largest("traces")],
+    problem: Some(ProblemText { title, fix, is_upper_bound: false }),
+};
+
+fn title(row: &TableRow<'_>) -> String {
+    let step = joined([row.text("step_service"), row.text("step_operation")]);
+    let failed = joined([row.text("failed_target"), row.text("failed_operation")]);
+    let service = row.text("service");
+    match row.count("traces") {
+        1 => format!("{service} does not undo {step} when {failed} fails: once"),
+        traces => format!("{service} does not undo {step} when {failed} fails: {traces} times"),
+    }
+}
+
+fn fix(row: &TableRow<'_>) -> &'static str {
+    if row.count("compensated") > 0 {
+        "undo the step in every case: in other requests it is undone"
+    } else {
+        "undo the step when a later one fails, or do it last, or let it expire"
+    }
+}
+
+type Column = PatternColumn<UncompensatedSaga>;
+type Rule = kit::Rule<UncompensatedSaga>;
+
+static COLUMNS: &[Column] = &[
+    Column::rank("place in the ranking by traces"),
+    Column::PATTERN_ID,
+    Column::PROBLEM_LEVEL,
+    Column::new("service", Unit::Text, "service whose request failed", Rule::Key(0)),
+    Column::new("operation", Unit::Text, "the request", Rule::Key(1)),
+    Column::new("step_service", Unit::Text, "service that had done something for it", Rule::Key(2)),
+    Column::new("step_operation", Unit::Text, "what it had done", Rule::Key(3)),
+    Column::new("failed_target", Unit::Text, "what failed later", Rule::Key(4)),
+    Column::new("failed_operation", Unit::Text, "what was asked for there", Rule::Key(5)),
+    Column::new(
+        "compensated",
+        Unit::Count,
+        "traces in which the same step was undone after the same failure",
+        Rule::Derived(|pattern| Cell::Int(compensated(pattern) as i64)),
+    ),
+    Column::new(
+        "compensated_share",
+        Unit::Share,
+        "their share of these traces and of those in which it was not",
+        Rule::Derived(|pattern| {
+            let compensated = compensated(pattern) as f64;
+            Cell::Float(compensated / (compensated + traces(pattern) as f64))
+        }),
+    ),
+    Column::new(
+        "evidence",
+        Unit::Text,
+        "how it is known that the step wrote: database, or verb: by its name",
+        Rule::MostFrequent(|details| (&details.evidence).into()),
+    ),
+    Column::new(
+        "error_type",
+        Unit::Text,
+        "most frequent type of the error of what failed",
+        Rule::MostFrequentName(|details| &details.error_type),
+    ),
+    Column::TRACES,
+    Column::WEIGHTED_TRACES,
+    Column::TRACE_SHARE,
+    Column::FIRST_SEEN,
+    Column::LAST_SEEN,
+    Column::example_trace("the first trace in which it was not undone"),
+];
+
+/// Traces in which what a pattern tells was undone.
+fn compensated(pattern: &Pattern<'_, UncompensatedSaga>) -> u64 {
+    let key: SagaKey = [0, 1, 2, 3, 4, 5].map(|part| pattern.key(part));
+    let traces = |evidence: FindingKind| {
+        let traces = pattern.aside.compensated.get(&(key, evidence)).copied().unwrap_or_default();
+        if pattern.aside.holds(key[2], evidence) { traces } else { 0 }
+    };
+    traces(FindingKind::Database) + traces(FindingKind::Verb)
+}
+
+/// Traces in which it was not.
+fn traces(pattern: &Pattern<'_, UncompensatedSaga>) -> usize {
+    let traces = &pattern.findings.common.trace;
+    pattern.rows.chunk_by(|&left, &right| traces[left] == traces[right]).count()
+}
+
+impl Detector for UncompensatedSaga {
+    type Seen = FindingsBeside<DetailColumns, Beside>;
+    type Details = DetailColumns;
+    type Aside = Beside;
+    type Row = NoRow;
+
+    const DESCRIPTION: &'static Description = &DESCRIPTION;
+    const TABLE: TableRules<Self> = TableRules::Patterns(COLUMNS);
+
+    fn gathers() -> Gathers {
+        Gathers { of_signatures: Asked { data_use: true }, ..Gathers::NOTHING }
+    }
+
+    fn see(&self, trace: &TraceView<'_>, seen: &mut Self::Seen) {
+        for call in &trace.calls.calls {
+            if trace.data_use(call.row).is_of_database {
+                seen.beside.with_database.insert(call.caller_service);
+            }
+        }
+        if !trace.calls.has_failures {
+            return;
+        }
+        let mut steps = steps_before_failures(trace);
+        // What names of operations tell may not hold, so that it is kept apart. Of equal steps those that were not undone come first.
+        steps.sort_by_key(|step| (step.key, step.evidence, step.is_compensated, step.caller_span, step.row));
+        for equal in steps.chunk_by(|left, right| (left.key, left.evidence) == (right.key, right.evidence)) {
+            let left_done = &equal[..equal.partition_point(|step| !step.is_compensated)];
+            if left_done.is_empty() {
+                seen.beside.add_compensated(equal[0].key, equal[0].evidence, 1);
+            }
+            for of_request in left_done.chunk_by(|left, right| left.caller_span == right.caller_span) {
+                report(trace, of_request, seen);
+            }
+        }
+    }
+
+    fn conclude(&self, seen: Self::Seen, _whole: &Whole<'_>) -> Concluded<Self> {
+        let FindingsBeside { mut findings, beside } = seen;
+        findings.retain(|findings, finding| {
+            let step_service = findings.common.key.get(finding)[2];
+            beside.holds(step_service, findings.common.kind.get(finding))
+        });
+        Concluded { findings, aside: beside, rows: Vec::new() }
+    }
+}
+
+/// A step of a request that failed later.
+struct Step {
+    key: SagaKey,
+    is_compensated: bool,
+    evidence: FindingKind,
+    caller_span: Row,
+    /// The span of the call that did it.
+    row: Row,
+    /// That of the call that failed.
+    failed: Row,
+}
+
+/// The steps of all requests of a trace that failed later.
+fn steps_before_failures(trace: &TraceView<'_>) -> Vec<Step> {
+    let roles = &trace.calls.roles;
+    let fails_request = |call: &Call| {
+        let data_use = trace.data_use(call.row);
+        call.counts && roles[call.row as usize].failed && !data_use.publishes && !data_use.is_key_value
+    };
+    let failed_or_refused = |row: Row| roles[row as usize].failed || trace.semantics_of(row).failed_as_client;
+    let mut steps = Vec::new();
+    if !trace.calls.calls.iter().any(|call| fails_request(call) && failed_or_refused(call.caller_span)) {
+        return steps;
+    }
+    let mut calls: Vec<&Call> = trace.calls.calls.iter().filter(|call| call.counts).collect();
+    calls.sort_by_key(|call| (call.caller_span, trace.start(call.row), call.row));
+    let writes = DatabaseWrites::of(trace);
+    let undoing = Undoing::of(trace, &writes);
+    for of_request in calls.chunk_by(|left, right| left.caller_span == right.caller_span) {
+        if !failed_or_refused(of_request[0].caller_span) {
+            continue;
+        }
+        let Some(place) = of_request.iter().rposition(|call| fails_request(call)) else { continue };
+        let failed = of_request[place];
+        let is_same = |call: &&&Call| call.target == failed.target && call.operation == failed.operation;
+        if of_request[place + 1..].iter().filter(is_same).any(|call| succeeded(trace, call)) {
+            continue;
+        }
+        let request = Request { trace, failed, writes: &writes, undoing: &undoing };
+        steps.extend(of_request.iter().filter_map(|step| request.step(step)));
+    }
+    steps
+}
+
+/// A request that failed.
+struct Request<'a> {
+    trace: &'a TraceView<'a>,
+    /// The call that failed it.
+    failed: &'a Call,
+    writes: &'a DatabaseWrites,
+    undoing: &'a Undoing,
+}
+
+impl Request<'_> {
+    /// A call of the request as a step that is to be undone, if it is one.
+    fn step(&self, step: &Call) -> Option<Step> {
+        let Self { trace, failed, writes, undoing } = *self;
+        let symbols = &trace.semantics.symbols;
+        let is_elsewhere = step.target.kind == TargetKind::Service
+            && step.target.name != failed.target.name
+            && step.target.name != step.caller_service;
+        if !is_elsewhere
+            || trace.start(step.row) >= trace.end(failed.row)
+            || !succeeded(trace, step)
+            || is_delete(trace, step)
+            || undoes(symbols.resolve(step.operation))
+            || has_word_of(symbols.resolve(step.target.name), &NEVER_UNDONE)
+        {
+            return None;
+        }
+        let evidence = if writes.are_below(trace, step) {
+            FindingKind::Database
+        } else if has_writing_word(trace, step) {
+            FindingKind::Verb
+        } else {
+            return None;
+        };
+        let (done, failed_at) = (trace.end(step.row), trace.start(failed.row));
+        let key = [
+            step.caller_service,
+            trace.caller_operation(step),
+            step.target.name,
+            step.operation,
+            failed.target.name,
+            failed.operation,
+        ];
+        Some(Step {
+            key,
+            is_compensated: undoing.undo(step, done, failed_at, evidence == FindingKind::Verb),
+            evidence,
+            caller_span: step.caller_span,
+            row: step.row,
+            failed: failed.row,
+        })
+    }
+}
+
+/// Reports the same step of a request, which may have been done several times.
+fn report(trace: &TraceView<'_>, steps: &[Step], seen: &mut FindingsBeside<DetailColumns, Beside>) {
+    let Step { key, evidence, caller_span, row, failed, .. } = steps[0];
+    let rows = steps.iter().map(|step| step.row).chain([failed]);
+    let span_ids: Vec<SpanId> = rows.map(|row| trace.span_id(row)).collect();
+    let finding = Finding {
+        span_id: span_ids[0],
+        service: key[0],
+        operation: key[1],
+        target: Some(Target { name: key[2], kind: TargetKind::Service }),
+        start: trace.start(row),
+        measured: 1.0,
+        threshold: 0.0,
+        impact_ns: 0,
+        own_impact: 0,
+        induced: false,
+        kind: evidence,
+        span_ids: &span_ids,
+        key: &key,
+        details: Details { evidence, error_type: vec![trace.semantics_of(failed).error_type] },
+    };
+    seen.findings.push(trace, finding, Remedy::none(caller_span));
+}

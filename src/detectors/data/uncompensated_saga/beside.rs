@@ -1,0 +1,116 @@
+//! What is known beside the steps that were not undone: those that were, and which services record their databases.
+
+use arrow::error::ArrowError;
+use foldhash::fast::FixedState;
+use hashbrown::{HashMap, HashSet};
+
+use crate::conventions::FindingKind;
+use crate::detectors::kit::Seen;
+use crate::frame::Symbol;
+use crate::partial::{Columns as _, GroupReader, GroupWriter, TraceNumber, columns};
+use crate::savings::Unsettled;
+
+/// Service, operation, service and operation of the step, target and operation that failed.
+pub(super) type SagaKey = [Symbol; 6];
+
+/// What is kept beside findings.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Beside {
+    /// Traces in which all such steps were undone, by what proves that the steps wrote.
+    pub(super) compensated: HashMap<(SagaKey, FindingKind), u64, FixedState>,
+    /// Services of which calls of databases are recorded.
+    pub(super) with_database: HashSet<Symbol, FixedState>,
+}
+
+impl Beside {
+    /// Whether what `evidence` proves of a service holds: names of operations prove nothing where calls of databases are
+    /// recorded.
+    pub(super) fn holds(&self, service: Symbol, evidence: FindingKind) -> bool {
+        evidence != FindingKind::Verb || !self.with_database.contains(&service)
+    }
+
+    pub(super) fn add_compensated(&mut self, key: SagaKey, evidence: FindingKind, traces: u64) {
+        *self.compensated.entry((key, evidence)).or_default() += traces;
+    }
+}
+
+impl Seen for Beside {
+    fn merge(&mut self, other: Self) {
+        other.compensated.into_iter().for_each(|((key, evidence), traces)| self.add_compensated(key, evidence, traces));
+        self.with_database.extend(other.with_database);
+    }
+
+    fn renumber_traces(&mut self, _rank_of: &(dyn Fn(TraceNumber) -> TraceNumber + Sync)) {}
+
+    fn bytes(&self) -> usize {
+        self.compensated.capacity() * size_of::<((SagaKey, FindingKind), u64)>()
+            + self.with_database.capacity() * size_of::<Symbol>()
+    }
+
+    fn unsettled(&mut self) -> Option<Unsettled<'_>> {
+        None
+    }
+
+    fn write(&self, group: &mut GroupWriter<'_>) {
+        let mut compensated: Vec<(&(SagaKey, FindingKind), &u64)> = self.compensated.iter().collect();
+        compensated.sort_unstable();
+        let mut written = CompensatedColumns::default();
+        for (
+            &([service, operation, step_service, step_operation, failed_target, failed_operation], evidence),
+            &traces,
+        ) in compensated
+        {
+            written.push(CompensatedRow {
+                service,
+                operation,
+                step_service,
+                step_operation,
+                failed_target,
+                failed_operation,
+                evidence,
+                traces,
+            });
+        }
+        written.write("", group);
+        let mut services: Vec<Symbol> = self.with_database.iter().copied().collect();
+        services.sort_unstable();
+        group.beside(WITH_DATABASE, |group| services.write(SERVICE, group));
+    }
+
+    fn read(group: &GroupReader<'_>) -> Result<Self, ArrowError> {
+        let mut beside = Self::default();
+        let read = CompensatedColumns::read("", group)?;
+        for row in 0..read.traces.len() {
+            let key = [
+                read.service[row],
+                read.operation[row],
+                read.step_service[row],
+                read.step_operation[row],
+                read.failed_target[row],
+                read.failed_operation[row],
+            ];
+            beside.add_compensated(key, read.evidence.get(row), read.traces[row]);
+        }
+        let services = group.beside(WITH_DATABASE, |group| Vec::<Symbol>::read(SERVICE, group))?;
+        beside.with_database.extend(services);
+        Ok(beside)
+    }
+}
+
+/// Names of a group and its column.
+const WITH_DATABASE: &str = "with_database";
+const SERVICE: &str = "service";
+
+columns! {
+    /// Steps that were undone, as they are written.
+    struct CompensatedRow in CompensatedColumns {
+        service: Symbol,
+        operation: Symbol,
+        step_service: Symbol,
+        step_operation: Symbol,
+        failed_target: Symbol,
+        failed_operation: Symbol,
+        evidence: FindingKind,
+        traces: u64,
+    }
+}

@@ -1,0 +1,95 @@
+//! Traces, counted.
+
+use super::description::Cell;
+use super::detector::Whole;
+use crate::partial::columns;
+
+/// What a weight of 1 is in [`TraceCount`].
+const UNITS_OF_WEIGHT: f64 = 4_294_967_296.0;
+
+/// A number of traces, and the same before sampling.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct TraceCount {
+    /// Number of traces.
+    pub(crate) traces: u64,
+    /// The same, each as often as sampling says, in 2^-32: integers add up to the same in any order.
+    weighted: u128,
+}
+
+impl TraceCount {
+    /// Counts a trace that stands for `adjusted_count` traces.
+    pub(crate) fn add(&mut self, adjusted_count: f64) {
+        self.traces += 1;
+        self.weighted = self.weighted.saturating_add((adjusted_count * UNITS_OF_WEIGHT) as u128);
+    }
+
+    /// Counts other traces too.
+    pub(crate) fn merge(&mut self, other: Self) {
+        self.traces += other.traces;
+        self.weighted = self.weighted.saturating_add(other.weighted);
+    }
+
+    /// The number of traces, as a value of a table.
+    pub(crate) fn cell(self) -> Cell {
+        Cell::Int(self.traces as i64)
+    }
+
+    /// The same before sampling.
+    pub(crate) fn weighted_cell(self, whole: &Whole<'_>) -> Cell {
+        whole.weighted(self.weighted as f64 / UNITS_OF_WEIGHT)
+    }
+
+    /// As it is written.
+    pub(crate) fn row(self) -> TraceCountRow {
+        let Self { traces, weighted } = self;
+        TraceCountRow { traces, weighted_high: (weighted >> u64::BITS) as u64, weighted_low: weighted as u64 }
+    }
+}
+
+columns! {
+    /// A count of traces as it is written.
+    pub(crate) struct TraceCountRow in TraceCountColumns {
+        traces: u64,
+        weighted_high: u64,
+        weighted_low: u64,
+    }
+}
+
+impl TraceCountColumns {
+    /// The count that was written as this row.
+    pub(crate) fn get(&self, row: usize) -> TraceCount {
+        let weighted = u128::from(self.weighted_high[row]) << u64::BITS | u128::from(self.weighted_low[row]);
+        TraceCount { traces: self.traces[row], weighted }
+    }
+}
+
+impl crate::partial::Stored for TraceCountRow {
+    type Column = TraceCountColumns;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::partial::Columns as _;
+
+    /// What many small weights add up to does not depend on how they were put together, nor on a file between.
+    #[test]
+    fn counts_add_up_in_any_order() {
+        let counts = [0.1, 1e9, 0.3, f64::NAN, -1.0, f64::INFINITY, 7.0].map(|weight| {
+            let mut count = TraceCount::default();
+            count.add(weight);
+            count
+        });
+        let sum = |order: &mut dyn Iterator<Item = &TraceCount>| {
+            let mut sum = TraceCount::default();
+            order.for_each(|&count| sum.merge(count));
+            sum
+        };
+        let forwards = sum(&mut counts.iter());
+        assert_eq!(forwards, sum(&mut counts.iter().rev()));
+        assert_eq!(forwards.traces, 7);
+        let mut columns = TraceCountColumns::default();
+        counts.iter().for_each(|count| columns.push(count.row()));
+        assert_eq!((0..7).map(|row| columns.get(row)).collect::<Vec<_>>(), counts);
+    }
+}

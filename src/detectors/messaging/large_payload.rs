@@ -35,16 +35,16 @@ static DESCRIPTION: Description = Description {
     documentation: "\
 ## What it does
 
-Looks at the sizes that spans record of messages and of HTTP bodies. A message over `max_message_bytes` counts where it is published,
-and where it is processed if nobody records how large what is published is. A body over `max_body_bytes` counts at the SERVER span,
-and at the CLIENT span if the callee recorded no size. Batches do not count, and neither do operations that are there for files: by
-a word such as download, upload, image or backup, or by a file's extension.
+Looks at the sizes that spans record of messages and of HTTP bodies. A message over `max_message_bytes` counts where it is
+published, and where it is processed if nobody records how large what is published is. A body over `max_body_bytes` counts at
+the SERVER span, and at the CLIENT span if the callee recorded no size. Batches do not count, and neither do operations that
+are there for files: by a word such as download, upload, image or backup, or by a file's extension.
 
 ## Why it hurts
 
-Brokers are made for small messages: a large one blocks the partition behind it, fills the memory of every consumer, and is refused
-one day because it is over the limit. A large body takes its time on the network and in memory on both sides, each time anew;
-`time_ratio` tells how much longer requests take that have one.
+Brokers are made for small messages: a large one blocks the partition behind it, fills the memory of every consumer, and is
+refused one day because it is over the limit. A large body takes its time on the network and in memory on both sides, each
+time anew; `time_ratio` tells how much longer requests take that have one.
 
 ## What it looks like
 
@@ -53,8 +53,8 @@ one day because it is over the limit. A large body takes its time on the network
 
 ## How to fix it
 
-Put what is large into an object store and send a reference (claim check). Answer page by page, or with the fields that are asked
-for. Compress what remains.
+Put what is large into an object store and send a reference (claim check). Answer page by page, or with the fields that are
+asked for. Compress what remains.
 
 ## When it is wrong
 
@@ -62,8 +62,8 @@ A body that is read as it comes costs no memory. Where sizes are recorded as com
 
 ## References
 
-G. Hohpe, B. Woolf, \"Enterprise Integration Patterns\", 2003, \"Claim Check\". Microsoft Azure Architecture Center, \"Claim-Check
-pattern\", \"Extraneous Fetching antipattern\". Limits of Amazon SQS and SNS, and of Azure Service Bus.",
+G. Hohpe, B. Woolf, \"Enterprise Integration Patterns\", 2003, \"Claim Check\". Microsoft Azure Architecture Center,
+\"Claim-Check pattern\", \"Extraneous Fetching antipattern\". Limits of Amazon SQS and SNS, and of Azure Service Bus.",
     currency: None,
     has_findings: true,
     terminal_columns: &[

@@ -42,8 +42,8 @@ program: nothing of them is printed, not even how long they are.
 
 ## Why it hurts
 
-Traces are kept for weeks, copied to vendors, and read by everybody who is on call. A token that works is as good there as in a
-mail to all of them, and personal data may not be there at all.
+Traces are kept for weeks, copied to vendors, and read by everybody who is on call. A token that works is as good there as in
+a mail to all of them, and personal data may not be there at all.
 
 ## What it looks like
 
@@ -65,7 +65,8 @@ Secrets without a form (a bare password in a sentence) are not seen; sampling mi
 ## References
 
 OWASP, \"Logging Cheat Sheet\". OWASP Top 10 (2021), A09 \"Security Logging and Monitoring Failures\". RFC 7519 (JWT). ISO
-13616 (IBAN). ISO/IEC 7812-1 (card numbers).",    currency: None,
+13616 (IBAN). ISO/IEC 7812-1 (card numbers).",
+    currency: None,
     has_findings: true,
     terminal_columns: &[
         "rank",

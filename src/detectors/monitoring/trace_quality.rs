@@ -5,7 +5,6 @@ mod contexts;
 mod rules;
 mod see;
 mod seen;
-mod times;
 
 use crate::conventions::{FindingKind, OwnAttribute, OwnAttributes};
 use crate::detectors::kit::{
@@ -54,14 +53,14 @@ Says of each service what its spans lack. A row needs `min_spans` spans (one for
 - Calls to a service that recorded no callee: `broken-context`, if nearly all of them hold a root of the callee that could be
   theirs; else `lost-callee`, if the service is in the input, and `uninstrumented-callee`, if it is not.
 
-`score` is that of instrumentation-score 0.1 as far as spans can show it: 100 without the share of the weights of the rules that
-failed. The table `trace_quality_score` has it for every service. It is not complete: rules about SDKs, metrics and logs are not
-computed.
+`score` is that of instrumentation-score 0.1 as far as spans can show it: 100 without the share of the weights of the rules
+that failed. The table `trace_quality_score` has it for every service. It is not complete: rules about SDKs, metrics and logs
+are not computed.
 
 ## Why it hurts
 
-Every other table is made of these traces. A callee that is missing hides what is slow behind a call, a broken context hides who
-asked, clocks that differ shift time from one service to another, and names that are too many cannot be grouped.
+Every other table is made of these traces. A callee that is missing hides what is slow behind a call, a broken context hides
+who asked, clocks that differ shift time from one service to another, and names that are too many cannot be grouped.
 
 ## What it looks like
 

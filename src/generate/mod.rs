@@ -14,6 +14,7 @@ mod labels;
 mod origins;
 mod output;
 mod random;
+mod services;
 mod shop;
 mod trace_builder;
 

@@ -38,9 +38,13 @@ fn planted(attribute: Attribute) -> String {
             format!("/u/{MAIL}/{KEY}/{SIGNED}?password={PASSWORD}")
         }
         Attribute::DbQueryText => {
-            format!("SELECT \"{TOKEN}\" FROM t{KEY} WHERE password = '{PASSWORD}' AND mail = '{MAIL}' -- {SIGNED}")
+            format!("SELECT \"{TOKEN}\" FROM \"{KEY}\" WHERE password = '{PASSWORD}' AND mail = '{MAIL}' -- {SIGNED}")
         }
         Attribute::DbConnectionString => format!("postgres://app:{PASSWORD}@db/orders?password={PASSWORD}"),
+        // Names of hosts and of who consumes look like addresses of people.
+        Attribute::HttpHost | Attribute::NetHostName | Attribute::MessagingGroup => {
+            format!("a {KEY} b {TOKEN} c {SIGNED} e --password={PASSWORD}")
+        }
         _ => format!("a {KEY} b {TOKEN} c {SIGNED} d {MAIL} e --password={PASSWORD} f Bearer {BEARER}"),
     }
 }
@@ -58,7 +62,7 @@ fn dump() -> String {
         let of_resource = of_resource.map(|&attribute| text(attribute.aliases()[0], &planted(attribute)));
         let of_resource: Vec<Value> = [text("service.name", &service)].into_iter().chain(of_resource).collect();
         let event = json!({"name": "exception", "attributes": [
-            text("exception.type", &format!("E{KEY}")), text("exception.message", &message),
+            text("exception.type", &format!("E {KEY}")), text("exception.message", &message),
         ]});
         json!({"resourceSpans": [{
             "resource": {"attributes": of_resource},
@@ -72,7 +76,7 @@ fn dump() -> String {
         .to_string()
     };
     let mut lines = Vec::new();
-    for trace in 0..12 {
+    for trace in 0..6 {
         lines.push(span(trace, 1, 2, vec![text("http.request.header.authorization", &format!("Bearer {BEARER}"))]));
         let mut id = 1;
         for &attribute in Attribute::ALL {
@@ -105,7 +109,8 @@ fn bytes_below(folder: &Path) -> Vec<u8> {
 }
 
 fn seen_in(output: &[u8]) -> Vec<&'static str> {
-    let is_in = |secret: &&str| output.windows(secret.len()).any(|window| window == secret.as_bytes());
+    let output = String::from_utf8_lossy(output);
+    let is_in = |secret: &&str| output.contains(*secret);
     TRACES.into_iter().filter(is_in).collect()
 }
 

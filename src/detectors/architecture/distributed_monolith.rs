@@ -200,7 +200,7 @@ impl Detector for DistributedMonolith {
     const TABLE: TableRules<Self> = TableRules::Rows(COLUMNS);
 
     fn gathers() -> Gathers {
-        Gathers { service_entries: true, resource_attributes: true, ..Gathers::NOTHING }
+        Gathers { service_entries: true, resource_attributes: true, ..Gathers::DATA_TOUCHES }
     }
 
     fn see(&self, trace: &TraceView<'_>, seen: &mut Self::Seen) {

@@ -3,7 +3,6 @@
 mod catalog;
 mod description;
 mod detector;
-mod example;
 mod findings_beside;
 mod rules;
 mod seen_at_the_end;
@@ -12,14 +11,12 @@ mod sightings;
 mod tests;
 mod thresholds;
 mod times;
-mod trace_count;
 
 pub use catalog::CatalogEntry;
 pub(crate) use catalog::{Conclusions, catalog};
 pub(crate) use description::joined;
 pub use description::{Cell, Column, Currency, Description, ProblemText, RankedBy, TableRow, Unit};
 pub(crate) use detector::{BesideTable, CallRound, Concluded, Detector, NoDetails, NoRow, Seen, WhileRead, Whole};
-pub(crate) use example::Example;
 pub(crate) use findings_beside::FindingsBeside;
 pub(crate) use rules::{
     EXPLAINED_BY, Heading, Level, NamedValues, Pattern, PatternColumn, RowColumn, RowRule, Rule, TableRules,
@@ -32,4 +29,3 @@ pub(crate) use thresholds::{
 };
 pub use thresholds::{NotSet, Threshold, ThresholdKind};
 pub(crate) use times::{Times, TimesColumns};
-pub(crate) use trace_count::{TraceCount, TraceCountRow};

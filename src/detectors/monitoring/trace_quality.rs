@@ -247,7 +247,8 @@ impl Detector for TraceQuality {
 
     fn gathers() -> Gathers {
         let of_resources = OwnAttributes::of(&[OwnAttribute::Kubernetes, OwnAttribute::Browser]);
-        Gathers { own_attributes: OwnAttributes::INSTANCE.union(of_resources), ..Gathers::NOTHING }
+        let own_attributes = OwnAttributes::INSTANCE.union(of_resources);
+        Gathers { own_attributes, resource_attributes: true, ..Gathers::NOTHING }
     }
 
     fn see(&self, trace: &TraceView<'_>, seen: &mut Self::Seen) {

@@ -49,18 +49,18 @@ static DESCRIPTION: Description = Description {
     documentation: "\
 ## What it does
 
-Looks at each request that writes to a database and publishes to a topic, and at whether its transaction was committed or rolled
-back. `lost`: a write stayed and every attempt to publish failed. `ghost`: a message was published, and no write succeeded, or the
-transaction was rolled back, or its commit failed. An operation that did either is a problem. One that writes and publishes in at
-least `min_entries` requests, and in `min_share` of those that write, is a risk: it will one day. Requests that use an outbox are
-left out, and so are topics of dead letters, logs, audits, metrics, traces, analytics and heartbeats. Messages whose consumer
-failed come again, so that nothing is lost with them.
+Looks at each request that writes to a database and publishes to a topic, and at whether its transaction was committed or
+rolled back. `lost`: a write stayed and every attempt to publish failed. `ghost`: a message was published, and no write
+succeeded, or the transaction was rolled back, or its commit failed. An operation that did either is a problem. One that
+writes and publishes in at least `min_entries` requests, and in `min_share` of those that write, is a risk: it will one day.
+Requests that use an outbox are left out, and so are topics of dead letters, logs, audits, metrics, traces, analytics and
+heartbeats. Messages whose consumer failed come again, so that nothing is lost with them.
 
 ## Why it hurts
 
-Nothing makes a database and a broker do both or neither. When the process dies, the broker is away or the commit fails between the
-two, one of them knows what the other does not: an order that is never shipped, a mail about an order that does not exist. Nobody
-sees an error, and what differs is found weeks later.
+Nothing makes a database and a broker do both or neither. When the process dies, the broker is away or the commit fails
+between the two, one of them knows what the other does not: an order that is never shipped, a mail about an order that does
+not exist. Nobody sees an error, and what differs is found weeks later.
 
 ## What it looks like
 
@@ -71,14 +71,14 @@ sees an error, and what differs is found weeks later.
 
 ## How to fix it
 
-Write the message into a table of the same database in the same transaction (a transactional outbox), and let a relay publish it,
-or read the log of the database (change data capture). Consumers must then take a message twice. `outbox_elsewhere` says that the
-service has an outbox already. To publish after the commit instead of before it turns ghosts into losses.
+Write the message into a table of the same database in the same transaction (a transactional outbox), and let a relay publish
+it, or read the log of the database (change data capture). Consumers must then take a message twice. `outbox_elsewhere` says
+that the service has an outbox already. To publish after the commit instead of before it turns ghosts into losses.
 
 ## When it is wrong
 
-A message that has nothing to do with the row; change data capture is not seen and needs no outbox; an outbox by a name that is not
-known as one.
+A message that has nothing to do with the row; change data capture is not seen and needs no outbox; an outbox by a name that
+is not known as one.
 
 ## References
 
@@ -413,7 +413,8 @@ fn see(trace: &TraceView<'_>, findings: &mut Findings<DetailColumns>, requests: 
     }
 }
 
-/// Takes notice of a request without an outbox: of each database that it writes to, and of each topic that it publishes to beside
+/// Takes notice of a request without an outbox: of each database that it writes to, and of each topic that it
+/// publishes to beside
 /// that.
 fn see_request(trace: &TraceView<'_>, steps: &[Step<'_>], requests: &mut Requests, judged: &mut Vec<Judged>) {
     let caller = steps[0].call;

@@ -64,17 +64,18 @@ static DESCRIPTION: Description = Description {
     documentation: "\
 ## What it does
 
-Looks at requests that failed, or were answered with a refusal (HTTP 400 and above, an RPC status that is not OK), because of a call
-that failed last. If an earlier call to another service succeeded and wrote something, somebody must undo that: a later call to
-the same service that deletes, has a word like release, refund or cancel in its name, or writes after the failure; or any message
-that is published after it, for somebody may react. Where none is in the trace the step is told. That it wrote is known from its
-database calls (`database`) or, where that service records none, from a word like reserve or charge that its operation begins with
-(`verb`). Services that do what nobody undoes, such as mails and audits, are left out.
+Looks at requests that failed, or were answered with a refusal (HTTP 400 and above, an RPC status that is not OK), because of
+a call that failed last. If an earlier call to another service succeeded and wrote something, somebody must undo that: a later
+call to the same service that deletes, has a word like release, refund or cancel in its name, or writes after the failure; or
+any message that is published after it, for somebody may react. Where none is in the trace the step is told. That it wrote is
+known from its database calls (`database`) or, where that service records none, from a word like reserve or charge that its
+operation begins with (`verb`). Services that do what nobody undoes, such as mails and audits, are left out.
 
 ## Why it hurts
 
-No transaction spans services. What the first did stays when the second fails: stock is reserved for an order that does not exist,
-a card is charged for nothing. Each such request leaves a little that does not fit, and somebody finds and mends it by hand.
+No transaction spans services. What the first did stays when the second fails: stock is reserved for an order that does not
+exist, a card is charged for nothing. Each such request leaves a little that does not fit, and somebody finds and mends it by
+hand.
 
 ## What it looks like
 
@@ -86,13 +87,13 @@ a card is charged for nothing. Each such request leaves a little that does not f
 ## How to fix it
 
 Give each step that writes one that undoes it, and call it when a later step fails; an orchestrator that keeps what was done
-survives its own crash, too. Steps that cannot be undone go last. Or reserve with a time limit, so that what nobody confirms goes
-away by itself. `compensated_share` tells whether it is done in other requests.
+survives its own crash, too. Steps that cannot be undone go last. Or reserve with a time limit, so that what nobody confirms
+goes away by itself. `compensated_share` tells whether it is done in other requests.
 
 ## When it is wrong
 
-Reservations that expire by themselves, reconciliation jobs, clients that repeat the whole request; choreographed sagas (each step a
-consumer) are not covered: their failures show in `dead-letter`.
+Reservations that expire by themselves, reconciliation jobs, clients that repeat the whole request; choreographed sagas (each
+step a consumer) are not covered: their failures show in `dead-letter`.
 
 ## References
 
@@ -227,7 +228,8 @@ impl Detector for UncompensatedSaga {
             return;
         }
         let mut steps = steps_before_failures(trace);
-        // What names of operations tell may not hold, so that it is kept apart. Of equal steps those that were not undone come first.
+        // What names of operations tell may not hold, so that it is kept apart. Of equal steps those that
+        // were not undone come first.
         steps.sort_by_key(|step| (step.key, step.evidence, step.is_compensated, step.caller_span, step.row));
         for equal in steps.chunk_by(|left, right| (left.key, left.evidence) == (right.key, right.evidence)) {
             let left_done = &equal[..equal.partition_point(|step| !step.is_compensated)];

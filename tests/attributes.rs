@@ -76,6 +76,17 @@ fn spans() -> Vec<Span> {
             resource: &OF_CART,
             instance: "uid-1",
         };
+        let said_of_message = [
+            ("messaging.destination.partition.id", "7".to_owned()),
+            ("messaging.kafka.offset", (number - 1).to_string()),
+            ("messaging.kafka.message.key", format!("key {number}")),
+            ("messaging.gcp_pubsub.message.delivery_attempt", number.to_string()),
+            ("kafka.record.queue_time_ms", "-20".to_owned()),
+            ("messaging.eventhubs.message.enqueued_time", "1700000000".to_owned()),
+            ("messaging.rocketmq.message.delay_time_level", number.to_string()),
+            ("messaging.client_id", "client-1".to_owned()),
+        ];
+        spans.push(of_cart(40 + number, "process", said_of_message.to_vec()));
         spans.push(of_cart(10 + number, "send", both));
         spans.push(of_cart(20 + number, "receive", older));
         let name = "get";
@@ -139,7 +150,7 @@ fn read(path: &Path, own_attributes: OwnAttributes, limit_bytes: Option<u64>) ->
         for row in 0..traces.len() {
             let signature = collection.vocabulary.signatures.resolve(traces.signatures_of_rows[row]);
             let text = |&attribute| collection.vocabulary.symbols.resolve(signature.get(attribute)).to_owned();
-            let values = traces.own_values.get(row).copied().unwrap_or_default();
+            let values = traces.own_values.get(row);
             let own = OwnAttribute::ALL.iter().map(|&attribute| values.get(attribute)).collect();
             read.insert(traces.span_ids[row].0, (of_resources().map(text).collect(), own));
         }

@@ -843,7 +843,7 @@ fn attributes_of_resources_and_own_values_are_read() {
             let texts: Vec<&str> =
                 of_resources.map(|&attribute| vocabulary.symbols.resolve(signature.get(attribute))).collect();
             assert_eq!(texts, ["1.2", "shop", "", ""], "{form:?}");
-            let own = |attribute| frame.own_values.first().and_then(|values| values.get(attribute));
+            let own = |attribute| frame.own_values.get(0).get(attribute);
             let asked = !own_attributes.is_empty();
             let id = OwnAttribute::MessageId.value_of("m-1");
             assert_eq!(own(OwnAttribute::MessageId), asked.then_some(id), "{form:?}");
@@ -859,6 +859,6 @@ fn attributes_of_resources_and_own_values_are_read() {
         let options = ReadOptions { own_attributes, ..ReadOptions::default() };
         let (_, frame) = group(read_frames(std::slice::from_ref(&path), &options, &()).builders);
         let instance = OwnAttribute::Instance.value_of("shop");
-        assert_eq!(frame.own_values[0].get(OwnAttribute::Instance), Some(instance), "{form:?}");
+        assert_eq!(frame.own_values.get(0).get(OwnAttribute::Instance), Some(instance), "{form:?}");
     }
 }

@@ -15,7 +15,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use arrow::error::ArrowError;
 
 use crate::conventions::OwnAttribute;
-use crate::frame::{Frame, OwnValues, Signature, SignatureId, Symbol, Symbols, Vocabulary};
+use crate::frame::{Frame, OwnRows, OwnValues, Signature, SignatureId, Symbol, Symbols, Vocabulary};
 use crate::partial::{Columns as _, GroupReader, GroupWriter, PartialWriter, Renumbering, columns};
 use crate::span::{SpanId, TraceId};
 use crate::trace::{CalleeNames, Semantics, services_that_matter};
@@ -132,7 +132,7 @@ impl KeptRows {
             spans.write("", group);
             if !self.traces.own_values.is_empty() {
                 for &attribute in OwnAttribute::ALL {
-                    let values = self.traces.own_values.iter().map(|values| values.get(attribute).unwrap_or(0));
+                    let values = self.traces.own_values.all().iter().map(|values| values.get(attribute).unwrap_or(0));
                     group.u64s(&own_column(attribute), values);
                 }
             }
@@ -177,7 +177,7 @@ fn own_column(attribute: OwnAttribute) -> String {
 }
 
 /// The own values of all spans of a group; none if nobody asked for them.
-fn read_own_values(group: &GroupReader<'_>) -> Result<Vec<OwnValues>, ArrowError> {
+fn read_own_values(group: &GroupReader<'_>) -> Result<OwnRows, ArrowError> {
     let mut own_values = Vec::new();
     for &attribute in OwnAttribute::ALL {
         let column = own_column(attribute);
@@ -186,7 +186,10 @@ fn read_own_values(group: &GroupReader<'_>) -> Result<Vec<OwnValues>, ArrowError
             own_values.iter_mut().zip(group.u64s(&column)?).for_each(|(values, value)| values.set(attribute, value));
         }
     }
-    Ok(own_values)
+    let mut rows = OwnRows::default();
+    rows.resize(own_values.len());
+    (0..).zip(&own_values).for_each(|(row, values)| rows.set(row, values));
+    Ok(rows)
 }
 
 /// The file that a part goes to: rows while its traces are analysed, all else once that is done.
@@ -336,6 +339,9 @@ mod tests {
             let mut all = Frame::default();
             for trace in 1..=3u128 {
                 let rows = trace as usize;
+                let mut own_rows = OwnRows::default();
+                own_rows.resize(if asks { rows } else { 0 });
+                (0..own_rows.len()).for_each(|row| own_rows.set(row, &own(row as u64)));
                 all.push_trace(crate::frame::TraceRows {
                     trace_id: TraceId(trace.to_be_bytes()),
                     span_ids: &vec![SpanId(trace as u64); rows],
@@ -344,7 +350,7 @@ mod tests {
                     durations: &vec![1; rows],
                     signatures: &vec![SignatureId(0); rows],
                     arguments: &vec![5; rows],
-                    own_values: &(0..if asks { rows } else { 0 }).map(|row| own(row as u64)).collect::<Vec<_>>(),
+                    own_values: own_rows.all(),
                 });
             }
             let mut kept = KeptRows::default();

@@ -2,7 +2,7 @@
 
 use crate::span::{SpanId, TraceId};
 
-use super::own_values::OwnValues;
+use super::own_values::{OwnRows, OwnSlice};
 use super::signatures::{SignatureId, Signatures};
 use super::symbols::{Symbol, Symbols};
 
@@ -45,7 +45,7 @@ pub struct Frame {
     /// Hash of the arguments, 0 where they are not known.
     pub arguments: Vec<u64>,
     /// Own values; empty unless they are asked for.
-    pub own_values: Vec<OwnValues>,
+    pub own_values: OwnRows,
 }
 
 /// The rows of one trace.
@@ -66,7 +66,7 @@ pub struct TraceRows<'a> {
     /// Hash of the arguments, 0 where they are not known.
     pub arguments: &'a [u64],
     /// Own values; empty unless they are asked for.
-    pub own_values: &'a [OwnValues],
+    pub own_values: OwnSlice<'a>,
 }
 
 impl Frame {
@@ -94,9 +94,9 @@ impl Frame {
         self.arguments.extend_from_slice(trace.arguments);
         // Traces come with own values only if spans beside theirs have some.
         if !(trace.own_values.is_empty() && self.own_values.is_empty()) {
-            self.own_values.resize(self.span_ids.len() - trace.span_ids.len(), OwnValues::default());
-            self.own_values.extend_from_slice(trace.own_values);
-            self.own_values.resize(self.span_ids.len(), OwnValues::default());
+            self.own_values.resize(self.span_ids.len() - trace.span_ids.len());
+            (0..trace.own_values.len()).for_each(|row| self.own_values.push_from(trace.own_values, row));
+            self.own_values.resize(self.span_ids.len());
         }
         self.trace_starts.push(self.span_ids.len());
     }
@@ -117,7 +117,7 @@ impl Frame {
             durations: &self.durations[rows.clone()],
             signatures: &self.signatures_of_rows[rows.clone()],
             arguments: &self.arguments[rows.clone()],
-            own_values: self.own_values.get(rows).unwrap_or_default(),
+            own_values: self.own_values.slice(rows),
         }
     }
 }

@@ -459,7 +459,7 @@ impl Grouping {
         traces.arguments.resize(start, 0);
         traces.own_values.clear();
         if has_own_values {
-            traces.own_values.resize(start, OwnValues::default());
+            traces.own_values.resize(start);
         }
     }
 
@@ -487,7 +487,7 @@ impl Grouping {
                 signatures.map_or(span.signature, |signatures| signatures[span.signature.index()]);
             arguments[row] = span.arguments;
             if let Some(values) = own_values_of_rows.as_mut().and_then(Iterator::next) {
-                own_values[row] = values;
+                own_values.set(row, &values);
             }
             row += 1;
             left -= 1;

@@ -21,7 +21,7 @@ pub use builder::{AttributeSlots, Collecting, FrameBuilder};
 pub(crate) use builder::{said_of_exception, said_of_resource};
 pub use columns::{Frame, TraceRows, Vocabulary};
 pub use group::{Collection, Grouping, group};
-pub use own_values::OwnValues;
+pub use own_values::{OwnRows, OwnSlice, OwnValues};
 pub(crate) use own_values::{OwnSlots, only_link};
 pub use partitions::{CollectedRow, CollectedSpan, PARTITIONS, Partition, Partitions, Run, partition_of};
 pub use signatures::{Signature, SignatureId, Signatures};

@@ -9,19 +9,176 @@ use crate::span::{Link, Origin, SpanId, SpanKind, SpanRecord, TraceId};
 
 const COUNT: usize = OwnAttribute::ALL.len();
 
-/// The own values of one span, by attribute; 0 where it has none.
+/// The own values of one span, by attribute.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub struct OwnValues(pub(super) [u64; COUNT]);
+pub struct OwnValues {
+    present: Present,
+    /// 0 where it has none.
+    values: [u64; COUNT],
+}
+
+/// A bit for each attribute that a span has.
+type Present = u32;
+
+const _: () = assert!(COUNT <= Present::BITS as usize);
+
+/// The places of the bits that are set, ascending.
+fn places_of(mut present: Present) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let place = (present != 0).then(|| present.trailing_zeros() as usize)?;
+        present &= present - 1;
+        Some(place)
+    })
+}
 
 impl OwnValues {
     /// The value of `attribute`, if the span has it.
     pub fn get(&self, attribute: OwnAttribute) -> Option<u64> {
-        Some(self.0[attribute as usize]).filter(|&value| value != 0)
+        Some(self.values[attribute as usize]).filter(|&value| value != 0)
     }
 
     /// Sets the value of `attribute`; 0 for none.
     pub(crate) fn set(&mut self, attribute: OwnAttribute, value: u64) {
-        self.0[attribute as usize] = value;
+        self.set_at(attribute as usize, value);
+    }
+
+    fn set_at(&mut self, place: usize, value: u64) {
+        self.values[place] = value;
+        self.present = self.present & !(1 << place) | Present::from(value != 0) << place;
+    }
+
+    /// Whether there is none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.present == 0
+    }
+
+    /// Those of all attributes, 0 where the span has none.
+    pub(super) fn words(&self) -> &[u64; COUNT] {
+        &self.values
+    }
+
+    /// Those of all attributes from some words.
+    pub(super) fn of_words(words: impl Iterator<Item = u64>) -> Self {
+        let mut values = Self::default();
+        (0..COUNT).zip(words).for_each(|(place, word)| values.set_at(place, word));
+        values
+    }
+}
+
+/// Own values of many rows, each of which takes eight bytes and eight more for each value that it has: most have few.
+#[derive(Clone, Debug, Default)]
+pub struct OwnRows {
+    heads: Vec<Head>,
+    values: Vec<u64>,
+}
+
+/// Which values a row has, and where they begin.
+#[derive(Clone, Copy, Debug, Default)]
+struct Head {
+    present: Present,
+    first: u32,
+}
+
+impl OwnRows {
+    /// Number of rows.
+    pub fn len(&self) -> usize {
+        self.heads.len()
+    }
+
+    /// Whether there is no row.
+    pub fn is_empty(&self) -> bool {
+        self.heads.is_empty()
+    }
+
+    /// The values of `row`; none if there is no such row.
+    pub fn get(&self, row: usize) -> OwnValues {
+        self.all().get(row)
+    }
+
+    /// The value of `attribute` at `row`, if it has one.
+    pub(crate) fn value(&self, row: usize, attribute: OwnAttribute) -> Option<u64> {
+        let head = self.heads.get(row)?;
+        let bit: Present = 1 << attribute as usize;
+        if head.present & bit == 0 {
+            return None;
+        }
+        let before = (head.present & (bit - 1)).count_ones();
+        self.values.get((head.first + before) as usize).copied()
+    }
+
+    /// All rows.
+    pub(crate) fn all(&self) -> OwnSlice<'_> {
+        OwnSlice { heads: &self.heads, values: &self.values }
+    }
+
+    /// Some rows; none if there are none.
+    pub(crate) fn slice(&self, rows: std::ops::Range<usize>) -> OwnSlice<'_> {
+        OwnSlice { heads: self.heads.get(rows).unwrap_or_default(), values: &self.values }
+    }
+
+    /// Forgets all rows.
+    pub(crate) fn clear(&mut self) {
+        self.heads.clear();
+        self.values.clear();
+    }
+
+    /// Makes it so many rows; new ones have no values.
+    pub(crate) fn resize(&mut self, rows: usize) {
+        self.heads.resize(rows, Head::default());
+    }
+
+    /// Gives a row that has none its values.
+    pub(crate) fn set(&mut self, row: usize, values: &OwnValues) {
+        self.heads[row] = Head { present: values.present, first: self.values.len() as u32 };
+        self.values.extend(places_of(values.present).map(|place| values.values[place]));
+    }
+
+    /// Adds a row of others.
+    pub(crate) fn push_from(&mut self, rows: OwnSlice<'_>, row: usize) {
+        let values = rows.values_of(row);
+        let present = rows.heads.get(row).map_or(0, |head| head.present);
+        self.heads.push(Head { present, first: self.values.len() as u32 });
+        self.values.extend_from_slice(values);
+    }
+}
+
+/// Own values of some rows.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OwnSlice<'a> {
+    heads: &'a [Head],
+    values: &'a [u64],
+}
+
+impl<'a> OwnSlice<'a> {
+    /// Number of rows.
+    pub(crate) fn len(&self) -> usize {
+        self.heads.len()
+    }
+
+    /// Whether there is no row.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.heads.is_empty()
+    }
+
+    fn values_of(&self, row: usize) -> &'a [u64] {
+        let Some(head) = self.heads.get(row) else { return &[] };
+        let first = head.first as usize;
+        self.values.get(first..first + head.present.count_ones() as usize).unwrap_or_default()
+    }
+
+    /// The values of `row`; none if there is no such row.
+    pub(crate) fn get(&self, row: usize) -> OwnValues {
+        let mut values = OwnValues::default();
+        if let Some(head) = self.heads.get(row) {
+            values.present = head.present;
+            places_of(head.present).zip(self.values_of(row)).for_each(|(place, &value)| values.values[place] = value);
+        }
+        values
+    }
+
+    /// The values of all rows.
+    pub(crate) fn iter(self) -> impl Iterator<Item = OwnValues> {
+        (0..self.len()).map(move |row| self.get(row))
     }
 }
 
@@ -59,7 +216,7 @@ impl OwnSlots {
         let place = attribute as usize;
         if value != 0 && rank <= self.ranks[place] {
             self.ranks[place] = rank;
-            self.values.0[place] = value;
+            self.values.set_at(place, value);
         }
     }
 
@@ -117,11 +274,6 @@ pub(super) struct PackedOwnValues {
     recent: RecentValues,
 }
 
-/// A bit for each attribute that a row has.
-type Present = u32;
-
-const _: () = assert!(COUNT <= Present::BITS as usize);
-
 /// Tells a byte of [`Present`] that another follows from the last.
 const GOES_ON: u8 = 1 << BITS_A_BYTE;
 
@@ -134,13 +286,13 @@ impl PackedOwnValues {
     /// Adds the values of a row; the answer is how many bytes that took anew.
     pub(super) fn push(&mut self, values: &OwnValues) -> usize {
         let before = self.capacity();
-        let mut present = values.0.iter().rev().fold(0, |bits: Present, &value| bits << 1 | Present::from(value != 0));
+        let mut present = values.present;
         while present >= Present::from(GOES_ON) {
             self.bytes.push(present as u8 | GOES_ON);
             present >>= BITS_A_BYTE;
         }
         self.bytes.push(present as u8);
-        for (place, &value) in values.0.iter().enumerate().filter(|(_, value)| **value != 0) {
+        for (place, value) in places_of(values.present).map(|place| (place, values.values[place])) {
             if comes_again(place, self.len)
                 && let Some(recent) = self.recent.place_of(value)
             {
@@ -180,15 +332,16 @@ impl PackedOwnValues {
             }
             let row = rows.next()?;
             let mut values = OwnValues::default();
-            for (place, value) in values.0.iter_mut().enumerate().filter(|(place, _)| present >> place & 1 != 0) {
+            for place in places_of(present).filter(|&place| place < COUNT) {
                 let length = bytes.next()?;
                 if length & IS_RECENT != 0 {
-                    *value = recent.at(length & !IS_RECENT);
+                    values.set_at(place, recent.at(length & !IS_RECENT));
                     continue;
                 }
-                *value = (0..length).fold(0, |word, byte| word | u64::from(bytes.next().unwrap_or(0)) << (8 * byte));
+                let value = (0..length).fold(0, |word, byte| word | u64::from(bytes.next().unwrap_or(0)) << (8 * byte));
+                values.set_at(place, value);
                 if comes_again(place, row) {
-                    recent.place_of(*value);
+                    recent.place_of(value);
                 }
             }
             Some(values)
@@ -242,19 +395,37 @@ mod tests {
                 let value = |place: u64| if number % 3 == place { 0 } else { some(number + place) };
                 // Some come again at once, some after others that have their place, some never.
                 let of_resource = [some(number), 7, 7 + 128 * (number % 2), number % 200][number as usize % 4];
-                OwnValues(std::array::from_fn(|place| match OwnAttribute::ALL[place] {
+                OwnValues::of_words((0..COUNT).map(|place| match OwnAttribute::ALL[place] {
                     OwnAttribute::Instance => of_resource,
                     OwnAttribute::MessageBodySize => value(1) * (number % 2),
                     _ => value(place as u64 % 3),
                 }))
             })
-            .chain([OwnValues([u64::MAX; COUNT]), OwnValues([1; COUNT]), OwnValues::default()])
-            .chain((0..COUNT).map(|only| OwnValues(std::array::from_fn(|place| u64::from(place == only)))))
+            .chain([[u64::MAX; COUNT], [1; COUNT], [0; COUNT]].map(|words| OwnValues::of_words(words.into_iter())))
+            .chain((0..COUNT).map(|only| OwnValues::of_words((0..COUNT).map(|place| u64::from(place == only)))))
             .collect();
         let mut packed = PackedOwnValues::default();
         let bytes: usize = rows.iter().map(|row| packed.push(row)).sum();
         assert_eq!((packed.len(), bytes), (rows.len(), packed.capacity()));
         assert!(packed.iter().eq(rows.iter().copied()));
+        // Rows in any order, and those of others, hold the same.
+        let mut in_rows = OwnRows::default();
+        in_rows.resize(rows.len());
+        let order = (0..rows.len()).map(|number| number * 7 % rows.len());
+        order.for_each(|row| in_rows.set(row, &rows[row]));
+        assert!(!rows.len().is_multiple_of(7) && in_rows.all().iter().eq(rows.iter().copied()));
+        let mut of_others = OwnRows::default();
+        (0..rows.len()).for_each(|row| of_others.push_from(in_rows.slice(5..rows.len()), row));
+        for (row, expected) in rows.iter().skip(5).chain([OwnValues::default(); 5].iter()).enumerate() {
+            assert_eq!(of_others.get(row), *expected);
+            for &attribute in OwnAttribute::ALL {
+                assert_eq!(of_others.value(row, attribute), expected.get(attribute));
+            }
+        }
+        assert_eq!(
+            (of_others.get(rows.len()), of_others.value(rows.len(), OwnAttribute::Instance)),
+            Default::default()
+        );
         let mut empty = PackedOwnValues::default();
         (0..100).for_each(|_| _ = empty.push(&OwnValues::default()));
         assert_eq!(empty.bytes.len(), 100);

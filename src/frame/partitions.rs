@@ -82,8 +82,9 @@ impl Partition {
 
     /// Adds the own values of the next span. Most inputs have none that anybody asks for: until the first comes they take nothing.
     fn push_own_values(&mut self, values: Option<&OwnValues>) -> usize {
-        let values = values.copied().unwrap_or_default();
-        if self.own_values.is_none() && values == OwnValues::default() {
+        let none = OwnValues::default();
+        let values = values.unwrap_or(&none);
+        if self.own_values.is_none() && values.is_empty() {
             return 0;
         }
         let mut new_bytes = 0;
@@ -94,7 +95,7 @@ impl Partition {
             before
         });
         debug_assert_eq!(own_values.len(), rows, "each span before has its values");
-        new_bytes + own_values.push(&values)
+        new_bytes + own_values.push(values)
     }
 
     /// Adds the spans of a trace.
@@ -108,7 +109,10 @@ impl Partition {
                 arguments: trace.arguments[number],
                 signature: trace.signatures[number],
             };
-            self.push(CollectedSpan { trace_id: trace.trace_id, row }, trace.own_values.get(number));
+            self.push(
+                CollectedSpan { trace_id: trace.trace_id, row },
+                (!trace.own_values.is_empty()).then(|| trace.own_values.get(number)).as_ref(),
+            );
         }
     }
 

@@ -276,8 +276,8 @@ fn batch_of(
     let trace_ids: Vec<u8> = spans.iter().flat_map(|span| span.trace_id.0).collect();
     let mut of_spans = BinaryBuilder::with_capacity(spans.len(), 0);
     for row in 0..spans.len() {
-        match own_values.map(|values| values[row]).filter(|values| *values != OwnValues::default()) {
-            Some(values) => of_spans.append_value(values.0.map(u64::to_le_bytes).concat()),
+        match own_values.map(|values| values[row]).filter(|values| !values.is_empty()) {
+            Some(values) => of_spans.append_value(values.words().map(u64::to_le_bytes).concat()),
             None => of_spans.append_value([]),
         }
     }
@@ -314,8 +314,7 @@ fn take_batch(batch: &RecordBatch, take: &mut impl FnMut(u32, CollectedSpan, Opt
             },
         };
         let words = of_spans.value(row).as_chunks().0;
-        let mut own_values = OwnValues::default();
-        own_values.0.iter_mut().zip(words).for_each(|(value, word)| *value = u64::from_le_bytes(*word));
+        let own_values = OwnValues::of_words(words.iter().map(|word| u64::from_le_bytes(*word)));
         take(small(7)[row], span, (!words.is_empty()).then_some(&own_values));
     }
 }

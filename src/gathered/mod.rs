@@ -93,7 +93,6 @@ impl Gathers {
         messages: true,
         own_attributes: OwnAttributes::of(&[
             OwnAttribute::MessageId,
-            OwnAttribute::Instance,
             OwnAttribute::MessagingClient,
             OwnAttribute::MessagePartition,
             OwnAttribute::MessageOffset,
@@ -103,7 +102,8 @@ impl Gathers {
             OwnAttribute::MessageEnqueuedTime,
             OwnAttribute::MessageDelay,
             OwnAttribute::OnlyLink,
-        ]),
+        ])
+        .union(OwnAttributes::INSTANCE),
         ..Self::NOTHING
     };
 

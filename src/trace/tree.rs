@@ -7,7 +7,7 @@ use std::cmp::Reverse;
 use std::ops::{Not as _, Range};
 use std::sync::OnceLock;
 
-use crate::frame::{OwnValues, SignatureId, Symbol, TraceRows};
+use crate::frame::{OwnRows, SignatureId, Symbol, TraceRows};
 use crate::span::{SpanId, SpanKind};
 
 use super::rows_by_id::RowsById;
@@ -104,7 +104,7 @@ pub struct Tree {
     /// Hash of the arguments, 0 where not known.
     pub arguments: Vec<u64>,
     /// Own values; empty unless they are asked for.
-    pub own_values: Vec<OwnValues>,
+    pub own_values: OwnRows,
     /// Parent rows, synchronous or not; [`NO_ROW`] for roots and fragments.
     pub parents: Vec<Row>,
     /// Whether the span has a parent that does not wait for it.
@@ -259,7 +259,8 @@ impl Tree {
         fill(&mut self.ends, &self.order, |row| trace.starts[row] + trace.durations[row]);
         fill(&mut self.arguments, &self.order, |row| trace.arguments[row]);
         let own_order = if trace.own_values.is_empty() { &[] } else { &*self.order };
-        fill(&mut self.own_values, own_order, |row| trace.own_values[row]);
+        self.own_values.clear();
+        own_order.iter().for_each(|&row| self.own_values.push_from(trace.own_values, row as usize));
         self.resolution_ns = resolution_ns(self.starts.iter().chain(&self.ends).copied());
     }
 

@@ -367,7 +367,7 @@ impl<'a> TraceView<'a> {
     /// The value of `attribute` of a span, or its hash; `None` if it has none, or if nobody asks for it
     /// (`own_attributes`).
     pub fn own(&self, row: Row, attribute: OwnAttribute) -> Option<u64> {
-        self.tree.own_values.get(row as usize)?.get(attribute)
+        self.tree.own_values.value(row as usize, attribute)
     }
 
     /// How long in ns who answered a span's request asked to wait before the next one; `None` if nobody did, or if nobody asks
@@ -379,10 +379,9 @@ impl<'a> TraceView<'a> {
     /// Which instance of its service made a span, as a number by which instances are told apart; `None` if its resource does
     /// not say, or if nobody asks for [`OwnAttributes::INSTANCE`](crate::conventions::OwnAttributes::INSTANCE).
     pub(crate) fn instance(&self, row: Row) -> Option<u64> {
-        let values = self.tree.own_values.get(row as usize)?;
         [OwnAttribute::Instance, OwnAttribute::PodName, OwnAttribute::PodUid, OwnAttribute::HostName]
             .into_iter()
-            .find_map(|attribute| values.get(attribute))
+            .find_map(|attribute| self.own(row, attribute))
     }
 
     /// The instance that a call belongs to: that of its caller span, else that of its own span.

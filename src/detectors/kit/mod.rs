@@ -10,6 +10,7 @@ mod sightings;
 #[cfg(test)]
 mod tests;
 mod thresholds;
+mod times;
 
 pub use catalog::CatalogEntry;
 pub(crate) use catalog::{Conclusions, catalog};
@@ -23,7 +24,8 @@ pub(crate) use rules::{
 };
 pub(crate) use seen_at_the_end::SeenAtTheEnd;
 pub(crate) use sightings::{Sightings, read_seen, write_seen};
-#[cfg_attr(not(test), expect(unused_imports, reason = "no detector has a threshold of this kind so far"))]
-pub(crate) use thresholds::Bytes;
-pub(crate) use thresholds::{Count, Duration, Share, ThresholdType, Thresholds, duration_text, size_text, thresholds};
+pub(crate) use thresholds::{
+    Bytes, Count, Duration, Share, ThresholdType, Thresholds, duration_text, size_text, thresholds,
+};
 pub use thresholds::{NotSet, Threshold, ThresholdKind};
+pub(crate) use times::{Times, TimesColumns};

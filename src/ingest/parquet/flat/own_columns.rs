@@ -1,6 +1,6 @@
 //! What is kept beside rows of attributes that have columns of their own, and whatever else a batch says of such.
 
-use arrow::array::RecordBatch;
+use arrow::array::{Array as _, RecordBatch};
 
 use super::mapping::dialect::Place;
 use super::table::{BatchColumns, Table};
@@ -50,8 +50,12 @@ impl OwnColumns {
         for OwnColumn { attribute, rank, place, texts } in &mut self.columns {
             let Some(column) = columns.get(batch, *place) else { continue };
             texts.begin(column);
-            for (row, slots) in self.of_rows.iter_mut().enumerate() {
-                slots.put(*attribute, *rank, texts.kept_at(*attribute, column, row));
+            // Few spans have most of these.
+            let of_rows = &mut self.of_rows;
+            let put = |row: usize| of_rows[row].put(*attribute, *rank, texts.kept_at(*attribute, column, row));
+            match column.nulls() {
+                Some(nulls) => nulls.valid_indices().for_each(put),
+                None => (0..column.len()).for_each(put),
             }
         }
     }

@@ -51,7 +51,7 @@ pub struct AnalyzeArgs {
         long,
         value_name = "FILE",
         help_heading = RESULTS,
-        conflicts_with_all = ["output", "report", "format", "top", "tables", "quiet", "fail_on", "baseline"]
+        conflicts_with_all = ["output", "report", "format", "top", "tables", "notes", "quiet", "fail_on", "baseline"]
     )]
     pub partial: Option<PathBuf>,
 

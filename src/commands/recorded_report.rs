@@ -68,6 +68,7 @@ impl RecordedReport {
                 thresholds: thresholds.clone(),
                 table,
                 headings: None,
+                notes_left_out: 0,
             })
             .collect()
     }

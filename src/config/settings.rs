@@ -61,6 +61,8 @@ pub(crate) struct Settings {
     pub tables: TablesShown,
     /// Whether problems alone are printed.
     pub quiet: bool,
+    /// Whether rows of level note are printed for people.
+    pub notes: bool,
     /// Whether output has colours.
     #[serde(skip)]
     pub color: ColorChoice,
@@ -223,7 +225,7 @@ impl Settings {
     fn set_results(&mut self, args: &ResultsArgs, file: &ConfigFile) -> Result<(), ConfigError> {
         self.set_output(args.format, args.table_format, args.top, file);
         self.set_reports(&args.reports, file)?;
-        (self.tables, self.quiet) = (args.tables, args.quiet);
+        (self.tables, self.quiet, self.notes) = (args.tables, args.quiet, args.notes);
         self.set_display(&args.display, file)?;
         self.set_gate(&args.gate, file)?;
         self.allow_empty = args.allow_empty || file.allow_empty;
@@ -372,6 +374,7 @@ impl Settings {
             top: 0,
             tables: TablesShown::default(),
             quiet: false,
+            notes: false,
             color: ColorChoice::default(),
             trace_url: None,
             fail_on: Vec::new(),

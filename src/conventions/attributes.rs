@@ -331,7 +331,24 @@ attributes! {
         /// Id of a message, by which its sender and its receivers are brought together ([`is_id_unique`]).
         MessageId: own(id) = ["messaging.message.id", "messaging.message_id"],
         /// Bytes of a message's body.
-        MessageBodySize: own(number) = ["messaging.message.body.size", "messaging.message.payload_size_bytes"],
+        MessageBodySize: own(number) = [
+            "messaging.message.body.size",
+            "messaging.message.payload_size_bytes",
+            "messaging.message_payload_size_bytes",
+            "messaging.message.envelope.size",
+        ],
+        /// Bytes of the body of an HTTP request.
+        RequestBodySize: own(number) = [
+            "http.request.body.size",
+            "http.request_content_length",
+            "http.request_content_length_uncompressed",
+        ],
+        /// Bytes of the body of the answer.
+        ResponseBodySize: own(number) = [
+            "http.response.body.size",
+            "http.response_content_length",
+            "http.response_content_length_uncompressed",
+        ],
         /// How long the server asked to wait before the next request, and one ns more, so that no wait is told from none asked.
         RetryAfter: own(seconds) = ["http.response.header.retry-after", "http.response.header.retry_after"],
         /// Which instance of its service made the span. Instances are compared and counted, and nobody reads their names.

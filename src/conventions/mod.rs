@@ -6,14 +6,12 @@ mod attributes;
 mod canonical;
 mod client_side;
 mod data_access;
-mod destinations;
 mod error_class;
 mod finding_kind;
 mod kept_values;
 mod message_template;
 mod normal_form;
 mod sampling;
-mod service_family;
 mod spellings;
 mod templates;
 mod uncounted;
@@ -31,7 +29,6 @@ pub(crate) use data_access::{
     Access, DatabaseName, Statement, SystemKind, TableUse, access_of_operation, everybody_has, is_infrastructure,
     is_insert, is_outbox, key_prefix, key_value_access, listed_tables, tables_of_name, tables_of_summary,
 };
-pub(crate) use destinations::{is_dead_letter, takes_notices};
 pub(crate) use error_class::says_breaker_is_open;
 pub use error_class::{ErrorClass, RpcStatus, classify, says_nothing_is_there};
 pub use finding_kind::FindingKind;
@@ -40,9 +37,8 @@ pub use normal_form::normalise;
 pub(crate) use normal_form::{END_OF_HOST, nonzero_hash};
 pub use sampling::TraceStateSampling;
 pub(crate) use sampling::{count_of_attribute, count_of_jaeger_sampler};
-pub(crate) use service_family::service_family;
 pub(crate) use templates::{HTTP_METHODS, is_http_word, is_version};
 pub use templates::{name_template, path_template, query_template, url_host};
 pub use uncounted::UncountedCalls;
 pub(crate) use uncounted::acquires_connection;
-pub(crate) use words::{has_word_of, is_one_of, words};
+pub(crate) use words::{has_word_of, is_one_of, service_family, words};

@@ -1,5 +1,9 @@
 //! Words of names.
 
+mod service_family;
+
+pub(crate) use service_family::service_family;
+
 /// The words of a name: it is split at what is no letter or digit, and between a lower-case letter and an upper-case one.
 pub(crate) fn words(name: &str) -> impl Iterator<Item = &str> {
     let mut rest = name;

@@ -66,6 +66,8 @@ kit::catalog! {
     dead_letter: messaging::dead_letter::DeadLetter,
     /// Messages that wait longer and longer.
     consumer_lag: messaging::consumer_lag::ConsumerLag,
+    /// Bodies that should be references.
+    large_payload: messaging::large_payload::LargePayload,
     /// Secrets and personal data in spans.
     sensitive_data: monitoring::sensitive_data::SensitiveData,
     /// What traces cannot show.

@@ -7,6 +7,7 @@ mod compare;
 mod entries;
 mod findings;
 mod incident;
+mod not_visible;
 mod problems;
 mod run_json;
 
@@ -28,6 +29,7 @@ pub(crate) fn topic_pages() -> Vec<Page> {
         compare::page(),
         budgets::page(),
         run_json::page(),
+        not_visible::page(),
     ]
 }
 

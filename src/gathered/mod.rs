@@ -4,6 +4,7 @@ mod call_block;
 mod call_log;
 mod caller_span_block;
 mod caller_spans;
+mod data_touches;
 mod messages;
 mod packed_block;
 mod path_stacks;
@@ -28,6 +29,7 @@ pub(crate) use call_log::{CallLog, CallsOfTarget, LoggedCall};
 #[cfg(test)]
 pub(crate) use caller_spans::AnsweredCall;
 pub(crate) use caller_spans::{CallerSpan, CallerSpanLog, CallerSpansOfService, InstanceAbove};
+pub(crate) use data_touches::{DataTouches, Sharing};
 pub(crate) use messages::{Identity, Inside, LoggedMessage, MessageLog, MessagesOfTopic, RepeatableWrite};
 pub(crate) use path_stacks::{Frame, PathStacks};
 pub(crate) use request_block::{CallerOperation, RequestBlock, Spent, TraceRequests};
@@ -47,6 +49,8 @@ pub struct Gathers {
     pub(crate) calls: bool,
     /// Every caller span, by service and time.
     pub(crate) caller_spans: bool,
+    /// Which services touch which tables of databases.
+    pub(crate) data_touches: bool,
     /// Every message that was sent or processed, by topic and time.
     pub(crate) messages: bool,
     /// What each trace says of the requests in it.
@@ -70,6 +74,7 @@ impl Gathers {
         service_entries: false,
         calls: false,
         caller_spans: false,
+        data_touches: false,
         messages: false,
         requests: false,
         timeline: false,
@@ -78,6 +83,10 @@ impl Gathers {
         of_signatures: Asked::NOTHING,
         resource_attributes: false,
     };
+
+    /// Who touches which tables, and what signatures say of that.
+    pub(crate) const DATA_TOUCHES: Self =
+        Self { data_touches: true, of_signatures: Asked { data_use: true }, ..Self::NOTHING };
 
     /// Every message, and what its spans say that is unique to them.
     pub(crate) const MESSAGES: Self = Self {
@@ -105,6 +114,7 @@ impl Gathers {
             service_entries: self.service_entries || other.service_entries,
             calls: self.calls || other.calls,
             caller_spans: self.caller_spans || other.caller_spans,
+            data_touches: self.data_touches || other.data_touches,
             messages: self.messages || other.messages,
             requests: self.requests || other.requests,
             timeline: self.timeline || other.timeline,
@@ -127,6 +137,8 @@ pub(crate) struct Gathered {
     pub(crate) calls: Option<CallLog>,
     /// Every caller span.
     pub(crate) caller_spans: Option<CallerSpanLog>,
+    /// Who touches which tables.
+    pub(crate) data_touches: Option<DataTouches>,
     /// Every message.
     pub(crate) messages: Option<MessageLog>,
     /// What traces say of requests.
@@ -149,6 +161,7 @@ impl Gathered {
             service_entries: asked.service_entries.then(ServiceEntries::default),
             calls: asked.calls.then(|| CallLog::new(store)),
             caller_spans: asked.caller_spans.then(|| CallerSpanLog::new(store)),
+            data_touches: asked.data_touches.then(DataTouches::default),
             messages: asked.messages.then(|| MessageLog::new(store)),
             requests: asked.requests.then(|| RequestLog::new(store)),
             timeline: asked.timeline.then(Timeline::default),
@@ -172,6 +185,9 @@ impl Gathered {
         }
         if let Some(spans) = &mut self.caller_spans {
             spans.see(trace);
+        }
+        if let Some(touches) = &mut self.data_touches {
+            touches.see(trace);
         }
         if let Some(messages) = &mut self.messages {
             messages.see(trace);
@@ -219,6 +235,10 @@ impl Gathered {
             (Some(own), Some(other)) => own.merge(other),
             (own, other) => *own = own.take().or(other),
         }
+        match (&mut self.data_touches, other.data_touches) {
+            (Some(own), Some(other)) => own.merge(other),
+            (own, other) => *own = own.take().or(other),
+        }
         match (&mut self.messages, other.messages) {
             (Some(own), Some(other)) => own.merge(other),
             (own, other) => *own = own.take().or(other),
@@ -259,6 +279,7 @@ impl Gathered {
             + self.service_entries.as_ref().map_or(0, ServiceEntries::bytes)
             + self.calls.as_ref().map_or(0, CallLog::bytes)
             + self.caller_spans.as_ref().map_or(0, CallerSpanLog::bytes)
+            + self.data_touches.as_ref().map_or(0, DataTouches::bytes)
             + self.messages.as_ref().map_or(0, MessageLog::bytes)
             + self.requests.as_ref().map_or(0, RequestLog::bytes)
             + self.timeline.as_ref().map_or(0, Timeline::bytes)
@@ -286,6 +307,9 @@ impl Gathered {
         }
         if let Some(spans) = &self.caller_spans {
             spans.write(file, &format!("{part}{CALLER_SPANS}"), numbers)?;
+        }
+        if let Some(touches) = &self.data_touches {
+            file.group(&format!("{part}{DATA_TOUCHES}"), numbers, |group| touches.write(group))?;
         }
         if let Some(messages) = &self.messages {
             messages.write(file, &format!("{part}{MESSAGES}"), numbers)?;
@@ -322,6 +346,9 @@ impl Gathered {
         if let Some(spans) = &mut self.caller_spans {
             spans.merge_file(file, &format!("{part}{CALLER_SPANS}"), numbers)?;
         }
+        if let Some(touches) = &mut self.data_touches {
+            touches.merge(file.group(&format!("{part}{DATA_TOUCHES}"), numbers, DataTouches::read)?);
+        }
         if let Some(messages) = &mut self.messages {
             messages.merge_file(file, &format!("{part}{MESSAGES}"), numbers)?;
         }
@@ -340,6 +367,7 @@ const SERVICE_GRAPH: &str = "gathered/service_graph";
 const SERVICE_ENTRIES: &str = "gathered/service_entries";
 const CALLS: &str = "gathered/calls";
 const CALLER_SPANS: &str = "gathered/caller_spans";
+const DATA_TOUCHES: &str = "gathered/data_touches";
 const MESSAGES: &str = "gathered/messages";
 const REQUESTS: &str = "gathered/requests";
 const TIMELINE: &str = "gathered/timeline";

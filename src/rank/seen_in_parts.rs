@@ -95,6 +95,7 @@ impl Dump {
         push_sample(&mut builder, &data());
         push_sample(&mut builder, &messages());
         push_sample(&mut builder, &monitoring::tells_too_much());
+        push_sample(&mut builder, &monitoring::sends_too_much());
         let sensitive = builder.take_sensitive_facts().unwrap();
         let (mut vocabulary, frame) = group(vec![builder]);
         sensitive.names().for_each(|name| _ = vocabulary.symbols.intern(name));

@@ -119,6 +119,15 @@ impl Table {
         Self { name: description.table, terminal_columns: description.terminal_columns, columns, values, summed_up: 0 }
     }
 
+    /// The same table without the rows whose `column` says `text`; `None` if there is none.
+    pub(crate) fn without(&self, column: &str, text: &str) -> Option<Self> {
+        let column = self.columns.iter().position(|known| known.name == column)?;
+        let is_kept = |row: &usize| !matches!(&self.values[column][*row], Cell::Text(value) if value == text);
+        let kept: Vec<usize> = (0..self.row_count()).filter(is_kept).collect();
+        let values = || self.values.iter().map(|cells| kept.iter().map(|&row| cells[row].clone()).collect());
+        (kept.len() < self.row_count()).then(|| Self { values: values().collect(), ..self.clone() })
+    }
+
     /// Sums up all rows beyond the first `most` in one row, called [`OTHER`] in its first text: what adds up is added up, and
     /// the rest has no value.
     pub(super) fn capped(mut self, most: usize) -> Self {

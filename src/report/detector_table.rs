@@ -14,6 +14,8 @@ pub(crate) struct DetectorTable<'a> {
     pub table: &'a Table,
     /// What its rows are shown below, if they come in groups.
     pub headings: Option<&'a Headings>,
+    /// Rows of level note that were left out of the table.
+    pub notes_left_out: usize,
 }
 
 impl DetectorTable<'_> {

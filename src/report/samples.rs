@@ -121,12 +121,14 @@ pub(in crate::report) fn detector_tables(table: &Table) -> Vec<DetectorTable<'_>
             thresholds: vec![("max_calls", "5".to_owned())],
             table,
             headings: None,
+            notes_left_out: 0,
         },
         DetectorTable {
             description: &DESCRIPTION,
             thresholds: vec![("max_calls", "5".to_owned())],
             table: &EMPTY,
             headings: None,
+            notes_left_out: 0,
         },
     ]
 }

@@ -9,8 +9,8 @@ use crate::span::SpanKind;
 use super::target::{Attributes, Class};
 
 pub use destination_words::DeadLetterName;
-use destination_words::{dead_letter_name, says_delay};
-pub(crate) use destination_words::{destination_words, without_dead_letter_words};
+use destination_words::says_delay;
+pub(crate) use destination_words::{dead_letter_name, destination_words, without_dead_letter_words};
 
 /// What the spans of a signature do with messages.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]

@@ -28,7 +28,7 @@ mod view;
 pub use calls::{Call, CallRole, Calls, NO_CALL};
 pub use critical_path::{CriticalPaths, OverlapTolerance, Section};
 pub use messages::{DeadLetterName, MessageFacts, MessageRole};
-pub(crate) use messages::{destination_words, without_dead_letter_words};
+pub(crate) use messages::{dead_letter_name, destination_words, without_dead_letter_words};
 pub use on_demand::{Attempt, RetrySequences, Sequence};
 pub(crate) use on_demand::{FailureOrigin, Hop};
 pub(crate) use retiming::{Edit, EditedSegment, Mark, PackedSegments, PatternEdits, RetimingBuffers, SegmentToPack};

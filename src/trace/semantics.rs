@@ -305,8 +305,10 @@ pub(crate) fn derive_asked(vocabulary: &Vocabulary, uncounted: &UncountedCalls, 
     let repetitions = UrlRepetitions::find(&signatures, &vocabulary.symbols, &mut by_signature, &mut symbols);
     let known = |id: SignatureId| by_signature[id.index()].target;
     let targets_of_heirs = TargetsOfHeirs::find(&signatures, known, &vocabulary.symbols, &services, &mut symbols);
-    let data_uses =
-        asked.data_use.then(|| DataUses::find(&signatures, known, vocabulary, &mut symbols)).unwrap_or_default();
+    let data_uses = match asked.data_use {
+        true => DataUses::find(&signatures, &by_signature, vocabulary, &mut symbols),
+        false => DataUses::default(),
+    };
 
     let (symbols, renumbered) = symbols.sorted();
     let repetitions = repetitions.renumbered(&renumbered);

@@ -64,6 +64,10 @@ pub struct ResultsArgs {
     )]
     pub tables: TablesShown,
 
+    /// Print rows of level note too: what is worth knowing, and may be meant so
+    #[arg(long)]
+    pub notes: bool,
+
     /// Print problems only: neither what was read nor tables
     #[arg(short, long)]
     pub quiet: bool,

@@ -17,7 +17,7 @@ use crate::analysis::{Again, Analysis, Results};
 use crate::cli::{StdoutFormat, TablesShown};
 use crate::compare::{ComparedRun, Comparison, changes_table, latency_changes_table};
 use crate::config::Settings;
-use crate::detectors::{Cell, SeenByAll, TableRow, Whole};
+use crate::detectors::{Cell, Level, SeenByAll, TableRow, Whole};
 use crate::frame::{Collection, Symbol};
 use crate::gates::{CheckedBudget, budgets_table, check_budgets};
 use crate::incident::{Incident, IncidentError, SUSPECT_ROWS, SUSPECTS, TimeRange, conclude};
@@ -309,7 +309,7 @@ fn detector_tables<'a>(printed: &Printed<'a>) -> Vec<DetectorTable<'a>> {
 
 fn detector_table(ranked: &Ranked) -> DetectorTable<'_> {
     let Ranked { description, thresholds, table, headings, .. } = ranked;
-    DetectorTable { description, thresholds: thresholds.clone(), table, headings: headings.as_ref() }
+    DetectorTable { description, thresholds: thresholds.clone(), table, headings: headings.as_ref(), notes_left_out: 0 }
 }
 
 /// When the first span began and the last one ended, in ns since 1970.
@@ -322,6 +322,17 @@ fn print(settings: &Settings, printed: &Printed<'_>) -> anyhow::Result<()> {
     let is_for_people = settings.format == StdoutFormat::Table;
     let mut tables_of_detectors =
         if is_for_people { detector_tables(printed) } else { ranked.iter().map(detector_table).collect() };
+    let are_notes_shown = settings.notes || !is_for_people;
+    let without_notes: Vec<Option<Table>> = tables_of_detectors
+        .iter()
+        .map(|shown| shown.table.without("level", Level::Note.as_str()).filter(|_| !are_notes_shown))
+        .collect();
+    for (shown, without_notes) in tables_of_detectors.iter_mut().zip(&without_notes) {
+        if let Some(table) = without_notes {
+            shown.notes_left_out = shown.table.row_count() - table.row_count();
+            shown.table = table;
+        }
+    }
     let of_incident = || incident.iter().flat_map(|incident| &incident.tables);
     let of_detectors = ranked.iter().map(|ranked| &ranked.table);
     let tables: Vec<&Table> =
@@ -334,6 +345,7 @@ fn print(settings: &Settings, printed: &Printed<'_>) -> anyhow::Result<()> {
             thresholds: Vec::new(),
             table,
             headings: None,
+            notes_left_out: 0,
         });
         tables_of_detectors.splice(0..0, described);
     }

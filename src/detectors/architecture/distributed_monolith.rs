@@ -81,7 +81,8 @@ A release train is no coupling; one version for a whole repository looks like jo
 
 S. Newman, \"Building Microservices\", 2nd edition, 2021, chapter 1, \"The distributed monolith\". R. C. Martin, \"Agile
 Software Development\", 2002: acyclic dependencies principle. D. Taibi, V. Lenarduzzi, \"On the Definition of Microservice
-Bad Smells\", IEEE Software 35(3), 2018: cyclic dependency, shared persistency.",    currency: None,
+Bad Smells\", IEEE Software 35(3), 2018: cyclic dependency, shared persistency.",
+    currency: None,
     has_findings: true,
     terminal_columns: &[
         "rank",
@@ -200,7 +201,7 @@ impl Detector for DistributedMonolith {
     const TABLE: TableRules<Self> = TableRules::Rows(COLUMNS);
 
     fn gathers() -> Gathers {
-        Gathers { service_entries: true, resource_attributes: true, ..Gathers::NOTHING }
+        Gathers { service_entries: true, resource_attributes: true, ..Gathers::DATA_TOUCHES }
     }
 
     fn see(&self, trace: &TraceView<'_>, seen: &mut Self::Seen) {

@@ -85,7 +85,8 @@ A nanoservice may exist for security, a licence or another team; data in memory 
 
 S. Newman, \"Building Microservices\", 2nd edition, 2021, chapter 2. D. Taibi, V. Lenarduzzi, \"On the Definition of
 Microservice Bad Smells\", IEEE Software 35(3), 2018: megaservice, nanoservice. C. Richardson, \"Microservices Patterns\",
-2018, chapter 2.",    currency: None,
+2018, chapter 2.",
+    currency: None,
     has_findings: true,
     terminal_columns: &[
         "rank",

@@ -66,7 +66,8 @@ A CDN or load balancer with a name for each service is a gateway that cannot be 
 ## References
 
 C. Richardson, \"Microservices Patterns\", 2018, chapter 8, \"External API patterns\". S. Newman, \"Building
-Microservices\", 2nd edition, 2021, chapter 14.",    currency: None,
+Microservices\", 2nd edition, 2021, chapter 14.",
+    currency: None,
     has_findings: true,
     terminal_columns: &[
         "rank",

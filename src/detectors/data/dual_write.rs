@@ -6,17 +6,20 @@ mod verdict;
 use foldhash::fast::FixedState;
 use hashbrown::{HashMap, HashSet};
 
-use crate::conventions::{FindingKind, is_dead_letter, takes_notices, words};
+use crate::conventions::{FindingKind, has_word_of};
 use crate::detectors::kit::{
-    Cell, Concluded, Description, Detector, Example, FindingsBeside, Level, ProblemText, RankedBy, RowColumn, TableRow,
-    TableRules, TraceCount, Unit, WEIGHTED_TRACES_DOC, Whole, thresholds,
+    Cell, Concluded, Description, Detector, FindingsBeside, Level, ProblemText, RankedBy, RowColumn, TableRow,
+    TableRules, Unit, WEIGHTED_TRACES_DOC, Whole, thresholds,
 };
-use crate::findings::{Finding, Findings, Remedy};
+use crate::findings::{Example, Finding, Findings, Remedy, TraceCount};
 use crate::frame::Symbol;
 use crate::gathered::Gathers;
 use crate::partial::{Named as _, columns};
 use crate::span::{SpanId, SpanKind};
-use crate::trace::{Asked, Call, Row, Target, TargetKind, TraceView, TransactionEnd};
+use crate::trace::{
+    Asked, Call, DeadLetterName, Row, Target, TargetKind, TraceView, TransactionEnd, dead_letter_name,
+    destination_words, without_dead_letter_words,
+};
 
 use requests::{Pair, PairKey, Requests, Writing};
 use verdict::{Done, Order, Together, Verdict};
@@ -46,18 +49,18 @@ static DESCRIPTION: Description = Description {
     documentation: "\
 ## What it does
 
-Looks at each request that writes to a database and publishes to a topic, and at whether its transaction was committed or rolled
-back. `lost`: a write stayed and every attempt to publish failed. `ghost`: a message was published, and no write succeeded, or the
-transaction was rolled back, or its commit failed. An operation that did either is a problem. One that writes and publishes in at
-least `min_entries` requests, and in `min_share` of those that write, is a risk: it will one day. Requests that use an outbox are
-left out, and so are topics of dead letters, logs, audits, metrics, traces, analytics and heartbeats. Messages whose consumer
-failed come again, so that nothing is lost with them.
+Looks at each request that writes to a database and publishes to a topic, and at whether its transaction was committed or
+rolled back. `lost`: a write stayed and every attempt to publish failed. `ghost`: a message was published, and no write
+succeeded, or the transaction was rolled back, or its commit failed. An operation that did either is a problem. One that
+writes and publishes in at least `min_entries` requests, and in `min_share` of those that write, is a risk: it will one day.
+Requests that use an outbox are left out, and so are topics of dead letters, logs, audits, metrics, traces, analytics and
+heartbeats. Messages whose consumer failed come again, so that nothing is lost with them.
 
 ## Why it hurts
 
-Nothing makes a database and a broker do both or neither. When the process dies, the broker is away or the commit fails between the
-two, one of them knows what the other does not: an order that is never shipped, a mail about an order that does not exist. Nobody
-sees an error, and what differs is found weeks later.
+Nothing makes a database and a broker do both or neither. When the process dies, the broker is away or the commit fails
+between the two, one of them knows what the other does not: an order that is never shipped, a mail about an order that does
+not exist. Nobody sees an error, and what differs is found weeks later.
 
 ## What it looks like
 
@@ -74,8 +77,8 @@ service has an outbox already. To publish after the commit instead of before it 
 
 ## When it is wrong
 
-A message that has nothing to do with the row; change data capture is not seen and needs no outbox; an outbox by a name that is not
-known as one.
+A message that has nothing to do with the row; change data capture is not seen and needs no outbox; an outbox by a name that
+is not known as one.
 
 ## References
 
@@ -180,8 +183,10 @@ static COLUMNS: &[Column] = &[
     Column::new("outbox_elsewhere", Unit::Flag, "whether the service has an outbox for other requests", |row, _| {
         Cell::Flag(row.outbox_elsewhere)
     }),
-    Column::new("traces", Unit::Count, "traces with such requests", |row, _| row.traces.cell()),
-    Column::new("weighted_traces", Unit::Number, WEIGHTED_TRACES_DOC, |row, whole| row.traces.weighted_cell(whole)),
+    Column::new("traces", Unit::Count, "traces with such requests", |row, _| count(row.traces.traces)),
+    Column::new("weighted_traces", Unit::Number, WEIGHTED_TRACES_DOC, |row, whole| {
+        whole.weighted(row.traces.weighted())
+    }),
     Column::new(
         "example_trace_id",
         Unit::Id,
@@ -243,6 +248,24 @@ impl Detector for DualWrite {
     }
 }
 
+/// Words of topics that take notice of what happens and that nothing depends on.
+const NOTICES: [&str; 14] = [
+    "log",
+    "logs",
+    "logging",
+    "audit",
+    "audits",
+    "metric",
+    "metrics",
+    "telemetry",
+    "trace",
+    "traces",
+    "tracing",
+    "analytics",
+    "heartbeat",
+    "heartbeats",
+];
+
 /// The topics that count, and whether what counts are publishes of CLIENT spans: where these send, PRODUCER spans only made the
 /// message. Topics do not count that nothing depends on, or that take what could not be processed.
 fn counting_topics(requests: &Requests, whole: &Whole<'_>) -> HashMap<Symbol, bool, FixedState> {
@@ -250,11 +273,16 @@ fn counting_topics(requests: &Requests, whole: &Whole<'_>) -> HashMap<Symbol, bo
         let name = whole.symbols.resolve(topic);
         name.split_once('/').map_or(name, |(_, destination)| destination)
     };
-    let words_of = |topic: &Symbol| words(destination(*topic)).map(str::to_lowercase).collect::<Vec<_>>();
+    let words_of = |topic: &Symbol| destination_words(destination(*topic));
     let known: HashSet<Vec<String>, FixedState> = requests.topics.iter().map(words_of).collect();
     let counts = |topic: &&Symbol| {
         let destination = destination(**topic);
-        !takes_notices(destination) && !is_dead_letter(destination, |words| known.contains(words))
+        let is_dead_letter = match dead_letter_name(destination) {
+            DeadLetterName::No => false,
+            DeadLetterName::Beside => without_dead_letter_words(destination).iter().any(|words| known.contains(words)),
+            DeadLetterName::Always => true,
+        };
+        !is_dead_letter && !has_word_of(destination, &NOTICES)
     };
     let counting = requests.topics.iter().filter(counts);
     counting.map(|&topic| (topic, requests.client_topics.contains(&topic))).collect()
@@ -319,8 +347,8 @@ struct Step<'a> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Does {
     UseOutbox,
-    Write { system: Symbol, may_undo: bool },
-    Publish { system: Symbol, topic: Symbol, by_client: bool },
+    Write { may_undo: bool },
+    Publish { topic: Symbol, by_client: bool },
     End(TransactionEnd),
 }
 
@@ -343,18 +371,19 @@ fn see(trace: &TraceView<'_>, findings: &mut Findings<DetailColumns>, requests: 
     let mut writes_or_publishes = false;
     for call in &trace.calls.calls {
         let data_use = trace.data_use(call.row);
-        let system = data_use.system;
         if data_use.uses_outbox {
             steps.push(Step { call, does: Does::UseOutbox });
             requests.with_outbox.insert(call.caller_service);
         }
         if call.counts && data_use.writes_database {
-            steps.push(Step { call, does: Does::Write { system, may_undo: data_use.deletes_or_updates } });
+            steps.push(Step { call, does: Does::Write { may_undo: data_use.deletes_or_updates } });
             writes_or_publishes = true;
         }
         if call.counts && data_use.publishes {
-            let (topic, by_client) = (data_use.topic, data_use.sends_as_client);
-            steps.push(Step { call, does: Does::Publish { system, topic, by_client } });
+            let semantics = trace.semantics_of(call.row);
+            let (named, by_client) = (semantics.messaging.topic, semantics.kind == SpanKind::Client);
+            let topic = if named.is_empty() { call.target.name } else { named };
+            steps.push(Step { call, does: Does::Publish { topic, by_client } });
             writes_or_publishes = true;
             requests.topics.insert(topic);
             if by_client {
@@ -390,26 +419,31 @@ fn see_request(trace: &TraceView<'_>, steps: &[Step<'_>], requests: &mut Request
     let caller = steps[0].call;
     let is_of_consumer = trace.tree.kind(caller.caller_span, trace.semantics) == SpanKind::Consumer;
     if is_of_consumer {
-        requests.topics.insert(trace.data_use(caller.caller_span).topic);
+        requests.topics.insert(trace.semantics_of(caller.caller_span).messaging.topic);
     }
-    let mut databases: Vec<(Symbol, Symbol)> = Vec::new();
-    let mut topics: Vec<(Symbol, bool, Symbol)> = Vec::new();
+    let mut databases: Vec<Symbol> = Vec::new();
+    let mut topics: Vec<(Symbol, bool)> = Vec::new();
     for step in steps {
         match step.does {
-            Does::Write { system, .. } => databases.push((step.call.target.name, system)),
-            Does::Publish { system, topic, by_client } => topics.push((topic, by_client, system)),
+            Does::Write { .. } => databases.push(step.call.target.name),
+            Does::Publish { topic, by_client } => topics.push((topic, by_client)),
             Does::UseOutbox | Does::End(_) => {}
         }
     }
     databases.sort_unstable();
-    databases.dedup_by_key(|(database, _)| *database);
+    databases.dedup();
     topics.sort_unstable();
-    topics.dedup_by_key(|(topic, by_client, _)| (*topic, *by_client));
-    for &(database, database_system) in &databases {
+    topics.dedup();
+    let system = |name: Symbol| {
+        let name = trace.semantics.symbols.resolve(name);
+        name.split_once(['/', '@']).map_or(name, |(system, _)| system)
+    };
+    for &database in &databases {
         let key = [caller.caller_service, trace.caller_operation(caller), database];
         requests.add_writing(key, Writing { requests: 1, of_consumers: u64::from(is_of_consumer) });
-        for &(topic, by_client, broker_system) in &topics {
-            if database_system == broker_system && !broker_system.is_empty() {
+        for &(topic, by_client) in &topics {
+            // A queue that is part of the database is part of its transactions.
+            if system(database).eq_ignore_ascii_case(system(topic)) {
                 continue;
             }
             let [service, operation, _] = key;
@@ -424,11 +458,11 @@ fn judge(trace: &TraceView<'_>, steps: &[Step<'_>], key: PairKey, by_client: boo
     let (mut rows, mut first_published, mut last_failed): (Vec<Row>, _, _) = (Vec::new(), None, None);
     for Step { call, does } in steps {
         let failed = trace.calls.roles[call.row as usize].failed;
-        let may_undo = matches!(does, Does::Write { may_undo: true, .. });
+        let may_undo = matches!(does, Does::Write { may_undo: true });
         let done = Done { start: trace.start(call.row), end: trace.end(call.row), failed, may_undo };
         match *does {
             Does::Write { .. } if call.target.name == database => writes.push(done),
-            Does::Publish { topic: own, by_client: own_client, .. } if own == topic && own_client == by_client => {
+            Does::Publish { topic: own, by_client: own_client } if own == topic && own_client == by_client => {
                 publishes.push(done);
                 if failed {
                     last_failed = Some(call.row);

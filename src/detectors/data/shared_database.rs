@@ -1,19 +1,14 @@
 //! `shared-database`: two services in one database.
 
-mod sharing;
-mod touches;
-
+use crate::conventions::FindingKind;
 use crate::detectors::kit::{
-    Cell, Concluded, Description, Detector, NoDetails, ProblemText, RankedBy, RowColumn, TableRow, TableRules, Unit,
-    WEIGHTED_TRACES_DOC, Whole, thresholds,
+    Cell, Concluded, Description, Detector, Level, NoDetails, ProblemText, RankedBy, RowColumn, SeenAtTheEnd, TableRow,
+    TableRules, Unit, WEIGHTED_TRACES_DOC, Whole, thresholds,
 };
 use crate::findings::{Finding, Findings};
-use crate::gathered::Gathers;
+use crate::gathered::{Gathers, Sharing};
 use crate::partial::Named as _;
-use crate::trace::{Asked, Target, TargetKind, TraceView};
-
-use sharing::{Sharing, sharings};
-use touches::Touches;
+use crate::trace::{Target, TargetKind, TraceView};
 
 thresholds! {
     /// The detector of shared databases.
@@ -116,7 +111,7 @@ type Column = RowColumn<SharedDatabase>;
 static COLUMNS: &[Column] = &[
     Column::rank("place in the ranking by level, services, then foreign_calls"),
     Column::pattern_id(|row| row.key.to_vec()),
-    Column::new("level", Unit::Text, "problem, risk or note", |row, _| row.level.cell()),
+    Column::new("level", Unit::Text, "problem, risk or note", |row, _| level(row).cell()),
     Column::new("database", Unit::Text, "the database, by its most frequent name", |row, whole| whole.name(row.key[0])),
     Column::new("table", Unit::Text, "the table, or what keys begin with; empty for a schema", |row, whole| {
         whole.name(row.key[1])
@@ -158,8 +153,10 @@ static COLUMNS: &[Column] = &[
         "what is known of the database: full, no host, or no namespace where the system has none",
         |row, _| Cell::Text(row.identity.to_owned()),
     ),
-    Column::new("traces", Unit::Count, "traces with calls that use it", |row, _| row.traces.cell()),
-    Column::new("weighted_traces", Unit::Number, WEIGHTED_TRACES_DOC, |row, whole| row.traces.weighted_cell(whole)),
+    Column::new("traces", Unit::Count, "traces with calls that use it", |row, _| count(row.traces.traces)),
+    Column::new("weighted_traces", Unit::Number, WEIGHTED_TRACES_DOC, |row, whole| {
+        whole.weighted(row.traces.weighted())
+    }),
     Column::new("critical_ns", Unit::Nanoseconds, "critical-path time of the calls", |row, _| {
         Cell::Int(row.critical_ns)
     })
@@ -172,12 +169,21 @@ static COLUMNS: &[Column] = &[
     ),
 ];
 
+/// How sure the harm is: less so where two databases of one name may be taken for one.
+fn level(row: &Sharing) -> Level {
+    match (row.kind, row.has_host) {
+        (FindingKind::SeveralWriters, true) => Level::Problem,
+        (FindingKind::SeveralWriters, false) | (FindingKind::ForeignReader, true) => Level::Risk,
+        _ => Level::Note,
+    }
+}
+
 fn count(number: u64) -> Cell {
     Cell::Int(number as i64)
 }
 
 impl Detector for SharedDatabase {
-    type Seen = Touches;
+    type Seen = SeenAtTheEnd<()>;
     type Details = NoDetails;
     type Aside = ();
     type Row = Sharing;
@@ -186,15 +192,14 @@ impl Detector for SharedDatabase {
     const TABLE: TableRules<Self> = TableRules::Rows(COLUMNS);
 
     fn gathers() -> Gathers {
-        Gathers { of_signatures: Asked { data_use: true }, ..Gathers::NOTHING }
+        Gathers::DATA_TOUCHES
     }
 
-    fn see(&self, trace: &TraceView<'_>, seen: &mut Self::Seen) {
-        seen.see(trace);
-    }
+    fn see(&self, _trace: &TraceView<'_>, _seen: &mut Self::Seen) {}
 
-    fn conclude(&self, seen: Self::Seen, whole: &Whole<'_>) -> Concluded<Self> {
-        let rows = sharings(&seen, whole);
+    fn conclude(&self, _seen: Self::Seen, whole: &Whole<'_>) -> Concluded<Self> {
+        let touches = whole.gathered.data_touches.as_ref();
+        let rows = touches.map(|touches| touches.sharings(whole.symbols)).unwrap_or_default();
         let mut findings = Findings::default();
         for row in &rows {
             let (service, example) = &row.example;

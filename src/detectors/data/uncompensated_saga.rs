@@ -64,17 +64,18 @@ static DESCRIPTION: Description = Description {
     documentation: "\
 ## What it does
 
-Looks at requests that failed, or were answered with a refusal (HTTP 400 and above, an RPC status that is not OK), because of a call
-that failed last. If an earlier call to another service succeeded and wrote something, somebody must undo that: a later call to
-the same service that deletes, has a word like release, refund or cancel in its name, or writes after the failure; or any message
-that is published after it, for somebody may react. Where none is in the trace the step is told. That it wrote is known from its
-database calls (`database`) or, where that service records none, from a word like reserve or charge that its operation begins with
-(`verb`). Services that do what nobody undoes, such as mails and audits, are left out.
+Looks at requests that failed, or were answered with a refusal (HTTP 400 and above, an RPC status that is not OK), because of
+a call that failed last. If an earlier call to another service succeeded and wrote something, somebody must undo that: a later
+call to the same service that deletes, has a word like release, refund or cancel in its name, or writes after the failure; or
+any message that is published after it, for somebody may react. Where none is in the trace the step is told. That it wrote is
+known from its database calls (`database`) or, where that service records none, from a word like reserve or charge that its
+operation begins with (`verb`). Services that do what nobody undoes, such as mails and audits, are left out.
 
 ## Why it hurts
 
-No transaction spans services. What the first did stays when the second fails: stock is reserved for an order that does not exist,
-a card is charged for nothing. Each such request leaves a little that does not fit, and somebody finds and mends it by hand.
+No transaction spans services. What the first did stays when the second fails: stock is reserved for an order that does not
+exist, a card is charged for nothing. Each such request leaves a little that does not fit, and somebody finds and mends it by
+hand.
 
 ## What it looks like
 
@@ -91,8 +92,8 @@ away by itself. `compensated_share` tells whether it is done in other requests.
 
 ## When it is wrong
 
-Reservations that expire by themselves, reconciliation jobs, clients that repeat the whole request; choreographed sagas (each step a
-consumer) are not covered: their failures show in `dead-letter`.
+Reservations that expire by themselves, reconciliation jobs, clients that repeat the whole request; choreographed sagas (each
+step a consumer) are not covered: their failures show in `dead-letter`.
 
 ## References
 
@@ -215,9 +216,12 @@ impl Detector for UncompensatedSaga {
     }
 
     fn see(&self, trace: &TraceView<'_>, seen: &mut Self::Seen) {
+        let mut last = Symbol::EMPTY;
         for call in &trace.calls.calls {
-            if trace.data_use(call.row).is_of_database {
-                seen.beside.with_database.insert(call.caller_service);
+            // Most calls of a service come one after the other.
+            if call.caller_service != last && trace.data_use(call.row).is_of_database {
+                last = call.caller_service;
+                seen.beside.with_database.insert(last);
             }
         }
         if !trace.calls.has_failures {

@@ -115,7 +115,6 @@ threshold_types! {
     /// A duration in ns, never negative.
     Duration(i64) |text| duration_of(text.trim()), |value, f| f.write_str(&duration_text(value));
     /// A number of bytes.
-    #[cfg_attr(not(test), expect(dead_code, reason = "no detector has a threshold of this kind so far"))]
     Bytes(u64) |text| text.trim().parse::<bytesize::ByteSize>().ok().map(|size| size.as_u64()),
         |value, f| f.write_str(&size_text(value));
 }

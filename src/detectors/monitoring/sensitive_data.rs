@@ -32,18 +32,18 @@ static DESCRIPTION: Description = Description {
     documentation: "\
 ## What it does
 
-Looks through names, status messages, and the values of attributes of spans, events and resources (of each the first 4 KiB) in a
-sample of about `sample_traces` traces, which their ids choose: the same ones in every run. Each kind is told by its form and
-checked: a `jwt` by its decoded header, an `iban` by its check digits, a `bearer` by how random it is. `credential` is a value whose
-key ends in password, secret, api_key, authorization, cookie and the like. An `email` is told where an attribute has `min_values`
-of them, or one and a key that says mail; a `card` where `min_values` of them are nine tenths of the long numbers there, or one and a
-key that says card. What was masked is none: `***`, REDACTED, `${X}`, `?`. Values never leave the program: nothing of them is
-printed, not even how long they are.
+Looks through names, status messages, and the values of attributes of spans, events and resources (of each the first 4 KiB) in
+a sample of about `sample_traces` traces, which their ids choose: the same ones in every run. Each kind is told by its form
+and checked: a `jwt` by its decoded header, an `iban` by its check digits, a `bearer` by how random it is. `credential` is a
+value whose key ends in password, secret, api_key, authorization, cookie and the like. An `email` is told where an attribute
+has `min_values` of them, or one and a key that says mail; a `card` where `min_values` of them are nine tenths of the long
+numbers there, or one and a key that says card. What was masked is none: `***`, REDACTED, `${X}`, `?`. Values never leave the
+program: nothing of them is printed, not even how long they are.
 
 ## Why it hurts
 
-Traces are kept for weeks, copied to vendors, and read by everybody who is on call. A token that works is as good there as in a
-mail to all of them, and personal data may not be there at all.
+Traces are kept for weeks, copied to vendors, and read by everybody who is on call. A token that works is as good there as in
+a mail to all of them, and personal data may not be there at all.
 
 ## What it looks like
 
@@ -54,9 +54,9 @@ mail to all of them, and personal data may not be there at all.
 
 ## How to fix it
 
-Take what is in the table out of use: revoke tokens, change passwords. Then stop it where it is written: do not record headers that
-carry credentials, use placeholders in queries, drop the query of URLs. What cannot be stopped there a collector can redact or hash
-(its `redaction` and `transform` processors), before anything is stored.
+Take what is in the table out of use: revoke tokens, change passwords. Then stop it where it is written: do not record headers
+that carry credentials, use placeholders in queries, drop the query of URLs. What cannot be stopped there a collector can
+redact or hash (its `redaction` and `transform` processors), before anything is stored.
 
 ## When it is wrong
 
@@ -64,8 +64,8 @@ Secrets without a form (a bare password in a sentence) are not seen; sampling mi
 
 ## References
 
-OWASP, \"Logging Cheat Sheet\". OWASP Top 10 (2021), A09 \"Security Logging and Monitoring Failures\". RFC 7519 (JWT). ISO 13616 (IBAN).
-ISO/IEC 7812-1 (card numbers).",
+OWASP, \"Logging Cheat Sheet\". OWASP Top 10 (2021), A09 \"Security Logging and Monitoring Failures\". RFC 7519 (JWT). ISO
+13616 (IBAN). ISO/IEC 7812-1 (card numbers).",
     currency: None,
     has_findings: true,
     terminal_columns: &[

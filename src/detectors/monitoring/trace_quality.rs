@@ -5,7 +5,6 @@ mod contexts;
 mod rules;
 mod see;
 mod seen;
-mod times;
 
 use crate::conventions::{FindingKind, OwnAttribute, OwnAttributes};
 use crate::detectors::kit::{
@@ -39,29 +38,29 @@ static DESCRIPTION: Description = Description {
 
 Says of each service what its spans lack. A row needs `min_spans` spans (one for `no-service-name`).
 
-- `orphan`: spans whose parent is not in the input. `missing-root`: traces without any root, at the service of their first span.
-  Traces that may be cut, because they begin or end as near to the first or the last time as the longest roots (p99) are long, count
-  for neither.
+- `orphan`: spans whose parent is not in the input. `missing-root`: traces without any root, at the service of their first
+  span. Traces that may be cut, because they begin or end as near to the first or the last time as the longest roots (p99) are
+  long, count for neither.
 - `client-root`: roots of kind CLIENT that no browser made: who called them is not traced.
-- `missing-kind`: spans of kind INTERNAL or none with a parent or a child in another service, or without kind though they say of
-  HTTP, RPC, a database or messages; 5 % of the service's spans.
+- `missing-kind`: spans of kind INTERNAL or none with a parent or a child in another service, or without kind though they say
+  of HTTP, RPC, a database or messages; 5 % of the service's spans.
 - `error-without-status`: spans with an error type or a code that failed, and no status.
 - `unnamed-target`: 5 % of the service's calls go where nothing but the span's name tells.
 - `no-service-name`: `unknown_service`.
 - `unbounded-names`: over `max_names` names that follow from no route, most of them seen once.
-- `clock-skew`: a fifth of the calls to a service have callees that stick out of them by more than 2 ms; `value_ns` is by how much
-  the callee's clock is ahead, in the median of all calls.
-- Calls to a service that recorded no callee: `broken-context`, if nearly all of them hold a root of the callee that could be theirs;
-  else `lost-callee`, if the service is in the input, and `uninstrumented-callee`, if it is not.
+- `clock-skew`: a fifth of the calls to a service have callees that stick out of them by more than 2 ms; `value_ns` is by how
+  much the callee's clock is ahead, in the median of all calls.
+- Calls to a service that recorded no callee: `broken-context`, if nearly all of them hold a root of the callee that could be
+  theirs; else `lost-callee`, if the service is in the input, and `uninstrumented-callee`, if it is not.
 
-`score` is that of instrumentation-score 0.1 as far as spans can show it: 100 without the share of the weights of the rules that
-failed. The table `trace_quality_score` has it for every service. It is not complete: rules about SDKs, metrics and logs are not
-computed.
+`score` is that of instrumentation-score 0.1 as far as spans can show it: 100 without the share of the weights of the rules
+that failed. The table `trace_quality_score` has it for every service. It is not complete: rules about SDKs, metrics and logs
+are not computed.
 
 ## Why it hurts
 
-Every other table is made of these traces. A callee that is missing hides what is slow behind a call, a broken context hides who
-asked, clocks that differ shift time from one service to another, and names that are too many cannot be grouped.
+Every other table is made of these traces. A callee that is missing hides what is slow behind a call, a broken context hides
+who asked, clocks that differ shift time from one service to another, and names that are too many cannot be grouped.
 
 ## What it looks like
 
@@ -70,10 +69,11 @@ asked, clocks that differ shift time from one service to another, and names that
 
 ## How to fix it
 
-`broken-context`: let the client hand on `traceparent`, and whatever stands between not drop it. `lost-callee`: look for sampling that
-each service decides for itself, for exporters that drop, and for timeouts. `orphan`, `missing-root`: sample whole traces.
-`no-service-name`: set `OTEL_SERVICE_NAME`. `unbounded-names`: take ids out of span names. `clock-skew`: synchronise clocks.
-`missing-kind`, `error-without-status`: use instrumentation libraries, or set kind and status where spans are made by hand.
+`broken-context`: let the client hand on `traceparent`, and whatever stands between not drop it. `lost-callee`: look for
+sampling that each service decides for itself, for exporters that drop, and for timeouts. `orphan`, `missing-root`: sample
+whole traces. `no-service-name`: set `OTEL_SERVICE_NAME`. `unbounded-names`: take ids out of span names. `clock-skew`:
+synchronise clocks. `missing-kind`, `error-without-status`: use instrumentation libraries, or set kind and status where spans
+are made by hand.
 
 ## When it is wrong
 

@@ -13,3 +13,16 @@ pub(super) fn tells_too_much() -> String {
     }
     lines
 }
+
+/// Traces whose messages and bodies are large.
+pub(super) fn sends_too_much() -> String {
+    let mut lines = String::new();
+    for trace in 421..=432 {
+        lines += &format!(
+            "{trace} 1 0 post SERVER send 0..100 http.response.body.size={trace}0000
+             {trace} 2 1 post PRODUCER publish 10..20 messaging.system=kafka messaging.destination.name=letters \
+             messaging.message.body.size={trace}000\n"
+        );
+    }
+    lines
+}

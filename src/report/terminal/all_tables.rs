@@ -145,9 +145,13 @@ fn rows_shown(table: &DetectorTable<'_>, top: usize) -> String {
     } else {
         format!("{} of {} rows", units::count(top), units::count(rows))
     };
-    match table.table.summed_up {
+    let shown = match table.table.summed_up {
         0 => shown,
         more => format!("{shown}; the last one sums up {} more", units::count(more)),
+    };
+    match table.notes_left_out {
+        0 => shown,
+        notes => format!("{shown}; {} more with --notes", units::counted(notes as u64, "note")),
     }
 }
 

@@ -44,7 +44,13 @@ pub(crate) fn write_query_answer(
     style: TerminalStyle,
 ) -> io::Result<()> {
     let top = answer.row_count();
-    let table = DetectorTable { description: &NO_DETECTOR, thresholds: Vec::new(), table: answer, headings: None };
+    let table = DetectorTable {
+        description: &NO_DETECTOR,
+        thresholds: Vec::new(),
+        table: answer,
+        headings: None,
+        notes_left_out: 0,
+    };
     let links = TraceLinks::default();
     let shown = ShownTables { top, style, links: &links, is_one_day: false };
     let all: Vec<usize> = (0..answer.columns.len()).collect();

@@ -51,7 +51,7 @@ pub(crate) fn destination_words(destination: &str) -> Vec<String> {
 }
 
 /// Whether a destination is one of messages that could not be processed.
-pub(super) fn dead_letter_name(destination: &str) -> DeadLetterName {
+pub(crate) fn dead_letter_name(destination: &str) -> DeadLetterName {
     let words = destination_words(destination);
     match words.last() {
         _ if words.iter().enumerate().any(|(at, _)| dead_letter_words_at(&words, at) > 0) => DeadLetterName::Always,

@@ -6,7 +6,7 @@
 
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
-use rayon::iter::ParallelIterator as _;
+use rayon::iter::{IndexedParallelIterator as _, ParallelIterator as _};
 use rayon::slice::ParallelSlice as _;
 
 use crate::conventions::{
@@ -16,9 +16,10 @@ use crate::conventions::{
 };
 use crate::frame::{Signature, SignatureId, Symbol, Symbols, Vocabulary};
 use crate::partial::named;
-use crate::span::SpanKind;
-use crate::trace::messages::{broker_name, publishes, topic_of};
-use crate::trace::target::{Attributes, Class, Target};
+use crate::trace::messages::MessageRole;
+use crate::trace::target::{Attributes, Class};
+
+use super::SpanSemantics;
 
 named! {
     /// Where the tables of a call are named.
@@ -72,13 +73,6 @@ pub(crate) struct DataUse {
     pub(crate) writes_by_http: bool,
     /// Whether it publishes a message.
     pub(crate) publishes: bool,
-    /// Whether a span of kind CLIENT publishes.
-    pub(crate) sends_as_client: bool,
-    /// Where it publishes to, or a message comes from, as system/destination.
-    pub(crate) topic: Symbol,
-    /// Whether database and broker would be one system if that database and that broker were used together: the name of either, in
-    /// lower case.
-    pub(crate) system: Symbol,
     /// Whether to do it twice is as good as once, as far as its text says.
     pub(crate) is_idempotent: bool,
     /// Whether it adds something that was not there.
@@ -114,26 +108,25 @@ impl Default for DataUses {
 const SIGNATURES_OF_PIECE: usize = 1 << 8;
 
 impl DataUses {
-    /// Works out those of `signatures`, whose targets are `known`.
+    /// Works out those of `signatures`, of which `semantics` say the rest.
     pub(super) fn find(
         signatures: &[Signature],
-        known: impl Fn(SignatureId) -> Target + Sync,
+        semantics: &[SpanSemantics],
         vocabulary: &Vocabulary,
         symbols: &mut Symbols,
     ) -> Self {
         let input = &vocabulary.symbols;
-        let numbered: Vec<(SignatureId, &Signature)> = (0..).map(SignatureId).zip(signatures).collect();
         // As all that is worked out of texts, by piece with strings of its own.
-        let target_names = &*symbols;
-        let pieces: Vec<(Vec<Option<DataUse>>, Symbols)> = numbered
+        let pieces: Vec<(Vec<Option<DataUse>>, Symbols)> = signatures
             .par_chunks(SIGNATURES_OF_PIECE)
-            .map(|piece| {
+            .zip(semantics.par_chunks(SIGNATURES_OF_PIECE))
+            .map(|(signatures, semantics)| {
                 let mut derived = Symbols::default();
-                let mut use_of = |&(id, signature): &(SignatureId, &Signature)| {
-                    let target = target_names.resolve(known(id).name);
-                    data_use_of(&Attributes { symbols: input, signature }, target, &mut derived)
+                let mut use_of = |(signature, semantics): (&Signature, &SpanSemantics)| {
+                    let publishes = semantics.messaging.role == MessageRole::Publish;
+                    data_use_of(&Attributes { symbols: input, signature }, publishes, &mut derived)
                 };
-                (piece.iter().map(&mut use_of).collect(), derived)
+                (signatures.iter().zip(semantics).map(&mut use_of).collect(), derived)
             })
             .collect();
         let mut found = Self { places: Vec::with_capacity(signatures.len()), ..Self::default() };
@@ -174,9 +167,9 @@ impl DataUses {
 
 impl DataUse {
     fn renumbered(mut self, renumbered: &[Symbol]) -> Self {
-        let Self { database, topic, system, tables, .. } = &mut self;
+        let Self { database, tables, .. } = &mut self;
         let of_tables = tables.iter_mut().map(|table| &mut table.name);
-        for symbol in [database, topic, system].into_iter().chain(of_tables) {
+        for symbol in [database].into_iter().chain(of_tables) {
             *symbol = renumbered[symbol.index()];
         }
         self
@@ -184,7 +177,7 @@ impl DataUse {
 }
 
 /// That of a signature, if it does anything with data.
-fn data_use_of(attributes: &Attributes<'_>, target: &str, symbols: &mut Symbols) -> Option<DataUse> {
+fn data_use_of(attributes: &Attributes<'_>, publishes: bool, symbols: &mut Symbols) -> Option<DataUse> {
     let class = attributes.class();
     let mut data_use = match class {
         Class::Database => use_of_database(attributes, symbols),
@@ -194,19 +187,10 @@ fn data_use_of(attributes: &Attributes<'_>, target: &str, symbols: &mut Symbols)
         }
         Class::Messaging | Class::Faas | Class::GenAi | Class::Other => DataUse::default(),
     };
-    let topic = || topic_of(attributes).unwrap_or_else(|| target.to_owned());
-    if attributes.signature.kind == SpanKind::Consumer && attributes.destination().is_some() {
-        data_use.topic = symbols.intern(&topic());
-    } else if publishes(attributes, class) {
-        data_use.publishes = true;
-        data_use.sends_as_client = attributes.signature.kind == SpanKind::Client;
-        data_use.inserts = true;
-        data_use.topic = symbols.intern(&topic());
-        let system = attributes.get(Attribute::MessagingSystem).map(broker_name);
-        data_use.system = system.map_or(Symbol::EMPTY, |system| symbols.intern(&system.to_ascii_lowercase()));
-    }
-    let DataUse { is_of_database, writes_by_http, topic, has_writing_word, .. } = data_use;
-    (is_of_database || writes_by_http || has_writing_word || !topic.is_empty()).then_some(data_use)
+    data_use.publishes = publishes;
+    data_use.inserts |= publishes;
+    let DataUse { is_of_database, writes_by_http, has_writing_word, .. } = data_use;
+    (is_of_database || writes_by_http || publishes || has_writing_word).then_some(data_use)
 }
 
 /// What a database call of SQL or of a document store may say of itself, in the order in which it is asked.
@@ -249,12 +233,8 @@ fn use_of_database(attributes: &Attributes<'_>, symbols: &mut Symbols) -> DataUs
     let kind = SystemKind::of(system);
     let name = attributes.symbols.resolve(attributes.signature.name);
     let said = Said { text: attributes.get(A::DbQueryText), operation: attributes.get(A::DbOperation), name };
-    let mut data_use = DataUse {
-        is_of_database: true,
-        is_key_value: kind == SystemKind::KeyValue,
-        system: symbols.intern(&system.to_ascii_lowercase()),
-        ..DataUse::default()
-    };
+    let mut data_use =
+        DataUse { is_of_database: true, is_key_value: kind == SystemKind::KeyValue, ..DataUse::default() };
     if let Some(database) = database_of(attributes, system, kind) {
         data_use.database = symbols.intern(&database);
     }

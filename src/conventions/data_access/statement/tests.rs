@@ -1,7 +1,9 @@
 use super::*;
+use crate::conventions::query_template;
 
-/// The tables of a text as printed, those that are written with a `!`.
+/// The tables of a text as printed, those that are written with a `!`. Its template has the same.
 fn printed(text: &str) -> String {
+    assert_eq!(Statement::of(&query_template(text)), Statement::of(text), "{text}");
     let one = |table: &TableUse| format!("{}{}", table.name.printed("shop"), if table.is_written { "!" } else { "" });
     Statement::of(text).tables.iter().map(one).collect::<Vec<_>>().join(" ")
 }

@@ -6,9 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
-use crate::conventions::service_family;
+use crate::conventions::{FindingKind, service_family};
 use crate::detectors::kit::{Level, Sightings, Whole};
 use crate::frame::Symbol;
+use crate::gathered::Sharing;
 
 use super::deployments::{Pairs, joint_deployments};
 use super::graph::{Edges, components, cycles, shortest_cycle};
@@ -343,6 +344,11 @@ impl Facts<'_> {
     }
 }
 
-fn shared_tables(_whole: &Whole<'_>) -> Vec<SharedTable> {
-    Vec::new()
+/// The tables that hold services together: those that one service at least writes.
+fn shared_tables(whole: &Whole<'_>) -> Vec<SharedTable> {
+    let touches = whole.gathered.data_touches.as_ref();
+    let sharings = touches.map(|touches| touches.sharings(whole.symbols)).unwrap_or_default();
+    let holds = |sharing: &Sharing| matches!(sharing.kind, FindingKind::SeveralWriters | FindingKind::ForeignReader);
+    let shared = |sharing: Sharing| SharedTable { table: sharing.key[1], services: sharing.services() };
+    sharings.into_iter().filter(holds).map(shared).collect()
 }

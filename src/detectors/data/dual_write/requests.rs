@@ -4,7 +4,8 @@ use arrow::error::ArrowError;
 use foldhash::fast::FixedState;
 use hashbrown::{HashMap, HashSet};
 
-use crate::detectors::kit::{Example, Seen, TraceCount, TraceCountRow};
+use crate::detectors::kit::Seen;
+use crate::findings::{Example, TraceCount, TraceCountRow};
 use crate::frame::Symbol;
 use crate::partial::{Columns as _, GroupReader, GroupWriter, Named as _, TraceNumber, columns};
 use crate::savings::Unsettled;

@@ -7,9 +7,8 @@ use foldhash::fast::FixedState;
 use hashbrown::{HashMap, HashSet};
 
 use super::contexts::{LoneCall, ServedRoot};
-use super::times::{Times, TimesColumns};
 use crate::conventions::FindingKind;
-use crate::detectors::kit::{Seen, Sightings, read_seen, write_seen};
+use crate::detectors::kit::{Seen, Sightings, Times, TimesColumns, read_seen, write_seen};
 use crate::frame::Symbol;
 use crate::partial::{Columns, GroupReader, GroupWriter, TraceNumber, columns};
 use crate::savings::Unsettled;

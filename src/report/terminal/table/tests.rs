@@ -63,7 +63,7 @@ fn table_of(values: Vec<Vec<Cell>>) -> Table {
 }
 
 fn described<'a>(table: &'a Table, headings: Option<&'a Headings>) -> DetectorTable<'a> {
-    DetectorTable { description: &DESCRIPTION, thresholds: Vec::new(), table, headings }
+    DetectorTable { description: &DESCRIPTION, thresholds: Vec::new(), table, headings, notes_left_out: 0 }
 }
 
 fn written(table: &DetectorTable<'_>, width: usize) -> Vec<String> {

@@ -1,6 +1,6 @@
 //! Which services are one in the sense of ownership: `orders-api`, `orders-worker` and `orders-v2` are `orders`.
 
-use super::words::{is_one_of, words};
+use super::{is_one_of, words};
 
 /// Words behind the name of a service that say what part of it a process plays, or where it runs.
 const ROLES: [&str; 51] = [

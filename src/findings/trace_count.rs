@@ -1,8 +1,6 @@
 //! Traces, counted.
 
-use super::description::Cell;
-use super::detector::Whole;
-use crate::partial::columns;
+use crate::partial::{Stored, columns};
 
 /// What a weight of 1 is in [`TraceCount`].
 const UNITS_OF_WEIGHT: f64 = 4_294_967_296.0;
@@ -29,14 +27,9 @@ impl TraceCount {
         self.weighted = self.weighted.saturating_add(other.weighted);
     }
 
-    /// The number of traces, as a value of a table.
-    pub(crate) fn cell(self) -> Cell {
-        Cell::Int(self.traces as i64)
-    }
-
-    /// The same before sampling.
-    pub(crate) fn weighted_cell(self, whole: &Whole<'_>) -> Cell {
-        whole.weighted(self.weighted as f64 / UNITS_OF_WEIGHT)
+    /// The number of traces before sampling.
+    pub(crate) fn weighted(self) -> f64 {
+        self.weighted as f64 / UNITS_OF_WEIGHT
     }
 
     /// As it is written.
@@ -63,7 +56,7 @@ impl TraceCountColumns {
     }
 }
 
-impl crate::partial::Stored for TraceCountRow {
+impl Stored for TraceCountRow {
     type Column = TraceCountColumns;
 }
 

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use crate::conventions::{DatabaseName, FindingKind, has_word_of, service_family};
-use crate::detectors::kit::{Example, Level, TraceCount, Whole};
-use crate::frame::Symbol;
+use crate::findings::{Example, TraceCount};
+use crate::frame::{Symbol, Symbols};
 use crate::partial::Named as _;
 use crate::trace::{TablesSeenIn, total_ns};
 
-use super::touches::{SEEN_IN, Touched, Touches, Touching};
+use super::{DataTouches, SEEN_IN, Touched, Touching};
 
 /// Words of services that are made to read what others write.
 const REPORTING: [&str; 16] = [
@@ -33,42 +33,61 @@ const REPORTING: [&str; 16] = [
 /// A row: a table that services of several families touch, or a database without such tables that they share.
 pub(crate) struct Sharing {
     /// The database as printed, and the table; an empty one for the database.
-    pub(super) key: [Symbol; 2],
-    pub(super) kind: FindingKind,
-    pub(super) level: Level,
-    pub(super) owner: Symbol,
+    pub(crate) key: [Symbol; 2],
+    /// Several writers, a foreign reader, a common reader or the same schema.
+    pub(crate) kind: FindingKind,
+    /// The service that writes most, then calls most.
+    pub(crate) owner: Symbol,
     /// Services that write, and those that never do, by name.
-    pub(super) writers: Vec<Symbol>,
-    pub(super) readers: Vec<Symbol>,
-    pub(super) families: u64,
-    pub(super) calls: u64,
-    pub(super) writes: u64,
-    pub(super) foreign_calls: u64,
-    pub(super) traces: TraceCount,
-    pub(super) joint_traces: u64,
-    pub(super) seen_in: Option<TablesSeenIn>,
-    pub(super) identity: &'static str,
-    pub(super) critical_ns: i64,
+    pub(crate) writers: Vec<Symbol>,
+    pub(crate) readers: Vec<Symbol>,
+    /// Families of these.
+    pub(crate) families: u64,
+    /// All calls, those that write, and those of other families than the owner's.
+    pub(crate) calls: u64,
+    pub(crate) writes: u64,
+    pub(crate) foreign_calls: u64,
+    /// Traces with calls, and those with calls of several families.
+    pub(crate) traces: TraceCount,
+    pub(crate) joint_traces: u64,
+    /// Where most calls name tables.
+    pub(crate) seen_in: Option<TablesSeenIn>,
+    /// What is known of the database ([`DatabaseName::identity`]), and whether that is its host.
+    pub(crate) identity: &'static str,
+    pub(crate) has_host: bool,
+    /// Path time of the calls in ns.
+    pub(crate) critical_ns: i64,
     /// The service of the example, and the example.
-    pub(super) example: (Symbol, Example),
+    pub(crate) example: (Symbol, Example),
 }
 
-/// What is shared of all databases, in the order of the keys.
-pub(super) fn sharings(touches: &Touches, whole: &Whole<'_>) -> Vec<Sharing> {
+impl Sharing {
+    /// All services, by name.
+    pub(crate) fn services(&self) -> Vec<Symbol> {
+        let mut services: Vec<Symbol> = self.writers.iter().chain(&self.readers).copied().collect();
+        services.sort_unstable();
+        services
+    }
+}
+
+impl DataTouches {
+    /// What is shared of all databases, in the order of the keys.
+    pub(crate) fn sharings(&self, symbols: &Symbols) -> Vec<Sharing> {
+        sharings(self, symbols)
+    }
+}
+
+fn sharings(touches: &DataTouches, symbols: &Symbols) -> Vec<Sharing> {
     let mut databases: BTreeMap<Symbol, BTreeMap<Symbol, &Touched>> = BTreeMap::new();
     for (&[database, table], touched) in &touches.places {
         databases.entry(database).or_default().insert(table, touched);
     }
-    let mut spellings: BTreeMap<Symbol, (u64, std::cmp::Reverse<Symbol>)> = BTreeMap::new();
-    for (&[database, target], &calls) in &touches.spellings {
-        let spelling = (calls, std::cmp::Reverse(target));
-        spellings.entry(database).and_modify(|most| *most = (*most).max(spelling)).or_insert(spelling);
-    }
-    let mut families = Families { whole, known: BTreeMap::new() };
+    let mut families = Families { symbols, known: BTreeMap::new() };
     let mut sharings: Vec<Sharing> = Vec::new();
     for (database, tables) in databases {
-        let name = DatabaseName::of_text(whole.symbols.resolve(database));
-        let printed = spellings.get(&database).map_or(Symbol::EMPTY, |(_, target)| target.0);
+        let name = DatabaseName::of_text(symbols.resolve(database));
+        let Some(&all) = tables.get(&Symbol::EMPTY) else { continue };
+        let printed = all.spelling();
         let shared: Vec<(Symbol, &Touched)> = tables
             .iter()
             .filter(|(table, touched)| !table.is_empty() && families.are_several(touched))
@@ -77,7 +96,6 @@ pub(super) fn sharings(touches: &Touches, whole: &Whole<'_>) -> Vec<Sharing> {
         for &(table, touched) in &shared {
             sharings.extend(sharing_of(&mut families, &name, [printed, table], touched));
         }
-        let Some(&all) = tables.get(&Symbol::EMPTY) else { continue };
         let shares_schema = shared.is_empty()
             && name.has_schema()
             && families.are_several(all)
@@ -92,13 +110,13 @@ pub(super) fn sharings(touches: &Touches, whole: &Whole<'_>) -> Vec<Sharing> {
 
 /// Families of services.
 struct Families<'a> {
-    whole: &'a Whole<'a>,
+    symbols: &'a Symbols,
     known: BTreeMap<Symbol, String>,
 }
 
 impl Families<'_> {
     fn of(&mut self, service: Symbol) -> String {
-        let name = || service_family(self.whole.symbols.resolve(service));
+        let name = || service_family(self.symbols.resolve(service));
         self.known.entry(service).or_insert_with(name).clone()
     }
 
@@ -118,7 +136,7 @@ impl Families<'_> {
     fn have_schemas_of_their_own(&mut self, all: &Touched, tables: &BTreeMap<Symbol, &Touched>) -> bool {
         let mut owners: BTreeMap<&str, String> = BTreeMap::new();
         for (&table, touched) in tables.iter().filter(|(table, _)| !table.is_empty()) {
-            let Some((qualifier, _)) = self.whole.symbols.resolve(table).rsplit_once('.') else { return false };
+            let Some((qualifier, _)) = self.symbols.resolve(table).rsplit_once('.') else { return false };
             for touching in &touched.services {
                 let family = self.of(touching.service);
                 if *owners.entry(qualifier).or_insert_with(|| family.clone()) != family {
@@ -149,21 +167,16 @@ fn sharing_of(
     let foreign: Vec<&Touching> =
         services.iter().filter(|touching| families.of(touching.service) != own_family).collect();
     let writing = families.count(services.iter().filter(|touching| touching.writes > 0));
-    let is_reporting = |touching: &&Touching| has_word_of(families.whole.symbols.resolve(touching.service), &REPORTING);
+    let is_reporting = |touching: &&Touching| has_word_of(families.symbols.resolve(touching.service), &REPORTING);
     if writing < 2 && foreign.iter().all(is_reporting) {
         return None;
     }
-    let (kind, level) = match (key[1].is_empty(), writing) {
-        (true, _) => (FindingKind::SameSchema, Level::Note),
+    let kind = match (key[1].is_empty(), writing) {
+        (true, _) => FindingKind::SameSchema,
         (false, 0) if name.is_key_value() => return None,
-        (false, 0) => (FindingKind::CommonReader, Level::Note),
-        (false, 1) => (FindingKind::ForeignReader, Level::Risk),
-        (false, _) => (FindingKind::SeveralWriters, Level::Problem),
-    };
-    let level = match level {
-        Level::Problem if name.host.is_empty() => Level::Risk,
-        _ if name.host.is_empty() => Level::Note,
-        level => level,
+        (false, 0) => FindingKind::CommonReader,
+        (false, 1) => FindingKind::ForeignReader,
+        (false, _) => FindingKind::SeveralWriters,
     };
     let by_name = |writes: bool| {
         let mut names: Vec<Symbol> = services
@@ -191,7 +204,6 @@ fn sharing_of(
     Some(Sharing {
         key,
         kind,
-        level,
         owner,
         writers: by_name(true),
         readers: by_name(false),
@@ -203,6 +215,7 @@ fn sharing_of(
         joint_traces: touched.joint_traces,
         seen_in: most.filter(|&source| seen_in[source] > 0).map(|source| TablesSeenIn::ALL[source]),
         identity: name.identity(),
+        has_host: !name.host.is_empty(),
         critical_ns: total_ns(services.iter().map(|touching| touching.critical_ns)),
         example,
     })

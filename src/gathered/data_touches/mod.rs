@@ -1,35 +1,40 @@
 //! Who touches which tables of which databases.
 
+mod sharing;
+
+use std::cmp::Reverse;
+
 use arrow::error::ArrowError;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
-use crate::detectors::kit::{Example, Seen, TraceCount, TraceCountRow};
+use crate::findings::{Example, TraceCount, TraceCountRow};
 use crate::frame::Symbol;
-use crate::partial::{Columns as _, GroupReader, GroupWriter, Named as _, TraceNumber, columns};
-use crate::savings::Unsettled;
+use crate::partial::{Columns as _, GroupReader, GroupWriter, Named as _, columns};
 use crate::span::SpanId;
-use crate::trace::{Row, TablesSeenIn, TraceView, total_ns};
+use crate::trace::{Row, TablesSeenIn, TargetKind, TraceView, total_ns};
+
+pub(crate) use sharing::Sharing;
 
 /// A database ([`DatabaseName`](crate::conventions::DatabaseName)) and a table of it; an empty one for the database in all.
-pub(super) type Place = [Symbol; 2];
+type Place = [Symbol; 2];
 
 /// What calls of one service to a place are.
 #[derive(Clone, Debug)]
-pub(crate) struct Touching {
-    pub(super) service: Symbol,
-    pub(super) calls: u64,
-    pub(super) writes: u64,
+struct Touching {
+    service: Symbol,
+    calls: u64,
+    writes: u64,
     /// Path time of the calls in ns.
-    pub(super) critical_ns: i64,
+    critical_ns: i64,
     /// How many calls named tables where, by number of [`TablesSeenIn`].
-    pub(super) seen_in: [u64; SEEN_IN],
-    pub(super) first_call: Example,
-    pub(super) first_write: Option<Example>,
+    seen_in: [u64; SEEN_IN],
+    first_call: Example,
+    first_write: Option<Example>,
 }
 
 /// Number of sources of tables.
-pub(super) const SEEN_IN: usize = TablesSeenIn::ALL.len();
+const SEEN_IN: usize = TablesSeenIn::ALL.len();
 
 impl Touching {
     fn merge(&mut self, other: Self) {
@@ -47,13 +52,15 @@ impl Touching {
 
 /// Who touches a place.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Touched {
+struct Touched {
     /// Traces with calls.
-    pub(super) traces: TraceCount,
+    traces: TraceCount,
     /// Traces with calls of several families.
-    pub(super) joint_traces: u64,
+    joint_traces: u64,
     /// By service, in no particular order: there are few.
-    pub(super) services: Vec<Touching>,
+    services: Vec<Touching>,
+    /// How often a database is called by which name of a target.
+    spellings: Vec<(Symbol, u64)>,
 }
 
 impl Touched {
@@ -68,15 +75,27 @@ impl Touched {
         self.traces.merge(other.traces);
         self.joint_traces += other.joint_traces;
         other.services.into_iter().for_each(|touching| self.add(touching));
+        other.spellings.into_iter().for_each(|(target, calls)| self.add_spelling(target, calls));
+    }
+
+    fn add_spelling(&mut self, target: Symbol, calls: u64) {
+        match self.spellings.iter_mut().find(|(known, _)| *known == target) {
+            Some((_, known)) => *known += calls,
+            None => self.spellings.push((target, calls)),
+        }
+    }
+
+    /// The name of the target by which it is called most often, ties by name.
+    fn spelling(&self) -> Symbol {
+        let most = self.spellings.iter().max_by_key(|(target, calls)| (*calls, Reverse(*target)));
+        most.map_or(Symbol::EMPTY, |(target, _)| *target)
     }
 }
 
 /// Who touches which places of all databases.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Touches {
-    pub(super) places: HashMap<Place, Touched, FixedState>,
-    /// How often each database is called by which name of a target.
-    pub(super) spellings: HashMap<[Symbol; 2], u64, FixedState>,
+pub(crate) struct DataTouches {
+    places: HashMap<Place, Touched, FixedState>,
     /// Calls of the trace that is looked at, once for each place.
     of_trace: Vec<Touch>,
     span_ids: Vec<SpanId>,
@@ -93,17 +112,17 @@ struct Touch {
     seen_in: Option<TablesSeenIn>,
 }
 
-impl Touches {
+impl DataTouches {
     /// Takes notice of the calls of a trace.
     pub(super) fn see(&mut self, trace: &TraceView<'_>) {
         let mut touches = std::mem::take(&mut self.of_trace);
         touches.clear();
         for (number, call) in (0u32..).zip(&trace.calls.calls) {
             let data_use = trace.data_use(call.row);
-            if !call.counts || !data_use.touches_data || data_use.database.is_empty() {
+            let is_shareable = data_use.touches_data && !data_use.database.is_empty();
+            if !is_shareable || !call.counts || call.target.kind != TargetKind::Database {
                 continue;
             }
-            *self.spellings.entry([data_use.database, call.target.name]).or_default() += u64::from(call.weight);
             let touch = |table: Symbol, is_write: bool| Touch {
                 place: [data_use.database, table],
                 service: call.caller_service,
@@ -136,12 +155,16 @@ impl Touches {
         touched.joint_traces += u64::from(
             touches.iter().any(|touch| touch.service != touches[0].service && family(touch) != family(&touches[0])),
         );
+        let is_database = touches[0].place[1].is_empty();
         for touch in touches {
             let call = &trace.calls.calls[touch.call as usize];
             let example = || Example::of(trace, touch.row, trace.caller_operation(call));
             let mut seen_in = [0; SEEN_IN];
             if let Some(source) = touch.seen_in {
                 seen_in[usize::from(source.number())] = u64::from(call.weight);
+            }
+            if is_database {
+                touched.add_spelling(call.target.name, u64::from(call.weight));
             }
             touched.add(Touching {
                 service: touch.service,
@@ -155,38 +178,32 @@ impl Touches {
         }
     }
 
-    fn add_spelling(&mut self, spelling: [Symbol; 2], calls: u64) {
-        *self.spellings.entry(spelling).or_default() += calls;
-    }
-}
-
-impl Seen for Touches {
-    fn merge(&mut self, other: Self) {
+    /// Takes in what was seen of other traces.
+    pub(super) fn merge(&mut self, other: Self) {
         for (place, touched) in other.places {
             self.places.entry(place).or_default().merge(touched);
         }
-        other.spellings.into_iter().for_each(|(spelling, calls)| self.add_spelling(spelling, calls));
     }
 
-    fn renumber_traces(&mut self, _rank_of: &(dyn Fn(TraceNumber) -> TraceNumber + Sync)) {}
-
-    fn bytes(&self) -> usize {
+    /// About how many bytes of memory it takes.
+    pub(super) fn bytes(&self) -> usize {
         let services: usize = self.places.values().map(|touched| touched.services.capacity()).sum();
-        self.places.capacity() * size_of::<(Place, Touched)>()
-            + services * size_of::<Touching>()
-            + self.spellings.capacity() * size_of::<([Symbol; 2], u64)>()
+        self.places.capacity() * size_of::<(Place, Touched)>() + services * size_of::<Touching>()
     }
 
-    fn unsettled(&mut self) -> Option<Unsettled<'_>> {
-        None
-    }
-
-    fn write(&self, group: &mut GroupWriter<'_>) {
+    /// Writes it as columns.
+    pub(super) fn write(&self, group: &mut GroupWriter<'_>) {
         let mut places: Vec<(&Place, &Touched)> = self.places.iter().collect();
         places.sort_unstable_by_key(|&(place, _)| place);
         let (mut traces, mut touchings) = (PlaceColumns::default(), TouchingColumns::default());
+        let mut spelled = SpellingColumns::default();
         for (&[database, table], touched) in places {
             traces.push(PlaceRow { database, table, traces: touched.traces.row(), joint_traces: touched.joint_traces });
+            let mut spellings = touched.spellings.clone();
+            spellings.sort_unstable();
+            for (target, calls) in spellings {
+                spelled.push(SpellingRow { database, target, calls });
+            }
             let mut services: Vec<&Touching> = touched.services.iter().collect();
             services.sort_unstable_by_key(|touching| touching.service);
             for touching in services {
@@ -210,16 +227,14 @@ impl Seen for Touches {
         }
         traces.write("", group);
         group.beside(SERVICES, |group| touchings.write("", group));
-        let mut spellings: Vec<(&[Symbol; 2], &u64)> = self.spellings.iter().collect();
-        spellings.sort_unstable();
-        let mut written = SpellingColumns::default();
-        for (&[database, target], &calls) in spellings {
-            written.push(SpellingRow { database, target, calls });
-        }
-        group.beside(SPELLINGS, |group| written.write("", group));
+        group.beside(SPELLINGS, |group| spelled.write("", group));
     }
 
-    fn read(group: &GroupReader<'_>) -> Result<Self, ArrowError> {
+    /// Reads what [`DataDataTouches::write`] wrote.
+    ///
+    /// # Errors
+    /// If a column is not there or has another type.
+    pub(super) fn read(group: &GroupReader<'_>) -> Result<Self, ArrowError> {
         let mut touches = Self::default();
         let places = PlaceColumns::read("", group)?;
         for row in 0..places.database.len() {
@@ -241,7 +256,8 @@ impl Seen for Touches {
         }
         let read = group.beside(SPELLINGS, |group| SpellingColumns::read("", group))?;
         for row in 0..read.database.len() {
-            touches.add_spelling([read.database[row], read.target[row]], read.calls[row]);
+            let touched = touches.places.entry([read.database[row], Symbol::EMPTY]).or_default();
+            touched.add_spelling(read.target[row], read.calls[row]);
         }
         Ok(touches)
     }

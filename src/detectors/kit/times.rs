@@ -1,4 +1,4 @@
-//! Quantiles of times that may be negative, and too many to be kept one by one.
+//! Quantiles of times, or of sizes, that are too many to be kept one by one.
 
 use crate::partial::columns;
 use crate::trace::TimeBuckets;
@@ -6,9 +6,9 @@ use crate::trace::TimeBuckets;
 /// So many are kept one by one, and quantiles are exact; of more only buckets are, which are 0.8 % wide. Their number alone decides.
 const MAX_EXACT: usize = 1 << 14;
 
-/// Times in ns.
+/// Times in ns, which may be negative; or sizes in bytes.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Times {
+pub(crate) struct Times {
     count: u64,
     exact: Vec<i64>,
     /// Those below zero, by how far, and the others; none as long as all are kept.
@@ -17,7 +17,7 @@ pub(super) struct Times {
 
 columns! {
     /// Times, as they are written.
-    pub(super) struct TimesRow in TimesColumns {
+    pub(crate) struct TimesRow in TimesColumns {
         exact: Vec<i64>,
         below: Vec<i64>,
         above: Vec<i64>,
@@ -26,7 +26,7 @@ columns! {
 
 impl Times {
     /// Adds one.
-    pub(super) fn add(&mut self, time: i64) {
+    pub(crate) fn add(&mut self, time: i64) {
         self.count += 1;
         match &mut self.buckets {
             Some(buckets) => add_to(buckets, time),
@@ -38,7 +38,7 @@ impl Times {
     }
 
     /// Takes in others.
-    pub(super) fn merge(&mut self, other: Self) {
+    pub(crate) fn merge(&mut self, other: Self) {
         self.count += other.count;
         self.exact.extend(other.exact);
         if let Some(others) = other.buckets {
@@ -56,12 +56,12 @@ impl Times {
     }
 
     /// How many there are.
-    pub(super) fn len(&self) -> u64 {
+    pub(crate) fn len(&self) -> u64 {
         self.count
     }
 
     /// The quantile by nearest rank, ⌈q n⌉; none of none.
-    pub(super) fn quantile(&self, share: f64) -> Option<i64> {
+    pub(crate) fn quantile(&self, share: f64) -> Option<i64> {
         let rank = (self.count as f64 * share).ceil().max(1.0) as i64;
         let Some(buckets) = &self.buckets else {
             let mut exact = self.exact.clone();
@@ -78,13 +78,13 @@ impl Times {
     }
 
     /// About how many bytes of memory they take.
-    pub(super) fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         let buckets = self.buckets.as_ref().map_or(0, |buckets| buckets.iter().map(TimeBuckets::len).sum());
         size_of::<Self>() + (self.exact.len() + buckets) * size_of::<i64>()
     }
 
     /// As they are written.
-    pub(super) fn row(&self) -> TimesRow {
+    pub(crate) fn row(&self) -> TimesRow {
         let amounts = |place: usize| match &self.buckets {
             Some(buckets) => (0..buckets[place].len()).map(|bucket| buckets[place].get(bucket)).collect(),
             None => Vec::new(),
@@ -97,7 +97,7 @@ impl Times {
 
 impl TimesColumns {
     /// Those of a row.
-    pub(super) fn get(&self, row: usize) -> Times {
+    pub(crate) fn get(&self, row: usize) -> Times {
         let exact = self.exact.get(row).to_vec();
         let [below, above] = [&self.below, &self.above].map(|amounts| amounts.get(row).to_vec());
         let in_buckets = below.iter().chain(&above).fold(0i64, |sum, amount| sum.saturating_add(*amount));

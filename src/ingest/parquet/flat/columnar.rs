@@ -215,7 +215,7 @@ impl<'a> ColumnReader<'a> {
             }
             let span = rows.at(row);
             let (signature, arguments) = signatures.at(row, span.trace_id, builder);
-            builder.push_row(span, signature, arguments, signatures.own_values(row).as_ref(), offset);
+            builder.push_row(span, signature, arguments, signatures.own_values(row), offset);
             if is_scanned && builder.samples(span.trace_id) {
                 sampled.push(((offset - first_row_of_group) as usize, span.trace_id));
             }

@@ -218,7 +218,7 @@ fn table_of_scores(scored: &[Scored], whole: &Whole<'_>) -> BesideTable {
     ranked.sort_by_key(|service| (rules::score(service.failed), std::cmp::Reverse(service.spans), service.service));
     let cell = |name: &str, place: usize, service: &Scored| match name {
         "rank" => Cell::Int(place as i64 + 1),
-        "pattern_id" => Cell::Text(pattern_id(SCORES, [whole.symbols.resolve(service.service)].into_iter())),
+        "pattern_id" => Cell::Text(pattern_id(SCORES, [whole.symbols.resolve(service.service)])),
         "level" => crate::detectors::kit::Level::Note.cell(),
         "service" => whole.name(service.service),
         "spans" => Cell::Int(service.spans as i64),

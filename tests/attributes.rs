@@ -77,6 +77,8 @@ fn spans() -> Vec<Span> {
             ("messaging.eventhubs.message.enqueued_time", "1700000000".to_owned()),
             ("messaging.rocketmq.message.delay_time_level", number.to_string()),
             ("messaging.client_id", "client-1".to_owned()),
+            // What is part of signatures too.
+            ("net.peer.ip", "8.8.4.4".to_owned()),
         ];
         spans.push(of_cart(40 + number, "process", said_of_message.to_vec()));
         spans.push(of_cart(10 + number, "send", both));

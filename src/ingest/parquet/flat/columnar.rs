@@ -230,7 +230,7 @@ impl<'a> ColumnReader<'a> {
             }
             let span = rows.at(row);
             let (signature, arguments) = signatures.at(row, span.trace_id, builder);
-            builder.push_row(span, signature, arguments, signatures.own_values(row).as_ref(), offset);
+            builder.push_row(span, signature, arguments, signatures.own_values(row), offset);
             if is_scanned && builder.samples(span.trace_id) {
                 // Row groups of more rows than that are none that anybody writes.
                 let row = u32::try_from(offset - first_row_of_group).unwrap_or(u32::MAX);

@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
-const TABLES: [&str; 14] = [
+const TABLES: [&str; 28] = [
     "n_plus_one",
     "sync_chain",
     "retry_storm",
@@ -18,6 +18,20 @@ const TABLES: [&str; 14] = [
     "hard_dependency",
     "throttling",
     "saturation",
+    "shared_database",
+    "dual_write",
+    "uncompensated_saga",
+    "distributed_monolith",
+    "ill_sized_service",
+    "no_gateway",
+    "message_disorder",
+    "duplicate_message",
+    "dead_letter",
+    "consumer_lag",
+    "large_payload",
+    "sensitive_data",
+    "trace_quality",
+    "trace_quality_score",
     "serial_fan_out",
     "timeouts",
     "circuit_breaker",

@@ -34,16 +34,16 @@ const OF_CART: [(&str, &str); 7] = [
     ("messaging.message.id", "not a span's"),
 ];
 
-/// How each resource of `pay` tells its instance, and the name that counts.
-const OF_PAY: [(&[(&str, &str)], &str); 8] = [
-    (&[("service.instance.id", "a"), ("host.name", "node-1")], "a"),
-    (&[("host.name", "node-1"), ("k8s.pod.name", "b"), ("k8s.pod.uid", "uid-1")], "b"),
-    (&[("host.name", "node-1")], "node-1"),
-    (&[("host.name", "node-1"), ("host.id", "1")], "node-1"),
-    (&[("host.name", "node-2")], "node-2"),
-    (&[("service.instance.id", ""), ("k8s.pod.uid", "a")], "a"),
-    (&[("service.instance.id", "b"), ("k8s.pod.name", "c"), ("k8s.pod.uid", "d"), ("host.name", "e")], "b"),
-    (&[("host.id", "1")], ""),
+/// How each resource of `pay` tells its instance.
+const OF_PAY: [&[(&str, &str)]; 8] = [
+    &[("service.instance.id", "a"), ("host.name", "node-1")],
+    &[("host.name", "node-1"), ("k8s.pod.name", "b"), ("k8s.pod.uid", "uid-1")],
+    &[("host.name", "node-1")],
+    &[("host.name", "node-1"), ("host.id", "1")],
+    &[("host.name", "node-2"), ("telemetry.sdk.language", "webjs")],
+    &[("service.instance.id", ""), ("k8s.pod.uid", "a"), ("k8s.node.name", "n")],
+    &[("service.instance.id", "b"), ("k8s.pod.name", "c"), ("k8s.pod.uid", "d"), ("host.name", "e")],
+    &[("host.id", "1"), ("telemetry.sdk.language", "rust")],
 ];
 
 struct Span {
@@ -52,7 +52,6 @@ struct Span {
     name: &'static str,
     attributes: Vec<(&'static str, String)>,
     resource: &'static [(&'static str, &'static str)],
-    instance: &'static str,
 }
 
 /// Spans of each sort, several times over, so that what they say often is said again.
@@ -68,14 +67,7 @@ fn spans() -> Vec<Span> {
         let older = vec![("messaging.message_id", id), ("messaging.message.payload_size_bytes", number.to_string())];
         let retry_after = ("http.response.header.retry-after", number.to_string());
         let of_web = elsewhere.into_iter().chain([retry_after]).collect();
-        let of_cart = |id, name, attributes| Span {
-            id,
-            service: "cart",
-            name,
-            attributes,
-            resource: &OF_CART,
-            instance: "uid-1",
-        };
+        let of_cart = |id, name, attributes| Span { id, service: "cart", name, attributes, resource: &OF_CART };
         let said_of_message = [
             ("messaging.destination.partition.id", "7".to_owned()),
             ("messaging.kafka.offset", (number - 1).to_string()),
@@ -85,15 +77,17 @@ fn spans() -> Vec<Span> {
             ("messaging.eventhubs.message.enqueued_time", "1700000000".to_owned()),
             ("messaging.rocketmq.message.delay_time_level", number.to_string()),
             ("messaging.client_id", "client-1".to_owned()),
+            // What is part of signatures too.
+            ("net.peer.ip", "8.8.4.4".to_owned()),
         ];
         spans.push(of_cart(40 + number, "process", said_of_message.to_vec()));
         spans.push(of_cart(10 + number, "send", both));
         spans.push(of_cart(20 + number, "receive", older));
         let name = "get";
-        spans.push(Span { id: 30 + number, service: "web", name, attributes: of_web, resource: &[], instance: "" });
-        for (place, (resource, instance)) in (1..).zip(OF_PAY) {
+        spans.push(Span { id: 30 + number, service: "web", name, attributes: of_web, resource: &[] });
+        for (place, resource) in (1..).zip(OF_PAY) {
             let id = 100 * place + number;
-            spans.push(Span { id, service: "pay", name: "charge", attributes: Vec::new(), resource, instance });
+            spans.push(Span { id, service: "pay", name: "charge", attributes: Vec::new(), resource });
         }
     }
     spans
@@ -117,8 +111,10 @@ type Read = BTreeMap<u64, (Vec<String>, Vec<Option<u64>>)>;
 
 fn expected() -> Read {
     let own = |span: &Span, own: OwnAttribute| {
-        if own == OwnAttribute::Instance {
-            return Some(own.value_of(span.instance)).filter(|_| !span.instance.is_empty());
+        if own.class() == AttributeClass::Resource {
+            let said = |key: &&str| span.resource.iter().find(|(known, text)| known == key && !text.is_empty());
+            let (_, text) = own.aliases().iter().find_map(said)?;
+            return Some(own.value_of(text)).filter(|&value| value != 0);
         }
         let found = span.attributes.iter().find(|(key, _)| own.aliases().contains(key));
         found.map(|(_, text)| own.value_of(text))
@@ -389,7 +385,7 @@ fn write_with_json(path: &Path) {
 
 fn write_with_columns(path: &Path) {
     let mut columns = plain_columns(FLAT_COLUMNS);
-    let of_pay = OF_PAY.iter().flat_map(|(resource, _)| resource.iter());
+    let of_pay = OF_PAY.iter().flat_map(|resource| resource.iter());
     let keys: BTreeSet<&str> = OF_CART.iter().chain(of_pay).map(|(key, _)| *key).collect();
     let resource_columns: Vec<(String, &str)> =
         keys.into_iter().map(|key| (format!("resource_attributes.{key}"), key)).collect();
@@ -495,7 +491,7 @@ fn every_format_gives_attributes_of_all_classes() {
         for limit in [None, Some(0)] {
             assert_eq!(read(&path, OwnAttributes::NONE, limit), asked_for_none, "{}", path.display());
             assert_eq!(read(&path, OwnAttributes::ALL, limit), expected(), "{}", path.display());
-            for one in [OwnAttribute::MessageBodySize, OwnAttribute::Instance] {
+            for one in [OwnAttribute::MessageBodySize, OwnAttribute::Instance, OwnAttribute::HostName] {
                 let asked = OwnAttributes::of(&[one]);
                 assert_eq!(read(&path, asked, limit), asked_for_one(one), "{}", path.display());
             }

@@ -849,9 +849,10 @@ fn attributes_of_resources_and_own_values_are_read() {
             assert_eq!(own(OwnAttribute::MessageId), asked.then_some(id), "{form:?}");
             assert_eq!(own(OwnAttribute::MessageBodySize), asked.then_some(17), "{form:?}");
             // Only the older forms have columns for names of pods.
-            let instance = if form == Form::Fifth { "node-1" } else { "cart-1" };
-            let instance = OwnAttribute::Instance.value_of(instance);
-            assert_eq!(own(OwnAttribute::Instance), asked.then_some(instance), "{form:?}");
+            let pod = (asked && form != Form::Fifth).then(|| OwnAttribute::PodName.value_of("cart-1"));
+            assert_eq!(own(OwnAttribute::PodName), pod, "{form:?}");
+            let host = OwnAttribute::HostName.value_of("node-1");
+            assert_eq!(own(OwnAttribute::HostName), asked.then_some(host), "{form:?}");
         }
         let meta = r#"{"format":"vParquet4","dedicatedColumns":[{"s":"resource","n":"service.instance.id"}]}"#;
         fs::write(folder.path().join("meta.json"), meta).expect("written");

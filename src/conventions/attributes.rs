@@ -359,10 +359,9 @@ attributes! {
         PodUid: own_of_resource(short_hash) = ["k8s.pod.uid"],
         /// The host that it ran on.
         HostName: own_of_resource(short_hash) = ["host.name"],
-        /// Whether its resource says anything else of Kubernetes.
+        /// Whether its resource says anything else of Kubernetes; the name of the deployment is part of its signature.
         Kubernetes: own_of_resource(presence) = [
             "k8s.namespace.name",
-            "k8s.deployment.name",
             "k8s.node.name",
             "k8s.cluster.name",
             "k8s.container.name",

@@ -5,6 +5,10 @@ use crate::partial::{Stored, columns};
 /// What a weight of 1 is in [`TraceCount`].
 const UNITS_OF_WEIGHT: f64 = 4_294_967_296.0;
 
+fn units(adjusted_count: f64) -> u128 {
+    (adjusted_count * UNITS_OF_WEIGHT) as u128
+}
+
 /// A number of traces, and the same before sampling.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct TraceCount {
@@ -18,7 +22,12 @@ impl TraceCount {
     /// Counts a trace that stands for `adjusted_count` traces.
     pub(crate) fn add(&mut self, adjusted_count: f64) {
         self.traces += 1;
-        self.weighted = self.weighted.saturating_add((adjusted_count * UNITS_OF_WEIGHT) as u128);
+        self.weighted = self.weighted.saturating_add(units(adjusted_count));
+    }
+
+    /// Lets a trace that was counted stand for more traces than it did.
+    pub(crate) fn raise(&mut self, from: f64, to: f64) {
+        self.weighted = self.weighted.saturating_add(units(to).saturating_sub(units(from)));
     }
 
     /// Counts other traces too.
@@ -78,6 +87,10 @@ mod tests {
             order.for_each(|&count| sum.merge(count));
             sum
         };
+        let mut raised = TraceCount::default();
+        raised.add(0.1);
+        raised.raise(0.1, 7.0);
+        assert_eq!(raised, counts[6]);
         let forwards = sum(&mut counts.iter());
         assert_eq!(forwards, sum(&mut counts.iter().rev()));
         assert_eq!(forwards.traces, 7);

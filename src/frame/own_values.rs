@@ -227,8 +227,15 @@ impl OwnSlots {
     }
 
     /// What was put, if anything is `asked` for.
-    pub(crate) fn values(&self, asked: OwnAttributes) -> Option<OwnValues> {
-        (!asked.is_empty()).then_some(self.values)
+    pub(crate) fn values(&self, asked: OwnAttributes) -> Option<&OwnValues> {
+        (!asked.is_empty()).then_some(&self.values)
+    }
+
+    /// Forgets what was put. Most spans have nothing, and to look takes less than to write.
+    pub(crate) fn clear(&mut self) {
+        if !self.values.is_empty() {
+            *self = Self::default();
+        }
     }
 }
 
@@ -248,7 +255,7 @@ pub(crate) fn own_values_of(asked: OwnAttributes, origin: &Origin<'_>, span: &Sp
     {
         slots.put_only_link(link.trace_id, link.span_id);
     }
-    slots.values(asked)
+    slots.values(asked).copied()
 }
 
 /// The only link of a CONSUMER span, which leads to whoever has sent its message.
@@ -450,7 +457,7 @@ mod tests {
         for (rank, value) in [(1, 7), (0, 8), (1, 9), (0, 0), (0, 10)] {
             slots.put(OwnAttribute::MessageId, rank, value);
         }
-        let values = slots.values(OwnAttributes::ALL).unwrap();
+        let values = *slots.values(OwnAttributes::ALL).unwrap();
         assert_eq!(values.get(OwnAttribute::MessageId), Some(10));
         assert_eq!(values.get(OwnAttribute::MessageBodySize), None);
         assert_eq!(slots.values(OwnAttributes::NONE), None);

@@ -66,5 +66,5 @@ fn has_check_digit(digits: &str) -> bool {
         .map(|(place, digit)| (place, u32::from(digit - b'0')))
         .map(|(place, digit)| if place % 2 == 1 { doubled(digit) } else { digit })
         .sum();
-    sum % 10 == 0
+    sum.is_multiple_of(10)
 }

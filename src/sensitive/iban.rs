@@ -91,7 +91,7 @@ pub(super) fn end_of_iban(text: &str, at: usize) -> Option<usize> {
     let mut place = at;
     let is_spaced = bytes.get(at + 4) == Some(&b' ');
     while digits < *length {
-        if is_spaced && digits > 0 && digits % 4 == 0 {
+        if is_spaced && digits > 0 && digits.is_multiple_of(4) {
             if bytes.get(place) != Some(&b' ') {
                 return None;
             }

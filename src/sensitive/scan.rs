@@ -11,7 +11,7 @@ use crate::conventions::name_template;
 use crate::span::{Origin, SpanRecord, TraceId, Value};
 
 use super::evidence::{Bucket, Evidence, Place, SensitiveFacts, hash_of_place};
-use super::finder::{Finds, find};
+use super::finder::{Finds, find, masked};
 use super::key::KeyTraits;
 use super::kind::SensitiveKind;
 use super::sampling::{Sampling, level_of};
@@ -51,7 +51,8 @@ pub(crate) struct Scan {
 #[derive(Debug, Default)]
 struct Numbers {
     buckets: Vec<Bucket>,
-    services: Vec<Box<str>>,
+    /// As they are, and as they may be shown.
+    services: Vec<(Box<str>, Box<str>)>,
     keys: HashMap<(&'static str, Box<str>), Key, FixedState>,
 }
 
@@ -70,7 +71,8 @@ impl Numbers {
     }
 
     fn service(&mut self, service: &str) -> u32 {
-        number_in(&mut self.services, |known| **known == *service, || service.into())
+        let new = || (service.into(), masked(service, KeyTraits::default()).into());
+        number_in(&mut self.services, |(known, _)| **known == *service, new)
     }
 
     fn key(&mut self, prefix: &'static str, key: &str) -> Key {
@@ -147,10 +149,9 @@ impl Scan {
         if self.numbers.are_many() {
             self.settle();
         }
-        let service = origin.service_name();
         let bucket = Bucket::of(span.trace_id, self.sampling.is_by_trace);
-        let numbers = [self.numbers.bucket(bucket), self.numbers.service(&service)];
-        let of_span = OfSpan { service: &service, span, bucket, numbers };
+        let numbers = [self.numbers.bucket(bucket), self.numbers.service(&origin.service_name())];
+        let of_span = OfSpan { span, bucket, numbers };
         self.keys_of_span.clear();
         self.found_in_span.clear();
         self.see_text(of_span, "", NAME, &span.name);
@@ -189,10 +190,10 @@ impl Scan {
         let Numbers { buckets, services, keys } = std::mem::take(&mut self.numbers);
         let mut names: Vec<String> = vec![String::new(); keys.len()];
         for ((prefix, key), known) in keys {
-            names[known.number as usize] = [prefix, &key].concat();
+            names[known.number as usize] = name_of_place(prefix, &key);
         }
         for ([bucket, service, key], spans) in self.spans.drain() {
-            let place = hash_of_place(&services[service as usize], &names[key as usize]);
+            let place = hash_of_place(&services[service as usize].1, &names[key as usize]);
             *self.facts.spans.entry((buckets[bucket as usize], place)).or_default() += spans;
         }
         self.facts.forget_below(self.level);
@@ -241,7 +242,9 @@ impl Scan {
         if found.is_empty() {
             return self.clean.add(hash);
         }
-        let place = Place { service: of_span.service.into(), attribute: [prefix, key].concat().into_boxed_str() };
+        let [_, service] = of_span.numbers;
+        let service = self.numbers.services[service as usize].1.clone();
+        let place = Place { service, attribute: name_of_place(prefix, key).into_boxed_str() };
         if !found.numbers.is_empty() {
             let numbers = self.facts.numbers.entry((of_span.bucket, place.clone())).or_default();
             numbers.extend(found.numbers);
@@ -268,6 +271,11 @@ impl Scan {
     }
 }
 
+/// What a place is called, which is shown: keys hold no secrets, unless somebody makes them of values.
+fn name_of_place(prefix: &str, key: &str) -> String {
+    masked(&[prefix, key].concat(), KeyTraits::default()).into_owned()
+}
+
 /// A hash that is the same in every run.
 fn hash_of<T: std::hash::Hash + ?Sized>(value: &T) -> u64 {
     FixedState::with_seed(0x7365_6e73_6974).hash_one(value)
@@ -286,7 +294,6 @@ impl hashbrown::Equivalent<(&'static str, Box<str>)> for KeyRef<'_> {
 /// What is looked at.
 #[derive(Clone, Copy)]
 struct OfSpan<'a> {
-    service: &'a str,
     span: &'a SpanRecord<'a>,
     bucket: Bucket,
     /// Of the bucket and the service.

@@ -79,6 +79,8 @@ pub struct SpanSemantics {
     pub message: Symbol,
     /// HTTP status code; 0 if there is none.
     pub http_status: u16,
+    /// Whether it says which deployment of Kubernetes made it.
+    pub names_deployment: bool,
     /// Whether it does not say of which service it is.
     pub lacks_service_name: bool,
     /// Whether it tells of an error, by its type or a code, and has no status.
@@ -468,6 +470,7 @@ fn semantics_of(
         error_class,
         message: message.into_iter().find(|message| !message.is_empty()).unwrap_or_default(),
         http_status,
+        names_deployment: attributes.has(&[A::K8sDeployment]),
         lacks_service_name: input.resolve(signature.service).starts_with(UNKNOWN_SERVICE),
         lacks_error_status: signature.status == StatusCode::Unset
             && (error.is_some()

@@ -64,7 +64,7 @@ pub struct ResultsArgs {
     )]
     pub tables: TablesShown,
 
-    /// Print rows of level note too: what is worth knowing, and may be meant so
+    /// Print notes too: what is worth knowing, and may be meant so
     #[arg(long)]
     pub notes: bool,
 

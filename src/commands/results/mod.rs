@@ -334,7 +334,7 @@ fn print(settings: &Settings, printed: &Printed<'_>) -> anyhow::Result<()> {
         }
     }
     let of_incident = || incident.iter().flat_map(|incident| &incident.tables);
-    let of_detectors = ranked.iter().map(|ranked| &ranked.table);
+    let of_detectors = ranked.iter().flat_map(|ranked| std::iter::once(&ranked.table).chain(&ranked.beside));
     let tables: Vec<&Table> =
         of_incident().chain(std::iter::once(problems.table)).chain(of_detectors).chain(*compared).collect();
     // People on a terminal are told of suspects in words.

@@ -71,9 +71,9 @@ not exist. Nobody sees an error, and what differs is found weeks later.
 
 ## How to fix it
 
-Write the message into a table of the same database in the same transaction (a transactional outbox), and let a relay publish it,
-or read the log of the database (change data capture). Consumers must then take a message twice. `outbox_elsewhere` says that the
-service has an outbox already. To publish after the commit instead of before it turns ghosts into losses.
+Write the message into a table of the same database in the same transaction (a transactional outbox), and let a relay publish
+it, or read the log of the database (change data capture). Consumers must then take a message twice. `outbox_elsewhere` says
+that the service has an outbox already. To publish after the commit instead of before it turns ghosts into losses.
 
 ## When it is wrong
 
@@ -413,7 +413,8 @@ fn see(trace: &TraceView<'_>, findings: &mut Findings<DetailColumns>, requests: 
     }
 }
 
-/// Takes notice of a request without an outbox: of each database that it writes to, and of each topic that it publishes to beside
+/// Takes notice of a request without an outbox: of each database that it writes to, and of each topic that it
+/// publishes to beside
 /// that.
 fn see_request(trace: &TraceView<'_>, steps: &[Step<'_>], requests: &mut Requests, judged: &mut Vec<Judged>) {
     let caller = steps[0].call;

@@ -25,15 +25,15 @@ static DESCRIPTION: Description = Description {
 Tells which tables the calls of services use, from query texts, summaries, attributes and span names, and finds tables of one
 database that services of several families use. `orders-api` and `orders-worker` are one family: words behind a name that say
 what part of a service a process plays do not count. `several-writers`: two families write the table; `foreign-reader`: one
-writes it, others read it; `common-reader`: nobody writes it here; `same-schema`: no table is shared, but the namespace that all
-tables lie in. The owner is the service that writes most. Tables of migrations, schedulers, outboxes, sessions and audits are
-nobody's, and whoever is made to report, by its name, may read what others write.
+writes it, others read it; `common-reader`: nobody writes it here; `same-schema`: no table is shared, but the namespace that
+all tables lie in. The owner is the service that writes most. Tables of migrations, schedulers, outboxes, sessions and audits
+are nobody's, and whoever is made to report, by its name, may read what others write.
 
 ## Why it hurts
 
-What two services write nobody can change alone: every column is an interface, and the rules that keep the data right must hold
-in both. Who reads the tables of another sees its schema change under its feet, and its locks and slow queries are shared. Even
-services that only share a schema share its migrations, its connections and its capacity.
+What two services write nobody can change alone: every column is an interface, and the rules that keep the data right must
+hold in both. Who reads the tables of another sees its schema change under its feet, and its locks and slow queries are
+shared. Even services that only share a schema share its migrations, its connections and its capacity.
 
 ## What it looks like
 
@@ -44,8 +44,8 @@ services that only share a schema share its migrations, its connections and its 
 
 ## How to fix it
 
-Let one service own each table, and let the others ask it, or follow what it publishes with a copy of their own. Begin with tables
-that several families write. A schema and a user for each service make the border visible and keep it.
+Let one service own each table, and let the others ask it, or follow what it publishes with a copy of their own. Begin with
+tables that several families write. A schema and a user for each service make the border visible and keep it.
 
 ## When it is wrong
 
@@ -53,8 +53,9 @@ Two names of one host (an IP here, a name there) hide a sharing; a namespace wit
 
 ## References
 
-S. Newman, \"Building Microservices\", 2nd edition, 2021, chapter 4; C. Richardson, \"Microservices Patterns\", 2018, section 1.4.5.
-D. Taibi, V. Lenarduzzi, \"On the Definition of Microservice Bad Smells\", IEEE Software 35(3), 2018: shared persistency.",
+S. Newman, \"Building Microservices\", 2nd edition, 2021, chapter 4; C. Richardson, \"Microservices Patterns\", 2018, section
+1.4.5. D. Taibi, V. Lenarduzzi, \"On the Definition of Microservice Bad Smells\", IEEE Software 35(3), 2018: shared
+persistency.",
     currency: None,
     has_findings: true,
     terminal_columns: &[

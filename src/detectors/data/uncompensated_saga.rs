@@ -87,8 +87,8 @@ hand.
 ## How to fix it
 
 Give each step that writes one that undoes it, and call it when a later step fails; an orchestrator that keeps what was done
-survives its own crash, too. Steps that cannot be undone go last. Or reserve with a time limit, so that what nobody confirms goes
-away by itself. `compensated_share` tells whether it is done in other requests.
+survives its own crash, too. Steps that cannot be undone go last. Or reserve with a time limit, so that what nobody confirms
+goes away by itself. `compensated_share` tells whether it is done in other requests.
 
 ## When it is wrong
 
@@ -228,7 +228,8 @@ impl Detector for UncompensatedSaga {
             return;
         }
         let mut steps = steps_before_failures(trace);
-        // What names of operations tell may not hold, so that it is kept apart. Of equal steps those that were not undone come first.
+        // What names of operations tell may not hold, so that it is kept apart. Of equal steps those that
+        // were not undone come first.
         steps.sort_by_key(|step| (step.key, step.evidence, step.is_compensated, step.caller_span, step.row));
         for equal in steps.chunk_by(|left, right| (left.key, left.evidence) == (right.key, right.evidence)) {
             let left_done = &equal[..equal.partition_point(|step| !step.is_compensated)];

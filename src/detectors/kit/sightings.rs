@@ -163,8 +163,7 @@ mod tests {
     #[test]
     fn sightings_merge_in_any_order() {
         let seen = |number: u8, strength: i64| {
-            let mut seen = Sightings::default();
-            seen.traces = 1;
+            let mut seen = Sightings { traces: 1, ..Sightings::default() };
             seen.add_weight(u128::from(number) * 349_525 + (1 << 63));
             (seen.first, seen.last) = (i64::from(number), i64::from(number));
             seen.offer(strength, TraceId([number; 16]), 100 - i64::from(number), SpanId(u64::from(number)));

@@ -218,7 +218,7 @@ fn table_of_scores(scored: &[Scored], whole: &Whole<'_>) -> BesideTable {
     ranked.sort_by_key(|service| (rules::score(service.failed), std::cmp::Reverse(service.spans), service.service));
     let cell = |name: &str, place: usize, service: &Scored| match name {
         "rank" => Cell::Int(place as i64 + 1),
-        "pattern_id" => Cell::Text(pattern_id(SCORES, [whole.symbols.resolve(service.service)].into_iter())),
+        "pattern_id" => Cell::Text(pattern_id(SCORES, [whole.symbols.resolve(service.service)])),
         "level" => crate::detectors::kit::Level::Note.cell(),
         "service" => whole.name(service.service),
         "spans" => Cell::Int(service.spans as i64),
@@ -247,7 +247,8 @@ impl Detector for TraceQuality {
 
     fn gathers() -> Gathers {
         let of_resources = OwnAttributes::of(&[OwnAttribute::Kubernetes, OwnAttribute::Browser]);
-        Gathers { own_attributes: OwnAttributes::INSTANCE.union(of_resources), ..Gathers::NOTHING }
+        let own_attributes = OwnAttributes::INSTANCE.union(of_resources);
+        Gathers { own_attributes, resource_attributes: true, ..Gathers::NOTHING }
     }
 
     fn see(&self, trace: &TraceView<'_>, seen: &mut Self::Seen) {

@@ -11,8 +11,7 @@ use hashbrown::HashMap;
 use crate::findings::{Example, TraceCount, TraceCountRow};
 use crate::frame::Symbol;
 use crate::partial::{Columns as _, GroupReader, GroupWriter, Named as _, columns};
-use crate::span::SpanId;
-use crate::trace::{Row, TablesSeenIn, TargetKind, TraceView, total_ns};
+use crate::trace::{Call, TablesSeenIn, TargetKind, TraceView, total_ns};
 
 pub(crate) use sharing::Sharing;
 
@@ -37,6 +36,25 @@ struct Touching {
 const SEEN_IN: usize = TablesSeenIn::ALL.len();
 
 impl Touching {
+    /// Counts a call.
+    fn see(&mut self, trace: &TraceView<'_>, touch: &Touch<'_>) {
+        let weight = u64::from(touch.call.weight);
+        self.calls += weight;
+        self.critical_ns = total_ns([self.critical_ns, trace.call_path_time(touch.call)]);
+        if let Some(source) = touch.seen_in {
+            self.seen_in[usize::from(source.number())] += weight;
+        }
+        if touch.is_before(&self.first_call, trace) {
+            self.first_call = touch.example(trace);
+        }
+        if touch.is_write {
+            self.writes += weight;
+            if self.first_write.as_ref().is_none_or(|first| touch.is_before(first, trace)) {
+                self.first_write = Some(touch.example(trace));
+            }
+        }
+    }
+
     fn merge(&mut self, other: Self) {
         self.calls += other.calls;
         self.writes += other.writes;
@@ -47,6 +65,26 @@ impl Touching {
             (Some(own), Some(other)) => Some(own.first(other)),
             (own, other) => own.or(other),
         };
+    }
+}
+
+/// A call that touches a place.
+#[derive(Clone, Copy)]
+struct Touch<'a> {
+    call: &'a Call,
+    is_write: bool,
+    seen_in: Option<TablesSeenIn>,
+}
+
+impl Touch<'_> {
+    fn example(&self, trace: &TraceView<'_>) -> Example {
+        Example::of(trace, self.call.row, trace.caller_operation(self.call))
+    }
+
+    /// Whether it is to be looked at rather than another example: nearly always the ids of the traces tell.
+    fn is_before(&self, example: &Example, trace: &TraceView<'_>) -> bool {
+        trace.trace_id < example.trace_id
+            || trace.trace_id == example.trace_id && self.example(trace).order() < example.order()
     }
 }
 
@@ -61,9 +99,70 @@ struct Touched {
     services: Vec<Touching>,
     /// How often a database is called by which name of a target.
     spellings: Vec<(Symbol, u64)>,
+    /// The trace that was looked at last.
+    last: LastTrace,
+}
+
+/// What is known of calls to a place in the trace that was looked at last.
+#[derive(Clone, Copy, Debug)]
+struct LastTrace {
+    number: u32,
+    /// The service of its first call.
+    service: Symbol,
+    /// Whether a service of another family calls too.
+    is_joint: bool,
+    /// How many traces it stands for because of sampling.
+    adjusted_count: f64,
+}
+
+/// No trace has that number.
+impl Default for LastTrace {
+    fn default() -> Self {
+        Self { number: u32::MAX, service: Symbol::EMPTY, is_joint: false, adjusted_count: 0.0 }
+    }
 }
 
 impl Touched {
+    /// Counts a call.
+    fn see(&mut self, trace: &TraceView<'_>, touch: &Touch<'_>) {
+        let service = touch.call.caller_service;
+        let adjusted_count = match trace.semantics.has_adjusted_counts {
+            true => trace.adjusted_counts().of_evidence(trace, &[trace.span_id(touch.call.row)]),
+            false => 1.0,
+        };
+        let last = &mut self.last;
+        if last.number != trace.number {
+            *last = LastTrace { number: trace.number, service, is_joint: false, adjusted_count };
+            self.traces.add(adjusted_count);
+        } else {
+            if adjusted_count > last.adjusted_count {
+                self.traces.raise(last.adjusted_count, adjusted_count);
+                last.adjusted_count = adjusted_count;
+            }
+            let is_other = || trace.semantics.family(service) != trace.semantics.family(last.service);
+            if !last.is_joint && service != last.service && is_other() {
+                last.is_joint = true;
+                self.joint_traces += 1;
+            }
+        }
+        match self.services.iter_mut().find(|known| known.service == service) {
+            Some(known) => known.see(trace, touch),
+            None => {
+                let mut touching = Touching {
+                    service,
+                    calls: 0,
+                    writes: 0,
+                    critical_ns: 0,
+                    seen_in: [0; SEEN_IN],
+                    first_call: touch.example(trace),
+                    first_write: None,
+                };
+                touching.see(trace, touch);
+                self.services.push(touching);
+            }
+        }
+    }
+
     fn add(&mut self, touching: Touching) {
         match self.services.iter_mut().find(|known| known.service == touching.service) {
             Some(known) => known.merge(touching),
@@ -96,85 +195,26 @@ impl Touched {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct DataTouches {
     places: HashMap<Place, Touched, FixedState>,
-    /// Calls of the trace that is looked at, once for each place.
-    of_trace: Vec<Touch>,
-    span_ids: Vec<SpanId>,
-}
-
-/// A call that touches a place.
-#[derive(Clone, Copy, Debug)]
-struct Touch {
-    place: Place,
-    service: Symbol,
-    row: Row,
-    call: u32,
-    is_write: bool,
-    seen_in: Option<TablesSeenIn>,
 }
 
 impl DataTouches {
     /// Takes notice of the calls of a trace.
     pub(super) fn see(&mut self, trace: &TraceView<'_>) {
-        let mut touches = std::mem::take(&mut self.of_trace);
-        touches.clear();
-        for (number, call) in (0u32..).zip(&trace.calls.calls) {
+        for call in &trace.calls.calls {
             let data_use = trace.data_use(call.row);
             let is_shareable = data_use.touches_data && !data_use.database.is_empty();
             if !is_shareable || !call.counts || call.target.kind != TargetKind::Database {
                 continue;
             }
-            let touch = |table: Symbol, is_write: bool| Touch {
-                place: [data_use.database, table],
-                service: call.caller_service,
-                row: call.row,
-                call: number,
-                is_write,
-                seen_in: data_use.seen_in,
-            };
-            let writes = data_use.writes_database || data_use.tables.iter().any(|table| table.is_written);
-            touches.push(touch(Symbol::EMPTY, writes));
-            touches.extend(data_use.tables.iter().map(|table| touch(table.name, table.is_written)));
-        }
-        touches.sort_unstable_by_key(|touch| (touch.place, touch.service, touch.row, touch.call));
-        for of_place in touches.chunk_by(|left, right| left.place == right.place) {
-            self.see_place(trace, of_place);
-        }
-        self.of_trace = touches;
-    }
-
-    /// Takes notice of the calls of a trace to one place, by service.
-    fn see_place(&mut self, trace: &TraceView<'_>, touches: &[Touch]) {
-        let Self { places, span_ids, .. } = self;
-        let touched = places.entry(touches[0].place).or_default();
-        span_ids.clear();
-        if trace.semantics.has_adjusted_counts {
-            span_ids.extend(touches.iter().map(|touch| trace.span_id(touch.row)));
-        }
-        touched.traces.add(trace.adjusted_counts().of_evidence(trace, span_ids));
-        let family = |touch: &Touch| trace.semantics.family(touch.service);
-        touched.joint_traces += u64::from(
-            touches.iter().any(|touch| touch.service != touches[0].service && family(touch) != family(&touches[0])),
-        );
-        let is_database = touches[0].place[1].is_empty();
-        for touch in touches {
-            let call = &trace.calls.calls[touch.call as usize];
-            let example = || Example::of(trace, touch.row, trace.caller_operation(call));
-            let mut seen_in = [0; SEEN_IN];
-            if let Some(source) = touch.seen_in {
-                seen_in[usize::from(source.number())] = u64::from(call.weight);
+            let is_write = data_use.writes_database || data_use.tables.iter().any(|table| table.is_written);
+            let touch = Touch { call, is_write, seen_in: data_use.seen_in };
+            let database = self.places.entry([data_use.database, Symbol::EMPTY]).or_default();
+            database.see(trace, &touch);
+            database.add_spelling(call.target.name, u64::from(call.weight));
+            for table in &data_use.tables {
+                let touch = Touch { is_write: table.is_written, ..touch };
+                self.places.entry([data_use.database, table.name]).or_default().see(trace, &touch);
             }
-            if is_database {
-                touched.add_spelling(call.target.name, u64::from(call.weight));
-            }
-            touched.add(Touching {
-                service: touch.service,
-                calls: u64::from(call.weight),
-                writes: if touch.is_write { u64::from(call.weight) } else { 0 },
-                critical_ns: trace.call_path_time(call),
-                seen_in,
-                first_call: example(),
-                first_write: touch.is_write.then(example),
-            });
         }
     }
 

@@ -308,35 +308,77 @@ impl MessageLog {
     /// If messages that were put aside cannot be brought back.
     pub(crate) fn for_each_topic(&self, mut show: impl FnMut(&MessagesOfTopic<'_>)) -> Result<(), SpillError> {
         let senders = self.senders()?;
-        let mut topics: Vec<Symbol> = self.topics.keys().copied().filter(|topic| !topic.is_empty()).collect();
-        topics.sort_unstable();
-        let at_once = self.at_once.unwrap_or(MESSAGES_AT_ONCE);
-        let mut rest = &topics[..];
-        while !rest.is_empty() {
-            let mut messages = 0;
-            let fits = rest.iter().take_while(|topic| {
-                messages += self.topics[*topic].messages;
-                messages <= at_once
-            });
-            let (shown, later) = rest.split_at(fits.count().max(1));
-            rest = later;
-            let shown: HashSet<Symbol, FixedState> = shown.iter().copied().collect();
-            let mut messages = self.collected(|message| {
-                let facts = self.topics.get(&message.topic).filter(|_| shown.contains(&message.topic))?;
-                if message.role == MessageRole::Receive && facts.processed_by.contains(&message.service) {
-                    return None;
-                }
-                let sent_by = match message.sent_by {
-                    SentBy::Link(link) => senders.get(&link).map_or(SentBy::Unknown, |&sender| SentBy::Span(sender)),
-                    known => known,
-                };
-                Some(LoggedMessage { sent_by, ..message })
-            })?;
+        let resolved = |message: LoggedMessage| {
+            let facts = self.topics.get(&message.topic).filter(|_| !message.topic.is_empty())?;
+            if message.role == MessageRole::Receive && facts.processed_by.contains(&message.service) {
+                return None;
+            }
+            let sent_by = match message.sent_by {
+                SentBy::Link(link) => senders.get(&link).map_or(SentBy::Unknown, |&sender| SentBy::Span(sender)),
+                known => known,
+            };
+            Some(LoggedMessage { sent_by, ..message })
+        };
+        let mut show_all = |mut messages: Vec<LoggedMessage>| {
             messages.par_sort_unstable_by_key(|message| (message.topic, message.start, message.trace, message.row));
             for messages in messages.chunk_by(|left, right| left.topic == right.topic) {
                 show(&MessagesOfTopic { topic: messages[0].topic, messages });
             }
+        };
+        let slices = self.slices();
+        if slices.len() < 2 {
+            show_all(self.collected(resolved)?);
+            return Ok(());
         }
+        // Too many to be sorted at once are dealt out by topic, so that none is unpacked more than twice.
+        let slice_of: HashMap<Symbol, usize, FixedState> =
+            (0..).zip(&slices).flat_map(|(slice, topics)| topics.iter().map(move |&topic| (topic, slice))).collect();
+        let mut dealt: Vec<Self> = slices.iter().map(|_| Self::new(self.store.as_ref())).collect();
+        self.for_each_block(|bytes, block| {
+            unpack(bytes, |message| {
+                let trace = block.map_or(message.trace, |block| block.rank_of(message.trace));
+                if let Some(message) = resolved(LoggedMessage { trace, ..message }) {
+                    dealt[slice_of[&message.topic]].push(&message);
+                }
+            });
+        })?;
+        for log in dealt {
+            let messages = log.collected(Some);
+            if let Some(store) = &self.store {
+                store.shrink(log.bytes_of_blocks as u64);
+            }
+            drop(log);
+            show_all(messages?);
+        }
+        Ok(())
+    }
+
+    /// Topics in the order of their names, side by side as many as have messages that can be unpacked at once.
+    fn slices(&self) -> Vec<Vec<Symbol>> {
+        let mut topics: Vec<Symbol> = self.topics.keys().copied().filter(|topic| !topic.is_empty()).collect();
+        topics.sort_unstable();
+        let at_once = self.at_once.unwrap_or(MESSAGES_AT_ONCE);
+        let mut slices: Vec<Vec<Symbol>> = Vec::new();
+        let mut messages = 0;
+        for topic in topics {
+            messages += self.topics[&topic].messages;
+            match slices.last_mut() {
+                Some(slice) if messages <= at_once => slice.push(topic),
+                _ => {
+                    messages = self.topics[&topic].messages;
+                    slices.push(vec![topic]);
+                }
+            }
+        }
+        slices
+    }
+
+    /// Shows what is packed, block by block.
+    fn for_each_block(&self, mut show: impl FnMut(&[u8], Option<&PackedBlock>)) -> Result<(), SpillError> {
+        for block in &self.blocks {
+            show(&block.bytes()?, Some(block));
+        }
+        show(self.pending.packed(), None);
         Ok(())
     }
 
@@ -425,17 +467,19 @@ impl MessageLog {
             groups += 1;
             file.group(&group, numbers, |group| columns.write("", group))
         };
-        for block in &self.blocks {
+        let mut written = Ok(());
+        let unpacked = self.for_each_block(|bytes, block| {
             let mut columns = MessageColumns::default();
-            unpack(&block.bytes().map_err(io::Error::other)?, |message| {
-                let trace = block.rank_of(message.trace);
+            unpack(bytes, |message| {
+                let trace = block.map_or(message.trace, |block| block.rank_of(message.trace));
                 columns.push(LoggedMessage { trace, ..message }.into());
             });
-            write(columns)?;
-        }
-        let mut columns = MessageColumns::default();
-        unpack(self.pending.packed(), |message| columns.push(message.into()));
-        write(columns)?;
+            if written.is_ok() {
+                written = write(columns);
+            }
+        });
+        unpacked.map_err(io::Error::other)?;
+        written?;
         file.group(name, numbers, |group| group.u32s("groups", std::iter::once(groups)))
     }
 

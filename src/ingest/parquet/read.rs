@@ -4,7 +4,8 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::iter::{
-    IndexedParallelIterator as _, IntoParallelIterator as _, IntoParallelRefIterator as _, ParallelIterator as _,
+    IndexedParallelIterator as _, IntoParallelIterator as _, IntoParallelRefIterator as _,
+    IntoParallelRefMutIterator as _, ParallelIterator as _,
 };
 
 use crate::frame::{Collecting, FrameBuilder, SpanSink};
@@ -55,7 +56,7 @@ fn read_row_groups(
     // Whoever is done takes the next one: row groups differ in size, and the last is often small. So it is chance which
     // builder a span gets into, and nothing that comes later may depend on it.
     let next = AtomicUsize::new(0);
-    let of_threads: Vec<columnar::ReadRowGroups> = (0..rayon::current_num_threads().min(row_groups.len()))
+    let mut of_threads: Vec<columnar::ReadRowGroups> = (0..rayon::current_num_threads().min(row_groups.len()))
         .into_par_iter()
         .with_max_len(1)
         .map(|_| {
@@ -63,6 +64,7 @@ fn read_row_groups(
             columnar::read_row_groups(table, taken, FrameBuilder::of(collecting), &on_row_group)
         })
         .collect();
+    of_threads.par_iter_mut().with_max_len(1).for_each(|of_thread| of_thread.scan(table));
     let mut builders = Vec::with_capacity(of_threads.len());
     let (mut failures, mut opaque_ids) = (Vec::new(), 0);
     for of_thread in of_threads {

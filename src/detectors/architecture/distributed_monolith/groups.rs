@@ -262,7 +262,7 @@ impl Facts<'_> {
         let joint_deployments =
             self.joint.iter().filter(|(pair, _)| is_within(pair)).map(|(_, &joint)| joint).max().unwrap_or(0);
         let in_cycles: BTreeSet<Symbol> = own_cycles().flatten().copied().collect();
-        let has_calls = structure.traces.keys().any(|edge| is_within(edge));
+        let has_calls = structure.traces.keys().any(is_within);
         let mut seen = Sightings::default();
         let (mut revisit_traces, mut chain_traces) = (0, 0);
         for (shape, sightings, edges) in &structure.shapes {
@@ -270,7 +270,7 @@ impl Facts<'_> {
                 revisit_traces += sightings.traces;
             }
             let is_own = if has_calls {
-                edges.iter().any(|edge| is_within(edge))
+                edges.iter().any(is_within)
             } else {
                 services.iter().all(|service| shape.services.binary_search(service).is_ok())
             };

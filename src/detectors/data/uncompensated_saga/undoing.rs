@@ -81,7 +81,8 @@ pub(super) fn has_writing_word(trace: &TraceView<'_>, call: &Call) -> bool {
     has(call.row) || has(call.callee)
 }
 
-/// The latest start of calls of one operation, and of calls of the others: what must not be of one operation has another one that
+/// The latest start of calls of one operation, and of calls of the others: what must not be of one operation has
+/// another one that
 /// is as late as any.
 #[derive(Clone, Copy, Default)]
 struct Latest {

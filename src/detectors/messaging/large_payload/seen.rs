@@ -126,7 +126,7 @@ impl Seen for SeenSizes {
         let sizes: BTreeMap<_, _> = self.sizes.iter().collect();
         group.beside(SIZES, |group| {
             let mut columns = SizesColumns::default();
-            let [mut bytes, mut over, mut under] = [const { () }; 3].map(|()| TimesColumns::default());
+            let [mut bytes, mut over, mut under] = std::array::from_fn(|_| TimesColumns::default());
             for (&SizeKey { service, target, operation, direction, is_processing }, sizes) in sizes {
                 let &Sizes { total, max, .. } = sizes;
                 columns.push(SizesRow { service, target, operation, direction, is_processing, total, max });

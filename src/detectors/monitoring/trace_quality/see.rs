@@ -153,7 +153,8 @@ fn see_resource(
     let own = |attribute| trace.own(row, attribute);
     let pod_uid = own(OwnAttribute::PodUid);
     let pod_name = own(OwnAttribute::PodName);
-    let is_in_kubernetes = pod_name.is_some() || own(OwnAttribute::Kubernetes).is_some();
+    let is_in_kubernetes =
+        pod_name.is_some() || own(OwnAttribute::Kubernetes).is_some() || trace.semantics_of(row).names_deployment;
     let without_uid = if is_in_kubernetes && pod_uid.is_none() { Rule::PodUid.bit() } else { 0 };
     let Some(instance) = own(OwnAttribute::Instance) else { return without_uid | Rule::Instance.bit() };
     if let Some(place) = pod_uid.or(pod_name).or_else(|| own(OwnAttribute::HostName))

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{DataType, Int32Type};
 
-use crate::conventions::{Attribute, OwnAttribute, OwnAttributes, attribute_of_key, resource_attribute_of_key};
+use crate::conventions::{
+    Attribute, AttributeClass, OwnAttribute, OwnAttributes, attribute_of_key, resource_attribute_of_key,
+};
 use crate::frame::{BEYOND_CAP, ValueCaps};
 use crate::ingest::parquet::file::cells::{attributes_at, text_at};
 use crate::ingest::parquet::file::dictionary_indices::ABSENT;
@@ -154,6 +156,23 @@ enum Of {
     Resources(bool, OwnAttributes),
 }
 
+/// The keys that are wanted both as attributes of signatures and as such that are kept beside rows. Values of which only a normal form
+/// is kept are told for both anyway.
+fn also_own(of: Of) -> Vec<(Wanted, Wanted)> {
+    let mut both = Vec::new();
+    for &attribute in Attribute::ALL.iter().filter(|attribute| !attribute.is_normalised()) {
+        for (rank, key) in (0u8..).zip(attribute.aliases()) {
+            let own = match (of, attribute.class()) {
+                (Of::Spans(own), AttributeClass::Shape) => own.of_key(key),
+                (Of::Resources(true, own), AttributeClass::Resource) => own.of_resource_key(key),
+                _ => None,
+            };
+            both.extend(own.map(|(own, own_rank)| (Wanted::attribute(attribute, rank), Wanted::own(own, own_rank))));
+        }
+    }
+    both
+}
+
 /// Reads one column of attributes.
 #[derive(Debug)]
 pub(crate) struct AttributeColumn {
@@ -166,6 +185,8 @@ pub(crate) struct AttributeColumn {
     codes: Vec<u32>,
     values: TextDictionary,
     own_values: OwnTexts,
+    /// What keys are wanted as that are wanted twice: in signatures, and beside rows.
+    also_own: Vec<(Wanted, Wanted)>,
     /// The values of the attributes that are too many to be kept.
     normal_values: Vec<(Attribute, NormalisedDictionary)>,
 }
@@ -199,10 +220,17 @@ impl AttributeColumn {
             codes: Vec::new(),
             values: TextDictionary::default(),
             own_values: OwnTexts::default(),
+            also_own: also_own(of),
             normal_values: normalised
                 .map(|attribute| (attribute, NormalisedDictionary::new(attribute, 0, caps)))
                 .collect(),
         }
+    }
+
+    /// What the key of `wanted` is wanted as beside rows, if it is part of signatures and its values are only coded.
+    fn also_own(&self, wanted: Wanted) -> Option<(Wanted, OwnAttribute)> {
+        let &(_, own) = self.also_own.iter().find(|(known, _)| *known == wanted)?;
+        Some((own, own.as_own()?.0))
     }
 
     fn want(&self, key: &str) -> Wanted {
@@ -254,6 +282,9 @@ impl AttributeColumn {
                             let (code, hash) = self.code_of(wanted, &attribute.value.to_text());
                             pairs.push(wanted, code);
                             tell(row, wanted, hash);
+                            if let Some((own, of)) = self.also_own(wanted) {
+                                tell(row, own, of.value_of(&attribute.value.to_text()));
+                            }
                         }
                     }
                     pairs.end_row();
@@ -285,6 +316,9 @@ impl AttributeColumn {
                     } else {
                         let index = self.values.index_at(entries, entry);
                         pairs.push(wanted, self.capped(wanted, index));
+                        if let Some((own, of)) = self.also_own(wanted) {
+                            tell(row, own, self.own_values.kept_at(of, entries, entry));
+                        }
                     }
                 }
             }
@@ -335,6 +369,10 @@ impl AttributeColumn {
                     if wanted != Wanted::NOT {
                         let (code, hash) = self.code_of(wanted, &attribute.value.to_text());
                         of_text.push((wanted, code, hash));
+                        let also = self.also_own(wanted);
+                        let kept =
+                            |(own, of): (Wanted, OwnAttribute)| (own, ABSENT, of.value_of(&attribute.value.to_text()));
+                        of_text.extend(also.map(kept));
                     }
                 }
                 self.pairs_of_texts[code as usize] = Some(of_text);

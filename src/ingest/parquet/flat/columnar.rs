@@ -42,6 +42,31 @@ pub(crate) struct ReadRowGroups {
     pub(crate) failures: Vec<(usize, IngestError)>,
     /// Ids that were replaced by a hash of their text.
     pub(crate) opaque_ids: u64,
+    /// Rows of traces that were sampled when they came, by row group.
+    sampled: Vec<(usize, Vec<SampledRow>)>,
+}
+
+/// A row, counted from the first of its row group, and the level of its trace.
+#[derive(Clone, Copy)]
+struct SampledRow {
+    row: u32,
+    level: u32,
+}
+
+impl ReadRowGroups {
+    /// Looks for secrets in the spans of sampled traces, once which traces these are is known from as many ids as can be: they are
+    /// read once more, with all that their rows say. What cannot be read of them is no more than missing in a sample.
+    pub(crate) fn scan(&mut self, table: &Table) {
+        let Self { builder, sampled, .. } = self;
+        let Some(lowest) = builder.sampled_level() else { return };
+        for (row_group, rows) in sampled.drain(..) {
+            let rows: Vec<usize> =
+                rows.into_iter().filter(|row| row.level >= lowest).map(|row| row.row as usize).collect();
+            if !rows.is_empty() {
+                let _ = records::read_rows(table, row_group, &rows, &mut Scanned(builder));
+            }
+        }
+    }
 }
 
 /// Reads some row groups into `builder`.
@@ -56,6 +81,7 @@ pub(crate) fn read_row_groups(
     let mut reader = ColumnReader::new(table, &caps, asked);
     let mut failures = Vec::new();
     let mut opaque_ids = 0;
+    let mut sampled = Vec::new();
     for row_group in row_groups {
         let mut row = table.footer.first_row_of(row_group);
         // A panic while a batch is taken is as much the fault of hostile bytes as one while it is decoded.
@@ -68,17 +94,14 @@ pub(crate) fn read_row_groups(
             builder.skip(SkipReason::MalformedMessage, row);
             failures.push((row_group, failure));
         }
-        // What cannot be read of these rows is no more than missing in a sample.
-        let rows: Vec<usize> = reader.sampled_rows(&mut builder);
-        let _ = if rows.is_empty() {
-            Ok(())
-        } else {
-            records::read_rows(table, row_group, &rows, &mut Scanned(&mut builder))
-        };
+        let rows = std::mem::take(&mut reader.sampled);
+        if !rows.is_empty() {
+            sampled.push((row_group, rows));
+        }
         opaque_ids += reader.rows.take_opaque_ids();
         on_row_group(row_group);
     }
-    ReadRowGroups { builder, failures, opaque_ids }
+    ReadRowGroups { builder, failures, opaque_ids, sampled }
 }
 
 /// Whether a row group has spans of `wanted` traces; also if its trace ids cannot be read, so that this is told once.
@@ -121,8 +144,8 @@ impl SpanSink for Scanned<'_> {
 
 struct ColumnReader<'a> {
     table: &'a Table,
-    /// Rows of the row group that are of sampled traces, and these.
-    sampled: Vec<(usize, TraceId)>,
+    /// Rows of the row group that are of sampled traces.
+    sampled: Vec<SampledRow>,
     rows: RowColumns<'a>,
     record_types: TextDictionary,
     record_type_indices: Vec<u32>,
@@ -168,14 +191,6 @@ impl<'a> ColumnReader<'a> {
         Ok(())
     }
 
-    /// The rows of the last row group that are of sampled traces. That these are fewer by now is known only when all of its ids
-    /// were seen.
-    fn sampled_rows(&mut self, builder: &mut FrameBuilder) -> Vec<usize> {
-        let level = builder.sampled_level();
-        let is_left = |trace_id| level.is_some_and(|level| level_of(trace_id) >= level);
-        self.sampled.drain(..).filter(|&(_, trace_id)| is_left(trace_id)).map(|(row, _)| row).collect()
-    }
-
     /// What is needed of a row group beside ids and times.
     fn needed(&self, row_group: usize) -> Needed {
         let mut needed = self.signatures.needed(self.table, row_group);
@@ -215,9 +230,11 @@ impl<'a> ColumnReader<'a> {
             }
             let span = rows.at(row);
             let (signature, arguments) = signatures.at(row, span.trace_id, builder);
-            builder.push_row(span, signature, arguments, signatures.own_values(row).as_ref(), offset);
+            builder.push_row(span, signature, arguments, signatures.own_values(row), offset);
             if is_scanned && builder.samples(span.trace_id) {
-                sampled.push(((offset - first_row_of_group) as usize, span.trace_id));
+                // Row groups of more rows than that are none that anybody writes.
+                let row = u32::try_from(offset - first_row_of_group).unwrap_or(u32::MAX);
+                sampled.push(SampledRow { row, level: level_of(span.trace_id) });
             }
         }
         Ok(())

@@ -42,10 +42,10 @@ impl OwnColumns {
 
     /// Begins a batch with what the columns say of its rows.
     pub(crate) fn read(&mut self, columns: &BatchColumns, batch: &RecordBatch) {
-        self.of_rows.clear();
         if self.asked.is_empty() {
             return;
         }
+        self.of_rows.iter_mut().for_each(OwnSlots::clear);
         self.of_rows.resize(batch.num_rows(), OwnSlots::default());
         for OwnColumn { attribute, rank, place, texts } in &mut self.columns {
             let Some(column) = columns.get(batch, *place) else { continue };

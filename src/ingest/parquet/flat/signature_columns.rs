@@ -482,7 +482,7 @@ impl SignatureColumns {
     }
 
     /// The own values of the span at `row` of the batch, if they are asked for.
-    pub(crate) fn own_values(&self, row: usize) -> Option<OwnValues> {
+    pub(crate) fn own_values(&self, row: usize) -> Option<&OwnValues> {
         self.own.of_rows.get(row)?.values(self.own.asked)
     }
 

@@ -112,11 +112,11 @@ Bad Smells\", IEEE Software 35(3), 2018: cyclic dependency, shared persistency."
 };
 
 fn title(row: &TableRow<'_>) -> String {
-    format!("{} are one deployment in disguise", row.text("services"))
+    format!("{} are one deployment in disguise", row.names("services").join(", "))
 }
 
 fn fix(row: &TableRow<'_>) -> &'static str {
-    if row.text("cycle").is_empty() {
+    if row.names("cycle").is_empty() {
         "give each shared table one owner, and deploy what changes together as one service"
     } else {
         "cut the circle where it is called least: pass what is asked for along, or let an event tell it"

@@ -55,7 +55,9 @@ impl<'a> TableRow<'a> {
 
     /// A name; empty if there is none.
     pub fn text(&self, column: &str) -> &'a str {
-        match self.cell(column) {
+        let cell = self.cell(column);
+        debug_assert!(matches!(cell, None | Some(Cell::Text(_) | Cell::None)), "{column} is no text: {cell:?}");
+        match cell {
             Some(Cell::Text(text)) => text,
             _ => "",
         }
@@ -63,7 +65,9 @@ impl<'a> TableRow<'a> {
 
     /// Names; none if there are none.
     pub fn names(&self, column: &str) -> &'a [String] {
-        match self.cell(column) {
+        let cell = self.cell(column);
+        debug_assert!(matches!(cell, None | Some(Cell::Names(_) | Cell::None)), "{column} is no list: {cell:?}");
+        match cell {
             Some(Cell::Names(names)) => names,
             _ => &[],
         }

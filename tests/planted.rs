@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
@@ -11,49 +10,91 @@ use serde_json::Value;
 const DETECTORS: [&str; 6] =
     ["serial-fan-out", "hard-dependency", "timeouts", "circuit-breaker", "throttling", "saturation"];
 
+/// How rows of a detector of smells tell the service and the kind that labels name.
+struct Smells {
+    detector: &'static str,
+    /// The column of the service; of a list the first.
+    service: &'static str,
+    /// The column of the kind; none if rows have no kind.
+    kind: Option<&'static str>,
+    /// Whether each planted trace is a finding. For the others one trace stands for all of them.
+    each: bool,
+}
+
+const fn smells(detector: &'static str, service: &'static str, kind: Option<&'static str>, each: bool) -> Smells {
+    Smells { detector, service, kind, each }
+}
+
+const SMELLS: [Smells; 13] = [
+    smells("shared-database", "owner", Some("kind"), false),
+    smells("dual-write", "service", None, true),
+    smells("uncompensated-saga", "service", Some("evidence"), true),
+    smells("distributed-monolith", "services", None, false),
+    smells("ill-sized-service", "service", Some("kind"), false),
+    smells("no-gateway", "service", None, false),
+    smells("message-disorder", "group", Some("kind"), true),
+    smells("duplicate-message", "group", None, true),
+    smells("dead-letter", "service", Some("kind"), true),
+    smells("consumer-lag", "group", Some("kind"), false),
+    smells("large-payload", "service", Some("direction"), true),
+    smells("sensitive-data", "service", Some("kind"), false),
+    smells("trace-quality", "service", Some("kind"), false),
+];
+
 fn done(arguments: &[&str]) {
     let output = Command::new(env!("CARGO_BIN_EXE_tracescan")).args(arguments).output().expect("the binary runs");
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
+/// What is known of a generated dump: its labels, and the directory that `analyze` has written of it.
+struct Analysed {
+    folder: tempfile::TempDir,
+    labels: Vec<Value>,
+}
+
+impl Analysed {
+    /// 20,000 spans of a seed, a share of whose traces is as asked for.
+    fn of(seed: &str, shares: &[&str]) -> Self {
+        let folder = tempfile::tempdir().expect("a directory");
+        let path = |name: &str| folder.path().join(name).display().to_string();
+        let (spans, labels, out) = (path("spans.flat.parquet"), path("labels.jsonl"), path("out"));
+        let options = ["generate", "--spans", "20000", "--seed", seed, "-o", &spans, "--labels", &labels];
+        done(&[&options, shares].concat());
+        done(&["analyze", &spans, "--output", &out, "--table-format", "json"]);
+        let labels = fs::read_to_string(&labels).expect("labels");
+        let labels = labels.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        Self { folder, labels }
+    }
+
+    fn table(&self, name: &str) -> Vec<Value> {
+        let path = self.folder.path().join("out").join(name).with_extension("json");
+        serde_json::from_str(&fs::read_to_string(path).expect("a table")).expect("JSON")
+    }
+
+    fn labels_of(&self, detector: &str, kind: &str) -> Vec<&Value> {
+        self.labels.iter().filter(|label| label["detector"] == detector && label["kind"] == kind).collect()
+    }
+}
+
+fn traces<'a>(rows: impl IntoIterator<Item = &'a Value>) -> BTreeSet<&'a str> {
+    rows.into_iter().map(|row| row["trace_id"].as_str().expect("an id")).collect()
+}
+
 /// Every planted trace is a problem of its detector, and no other trace is: neither look-alikes nor ordinary traffic.
 #[test]
 fn what_many_traces_show_is_what_was_planted() {
-    let directory = tempfile::tempdir().expect("a directory");
-    let path = |name: &str| directory.path().join(name).display().to_string();
-    let (spans, labels, out) = (path("spans.flat.parquet"), path("labels.jsonl"), path("out"));
     for seed in ["1", "2"] {
-        done(&[
-            "generate",
-            "--spans",
-            "20000",
-            "--seed",
-            seed,
-            "-o",
-            &spans,
-            "--labels",
-            &labels,
-            "--anti-patterns",
-            "0.1",
-            "--faults",
-            "0.6",
-        ]);
-        done(&["analyze", &spans, "--output", &out, "--table-format", "json"]);
-        let findings = fs::read_to_string(Path::new(&out).join("findings.json")).expect("findings");
-        let findings: Vec<Value> = serde_json::from_str(&findings).expect("JSON");
-        let labels = fs::read_to_string(&labels).expect("labels");
-        let labels: Vec<Value> = labels.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        let analysed = Analysed::of(seed, &["--anti-patterns", "0.1", "--faults", "0.6"]);
+        let findings = analysed.table("findings");
         for detector in DETECTORS {
-            let traces = |rows: &[Value], column: &str, value: &str| -> BTreeSet<String> {
-                let rows = rows.iter().filter(|row| row["detector"] == detector && row[column] == value);
-                rows.map(|row| row["trace_id"].to_string()).collect()
-            };
-            let (planted, found) = (traces(&labels, "kind", "planted"), traces(&findings, "level", "problem"));
-            let look_alikes = traces(&labels, "kind", "look_alike");
+            let problems = findings.iter().filter(|row| row["detector"] == detector && row["level"] == "problem");
+            let found = traces(problems);
+            let planted = traces(analysed.labels_of(detector, "planted"));
+            let look_alikes = traces(analysed.labels_of(detector, "look_alike"));
             assert!(planted.len() > 5 && !look_alikes.is_empty(), "{detector}");
             assert!(found.is_disjoint(&look_alikes), "{detector} finds a look-alike");
             let missing = planted.difference(&found).count();
-            let beside: Vec<&String> = found.difference(&planted).collect();
+            let beside: Vec<&&str> = found.difference(&planted).collect();
             // A breaker lets a call through now and then, and the first failures after others may open it sooner.
             let (may_miss, may_find) = if detector == "circuit-breaker" { (0.2, 0.3) } else { (0.0, 0.0) };
             assert!(
@@ -63,6 +104,38 @@ fn what_many_traces_show_is_what_was_planted() {
             );
             assert!(beside.len() as f64 <= may_find * planted.len() as f64, "{detector} finds {beside:?}");
         }
-        fs::remove_dir_all(&out).expect("removable");
+    }
+}
+
+/// Every planted smell is a row of its detector with its service and kind, and there is no other that is more than a note; every
+/// finding is in a trace where it was planted, and where each is one there is no trace without.
+#[test]
+fn smells_are_what_was_planted() {
+    for seed in ["1", "2"] {
+        let analysed = Analysed::of(seed, &["--anti-patterns", "0", "--smells", "0.9"]);
+        let findings = analysed.table("findings");
+        for Smells { detector, service, kind, each } in SMELLS {
+            let planted = analysed.labels_of(detector, "planted");
+            let expected: BTreeSet<[&str; 2]> = planted
+                .iter()
+                .map(|label| [&label["service"], if kind.is_some() { &label["finding"] } else { &Value::Null }])
+                .map(|names| names.map(|name| name.as_str().unwrap_or_default()))
+                .collect();
+            let table = analysed.table(&detector.replace('-', "_"));
+            let rows = table.iter().filter(|row| row["level"] != "note").map(|row| {
+                let service = if row[service].is_array() { &row[service][0] } else { &row[service] };
+                [service, kind.map_or(&Value::Null, |kind| &row[kind])].map(|name| name.as_str().unwrap_or_default())
+            });
+            assert_eq!(rows.collect::<BTreeSet<[&str; 2]>>(), expected, "{detector}");
+
+            let found =
+                traces(findings.iter().filter(|finding| finding["detector"] == detector && finding["level"] != "note"));
+            let planted = traces(planted);
+            let look_alikes = traces(analysed.labels_of(detector, "look_alike"));
+            assert!(!found.is_empty() && look_alikes.len() > 5, "{detector}");
+            let beside: Vec<&&str> = found.difference(&planted).collect();
+            assert!(beside.is_empty(), "{detector} finds {beside:?}");
+            assert!(!each || found == planted, "{detector} misses some of {planted:?}");
+        }
     }
 }

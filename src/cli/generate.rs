@@ -36,6 +36,13 @@ pub struct GenerateArgs {
     #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
     pub faults: f64,
 
+    /// Share of traces of a smell or a look-alike
+    ///
+    /// Smells lie in how a system is cut, in its data, messages and traces, and only the whole input shows them. Between 0 and 1,
+    /// and with the other shares no more than 1.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
+    pub smells: f64,
+
     /// The same seed gives the same traces, on any machine
     #[arg(long, value_name = "S", default_value_t = 1)]
     pub seed: u64,

@@ -39,6 +39,7 @@ fn write(args: &GenerateArgs) -> anyhow::Result<Summary> {
         seed: args.seed,
         anti_patterns: args.anti_patterns,
         faults: args.faults,
+        smells: args.smells,
         ..GenerateOptions::default()
     };
     let create = |path: &Path| WholeFile::create(path).with_context(|| format!("failed to create {}", path.display()));

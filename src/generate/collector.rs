@@ -15,6 +15,10 @@ const BATCH_SPANS: usize = 512;
 /// An SDK's default time between two batches.
 const BATCH_NS: u64 = 5_000_000_000;
 
+/// So many services send one after the other in that time. It is no count of them, so that another service changes nothing of when
+/// those before it send.
+const SERVICES_IN_TURN: u64 = 35;
+
 /// Spans that one service sends together, in the order of their ends.
 pub(super) struct Batch {
     pub(super) service: Service,
@@ -39,7 +43,7 @@ impl Collector {
             slots: Vec::new(),
             free: Vec::new(),
             buffers: (0..services).map(|_| Vec::new()).collect(),
-            due: (1..=services as u64).map(|number| start + BATCH_NS * number / services as u64).collect(),
+            due: (1..=services as u64).map(|number| start + BATCH_NS * number / SERVICES_IN_TURN).collect(),
         }
     }
 

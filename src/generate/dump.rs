@@ -9,7 +9,7 @@ use super::origins::Origins;
 use super::output::{BatchWriter, OutputFormat};
 use super::random::Random;
 use super::trace_builder::{MILLISECOND, TraceBuilder};
-use super::{cases, faults, healthy};
+use super::{cases, faults, healthy, smells};
 
 /// Usual time between two arrivals.
 const ARRIVAL_NS: u64 = 5 * MILLISECOND;
@@ -34,6 +34,8 @@ pub struct GenerateOptions {
     pub anti_patterns: f64,
     /// Share of traces, 0 to 1, that are part of a fault, which only many of them show together, or of what looks like one.
     pub faults: f64,
+    /// Share of traces, 0 to 1, that are part of a smell, which lies in how the system is cut, or of what looks like one.
+    pub smells: f64,
     /// When the first trace begins, in ns since 1970.
     pub start_unix_nano: u64,
 }
@@ -41,7 +43,14 @@ pub struct GenerateOptions {
 impl Default for GenerateOptions {
     /// 1 million spans from noon, 2026-01-15, UTC.
     fn default() -> Self {
-        Self { spans: 1_000_000, seed: 0, anti_patterns: 0.1, faults: 0.0, start_unix_nano: 1_768_478_400_000_000_000 }
+        Self {
+            spans: 1_000_000,
+            seed: 0,
+            anti_patterns: 0.1,
+            faults: 0.0,
+            smells: 0.0,
+            start_unix_nano: 1_768_478_400_000_000_000,
+        }
     }
 }
 
@@ -62,7 +71,9 @@ pub struct Summary {
 #[derive(thiserror::Error, Debug)]
 pub enum GenerateError {
     /// The options make no sense.
-    #[error("the share of anti-patterns, of faults or of both is {0}, but must lie between 0 and 1")]
+    #[error(
+        "a share of anti-patterns, of faults or of smells, or the sum of them, is {0}, but must lie between 0 and 1"
+    )]
     Share(f64),
     /// The start is so late that times overflow.
     #[error("the start, {0} ns since 1970, is too late: times must stay below 2^63 ns")]
@@ -90,7 +101,8 @@ pub fn generate(
     labels: Option<impl Write>,
     done: &dyn Fn(u64),
 ) -> Result<Summary, GenerateError> {
-    for share in [options.anti_patterns, options.faults, options.anti_patterns + options.faults] {
+    let GenerateOptions { anti_patterns, faults, smells, .. } = options;
+    for share in [anti_patterns, faults, smells, anti_patterns + faults + smells] {
         if !(0.0..=1.0).contains(&share) {
             return Err(GenerateError::Share(share));
         }
@@ -99,7 +111,7 @@ pub fn generate(
         return Err(GenerateError::Start(options.start_unix_nano));
     }
     let origins = Origins::new();
-    let mut writer = BatchWriter::new(format, output)?;
+    let mut writer = BatchWriter::new(format, output, smells > 0.0)?;
     std::thread::scope(|scope| {
         let (sender, receiver) = mpsc::sync_channel::<Batch>(WAITING_BATCHES);
         let writing = scope.spawn(move || -> Result<(), GenerateError> {
@@ -143,22 +155,29 @@ fn play(
     let mut now = options.start_unix_nano;
     let mut case_order = cases::all().cycle();
     let mut fault_order = faults::all().cycle().flat_map(|fault| (0..faults::TRACES).map(|number| fault.case(number)));
+    let mut smell_order = (0..).flat_map(|number| smells::all().map(move |smell| (smell, number)));
     while summary.spans < options.spans {
         collector.advance(now, &mut send)?;
         let mut builder = TraceBuilder::new(Random::new(options.seed, summary.traces));
-        let case = if arrivals.chance(options.anti_patterns) {
+        let GenerateOptions { anti_patterns, faults, smells, .. } = options;
+        let case = if arrivals.chance(anti_patterns) {
             case_order.next()
-        } else if options.faults > 0.0 && arrivals.chance(options.faults / (1.0 - options.anti_patterns)) {
+        } else if faults > 0.0 && arrivals.chance(faults / (1.0 - anti_patterns)) {
             fault_order.next()
         } else {
             None
         };
-        match case {
-            Some(case) => {
-                builder.case = case.name;
-                (case.play)(&mut builder, now);
-            }
-            None => healthy::play(&mut builder, now),
+        if let Some(case) = case {
+            builder.case = case.name;
+            (case.play)(&mut builder, now);
+        } else if smells > 0.0
+            && arrivals.chance(smells / (1.0 - anti_patterns - faults))
+            && let Some((smell, number)) = smell_order.next()
+        {
+            builder.case = smell.name;
+            (smell.play)(&mut builder, now, number);
+        } else {
+            healthy::play(&mut builder, now);
         }
         summary.traces += 1;
         let spans = builder.spans.len() as u64;
@@ -202,6 +221,7 @@ mod tests {
         seed: 5,
         anti_patterns: 0.4,
         faults: 0.2,
+        smells: 0.2,
         start_unix_nano: 1_768_478_400_000_000_000,
     };
 
@@ -357,7 +377,7 @@ mod tests {
     #[test]
     fn the_share_decides_how_many_traces_are_labelled() {
         let labelled = |anti_patterns| {
-            let options = GenerateOptions { spans: 20_000, anti_patterns, faults: 0.0, ..OPTIONS };
+            let options = GenerateOptions { spans: 20_000, anti_patterns, faults: 0.0, smells: 0.0, ..OPTIONS };
             let (_, labels, summary) = generated(options, OutputFormat::OtlpProto(Compression::None));
             let traces: BTreeSet<&str> = labels.lines().map(|line| &line[..50]).collect();
             traces.len() as f64 / summary.traces as f64
@@ -369,10 +389,18 @@ mod tests {
 
     #[test]
     fn impossible_shares_are_refused() {
-        for (anti_patterns, faults) in
-            [(-0.1, 0.0), (1.1, 0.0), (f64::NAN, 0.0), (0.0, -0.1), (0.6, 0.6), (0.0, f64::NAN)]
-        {
-            let options = GenerateOptions { anti_patterns, faults, ..OPTIONS };
+        for (anti_patterns, faults, smells) in [
+            (-0.1, 0.0, 0.0),
+            (1.1, 0.0, 0.0),
+            (f64::NAN, 0.0, 0.0),
+            (0.0, -0.1, 0.0),
+            (0.6, 0.6, 0.0),
+            (0.0, f64::NAN, 0.0),
+            (0.0, 0.0, 1.1),
+            (0.4, 0.3, 0.4),
+            (0.0, 0.0, f64::NAN),
+        ] {
+            let options = GenerateOptions { anti_patterns, faults, smells, ..OPTIONS };
             let refused = generate(options, OutputFormat::FlatParquet, Vec::new(), None::<Vec<u8>>, &|_| ());
             assert!(matches!(refused, Err(GenerateError::Share(_))));
         }

@@ -17,6 +17,19 @@ pub(super) enum Detector {
     CircuitBreaker,
     Throttling,
     Saturation,
+    SharedDatabase,
+    DualWrite,
+    UncompensatedSaga,
+    DistributedMonolith,
+    IllSizedService,
+    NoGateway,
+    MessageDisorder,
+    DuplicateMessage,
+    DeadLetter,
+    ConsumerLag,
+    LargePayload,
+    SensitiveData,
+    TraceQuality,
 }
 
 impl Detector {
@@ -32,6 +45,19 @@ impl Detector {
             Self::CircuitBreaker => "circuit-breaker",
             Self::Throttling => "throttling",
             Self::Saturation => "saturation",
+            Self::SharedDatabase => "shared-database",
+            Self::DualWrite => "dual-write",
+            Self::UncompensatedSaga => "uncompensated-saga",
+            Self::DistributedMonolith => "distributed-monolith",
+            Self::IllSizedService => "ill-sized-service",
+            Self::NoGateway => "no-gateway",
+            Self::MessageDisorder => "message-disorder",
+            Self::DuplicateMessage => "duplicate-message",
+            Self::DeadLetter => "dead-letter",
+            Self::ConsumerLag => "consumer-lag",
+            Self::LargePayload => "large-payload",
+            Self::SensitiveData => "sensitive-data",
+            Self::TraceQuality => "trace-quality",
         }
     }
 }
@@ -39,10 +65,11 @@ impl Detector {
 /// Whether a detector must find something.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum LabelKind {
-    /// The detector must find it, as a problem. What only many traces show is found where there are as many.
+    /// The detector must find it, as a problem; a smell as a problem or a risk. What only many traces show is found where there
+    /// are as many.
     Planted,
     /// It looks like an anti-pattern and is none: unless the trace also has a planted label of this detector, the
-    /// detector must find nothing in it that is more than a risk.
+    /// detector must find nothing in it that is more than a risk; of what looks like a smell, more than a note.
     LookAlike,
 }
 
@@ -66,12 +93,14 @@ pub(super) struct Label {
     pub(super) service: &'static str,
     /// What is called, as the analysis prints it.
     pub(super) target: Option<&'static str>,
+    /// The kind of what is found, where a detector of smells has several.
+    pub(super) finding: Option<&'static str>,
 }
 
 impl Label {
     /// Writes the label as a line of JSON. All texts are names that need no escape.
     pub(super) fn write(&self, output: &mut impl Write) -> io::Result<()> {
-        let Self { trace_id, detector, kind, case, service, target } = self;
+        let Self { trace_id, detector, kind, case, service, target, finding } = self;
         write!(
             output,
             r#"{{"trace_id":"{trace_id}","detector":"{}","kind":"{}","case":"{case}","service":"{service}","target":"#,
@@ -79,8 +108,12 @@ impl Label {
             kind.as_str(),
         )?;
         match target {
-            Some(target) => writeln!(output, r#""{target}"}}"#),
-            None => writeln!(output, "null}}"),
+            Some(target) => write!(output, r#""{target}""#)?,
+            None => write!(output, "null")?,
+        }
+        match finding {
+            Some(finding) => writeln!(output, r#","finding":"{finding}"}}"#),
+            None => writeln!(output, "}}"),
         }
     }
 }

@@ -16,6 +16,7 @@ mod output;
 mod random;
 mod services;
 mod shop;
+mod smells;
 mod trace_builder;
 
 pub use dump::{GenerateError, GenerateOptions, Summary, generate};

@@ -27,7 +27,9 @@ pub(super) struct ServiceFacts {
 
 macro_rules! services {
     ($($variant:ident = $name:literal, $language:ident, $generation:ident, $version:literal $(, $instance:literal)?;)+) => {
-        /// A service of the shop; of one whose instances are told, an instance of it.
+        /// A service of the shop; of one whose instances are told, an instance of it; of one that is deployed anew, a version of it.
+        ///
+        /// New ones come last: services send in this order at the end of a dump.
         #[derive(Clone, Copy, PartialEq, Eq, Debug)]
         #[repr(u8)]
         pub(super) enum Service {
@@ -91,4 +93,75 @@ services! {
     RendererB = "renderer", Go, Current, "0.9.1", "renderer-7d9f6c-q5c1m";
     Scanner = "scanner", Python, Current, "3.0.0";
     Exporter = "exporter", Java, Current, "2.3.0";
+    // Of smells.
+    Scale = "scale", Go, Current, "1.2.0";
+    Stickers = "stickers", Java, Current, "2.0.1";
+    Calendar = "calendar", Node, Current, "0.8.3";
+    Couriers = "couriers", Go, Current, "3.3.0";
+    Labels = "labels", Node, Current, "1.0.9";
+    Printer = "printer", Java, Current, "4.4.2";
+    Diary = "diary", Python, Current, "2.6.0";
+    Reminders = "reminders", Go, Current, "1.1.1";
+    Refunds = "refunds", Java, Current, "6.0.0";
+    Payouts = "payouts", Java, Current, "6.0.2";
+    Stamps = "stamps", Node, Current, "1.9.0";
+    Stampbook = "stampbook", Go, Current, "1.4.7";
+    Lockers = "lockers", Go, Current, "0.3.0";
+    Keyring = "keyring", Java, Current, "5.1.0";
+    Doors = "doors", Go, Current, "0.3.1";
+    Doorkeeper = "doorkeeper", Java, Current, "5.1.2";
+    Pricelists = "pricelists", Java, Current, "2.2.0";
+    Shelves = "shelves", Go, Current, "1.7.0";
+    Assortment = "assortment", Node, Current, "3.0.0";
+    Albums = "albums", Node, Current, "1.1.0";
+    Stalls = "stalls", Java, Current, "1.5.0";
+    Kiosks = "kiosks", Go, Current, "1.2.5";
+    Benches = "benches", Java, Current, "1.5.1";
+    Desks = "desks", Go, Current, "1.2.6";
+    Tailor = "tailor", Java, Current, "7.0.0";
+    Cobbler = "cobbler", Java, Current, "7.1.0";
+    Tours = "tours", Node, Current, "2.0.0";
+    Seats = "seats", Java, Current, "2.4.0";
+    Guides = "guides", Go, Current, "1.0.3";
+    Voyages = "voyages", Node, Current, "2.1.0";
+    Cabins = "cabins", Java, Current, "2.4.1";
+    Skippers = "skippers", Go, Current, "1.0.4";
+    Tickets = "tickets", Java, Current, "3.1.0";
+    Waitlist = "waitlist", Go, Current, "1.0.0";
+    Badges = "badges", Node, Current, "0.9.0";
+    Wardrobe = "wardrobe", Java, Current, "3.1.1";
+    Ushers = "ushers", Go, Current, "1.0.1";
+    Programs = "programs", Node, Current, "0.9.1";
+    Cashier = "cashier", Java, Current, "8.2.0";
+    Rounding = "rounding", Go, Current, "0.1.0";
+    Timekeeper = "timekeeper", Java, Current, "1.6.0";
+    Coach = "coach", Node, Current, "1.3.0";
+    Stopwatch = "stopwatch", Go, Current, "0.2.0";
+    Portal = "portal", Node, Current, "4.0.1";
+    Townhall = "townhall", Java, Current, "27.3.0";
+    Lobby = "lobby", Node, Current, "4.1.0";
+    Floors = "floors", Go, Current, "1.8.0";
+    MasonBefore = "mason", Java, Current, "2.1.0";
+    MasonAfter = "mason", Java, Current, "2.2.0";
+    PlastererBefore = "plasterer", Java, Current, "2.1.0";
+    PlastererAfter = "plasterer", Java, Current, "2.2.0";
+    PainterBefore = "painter", Java, Current, "2.1.0";
+    PainterAfter = "painter", Java, Current, "2.2.0";
+    FerryBefore = "ferry", Go, Current, "1.0.0";
+    FerryAfter = "ferry", Go, Current, "1.1.0";
+    TramBefore = "tram", Go, Current, "5.3.0";
+    TramAfter = "tram", Go, Current, "5.3.1";
+    CablecarBefore = "cablecar", Go, Current, "0.4.0";
+    CablecarAfter = "cablecar", Go, Current, "0.5.0";
+    Cloakroom = "cloakroom", Python, Current, "1.0.0";
+    Turnstile = "turnstile", Python, Current, "1.0.1";
+    Booth = "booth", Java, Current, "2.7.0";
+    Barrier = "barrier", Go, Current, "0.7.0";
+    Signpost = "signpost", Java, Current, "2.7.1";
+    Sundial = "sundial", Python, Current, "0.1.0";
+    Hourglass = "hourglass", Python, Current, "0.2.0";
+    Metronome = "metronome", Java, Current, "1.1.0";
+    Lighthouse = "lighthouse", Go, Current, "1.0.0";
+    Pendulum = "pendulum", Java, Current, "1.2.0";
+    Beacon = "beacon", Go, Current, "1.0.1";
 }

@@ -55,6 +55,16 @@ stores! {
     CartCache = "redis" / "0" @ "cart-redis" : 6379;
     SessionCache = "redis" / "1" @ "session-redis" : 6379;
     CatalogCache = "redis" / "2" @ "catalog-redis" : 6379;
+    // Of smells.
+    PayoutsDb = "postgresql" / "payouts" @ "payouts-db" : 5432;
+    StampsDb = "postgresql" / "stampbook" @ "stamps-db" : 5432;
+    MarketDb = "postgresql" / "market" @ "market-db" : 5432;
+    YardDb = "postgresql" / "yard" @ "yard-db" : 5432;
+    TailorDb = "postgresql" / "fittings" @ "fittings-db" : 5432;
+    CobblerDb = "postgresql" / "repairs" @ "repairs-db" : 5432;
+    SeatsDb = "postgresql" / "seats" @ "seats-db" : 5432;
+    CabinsDb = "postgresql" / "cabins" @ "cabins-db" : 5432;
+    TownDb = "postgresql" / "town" @ "town-db" : 5432;
 }
 
 /// A query as its instrumentation records it.
@@ -83,6 +93,8 @@ macro_rules! queries {
         };)+
     };
 }
+
+pub(super) use queries;
 
 queries! {
     SELECT_ORDERS = OrdersDb "SELECT" "orders",
@@ -139,10 +151,11 @@ pub(super) enum Partner {
     Tiles,
     Identity,
     News,
+    Weather,
 }
 
 impl Partner {
-    pub(super) const COUNT: usize = 10;
+    pub(super) const COUNT: usize = 11;
 
     pub(super) fn host(self) -> &'static str {
         match self {
@@ -156,6 +169,7 @@ impl Partner {
             Self::Tiles => "tiles.maps.example",
             Self::Identity => "id.verify.example",
             Self::News => "feed.news.example",
+            Self::Weather => "api.weather.example",
         }
     }
 }
@@ -188,6 +202,7 @@ endpoints! {
     GET_TILE = Tiles "GET" "/tiles/{id}", 30 * MILLISECOND;
     VERIFY_IDENTITY = Identity "POST" "/v1/checks", 90 * MILLISECOND;
     HEADLINES = News "GET" "/headlines", 60 * MILLISECOND;
+    FORECAST = Weather "GET" "/v1/forecasts/{id}", 50 * MILLISECOND;
 }
 
 macro_rules! topics {
@@ -301,6 +316,8 @@ macro_rules! http {
     (@ parallel) => { true };
     (@) => { false };
 }
+
+pub(super) use http;
 
 macro_rules! grpc {
     ($service:ident $route:literal [$($step:expr),* $(,)?]) => {

@@ -121,23 +121,31 @@ impl TraceBuilder {
         service: &'static str,
         target: Option<&'static str>,
     ) {
-        self.labels.push(Label { trace_id: self.trace_id, detector, kind, case: self.case, service, target });
+        let (trace_id, case) = (self.trace_id, self.case);
+        self.labels.push(Label { trace_id, detector, kind, case, service, target, finding: None });
     }
 
-    fn open(
+    /// Says the kind of what the last label is about.
+    pub(super) fn of_kind(&mut self, finding: &'static str) {
+        if let Some(label) = self.labels.last_mut() {
+            label.finding = Some(finding);
+        }
+    }
+
+    pub(super) fn open(
         &mut self,
         parent: Option<usize>,
         service: Service,
         scope: Scope,
         kind: SpanKind,
-        name: &'static str,
+        name: impl Into<Cow<'static, str>>,
         start: u64,
     ) -> usize {
         let record = SpanRecord {
             trace_id: self.trace_id,
             span_id: SpanId(self.random.bits().max(1)),
             parent_span_id: parent.map_or(SpanId::NONE, |parent| self.spans[parent].record.span_id),
-            name: Cow::Borrowed(name),
+            name: name.into(),
             kind,
             start_unix_nano: start,
             attributes: Vec::with_capacity(12),
@@ -147,16 +155,16 @@ impl TraceBuilder {
         self.spans.len() - 1
     }
 
-    fn attributes(&mut self, span: usize) -> &mut Attributes {
+    pub(super) fn attributes(&mut self, span: usize) -> &mut Attributes {
         &mut self.spans[span].record.attributes
     }
 
-    fn end(&mut self, span: usize, end: u64) {
+    pub(super) fn end(&mut self, span: usize, end: u64) {
         debug_assert!(end > self.spans[span].record.start_unix_nano, "every span lasts");
         self.spans[span].record.end_unix_nano = end;
     }
 
-    fn fail(&mut self, span: usize, message: &'static str) {
+    pub(super) fn fail(&mut self, span: usize, message: &'static str) {
         let record = &mut self.spans[span].record;
         record.status = StatusCode::Error;
         record.status_message = Cow::Borrowed(message);

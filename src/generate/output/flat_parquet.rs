@@ -14,6 +14,7 @@ use parquet::file::properties::WriterProperties;
 use parquet::schema::types::ColumnPath;
 
 use crate::generate::collector::Batch;
+use crate::generate::services::ServiceFacts;
 use crate::span::{SpanId, Value};
 
 /// Rows that are gathered before they are encoded.
@@ -25,6 +26,24 @@ const STATUS_MESSAGE: &str = "status_message";
 
 /// The column of the instance of the service.
 const INSTANCE_COLUMN: &str = "resource.service.instance.id";
+
+/// The column of the version of the service.
+const VERSION_COLUMN: &str = "resource.service.version";
+
+/// Attributes of text that only smells have. Dumps without those have no columns for them.
+const TEXT_COLUMNS_OF_SMELLS: &[&str] = &[
+    VERSION_COLUMN,
+    "url.query",
+    "user.email",
+    "http.request.header.authorization",
+    "messaging.message.id",
+    "messaging.kafka.message.key",
+    "messaging.client.id",
+];
+
+/// The same of whole numbers.
+const NUMBER_COLUMNS_OF_SMELLS: &[&str] =
+    &["messaging.kafka.offset", "messaging.message.body.size", "http.response.body.size"];
 
 /// Attributes of text, each a nullable column of its name, and what a status says.
 const TEXT_COLUMNS: &[&str] = &[
@@ -86,6 +105,14 @@ const NUMBER_COLUMNS: &[&str] = &[
     "net.peer.port",
     "rpc.grpc.status_code",
 ];
+
+fn text_columns(has_smells: bool) -> Vec<&'static str> {
+    [TEXT_COLUMNS, if has_smells { TEXT_COLUMNS_OF_SMELLS } else { &[] }].concat()
+}
+
+fn number_columns(has_smells: bool) -> Vec<&'static str> {
+    [NUMBER_COLUMNS, if has_smells { NUMBER_COLUMNS_OF_SMELLS } else { &[] }].concat()
+}
 
 /// Where an attribute goes.
 #[derive(Clone, Copy)]
@@ -169,7 +196,8 @@ impl Ids {
 struct SparseText(StringBuilder);
 
 impl<W: Write + Send> FlatParquetWriter<W> {
-    pub(super) fn new(output: W, ids: IdStyle) -> Result<Self> {
+    pub(super) fn new(output: W, ids: IdStyle, has_smells: bool) -> Result<Self> {
+        let (texts, numbers) = (text_columns(has_smells), number_columns(has_smells));
         let mut fields = vec![
             Field::new("trace_id", Ids::data_type(ids, 16), false),
             Field::new("span_id", Ids::data_type(ids, 8), false),
@@ -181,11 +209,11 @@ impl<W: Write + Send> FlatParquetWriter<W> {
             Field::new("start_time_unix_nano", DataType::Int64, false),
             Field::new("duration_ns", DataType::Int64, false),
         ];
-        fields.extend(TEXT_COLUMNS.iter().map(|&name| Field::new(name, DataType::Utf8, true)));
-        fields.extend(NUMBER_COLUMNS.iter().map(|&name| Field::new(name, DataType::Int64, true)));
+        fields.extend(texts.iter().map(|&name| Field::new(name, DataType::Utf8, true)));
+        fields.extend(numbers.iter().map(|&name| Field::new(name, DataType::Int64, true)));
         let schema = Arc::new(Schema::new(fields));
-        let texts = TEXT_COLUMNS.iter().enumerate().map(|(index, &key)| (key, Column::Text(index)));
-        let numbers = NUMBER_COLUMNS.iter().enumerate().map(|(index, &key)| (key, Column::Number(index)));
+        let text_places = texts.iter().enumerate().map(|(index, &key)| (key, Column::Text(index)));
+        let number_places = numbers.iter().enumerate().map(|(index, &key)| (key, Column::Number(index)));
         // A dictionary of values that hardly repeat costs time and saves nothing.
         let mut properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(ZstdLevel::default()))
@@ -199,7 +227,7 @@ impl<W: Write + Send> FlatParquetWriter<W> {
         Ok(Self {
             writer: ArrowWriter::try_new(output, Arc::clone(&schema), Some(properties.build()))?,
             schema,
-            columns: texts.chain(numbers).collect(),
+            columns: text_places.chain(number_places).collect(),
             rows: 0,
             trace_id: Ids::new(ids, 16),
             span_id: Ids::new(ids, 8),
@@ -210,8 +238,8 @@ impl<W: Write + Send> FlatParquetWriter<W> {
             status_code: StringBuilder::new(),
             start: Int64Builder::new(),
             duration: Int64Builder::new(),
-            texts: TEXT_COLUMNS.iter().map(|_| SparseText(StringBuilder::new())).collect(),
-            numbers: NUMBER_COLUMNS.iter().map(|_| Int64Builder::new()).collect(),
+            texts: texts.iter().map(|_| SparseText(StringBuilder::new())).collect(),
+            numbers: numbers.iter().map(|_| Int64Builder::new()).collect(),
         })
     }
 
@@ -236,11 +264,13 @@ impl<W: Write + Send> FlatParquetWriter<W> {
             {
                 self.texts[column].set(self.rows, &record.status_message);
             }
-            let instance = span.service.semantics().instance;
-            if let Some(&Column::Text(column)) = self.columns.get(INSTANCE_COLUMN)
-                && !instance.is_empty()
-            {
-                self.texts[column].set(self.rows, instance);
+            let ServiceFacts { instance, version, .. } = span.service.semantics();
+            for (name, value) in [(INSTANCE_COLUMN, instance), (VERSION_COLUMN, version)] {
+                if let Some(&Column::Text(column)) = self.columns.get(name)
+                    && !value.is_empty()
+                {
+                    self.texts[column].set(self.rows, value);
+                }
             }
             let thrown = record.events.iter().flat_map(|event| &event.attributes);
             for attribute in record.attributes.iter().chain(thrown) {
@@ -312,27 +342,47 @@ mod tests {
     use super::*;
     use crate::generate::random::Random;
     use crate::generate::trace_builder::TraceBuilder;
-    use crate::generate::{cases, healthy};
+    use crate::generate::{cases, faults, healthy, smells};
+    use crate::span::KeyValue;
+
+    fn missing(has_smells: bool, stream: u64, play: impl FnOnce(&mut TraceBuilder)) -> Vec<String> {
+        let mut builder = TraceBuilder::new(Random::new(1, stream));
+        play(&mut builder);
+        let attributes = builder.spans.iter().flat_map(|span| &span.record.attributes);
+        let is_missing = |attribute: &&KeyValue<'_>| {
+            let columns = match attribute.value {
+                Value::Int(_) => number_columns(has_smells),
+                _ => text_columns(has_smells),
+            };
+            !columns.contains(&attribute.key.as_ref())
+        };
+        attributes.filter(is_missing).map(|attribute| attribute.key.to_string()).collect()
+    }
 
     /// Whatever attribute a generated span has is in the file.
     #[test]
     fn every_attribute_has_a_column() {
-        let mut missing = Vec::new();
-        let plays =
-            (0..50).map(|_| healthy::play as fn(&mut TraceBuilder, u64)).chain(cases::all().map(|case| case.play));
-        for (stream, play) in (0..).zip(plays) {
-            let mut builder = TraceBuilder::new(Random::new(1, stream));
-            play(&mut builder, 1_000);
-            for attribute in builder.spans.iter().flat_map(|span| &span.record.attributes) {
-                let columns = match attribute.value {
-                    Value::Int(_) => NUMBER_COLUMNS,
-                    _ => TEXT_COLUMNS,
-                };
-                if !columns.contains(&attribute.key.as_ref()) {
-                    missing.push(attribute.key.clone());
-                }
+        for stream in 0..50 {
+            assert_eq!(missing(false, stream, |builder| healthy::play(builder, 1_000)), [""; 0]);
+        }
+        for case in cases::all() {
+            assert_eq!(missing(false, 50, |builder| (case.play)(builder, 1_000)), [""; 0], "{}", case.name);
+        }
+        for fault in faults::all() {
+            for number in 0..faults::TRACES {
+                let case = fault.case(number);
+                assert_eq!(missing(false, 50, |builder| (case.play)(builder, 1_000)), [""; 0], "{}", case.name);
             }
         }
-        assert_eq!(missing, [""; 0]);
+        for smell in smells::all() {
+            for number in 0..30 {
+                assert_eq!(
+                    missing(true, number, |builder| (smell.play)(builder, 1_000, number)),
+                    [""; 0],
+                    "{}",
+                    smell.name
+                );
+            }
+        }
     }
 }

@@ -28,10 +28,12 @@ pub(super) enum BatchWriter<W: Write + Send> {
 }
 
 impl<W: Write + Send> BatchWriter<W> {
-    pub(super) fn new(format: OutputFormat, output: W) -> Result<Self, GenerateError> {
+    /// `has_smells` tells whether spans have the attributes that only those of smells have.
+    pub(super) fn new(format: OutputFormat, output: W, has_smells: bool) -> Result<Self, GenerateError> {
+        let flat = |output, ids| FlatParquetWriter::new(output, ids, has_smells).map(Box::new);
         Ok(match format {
-            OutputFormat::FlatParquet => Self::Flat(Box::new(FlatParquetWriter::new(output, IdStyle::Binary)?)),
-            OutputFormat::FlatParquetHexIds => Self::Flat(Box::new(FlatParquetWriter::new(output, IdStyle::Hex)?)),
+            OutputFormat::FlatParquet => Self::Flat(flat(output, IdStyle::Binary)?),
+            OutputFormat::FlatParquetHexIds => Self::Flat(flat(output, IdStyle::Hex)?),
             OutputFormat::ClickHouseParquet => Self::ClickHouse(Box::new(ClickHouseWriter::new(output)?)),
             OutputFormat::CanonicalParquet => Self::Canonical(Box::new(CanonicalWriter::new(output)?)),
             OutputFormat::OtlpJsonLines(compression) => Self::OtlpJson(Compressor::new(output, compression)?),

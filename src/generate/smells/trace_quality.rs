@@ -79,10 +79,10 @@ fn refused_without_status(builder: &mut TraceBuilder, start: u64, number: u64) {
     }
 }
 
-/// Calls somebody whose clock is ahead by so much.
+/// Calls somebody whose clock is ahead by so much, which is less than the call takes.
 fn call_ahead(builder: &mut TraceBuilder, start: u64, [entry, operation]: [&'static Operation; 2], ahead: u64) {
     request(builder, entry, start, |builder, caller| {
-        builder.call(caller, operation, |builder, callee| toil(&mut builder.random, callee, 8));
+        builder.call(caller, operation, |builder, callee| toil(&mut builder.random, callee, 40));
         200
     });
     for span in builder.spans.iter_mut().filter(|span| span.service == operation.service) {
@@ -92,7 +92,7 @@ fn call_ahead(builder: &mut TraceBuilder, start: u64, [entry, operation]: [&'sta
 }
 
 fn clock_ahead(builder: &mut TraceBuilder, start: u64, _number: u64) {
-    call_ahead(builder, start, [&BEAT, &FLASH], 250 * MILLISECOND);
+    call_ahead(builder, start, [&BEAT, &FLASH], 15 * MILLISECOND);
     builder.planted(DETECTOR, Service::Metronome, Some(Service::Lighthouse.name()));
     builder.of_kind("clock-skew");
 }

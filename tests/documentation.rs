@@ -304,3 +304,23 @@ fn manual_pages_are_sound() {
         }
     }
 }
+
+/// What the README shows of runs over samples is what the program says, up to the line where it breaks off.
+#[test]
+fn the_readme_shows_what_is_printed() {
+    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let blocks: Vec<&str> = readme.split("```text\n$ ").skip(1).filter_map(|block| block.split("\n```").next()).collect();
+    let mut checked = 0;
+    for block in blocks {
+        let (command, shown) = block.split_once('\n').expect("a command and what it prints");
+        let Some(arguments) = command.strip_prefix("tracescan ").filter(|arguments| arguments.ends_with(" -q")) else {
+            continue;
+        };
+        let output = Command::new(PROGRAM).args(arguments.split(' ')).env_remove("COLUMNS").output().unwrap();
+        let printed = String::from_utf8(output.stdout).unwrap();
+        let shown = shown.strip_suffix('…').unwrap_or(shown);
+        assert!(printed.starts_with(shown), "{command}\n{printed}");
+        checked += 1;
+    }
+    assert!(checked >= 2, "there are two such blocks");
+}

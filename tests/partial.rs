@@ -126,18 +126,20 @@ fn generated_traces_in_parts() {
         "--anti-patterns",
         "0.4",
         "--faults",
-        "0.4",
+        "0.3",
+        "--smells",
+        "0.2",
         "--output",
         text(&file),
     ]);
     check(&file, &[1, 2, 7, 50]);
 }
 
-/// The samples hold an incident: failures, retries, and a callee that never answers; and faults that only many traces show.
+/// The samples hold an incident: failures, retries, and a callee that never answers; and faults and smells that only many traces show.
 #[test]
 fn samples_in_parts() {
     let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples");
-    for name in ["incident.flat.parquet", "healthy.flat.parquet", "faults.flat.parquet"] {
+    for name in ["incident.flat.parquet", "healthy.flat.parquet", "faults.flat.parquet", "smells.flat.parquet"] {
         check(&samples.join(name), &[2, 7]);
     }
 }

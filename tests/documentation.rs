@@ -309,7 +309,8 @@ fn manual_pages_are_sound() {
 #[test]
 fn the_readme_shows_what_is_printed() {
     let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
-    let blocks: Vec<&str> = readme.split("```text\n$ ").skip(1).filter_map(|block| block.split("\n```").next()).collect();
+    let blocks: Vec<&str> =
+        readme.split("```text\n$ ").skip(1).filter_map(|block| block.split("\n```").next()).collect();
     let mut checked = 0;
     for block in blocks {
         let (command, shown) = block.split_once('\n').expect("a command and what it prints");

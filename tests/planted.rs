@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
@@ -61,8 +62,18 @@ impl Analysed {
         let options = ["generate", "--spans", "20000", "--seed", seed, "-o", &spans, "--labels", &labels];
         done(&[&options, shares].concat());
         done(&["analyze", &spans, "--output", &out, "--table-format", "json"]);
-        let labels = fs::read_to_string(&labels).expect("labels");
-        let labels = labels.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        let labels = read_labels(Path::new(&labels));
+        Self { folder, labels }
+    }
+
+    /// A sample.
+    fn of_sample(name: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a directory");
+        let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples");
+        let spans = samples.join(format!("{name}.flat.parquet")).display().to_string();
+        let out = folder.path().join("out").display().to_string();
+        done(&["analyze", &spans, "--output", &out, "--table-format", "json"]);
+        let labels = read_labels(&samples.join(format!("{name}.labels.jsonl")));
         Self { folder, labels }
     }
 
@@ -74,6 +85,11 @@ impl Analysed {
     fn labels_of(&self, detector: &str, kind: &str) -> Vec<&Value> {
         self.labels.iter().filter(|label| label["detector"] == detector && label["kind"] == kind).collect()
     }
+}
+
+fn read_labels(path: &Path) -> Vec<Value> {
+    let labels = fs::read_to_string(path).expect("labels");
+    labels.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
 }
 
 fn traces<'a>(rows: impl IntoIterator<Item = &'a Value>) -> BTreeSet<&'a str> {
@@ -111,8 +127,8 @@ fn what_many_traces_show_is_what_was_planted() {
 /// finding is in a trace where it was planted, and where each is one there is no trace without.
 #[test]
 fn smells_are_what_was_planted() {
-    for seed in ["1", "2"] {
-        let analysed = Analysed::of(seed, &["--anti-patterns", "0", "--smells", "0.9"]);
+    let generated = |seed| Analysed::of(seed, &["--anti-patterns", "0", "--smells", "0.9"]);
+    for analysed in [generated("1"), generated("2"), Analysed::of_sample("smells")] {
         let findings = analysed.table("findings");
         for Smells { detector, service, kind, each } in SMELLS {
             let planted = analysed.labels_of(detector, "planted");
@@ -137,5 +153,45 @@ fn smells_are_what_was_planted() {
             assert!(beside.is_empty(), "{detector} finds {beside:?}");
             assert!(!each || found == planted, "{detector} misses some of {planted:?}");
         }
+    }
+}
+
+/// On a good day nothing is more than a note, as far as detectors of smells can tell.
+#[test]
+fn a_healthy_shop_smells_of_nothing() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/samples/healthy.flat.parquet");
+    let out = folder.path().join("out").display().to_string();
+    done(&["analyze", sample, "--output", &out, "--table-format", "json"]);
+    for Smells { detector, .. } in SMELLS {
+        let path = Path::new(&out).join(detector.replace('-', "_")).with_extension("json");
+        let rows: Vec<Value> = serde_json::from_str(&fs::read_to_string(path).expect("a table")).expect("JSON");
+        let more: Vec<&Value> = rows.iter().filter(|row| row["level"] != "note").collect();
+        assert!(more.is_empty(), "{detector}: {more:?}");
+    }
+}
+
+/// Samples are what the commands in their README write, to the byte.
+#[test]
+fn samples_are_generated_as_their_readme_says() {
+    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples");
+    let readme = fs::read_to_string(samples.join("README.md")).expect("a README");
+    let folder = tempfile::tempdir().expect("a directory");
+    let mut names = BTreeSet::new();
+    for command in readme.lines().filter_map(|line| line.strip_prefix("tracescan generate ")) {
+        let words = command.split(' ').map(|word| match word.strip_prefix("samples/") {
+            Some(name) => {
+                names.insert(name.to_owned());
+                folder.path().join(name).display().to_string()
+            }
+            None => word.to_owned(),
+        });
+        let words: Vec<String> = std::iter::once("generate".to_owned()).chain(words).collect();
+        done(&words.iter().map(String::as_str).collect::<Vec<&str>>());
+    }
+    assert!(names.len() >= 8, "{names:?}");
+    for name in names {
+        let bytes = |folder: &Path| fs::read(folder.join(&name)).expect("a file");
+        assert!(bytes(folder.path()) == bytes(&samples), "{name} is another than what is generated");
     }
 }

@@ -42,8 +42,9 @@ const TABLES: [&str; 31] = [
     "findings",
 ];
 
-/// Those that are of all detectors.
-const OF_NO_DETECTOR: [&str; 5] = ["problems", "entries", "patterns", "pattern_entries", "findings"];
+/// Those that are of all detectors, or beside the table of one.
+const OF_NO_DETECTOR: [&str; 6] =
+    ["problems", "trace_quality_score", "entries", "patterns", "pattern_entries", "findings"];
 
 fn sample(name: &str) -> String {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("samples").join(name).display().to_string()
@@ -193,7 +194,7 @@ fn formats_for_programs() {
     assert_eq!(json["totals"]["spans"], 6001);
     assert_eq!(json["tables"].as_object().map(|tables| tables.len()), Some(TABLES.len() - 4));
     let lines = stdout(&tracescan(&["analyze", &incident, "--format", "ndjson", "--top", "2"]));
-    assert_eq!(lines.lines().count(), 15);
+    assert_eq!(lines.lines().count(), 20);
     for line in lines.lines() {
         assert!(serde_json::from_str::<Value>(line).expect("JSON")["table"].is_string());
     }

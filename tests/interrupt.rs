@@ -191,7 +191,7 @@ fn while_printing() {
 fn at_any_moment() {
     let incident = sample("incident.flat.parquet").display().to_string();
     for (args, all) in [
-        (&["analyze", &incident, "-o", "OUT", "--top", "0"][..], 18),
+        (&["analyze", &incident, "-o", "OUT", "--top", "0"][..], 32),
         (&["convert", &incident, "-o", "OUT/spans.parquet"], 1),
         (&["generate", "--spans", "5000", "-o", "OUT/spans.binpb", "--labels", "OUT/labels"], 2),
     ] {

@@ -84,6 +84,9 @@ pub(crate) struct PatternForGate {
     pub(crate) title: String,
     /// Findings that count.
     pub(crate) findings: u64,
+    /// Findings that are too small, but count if the gate names the detector
+    /// ([`Description::gates_at_any_impact`](crate::detectors::Description::gates_at_any_impact)).
+    pub(crate) findings_if_named: u64,
     /// The largest impact of these in ns, and its trace.
     pub(crate) worst: Option<(i64, String)>,
     /// Summed impact in ns.
@@ -134,8 +137,15 @@ impl Gate<'_> {
         if let Some((_, trace)) = worst.worst.as_ref().filter(|(_, trace)| !trace.is_empty()) {
             told.push_str(&format!(" (trace {trace})"));
         }
-        let findings = tripping.iter().map(|pattern| pattern.findings).sum();
+        let findings = tripping.iter().map(|pattern| self.findings(pattern)).sum();
         Some(Tripped { findings, patterns: tripping.len() as u64, worst: told })
+    }
+
+    /// How many findings of a pattern count.
+    fn findings(&self, pattern: &PatternForGate) -> u64 {
+        let names_it = |word: &GateWord| matches!(word, GateWord::Detector(name) if *name == pattern.detector);
+        let is_named = self.words.iter().any(names_it) && !self.thresholds.is_set;
+        pattern.findings + if is_named { pattern.findings_if_named } else { 0 }
     }
 
     /// Whether it fails because of a pattern.
@@ -150,7 +160,7 @@ impl Gate<'_> {
         });
         is_meant
             && pattern.status != Some(Status::Ignored)
-            && pattern.findings > 0
+            && self.findings(pattern) > 0
             && min_total_impact_ns.is_none_or(|least| pattern.impact_ns >= least)
             && min_failed_requests.is_none_or(|least| pattern.failed_requests >= least)
     }
@@ -207,6 +217,7 @@ mod tests {
             detector: detector.to_owned(),
             title: format!("{detector} of {impact_ms}"),
             findings: 2,
+            findings_if_named: 0,
             worst: Some((1, "ab".to_owned())),
             impact_ns: impact_ms * 1_000_000,
             failed_requests,
@@ -260,6 +271,24 @@ mod tests {
         assert_eq!(trips("any", None, Some(4)), None);
         for nothing in ["retry-storm", "sync-chain", "budget"] {
             assert_eq!(trips(nothing, None, None), None, "{nothing}");
+        }
+    }
+
+    /// What costs no time trips gates that name its detector, unless somebody has said how large findings must be.
+    #[test]
+    fn what_costs_no_time_counts_where_it_is_named() {
+        let lost = PatternForGate { findings: 0, findings_if_named: 3, ..pattern("dual-write", None, 0, 0) };
+        for (on, is_set, findings) in [
+            ("dual-write", false, Some(3)),
+            ("any,dual-write", false, Some(3)),
+            ("dual-write", true, None),
+            ("any", false, None),
+            ("n-plus-one", false, None),
+        ] {
+            let words = words(on);
+            let gate = Gate { words: &words, thresholds: Thresholds { is_set, ..UNSET } };
+            let tripped = gate.tripped_by(std::slice::from_ref(&lost));
+            assert_eq!(tripped.map(|tripped| tripped.findings), findings, "{on} {is_set}");
         }
     }
 

@@ -68,6 +68,7 @@ which end it is. A service that is short of work because its caller fails looks 
 Z. Zhang et al., \"CRISP: Critical Path Analysis of Large-Scale Microservice Architectures\", USENIX ATC 2022.",
     currency: None,
     has_findings: false,
+    gates_at_any_impact: false,
     terminal_columns: &["rank", "suspect", "kind", "score", "blame_ns", "blame_share", "time_ratio", "excess_failures", "vanished_calls", "appeared_calls", "onset", "evidence", "example_trace_id"],
     ranked_by: &[RankedBy::Largest("score")],
     problem: None,
@@ -81,6 +82,7 @@ pub(crate) static SUSPECT_ROWS: Description = Description {
     documentation: "See `incident`.",
     currency: None,
     has_findings: false,
+    gates_at_any_impact: false,
     terminal_columns: &[
         "rank",
         "suspect",

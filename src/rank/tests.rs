@@ -33,6 +33,7 @@ static PATTERNED: Description = Description {
     documentation: "",
     currency: None,
     has_findings: true,
+    gates_at_any_impact: false,
     terminal_columns: &[],
     ranked_by: &[RankedBy::Largest("impact_ns")],
     problem: None,

@@ -33,6 +33,7 @@ static DESCRIPTION: Description = Description {
     documentation: "",
     currency: None,
     has_findings: true,
+    gates_at_any_impact: false,
     terminal_columns: &[
         "rank",
         "caller_service",

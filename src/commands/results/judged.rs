@@ -172,6 +172,8 @@ pub(in crate::commands) fn tripping(settings: &Settings, patterns: &[PatternForG
 #[derive(Clone, Copy, Default)]
 struct Counted {
     findings: u64,
+    /// Those that are too small, but count if the detector is named.
+    if_named: u64,
     /// The largest impact in ns and its trace; of equal ones the smallest id.
     worst: Option<(i64, Reverse<TraceNumber>)>,
 }
@@ -186,26 +188,33 @@ pub(in crate::commands) fn patterns_for_gate(
 ) -> Vec<PatternForGate> {
     let mut all = Vec::new();
     // A structure that may do harm is no reason to fail: a new release would turn nightly jobs red that nothing has changed for.
-    for Ranked { findings, patterns_of_findings, pattern_ids, levels, .. } in ranked {
+    for Ranked { description, findings, patterns_of_findings, pattern_ids, levels, .. } in ranked {
         let mut counted = vec![Counted::default(); pattern_ids.len()];
         for (row, &pattern) in patterns_of_findings.iter().enumerate() {
             let impact_ns = findings.impact_ns[row];
             let is_failure = findings.failed_requests[row] > 0;
             let is_problem = levels[pattern as usize] == Level::Problem;
-            if is_problem && thresholds.counts(impact_ns, findings.induced[row], is_failure) {
+            let counts = thresholds.counts(impact_ns, findings.induced[row], is_failure);
+            if is_problem && (counts || description.gates_at_any_impact) {
                 let counted = &mut counted[pattern as usize];
-                counted.findings += 1;
+                *(if counts { &mut counted.findings } else { &mut counted.if_named }) += 1;
                 counted.worst = counted.worst.max(Some((impact_ns, Reverse(findings.trace[row]))));
             }
         }
-        for (id, Counted { findings, worst }) in pattern_ids.iter().zip(counted) {
+        for (id, Counted { findings, if_named, worst }) in pattern_ids.iter().zip(counted) {
             let Some(names) = names.get(id) else { continue };
             let trace = |number: TraceNumber| {
                 let id = number.index().and_then(|index| whole.trace_ids.get(index));
                 id.map(ToString::to_string).unwrap_or_default()
             };
             let worst = worst.map(|(impact, Reverse(number))| (impact, trace(number)));
-            all.push(pattern_for_gate(id, names, findings, worst, statuses.get(id).map(|(status, _)| *status)));
+            all.push(pattern_for_gate(
+                id,
+                names,
+                [findings, if_named],
+                worst,
+                statuses.get(id).map(|(status, _)| *status),
+            ));
         }
     }
     all
@@ -217,12 +226,19 @@ pub(in crate::commands) fn recorded_patterns_for_gate(
     statuses: &HashMap<String, (Status, String)>,
     thresholds: Thresholds,
 ) -> Vec<PatternForGate> {
+    let catalog = catalog();
     let of_pattern = |(id, names): (&String, &PatternNames)| {
         let is_failure = names.failed_requests > 0;
         let counts = names.largest_impact_ns.is_some_and(|impact| thresholds.counts(impact, false, is_failure));
-        let counts = counts && !names.is_risk;
+        let at_any_impact =
+            |entry: &CatalogEntry| entry.description.name == names.detector && entry.description.gates_at_any_impact;
+        let is_named_enough = catalog.iter().any(at_any_impact);
         let worst = names.largest_impact_ns.map(|impact| (impact, names.example_trace_id.clone()));
-        let findings = if counts { names.findings } else { 0 };
+        let findings = match (names.is_risk, counts) {
+            (false, true) => [names.findings, 0],
+            (false, false) if is_named_enough => [0, names.findings],
+            _ => [0, 0],
+        };
         pattern_for_gate(id, names, findings, worst, statuses.get(id).map(|(status, _)| *status))
     };
     names.iter().map(of_pattern).collect()
@@ -231,7 +247,7 @@ pub(in crate::commands) fn recorded_patterns_for_gate(
 fn pattern_for_gate(
     id: &str,
     names: &PatternNames,
-    findings: u64,
+    [findings, findings_if_named]: [u64; 2],
     worst: Option<(i64, String)>,
     status: Option<Status>,
 ) -> PatternForGate {
@@ -240,6 +256,7 @@ fn pattern_for_gate(
         detector: names.detector.clone(),
         title: title(names),
         findings,
+        findings_if_named,
         worst,
         impact_ns: names.impact_ns,
         failed_requests: names.failed_requests,

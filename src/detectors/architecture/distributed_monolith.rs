@@ -84,6 +84,7 @@ Software Development\", 2002: acyclic dependencies principle. D. Taibi, V. Lenar
 Bad Smells\", IEEE Software 35(3), 2018: cyclic dependency, shared persistency.",
     currency: None,
     has_findings: true,
+    gates_at_any_impact: true,
     terminal_columns: &[
         "rank",
         "level",

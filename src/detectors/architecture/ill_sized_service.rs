@@ -88,6 +88,7 @@ Microservice Bad Smells\", IEEE Software 35(3), 2018: megaservice, nanoservice. 
 2018, chapter 2.",
     currency: None,
     has_findings: true,
+    gates_at_any_impact: true,
     terminal_columns: &[
         "rank",
         "level",

@@ -69,6 +69,7 @@ C. Richardson, \"Microservices Patterns\", 2018, chapter 8, \"External API patte
 Microservices\", 2nd edition, 2021, chapter 14.",
     currency: None,
     has_findings: true,
+    gates_at_any_impact: true,
     terminal_columns: &[
         "rank",
         "level",

@@ -86,6 +86,7 @@ C. Richardson, \"Microservices Patterns\", 2018, section 3.3.7: transactional ou
 Applications\", 2017, chapter 11: keeping systems in sync.",
     currency: None,
     has_findings: true,
+    gates_at_any_impact: true,
     terminal_columns: &[
         "rank",
         "level",

@@ -58,6 +58,7 @@ S. Newman, \"Building Microservices\", 2nd edition, 2021, chapter 4; C. Richards
 persistency.",
     currency: None,
     has_findings: true,
+    gates_at_any_impact: true,
     terminal_columns: &[
         "rank",
         "level",

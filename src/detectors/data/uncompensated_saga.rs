@@ -100,6 +100,7 @@ step a consumer) are not covered: their failures show in `dead-letter`.
 H. Garcia-Molina, K. Salem, \"Sagas\", SIGMOD 1987. C. Richardson, \"Microservices Patterns\", 2018, chapter 4.",
     currency: None,
     has_findings: true,
+    gates_at_any_impact: true,
     terminal_columns: &[
         "rank",
         "service",

@@ -73,6 +73,7 @@ booked to the span around it.
 Z. Zhang et al., \"CRISP: Critical Path Analysis of Large-Scale Microservice Architectures\", USENIX ATC 2022.",
     currency: None,
     has_findings: false,
+    gates_at_any_impact: false,
     terminal_columns: &[
         "rank",
         "entry_service",

@@ -125,6 +125,7 @@ Performance anti-patterns \"Empty Semi Trucks\" and \"Circuitous Treasure Hunt\"
 Software Performance AntiPatterns\", CMG 2003.",
     currency: None,
     has_findings: true,
+    gates_at_any_impact: false,
     terminal_columns: &[
         "rank",
         "caller_service",

@@ -113,6 +113,7 @@ J. Dean, L. A. Barroso, \"The Tail at Scale\", CACM 56(2), 2013. M. Chow et al.,
 Analysis of Large-scale Internet Services\", OSDI 2014: what many traces prove of the order of two steps.",
     currency: None,
     has_findings: true,
+    gates_at_any_impact: false,
     terminal_columns: &[
         "rank",
         "level",

@@ -79,6 +79,7 @@ Google, \"The Site Reliability Workbook\", 2018, on the arithmetic of dependent 
 Availability\", ACM Queue 15(2), 2017).",
     currency: None,
     has_findings: true,
+    gates_at_any_impact: false,
     terminal_columns: &[
         "rank",
         "chain",

@@ -82,6 +82,7 @@ N. Narkhede, G. Shapira, T. Palino, \"Kafka: The Definitive Guide\", 2nd edition
 conventions for messaging spans.",
     currency: None,
     has_findings: true,
+    gates_at_any_impact: true,
     terminal_columns: &[
         "rank",
         "level",

@@ -70,6 +70,7 @@ by the names alone.
 G. Hohpe, B. Woolf, \"Enterprise Integration Patterns\", 2003, \"Dead Letter Channel\" and \"Invalid Message Channel\".",
     currency: None,
     has_findings: true,
+    gates_at_any_impact: true,
     terminal_columns: &[
         "rank",
         "topic",

@@ -63,6 +63,7 @@ G. Hohpe, B. Woolf, \"Enterprise Integration Patterns\", 2003, \"Idempotent Rece
 Condition\", ACM Queue 10(4), 2012.",
     currency: None,
     has_findings: true,
+    gates_at_any_impact: true,
     terminal_columns: &[
         "rank",
         "level",

@@ -66,6 +66,7 @@ G. Hohpe, B. Woolf, \"Enterprise Integration Patterns\", 2003, \"Claim Check\". 
 \"Claim-Check pattern\", \"Extraneous Fetching antipattern\". Limits of Amazon SQS and SNS, and of Azure Service Bus.",
     currency: None,
     has_findings: true,
+    gates_at_any_impact: true,
     terminal_columns: &[
         "rank",
         "service",

@@ -77,6 +77,7 @@ M. Kleppmann, \"Designing Data-Intensive Applications\", 2017, chapter 11. Apach
 Semantics\".",
     currency: None,
     has_findings: true,
+    gates_at_any_impact: true,
     terminal_columns: &[
         "rank",
         "level",

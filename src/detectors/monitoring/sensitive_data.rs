@@ -68,6 +68,7 @@ OWASP, \"Logging Cheat Sheet\". OWASP Top 10 (2021), A09 \"Security Logging and 
 13616 (IBAN). ISO/IEC 7812-1 (card numbers).",
     currency: None,
     has_findings: true,
+    gates_at_any_impact: true,
     terminal_columns: &[
         "rank",
         "service",

@@ -85,6 +85,7 @@ Instrumentation Score, <https://github.com/instrumentation-score/spec>. W3C Trac
 \"Recording errors\".",
     currency: None,
     has_findings: true,
+    gates_at_any_impact: true,
     terminal_columns: &[
         "rank",
         "service",

@@ -88,6 +88,7 @@ M. Nygard, \"Release It!\", 2nd edition, 2018, chapter 5. resilience4j's documen
 defaults of `resilience4j_*`.",
     currency: None,
     has_findings: true,
+    gates_at_any_impact: false,
     terminal_columns: &[
         "rank",
         "caller_service",

@@ -157,6 +157,7 @@ M. Nygard, \"Release It!\", 2nd edition, 2018, \"Cascading Failures\". Google, \
 chapter 22.",
     currency: Some(Currency::FailedRequests),
     has_findings: true,
+    gates_at_any_impact: false,
     terminal_columns: &[
         "rank",
         "origin_service",

@@ -81,6 +81,7 @@ clocks that differ by more than 3 ms, a callee can seem to go on after its calle
 B. Beyer et al., \"Site Reliability Engineering\", 2016, chapter 12 \"Effective Troubleshooting\".",
     currency: Some(Currency::FailedRequests),
     has_findings: true,
+    gates_at_any_impact: false,
     terminal_columns: &[
         "rank",
         "origin_service",

@@ -87,6 +87,7 @@ M. Nygard, \"Release It!\", 2nd edition, 2018, chapters 4 and 5. B. Treynor et a
 Queue 15(2), 2017.",
     currency: Some(Currency::FailedRequests),
     has_findings: true,
+    gates_at_any_impact: false,
     terminal_columns: &[
         "rank",
         "caller_service",

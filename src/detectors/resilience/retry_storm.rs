@@ -112,6 +112,7 @@ M. Brooker, \"Timeouts, retries, and backoff with jitter\", Amazon Builders' Lib
 Engineering\", 2016, chapter 22 \"Addressing Cascading Failures\".",
     currency: None,
     has_findings: true,
+    gates_at_any_impact: false,
     terminal_columns: &[
         "rank",
         "caller_service",

@@ -96,6 +96,7 @@ M. Nygard, \"Release It!\", 2nd edition, 2018, chapter 5, \"Bulkheads\". L. Klei
 B. Gregg, \"Systems Performance\", 2nd edition, 2020, section 2.3 (the USE method).",
     currency: None,
     has_findings: true,
+    gates_at_any_impact: false,
     terminal_columns: &[
         "rank",
         "service",

@@ -97,6 +97,7 @@ R. Fielding, M. Nottingham, J. Reschke, RFC 9110 \"HTTP Semantics\", 2022, secti
 \"Additional HTTP Status Codes\", 2012, section 4.",
     currency: None,
     has_findings: true,
+    gates_at_any_impact: false,
     terminal_columns: &[
         "rank",
         "caller_service",

@@ -80,6 +80,7 @@ M. Nygard, \"Release It!\", 2nd edition, 2018, chapters 4 and 5. B. Beyer et al.
 chapter 22, \"Latency and Deadlines\".",
     currency: None,
     has_findings: true,
+    gates_at_any_impact: false,
     terminal_columns: &[
         "rank",
         "caller_service",

@@ -27,6 +27,7 @@ static NO_DETECTOR: Description = Description {
     documentation: "",
     currency: None,
     has_findings: false,
+    gates_at_any_impact: false,
     terminal_columns: &[],
     ranked_by: &[],
     problem: None,

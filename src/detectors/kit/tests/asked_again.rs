@@ -76,6 +76,7 @@ static DESCRIPTION: Description = Description {
     documentation: "",
     currency: None,
     has_findings: false,
+    gates_at_any_impact: false,
     terminal_columns: &["rank"],
     ranked_by: &[RankedBy::Largest("calls")],
     problem: None,

@@ -36,6 +36,7 @@ static DESCRIPTION: Description = Description {
     documentation: "",
     currency: Some(Currency::FailedRequests),
     has_findings: true,
+    gates_at_any_impact: false,
     terminal_columns: &["rank"],
     ranked_by: &[RankedBy::Largest("failures")],
     problem: None,

@@ -63,6 +63,7 @@ static DESCRIPTION: Description = Description {
     documentation: "",
     currency: Some(Currency::Count),
     has_findings: true,
+    gates_at_any_impact: false,
     terminal_columns: &["rank"],
     ranked_by: &[RankedBy::Largest("calls")],
     problem: None,

@@ -31,6 +31,7 @@ static DESCRIPTION: Description = Description {
     documentation: "",
     currency: None,
     has_findings: true,
+    gates_at_any_impact: false,
     terminal_columns: &["rank"],
     ranked_by: &[RankedBy::Largest("longest_ns")],
     problem: None,

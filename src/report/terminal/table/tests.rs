@@ -13,6 +13,7 @@ static DESCRIPTION: Description = Description {
     documentation: "",
     currency: None,
     has_findings: true,
+    gates_at_any_impact: false,
     terminal_columns: COLUMNS,
     ranked_by: &[RankedBy::Largest("saving_ns")],
     problem: None,

@@ -14,8 +14,13 @@ pub(super) static SMELLS: &[Smell] =
 static WEIGH: Operation = http!(Scale "POST" "/weighings" []);
 static BOOK_PICKUP: Operation = http!(Calendar "POST" "/pickups" []);
 
-/// So much longer than the one before each message waits.
-const GROWTH_NS: u64 = 1_500 * MILLISECOND;
+/// How long the message of this number waits: the fourth waits twice as long as the first, the hundredth ten times, so that in dumps of
+/// any length the last wait much longer than the first, and none for hours.
+fn wait_ns(number: u64) -> u64 {
+    const FIRST_NS: u64 = 3_000 * MILLISECOND;
+    const EXACT: u64 = 1_000;
+    FIRST_NS / EXACT * ((number + 1) * EXACT * EXACT).isqrt()
+}
 
 fn wait(
     builder: &mut TraceBuilder,
@@ -26,7 +31,7 @@ fn wait(
     let message = Message::new(topic, number);
     request(builder, entry, start, |builder, sender| {
         let sent = builder.send_message(sender, &message, None);
-        let mut processing = builder.take_message(sent, receiver, &message, 20 * MILLISECOND + number * GROWTH_NS);
+        let mut processing = builder.take_message(sent, receiver, &message, wait_ns(number));
         builder.work(&mut processing, "handle message");
         builder.processed(processing, None);
         202

@@ -48,7 +48,7 @@ fn attempts(
 
 /// Every other label has a template that is not there.
 fn fails_for_ever(builder: &mut TraceBuilder, start: u64, number: u64) {
-    let is_bad = number % 2 == 0;
+    let is_bad = number.is_multiple_of(2);
     let fate = (if is_bad { 4 } else { 0 }, "TemplateMissing", is_bad.then_some("labels-ordered-dlq"));
     attempts(builder, (start, number), &ORDER_LABEL, ("labels-ordered", Service::Printer), fate);
     if is_bad {

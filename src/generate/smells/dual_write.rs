@@ -31,7 +31,7 @@ fn book(
     rows: &[&'static Query],
     topic: &'static str,
 ) -> bool {
-    let is_lost = number % 4 == 0;
+    let is_lost = number.is_multiple_of(4);
     request(builder, entry, start, |builder, handler| {
         rows.iter().for_each(|row| builder.ask(handler, row));
         let error = is_lost.then_some("org.apache.kafka.common.errors.TimeoutException");

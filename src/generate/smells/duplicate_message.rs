@@ -44,7 +44,7 @@ fn deliver(
 
 /// Every third refund comes twice, and is paid twice.
 fn pays_again(builder: &mut TraceBuilder, start: u64, number: u64) {
-    let comes_twice = number % 3 == 0;
+    let comes_twice = number.is_multiple_of(3);
     let writes = (&INSERT_PAYOUT, if comes_twice { 2 } else { 1 });
     deliver(builder, (start, number), &APPROVE_REFUND, ("refunds-approved", Service::Payouts), writes);
     if comes_twice {

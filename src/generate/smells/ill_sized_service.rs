@@ -84,7 +84,7 @@ fn not_worth_its_network(builder: &mut TraceBuilder, start: u64, _number: u64) {
 
 /// As small, but two services share it.
 fn shared_leaf(builder: &mut TraceBuilder, start: u64, number: u64) {
-    request(builder, if number % 2 == 0 { &STOP_RACE } else { &STOP_TRAINING }, start, |builder, caller| {
+    request(builder, if number.is_multiple_of(2) { &STOP_RACE } else { &STOP_TRAINING }, start, |builder, caller| {
         toil(&mut builder.random, caller, 6);
         for _ in 0..2 {
             builder.call(caller, &STOP, |_, _| ());

@@ -26,7 +26,7 @@ const MIB: u64 = 1 << 20;
 
 /// Every other message holds the whole list.
 fn whole_list_in_a_message(builder: &mut TraceBuilder, start: u64, number: u64) {
-    let is_whole = number % 2 == 0;
+    let is_whole = number.is_multiple_of(2);
     let bytes = if is_whole { builder.random.between(400 * KIB, 900 * KIB) } else { 20 * KIB };
     let message = Message { bytes, ..Message::new("pricelists-changed", number) };
     request(builder, &PUBLISH_PRICES, start, |builder, sender| {
@@ -54,7 +54,7 @@ fn answer(builder: &mut TraceBuilder, entry: &'static Operation, start: u64, byt
 
 /// Every other answer has all articles in it.
 fn everything_at_once(builder: &mut TraceBuilder, start: u64, number: u64) {
-    let has_all = number % 2 == 0;
+    let has_all = number.is_multiple_of(2);
     let bytes = if has_all { builder.random.between(2 * MIB, 4 * MIB) } else { 30 * KIB };
     answer(builder, &GET_ASSORTMENT, start, bytes);
     if has_all {

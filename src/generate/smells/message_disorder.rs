@@ -41,7 +41,7 @@ fn two_messages(
 
 /// Every third locker is closed before it is opened.
 fn closed_before_opened(builder: &mut TraceBuilder, start: u64, number: u64) {
-    let is_late = number % 3 == 0;
+    let is_late = number.is_multiple_of(3);
     let order = ([number; 2], is_late);
     two_messages(builder, (start, number), &USE_LOCKER, ("lockers-changed", Service::Keyring), order);
     if is_late {

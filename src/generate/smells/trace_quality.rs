@@ -30,7 +30,7 @@ static BLINK: Operation = http!(Beacon "GET" "/blinks/{id}" []);
 
 /// Every third time nothing is left of what the barrier recorded.
 fn callee_not_there(builder: &mut TraceBuilder, start: u64, number: u64) {
-    let is_lost = number % 3 == 0;
+    let is_lost = number.is_multiple_of(3);
     request(builder, &SELL, start, |builder, booth| {
         builder.call(booth, &LIFT, |builder, barrier| toil(&mut builder.random, barrier, 8));
         201
@@ -62,7 +62,7 @@ fn answer(builder: &mut TraceBuilder, start: u64, entry: &'static Operation, cod
 
 /// At night it does not know the time.
 fn error_without_status(builder: &mut TraceBuilder, start: u64, number: u64) {
-    let is_night = number % 2 == 0;
+    let is_night = number.is_multiple_of(2);
     answer(builder, start, &TELL_TIME, if is_night { 503 } else { 200 });
     if is_night {
         builder.planted(DETECTOR, Service::Sundial, None);

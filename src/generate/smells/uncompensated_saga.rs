@@ -40,7 +40,7 @@ fn ask(builder: &mut TraceBuilder, handler: &mut Handler, operation: &'static Op
 
 /// Every other guide has no time, and the seat stays taken.
 fn seat_stays_taken(builder: &mut TraceBuilder, start: u64, number: u64) {
-    let code = if number % 2 == 0 { 409 } else { 201 };
+    let code = if number.is_multiple_of(2) { 409 } else { 201 };
     request(builder, &BOOK_TOUR, start, |builder, tours| {
         step(builder, tours, &TAKE_SEAT, &INSERT_SEAT);
         ask(builder, tours, &ASK_GUIDE, code);
@@ -53,7 +53,7 @@ fn seat_stays_taken(builder: &mut TraceBuilder, start: u64, number: u64) {
 }
 
 fn cabin_is_released(builder: &mut TraceBuilder, start: u64, number: u64) {
-    let code = if number % 2 == 0 { 409 } else { 201 };
+    let code = if number.is_multiple_of(2) { 409 } else { 201 };
     request(builder, &BOOK_VOYAGE, start, |builder, voyages| {
         step(builder, voyages, &TAKE_CABIN, &INSERT_CABIN);
         ask(builder, voyages, &ASK_SKIPPER, code);

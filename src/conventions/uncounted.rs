@@ -114,10 +114,13 @@ impl UncountedCalls {
         self.database_polls.iter().any(|poll| poll.eq_ignore_ascii_case(operation))
     }
 
-    /// Whether a statement that begins so does no work of its own.
-    pub fn is_sql_plumbing(&self, statement: &str) -> bool {
-        let first = statement.split(|c: char| !c.is_alphanumeric() && c != '_').find(|word| !word.is_empty());
-        first.is_some_and(|first| self.sql_plumbing.iter().any(|word| word.eq_ignore_ascii_case(first)))
+    /// Whether a text does no work of its own: all its statements begin so.
+    pub fn is_sql_plumbing(&self, text: &str) -> bool {
+        let mut statements = text.split(';').filter_map(|statement| {
+            statement.split(|c: char| !c.is_alphanumeric() && c != '_').find(|word| !word.is_empty())
+        });
+        let is_plumbing = |first: &str| self.sql_plumbing.iter().any(|word| word.eq_ignore_ascii_case(first));
+        statements.next().is_some_and(|first| is_plumbing(first) && statements.all(is_plumbing))
     }
 }
 
@@ -162,6 +165,8 @@ mod tests {
         assert!(lists.is_plumbing_span("Result-Set") && !lists.is_plumbing_span("jdbc connection"));
         assert!(lists.is_health_check("GET /health") && lists.is_health_check("/grpc.health.v1.Health/Check"));
         assert!(lists.is_sql_plumbing("begin") && lists.is_sql_plumbing("COMMIT;"));
+        assert!(lists.is_sql_plumbing("SET a = ?; BEGIN") && !lists.is_sql_plumbing("SET NOCOUNT ON; INSERT INTO t"));
+        assert!(!lists.is_sql_plumbing("") && !lists.is_sql_plumbing(";"));
         assert!(!lists.is_sql_plumbing("SELECT ?") && !lists.is_sql_plumbing("beginning"));
     }
 

@@ -4,5 +4,5 @@ mod logged_message;
 mod message_block;
 mod message_log;
 
-pub(crate) use logged_message::{Identity, Inside, LoggedMessage, RepeatableWrite};
+pub(crate) use logged_message::{Identity, Inside, LoggedMessage, RepeatableWrite, has_outer_message};
 pub(crate) use message_log::{MessageLog, MessagesOfTopic};

@@ -346,7 +346,13 @@ pub(super) fn ranking(
     for (index, rule) in description.ranked_by.iter().enumerate() {
         let place = columns.iter().position(|column| column.name == rule.column());
         let cells = place.map_or(&[][..], |place| &cells_of_columns[place]);
+        let name = || PlSmallStr::from(format!("rule_{index}"));
         let (values, largest_first): (Vec<i64>, bool) = match *rule {
+            RankedBy::Largest(_) if cells.iter().any(|cell| matches!(cell, Cell::Float(_))) => {
+                sort_columns.push(Series::new(name(), cells.iter().map(float).collect::<Vec<f64>>()));
+                descending.push(true);
+                continue;
+            }
             RankedBy::Largest(_) => (cells.iter().map(integer).collect(), true),
             RankedBy::LastIf(_) => (cells.iter().map(integer).collect(), false),
             RankedBy::LastIfAny(_) => (
@@ -357,7 +363,7 @@ pub(super) fn ranking(
                 (cells.iter().map(|cell| i64::from(matches!(cell, Cell::Text(own) if own == text))).collect(), false)
             }
         };
-        sort_columns.push(Series::new(format!("rule_{index}").into(), values));
+        sort_columns.push(Series::new(name(), values));
         descending.push(largest_first);
     }
     sort_columns.push(Series::new(PATTERN.into(), (0..rows as i64).collect::<Vec<_>>()));
@@ -371,6 +377,10 @@ pub(super) fn ranking(
 fn integers(frame: &DataFrame, column: &str) -> PolarsResult<Vec<i64>> {
     let column = frame.column(column)?.cast(&DataType::Int64)?;
     Ok(column.i64()?.iter().map(Option::unwrap_or_default).collect())
+}
+
+fn float(cell: &Cell) -> f64 {
+    if let Cell::Float(value) = cell { *value } else { integer(cell) as f64 }
 }
 
 fn integer(cell: &Cell) -> i64 {

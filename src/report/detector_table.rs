@@ -2,6 +2,7 @@
 
 use crate::detectors::{Description, RankedBy};
 use crate::rank::{Headings, Table};
+use crate::report::units;
 
 /// A detector's table with what it takes to introduce it.
 #[derive(Clone, Debug)]
@@ -45,25 +46,25 @@ impl DetectorTable<'_> {
     /// What is said of an empty table in a list of such.
     pub(in crate::report) fn found_nothing(&self) -> String {
         let thresholds: Vec<String> = self.thresholds.iter().map(|(name, value)| format!("{name} = {value}")).collect();
+        let mut said = thresholds;
+        if self.notes_left_out > 0 {
+            said.push(format!("{} with --notes", units::counted(self.notes_left_out as u64, "note")));
+        }
         let name = self.description.name;
-        if thresholds.is_empty() { name.to_owned() } else { format!("{name} ({})", thresholds.join(", ")) }
+        if said.is_empty() { name.to_owned() } else { format!("{name} ({})", said.join(", ")) }
     }
 
     /// How many rows are shown, of how many, and how to see the rest.
     pub(in crate::report) fn rows_shown(&self, top: usize) -> String {
         let rows = self.table.row_count();
         let shown = if rows <= top {
-            crate::report::text::units::counted(rows as u64, "row")
+            units::counted(rows as u64, "row")
         } else {
-            format!(
-                "{} of {} rows; --top {rows} shows all",
-                crate::report::text::units::count(top),
-                crate::report::text::units::count(rows)
-            )
+            format!("{} of {} rows; --top {rows} shows all", units::count(top), units::count(rows))
         };
         match self.table.summed_up {
             0 => shown,
-            more => format!("{shown}; the last row sums up {} more", crate::report::text::units::count(more)),
+            more => format!("{shown}; the last row sums up {} more", units::count(more)),
         }
     }
 }

@@ -93,6 +93,10 @@ fn behind_scheme(value: &str) -> Option<&str> {
 }
 
 fn is_plain_placeholder(value: &str) -> bool {
+    // As URLs write stars.
+    if value.contains("%2A") || value.contains("%2a") {
+        return is_plain_placeholder(&value.replace("%2A", "*").replace("%2a", "*"));
+    }
     let is_filler = |c: char| matches!(c, '*' | '•' | '-' | '.' | '?' | '…' | '●');
     let is_x = value.chars().all(|c| matches!(c, 'x' | 'X' | '-' | ' ' | '*'));
     if value.chars().all(|c| is_filler(c) || c == ' ') || (is_x && value.len() >= 3) || value.contains("***") {

@@ -336,6 +336,9 @@ impl<'a> Host<'a> {
         let name = self.name.trim_matches(['[', ']']).to_ascii_lowercase();
         name == "localhost"
             || name.ends_with(".localhost")
+            || name.starts_with("localhost.localdomain")
+            // A socket of the machine.
+            || name.starts_with('/')
             || name == "::1"
             || (is_ipv4(&name) && name.starts_with("127."))
     }

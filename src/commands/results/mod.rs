@@ -349,6 +349,8 @@ fn print(settings: &Settings, printed: &Printed<'_>) -> anyhow::Result<()> {
         });
         tables_of_detectors.splice(0..0, described);
     }
+    let shown_problems = problems.table.without("level", Level::Note.as_str()).filter(|_| !are_notes_shown);
+    let problems = &ProblemList { table: shown_problems.as_ref().unwrap_or(problems.table), ..problems.clone() };
     let report = TerminalReport {
         summary,
         problems,

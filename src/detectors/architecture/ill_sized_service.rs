@@ -252,7 +252,7 @@ impl Conclusion {
                 && detector.has_too_many(facts.capabilities().len(), of_others)
                 && facts.own_share() >= MIN_OWN_SHARE;
             if is_god {
-                conclusion.push_god(detector, service, facts, whole);
+                conclusion.push_god(detector, service, facts, callers_of(facts, &seen, &gateways), whole);
             }
         }
         // Without any database nobody knows who owns data.
@@ -269,11 +269,18 @@ impl Conclusion {
         conclusion
     }
 
-    fn push_god(&mut self, detector: &IllSizedService, service: Symbol, facts: &Facts, whole: &Whole<'_>) {
+    fn push_god(
+        &mut self,
+        detector: &IllSizedService,
+        service: Symbol,
+        facts: &Facts,
+        callers: BTreeSet<Symbol>,
+        whole: &Whole<'_>,
+    ) {
         let row = IllSized {
             critical_ns: facts.own_ns,
             example: facts.seen.example(whole),
-            ..row_of(FindingKind::God, service, facts, facts.callers.clone(), whole)
+            ..row_of(FindingKind::God, service, facts, callers, whole)
         };
         let finding = Finding {
             span_id: facts.seen.span_id,

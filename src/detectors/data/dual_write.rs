@@ -4,7 +4,7 @@ mod requests;
 mod verdict;
 
 use foldhash::fast::FixedState;
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashSet;
 
 use crate::conventions::{FindingKind, has_word_of};
 use crate::detectors::kit::{
@@ -223,15 +223,17 @@ impl Detector for DualWrite {
         let mut rows: Vec<DualWriteRow> = requests
             .pairs
             .iter()
-            .filter(|((key, by_client), _)| counting.get(&key[3]) == Some(by_client))
+            .filter(|((key, by_client), _)| counting.contains(&key[3]) && requests.counts(key, *by_client))
             .filter_map(|((key, _), pair)| self.row_of(&requests, *key, pair))
             .collect();
         rows.sort_by_key(|row| row.key);
         findings.retain(|findings, finding| {
-            counting.get(&findings.common.key.get(finding)[3]) == Some(&findings.details.by_client[finding])
+            let &[service, operation, database, topic] = findings.common.key.get(finding) else { return false };
+            let by_client = findings.details.by_client[finding];
+            counting.contains(&topic) && requests.counts(&[service, operation, database, topic], by_client)
         });
         for row in rows.iter().filter(|row| row.level == Level::Risk) {
-            let by_client = counting[&row.key[3]];
+            let by_client = requests.counts(&row.key, true);
             findings.push_of(
                 row.example.trace(whole.trace_ids),
                 row.example.adjusted_count,
@@ -267,9 +269,8 @@ const NOTICES: [&str; 14] = [
     "heartbeats",
 ];
 
-/// The topics that count, and whether what counts are publishes of CLIENT spans: where these send, PRODUCER spans only made the
-/// message. Topics do not count that nothing depends on, or that take what could not be processed.
-fn counting_topics(requests: &Requests, whole: &Whole<'_>) -> HashMap<Symbol, bool, FixedState> {
+/// The topics that count: none that nothing depends on, or that take what could not be processed.
+fn counting_topics(requests: &Requests, whole: &Whole<'_>) -> HashSet<Symbol, FixedState> {
     let destination = |topic: Symbol| {
         let name = whole.symbols.resolve(topic);
         name.split_once('/').map_or(name, |(_, destination)| destination)
@@ -285,8 +286,7 @@ fn counting_topics(requests: &Requests, whole: &Whole<'_>) -> HashMap<Symbol, bo
         };
         !is_dead_letter && !has_word_of(destination, &NOTICES)
     };
-    let counting = requests.topics.iter().filter(counts);
-    counting.map(|&topic| (topic, requests.client_topics.contains(&topic))).collect()
+    requests.topics.iter().filter(counts).copied().collect()
 }
 
 impl DualWrite {
@@ -388,7 +388,7 @@ fn see(trace: &TraceView<'_>, findings: &mut Findings<DetailColumns>, requests: 
             writes_or_publishes = true;
             requests.topics.insert(topic);
             if by_client {
-                requests.client_topics.insert(topic);
+                requests.client_topics.insert([call.caller_service, topic]);
             }
         }
         if let Some(end) = data_use.ends {

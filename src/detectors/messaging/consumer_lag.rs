@@ -259,7 +259,7 @@ impl ConsumerLag {
         let mut all: Vec<i64> = lags.iter().map(|lag| lag.ns).collect();
         all.sort_unstable();
         let lag_p95 = quantile(&all, 0.95);
-        let parts = Parts::of(&lags);
+        let parts = Parts::of(&lags, processings);
         let kind = if parts.grow() {
             FindingKind::Growing
         } else if lag_p95.is_some_and(|lag| lag >= self.max_lag.0) {
@@ -338,10 +338,10 @@ struct Parts {
 }
 
 impl Parts {
-    /// Those of lags in the order of starts.
-    fn of(lags: &[Lag<'_>]) -> Self {
-        let start = |lag: Option<&Lag<'_>>| lag.map_or(0, |lag| lag.message.start);
-        let (first, last) = (start(lags.first()), start(lags.last()));
+    /// Those of lags, of the time in which the group processed anything of the topic. Both come in the order of starts.
+    fn of(lags: &[Lag<'_>], processings: &[&LoggedMessage]) -> Self {
+        let start = |message: Option<&&LoggedMessage>| message.map_or(0, |message| message.start);
+        let (first, last) = (start(processings.first()), start(processings.last()));
         let time_ns = last.saturating_sub(first);
         let mut parts: [Vec<i64>; PARTS] = Default::default();
         for lag in lags {

@@ -11,7 +11,7 @@ use crate::detectors::kit::{
 };
 use crate::findings::{Finding, Findings};
 use crate::frame::Symbol;
-use crate::gathered::Gathers;
+use crate::gathered::{Gathers, has_outer_message};
 use crate::partial::{Columns as _, TraceNumber};
 use crate::span::SpanKind;
 use crate::trace::{MessageRole, NO_ROW, Row as SpanRow, Target, TargetKind, TraceView, total_ns};
@@ -218,7 +218,8 @@ const FILE_WORDS: [&str; 17] = [
 ];
 
 /// Whether large bodies are what an operation is for: by a word, or by a file's extension other than that of JSON.
-fn is_for_files(operation: &str) -> bool {
+/// Parts of a topic's name behind dots are no extensions (`orders.fifo`).
+fn is_for_files(operation: &str, is_topic: bool) -> bool {
     let is_word = |word: &str| {
         is_one_of(word, &FILE_WORDS) || word.strip_suffix('s').is_some_and(|one| is_one_of(one, &FILE_WORDS))
     };
@@ -230,7 +231,7 @@ fn is_for_files(operation: &str) -> bool {
             && extension.bytes().all(|byte| byte.is_ascii_alphanumeric());
         Some(is_extension && !extension.eq_ignore_ascii_case("json"))
     };
-    words(operation).any(is_word) || has_extension().unwrap_or(false)
+    words(operation).any(is_word) || (!is_topic && has_extension().unwrap_or(false))
 }
 
 impl LargePayload {
@@ -241,7 +242,9 @@ impl LargePayload {
     /// Takes the size of a span.
     fn take(&self, trace: &TraceView<'_>, row: SpanRow, key: SizeKey, bytes: u64, seen: &mut SeenSizes) {
         let name = |symbol: Symbol| trace.semantics.symbols.resolve(symbol);
-        if *seen.is_for_files.entry(key.operation).or_insert_with(|| is_for_files(name(key.operation))) {
+        let is_message = key.direction == FindingKind::Message;
+        let is_for_files = || is_for_files(name(key.operation), is_message);
+        if *seen.is_for_files.entry((key.operation, is_message)).or_insert_with(is_for_files) {
             return;
         }
         let sizes = seen.sizes.entry(key).or_default();
@@ -252,7 +255,7 @@ impl LargePayload {
             return sizes.durations_under.add(trace.duration(row));
         }
         sizes.durations_over.add(trace.duration(row));
-        let SizeKey { service, target, operation, direction, is_processing } = key;
+        let SizeKey { service, target, operation, direction, is_processing, is_receive } = key;
         let span_id = trace.span_id(row);
         seen.over.push(OverRow {
             service,
@@ -260,6 +263,7 @@ impl LargePayload {
             operation,
             direction,
             is_processing,
+            is_receive,
             trace: TraceNumber(trace.number),
             span_id,
             start: trace.start(row),
@@ -271,14 +275,28 @@ impl LargePayload {
 
     /// Takes the size of a message, if the span publishes or processes one alone.
     fn take_message(&self, trace: &TraceView<'_>, row: SpanRow, seen: &mut SeenSizes) {
-        let Some(bytes) = trace.own(row, OwnAttribute::MessageBodySize) else { return };
         let message = trace.semantics_of(row).messaging;
+        let (service, topic) = (trace.service(row), message.topic);
+        if message.role == MessageRole::Process && !seen.processed.contains(&[service, topic]) {
+            seen.processed.insert([service, topic]);
+        }
+        let Some(bytes) = trace.own(row, OwnAttribute::MessageBodySize) else { return };
         let is_processing = message.role.is_processing();
         if message.is_batch || message.topic.is_empty() || !(is_processing || message.role == MessageRole::Publish) {
             return;
         }
-        let (service, operation) = (trace.service(row), message.topic);
-        let key = SizeKey { service, target: Symbol::EMPTY, operation, direction: FindingKind::Message, is_processing };
+        // Of a framework's span around a client's, or a producer's around a client's, one tells of the message.
+        if has_outer_message(trace, row) {
+            return;
+        }
+        let key = SizeKey {
+            service,
+            target: Symbol::EMPTY,
+            operation: topic,
+            direction: FindingKind::Message,
+            is_processing,
+            is_receive: message.role == MessageRole::Receive,
+        };
         self.take(trace, row, key, bytes, seen);
     }
 }
@@ -317,7 +335,14 @@ impl Detector for LargePayload {
                     continue;
                 }
                 let (service, operation) = (trace.service(row), trace.entry_operation(row));
-                let key = SizeKey { service, target: Symbol::EMPTY, operation, direction, is_processing: false };
+                let key = SizeKey {
+                    service,
+                    target: Symbol::EMPTY,
+                    operation,
+                    direction,
+                    is_processing: false,
+                    is_receive: false,
+                };
                 self.take(trace, row, key, bytes, seen);
             }
         }
@@ -335,6 +360,7 @@ impl Detector for LargePayload {
                         operation: call.operation,
                         direction,
                         is_processing: false,
+                        is_receive: false,
                     };
                     self.take(trace, call.row, key, bytes, seen);
                 }
@@ -343,14 +369,15 @@ impl Detector for LargePayload {
     }
 
     fn conclude(&self, seen: Self::Seen, whole: &Whole<'_>) -> Concluded<Self> {
-        let SeenSizes { sizes, over, .. } = seen;
+        let SeenSizes { sizes, over, processed, .. } = seen;
         let is_published = |key: &SizeKey| key.direction == FindingKind::Message && !key.is_processing;
         let published: BTreeSet<Symbol> =
             sizes.keys().filter(|key| is_published(key)).map(|key| key.operation).collect();
         let mut rows_of: BTreeMap<SizeKey, Vec<usize>> = BTreeMap::new();
         for row in 0..over.trace.len() {
             let key = over.key(row);
-            if !(key.is_processing && published.contains(&key.operation)) {
+            let is_told_twice = key.is_receive && processed.contains(&[key.service, key.operation]);
+            if !is_told_twice && !(key.is_processing && published.contains(&key.operation)) {
                 rows_of.entry(key).or_default().push(row);
             }
         }
@@ -421,12 +448,12 @@ mod tests {
         for operation in
             ["GET /files/{}", "POST /upload", "GET /a/{}.pdf", "Media.Get", "GET /user/avatar", "exportAll"]
         {
-            assert!(is_for_files(operation), "{operation}");
+            assert!(is_for_files(operation, false), "{operation}");
         }
         for operation in
             ["GET /products", "GET /a/{}.json", "shop.Cart/Get", "profile", "GET /v1.2/x", "kafka/orders", "GET /filed"]
         {
-            assert!(!is_for_files(operation), "{operation}");
+            assert!(!is_for_files(operation, false), "{operation}");
         }
     }
 }

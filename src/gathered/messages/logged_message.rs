@@ -296,6 +296,11 @@ fn outer(trace: &TraceView<'_>, row: Row) -> Option<Row> {
     None
 }
 
+/// Whether a span above tells of the same message.
+pub(crate) fn has_outer_message(trace: &TraceView<'_>, row: Row) -> bool {
+    outer(trace, row).is_some()
+}
+
 fn is_inner(trace: &TraceView<'_>, row: Row) -> bool {
     let kind = |row: Row| trace.semantics_of(row).kind;
     outer(trace, row).is_some_and(|above| {

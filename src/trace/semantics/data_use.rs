@@ -314,8 +314,30 @@ fn database_of(attributes: &Attributes<'_>, system: &str, kind: SystemKind) -> O
     if host.is_none() && !says_enough {
         return None;
     }
-    let (system, host) = (system.to_ascii_lowercase(), host.map(|host| host.short_name()).unwrap_or_default());
+    let (system, host) =
+        (current_name(&system.to_ascii_lowercase()).to_owned(), host.map(|host| host.short_name()).unwrap_or_default());
     Some(DatabaseName { system: &system, namespace, host: &host }.text())
+}
+
+/// The name that the semantic conventions give a database system today, of one that they have renamed.
+fn current_name(system: &str) -> &str {
+    match system {
+        "postgres" => "postgresql",
+        "mssql" => "microsoft.sql_server",
+        "oracle" => "oracle.db",
+        "db2" => "ibm.db2",
+        "redshift" => "aws.redshift",
+        "dynamodb" => "aws.dynamodb",
+        "cosmosdb" => "azure.cosmosdb",
+        "spanner" => "gcp.spanner",
+        "informix" => "ibm.informix",
+        "netezza" => "ibm.netezza",
+        "hanadb" => "sap.hana",
+        "maxdb" => "sap.maxdb",
+        "adabas" => "softwareag.adabas",
+        "firebird" => "firebirdsql",
+        system => system,
+    }
 }
 
 /// The tables of a call of a database with tables, from the first source that names any.

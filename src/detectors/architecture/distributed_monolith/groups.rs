@@ -67,7 +67,7 @@ impl Group {
         let together = self.together_pairs as f64 / (services * (services - 1.0) / 2.0);
         let score =
             30.0 * cycle + 25.0 * database + 25.0 * deploy * repeated + 10.0 * self.chain_share + 10.0 * together;
-        score.round() as i64
+        score.round_ties_even() as i64
     }
 }
 

@@ -19,8 +19,8 @@ use crate::trace::{Call, NO_ROW, RootReason, Row, TargetKind, TraceView};
 /// Hops of a chain that are still fine, as those of `sync-chain`.
 const MAX_HOPS: u32 = 3;
 
-/// A synchronous call from one service to another, and where the callee passed the request on if that was the only call that it
-/// made for it; else empty.
+/// A synchronous call from one service to another, and where the callee passed the request on if all calls that it made for it
+/// were to one service; else empty.
 pub(super) type Passage = [Symbol; 3];
 
 /// What traces may have in common. All lists are in order and without equals.
@@ -157,10 +157,11 @@ impl Shapes {
         made.sort_unstable();
         let only_call_of = |row: Row| {
             let own = &made[made.partition_point(|&(caller, _)| caller < row)..];
+            let own = &own[..own.partition_point(|&(caller, _)| caller == row)];
             match own {
-                [(caller, target), rest @ ..] if *caller == row && rest.first().is_none_or(|next| next.0 != row) => {
-                    *target
-                }
+                [(_, only)] => *only,
+                // They are in order, so that those between are the same: attempts of one call.
+                [(_, first), .., (_, last)] if first == last => *first,
                 _ => Symbol::EMPTY,
             }
         };

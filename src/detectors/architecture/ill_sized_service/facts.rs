@@ -12,12 +12,15 @@ use crate::frame::Symbol;
 use crate::partial::{Columns as _, GroupReader, GroupWriter, TraceNumber, columns};
 use crate::savings::Unsettled;
 use crate::span::SpanId;
-use crate::trace::{Call, NO_ROW, RootReason, Row, Target, TargetKind, TraceView, total_ns};
+use crate::trace::{Call, NO_ROW, RootReason, Row, SpanSemantics, Target, TargetKind, TraceView, total_ns};
 
 use super::MOST_OPERATIONS_OF_NANO;
 
 /// Answers by which scanners are told from users: who are you, you must not, there is no such thing, not this way.
 const ANSWERS_TO_SCANNERS: [u16; 4] = [401, 403, 404, 405];
+
+/// A nanoservice has one caller, beside those that only pass its requests on: more are none, whatever those turn out to be.
+const MOST_CALLERS_OF_NANO: usize = 3;
 
 /// What is known of a service.
 #[derive(Clone, Debug, Default)]
@@ -109,7 +112,7 @@ pub(crate) struct ServiceFacts {
     pub(super) has_databases: bool,
     /// Services of the trace whose entries were counted in it.
     counted: Vec<Symbol>,
-    /// Services of the trace that have a caller span.
+    /// Services of the trace that have an entry.
     entered: Vec<Symbol>,
 }
 
@@ -118,7 +121,7 @@ impl Facts {
     pub(super) fn may_be_nano(&self) -> bool {
         self.calls_made == 0
             && self.root_entries == 0
-            && self.callers.len() <= 1
+            && self.callers.len() <= MOST_CALLERS_OF_NANO
             && self.operations.len() <= MOST_OPERATIONS_OF_NANO
     }
 
@@ -150,7 +153,7 @@ impl ServiceFacts {
         }
         for root in trace.tree.path_roots.iter().filter(|root| root.reason == RootReason::Root) {
             let (own, role) = (trace.semantics_of(root.row), &trace.calls.roles[root.row as usize]);
-            if (role.is_entry || own.kind.is_served()) && !own.is_heartbeat {
+            if (role.is_entry || own.kind.is_served()) && is_of_users(own) {
                 self.services.entry(trace.service(root.row)).or_default().root_entries += 1;
             }
         }
@@ -167,24 +170,26 @@ impl ServiceFacts {
 
     fn see_span(&mut self, trace: &TraceView<'_>, row: Row) {
         let (own, role) = (trace.semantics_of(row), &trace.calls.roles[row as usize]);
+        // What is left out takes its time with it.
+        let entry = if role.is_entry { row } else { role.caller_span };
+        if !trace.calls.roles[entry as usize].is_entry || !is_of_users(trace.semantics_of(entry)) {
+            return;
+        }
         let own_ns = if is_of_service_or_database(trace, row) { trace.paths.own[row as usize] } else { 0 };
-        let is_caller_span = role.is_entry || trace.tree.parents[row as usize] == NO_ROW;
-        if own_ns == 0 && !is_caller_span {
+        if own_ns == 0 && !role.is_entry {
             return;
         }
         let service = trace.service(row);
         let facts = self.services.entry(service).or_default();
         facts.own_ns = total_ns([facts.own_ns, own_ns]);
-        if is_caller_span {
-            // What one of the same service above it waits for is part of that one's time.
-            if !self.entered.contains(&service) || !has_caller_span_above(trace, row, service) {
-                facts.entry_ns = total_ns([facts.entry_ns, trace.path_time(row)]);
-            }
-            self.entered.push(service);
-        }
-        if !role.is_entry || own.is_heartbeat || ANSWERS_TO_SCANNERS.contains(&own.http_status) {
+        if !role.is_entry {
             return;
         }
+        // What one of the same service above it waits for is part of that one's time.
+        if !self.entered.contains(&service) || !has_entry_above(trace, row, service) {
+            facts.entry_ns = total_ns([facts.entry_ns, trace.path_time(row)]);
+        }
+        self.entered.push(service);
         facts.entries += 1;
         facts.resolution_ns = facts.resolution_ns.max(trace.tree.resolution_ns);
         let operation = trace.entry_operation(row);
@@ -205,6 +210,9 @@ impl ServiceFacts {
     fn see_callee(&mut self, trace: &TraceView<'_>, call: &Call) {
         let is_recorded = call.callee != NO_ROW && call.callee != call.row;
         if !is_recorded || call.target.kind != TargetKind::Service || trace.tree.is_async[call.callee as usize] {
+            return;
+        }
+        if !is_of_users(trace.semantics_of(call.callee)) {
             return;
         }
         let facts = self.services.entry(trace.service(call.callee)).or_default();
@@ -239,14 +247,19 @@ fn is_of_service_or_database(trace: &TraceView<'_>, row: Row) -> bool {
     owner == NO_ROW || trace.reached_by(owner).1.kind == TargetKind::Database
 }
 
-fn has_caller_span_above(trace: &TraceView<'_>, row: Row, service: Symbol) -> bool {
+/// Whether a request is a user's: no health check, and not answered as scanners are.
+fn is_of_users(entry: &SpanSemantics) -> bool {
+    !entry.is_heartbeat && !ANSWERS_TO_SCANNERS.contains(&entry.http_status)
+}
+
+fn has_entry_above(trace: &TraceView<'_>, row: Row, service: Symbol) -> bool {
     let mut above = trace.tree.parents[row as usize];
     while above != NO_ROW {
-        let next = trace.tree.parents[above as usize];
-        if (trace.calls.roles[above as usize].is_entry || next == NO_ROW) && trace.service(above) == service {
+        let is_entry = trace.calls.roles[above as usize].is_entry;
+        if is_entry && trace.service(above) == service && is_of_users(trace.semantics_of(above)) {
             return true;
         }
-        above = next;
+        above = trace.tree.parents[above as usize];
     }
     false
 }

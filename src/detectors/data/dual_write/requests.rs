@@ -81,8 +81,8 @@ pub(crate) struct Requests {
     pub(super) pairs: HashMap<(PairKey, bool), Pair, FixedState>,
     /// Topics to which these requests publish or from which they come.
     pub(super) topics: HashSet<Symbol, FixedState>,
-    /// Topics to which CLIENT spans publish.
-    pub(super) client_topics: HashSet<Symbol, FixedState>,
+    /// Services and topics to which CLIENT spans of theirs publish.
+    pub(super) client_topics: HashSet<[Symbol; 2], FixedState>,
     /// Services that use an outbox.
     pub(super) with_outbox: HashSet<Symbol, FixedState>,
 }
@@ -92,6 +92,12 @@ impl Requests {
         let own = self.writing.entry(key).or_default();
         own.requests += writing.requests;
         own.of_consumers += writing.of_consumers;
+    }
+
+    /// Whether publishes of CLIENT spans, or else of PRODUCER spans, are what counts: where a service sends to a topic as a client, its
+    /// PRODUCER spans only made the message. What others do says nothing, because they may be instrumented otherwise.
+    pub(super) fn counts(&self, [service, _, _, topic]: &PairKey, by_client: bool) -> bool {
+        self.client_topics.contains(&[*service, *topic]) == by_client
     }
 
     pub(super) fn add_pair(&mut self, key: PairKey, by_client: bool, pair: Pair) {
@@ -116,7 +122,7 @@ impl Seen for Requests {
     fn bytes(&self) -> usize {
         self.writing.capacity() * size_of::<(WriteKey, Writing)>()
             + self.pairs.capacity() * size_of::<((PairKey, bool), Pair)>()
-            + (self.topics.capacity() + self.client_topics.capacity() + self.with_outbox.capacity())
+            + (self.topics.capacity() + 2 * self.client_topics.capacity() + self.with_outbox.capacity())
                 * size_of::<Symbol>()
     }
 
@@ -158,7 +164,10 @@ impl Seen for Requests {
             });
         }
         group.beside(PAIRS, |group| written.write("", group));
-        let sets = [(TOPICS, &self.topics), (CLIENT_TOPICS, &self.client_topics), (WITH_OUTBOX, &self.with_outbox)];
+        let mut client_topics: Vec<[Symbol; 2]> = self.client_topics.iter().copied().collect();
+        client_topics.sort_unstable();
+        group.beside(CLIENT_TOPICS, |group| client_topics.concat().write(SYMBOL, group));
+        let sets = [(TOPICS, &self.topics), (WITH_OUTBOX, &self.with_outbox)];
         for (name, symbols) in sets {
             let mut symbols: Vec<Symbol> = symbols.iter().copied().collect();
             symbols.sort_unstable();
@@ -195,7 +204,8 @@ impl Seen for Requests {
         }
         let symbols = |name: &str| group.beside(name, |group| Vec::<Symbol>::read(SYMBOL, group));
         requests.topics.extend(symbols(TOPICS)?);
-        requests.client_topics.extend(symbols(CLIENT_TOPICS)?);
+        let client_topics = symbols(CLIENT_TOPICS)?;
+        requests.client_topics.extend(client_topics.chunks_exact(2).map(|pair| [pair[0], pair[1]]));
         requests.with_outbox.extend(symbols(WITH_OUTBOX)?);
         Ok(requests)
     }

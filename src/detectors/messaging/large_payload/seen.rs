@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use arrow::error::ArrowError;
 use foldhash::fast::FixedState;
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use crate::conventions::FindingKind;
 use crate::detectors::kit::{Seen, Times, TimesColumns};
@@ -24,6 +24,8 @@ pub(super) struct SizeKey {
     pub(super) direction: FindingKind,
     /// Whether messages are processed, not published.
     pub(super) is_processing: bool,
+    /// Whether they are only received, as far as the span says.
+    pub(super) is_receive: bool,
 }
 
 /// Sizes of one kind.
@@ -45,6 +47,7 @@ columns! {
         operation: Symbol,
         direction: FindingKind,
         is_processing: bool,
+        is_receive: bool,
         trace: TraceNumber,
         span_id: SpanId,
         start: i64,
@@ -63,6 +66,7 @@ impl OverColumns {
             operation: self.operation[row],
             direction: self.direction.get(row),
             is_processing: self.is_processing[row],
+            is_receive: self.is_receive[row],
         }
     }
 }
@@ -75,6 +79,7 @@ columns! {
         operation: Symbol,
         direction: FindingKind,
         is_processing: bool,
+        is_receive: bool,
         total: u64,
         max: u64,
     }
@@ -85,12 +90,15 @@ columns! {
 pub(crate) struct SeenSizes {
     pub(super) sizes: HashMap<SizeKey, Sizes, FixedState>,
     pub(super) over: OverColumns,
-    /// Whether large bodies are what an operation is for, by its name.
-    pub(super) is_for_files: HashMap<Symbol, bool, FixedState>,
+    /// Services and topics whose messages they process, not only receive, whether or not sizes are known.
+    pub(super) processed: HashSet<[Symbol; 2], FixedState>,
+    /// Whether large bodies are what an operation is for, by its name and whether that is a topic's.
+    pub(super) is_for_files: HashMap<(Symbol, bool), bool, FixedState>,
 }
 
 /// Names of the groups.
 const SIZES: &str = "sizes";
+const PROCESSED: &str = "processed";
 const BYTES: &str = "bytes_";
 const DURATIONS_OVER: &str = "over_";
 const DURATIONS_UNDER: &str = "under_";
@@ -106,6 +114,7 @@ impl Seen for SeenSizes {
             own.durations_under.merge(sizes.durations_under);
         }
         self.over.append(other.over);
+        self.processed.extend(other.processed);
     }
 
     fn renumber_traces(&mut self, rank_of: &(dyn Fn(TraceNumber) -> TraceNumber + Sync)) {
@@ -114,7 +123,8 @@ impl Seen for SeenSizes {
 
     fn bytes(&self) -> usize {
         let of_one = |sizes: &Sizes| sizes.bytes.bytes() + sizes.durations_over.bytes() + sizes.durations_under.bytes();
-        self.over.bytes() + self.sizes.values().map(of_one).sum::<usize>()
+        let processed = self.processed.capacity() * size_of::<[Symbol; 2]>();
+        self.over.bytes() + processed + self.sizes.values().map(of_one).sum::<usize>()
     }
 
     fn unsettled(&mut self) -> Option<Unsettled<'_>> {
@@ -123,13 +133,16 @@ impl Seen for SeenSizes {
 
     fn write(&self, group: &mut GroupWriter<'_>) {
         self.over.write("", group);
+        let mut processed: Vec<[Symbol; 2]> = self.processed.iter().copied().collect();
+        processed.sort_unstable();
+        group.beside(PROCESSED, |group| group.symbols(PROCESSED, processed.concat().into_iter()));
         let sizes: BTreeMap<_, _> = self.sizes.iter().collect();
         group.beside(SIZES, |group| {
             let mut columns = SizesColumns::default();
             let [mut bytes, mut over, mut under] = std::array::from_fn(|_| TimesColumns::default());
-            for (&SizeKey { service, target, operation, direction, is_processing }, sizes) in sizes {
+            for (&SizeKey { service, target, operation, direction, is_processing, is_receive }, sizes) in sizes {
                 let &Sizes { total, max, .. } = sizes;
-                columns.push(SizesRow { service, target, operation, direction, is_processing, total, max });
+                columns.push(SizesRow { service, target, operation, direction, is_processing, is_receive, total, max });
                 bytes.push(sizes.bytes.row());
                 over.push(sizes.durations_over.row());
                 under.push(sizes.durations_under.row());
@@ -154,6 +167,7 @@ impl Seen for SeenSizes {
                     operation: columns.operation[row],
                     direction: columns.direction.get(row),
                     is_processing: columns.is_processing[row],
+                    is_receive: columns.is_receive[row],
                 };
                 let sizes = Sizes {
                     bytes: bytes.get(row),
@@ -166,6 +180,8 @@ impl Seen for SeenSizes {
             };
             Ok((0..columns.service.len()).map(sizes).collect())
         })?;
-        Ok(Self { sizes, over, ..Self::default() })
+        let processed = group.beside(PROCESSED, |group| group.symbols(PROCESSED))?;
+        let processed = processed.chunks_exact(2).map(|pair| [pair[0], pair[1]]).collect();
+        Ok(Self { sizes, over, processed, ..Self::default() })
     }
 }

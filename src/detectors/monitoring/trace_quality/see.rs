@@ -124,7 +124,8 @@ fn see_spans(trace: &TraceView<'_>, scratch: &mut Scratch, seen: &mut SeenQualit
         let place = scratch.place_of(service, row);
         scratch.of_rows.push(place as u32);
         end = end.max(trace.end(row));
-        if own.lacks_service_name {
+        // Below a span with a name it belongs to that one's service.
+        if own.lacks_service_name && service == own.service {
             scratch.add(FindingKind::NoServiceName, own.service, Symbol::EMPTY, row, 1);
         }
         if own.lacks_error_status {

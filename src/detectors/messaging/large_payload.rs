@@ -377,7 +377,8 @@ impl Detector for LargePayload {
         for row in 0..over.trace.len() {
             let key = over.key(row);
             let is_told_twice = key.is_receive && processed.contains(&[key.service, key.operation]);
-            if !is_told_twice && !(key.is_processing && published.contains(&key.operation)) {
+            let is_told_by_sender = key.is_processing && published.contains(&key.operation);
+            if !(is_told_twice || is_told_by_sender) {
                 rows_of.entry(key).or_default().push(row);
             }
         }

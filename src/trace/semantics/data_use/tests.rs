@@ -44,8 +44,9 @@ fn databases_have_identities() {
         ("db.system=redis db.namespace=3", ""),
         ("db.system=elasticsearch db.namespace=x server.address=es", "elasticsearch/@es"),
         ("db.system=elasticsearch", ""),
-        ("db.system=dynamodb server.address=dynamodb.eu.amazonaws.com", "dynamodb/@dynamodb"),
-        ("db.system=dynamodb", "dynamodb/@"),
+        ("db.system=dynamodb server.address=dynamodb.eu.amazonaws.com", "aws.dynamodb/@dynamodb"),
+        ("db.system=dynamodb", "aws.dynamodb/@"),
+        ("db.system.name=aws.dynamodb", "aws.dynamodb/@"),
     ] {
         assert_eq!(database(&format!("CLIENT query {span}")), format!("{expected}||"), "{span}");
     }

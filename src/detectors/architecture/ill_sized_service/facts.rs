@@ -169,7 +169,11 @@ impl ServiceFacts {
     }
 
     fn see_span(&mut self, trace: &TraceView<'_>, row: Row) {
-        let (own, role) = (trace.semantics_of(row), &trace.calls.roles[row as usize]);
+        let role = &trace.calls.roles[row as usize];
+        if !role.is_entry && trace.paths.own[row as usize] == 0 {
+            return;
+        }
+        let own = trace.semantics_of(row);
         // What is left out takes its time with it.
         let entry = if role.is_entry { row } else { role.caller_span };
         if !trace.calls.roles[entry as usize].is_entry || !is_of_users(trace.semantics_of(entry)) {

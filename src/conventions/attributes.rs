@@ -265,7 +265,7 @@ attributes! {
             "messaging.rocketmq.client_group",
             "messaging.eventhubs.consumer.group",
         ],
-        /// How many messages the span is about. Kept is whether these are several: [`SEVERAL_MESSAGES`].
+        /// How many messages the span is about. Kept is whether these are several.
         MessagingBatch: shape = ["messaging.batch.message_count"],
         /// What a broker is told to do with a message that was received.
         MessagingDisposition: shape = ["messaging.servicebus.disposition_status"],
@@ -328,7 +328,7 @@ attributes! {
         K8sDeployment: resource = ["k8s.deployment.name"],
     }
     beside {
-        /// Id of a message, by which its sender and its receivers are brought together ([`is_id_unique`]).
+        /// Id of a message, by which its sender and its receivers are brought together.
         MessageId: own(id) = ["messaging.message.id", "messaging.message_id"],
         /// Bytes of a message's body.
         MessageBodySize: own(number) = [
@@ -402,7 +402,7 @@ attributes! {
         /// How often a message was delivered so far.
         MessageDeliveries: own(number) =
             ["messaging.servicebus.message.delivery_count", "messaging.gcp_pubsub.message.delivery_attempt"],
-        /// How long a message has waited in its topic, as [`signed_value`] tells it.
+        /// How long a message has waited in its topic, which may be less than no time where clocks differ.
         MessageQueueTime: own(milliseconds) = ["kafka.record.queue_time_ms"],
         /// When a message came into its topic, in ns since 1970.
         MessageEnqueuedTime: own(time) =
@@ -410,7 +410,7 @@ attributes! {
         /// Whether a message was to be delivered later.
         MessageDelay: own(any) =
             ["messaging.rocketmq.message.delay_time_level", "messaging.rocketmq.message.delivery_timestamp"],
-        /// The span that the only link of a CONSUMER span leads to ([`only_link_text`]), which has sent its message.
+        /// The span that the only link of a CONSUMER span leads to, which has sent its message.
         OnlyLink: own(hash) = ["tracescan.only_link"],
         /// Whether the internet knows the address at the other end of the connection.
         PublicPeer: own(public_address) =

@@ -226,7 +226,7 @@ fn people_see_the_columns_that_they_asked_for() {
     ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
      2.8 s  checkout retries payment POST /charges up to 5 times, always after the same pause                no
      1.6 s  web retries orders GET /orders up to 9 times, 2 layers multiplying, always after the same pause  no
-    2 of 50 rows
+    2 of 53 rows
     "
     );
     // Traces go below the table before columns go beside each other no more.
@@ -270,22 +270,22 @@ fn people_see_the_columns_that_they_asked_for() {
 #[test]
 fn programs_get_rows_and_nothing_else() {
     let sql = "SELECT p.rank, saving_share, chain, first_seen FROM problems AS p LEFT JOIN sync_chain AS c ON c.pattern_id = p.pattern_id \
-               WHERE p.rank IN (1, 38) ORDER BY p.rank";
+               WHERE p.rank IN (1, 41) ORDER BY p.rank";
     let answer = |format: &str| Runs::get().answer(&[sql, "--format", format]);
     insta::assert_snapshot!(answer("csv"), @r#"
     rank,saving_share,chain,first_seen
     1,0.20486145021127597,,2026-01-15T12:01:00.204633000Z
-    38,0.00032900267877476324,mobile-bff;checkout;orders;pricing;orders;inventory,2026-01-15T12:00:50.272891000Z
+    41,0.00032900267877476324,mobile-bff;checkout;orders;pricing;orders;inventory,2026-01-15T12:00:50.272891000Z
     "#);
     insta::assert_snapshot!(answer("ndjson"), @r#"
     {"rank":1,"saving_share":0.20486145021127597,"chain":null,"first_seen":"2026-01-15T12:01:00.204633000Z"}
-    {"rank":38,"saving_share":0.00032900267877476324,"chain":["mobile-bff","checkout","orders","pricing","orders","inventory"],"first_seen":"2026-01-15T12:00:50.272891000Z"}
+    {"rank":41,"saving_share":0.00032900267877476324,"chain":["mobile-bff","checkout","orders","pricing","orders","inventory"],"first_seen":"2026-01-15T12:00:50.272891000Z"}
     "#);
     insta::assert_snapshot!(answer("markdown"), @r#"
     | rank | saving share | chain | first seen |
     | ---: | ---: | --- | --- |
     | 1 | 20 % | - | 2026-01-15T12:01:00Z |
-    | 38 | &lt;0.1 % | mobile-bff → checkout → orders → pricing → orders → inventory | 2026-01-15T12:00:50Z |
+    | 41 | &lt;0.1 % | mobile-bff → checkout → orders → pricing → orders → inventory | 2026-01-15T12:00:50Z |
     "#);
     let json: Value = serde_json::from_str(&answer("json")).unwrap();
     assert_eq!(json.as_array().map(Vec::len), Some(2));
@@ -298,7 +298,7 @@ fn sql_comes_from_anywhere() {
     let file = runs.path("question.sql");
     fs::write(&file, "-- how many?\nSELECT count(*) AS n /* all */ FROM problems;\n").unwrap();
     let expected = runs.answer(&["SELECT count(*) AS n FROM problems", "--format", "csv"]);
-    assert_eq!(expected, "n\n50\n");
+    assert_eq!(expected, "n\n53\n");
     assert_eq!(runs.answer(&["-f", text(&file), "--format", "csv"]), expected);
     let mut command = command(&["query", text(&runs.path("parquet")), "-f", "-", "--format", "csv"]);
     command.stdin(fs::File::open(&file).unwrap());
@@ -310,7 +310,7 @@ fn sql_comes_from_anywhere() {
 fn errors_say_what_there_is() {
     let runs = Runs::get();
     for (sql, code, told) in [
-        ("SELECT * FROM problem", 64, "no table problem; tables are circuit_breaker, entries, failure_amplification, "),
+        ("SELECT * FROM problem", 64, "no table problem; tables are circuit_breaker, consumer_lag, dead_letter, "),
         ("SELECT * FROM problem", 64, "; did you mean problems?"),
         ("SELECT savin_ns FROM problems", 64, "no column savin_ns; columns are "),
         ("SELECT p.savin_ns FROM problems AS p WHERE p.rank > 1", 64, "; did you mean saving_ns?"),

@@ -41,7 +41,7 @@ fn github_gets_ten_of_each_kind() {
                 assert!(text.contains(&format!("left out: {} errors", thousands(MANY - 10))), "{text}");
             }
             "hostile" => assert!(counts[0] > 5),
-            "real" => assert_eq!(counts, [7, 1, 0]),
+            "real" => assert_eq!(counts, [7, 2, 3]),
             _ => assert!(counts[0] > 0 && counts[1] == 10 && text.contains("left out: "), "{text}"),
         }
     }

@@ -1,6 +1,6 @@
 //! Patterns of the list of problems, as kinds of reports tell them that have an item for each.
 
-use crate::detectors::TableRow;
+use crate::detectors::{Level, TableRow};
 use crate::rank::Table;
 use crate::report::text::sanitized::sanitized;
 
@@ -87,6 +87,11 @@ impl<'a> Pattern<'a> {
         self.report.gate.tripped.contains(self.id())
     }
 
+    /// Whether it is worth knowing, and may be meant so.
+    pub(super) fn is_note(&self) -> bool {
+        self.name("level") == Level::Note.as_str()
+    }
+
     /// How often, what it costs, when, what to do, and where to look.
     pub(super) fn details(&self) -> String {
         let mut parts = self.report.problems.costs(self.row.row);
@@ -129,7 +134,7 @@ impl<'a> Pattern<'a> {
             Severity::Note
         } else if self.trips_gate() {
             Severity::Error
-        } else if !self.name("explained_by").is_empty() {
+        } else if !self.name("explained_by").is_empty() || self.is_note() {
             Severity::Note
         } else if self.count("failed_requests") > 0 {
             Severity::Error

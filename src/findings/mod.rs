@@ -10,4 +10,4 @@ pub(crate) use example::Example;
 pub(crate) use fingerprint::pattern_id;
 pub(crate) use remedy::{Explained, Remedies, Remedy};
 pub(crate) use sink::{Finding, FindingColumns, Findings};
-pub(crate) use trace_count::{TraceCount, TraceCountRow};
+pub(crate) use trace_count::TraceCount;

@@ -9,63 +9,59 @@ fn units(adjusted_count: f64) -> u128 {
     (adjusted_count * UNITS_OF_WEIGHT) as u128
 }
 
-/// A number of traces, and the same before sampling.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct TraceCount {
-    /// Number of traces.
-    pub(crate) traces: u64,
-    /// The same, each as often as sampling says, in 2^-32: integers add up to the same in any order.
-    weighted: u128,
+columns! {
+    /// A number of traces, and the same before sampling.
+    #[derive(Copy, Default, PartialEq, Eq)]
+    pub(crate) struct TraceCount in TraceCountColumns {
+        /// Number of traces.
+        traces: u64,
+        /// The same, each as often as sampling says, in 2^-32: integers add up to the same in any order.
+        weighted_high: u64,
+        weighted_low: u64,
+    }
 }
 
 impl TraceCount {
     /// Counts a trace that stands for `adjusted_count` traces.
     pub(crate) fn add(&mut self, adjusted_count: f64) {
         self.traces += 1;
-        self.weighted = self.weighted.saturating_add(units(adjusted_count));
+        self.set_units(self.units().saturating_add(units(adjusted_count)));
     }
 
     /// Lets a trace that was counted stand for more traces than it did.
     pub(crate) fn raise(&mut self, from: f64, to: f64) {
-        self.weighted = self.weighted.saturating_add(units(to).saturating_sub(units(from)));
+        self.set_units(self.units().saturating_add(units(to).saturating_sub(units(from))));
     }
 
     /// Counts other traces too.
     pub(crate) fn merge(&mut self, other: Self) {
         self.traces += other.traces;
-        self.weighted = self.weighted.saturating_add(other.weighted);
+        self.set_units(self.units().saturating_add(other.units()));
     }
 
     /// The number of traces before sampling.
     pub(crate) fn weighted(self) -> f64 {
-        self.weighted as f64 / UNITS_OF_WEIGHT
+        self.units() as f64 / UNITS_OF_WEIGHT
     }
 
-    /// As it is written.
-    pub(crate) fn row(self) -> TraceCountRow {
-        let Self { traces, weighted } = self;
-        TraceCountRow { traces, weighted_high: (weighted >> u64::BITS) as u64, weighted_low: weighted as u64 }
+    fn units(self) -> u128 {
+        u128::from(self.weighted_high) << u64::BITS | u128::from(self.weighted_low)
     }
-}
 
-columns! {
-    /// A count of traces as it is written.
-    pub(crate) struct TraceCountRow in TraceCountColumns {
-        traces: u64,
-        weighted_high: u64,
-        weighted_low: u64,
+    fn set_units(&mut self, units: u128) {
+        (self.weighted_high, self.weighted_low) = ((units >> u64::BITS) as u64, units as u64);
     }
 }
 
 impl TraceCountColumns {
-    /// The count that was written as this row.
+    /// The count of a row.
     pub(crate) fn get(&self, row: usize) -> TraceCount {
-        let weighted = u128::from(self.weighted_high[row]) << u64::BITS | u128::from(self.weighted_low[row]);
-        TraceCount { traces: self.traces[row], weighted }
+        let (weighted_high, weighted_low) = (self.weighted_high[row], self.weighted_low[row]);
+        TraceCount { traces: self.traces[row], weighted_high, weighted_low }
     }
 }
 
-impl Stored for TraceCountRow {
+impl Stored for TraceCount {
     type Column = TraceCountColumns;
 }
 
@@ -95,7 +91,7 @@ mod tests {
         assert_eq!(forwards, sum(&mut counts.iter().rev()));
         assert_eq!(forwards.traces, 7);
         let mut columns = TraceCountColumns::default();
-        counts.iter().for_each(|count| columns.push(count.row()));
+        counts.iter().for_each(|count| columns.push(*count));
         assert_eq!((0..7).map(|row| columns.get(row)).collect::<Vec<_>>(), counts);
     }
 }

@@ -7,8 +7,8 @@ mod shapes;
 
 use crate::conventions::FindingKind;
 use crate::detectors::kit::{
-    Cell, Concluded, Description, Detector, NoDetails, ProblemText, RankedBy, RowColumn, TableRow, TableRules, Unit,
-    WEIGHTED_TRACES_DOC, Whole, thresholds,
+    Cell, Concluded, Description, Detector, NoDetails, ProblemText, RankedBy, RowColumn, SeenInTraces, Sightings,
+    TableRow, TableRules, Unit, Whole, thresholds,
 };
 use crate::findings::Finding;
 use crate::frame::Symbol;
@@ -124,6 +124,12 @@ fn fix(row: &TableRow<'_>) -> &'static str {
     }
 }
 
+impl SeenInTraces for Group {
+    fn seen(&self) -> &Sightings {
+        &self.seen
+    }
+}
+
 type Column = RowColumn<DistributedMonolith>;
 
 static COLUMNS: &[Column] = &[
@@ -166,15 +172,9 @@ static COLUMNS: &[Column] = &[
     }),
     Column::new("sync_calls", Unit::Count, "synchronous calls between them", |row, _| Cell::Int(row.sync_calls as i64))
         .adding_up(),
-    Column::new("traces", Unit::Count, "traces with such calls; without any, traces with all of them", |row, _| {
-        Cell::Int(row.seen.traces as i64)
-    }),
-    Column::new("weighted_traces", Unit::Number, WEIGHTED_TRACES_DOC, |row, whole| {
-        whole.weighted(row.seen.weighted_traces())
-    }),
-    Column::new("trace_share", Unit::Share, "their share of all traces", |row, whole| {
-        Cell::Float(row.seen.traces as f64 / whole.trace_ids.len().max(1) as f64)
-    }),
+    Column::traces("traces with such calls; without any, traces with all of them"),
+    Column::WEIGHTED_TRACES,
+    Column::TRACE_SHARE,
     Column::new("first_seen", Unit::Time, "start of the first of these traces", |row, _| row.first_seen()),
     Column::new("last_seen", Unit::Time, "start of the last of these traces", |row, _| row.last_seen()),
     Column::new("example_trace_id", Unit::Id, "the trace with the smallest id", |row, whole| {
@@ -184,11 +184,11 @@ static COLUMNS: &[Column] = &[
 
 impl Group {
     fn first_seen(&self) -> Cell {
-        if self.seen.traces > 0 { Cell::Int(self.seen.first) } else { Cell::None }
+        if self.seen.count.traces > 0 { Cell::Int(self.seen.first) } else { Cell::None }
     }
 
     fn last_seen(&self) -> Cell {
-        if self.seen.traces > 0 { Cell::Int(self.seen.last) } else { Cell::None }
+        if self.seen.count.traces > 0 { Cell::Int(self.seen.last) } else { Cell::None }
     }
 }
 
@@ -214,7 +214,7 @@ impl Detector for DistributedMonolith {
         let rows = groups(&seen, self.deploy_window.0, whole);
         for row in &rows {
             // What is only deployed together may be in no trace together.
-            let has_example = row.seen.traces > 0;
+            let has_example = row.seen.count.traces > 0;
             let example = [row.seen.span_id];
             let finding = Finding {
                 span_id: if has_example { row.seen.span_id } else { SpanId::NONE },

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 
 use crate::conventions::{FindingKind, service_family};
 use crate::detectors::kit::{
-    Cell, Concluded, Count, Description, Detector, Level, NoDetails, ProblemText, RankedBy, RowColumn, Sightings,
-    TableRow, TableRules, Unit, WEIGHTED_TRACES_DOC, Whole, thresholds,
+    Cell, Concluded, Count, Description, Detector, Level, NoDetails, ProblemText, RankedBy, RowColumn, SeenInTraces,
+    Sightings, TableRow, TableRules, Unit, Whole, thresholds,
 };
 use crate::findings::{Finding, Findings};
 use crate::frame::Symbol;
@@ -145,6 +145,12 @@ pub(crate) struct IllSized {
     example: TraceNumber,
 }
 
+impl SeenInTraces for IllSized {
+    fn seen(&self) -> &Sightings {
+        &self.seen
+    }
+}
+
 type Column = RowColumn<IllSizedService>;
 
 static COLUMNS: &[Column] = &[
@@ -187,13 +193,9 @@ static COLUMNS: &[Column] = &[
         |row, _| Cell::Int(row.critical_ns),
     )
     .adding_up(),
-    Column::new("traces", Unit::Count, "traces with requests to it", |row, _| Cell::Int(row.seen.traces as i64)),
-    Column::new("weighted_traces", Unit::Number, WEIGHTED_TRACES_DOC, |row, whole| {
-        whole.weighted(row.seen.weighted_traces())
-    }),
-    Column::new("trace_share", Unit::Share, "their share of all traces", |row, whole| {
-        Cell::Float(row.seen.traces as f64 / whole.trace_ids.len().max(1) as f64)
-    }),
+    Column::traces("traces with requests to it"),
+    Column::WEIGHTED_TRACES,
+    Column::TRACE_SHARE,
     Column::new("first_seen", Unit::Time, "start of the first of these requests", |row, _| Cell::Int(row.seen.first)),
     Column::new("last_seen", Unit::Time, "start of the last of these requests", |row, _| Cell::Int(row.seen.last)),
     Column::new(

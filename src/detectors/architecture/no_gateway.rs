@@ -8,8 +8,8 @@ use hashbrown::HashMap;
 
 use crate::conventions::{FindingKind, OwnAttribute, OwnAttributes, service_family};
 use crate::detectors::kit::{
-    Cell, Concluded, Description, Detector, Level, NoDetails, ProblemText, RankedBy, RowColumn, Seen, Sightings,
-    TableRow, TableRules, Unit, WEIGHTED_TRACES_DOC, Whole, read_seen, thresholds, write_seen,
+    Cell, Concluded, Description, Detector, Level, NoDetails, ProblemText, RankedBy, RowColumn, Seen, SeenInTraces,
+    Sightings, TableRow, TableRules, Unit, Whole, read_seen, thresholds, write_seen,
 };
 use crate::findings::{Finding, Findings};
 use crate::frame::Symbol;
@@ -108,6 +108,12 @@ pub(crate) struct Exposed {
     seen: Sightings,
 }
 
+impl SeenInTraces for Exposed {
+    fn seen(&self) -> &Sightings {
+        &self.seen
+    }
+}
+
 type Column = RowColumn<NoGateway>;
 
 static COLUMNS: &[Column] = &[
@@ -128,13 +134,9 @@ static COLUMNS: &[Column] = &[
     Column::new("gateways", Unit::Names, "services of the input that only pass requests on", |row, whole| {
         whole.names(&Vec::from_iter(row.gateways.iter().copied()))
     }),
-    Column::new("traces", Unit::Count, "traces with such requests", |row, _| Cell::Int(row.seen.traces as i64)),
-    Column::new("weighted_traces", Unit::Number, WEIGHTED_TRACES_DOC, |row, whole| {
-        whole.weighted(row.seen.weighted_traces())
-    }),
-    Column::new("trace_share", Unit::Share, "their share of all traces", |row, whole| {
-        Cell::Float(row.seen.traces as f64 / whole.trace_ids.len().max(1) as f64)
-    }),
+    Column::traces("traces with such requests"),
+    Column::WEIGHTED_TRACES,
+    Column::TRACE_SHARE,
     Column::new("first_seen", Unit::Time, "start of the first of these requests", |row, _| Cell::Int(row.seen.first)),
     Column::new("last_seen", Unit::Time, "start of the last of these requests", |row, _| Cell::Int(row.seen.last)),
     Column::new("example_trace_id", Unit::Id, "the trace with the smallest id", |row, whole| {

@@ -23,7 +23,7 @@ pub(crate) use rules::{
     WEIGHTED_TRACES_DOC,
 };
 pub(crate) use seen_at_the_end::SeenAtTheEnd;
-pub(crate) use sightings::{Sightings, read_seen, write_seen};
+pub(crate) use sightings::{SeenInTraces, Sightings, read_seen, write_seen};
 pub(crate) use thresholds::{
     Bytes, Count, Duration, Share, ThresholdType, Thresholds, duration_text, size_text, thresholds,
 };

@@ -2,8 +2,10 @@
 
 use arrow::error::ArrowError;
 
-use super::description::Cell;
-use super::detector::Whole;
+use super::description::{Cell, Unit};
+use super::detector::{Detector, Whole};
+use super::rules::{RowColumn, WEIGHTED_TRACES_DOC};
+use crate::findings::TraceCount;
 use crate::partial::{Columns, GroupReader, GroupWriter, TraceNumber, columns};
 use crate::span::{SpanId, TraceId};
 use crate::trace::{Row, TraceView};
@@ -12,11 +14,7 @@ columns! {
     /// Traces in which something was seen.
     pub(crate) struct Sightings in SightingColumns {
         /// How many they are.
-        traces: u64,
-        /// How many these stand for because of sampling, in parts of [`PARTS_OF_TRACE`]: sums of whole numbers are the same in any
-        /// order.
-        weight_high: u64,
-        weight_low: u64,
+        count: TraceCount,
         /// Start of what was seen first, in ns since 1970.
         first: i64,
         /// Start of what was seen last, in ns since 1970.
@@ -32,15 +30,10 @@ columns! {
     }
 }
 
-/// Parts of a trace in which counts of sampled ones are kept.
-const PARTS_OF_TRACE: f64 = (1u64 << 20) as f64;
-
 impl Default for Sightings {
     fn default() -> Self {
         Self {
-            traces: 0,
-            weight_high: 0,
-            weight_low: 0,
+            count: TraceCount::default(),
             first: i64::MAX,
             last: i64::MIN,
             strength: i64::MIN,
@@ -63,18 +56,7 @@ impl Sightings {
 
     /// Counts the trace of which `row` was taken notice of.
     pub(crate) fn count_trace(&mut self, trace: &TraceView<'_>, row: Row) {
-        self.traces += 1;
-        let adjusted_count = trace.adjusted_counts().of_evidence(trace, &[trace.span_id(row)]);
-        self.add_weight((adjusted_count * PARTS_OF_TRACE).round() as u128);
-    }
-
-    fn add_weight(&mut self, weight: u128) {
-        let sum = self.weight().saturating_add(weight);
-        (self.weight_high, self.weight_low) = ((sum >> 64) as u64, sum as u64);
-    }
-
-    fn weight(&self) -> u128 {
-        u128::from(self.weight_high) << 64 | u128::from(self.weight_low)
+        self.count.add(trace.adjusted_counts().of_evidence(trace, &[trace.span_id(row)]));
     }
 
     fn offer(&mut self, strength: i64, trace_id: TraceId, start: i64, span_id: SpanId) {
@@ -86,8 +68,7 @@ impl Sightings {
 
     /// Takes in where it was seen in other traces.
     pub(crate) fn merge(&mut self, other: &Self) {
-        self.traces += other.traces;
-        self.add_weight(other.weight());
+        self.count.merge(other.count);
         self.first = self.first.min(other.first);
         self.last = self.last.max(other.last);
         self.offer(other.strength, other.trace_id, other.start, other.span_id);
@@ -96,11 +77,6 @@ impl Sightings {
     /// Whether the example is that of `other`, which was merged in.
     pub(crate) fn has_example_of(&self, other: &Self) -> bool {
         (self.trace_id, self.span_id) == (other.trace_id, other.span_id)
-    }
-
-    /// How many traces they stand for because of sampling.
-    pub(crate) fn weighted_traces(&self) -> f64 {
-        self.weight() as f64 / PARTS_OF_TRACE
     }
 
     /// The number of the example's trace.
@@ -115,13 +91,36 @@ impl Sightings {
     }
 }
 
+/// A row of a table of its own that tells where it was seen.
+pub(crate) trait SeenInTraces {
+    /// Where.
+    fn seen(&self) -> &Sightings;
+}
+
+/// Columns that tables of such rows have in common.
+impl<D: Detector<Row: SeenInTraces>> RowColumn<D> {
+    /// The number of traces before sampling.
+    pub(crate) const WEIGHTED_TRACES: Self =
+        Self::new("weighted_traces", Unit::Number, WEIGHTED_TRACES_DOC, |row, whole| {
+            whole.weighted(row.seen().count.weighted())
+        });
+    /// The number of traces as a share.
+    pub(crate) const TRACE_SHARE: Self =
+        Self::new("trace_share", Unit::Share, "their share of all traces", |row, whole| {
+            Cell::Float(row.seen().count.traces as f64 / whole.trace_ids.len().max(1) as f64)
+        });
+
+    /// The number of traces, which `doc` tells.
+    pub(crate) const fn traces(doc: &'static str) -> Self {
+        Self::new("traces", Unit::Count, doc, |row, _| Cell::Int(row.seen().count.traces as i64))
+    }
+}
+
 impl SightingColumns {
     /// Those of a row.
     pub(crate) fn get(&self, row: usize) -> Sightings {
         Sightings {
-            traces: self.traces[row],
-            weight_high: self.weight_high[row],
-            weight_low: self.weight_low[row],
+            count: self.count.get(row),
             first: self.first[row],
             last: self.last[row],
             strength: self.strength[row],
@@ -163,8 +162,8 @@ mod tests {
     #[test]
     fn sightings_merge_in_any_order() {
         let seen = |number: u8, strength: i64| {
-            let mut seen = Sightings { traces: 1, ..Sightings::default() };
-            seen.add_weight(u128::from(number) * 349_525 + (1 << 63));
+            let mut seen = Sightings::default();
+            seen.count.add(f64::from(number) / 3.0);
             (seen.first, seen.last) = (i64::from(number), i64::from(number));
             seen.offer(strength, TraceId([number; 16]), 100 - i64::from(number), SpanId(u64::from(number)));
             seen
@@ -175,9 +174,9 @@ mod tests {
             for place in 0..all.len() {
                 merged.merge(&all[(first + place * 2) % all.len()]);
             }
-            assert_eq!((merged.traces, merged.first, merged.last), (5, 1, 9));
+            assert_eq!((merged.count.traces, merged.first, merged.last), (5, 1, 9));
             assert_eq!((merged.trace_id, merged.start, merged.span_id), (TraceId([2; 16]), 98, SpanId(2)));
-            assert_eq!(merged.weight(), 20 * 349_525 + 5 * (1 << 63));
+            assert!((merged.count.weighted() - 20.0 / 3.0).abs() < 1e-6);
         }
     }
 }

@@ -188,9 +188,9 @@ static COLUMNS: &[Column] = &[
     Column::new("rules_failed", Unit::Names, "rules of instrumentation-score that the service fails", |row, _| {
         Cell::Names(rules::ids(row.failed))
     }),
-    Column::new("traces", Unit::Count, "traces with such spans", |row, _| Cell::Int(row.sightings.traces as i64)),
+    Column::new("traces", Unit::Count, "traces with such spans", |row, _| Cell::Int(row.sightings.count.traces as i64)),
     Column::new("weighted_traces", Unit::Number, WEIGHTED_TRACES_DOC, |row, whole| {
-        whole.weighted(row.sightings.weighted_traces())
+        whole.weighted(row.sightings.count.weighted())
     }),
     Column::new("example_trace_id", Unit::Id, "the first of these traces in the order of ids", |row, whole| {
         row.sightings.example_cell(whole)
@@ -225,8 +225,8 @@ fn table_of_scores(scored: &[Scored], whole: &Whole<'_>) -> BesideTable {
         "spans" => Cell::Int(service.spans as i64),
         "score" => Cell::Int(rules::score(service.failed)),
         "rules_failed" => Cell::Names(rules::ids(service.failed)),
-        "traces" => Cell::Int(service.traces.traces as i64),
-        "weighted_traces" => whole.weighted(service.traces.weighted_traces()),
+        "traces" => Cell::Int(service.traces.count.traces as i64),
+        "weighted_traces" => whole.weighted(service.traces.count.weighted()),
         "example_trace_id" => service.traces.example_cell(whole),
         other => unreachable!("the table of scores has a column {other} without a rule"),
     };

@@ -8,7 +8,7 @@ use arrow::error::ArrowError;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
-use crate::findings::{Example, TraceCount, TraceCountRow};
+use crate::findings::{Example, TraceCount};
 use crate::frame::Symbol;
 use crate::partial::{Columns as _, GroupReader, GroupWriter, Named as _, columns};
 use crate::trace::{Call, TablesSeenIn, TargetKind, TraceView, total_ns};
@@ -238,7 +238,7 @@ impl DataTouches {
         let (mut traces, mut touchings) = (PlaceColumns::default(), TouchingColumns::default());
         let mut spelled = SpellingColumns::default();
         for (&[database, table], touched) in places {
-            traces.push(PlaceRow { database, table, traces: touched.traces.row(), joint_traces: touched.joint_traces });
+            traces.push(PlaceRow { database, table, traces: touched.traces, joint_traces: touched.joint_traces });
             let mut spellings = touched.spellings.clone();
             spellings.sort_unstable();
             for (target, calls) in spellings {
@@ -312,7 +312,7 @@ columns! {
     struct PlaceRow in PlaceColumns {
         database: Symbol,
         table: Symbol,
-        traces: TraceCountRow,
+        traces: TraceCount,
         joint_traces: u64,
     }
 }

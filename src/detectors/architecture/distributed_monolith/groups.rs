@@ -152,7 +152,7 @@ impl<'a> Structure<'a> {
             let is_in = |passage: &Passage| shape.passages.binary_search(passage).is_ok();
             let own = shape.passages.iter().flat_map(|&passage| structure.edges_of(passage, &gateways, &is_in, &all));
             let edges: BTreeSet<[Symbol; 2]> = own.collect();
-            edges.iter().for_each(|&edge| *structure.traces.entry(edge).or_default() += sightings.traces);
+            edges.iter().for_each(|&edge| *structure.traces.entry(edge).or_default() += sightings.count.traces);
             structure.shapes.push((shape, sightings, edges.into_iter().collect()));
         }
         structure
@@ -267,7 +267,7 @@ impl Facts<'_> {
         let (mut revisit_traces, mut chain_traces) = (0, 0);
         for (shape, sightings, edges) in &structure.shapes {
             if shape.revisited.iter().any(|service| in_cycles.contains(service)) {
-                revisit_traces += sightings.traces;
+                revisit_traces += sightings.count.traces;
             }
             let is_own = if has_calls {
                 edges.iter().any(is_within)
@@ -281,7 +281,7 @@ impl Facts<'_> {
             let holds = |chain: &[Symbol]| {
                 chain.iter().filter(|service| services.contains(service)).count() >= MIN_SERVICES_IN_CHAIN
             };
-            chain_traces += if shape.chains().any(holds) { sightings.traces } else { 0 };
+            chain_traces += if shape.chains().any(holds) { sightings.count.traces } else { 0 };
         }
         let level = if evidence.len() >= 2 || revisit_traces > 0 {
             Level::Problem
@@ -303,7 +303,7 @@ impl Facts<'_> {
             revisit_traces,
             tables: tables.into_iter().collect(),
             joint_deployments,
-            chain_share: chain_traces as f64 / seen.traces.max(1) as f64,
+            chain_share: chain_traces as f64 / seen.count.traces.max(1) as f64,
             together_pairs: self.together_pairs(&services),
             sync_calls: edges.filter(|(edge, _)| is_within(edge)).map(|(_, calls)| calls).sum(),
             seen,
@@ -327,10 +327,10 @@ impl Facts<'_> {
             let is_there = |place: &usize| shape.services.binary_search(&services[*place]).is_ok();
             let there: Vec<usize> = (0..services.len()).filter(is_there).collect();
             for (number, &left) in there.iter().enumerate() {
-                traces[left] += sightings.traces;
+                traces[left] += sightings.count.traces;
                 entries[left].extend(&shape.entries);
                 for &right in &there[number + 1..] {
-                    *in_common.entry([left, right]).or_default() += sightings.traces;
+                    *in_common.entry([left, right]).or_default() += sightings.count.traces;
                 }
             }
         }

@@ -5,7 +5,7 @@ use foldhash::fast::FixedState;
 use hashbrown::{HashMap, HashSet};
 
 use crate::detectors::kit::Seen;
-use crate::findings::{Example, TraceCount, TraceCountRow};
+use crate::findings::{Example, TraceCount};
 use crate::frame::Symbol;
 use crate::partial::{Columns as _, GroupReader, GroupWriter, Named as _, TraceNumber, columns};
 use crate::savings::Unsettled;
@@ -158,7 +158,7 @@ impl Seen for Requests {
                 before_commit,
                 publish_first,
                 write_first,
-                traces: pair.traces.row(),
+                traces: pair.traces,
                 example: pair.example.clone(),
                 example_is_bad: pair.example_is_bad,
             });
@@ -245,7 +245,7 @@ columns! {
         before_commit: u64,
         publish_first: u64,
         write_first: u64,
-        traces: TraceCountRow,
+        traces: TraceCount,
         example: Example,
         example_is_bad: bool,
     }

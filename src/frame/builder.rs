@@ -147,9 +147,11 @@ impl FrameBuilder {
         (before - self.spans.len()) as u64
     }
 
-    /// Whether secrets are looked for in a trace. Takes notice of it.
-    pub(crate) fn samples(&mut self, trace_id: TraceId) -> bool {
-        self.scan.as_mut().is_some_and(|scan| scan.takes(trace_id))
+    /// Whether secrets are looked for in the span of a row. Takes notice of its trace.
+    pub(crate) fn samples(&mut self, row: SpanRow) -> bool {
+        self.scan.as_mut().is_some_and(|scan| {
+            unusable(row.trace_id, row.span_id, row.start_unix_nano).is_none() && scan.takes(row.trace_id)
+        })
     }
 
     /// The lowest level of traces in which secrets are looked for, if they are.
@@ -157,13 +159,19 @@ impl FrameBuilder {
         self.scan.as_ref().map(|scan| scan.level())
     }
 
-    /// Looks for secrets in a span, of which all is said, if it can be taken and its trace is one of those.
-    pub(crate) fn scan(&mut self, origin: &Origin<'_>, span: &SpanRecord<'_>) {
+    /// Who looks for secrets, if somebody does.
+    pub(crate) fn scan_mut(&mut self) -> Option<&mut Scan> {
+        self.scan.as_deref_mut()
+    }
+
+    /// Looks for secrets in a span, of which all is said, if it can be taken and its trace is one of those. It `is_counted` where
+    /// [`Scan::count_spans`] knows it already.
+    pub(crate) fn scan(&mut self, origin: &Origin<'_>, span: &SpanRecord<'_>, is_counted: bool) {
         if let Some(scan) = &mut self.scan
             && unusable(span.trace_id, span.span_id, span.start_unix_nano).is_none()
             && scan.takes(span.trace_id)
         {
-            scan.see(origin, span);
+            scan.see(origin, span, is_counted);
         }
     }
 
@@ -339,7 +347,7 @@ impl SpanSink for FrameBuilder {
         };
         let own_values = own_values_of(self.own_attributes, origin, span);
         self.push_row(row, signature, arguments, own_values.as_ref(), offset);
-        self.scan(origin, span);
+        self.scan(origin, span, false);
     }
 
     fn encoded(&mut self, span: &EncodedSpan<'_>, offset: u64) -> bool {

@@ -22,7 +22,7 @@ pub(crate) use key::KeyTraits;
 pub(crate) use kind::SensitiveKind;
 pub use sampling::Sampling;
 pub(crate) use sampling::{SampledTraces, level_of};
-pub(crate) use scan::Scan;
+pub(crate) use scan::{Glance, Said, Scan, Spot};
 
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,6 @@
 //! Looks through spans of sampled traces while they are read.
 
+use std::borrow::Cow;
 use std::hash::BuildHasher as _;
 use std::ops::Range;
 use std::sync::Arc;
@@ -16,12 +17,40 @@ use super::key::KeyTraits;
 use super::kind::SensitiveKind;
 use super::sampling::{Sampling, level_of};
 
-/// Where names and status messages are, which have no keys.
-const NAME: &str = "span.name";
-const STATUS_MESSAGE: &str = "status.message";
-/// What stands before the keys of attributes of events and resources.
-const EVENT: &str = "event:";
-const RESOURCE: &str = "resource:";
+/// Where a span says something.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Said<'a> {
+    /// What stands before the keys of attributes that are not the span's own.
+    prefix: &'static str,
+    key: &'a str,
+}
+
+impl<'a> Said<'a> {
+    /// In its name.
+    pub(crate) const NAME: Self = Self { prefix: "", key: "span.name" };
+    /// In the message of its status.
+    pub(crate) const STATUS_MESSAGE: Self = Self { prefix: "", key: "status.message" };
+
+    /// In an attribute of its own.
+    pub(crate) fn attribute(key: &'a str) -> Self {
+        Self { prefix: "", key }
+    }
+
+    /// In an attribute of its resource.
+    pub(crate) fn resource_attribute(key: &'a str) -> Self {
+        Self { prefix: "resource:", key }
+    }
+
+    /// In an attribute of one of its events.
+    pub(crate) fn event_attribute(key: &'a str) -> Self {
+        Self { prefix: "event:", key }
+    }
+
+    /// A hash that is the same in every run.
+    fn hash(self) -> u64 {
+        FixedState::default().hash_one((self.prefix, self.key))
+    }
+}
 
 /// So many keys, services and buckets have numbers; where there are more, most do not come again.
 const MANY_NUMBERS: usize = 1 << 10;
@@ -75,12 +104,12 @@ impl Numbers {
         number_in(&mut self.services, |(known, _)| **known == *service, new)
     }
 
-    fn key(&mut self, prefix: &'static str, key: &str) -> Key {
+    fn key(&mut self, said: Said<'_>) -> Key {
+        let Said { prefix, key } = said;
         if let Some(known) = self.keys.get(&KeyRef(prefix, key)) {
             return *known;
         }
-        let hash = FixedState::default().hash_one((prefix, key));
-        let new = Key { number: self.keys.len() as u32, traits: KeyTraits::of(key), hash };
+        let new = Key { number: self.keys.len() as u32, traits: KeyTraits::of(key), hash: said.hash() };
         self.keys.insert((prefix, key.into()), new);
         new
     }
@@ -136,36 +165,57 @@ impl Scan {
         is_taken
     }
 
-    /// Looks through a span of a trace that the sample takes.
-    pub(crate) fn see(&mut self, origin: &Origin<'_>, span: &SpanRecord<'_>) {
+    /// Whether what spans say can be counted by the level of their trace alone, as [`Self::count_spans`] does.
+    pub(crate) fn counts_by_level(&self) -> bool {
+        !self.sampling.is_by_trace
+    }
+
+    /// Counts spans of sampled traces of a level, all of one service, that say something, whatever it is.
+    pub(crate) fn count_spans(&mut self, level: u32, service: &str, said: Said<'_>, spans: u64) {
+        self.keep_up();
+        if level < self.level || spans == 0 {
+            return;
+        }
+        let numbers = [self.numbers.bucket(Bucket::of_level(level)), self.numbers.service(service)];
+        let key = self.numbers.key(said).number;
+        *self.spans.entry([numbers[0], numbers[1], key]).or_default() += spans;
+    }
+
+    /// Gives up what is no longer wanted.
+    fn keep_up(&mut self) {
         let level = self.sampling.level();
         if level > self.level {
             self.level = level;
             self.facts.forget_below(level);
         }
-        if level_of(span.trace_id) < level {
-            return;
-        }
         if self.numbers.are_many() {
             self.settle();
         }
+    }
+
+    /// Looks through a span of a trace that the sample takes. It `is_counted` where [`Self::count_spans`] knows it already.
+    pub(crate) fn see(&mut self, origin: &Origin<'_>, span: &SpanRecord<'_>, is_counted: bool) {
+        self.keep_up();
+        if level_of(span.trace_id) < self.level {
+            return;
+        }
         let bucket = Bucket::of(span.trace_id, self.sampling.is_by_trace);
         let numbers = [self.numbers.bucket(bucket), self.numbers.service(&origin.service_name())];
-        let of_span = OfSpan { span, bucket, numbers };
+        let of_span = OfSpan { span, bucket, numbers, is_counted };
         self.keys_of_span.clear();
         self.found_in_span.clear();
-        self.see_text(of_span, "", NAME, &span.name);
+        self.see_text(of_span, Said::NAME, &span.name);
         if !span.status_message.is_empty() {
-            self.see_text(of_span, "", STATUS_MESSAGE, &span.status_message);
+            self.see_text(of_span, Said::STATUS_MESSAGE, &span.status_message);
         }
         for attribute in &span.attributes {
-            self.see_value(of_span, "", &attribute.key, &attribute.value);
+            self.see_value(of_span, Said::attribute(&attribute.key), &attribute.value);
         }
         for attribute in span.events.iter().flat_map(|event| &event.attributes) {
-            self.see_value(of_span, EVENT, &attribute.key, &attribute.value);
+            self.see_value(of_span, Said::event_attribute(&attribute.key), &attribute.value);
         }
         for attribute in &origin.resource_attributes {
-            self.see_value(of_span, RESOURCE, &attribute.key, &attribute.value);
+            self.see_value(of_span, Said::resource_attribute(&attribute.key), &attribute.value);
         }
     }
 
@@ -199,32 +249,27 @@ impl Scan {
         self.facts.forget_below(self.level);
     }
 
-    fn see_value(&mut self, of_span: OfSpan<'_>, prefix: &'static str, key: &str, value: &Value<'_>) {
-        match value {
-            Value::Empty => {}
-            Value::Str(text) | Value::Json(text) => self.see_text(of_span, prefix, key, text),
-            // Nothing that is secret is a flag, a measure, or bytes that nobody can read.
-            Value::Bool(_) | Value::Double(_) | Value::Bytes(_) => _ = self.count(of_span, prefix, key),
-            Value::Int(number) => {
-                let known = self.count(of_span, prefix, key);
-                if number.unsigned_abs() >= MIN_CARD || known.traits.credential.is_some() {
-                    self.look(of_span, prefix, key, known, &number.to_string());
-                }
-            }
+    fn see_value(&mut self, of_span: OfSpan<'_>, said: Said<'_>, value: &Value<'_>) {
+        if *value == Value::Empty {
+            return;
+        }
+        let known = self.count(of_span, said);
+        if let Some(text) = text_to_look_at(value, known.traits) {
+            self.look(of_span, said, known, &text);
         }
     }
 
-    fn see_text(&mut self, of_span: OfSpan<'_>, prefix: &'static str, key: &str, text: &str) {
-        let known = self.count(of_span, prefix, key);
+    fn see_text(&mut self, of_span: OfSpan<'_>, said: Said<'_>, text: &str) {
+        let known = self.count(of_span, said);
         if !text.is_empty() {
-            self.look(of_span, prefix, key, known, text);
+            self.look(of_span, said, known, text);
         }
     }
 
     /// Counts the span as one that says something under a key.
-    fn count(&mut self, of_span: OfSpan<'_>, prefix: &'static str, key: &str) -> Key {
-        let known = self.numbers.key(prefix, key);
-        if !self.keys_of_span.contains(&known.number) {
+    fn count(&mut self, of_span: OfSpan<'_>, said: Said<'_>) -> Key {
+        let known = self.numbers.key(said);
+        if !of_span.is_counted && !self.keys_of_span.contains(&known.number) {
             self.keys_of_span.push(known.number);
             let [bucket, service] = of_span.numbers;
             *self.spans.entry([bucket, service, known.number]).or_default() += 1;
@@ -232,7 +277,7 @@ impl Scan {
         known
     }
 
-    fn look(&mut self, of_span: OfSpan<'_>, prefix: &'static str, key: &str, known: Key, text: &str) {
+    fn look(&mut self, of_span: OfSpan<'_>, said: Said<'_>, known: Key, text: &str) {
         let hash = FixedState::with_seed(known.hash).hash_one(text);
         if self.clean.has(hash) {
             return;
@@ -244,7 +289,7 @@ impl Scan {
         }
         let [_, service] = of_span.numbers;
         let service = self.numbers.services[service as usize].1.clone();
-        let place = Place { service, attribute: name_of_place(prefix, key).into_boxed_str() };
+        let place = Place { service, attribute: name_of_place(said.prefix, said.key).into_boxed_str() };
         if !found.numbers.is_empty() {
             let numbers = self.facts.numbers.entry((of_span.bucket, place.clone())).or_default();
             numbers.extend(found.numbers);
@@ -268,6 +313,53 @@ impl Scan {
             of_one.operations.insert(hash_of(name_template(&span.name).as_str()));
             evidence.merge(of_one);
         }
+    }
+}
+
+/// The text of a value in which something may be found. Nothing that is secret is a flag, a measure, or bytes that nobody can read.
+fn text_to_look_at<'a>(value: &'a Value<'_>, traits: KeyTraits) -> Option<Cow<'a, str>> {
+    match value {
+        Value::Str(text) | Value::Json(text) if !text.is_empty() => Some(Cow::Borrowed(text)),
+        Value::Int(number) if number.unsigned_abs() >= MIN_CARD || traits.credential.is_some() => {
+            Some(Cow::Owned(number.to_string()))
+        }
+        _ => None,
+    }
+}
+
+/// Tells values in which nothing is found from others.
+#[derive(Debug, Default)]
+pub(crate) struct Glance {
+    clean: CleanValues,
+}
+
+/// What must be known of where a value stands to look at it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Spot {
+    traits: KeyTraits,
+    seed: u64,
+}
+
+impl From<Said<'_>> for Spot {
+    fn from(said: Said<'_>) -> Self {
+        Self { traits: KeyTraits::of(said.key), seed: said.hash() }
+    }
+}
+
+impl Glance {
+    /// Whether nothing is found in a value.
+    pub(crate) fn is_clean(&mut self, spot: Spot, value: &Value<'_>) -> bool {
+        let Some(text) = text_to_look_at(value, spot.traits) else { return true };
+        let hash = FixedState::with_seed(spot.seed).hash_one(&*text);
+        if self.clean.has(hash) {
+            return true;
+        }
+        let mut found = FoundInText::default();
+        find(&text, spot.traits, &mut found);
+        if found.is_empty() {
+            self.clean.add(hash);
+        }
+        found.is_empty()
     }
 }
 
@@ -298,6 +390,8 @@ struct OfSpan<'a> {
     bucket: Bucket,
     /// Of the bucket and the service.
     numbers: [u32; 2],
+    /// Whether it was counted before.
+    is_counted: bool,
 }
 
 /// Hashes of what was found in a text.

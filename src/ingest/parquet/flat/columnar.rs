@@ -25,11 +25,13 @@ use super::mapping::dialect::Place;
 use super::mapping::field::Field;
 use super::records;
 use super::row_columns::RowColumns;
+use super::sampled_columns::{RowsToRead, SampledColumns, SampledRow};
 use super::signature_columns::{AskedAttributes, Needed, SignatureColumns};
 use super::table::{BatchColumns, Table};
 use crate::frame::{FrameBuilder, SpanSink, ValueCaps};
 use crate::ingest::parquet::file::guard::guarded;
 use crate::ingest::parquet::file::text_dictionary::TextDictionary;
+use crate::ingest::source::shared_file::SharedFile;
 use crate::ingest::{IngestError, TraceIds};
 use crate::sensitive::level_of;
 use crate::span::{Origin, SkipReason, SpanRecord, TraceId};
@@ -42,28 +44,23 @@ pub(crate) struct ReadRowGroups {
     pub(crate) failures: Vec<(usize, IngestError)>,
     /// Ids that were replaced by a hash of their text.
     pub(crate) opaque_ids: u64,
-    /// Rows of traces that were sampled when they came, by row group.
-    sampled: Vec<(usize, Vec<SampledRow>)>,
-}
-
-/// A row, counted from the first of its row group, and the level of its trace.
-#[derive(Clone, Copy)]
-struct SampledRow {
-    row: u32,
-    level: u32,
+    /// Rows of sampled traces that must be read once more, by row group.
+    to_read: Vec<(usize, RowsToRead)>,
 }
 
 impl ReadRowGroups {
-    /// Looks for secrets in the spans of sampled traces, once which traces these are is known from as many ids as can be: they are
-    /// read once more, with all that their rows say. What cannot be read of them is no more than missing in a sample.
+    /// Looks for secrets in the spans of sampled traces that must be read once more with all that their rows say, once which traces
+    /// these are is known from as many ids as can be. What cannot be read of them is no more than missing in a sample.
     pub(crate) fn scan(&mut self, table: &Table) {
-        let Self { builder, sampled, .. } = self;
+        let Self { builder, to_read, .. } = self;
         let Some(lowest) = builder.sampled_level() else { return };
-        for (row_group, rows) in sampled.drain(..) {
-            let rows: Vec<usize> =
-                rows.into_iter().filter(|row| row.level >= lowest).map(|row| row.row as usize).collect();
-            if !rows.is_empty() {
-                let _ = records::read_rows(table, row_group, &rows, &mut Scanned(builder));
+        for (row_group, RowsToRead { counted, not_counted }) in to_read.drain(..) {
+            for (rows, is_counted) in [(counted, true), (not_counted, false)] {
+                let rows: Vec<usize> =
+                    rows.into_iter().filter(|row| row.level >= lowest).map(|row| row.row as usize).collect();
+                if !rows.is_empty() {
+                    let _ = records::read_rows(table, row_group, &rows, &mut Scanned { builder, is_counted });
+                }
             }
         }
     }
@@ -81,7 +78,7 @@ pub(crate) fn read_row_groups(
     let mut reader = ColumnReader::new(table, &caps, asked);
     let mut failures = Vec::new();
     let mut opaque_ids = 0;
-    let mut sampled = Vec::new();
+    let mut to_read = Vec::new();
     for row_group in row_groups {
         let mut row = table.footer.first_row_of(row_group);
         // A panic while a batch is taken is as much the fault of hostile bytes as one while it is decoded.
@@ -94,14 +91,13 @@ pub(crate) fn read_row_groups(
             builder.skip(SkipReason::MalformedMessage, row);
             failures.push((row_group, failure));
         }
-        let rows = std::mem::take(&mut reader.sampled);
-        if !rows.is_empty() {
-            sampled.push((row_group, rows));
+        if let Some(rows) = reader.look_at_sampled(row_group, &mut builder) {
+            to_read.push((row_group, rows));
         }
         opaque_ids += reader.rows.take_opaque_ids();
         on_row_group(row_group);
     }
-    ReadRowGroups { builder, failures, opaque_ids, sampled }
+    ReadRowGroups { builder, failures, opaque_ids, to_read }
 }
 
 /// Whether a row group has spans of `wanted` traces; also if its trace ids cannot be read, so that this is told once.
@@ -128,11 +124,14 @@ pub(crate) fn has_trace(table: &Table, row_group: usize, wanted: &TraceIds) -> b
 }
 
 /// Hands spans of sampled traces to a builder that has their rows already.
-struct Scanned<'a>(&'a mut FrameBuilder);
+struct Scanned<'a> {
+    builder: &'a mut FrameBuilder,
+    is_counted: bool,
+}
 
 impl SpanSink for Scanned<'_> {
     fn span(&mut self, origin: &Origin<'_>, span: &SpanRecord<'_>, _offset: u64) {
-        self.0.scan(origin, span);
+        self.builder.scan(origin, span, self.is_counted);
     }
 
     fn skip(&mut self, _reason: SkipReason, _offset: u64) {}
@@ -144,8 +143,11 @@ impl SpanSink for Scanned<'_> {
 
 struct ColumnReader<'a> {
     table: &'a Table,
-    /// Rows of the row group that are of sampled traces.
+    /// Rows of the row group that are of traces that were sampled when they came.
     sampled: Vec<SampledRow>,
+    sampled_columns: SampledColumns<'a>,
+    /// What the row group is read from.
+    file: Option<Arc<SharedFile>>,
     rows: RowColumns<'a>,
     record_types: TextDictionary,
     record_type_indices: Vec<u32>,
@@ -157,6 +159,8 @@ impl<'a> ColumnReader<'a> {
         Self {
             table,
             sampled: Vec::new(),
+            sampled_columns: SampledColumns::of(table),
+            file: None,
             rows: RowColumns::new(table),
             record_types: TextDictionary::default(),
             record_type_indices: Vec::new(),
@@ -173,8 +177,12 @@ impl<'a> ColumnReader<'a> {
     ) -> Result<(), IngestError> {
         self.sampled.clear();
         let Needed { texts, others: mut roots } = self.needed(row_group);
-        let all = [self.rows.roots(row_group), texts, roots.clone()].concat();
+        let mut all = [self.rows.roots(row_group), texts, roots.clone()].concat();
+        if builder.sampled_level().is_some() {
+            all.extend(self.sampled_columns.roots(row_group));
+        }
         let file = Arc::new(self.table.file_for(row_group, &all)?);
+        self.file = Some(Arc::clone(&file));
         if let Some(root) = self.signatures.root_in_vain(self.table, &file, row_group) {
             roots.retain(|&needed| needed != root);
         }
@@ -189,6 +197,22 @@ impl<'a> ColumnReader<'a> {
             *row = first_row + batch.num_rows() as u64;
         }
         Ok(())
+    }
+
+    /// Looks for secrets in the sampled rows that were taken of a row group; the answer are those that must be read with all that
+    /// they say. What cannot be read of them is no more than missing in a sample.
+    fn look_at_sampled(&mut self, row_group: usize, builder: &mut FrameBuilder) -> Option<RowsToRead> {
+        let file = self.file.take()?;
+        let mut rows = std::mem::take(&mut self.sampled);
+        let scan = builder.scan_mut()?;
+        rows.retain(|row| row.level >= scan.level());
+        if rows.is_empty() {
+            return None;
+        }
+        if scan.counts_by_level() && self.sampled_columns.can_look_at(row_group) {
+            return self.sampled_columns.look_at(&file, row_group, &rows, scan).ok();
+        }
+        Some(RowsToRead { counted: Vec::new(), not_counted: rows })
     }
 
     /// What is needed of a row group beside ids and times.
@@ -211,7 +235,7 @@ impl<'a> ColumnReader<'a> {
         builder: &mut FrameBuilder,
     ) -> Result<(), ParquetError> {
         let record_type = self.record_type();
-        let Self { table, sampled, rows, record_types, record_type_indices, signatures } = self;
+        let Self { table, sampled, rows, record_types, record_type_indices, signatures, .. } = self;
         let is_scanned = builder.sampled_level().is_some();
         record_type_indices.clear();
         if let Some(column) = record_type.and_then(|place| columns.get(batch, place)) {
@@ -231,7 +255,7 @@ impl<'a> ColumnReader<'a> {
             let span = rows.at(row);
             let (signature, arguments) = signatures.at(row, span.trace_id, builder);
             builder.push_row(span, signature, arguments, signatures.own_values(row), offset);
-            if is_scanned && builder.samples(span.trace_id) {
+            if is_scanned && builder.samples(span) {
                 // Row groups of more rows than that are none that anybody writes.
                 let row = u32::try_from(offset - first_row_of_group).unwrap_or(u32::MAX);
                 sampled.push(SampledRow { row, level: level_of(span.trace_id) });

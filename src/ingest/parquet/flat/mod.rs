@@ -11,6 +11,7 @@ pub(crate) mod mapping;
 pub(crate) mod own_columns;
 pub(crate) mod records;
 pub(crate) mod row_columns;
+pub(crate) mod sampled_columns;
 pub(crate) mod signature_columns;
 pub(crate) mod table;
 pub(crate) mod text_column;

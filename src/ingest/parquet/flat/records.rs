@@ -43,7 +43,8 @@ pub(crate) fn read_rows(
     let first_row = table.footer.first_row_of(row_group);
     let read = guarded(|| {
         Ok((|| {
-            let mut batches = table.batches_of_rows(row_group, &roots_of_records(table), rows)?;
+            let roots = roots_of_records(table);
+            let mut batches = table.batches_of_rows(table.file_for(row_group, &roots)?, row_group, &roots, rows)?;
             while let Some(batch) = table.next_batch(&mut batches) {
                 let (mut row, batch) = batch?;
                 read_batch(table, &batches, &batch, sink, &mut row);

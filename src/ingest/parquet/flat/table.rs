@@ -248,10 +248,11 @@ impl Table {
         self.batches_with(file, row_group, roots, dictionaries, None)
     }
 
-    /// The batches of some rows of a row group, which come in their order and are counted from its first. What a batch says of
+    /// The batches of some rows of a row group, from a file that [`Self::file_for`] prepared, which come in their order and are counted from its first. What a batch says of
     /// the number of its first row does not hold.
     pub(crate) fn batches_of_rows(
         &self,
+        file: SharedFile,
         row_group: usize,
         roots: &[usize],
         rows: &[usize],
@@ -262,7 +263,6 @@ impl Table {
             selectors.extend([RowSelector::skip(run[0] - next), RowSelector::select(run.len())]);
             next = run[0] + run.len();
         }
-        let file = self.file_for(row_group, roots)?;
         self.batches_with(file, row_group, roots, false, Some(RowSelection::from(selectors)))
     }
 

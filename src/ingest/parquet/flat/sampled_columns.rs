@@ -1,0 +1,606 @@
+//! Looks for secrets in the rows of sampled traces, column by column.
+//!
+//! Most texts come again and again, and in most nothing is found. So of a column that has one value a row the values are looked at
+//! that its dictionary has, and a row costs a look at what is known of its key; attributes in maps and in JSON, and events, are
+//! decoded for these rows alone. What spans say is counted here; the few rows in which something is found, or of which the service
+//! is not in its column, are read once more with all that they say.
+
+use std::sync::Arc;
+
+use arrow::array::{Array as _, ArrayRef};
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+use parquet::errors::ParquetError;
+use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
+
+use super::events::EventColumns;
+use super::mapping::dialect::Place;
+use super::mapping::field::Field;
+use super::mapping::stores::Owner;
+use super::table::Table;
+use crate::ingest::IngestError;
+use crate::ingest::parquet::file::cell::Cell;
+use crate::ingest::parquet::file::cells::{attributes_at, value_at};
+use crate::ingest::parquet::file::guard::guarded;
+use crate::ingest::parquet::file::pages::{ColumnPages, ValueType};
+use crate::ingest::source::shared_file::SharedFile;
+use crate::sensitive::{Glance, Said, Scan, Spot};
+use crate::span::{KeyValue, UNKNOWN_SERVICE, Value};
+
+/// The fields in which a cell holds many values of attributes.
+const ATTRIBUTES: [Field; 4] =
+    [Field::Attributes, Field::NumberAttributes, Field::BoolAttributes, Field::ResourceAttributes];
+const EVENTS: [Field; 4] = [Field::Events, Field::EventTimes, Field::EventNames, Field::EventAttributes];
+
+/// What the resource calls the service, whatever its attributes say beside the service's own column.
+const SERVICE_NAME: &str = "service.name";
+
+/// A row, counted from the first of its row group, and the level of its trace.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SampledRow {
+    /// The number of the row.
+    pub(crate) row: u32,
+    /// The level of its trace.
+    pub(crate) level: u32,
+}
+
+/// Rows that must be read with all that they say.
+#[derive(Debug, Default)]
+pub(crate) struct RowsToRead {
+    /// Those of which is counted already that they say something.
+    pub(crate) counted: Vec<SampledRow>,
+    /// The others.
+    pub(crate) not_counted: Vec<SampledRow>,
+}
+
+/// The columns of a table in which secrets may be.
+pub(crate) struct SampledColumns<'a> {
+    table: &'a Table,
+    columns: Vec<SampledColumn<'a>>,
+    /// Whether each column says something of its own.
+    are_distinct: bool,
+    /// Whether some are those of attributes, which columns of many attributes may repeat.
+    have_attributes: bool,
+}
+
+/// A column that has one value a row.
+struct SampledColumn<'a> {
+    said: Said<'a>,
+    root: usize,
+    value_type: Option<ValueType>,
+}
+
+/// The rows of a row group, each as the number of its group, from 1 on; 0 is for those that are left out.
+struct Grouped {
+    group_of_row: Vec<u32>,
+    /// The level and the service of each group.
+    groups: Vec<(u32, Box<str>)>,
+}
+
+/// What was found in a column.
+struct Found {
+    /// Spans that say something, by group.
+    spans: Vec<u64>,
+    /// Rows in which a secret may be.
+    rows: Vec<u32>,
+}
+
+impl<'a> SampledColumns<'a> {
+    /// Those of `table`.
+    pub(crate) fn of(table: &'a Table) -> Self {
+        let mapping = &table.mapping;
+        let fields = [
+            (Field::Service, Said::resource_attribute(SERVICE_NAME)),
+            (Field::Name, Said::NAME),
+            (Field::StatusMessage, Said::STATUS_MESSAGE),
+        ];
+        let of_fields = fields.into_iter().filter_map(|(field, said)| Some((said, mapping.field(field)?.place)));
+        let flat = if mapping.columns_repeat_attributes { &[] } else { &mapping.flat[..] };
+        let of_attributes = flat.iter().filter_map(|flat| {
+            let said = match flat.owner {
+                Owner::Span => Said::attribute(&flat.key),
+                Owner::Resource => Said::resource_attribute(&flat.key),
+                Owner::Scope => return None,
+            };
+            Some((said, Place { root: flat.root, child: None }))
+        });
+        let mut are_distinct = mapping.field(Field::Service).is_some();
+        let mut columns: Vec<SampledColumn<'a>> = Vec::new();
+        for (said, place) in of_fields.chain(of_attributes) {
+            let data_type = table.data_type(place);
+            are_distinct &= data_type.is_some() && columns.iter().all(|known| known.said != said);
+            columns.push(SampledColumn { said, root: place.root, value_type: data_type.and_then(ValueType::of_text) });
+        }
+        Self { table, columns, are_distinct, have_attributes: !flat.is_empty() }
+    }
+
+    /// Whether what the spans of a row group say can be looked at by columns.
+    pub(crate) fn can_look_at(&self, row_group: usize) -> bool {
+        self.are_distinct && !(self.have_attributes && ATTRIBUTES.iter().any(|&field| self.has(row_group, field)))
+    }
+
+    /// The root fields that are looked at.
+    pub(crate) fn roots(&self, row_group: usize) -> Vec<usize> {
+        let of_columns = self.columns.iter().map(|column| column.root);
+        of_columns.chain(self.nested_roots(row_group)).collect()
+    }
+
+    /// Those of which a cell holds many values.
+    fn nested_roots(&self, row_group: usize) -> impl Iterator<Item = usize> {
+        let fields = ATTRIBUTES.into_iter().chain(EVENTS).filter(move |&field| self.has(row_group, field));
+        fields.filter_map(|field| Some(self.table.mapping.field(field)?.place.root))
+    }
+
+    fn has(&self, row_group: usize, field: Field) -> bool {
+        let column = self.table.mapping.field(field);
+        column.is_some_and(|column| !self.table.is_empty_column(row_group, column.place.root))
+    }
+
+    /// Looks at some rows of a row group, which come in their order. `file` is prepared for [its columns](Self::roots).
+    pub(crate) fn look_at(
+        &self,
+        file: &Arc<SharedFile>,
+        row_group: usize,
+        rows: &[SampledRow],
+        scan: &mut Scan,
+    ) -> Result<RowsToRead, IngestError> {
+        let read = guarded(|| {
+            Ok((|| {
+                let grouped = self.group(file, row_group, rows)?;
+                let find = |column: &SampledColumn<'_>| self.find(file, row_group, column, &grouped);
+                let (found, nested) = rayon::join(
+                    || self.columns.par_iter().map(find).collect::<Result<Vec<Found>, IngestError>>(),
+                    || guarded(|| Ok(self.find_nested(file, row_group, rows, &grouped))),
+                );
+                Ok((grouped, found?, nested))
+            })())
+        });
+        let failure = |error: ParquetError| {
+            self.table.footer.failure(row_group, self.table.footer.first_row_of(row_group), &error)
+        };
+        let (grouped, found, nested) = read.unwrap_or_else(|error| Err(failure(error)))?;
+        let nested = nested.unwrap_or_else(|error| Err(failure(error)))?;
+        let of_columns = self.columns.iter().map(|column| column.said).zip(&found);
+        let of_nested = nested.iter().map(|(said, found)| (said.said(), found));
+        for (said, found) in of_columns.chain(of_nested) {
+            for ((level, service), &spans) in grouped.groups.iter().zip(&found.spans[1..]) {
+                scan.count_spans(*level, service, said, spans);
+            }
+        }
+        let nested = nested.into_iter().map(|(_, found)| found);
+        let mut with_finds: Vec<u32> = found.into_iter().chain(nested).flat_map(|found| found.rows).collect();
+        with_finds.sort_unstable();
+        let mut to_read = RowsToRead::default();
+        for &row in rows {
+            if grouped.group_of_row[row.row as usize] == 0 {
+                to_read.not_counted.push(row);
+            } else if with_finds.binary_search(&row.row).is_ok() {
+                to_read.counted.push(row);
+            }
+        }
+        Ok(to_read)
+    }
+
+    /// Groups rows by level and service.
+    fn group(&self, file: &Arc<SharedFile>, row_group: usize, rows: &[SampledRow]) -> Result<Grouped, IngestError> {
+        let count = rows.last().map_or(0, |last| last.row as usize + 1);
+        let mut service_of_row: Vec<u32> = vec![0; count];
+        let mut level_of_row = vec![None; count];
+        rows.iter().for_each(|row| level_of_row[row.row as usize] = Some(row.level));
+        let mut numbers: HashMap<String, u32> = HashMap::new();
+        let mut number_of = |value: &Value<'_>| {
+            let service = value.to_text();
+            // What such spans are called, their resources may tell.
+            if matches!(&*service, "" | UNKNOWN_SERVICE) {
+                return 0;
+            }
+            let next = numbers.len() as u32 + 1;
+            *numbers.entry(service.into_owned()).or_insert(next)
+        };
+        let mut of_keys: Vec<Option<u32>> = Vec::new();
+        self.for_each_value(file, row_group, &self.columns[0], count, |row, value| {
+            if level_of_row[row].is_some() {
+                service_of_row[row] = match value {
+                    Looked::Key(key, dictionary) => {
+                        of_keys.resize(dictionary.len(), None);
+                        *of_keys[key].get_or_insert_with(|| number_of(&value_at(dictionary, key)))
+                    }
+                    Looked::Value(value) => number_of(value),
+                };
+            }
+        })?;
+        let mut names: Vec<Box<str>> = vec![Box::default(); numbers.len()];
+        numbers.into_iter().for_each(|(name, number)| names[number as usize - 1] = name.into());
+        let mut groups: Vec<(u32, Box<str>)> = Vec::new();
+        let mut known: HashMap<(u32, u32), u32, FixedState> = HashMap::default();
+        let group_of = |(service, level): (u32, Option<u32>)| match (service, level) {
+            (0, _) | (_, None) => 0,
+            (service, Some(level)) => *known.entry((level, service)).or_insert_with(|| {
+                groups.push((level, names[service as usize - 1].clone()));
+                groups.len() as u32
+            }),
+        };
+        let group_of_row = service_of_row.into_iter().zip(level_of_row).map(group_of).collect();
+        Ok(Grouped { group_of_row, groups })
+    }
+
+    /// Finds what a column says that has one value a row.
+    fn find(
+        &self,
+        file: &Arc<SharedFile>,
+        row_group: usize,
+        column: &SampledColumn<'_>,
+        grouped: &Grouped,
+    ) -> Result<Found, IngestError> {
+        let spot = Spot::from(column.said);
+        let mut glance = Glance::default();
+        // Whether nothing is found in a value, and whether it is empty.
+        let mut of_value = |value: &Value<'_>| (glance.is_clean(spot, value), value.to_text().is_empty());
+        let mut of_keys: Vec<Option<(bool, bool)>> = Vec::new();
+        let mut found = Found::none(grouped);
+        // No message is not even an empty one.
+        let counts_empty = column.said != Said::STATUS_MESSAGE;
+        self.for_each_value(file, row_group, column, grouped.group_of_row.len(), |row, value| {
+            let group = grouped.group_of_row[row] as usize;
+            if group == 0 {
+                return;
+            }
+            let (is_clean, is_empty) = match value {
+                Looked::Key(key, dictionary) => {
+                    of_keys.resize(dictionary.len(), None);
+                    *of_keys[key].get_or_insert_with(|| of_value(&value_at(dictionary, key)))
+                }
+                Looked::Value(value) => of_value(value),
+            };
+            found.spans[group] += u64::from(counts_empty || !is_empty);
+            if !is_clean {
+                found.rows.push(row as u32);
+            }
+        })?;
+        // Every span has a name, though it may be empty.
+        if column.said == Said::NAME {
+            found.spans.fill(0);
+            grouped.group_of_row.iter().for_each(|&group| found.spans[group as usize] += 1);
+        }
+        Ok(found)
+    }
+
+    /// Finds what the columns say of which a cell holds many values.
+    fn find_nested(
+        &self,
+        file: &Arc<SharedFile>,
+        row_group: usize,
+        rows: &[SampledRow],
+        grouped: &Grouped,
+    ) -> Result<Vec<(NestedKey, Found)>, IngestError> {
+        let roots: Vec<usize> = self.nested_roots(row_group).collect();
+        if roots.is_empty() {
+            return Ok(Vec::new());
+        }
+        let rows: Vec<usize> =
+            rows.iter().map(|row| row.row as usize).filter(|&row| grouped.group_of_row[row] > 0).collect();
+        let mut nested = NestedValues::new(grouped);
+        let mut batches = self.table.batches_of_rows((**file).clone(), row_group, &roots, &rows)?;
+        let mut rows = rows.into_iter();
+        while let Some(batch) = self.table.next_batch(&mut batches) {
+            let (_, batch) = batch?;
+            let column = |field| self.table.mapping.field(field).and_then(|of| batches.columns.get(&batch, of.place));
+            let [whole, times, names, attributes] = EVENTS.map(column);
+            let events = EventColumns { whole, times, names, attributes };
+            for (at, row) in rows.by_ref().take(batch.num_rows()).enumerate() {
+                nested.begin_row(row);
+                for field in ATTRIBUTES {
+                    let Some(column) = column(field) else { continue };
+                    let said = if field == Field::ResourceAttributes { In::Resource } else { In::Span };
+                    attributes_at(column, at).iter().for_each(|attribute| nested.see(said, attribute));
+                }
+                for event in events.at(at) {
+                    event.attributes.iter().for_each(|attribute| nested.see(In::Event, attribute));
+                }
+            }
+        }
+        Ok(nested.found)
+    }
+
+    /// Hands over the values that the first `count` rows of a row group have in a column.
+    fn for_each_value(
+        &self,
+        file: &Arc<SharedFile>,
+        row_group: usize,
+        column: &SampledColumn<'_>,
+        count: usize,
+        mut take: impl FnMut(usize, Looked<'_>),
+    ) -> Result<(), IngestError> {
+        let pages = match column.value_type {
+            Some(value_type) => self.table.pages(file, row_group, column.root, value_type)?,
+            None => None,
+        };
+        if let Some(pages) = pages {
+            let read = guarded(|| for_each_value_of_pages(pages, count, &mut take));
+            let first_row = self.table.footer.first_row_of(row_group);
+            return read.map_err(|error| self.table.footer.failure(row_group, first_row, &error));
+        }
+        let mut batches = self.table.batches_of((**file).clone(), row_group, &[column.root], false)?;
+        let mut first = 0;
+        while let Some(batch) = self.table.next_batch(&mut batches) {
+            let (_, batch) = batch?;
+            let Some(values) = batches.columns.get(&batch, Place { root: column.root, child: None }) else { break };
+            for row in 0..values.len().min(count.saturating_sub(first)) {
+                let value = value_at(values, row);
+                if value != Value::Empty {
+                    take(first + row, Looked::Value(&value));
+                }
+            }
+            first += values.len();
+        }
+        Ok(())
+    }
+}
+
+impl Found {
+    fn none(grouped: &Grouped) -> Self {
+        Self { spans: vec![0; grouped.groups.len() + 1], rows: Vec::new() }
+    }
+}
+
+/// A value, or where it is in a dictionary.
+enum Looked<'a> {
+    Key(usize, &'a ArrayRef),
+    Value(&'a Value<'a>),
+}
+
+fn for_each_value_of_pages(
+    mut pages: ColumnPages,
+    count: usize,
+    take: &mut impl FnMut(usize, Looked<'_>),
+) -> Result<(), ParquetError> {
+    let dictionary = pages.dictionary()?.cloned();
+    pages.for_each_value(count, |row, cell| match cell {
+        Cell::Key(key) => {
+            if let Some(dictionary) = &dictionary {
+                take(row, Looked::Key(key as usize, dictionary));
+            }
+        }
+        Cell::Text(text) => take(row, Looked::Value(&Value::Str(text.into()))),
+        Cell::Bytes(bytes) => take(row, Looked::Value(&Value::Str(String::from_utf8_lossy(bytes)))),
+        Cell::Number(number) => take(row, Looked::Value(&Value::Int(number))),
+    })
+}
+
+/// Whose attribute it is.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+enum In {
+    Span,
+    Resource,
+    Event,
+}
+
+/// The key of an attribute that has no column of its own.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+struct NestedKey(In, Box<str>);
+
+impl NestedKey {
+    fn said(&self) -> Said<'_> {
+        let Self(of, key) = self;
+        match of {
+            In::Span => Said::attribute(key),
+            In::Resource => Said::resource_attribute(key),
+            In::Event => Said::event_attribute(key),
+        }
+    }
+}
+
+#[derive(PartialEq, Eq, Hash)]
+struct NestedKeyRef<'a>(In, &'a str);
+
+impl hashbrown::Equivalent<NestedKey> for NestedKeyRef<'_> {
+    fn equivalent(&self, key: &NestedKey) -> bool {
+        self.0 == key.0 && *self.1 == *key.1
+    }
+}
+
+/// What attributes say that have no columns of their own.
+struct NestedValues<'a> {
+    grouped: &'a Grouped,
+    glance: Glance,
+    numbers: HashMap<NestedKey, usize, FixedState>,
+    spots: Vec<Spot>,
+    found: Vec<(NestedKey, Found)>,
+    row: usize,
+    /// Keys that came in this row.
+    keys_of_row: Vec<usize>,
+}
+
+impl<'a> NestedValues<'a> {
+    fn new(grouped: &'a Grouped) -> Self {
+        Self {
+            grouped,
+            glance: Glance::default(),
+            numbers: HashMap::default(),
+            spots: Vec::new(),
+            found: Vec::new(),
+            row: 0,
+            keys_of_row: Vec::new(),
+        }
+    }
+
+    fn begin_row(&mut self, row: usize) {
+        self.row = row;
+        self.keys_of_row.clear();
+    }
+
+    fn see(&mut self, of: In, attribute: &KeyValue<'_>) {
+        let is_service = of == In::Resource && attribute.key == SERVICE_NAME;
+        if attribute.value == Value::Empty || is_service {
+            return;
+        }
+        let number = match self.numbers.get(&NestedKeyRef(of, &attribute.key)) {
+            Some(&known) => known,
+            None => {
+                let key = NestedKey(of, attribute.key.as_ref().into());
+                self.spots.push(key.said().into());
+                self.found.push((key.clone(), Found::none(self.grouped)));
+                self.numbers.insert(key, self.found.len() - 1);
+                self.found.len() - 1
+            }
+        };
+        let (_, found) = &mut self.found[number];
+        if !self.keys_of_row.contains(&number) {
+            self.keys_of_row.push(number);
+            found.spans[self.grouped.group_of_row[self.row] as usize] += 1;
+        }
+        if !self.glance.is_clean(self.spots[number], &attribute.value) {
+            found.rows.push(self.row as u32);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray};
+    use parquet::arrow::ArrowWriter;
+    use parquet::file::properties::WriterProperties;
+
+    use super::*;
+    use crate::frame::{Collecting, FrameBuilder};
+    use crate::ingest::parquet::file::footer::Footer;
+    use crate::ingest::parquet::flat::{columnar, records};
+    use crate::sensitive::{Sampling, SensitiveFacts};
+
+    const ROWS: usize = 4_000;
+
+    type Texts<'a> = &'a dyn Fn(&dyn Fn(usize) -> Option<String>) -> ArrayRef;
+    type Numbers<'a> = &'a dyn Fn(&dyn Fn(usize) -> Option<i64>) -> ArrayRef;
+
+    /// Attributes that have columns of their own.
+    fn flat_columns(texts: Texts<'_>, numbers: Numbers<'_>) -> Vec<(&'static str, ArrayRef)> {
+        vec![
+            ("user.email", texts(&|row| (row % 19 == 0).then(|| format!("kim{}@shop-mail.com", row % 4)))),
+            (
+                "url.full",
+                texts(&|row| {
+                    (row % 3 == 0).then(|| match row % 9 {
+                        0 => format!("https://h/p?access_token=Zk3v9Qx{row}"),
+                        _ => format!("https://h/p/{row}"),
+                    })
+                }),
+            ),
+            ("payment.card", numbers(&|row| (row % 23 == 0).then_some(4_556_737_586_899_855 + row as i64))),
+            ("retries", numbers(&|row| (row % 2 == 0).then_some(3))),
+            ("cached", Arc::new((0..ROWS).map(|row| (row % 4 == 0).then_some(true)).collect::<BooleanArray>())),
+            ("ratio", Arc::new((0..ROWS).map(|row| (row % 5 == 0).then_some(0.5)).collect::<Float64Array>())),
+        ]
+    }
+
+    /// Attributes and events in JSON.
+    fn nested_columns(texts: Texts<'_>) -> Vec<(&'static str, ArrayRef)> {
+        let attributes = texts(&|row| {
+            Some(match row % 6 {
+                0 => format!(r#"{{"user.email":"kim{}@shop-mail.com","n":4,"ok":true}}"#, row % 4),
+                1 => format!(r#"{{"payment.card":{},"note":""}}"#, 4_556_737_586_899_855 + row),
+                2 => String::new(),
+                _ => format!(r#"{{"url.full":"https://h/{row}","n":1.5}}"#),
+            })
+        });
+        let resources = texts(&|row| match row % 5 {
+            0 => Some(r#"{"service.name":"told-by-the-resource","db.password":"tRustN0one!"}"#.to_owned()),
+            1 => Some(r#"{"host.name":"h1"}"#.to_owned()),
+            _ => None,
+        });
+        let events = texts(&|row| {
+            (row % 29 == 0).then(|| format!(r#"[{{"name":"e","attributes":{{"token":"a8Kf39dKq02LsPw7Zx{row}"}}}}]"#))
+        });
+        vec![("attributes", attributes), ("resource_attributes", resources), ("events", events)]
+    }
+
+    /// A table with something to find in each sort of column.
+    fn table(dictionaries: bool, is_nested: bool) -> Table {
+        let texts = |text: &dyn Fn(usize) -> Option<String>| -> ArrayRef {
+            Arc::new((0..ROWS).map(text).collect::<StringArray>())
+        };
+        let numbers = |number: &dyn Fn(usize) -> Option<i64>| -> ArrayRef {
+            Arc::new((0..ROWS).map(number).collect::<Int64Array>())
+        };
+        let mut columns: Vec<(&str, ArrayRef)> = vec![
+            ("trace_id", texts(&|row| Some(format!("{:032x}", row / 7 + 1)))),
+            // Some rows are none that can be taken.
+            ("span_id", texts(&|row| Some(format!("{:016x}", if row % 501 == 3 { 0 } else { row + 1 })))),
+            ("start_time_unix_nano", numbers(&|row| Some(1_700_000_000_000_000_000 + row as i64))),
+            ("duration_nano", numbers(&|_| Some(5))),
+            ("name", texts(&|row| (row % 11 != 0).then(|| format!("GET /{}", row % 5)))),
+            (
+                "status_message",
+                texts(&|row| match row % 13 {
+                    0 => Some("Authorization: Bearer a8Kf39dKq02LsPw7Zx41".to_owned()),
+                    1 => Some(String::new()),
+                    _ => None,
+                }),
+            ),
+            (
+                "service_name",
+                texts(&|row| match row % 17 {
+                    0 => None,
+                    1 => Some("unknown_service".to_owned()),
+                    other => Some(format!("s{}", other % 3)),
+                }),
+            ),
+        ];
+        columns.extend(if is_nested { nested_columns(&texts) } else { flat_columns(&texts, &numbers) });
+        let columns = columns.into_iter().map(|(name, column)| (name, column, true));
+        let batch = RecordBatch::try_from_iter_with_nullable(columns).expect("columns of one length");
+        let mut file = tempfile::tempfile().expect("a file");
+        let properties = WriterProperties::builder()
+            .set_dictionary_enabled(dictionaries)
+            .set_max_row_group_row_count(Some(ROWS / 3))
+            .build();
+        let mut writer = ArrowWriter::try_new(&mut file, batch.schema(), Some(properties)).expect("a writer");
+        writer.write(&batch).expect("written");
+        writer.close().expect("closed");
+        Footer::open(SharedFile::new(file).expect("a file"), "spans.parquet".as_ref())
+            .and_then(Table::of)
+            .expect("a table of spans")
+    }
+
+    /// What was found, in order.
+    fn told(facts: SensitiveFacts<Box<str>>) -> [Vec<String>; 4] {
+        let mut traces: Vec<_> = facts.traces.iter().map(|trace| format!("{trace:?}")).collect();
+        let mut found: Vec<_> = facts
+            .found
+            .iter()
+            .map(|(key, of)| {
+                let sizes = [of.traces.len(), of.values.len(), of.operations.len()];
+                format!("{key:?} {} {sizes:?} {:?} {:?}", of.spans, of.seen, of.example)
+            })
+            .collect();
+        let mut numbers: Vec<_> = facts.numbers.iter().map(|(key, of)| format!("{key:?} {}", of.len())).collect();
+        let mut spans: Vec<_> = facts.spans.iter().map(|entry| format!("{entry:?}")).collect();
+        [&mut traces, &mut found, &mut numbers, &mut spans].into_iter().for_each(|list| list.sort_unstable());
+        [traces, found, numbers, spans]
+    }
+
+    /// Columns tell what spans tell one by one, with dictionaries and without, whether all traces are looked at or few.
+    #[test]
+    fn columns_say_what_spans_say() {
+        for case in 0..8 {
+            let [dictionaries, is_nested, takes_all] = [1, 2, 4].map(|bit| case & bit > 0);
+            let most = if takes_all { ROWS } else { 60 };
+            let table = table(dictionaries, is_nested);
+            let row_groups = table.footer.row_groups();
+            assert!(row_groups > 1 && SampledColumns::of(&table).can_look_at(0));
+            let builder = || {
+                let sampling = Some(Arc::new(Sampling::new(most, false)));
+                FrameBuilder::of(&Collecting { sampling, ..Collecting::default() })
+            };
+            let mut by_columns = columnar::read_row_groups(&table, 0..row_groups, builder(), &|_| {});
+            by_columns.scan(&table);
+            let mut by_spans = builder();
+            for row_group in 0..row_groups {
+                records::read_row_group(&table, row_group, &mut by_spans).expect("rows");
+            }
+            let [by_columns, by_spans] =
+                [&mut by_columns.builder, &mut by_spans].map(|of| told(of.take_sensitive_facts().expect("facts")));
+            assert!(by_spans[1].len() > 9 && by_spans.iter().all(|list| !list.is_empty()), "{by_spans:?}");
+            assert_eq!(by_columns, by_spans, "dictionaries {dictionaries}, nested {is_nested}, {most} traces");
+        }
+    }
+}

@@ -358,6 +358,10 @@ fn parts_of_other_settings_are_refused() {
         refused(&arguments, told);
     };
     with(&[&a, &b], "detectors.sync-chain.max_hops is 9 there, and 3 here");
+    fs::write(path("names.toml"), "[names]\nreading_commands = [\"get\"]").unwrap();
+    let (c, names) = (path("c.partial"), path("names.toml"));
+    done(&["analyze", text(&path("a.jsonl")), "--partial", text(&c), "--config", text(&names)]);
+    with(&[&a, &c], "names.reading_commands is [\"get\"] there, and [\"get\",\"mget\",");
     with(&[&a, &a], "is given twice");
     with(&[&path("a.jsonl")], "holds no partial results");
     with(&[&path("absent.partial")], "absent.partial");

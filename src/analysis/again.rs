@@ -82,6 +82,7 @@ fn found_in(view: &TraceView<'_>, semantics: &Semantics, settings: &AnalysisSett
     seen.see(&settings.detectors, view, &mut Settling::default(), &mut overlaps);
     let whole = Whole {
         symbols: &semantics.symbols,
+        lists: &semantics.lists,
         trace_ids: &[view.trace_id],
         is_weighted: false,
         gathered: &Gathered::default(),

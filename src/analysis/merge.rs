@@ -6,7 +6,7 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 use rayon::prelude::*;
 
-use crate::conventions::UncountedCalls;
+use crate::conventions::Lists;
 use crate::frame::{SignatureId, SpillStore, Symbol, Vocabulary};
 use crate::partial::{PartialError, PartialReader, Renumbering, TraceNumber};
 use crate::savings::Overlaps;
@@ -31,21 +31,21 @@ pub(crate) struct MergedParts {
     pub(crate) semantics: Semantics,
 }
 
-/// Merges parts that were analysed with `settings`. What was gathered is put aside in `store` where it is too much for memory.
+/// Merges parts that were analysed with `settings` and `lists`. What was gathered is put aside in `store` where it is too much for memory.
 ///
 /// # Errors
 /// If a part cannot be read.
 pub(crate) fn merge_parts(
     files: &[PartialReader],
     settings: &AnalysisSettings,
-    uncounted: &UncountedCalls,
+    lists: &Lists,
     store: Option<&Arc<SpillStore>>,
 ) -> Result<MergedParts, PartialError> {
     let services = files.iter().map(|file| texts(file, SERVICES, "service")).collect::<Result<Vec<_>, _>>()?;
     let is_void =
         files.iter().zip(&services).map(|(file, own)| is_void(file, own, &services)).collect::<Result<Vec<_>, _>>()?;
     let vocabulary = vocabulary_of(files, &services)?;
-    let semantics = derive_asked(&vocabulary.all, uncounted, settings.gathers().of_signatures);
+    let semantics = derive_asked(&vocabulary.all, lists, settings.gathers().of_signatures);
     let symbols: Vec<Vec<Symbol>> = vocabulary
         .strings
         .iter()

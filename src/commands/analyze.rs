@@ -75,7 +75,7 @@ fn run_on_pool(args: &AnalyzeArgs, settings: &Settings) -> anyhow::Result<Outcom
     if is_kept {
         collection.keep();
     }
-    let semantics = trace::derive_asked(&collection.vocabulary, &settings.uncounted_calls, settings.of_signatures());
+    let semantics = trace::derive_asked(&collection.vocabulary, &settings.lists(), settings.of_signatures());
     semantics.symbols.check()?;
     phases.end("derive");
     let spans = collection.len();

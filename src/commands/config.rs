@@ -4,6 +4,7 @@ use std::io::Write as _;
 
 use crate::cli::ConfigArgs;
 use crate::config::{configuration_schema, resolved_settings};
+use crate::conventions::THE_OTHERS;
 use crate::report::sanitized;
 
 use super::Outcome;
@@ -21,6 +22,7 @@ pub(crate) fn run(args: &ConfigArgs) -> anyhow::Result<Outcome> {
     }
     let settings = resolved_settings(args)?;
     standard_output::write(|out| {
+        writeln!(out, "# In lists of words and names \"{THE_OTHERS}\" stands for what they hold by default.")?;
         for setting in settings {
             if setting.begins_table {
                 writeln!(out, "\n{}", sanitized(&setting.table))?;

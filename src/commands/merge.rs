@@ -82,7 +82,7 @@ fn merge(
     }
     let store = settings.reading().spill;
     let MergedParts { mut analysis, semantics } =
-        merge_parts(&files, &settings.analysis(), &settings.uncounted_calls, store.as_ref())?;
+        merge_parts(&files, &settings.analysis(), &settings.lists(), store.as_ref())?;
     if let Some(failure) = analysis.results.failure.take() {
         return Err(failure.into());
     }

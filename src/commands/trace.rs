@@ -51,7 +51,7 @@ fn run_on_pool(args: &TraceArgs, settings: &Settings, typed: &TypedTraceId) -> a
         return Ok(Outcome::Incomplete);
     }
     let trace_id = typed.find(&collection)?;
-    let semantics = trace::derive_asked(&collection.vocabulary, &settings.uncounted_calls, settings.of_signatures());
+    let semantics = trace::derive_asked(&collection.vocabulary, &settings.lists(), settings.of_signatures());
     semantics.symbols.check()?;
     let show = |view: &TraceView<'_>, findings: &[FoundInTrace]| {
         let found = findings.iter().flat_map(|FoundInTrace { description, findings }| {

@@ -160,7 +160,7 @@ fn doubts(old: &ComparedRun, new: &ComparedRun) -> Vec<String> {
             doubts.push(format!("thresholds of {detector} differ: {was} in the baseline, {is} in the new run"));
         }
     }
-    for key in ["overlap_tolerance", "uncounted_calls"] {
+    for key in ["overlap_tolerance", "uncounted_calls", "names"] {
         if old.settings.get(key) != new.settings.get(key) {
             doubts.push(format!("{key} differs between the runs"));
         }

@@ -11,8 +11,8 @@ use super::limits::{budgets, comparison_rules, ignore_rules};
 use super::values::{COUNT, DURATION, Form, MEMORY, REPORT, REPORT_SIZE, SHARE, TRACE_URL};
 use crate::cli::{StdoutFormat, TableFormat};
 use crate::compare::ComparisonRules;
-use crate::conventions::UncountedCalls;
-use crate::detectors::{CatalogEntry, Detectors, catalog};
+use crate::conventions::{NameLists, UncountedCalls, WordList};
+use crate::detectors::{CatalogEntry, Detectors, catalog, list_text};
 use crate::gates::{Budget, GateWord, IgnoreRule};
 use crate::report::{ReportFile, TraceUrl};
 
@@ -34,6 +34,7 @@ pub(super) struct ConfigFile {
     pub(super) threads: Option<usize>,
     pub(super) count_every_call: bool,
     pub(super) uncounted_calls: UncountedCalls,
+    pub(super) names: NameLists,
     pub(super) format: Option<StdoutFormat>,
     pub(super) table_format: Option<TableFormat>,
     pub(super) top: Option<usize>,
@@ -95,6 +96,7 @@ impl ConfigFile {
             threads: keys.number("threads", &WHOLE_NUMBER)?,
             count_every_call: flag(&mut keys, "count_every_call")?,
             uncounted_calls: uncounted_calls(&mut keys)?,
+            names: name_lists(&mut keys)?,
             format: keys.choice("format")?,
             table_format: keys.choice("table_format")?,
             top: keys.number("top", &WHOLE_NUMBER)?,
@@ -156,18 +158,32 @@ fn uncounted_calls(keys: &mut Keys<'_>) -> Result<UncountedCalls, ConfigError> {
     let usual = UncountedCalls::default();
     let Some(mut keys) = keys.table("uncounted_calls")? else { return Ok(usual) };
     let read = UncountedCalls {
-        heartbeats: keys.texts("heartbeats")?.unwrap_or(usual.heartbeats),
-        health_checks: keys.texts("health_checks")?.unwrap_or(usual.health_checks),
-        health_check_parts: keys.texts("health_check_parts")?.unwrap_or(usual.health_check_parts),
-        plumbing: keys.texts("plumbing")?.unwrap_or(usual.plumbing),
-        plumbing_spans: keys.texts("plumbing_spans")?.unwrap_or(usual.plumbing_spans),
-        sql_plumbing: keys.texts("sql_plumbing")?.unwrap_or(usual.sql_plumbing),
-        brokers: keys.texts("brokers")?.unwrap_or(usual.brokers),
-        broker_polls: keys.texts("broker_polls")?.unwrap_or(usual.broker_polls),
-        database_polls: keys.texts("database_polls")?.unwrap_or(usual.database_polls),
+        heartbeats: keys.texts("heartbeats", usual.heartbeats)?,
+        health_checks: keys.texts("health_checks", usual.health_checks)?,
+        health_check_parts: keys.texts("health_check_parts", usual.health_check_parts)?,
+        plumbing: keys.texts("plumbing", usual.plumbing)?,
+        plumbing_spans: keys.texts("plumbing_spans", usual.plumbing_spans)?,
+        sql_plumbing: keys.texts("sql_plumbing", usual.sql_plumbing)?,
+        brokers: keys.texts("brokers", usual.brokers)?,
+        broker_polls: keys.texts("broker_polls", usual.broker_polls)?,
+        database_polls: keys.texts("database_polls", usual.database_polls)?,
     };
     keys.finish()?;
     Ok(read)
+}
+
+fn name_lists(keys: &mut Keys<'_>) -> Result<NameLists, ConfigError> {
+    let mut lists = NameLists::default();
+    let Some(mut keys) = keys.table("names")? else { return Ok(lists) };
+    for &(name, _, form) in NameLists::DESCRIBED {
+        if let (Some(entries), Some(list)) = (keys.entries(name, form)?, lists.list_mut(name)) {
+            let read = WordList::read(entries.iter().map(String::as_str), form, list);
+            debug_assert!(read.is_ok(), "all entries are of the form");
+            *list = read.unwrap_or_default();
+        }
+    }
+    keys.finish()?;
+    Ok(lists)
 }
 
 fn detectors(keys: &mut Keys<'_>) -> Result<Detectors, ConfigError> {
@@ -175,6 +191,14 @@ fn detectors(keys: &mut Keys<'_>) -> Result<Detectors, ConfigError> {
     for CatalogEntry { description, thresholds, .. } in catalog() {
         let Some(mut keys) = keys.table(description.name)? else { continue };
         for threshold in thresholds {
+            if let Some(form) = threshold.kind.list() {
+                if let Some(entries) = keys.entries(threshold.name, form)? {
+                    let set =
+                        detectors.set(description.name, threshold.name, &list_text(entries.iter().map(String::as_str)));
+                    debug_assert!(set.is_ok(), "all entries are of the form");
+                }
+                continue;
+            }
             let text = |value: &DeValue<'_>| number_text(value).or_else(|| value.as_str().map(str::to_owned));
             let set = |value: &DeValue<'_>| detectors.set(description.name, threshold.name, &text(value)?).ok();
             keys.value(threshold.name, threshold.kind.form(), set)?;

@@ -13,6 +13,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::error::{ConfigError, FileProblem};
 use super::values::Form;
+use crate::conventions::{ListForm, THE_OTHERS};
 
 /// A configuration file as it is written.
 pub(super) struct FileText<'a> {
@@ -161,14 +162,33 @@ impl<'a> Keys<'a> {
         })
     }
 
-    /// A list of any texts.
+    /// A list of any texts but empty ones, in which [`THE_OTHERS`] stands for the `usual` ones.
     ///
     /// # Errors
     /// If it is none.
-    pub(super) fn texts(&mut self, key: &'static str) -> Result<Option<Vec<String>>, ConfigError> {
-        self.list(key, |keys, item| {
-            item.get_ref().as_str().map(str::to_owned).ok_or_else(|| keys.wrong_value(key, TEXTS, item))
-        })
+    pub(super) fn texts(&mut self, key: &'static str, usual: Vec<String>) -> Result<Vec<String>, ConfigError> {
+        let texts = self.list(key, |keys, item| {
+            let text = item.get_ref().as_str().filter(|text| !text.trim().is_empty());
+            text.map(str::to_owned).ok_or_else(|| keys.wrong_value(key, TEXTS_AND_OTHERS, item))
+        })?;
+        let Some(texts) = texts else { return Ok(usual) };
+        let all = texts.into_iter().flat_map(|text| if text == THE_OTHERS { usual.clone() } else { vec![text] });
+        Ok(all.collect())
+    }
+
+    /// The entries of a list of a form, which may be [`THE_OTHERS`].
+    ///
+    /// # Errors
+    /// If it is no list, or a text is no entry.
+    pub(super) fn entries(&mut self, key: &'static str, form: ListForm) -> Result<Option<Vec<String>>, ConfigError> {
+        let Some(value) = self.find(key) else { return Ok(None) };
+        let items = value.get_ref().as_array().ok_or_else(|| self.wrong_value(key, form.told(), value))?;
+        let entry = |item: &Spanned<DeValue<'_>>| {
+            let text = item.get_ref().as_str();
+            let entry = text.filter(|text| text.trim() == THE_OTHERS || form.entry(text).is_some());
+            entry.map(str::to_owned).ok_or_else(|| self.wrong_value(key, form.told(), item))
+        };
+        items.iter().map(entry).collect::<Result<_, _>>().map(Some)
     }
 
     fn list<T>(
@@ -268,6 +288,7 @@ impl<'a> Keys<'a> {
 }
 
 const TEXTS: &str = "a list of texts";
+const TEXTS_AND_OTHERS: &str = "a list of texts, in which \"...\" stands for the usual ones";
 const TABLES: &str = "a list of tables";
 
 /// A number in decimal.

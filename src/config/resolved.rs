@@ -97,6 +97,11 @@ pub(crate) fn resolved_settings(args: &ConfigArgs) -> Result<Vec<ResolvedSetting
         }
     }
 
+    list.begin("names");
+    for (key, value) in fields(&settings.names) {
+        list.add(&key, Some(value), false);
+    }
+
     let thresholds_of_all = serde_json::to_value(&settings.detectors).unwrap_or_default();
     for CatalogEntry { description, thresholds, .. } in catalog().iter().filter(|entry| !entry.thresholds.is_empty()) {
         list.begin(description.name);
@@ -207,14 +212,19 @@ fn fields(value: &impl Serialize) -> Vec<(String, serde_json::Value)> {
 mod tests {
     use clap::Parser as _;
 
+    use super::super::file::parsed;
     use super::*;
     use crate::cli::{Cli, Command};
+    use crate::detectors::Detectors;
 
     const FILE: &str = r#"
         top = 3
         skip = ["retry-storm"]
         min_total_impact = "2s"
         n-plus-one.max_calls = 7
+        large-payload.file_words = ["scan"]
+        [names]
+        role_words = ["...", "tier"]
         [compare]
         min_ratio = 2.5
         [[ignore]]
@@ -268,5 +278,36 @@ mod tests {
         }
         assert!(found("", "detector").ends_with("file") && !found("", "detector").contains("retry-storm"));
         assert!(found("[uncounted_calls]", "plumbing").ends_with("default"));
+        assert!(found("[names]", "role_words").ends_with("\"tier\"] file"));
+        assert!(found("[names]", "outbox_tables").ends_with("default"));
+        assert_eq!(found("[large-payload]", "file_words"), r#"["scan"] file"#);
+    }
+
+    /// What is printed can be read, and says the same.
+    #[test]
+    fn settings_are_a_configuration_file() {
+        let settings =
+            resolved(&["--set", "consumer-lag.delay_words=...,parked", "--set", "dual-write.notice_words=[]"]);
+        let of_lists =
+            |table: &str| table.starts_with("[names]") || table.contains('-') || table == "[uncounted_calls]";
+        let mut text = String::new();
+        for setting in settings.iter().filter(|setting| of_lists(&setting.table)) {
+            if setting.begins_table {
+                text += &format!("{}\n", setting.table);
+            }
+            text += &format!("{} = {}\n", setting.key, setting.value.as_deref().unwrap());
+        }
+        let read = parsed(&text).unwrap();
+        assert!(read.names.role_words.has("tier") && read.names.role_words.has("svc"));
+        let mut detectors = Detectors::default();
+        for (detector, name, value) in [
+            ("n-plus-one", "max_calls", "7"),
+            ("large-payload", "file_words", "scan"),
+            ("consumer-lag", "delay_words", "...,parked"),
+            ("dual-write", "notice_words", "[]"),
+        ] {
+            detectors.set(detector, name, value).unwrap();
+        }
+        assert_eq!(read.detectors, detectors);
     }
 }

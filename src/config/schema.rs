@@ -14,6 +14,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
 use crate::cli::{StdoutFormat, TableFormat};
+use crate::conventions::{NameLists, THE_OTHERS};
 use crate::detectors::{CatalogEntry, Threshold, ThresholdKind, catalog};
 use crate::gates::GateWord;
 
@@ -33,7 +34,7 @@ struct File {
     threads: Option<u32>,
     /// Count heartbeats, health checks, pool and transaction plumbing as calls like any other.
     count_every_call: Option<bool>,
-    /// Which calls are not counted, and what waits for messages.
+    /// Which calls are not counted, and what waits for messages. In its lists "..." stands for the usual entries.
     uncounted_calls: Option<UncountedCalls>,
     /// What goes to standard output.
     format: Option<Choice<StdoutFormat>>,
@@ -164,11 +165,29 @@ pub(crate) fn configuration_schema() -> Schema {
         .into_generator()
         .into_root_schema_for::<File>();
     if let Some(Value::Object(properties)) = schema.get_mut("properties") {
+        properties.insert("names".to_owned(), names_schema());
         for CatalogEntry { description, thresholds, .. } in catalog() {
             properties.insert(description.name.to_owned(), thresholds_schema(description.summary, &thresholds));
         }
     }
     schema
+}
+
+fn names_schema() -> Value {
+    let lists: serde_json::Map<String, Value> = NameLists::DESCRIBED
+        .iter()
+        .map(|&(name, meaning, form)| {
+            let mut list = list_schema();
+            list["description"] = format!("{}: {}", meaning.trim(), form.told()).into();
+            (name.to_owned(), list)
+        })
+        .collect();
+    let told = "What names of services, tables and databases mean, for all detectors.";
+    json!({"description": told, "type": "object", "additionalProperties": false, "properties": lists})
+}
+
+fn list_schema() -> Value {
+    json!({"type": "array", "items": {"type": "string", "minLength": 1}, "examples": [[THE_OTHERS, "one-more"]]})
 }
 
 fn thresholds_schema(summary: &str, thresholds: &[Threshold]) -> Value {
@@ -178,6 +197,7 @@ fn thresholds_schema(summary: &str, thresholds: &[Threshold]) -> Value {
             ThresholdKind::Share => json!({"type": ["number", "string"], "minimum": 0, "maximum": 1}),
             ThresholdKind::Duration => json!({"type": "string"}),
             ThresholdKind::Bytes => json!({"type": ["integer", "string"], "minimum": 0}),
+            ThresholdKind::Words | ThresholdKind::Names => list_schema(),
         };
         let Value::Object(mut schema) = types else { unreachable!("it is an object") };
         let told = format!("{} [default: {}]", threshold.doc, threshold.default);
@@ -285,8 +305,10 @@ mod tests {
             }
         };
         let detectors = names(|_| true);
-        for table in
-            ["", "uncounted_calls", "compare", "ignore", "budget.\"x\""].map(str::to_owned).into_iter().chain(detectors)
+        for table in ["", "uncounted_calls", "names", "compare", "ignore", "budget.\"x\""]
+            .map(str::to_owned)
+            .into_iter()
+            .chain(detectors)
         {
             let mut known = known_keys(&table);
             known.sort();
@@ -362,6 +384,9 @@ mod tests {
             ("[[ignore]]\nservice = \"x\"", ".ignore[0]: \"reason\" is missing"),
             ("[budget.x]\nmax_failed_share = 2", ".budget.x.max_failed_share: range"),
             ("[n-plus-one]\nmax_call = 2", ".n-plus-one: max_call is unknown"),
+            ("[names]\nrole_word = []", ".names: role_word is unknown"),
+            ("[names]\nrole_words = \"tier\"", ".names.role_words: type"),
+            ("[shared-database]\nreporting_words = [3]", ".shared-database.reporting_words[0]: type"),
         ] {
             assert_eq!(broken_by(wrong), [told], "{wrong}");
             assert!(crate::config::file::parsed(wrong).is_err(), "{wrong}");

@@ -18,7 +18,7 @@ use crate::cli::{
     MergeArgs, ReportArgs, ResultsArgs, StdoutFormat, TableFormat, TablesShown, TraceArgs,
 };
 use crate::compare::ComparisonRules;
-use crate::conventions::UncountedCalls;
+use crate::conventions::{Lists, NameLists, UncountedCalls};
 use crate::detectors::{Detector as _, Detectors, SensitiveData, catalog};
 use crate::frame::SpillStore;
 use crate::gates::{Budget, GateWord, IgnoreRule, Thresholds};
@@ -41,6 +41,8 @@ pub(crate) struct Settings {
     pub overlap_tolerance: f64,
     /// Calls that are not counted.
     pub uncounted_calls: UncountedCalls,
+    /// What names of services, tables and databases mean.
+    pub names: NameLists,
     /// Threads; 0 for all.
     pub threads: usize,
     /// What goes to standard output.
@@ -139,6 +141,9 @@ pub(crate) struct AnalysedWith {
     pub overlap_tolerance: f64,
     /// Calls that are not counted.
     pub uncounted_calls: UncountedCalls,
+    /// What names of services, tables and databases mean.
+    #[serde(default)]
+    pub names: NameLists,
 }
 
 impl Settings {
@@ -185,6 +190,7 @@ impl Settings {
             detectors: analysed.detectors.clone(),
             overlap_tolerance: analysed.overlap_tolerance,
             uncounted_calls: analysed.uncounted_calls.clone(),
+            names: analysed.names.clone(),
             ..Self::unset()
         };
         let file = ConfigFile::read(args.config.as_deref())?;
@@ -219,6 +225,7 @@ impl Settings {
             detectors: self.detectors.clone(),
             overlap_tolerance: self.overlap_tolerance,
             uncounted_calls: self.uncounted_calls.clone(),
+            names: self.names.clone(),
         }
     }
 
@@ -350,6 +357,7 @@ impl Settings {
             detectors,
             overlap_tolerance,
             uncounted_calls: if count_every_call { UncountedCalls::none() } else { file.uncounted_calls.clone() },
+            names: file.names.clone(),
             threads: args.threads.or(file.threads).unwrap_or(0),
             show_values: args.show_values,
             ..Self::unset()
@@ -365,6 +373,7 @@ impl Settings {
             detectors: Detectors::default(),
             overlap_tolerance: DEFAULT_OVERLAP_TOLERANCE,
             uncounted_calls: UncountedCalls::default(),
+            names: NameLists::default(),
             threads: 0,
             format: StdoutFormat::default(),
             table_format: TableFormat::default(),
@@ -415,6 +424,19 @@ impl Settings {
     /// What is worked out of signatures for the detectors that are on.
     pub(crate) fn of_signatures(&self) -> Asked {
         self.detectors.gathers(|name| self.enabled.contains(&name)).of_signatures
+    }
+
+    /// The lists of words by which signatures are read.
+    pub(crate) fn lists(&self) -> Lists {
+        let Detectors { shared_database, uncompensated_saga, consumer_lag, no_gateway, .. } = &self.detectors;
+        Lists {
+            uncounted: self.uncounted_calls.clone(),
+            names: self.names.clone(),
+            reporting_words: shared_database.reporting_words.0.clone(),
+            writing_words: uncompensated_saga.writing_words.0.clone(),
+            delay_words: consumer_lag.delay_words.0.clone(),
+            private_labels: no_gateway.private_labels.0.clone(),
+        }
     }
 
     /// In how many traces secrets are looked for; 0 if the detector of these is off.

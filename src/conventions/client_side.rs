@@ -3,30 +3,11 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Labels of hosts that only a cluster, a company or a test knows.
-const PRIVATE_LABELS: [&str; 15] = [
-    "svc",
-    "cluster",
-    "local",
-    "localdomain",
-    "internal",
-    "consul",
-    "lan",
-    "corp",
-    "home",
-    "intranet",
-    "arpa",
-    "test",
-    "invalid",
-    "example",
-    "localhost",
-];
-/// And in containers.
-const PRIVATE_LABELS_OF_CONTAINERS: [&str; 2] = ["docker", "pod"];
+use super::words::WordList;
 
 /// The host that was asked for, in lower case and without port, if it is one that the internet knows: a global IP address, or a
-/// name with a dot whose last label is letters, and none of whose labels behind the first is known in private alone.
-pub(crate) fn public_host(host: &str) -> Option<String> {
+/// name with a dot whose last label is letters, and none of whose labels behind the first is one of `private` ones.
+pub(crate) fn public_host(host: &str, private: &WordList) -> Option<String> {
     let name = without_port(host.trim()).trim_end_matches('.').to_ascii_lowercase();
     if let Ok(address) = name.trim_matches(['[', ']']).parse() {
         return is_global(address).then_some(name);
@@ -35,7 +16,7 @@ pub(crate) fn public_host(host: &str) -> Option<String> {
     labels.next()?;
     let mut last = None;
     for label in labels {
-        let is_private = PRIVATE_LABELS.contains(&label) || PRIVATE_LABELS_OF_CONTAINERS.contains(&label);
+        let is_private = private.has(label);
         let is_label = !label.is_empty() && label.chars().all(|c| c.is_alphanumeric() || c == '-' || c == '_');
         if is_private || !is_label {
             return None;
@@ -134,6 +115,7 @@ pub(crate) fn probe(user_agent: &str) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::conventions::Lists;
 
     #[test]
     fn hosts_that_the_internet_knows_are_public() {
@@ -160,7 +142,7 @@ mod tests {
             (".", None),
             ("", None),
         ] {
-            assert_eq!(public_host(host).as_deref(), expected, "{host}");
+            assert_eq!(public_host(host, &Lists::default().private_labels).as_deref(), expected, "{host}");
         }
     }
 

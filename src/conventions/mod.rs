@@ -26,8 +26,8 @@ pub use attributes::{
 pub(crate) use canonical::{CANONICAL_VERSION, CANONICAL_VERSION_KEY};
 pub(crate) use client_side::public_host;
 pub(crate) use data_access::{
-    Access, DatabaseName, Statement, SystemKind, TableUse, access_of_operation, everybody_has, is_infrastructure,
-    is_insert, is_outbox, key_prefix, key_value_access, listed_tables, tables_of_name, tables_of_summary,
+    Access, DatabaseName, Statement, SystemKind, TableUse, access_of_operation, is_insert, key_prefix,
+    key_value_access, listed_tables, tables_of_name, tables_of_summary,
 };
 pub(crate) use error_class::says_breaker_is_open;
 pub use error_class::{ErrorClass, RpcStatus, classify, says_nothing_is_there};
@@ -41,4 +41,7 @@ pub(crate) use templates::{HTTP_METHODS, is_http_word, is_version};
 pub use templates::{name_template, path_template, query_template, url_host};
 pub use uncounted::UncountedCalls;
 pub(crate) use uncounted::acquires_connection;
-pub(crate) use words::{has_word_of, is_one_of, service_family, words};
+pub(crate) use words::{
+    DELAY_WORDS, PRIVATE_LABELS, REPORTING_WORDS, THE_OTHERS, WRITING_WORDS, is_one_of, service_family, words,
+};
+pub use words::{ListForm, Lists, NameLists, WordList};

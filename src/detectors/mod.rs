@@ -14,7 +14,7 @@ mod resilience;
 
 pub(crate) use kit::{
     BesideTable, CallRound, Concluded, Conclusions, Detector, EXPLAINED_BY, Heading, Level, NamedValues, Pattern,
-    PatternColumn, RowColumn, RowRule, Rule, TableRules, WhileRead, Whole, duration_text, size_text,
+    PatternColumn, RowColumn, RowRule, Rule, TableRules, WhileRead, Whole, duration_text, list_text, size_text,
 };
 pub use kit::{
     CatalogEntry, Cell, Column, Currency, Description, NotSet, ProblemText, RankedBy, TableRow, Threshold,
@@ -138,6 +138,53 @@ mod tests {
         assert_eq!(detectors, Detectors::default());
         assert_eq!(detectors.set("n-plus-two", "max_calls", "1"), Err(NotSet::UnknownDetector));
         assert_eq!(detectors.set("n-plus-one", "max_hops", "1"), Err(NotSet::UnknownThreshold));
+    }
+
+    /// What the rules of architecture, data, messaging and monitoring leave open has these names, which configurations hold.
+    #[test]
+    fn names_of_thresholds_stay() {
+        let mut known = BTreeSet::new();
+        for CatalogEntry { description, thresholds, .. } in catalog() {
+            for Threshold { name, default, .. } in thresholds {
+                known.insert(format!("{}.{name} {default}", description.name));
+            }
+        }
+        for named in [
+            "dual-write.min_entries 5",
+            "dual-write.min_share 0.5",
+            "distributed-monolith.deploy_window 600s",
+            "ill-sized-service.min_capabilities 8",
+            "ill-sized-service.max_work 5ms",
+            "no-gateway.min_entries 10",
+            "no-gateway.min_services 3",
+            "message-disorder.min_gap 10ms",
+            "message-disorder.min_gap_across 1s",
+            "message-disorder.min_late 3",
+            "dead-letter.min_failures 3",
+            "consumer-lag.min_messages 20",
+            "consumer-lag.max_lag 30s",
+            "large-payload.max_message_bytes 256KiB",
+            "large-payload.max_body_bytes 1MiB",
+            "sensitive-data.min_values 3",
+            "sensitive-data.sample_traces 20000",
+            "trace-quality.min_spans 5",
+            "trace-quality.max_names 100",
+        ] {
+            assert!(known.contains(named), "{named}");
+        }
+        let lists = [
+            "shared-database.reporting_words",
+            "dual-write.notice_words",
+            "uncompensated-saga.writing_words",
+            "uncompensated-saga.undoing_words",
+            "uncompensated-saga.never_undone_words",
+            "no-gateway.private_labels",
+            "consumer-lag.delay_words",
+            "large-payload.file_words",
+        ];
+        for list in lists {
+            assert!(known.iter().any(|known| known.split(' ').next() == Some(list)), "{list}");
+        }
     }
 
     /// Every detector shows on fixtures where it fires and where it stays silent.

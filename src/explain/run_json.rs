@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::conventions::NameLists;
 use crate::detectors::{CatalogEntry, ThresholdKind, catalog};
 use crate::report::{ExplainedDocument, Field, Page};
 
@@ -257,6 +258,7 @@ pub(super) fn page() -> Page {
     };
     let mut fields = written(BEFORE_THRESHOLDS);
     fields.extend(thresholds());
+    fields.extend(name_lists());
     fields.extend(written(AFTER_THRESHOLDS));
     let summary = "what the file run.json of an output directory says";
     let mut page = Page::of_tables("run.json", summary, DOCUMENTATION, Vec::new());
@@ -265,6 +267,18 @@ pub(super) fn page() -> Page {
         ExplainedDocument { name: "run.json of compare", fields: written(COMPARISON) },
     ];
     page
+}
+
+/// The lists of names and words.
+fn name_lists() -> Vec<Field> {
+    let told = "what names of services, tables and databases mean, for all detectors";
+    let mut fields = vec![Field { path: "settings.names".into(), unit: OBJECT, doc: told.into() }];
+    fields.extend(NameLists::DESCRIBED.iter().map(|&(name, meaning, _)| {
+        let mut doc = meaning.trim().to_owned();
+        doc[..1].make_ascii_lowercase();
+        Field { path: format!("settings.names.{name}").into(), unit: TEXTS, doc: doc.into() }
+    }));
+    fields
 }
 
 /// The thresholds of all detectors.
@@ -281,6 +295,7 @@ fn thresholds() -> Vec<Field> {
                 ThresholdKind::Share => SHARE,
                 ThresholdKind::Duration => "duration with its unit, like 30s",
                 ThresholdKind::Bytes => BYTES,
+                ThresholdKind::Words | ThresholdKind::Names => TEXTS,
             },
             doc: threshold.doc.trim_end_matches('.').into(),
         }));

@@ -29,6 +29,7 @@ pub fn ranked_tables(
     let seen = std::mem::take(&mut results.seen);
     let whole = Whole {
         symbols: &semantics.symbols,
+        lists: &semantics.lists,
         trace_ids: &trace_ids,
         is_weighted: results.is_weighted(),
         gathered: &results.gathered,

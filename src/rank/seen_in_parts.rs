@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::analysis::see_gathered;
-use crate::conventions::{OwnAttributes, UncountedCalls};
+use crate::conventions::{Lists, OwnAttributes};
 use crate::detectors::{Detectors, SeenByAll, WhileRead, Whole, catalog};
 use crate::frame::{Collecting, Frame, FrameBuilder, Symbol, Symbols, group};
 use crate::gathered::Gathered;
@@ -99,7 +99,7 @@ impl Dump {
         let sensitive = builder.take_sensitive_facts().unwrap();
         let (mut vocabulary, frame) = group(vec![builder]);
         sensitive.names().for_each(|name| _ = vocabulary.symbols.intern(name));
-        let semantics = derive_asked(&vocabulary, &UncountedCalls::default(), Asked::ALL);
+        let semantics = derive_asked(&vocabulary, &Lists::default(), Asked::ALL);
         let (mut model, mut callee_names) = (TraceModel::default(), CalleeNames::default());
         for index in 0..frame.trace_count() {
             model.rebuild(frame.trace(index), &semantics);
@@ -141,7 +141,8 @@ impl Dump {
     fn tables(&self, part: SeenOfPart, symbols: &Symbols) -> Vec<Table> {
         let SeenOfPart { mut seen, gathered, mut overlaps } = part;
         see_gathered(&mut seen, &gathered, &Detectors::default()).unwrap();
-        let whole = Whole { symbols, trace_ids: &self.frame.trace_ids, is_weighted: true, gathered: &gathered };
+        let (trace_ids, lists) = (&self.frame.trace_ids, &Lists::default());
+        let whole = Whole { symbols, lists, trace_ids, is_weighted: true, gathered: &gathered };
         let mut ranking = Ranking::new(&whole, &|| ());
         seen.conclude(&Detectors::default(), &whole, &mut overlaps, &mut ranking);
         let ranked = ranking.ranked.unwrap();

@@ -1,6 +1,6 @@
 //! Tables of two detectors of the smallest kind: one whose rows are patterns, one that has rows of its own.
 
-use crate::conventions::FindingKind;
+use crate::conventions::{FindingKind, Lists};
 use crate::detectors::kit::{
     self, Cell, Concluded, Conclusions as _, Description, Detector, NoDetails, NoRow, PatternColumn, RankedBy,
     RowColumn, TableRules, Unit, Whole, thresholds,
@@ -143,7 +143,9 @@ fn findings(rows: &[(Symbol, Option<u32>, f64, i64)]) -> Findings<NoDetails> {
 fn tables(conclude: impl FnOnce(&mut Ranking<'_>)) -> (Vec<Ranked>, Table) {
     let (symbols, gathered) = (symbols(), Gathered::default());
     let trace_ids = [1, 2, 3, 4].map(|id| TraceId([id; 16]));
-    let whole = Whole { symbols: &symbols, trace_ids: &trace_ids, is_weighted: true, gathered: &gathered };
+    let lists = Lists::default();
+    let whole =
+        Whole { symbols: &symbols, lists: &lists, trace_ids: &trace_ids, is_weighted: true, gathered: &gathered };
     let mut ranking = Ranking::new(&whole, &|| ());
     conclude(&mut ranking);
     let ranked = ranking.ranked.unwrap();

@@ -2,14 +2,13 @@
 
 mod destination_words;
 
-use crate::conventions::{Attribute, SEVERAL_MESSAGES, is_one_of};
+use crate::conventions::{Attribute, SEVERAL_MESSAGES, WordList, is_one_of};
 use crate::frame::{Symbol, Symbols};
 use crate::span::SpanKind;
 
 use super::target::{Attributes, Class};
 
 pub use destination_words::DeadLetterName;
-use destination_words::says_delay;
 pub(crate) use destination_words::{dead_letter_name, destination_words, without_dead_letter_words};
 
 /// What the spans of a signature do with messages.
@@ -71,8 +70,13 @@ const SENDING: [&str; 3] = ["send", "publish", "create"];
 const SENDING_OF_AWS: [&str; 7] =
     ["SendMessage", "SendMessageBatch", "Publish", "PublishBatch", "PutRecord", "PutRecords", "PutEvents"];
 
-/// What the signature tells; its strings go to `symbols`.
-pub(super) fn facts_of(attributes: &Attributes<'_>, class: Class, symbols: &mut Symbols) -> MessageFacts {
+/// What the signature tells; its strings go to `symbols`. Messages of destinations with a word of `delay_words` are to wait.
+pub(super) fn facts_of(
+    attributes: &Attributes<'_>,
+    class: Class,
+    delay_words: &WordList,
+    symbols: &mut Symbols,
+) -> MessageFacts {
     use Attribute as A;
     let kind = attributes.signature.kind;
     let disposition = attributes.get(A::MessagingDisposition);
@@ -99,7 +103,7 @@ pub(super) fn facts_of(attributes: &Attributes<'_>, class: Class, symbols: &mut 
         role,
         is_batch: attributes.get(A::MessagingBatch) == Some(SEVERAL_MESSAGES),
         is_dead_lettered,
-        is_delayed: destination.is_some_and(says_delay),
+        is_delayed: destination.is_some_and(|name| delay_words.has_word_of(name)),
         dead_letter: destination.map_or(DeadLetterName::No, dead_letter_name),
     }
 }

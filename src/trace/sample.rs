@@ -6,7 +6,7 @@
 //!
 //! A key behind `resource.` is that of an attribute of the span's resource.
 
-use crate::conventions::{OwnAttributes, UncountedCalls};
+use crate::conventions::{Lists, OwnAttributes};
 use crate::frame::{Collecting, Frame, FrameBuilder, SpanSink as _};
 use crate::span::{KeyValue, Origin, SpanId, SpanKind, SpanRecord, StatusCode, TraceId, Value};
 
@@ -32,7 +32,7 @@ impl Sample {
         let mut builder = FrameBuilder::of(&Collecting { own_attributes, ..Collecting::default() });
         push_sample(&mut builder, lines);
         let (vocabulary, traces) = crate::frame::group(vec![builder]);
-        Self { semantics: derive_asked(&vocabulary, &UncountedCalls::default(), Asked::ALL), traces }
+        Self { semantics: derive_asked(&vocabulary, &Lists::default(), Asked::ALL), traces }
     }
 
     /// The ids of the traces, ascending.

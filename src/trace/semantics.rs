@@ -8,7 +8,7 @@ use rayon::iter::ParallelIterator as _;
 use rayon::slice::{ParallelSlice as _, ParallelSliceMut as _};
 
 use crate::conventions::{
-    Attribute, ErrorClass, FindingKind, RpcStatus, UncountedCalls, acquires_connection, classify,
+    Attribute, ErrorClass, FindingKind, Lists, RpcStatus, UncountedCalls, acquires_connection, classify,
     count_of_jaeger_sampler, is_http_word, name_template, says_breaker_is_open, says_nothing_is_there,
 };
 use crate::frame::{Signature, SignatureId, Symbol, Symbols, Vocabulary};
@@ -165,6 +165,8 @@ pub struct Semantics {
     targets_of_heirs: TargetsOfHeirs,
     /// What signatures do with data; nothing unless it is asked for.
     data_uses: DataUses,
+    /// The lists of words by which all this was told.
+    pub(crate) lists: Lists,
     /// Whether any signature says how many spans or traces it stands for.
     pub has_adjusted_counts: bool,
     /// Whether any signature asks a generative model.
@@ -261,11 +263,12 @@ impl Asked {
 
 /// Works out what all signatures tell that everybody needs.
 pub fn derive(vocabulary: &Vocabulary, uncounted: &UncountedCalls) -> Semantics {
-    derive_asked(vocabulary, uncounted, Asked::NOTHING)
+    let lists = Lists { uncounted: uncounted.clone(), ..Lists::default() };
+    derive_asked(vocabulary, &lists, Asked::NOTHING)
 }
 
 /// The same, and what is asked for beside that.
-pub(crate) fn derive_asked(vocabulary: &Vocabulary, uncounted: &UncountedCalls, asked: Asked) -> Semantics {
+pub(crate) fn derive_asked(vocabulary: &Vocabulary, lists: &Lists, asked: Asked) -> Semantics {
     let mut symbols = vocabulary.symbols.clone();
     let mut signatures: Vec<Signature> =
         (0..vocabulary.signatures.len() as u32).map(|id| vocabulary.signatures.resolve(SignatureId(id))).collect();
@@ -287,8 +290,7 @@ pub(crate) fn derive_asked(vocabulary: &Vocabulary, uncounted: &UncountedCalls, 
         .par_chunks(SIGNATURES_OF_PIECE)
         .map(|signatures| {
             let mut derived = Symbols::default();
-            let semantics_of =
-                |signature| semantics_of(signature, &vocabulary.symbols, &mut derived, &services, uncounted);
+            let semantics_of = |signature| semantics_of(signature, &vocabulary.symbols, &mut derived, &services, lists);
             (signatures.iter().map(semantics_of).collect(), derived)
         })
         .collect();
@@ -308,7 +310,7 @@ pub(crate) fn derive_asked(vocabulary: &Vocabulary, uncounted: &UncountedCalls, 
     let known = |id: SignatureId| by_signature[id.index()].target;
     let targets_of_heirs = TargetsOfHeirs::find(&signatures, known, &vocabulary.symbols, &services, &mut symbols);
     let data_uses = match asked.data_use {
-        true => DataUses::find(&signatures, &by_signature, vocabulary, &mut symbols),
+        true => DataUses::find(&signatures, &by_signature, vocabulary, lists, &mut symbols),
         false => DataUses::default(),
     };
 
@@ -357,6 +359,7 @@ pub(crate) fn derive_asked(vocabulary: &Vocabulary, uncounted: &UncountedCalls, 
         repetitions,
         targets_of_heirs,
         data_uses,
+        lists: lists.clone(),
         has_adjusted_counts,
         has_gen_ai,
         message_roles,
@@ -375,9 +378,10 @@ fn semantics_of(
     input: &Symbols,
     symbols: &mut Symbols,
     services: &Services,
-    uncounted: &UncountedCalls,
+    lists: &Lists,
 ) -> SpanSemantics {
     use Attribute as A;
+    let uncounted = &lists.uncounted;
     let attributes = Attributes { symbols: input, signature };
     let name = input.resolve(signature.name);
     let class = attributes.class();
@@ -452,7 +456,7 @@ fn semantics_of(
         is_proxy: attributes.get(A::Component).is_some_and(|component| component.eq_ignore_ascii_case("proxy"))
             || attributes.get(A::UpstreamCluster).is_some(),
         is_messaging: class == Class::Messaging,
-        messaging: facts_of(&attributes, class, symbols),
+        messaging: facts_of(&attributes, class, &lists.delay_words, symbols),
         // An API of a cloud says what it is too.
         is_gen_ai: class == Class::GenAi || (class == Class::Rpc && attributes.has(&[A::GenAiProvider])),
         is_http: class == Class::Http,
@@ -478,7 +482,7 @@ fn semantics_of(
                 || (matches!(signature.kind, SpanKind::Client | SpanKind::Producer) && failed_as_client)),
         has_protocol: matches!(class, Class::Http | Class::Rpc | Class::Database | Class::Messaging),
         has_route: attributes.has(&[A::HttpRoute, A::UrlTemplate, A::RpcMethod]),
-        public_host: symbols.intern(&attributes.public_host().unwrap_or_default()),
+        public_host: symbols.intern(&attributes.public_host(&lists.private_labels).unwrap_or_default()),
         capability: symbols.intern(&attributes.capability(class).unwrap_or_default()),
         has_protocol_code: http_status != 0 || rpc_status.is_some(),
         is_redirect_or_challenge: matches!(http_status, 300..=399 | 401 | 407),

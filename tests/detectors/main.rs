@@ -7,6 +7,7 @@
 //! expect: web cart 6                                   service, target (- for none), measured: one line a finding
 //! expect: web cart 6 *10                               the same ten times
 //! row: shape=loop saving_ns=40ms induced=false         columns of one row of the table: one line a row
+//! config: sync-chain.max_hops = 4                      a line of the configuration file
 //! rows: 3                                              how many rows there are, if not as many as such lines
 //! web SERVER "GET /cart" 0..100
 //!   web CLIENT "cart.get" 1..9 rpc.system=grpc *6+10   the span and what is below it six times, 10 ms apart
@@ -141,7 +142,8 @@ fn parse(lines: &[&str]) -> Vec<Line> {
 /// Traces of a case, each as its root spans and by how many ms it comes later, with those that stand for several repeated.
 fn traces(text: &str) -> Vec<(f64, Vec<Line>)> {
     let no_span = |line: &str| {
-        line.trim().is_empty() || ["#", "expect:", "row:", "rows:"].iter().any(|start| line.starts_with(start))
+        line.trim().is_empty()
+            || ["#", "config:", "expect:", "row:", "rows:"].iter().any(|start| line.starts_with(start))
     };
     let mut traces: Vec<((usize, f64), Vec<&str>)> = vec![((1, 0.0), Vec::new())];
     for line in text.lines().filter(|line| !no_span(line)) {
@@ -251,8 +253,11 @@ impl Output {
         fs::create_dir_all(&output.folder).expect("a folder");
         let input = output.folder.join("input.jsonl");
         fs::write(&input, otlp_lines(text)).expect("a file");
+        let configuration: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("config:")).collect();
+        let config = output.folder.join("tracescan.toml");
+        fs::write(&config, configuration.join("\n")).expect("a file");
         let mut program = Command::new(env!("CARGO_BIN_EXE_tracescan"));
-        program.arg("analyze").arg(&input).arg("--output").arg(output.folder.join("out"));
+        program.arg("analyze").arg(&input).arg("--config").arg(&config).arg("--output").arg(output.folder.join("out"));
         if table == "problems" {
             // What is wrong with traces is no problem of what they show.
             program.args(["--skip", "trace-quality"]);

@@ -103,6 +103,7 @@ pub(super) fn present(
     let seen = std::mem::take(&mut results.seen);
     let whole = Whole {
         symbols: &semantics.symbols,
+        lists: &semantics.lists,
         trace_ids: &trace_ids,
         is_weighted: results.is_weighted(),
         gathered: &results.gathered,

@@ -32,6 +32,13 @@ fn what_is_written_is_meant() {
         brokers = ["nats"]
         broker_polls = []
         database_polls = ["tail"]
+        plumbing = ["...", "warm-up"]
+        [names]
+        role_words = ["...", "Tier"]
+        outbox_tables = ["shop.to_send*"]
+        reading_commands = []
+        [shared-database]
+        reporting_words = ["lake", "..."]
         [n-plus-one]
         max_calls = 7
         [compare]
@@ -94,7 +101,13 @@ fn what_is_written_is_meant() {
     assert_eq!(file.retry_timeout_ns, Some(600_000_000_000));
     assert_eq!(file.temp_dir, Some(PathBuf::from("/tmp/spans")));
     assert_eq!(file.uncounted_calls.heartbeats, ["ping"]);
-    assert_eq!(file.uncounted_calls.plumbing, UncountedCalls::default().plumbing);
+    let plumbing = [UncountedCalls::default().plumbing, vec!["warm-up".to_owned()]].concat();
+    assert_eq!(file.uncounted_calls.plumbing, plumbing);
+    assert_eq!(file.uncounted_calls.health_checks, UncountedCalls::default().health_checks);
+    let NameLists { role_words, outbox_tables, reading_commands, .. } = &file.names;
+    assert!(role_words.has("tier") && role_words.has("api") && !reading_commands.has("get"));
+    assert!(outbox_tables.matches("shop.to_send_later") && !outbox_tables.matches("outbox"));
+    assert_eq!(file.names.common_namespaces, NameLists::default().common_namespaces);
     assert_eq!(file.uncounted_calls.plumbing_spans, ["borrow"]);
     assert_eq!(
         (file.uncounted_calls.brokers, file.uncounted_calls.database_polls),
@@ -104,6 +117,7 @@ fn what_is_written_is_meant() {
     let mut detectors = Detectors::default();
     detectors.set("n-plus-one", "max_calls", "7").unwrap();
     detectors.set("sync-chain", "max_hops", "9").unwrap();
+    detectors.set("shared-database", "reporting_words", "lake,...").unwrap();
     assert_eq!(file.detectors, detectors);
     assert_eq!(parse("overlap_tolerance = 0").unwrap().overlap_tolerance, Some(0.0));
     assert_eq!(parse("").unwrap().detectors, Detectors::default());
@@ -115,7 +129,7 @@ fn what_is_wrong_is_told_with_its_place() {
     let listed = |is_meant: fn(&CatalogEntry) -> bool| names(is_meant).collect::<Vec<_>>().join(", ");
     let detectors = listed(|_| true);
     let with_findings = listed(|entry| entry.description.has_findings);
-    let keys = "detector, skip, overlap_tolerance, threads, count_every_call, uncounted_calls, format, table_format, top, fail_on, \
+    let keys = "detector, skip, overlap_tolerance, threads, count_every_call, uncounted_calls, names, format, table_format, top, fail_on, \
         min_impact, min_total_impact, min_failed_requests, compare, ignore, budget, allow_empty, retry_timeout, memory_limit, \
         temp_dir, trace_url, report, report_size";
     let cases: &[(&str, &str)] = &[
@@ -167,7 +181,38 @@ fn what_is_wrong_is_told_with_its_place() {
         ),
         (
             "[uncounted_calls]\nheartbeats = [\"ping\", 3]",
-            "line 2, column 23: heartbeats in [uncounted_calls] must be a list of texts, not 3",
+            "line 2, column 23: heartbeats in [uncounted_calls] must be a list of texts, in which \"...\" stands for the \
+            usual ones, not 3",
+        ),
+        (
+            "[uncounted_calls]\nheartbeats = [\"ping\", \"\"]",
+            "line 2, column 23: heartbeats in [uncounted_calls] must be a list of texts, in which \"...\" stands for the \
+            usual ones, not \"\"",
+        ),
+        // Lists of words and names.
+        (
+            "[names]\nrole_word = [\"tier\"]",
+            "line 2, column 1: there is no key role_word in [names]; did you mean role_words?",
+        ),
+        (
+            "[names]\nrole_words = \"tier\"",
+            "line 2, column 14: role_words in [names] must be a list of words of letters and digits, in which \"...\" \
+            stands for the usual ones, not \"tier\"",
+        ),
+        (
+            "[names]\nrole_words = [\"...\", \"\"]",
+            "line 2, column 22: role_words in [names] must be a list of words of letters and digits, in which \"...\" \
+            stands for the usual ones, not \"\"",
+        ),
+        (
+            "[names]\noutbox_tables = [\"*\"]",
+            "line 2, column 18: outbox_tables in [names] must be a list of names without spaces and commas, in which * \
+            stands for anything and \"...\" for the usual ones, not \"*\"",
+        ),
+        (
+            "[shared-database]\nreporting_words = [\"data-lake\"]",
+            "line 2, column 20: reporting_words in [shared-database] must be a list of words of letters and digits, in \
+            which \"...\" stands for the usual ones, not \"data-lake\"",
         ),
         ("format = 1", "line 1, column 10: format must be a text, not 1"),
         ("top = '''\nmany'''", "line 1, column 7: top must be a whole number, not such a text"),

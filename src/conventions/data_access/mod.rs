@@ -1,7 +1,6 @@
 //! What a database call does with data, as far as its texts and words tell: tables, and whether they are read or written.
 
 mod database_name;
-mod infrastructure;
 mod operations;
 mod statement;
 mod summary;
@@ -10,9 +9,8 @@ mod table_name;
 mod tokens;
 
 pub(crate) use database_name::DatabaseName;
-pub(crate) use infrastructure::{is_infrastructure, is_outbox};
 pub(crate) use operations::{Access, access_of_operation, is_insert, key_value_access};
 pub(crate) use statement::Statement;
 pub(crate) use summary::{key_prefix, listed_tables, tables_of_name, tables_of_summary};
-pub(crate) use systems::{SystemKind, everybody_has};
+pub(crate) use systems::SystemKind;
 pub(crate) use table_name::TableUse;

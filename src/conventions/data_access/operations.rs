@@ -1,6 +1,6 @@
 //! What operations do with data, by their words.
 
-use crate::conventions::words::is_one_of;
+use crate::conventions::words::WordList;
 
 /// What is done with data.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -114,48 +114,15 @@ pub(crate) fn is_insert(operation: &str) -> bool {
     ["insert", "put", "bulk"].iter().any(|word| lower.starts_with(word))
 }
 
-/// Commands of key-value systems that read; every other writes.
-const READING_COMMANDS: [&str; 30] = [
-    "get",
-    "mget",
-    "getrange",
-    "strlen",
-    "exists",
-    "ttl",
-    "pttl",
-    "type",
-    "scan",
-    "keys",
-    "hget",
-    "hmget",
-    "hgetall",
-    "hexists",
-    "hkeys",
-    "hvals",
-    "hlen",
-    "lrange",
-    "llen",
-    "lindex",
-    "smembers",
-    "sismember",
-    "scard",
-    "zrange",
-    "zrangebyscore",
-    "zrevrange",
-    "zscore",
-    "zcard",
-    "xrange",
-    "xread",
-];
-
-/// What a command of a key-value system does.
-pub(crate) fn key_value_access(command: &str) -> Access {
-    if is_one_of(command, &READING_COMMANDS) { Access::Read } else { Access::Write }
+/// What a command of a key-value system does, of which `reading` are those that read.
+pub(crate) fn key_value_access(command: &str, reading: &WordList) -> Access {
+    if reading.has(command) { Access::Read } else { Access::Write }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::conventions::NameLists;
 
     #[test]
     fn words_tell_what_operations_do() {
@@ -191,7 +158,8 @@ mod tests {
 
     #[test]
     fn commands_write_unless_they_are_known_to_read() {
-        assert_eq!(["GET", "hgetall", "XREAD"].map(key_value_access), [Access::Read; 3]);
-        assert_eq!(["SET", "incr", "getset", "EXPIRE"].map(key_value_access), [Access::Write; 4]);
+        let access = |command| key_value_access(command, &NameLists::default().reading_commands);
+        assert_eq!(["GET", "hgetall", "XREAD"].map(access), [Access::Read; 3]);
+        assert_eq!(["SET", "incr", "getset", "EXPIRE"].map(access), [Access::Write; 4]);
     }
 }

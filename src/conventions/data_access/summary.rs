@@ -3,7 +3,7 @@
 
 use super::operations::{Access, access_of_operation};
 use super::table_name::{TableName, TableUse};
-use crate::conventions::words::is_one_of;
+use crate::conventions::words::{WordList, is_one_of};
 
 /// Words of SQL that may stand anywhere in a summary.
 const VERBS: [&str; 14] = [
@@ -50,39 +50,23 @@ pub(crate) fn tables_of_name(name: &str) -> Vec<TableUse> {
     name.map(|name| TableUse { name, is_written: access == Some(Access::Write) }).into_iter().collect()
 }
 
-/// Beginnings of keys that say nothing of whose data it is.
-const NOBODYS: [&str; 14] = [
-    "session",
-    "sessions",
-    "sess",
-    "lock",
-    "locks",
-    "ratelimit",
-    "rate_limit",
-    "throttle",
-    "cache",
-    "spring",
-    "celery",
-    "bull",
-    "bullmq",
-    "queue",
-];
-
-/// What the keys of a command begin with, as the name of a table: `cart:*` for `GET cart:17`.
-pub(crate) fn key_prefix(command: &str) -> Option<TableUse> {
+/// What the keys of a command begin with, as the name of a table: `cart:*` for `GET cart:17`. None if it is one of `common` ones,
+/// which say nothing of whose data it is.
+pub(crate) fn key_prefix(command: &str, common: &WordList) -> Option<TableUse> {
     const LENGTHS: std::ops::RangeInclusive<usize> = 2..=41;
     let key = command.split_whitespace().nth(1)?;
     let prefix = &key[..key.find([':', '|'])?];
     let is_name = prefix.starts_with(|c: char| c.is_ascii_alphabetic())
         && prefix.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
         && LENGTHS.contains(&prefix.len());
-    let name = (is_name && !is_one_of(prefix, &NOBODYS)).then(|| format!("{prefix}:*"))?;
+    let name = (is_name && !common.has(prefix)).then(|| format!("{prefix}:*"))?;
     Some(TableUse { name: TableName::of_parts([name.as_str()])?, is_written: false })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::conventions::NameLists;
 
     /// Tables as printed, those that are written with a `!`.
     fn printed(tables: &[TableUse]) -> String {
@@ -141,7 +125,12 @@ mod tests {
             ("GET", None),
             ("", None),
         ] {
-            assert_eq!(key_prefix(command).map(|table| table.name.printed("0")).as_deref(), prefix, "{command}");
+            let common = NameLists::default().common_key_prefixes;
+            assert_eq!(
+                key_prefix(command, &common).map(|table| table.name.printed("0")).as_deref(),
+                prefix,
+                "{command}"
+            );
         }
     }
 }

@@ -37,16 +37,6 @@ impl SystemKind {
     }
 }
 
-/// Whether every host has a namespace of this name, so that it says nothing without the host.
-pub(crate) fn everybody_has(namespace: &str) -> bool {
-    const USUAL: [&str; 15] = [
-        "test", "public", "default", "admin", "postgres", "mysql", "master", "main", "local", "db", "database", "app",
-        "root", "dbo", "system",
-    ];
-    const MOST_NUMBER: u8 = 16;
-    is_one_of(namespace, &USUAL) || namespace.parse().is_ok_and(|number: u8| number <= MOST_NUMBER)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -64,11 +54,5 @@ mod tests {
         ] {
             assert_eq!(SystemKind::of(system), kind, "{system}");
         }
-    }
-
-    #[test]
-    fn usual_namespaces_are_everybodys() {
-        assert!(["postgres", "PUBLIC", "0", "16"].into_iter().all(everybody_has));
-        assert!(!["orders", "17", "postgres2", ""].into_iter().any(everybody_has));
     }
 }

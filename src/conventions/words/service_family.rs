@@ -1,67 +1,12 @@
 //! Which services are one in the sense of ownership: `orders-api`, `orders-worker` and `orders-v2` are `orders`.
 
-use super::{is_one_of, words};
+use super::{WordList, words};
 
-/// Words behind the name of a service that say what part of it a process plays, or where it runs.
-const ROLES: [&str; 51] = [
-    "service",
-    "svc",
-    "api",
-    "app",
-    "web",
-    "server",
-    "backend",
-    "worker",
-    "consumer",
-    "producer",
-    "job",
-    "cron",
-    "scheduler",
-    "batch",
-    "batches",
-    "processor",
-    "listener",
-    "handler",
-    "sidekiq",
-    "celery",
-    "grpc",
-    "rest",
-    "http",
-    "rpc",
-    "canary",
-    "primary",
-    "stable",
-    "blue",
-    "green",
-    "indexer",
-    "loader",
-    "ingest",
-    "importer",
-    "projector",
-    "query",
-    "queries",
-    "command",
-    "reader",
-    "writer",
-    "sync",
-    "poller",
-    "dispatcher",
-    "executor",
-    "runner",
-    "migration",
-    "relay",
-    "outbox",
-    "prod",
-    "staging",
-    "dev",
-    "test",
-];
-
-/// The family of a service: its name in lower case without the words behind it that name a role, a version or an environment.
-/// One word always stays; a last `service` that is glued to it is dropped.
-pub(crate) fn service_family(service: &str) -> String {
+/// The family of a service: its name in lower case without the words behind it that name a role or an environment, which are
+/// among `roles`, or a version. One word always stays; a last `service` that is glued to it is dropped.
+pub(crate) fn service_family(service: &str, roles: &WordList) -> String {
     let mut kept: Vec<String> = words(service).map(str::to_lowercase).collect();
-    while kept.len() > 1 && kept.last().is_some_and(|last| is_role(last) || is_version(last)) {
+    while kept.len() > 1 && kept.last().is_some_and(|last| roles.has_one_of(last) || is_version(last)) {
         kept.pop();
     }
     if let Some(last) = kept.last_mut()
@@ -73,10 +18,6 @@ pub(crate) fn service_family(service: &str) -> String {
     if kept.is_empty() { service.to_lowercase() } else { kept.join("-") }
 }
 
-fn is_role(word: &str) -> bool {
-    is_one_of(word, &ROLES) || word.strip_suffix('s').is_some_and(|one| is_one_of(one, &ROLES))
-}
-
 fn is_version(word: &str) -> bool {
     let digits = word.strip_prefix('v').unwrap_or(word);
     !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
@@ -85,6 +26,7 @@ fn is_version(word: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::conventions::NameLists;
 
     #[test]
     fn roles_versions_and_environments_are_dropped() {
@@ -111,7 +53,22 @@ mod tests {
             ("--", "--"),
             ("", ""),
         ] {
-            assert_eq!(service_family(service), family, "{service}");
+            assert_eq!(service_family(service, &NameLists::default().role_words), family, "{service}");
+        }
+    }
+
+    /// What is a role is a setting.
+    #[test]
+    fn roles_are_listed() {
+        let roles = WordList::of(&["tier"]);
+        for (service, family) in [
+            ("orders-tier", "orders"),
+            ("orders-tiers", "orders"),
+            ("orders-tier-v2", "orders"),
+            ("orders-api", "orders-api"),
+            ("tier", "tier"),
+        ] {
+            assert_eq!(service_family(service, &roles), family, "{service}");
         }
     }
 }

@@ -4,7 +4,7 @@ mod facts;
 
 use std::collections::BTreeSet;
 
-use crate::conventions::{FindingKind, service_family};
+use crate::conventions::FindingKind;
 use crate::detectors::kit::{
     Cell, Concluded, Count, Description, Detector, Level, NoDetails, ProblemText, RankedBy, RowColumn, SeenInTraces,
     Sightings, TableRow, TableRules, Unit, Whole, thresholds,
@@ -413,8 +413,7 @@ fn callers_of(facts: &Facts, seen: &ServiceFacts, gateways: &BTreeSet<Symbol>) -
 }
 
 fn is_called_by_one_other(service: Symbol, callers: &BTreeSet<Symbol>, whole: &Whole<'_>) -> bool {
-    let family = |service: Symbol| service_family(whole.symbols.resolve(service));
-    callers.len() == 1 && callers.iter().all(|&caller| family(caller) != family(service))
+    callers.len() == 1 && callers.iter().all(|&caller| whole.family_name(caller) != whole.family_name(service))
 }
 
 fn row_of(kind: FindingKind, service: Symbol, facts: &Facts, callers: BTreeSet<Symbol>, whole: &Whole<'_>) -> IllSized {

@@ -6,7 +6,7 @@ use arrow::error::ArrowError;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
-use crate::conventions::{FindingKind, OwnAttribute, OwnAttributes, service_family};
+use crate::conventions::{FindingKind, OwnAttribute, OwnAttributes, PRIVATE_LABELS};
 use crate::detectors::kit::{
     Cell, Concluded, Description, Detector, Level, NoDetails, ProblemText, RankedBy, RowColumn, Seen, SeenInTraces,
     Sightings, TableRow, TableRules, Unit, Whole, read_seen, thresholds, write_seen,
@@ -26,6 +26,8 @@ thresholds! {
         min_entries: Count = 10;
         /// Families of exposed services from which on a gateway is missing.
         min_services: Count = 3;
+        /// Labels behind the first of hosts that only a cluster, a company, a container or a test knows.
+        private_labels: Names = &PRIVATE_LABELS;
     }
 }
 
@@ -250,12 +252,11 @@ impl Detector for NoGateway {
         let RootEntries { mut findings, asked, .. } = seen;
         let entries = whole.gathered.service_entries.as_ref();
         let gateways = entries.map(|entries| entries.pass_through()).unwrap_or_default();
-        let family = |service: Symbol| service_family(whole.symbols.resolve(service));
         let asked: BTreeMap<Asked, (u64, Sightings)> =
             asked.into_iter().filter(|([service, ..], _)| !gateways.contains(service)).collect();
         let mut families_of_hosts: BTreeMap<Symbol, BTreeSet<String>> = BTreeMap::new();
         for &[service, host, _] in asked.keys() {
-            families_of_hosts.entry(host).or_default().insert(family(service));
+            families_of_hosts.entry(host).or_default().insert(whole.family_name(service));
         }
         let is_direct = |host: Symbol| host == Symbol::EMPTY || families_of_hosts[&host].len() == 1;
         let mut exposed: BTreeMap<Symbol, (Exposed, Symbol)> = BTreeMap::new();
@@ -284,7 +285,7 @@ impl Detector for NoGateway {
             }
         }
         exposed.retain(|_, (row, _)| row.entries >= u64::from(self.min_entries.0));
-        let families: BTreeSet<String> = exposed.keys().map(|&service| family(service)).collect();
+        let families: BTreeSet<String> = exposed.keys().map(|&service| whole.family_name(service)).collect();
         if families.len() < self.min_services.0 as usize {
             exposed.clear();
         }

@@ -6,7 +6,7 @@ mod verdict;
 use foldhash::fast::FixedState;
 use hashbrown::HashSet;
 
-use crate::conventions::{FindingKind, has_word_of};
+use crate::conventions::{FindingKind, WordList};
 use crate::detectors::kit::{
     Cell, Concluded, Description, Detector, FindingsBeside, Level, ProblemText, RankedBy, RowColumn, TableRow,
     TableRules, Unit, WEIGHTED_TRACES_DOC, Whole, thresholds,
@@ -31,6 +31,23 @@ thresholds! {
         min_entries: Count = 5;
         /// Share of the requests that write from which on these are no exception.
         min_share: Share = 0.5;
+        /// Words of topics that take notice of what happens, and that nothing depends on.
+        notice_words: Words = &[
+            "log",
+            "logs",
+            "logging",
+            "audit",
+            "audits",
+            "metric",
+            "metrics",
+            "telemetry",
+            "trace",
+            "traces",
+            "tracing",
+            "analytics",
+            "heartbeat",
+            "heartbeats",
+        ];
     }
 }
 
@@ -78,7 +95,7 @@ that the service has an outbox already. To publish after the commit instead of b
 ## When it is wrong
 
 A message that has nothing to do with the row; change data capture is not seen and needs no outbox; an outbox by a name that
-is not known as one.
+is not among `outbox_tables` of `[names]`.
 
 ## References
 
@@ -219,7 +236,7 @@ impl Detector for DualWrite {
 
     fn conclude(&self, seen: Self::Seen, whole: &Whole<'_>) -> Concluded<Self> {
         let FindingsBeside { mut findings, beside: requests } = seen;
-        let counting = counting_topics(&requests, whole);
+        let counting = counting_topics(&requests, &self.notice_words.0, whole);
         let mut rows: Vec<DualWriteRow> = requests
             .pairs
             .iter()
@@ -251,26 +268,8 @@ impl Detector for DualWrite {
     }
 }
 
-/// Words of topics that take notice of what happens and that nothing depends on.
-const NOTICES: [&str; 14] = [
-    "log",
-    "logs",
-    "logging",
-    "audit",
-    "audits",
-    "metric",
-    "metrics",
-    "telemetry",
-    "trace",
-    "traces",
-    "tracing",
-    "analytics",
-    "heartbeat",
-    "heartbeats",
-];
-
 /// The topics that count: none that nothing depends on, or that take what could not be processed.
-fn counting_topics(requests: &Requests, whole: &Whole<'_>) -> HashSet<Symbol, FixedState> {
+fn counting_topics(requests: &Requests, notice_words: &WordList, whole: &Whole<'_>) -> HashSet<Symbol, FixedState> {
     let destination = |topic: Symbol| {
         let name = whole.symbols.resolve(topic);
         name.split_once('/').map_or(name, |(_, destination)| destination)
@@ -284,7 +283,7 @@ fn counting_topics(requests: &Requests, whole: &Whole<'_>) -> HashSet<Symbol, Fi
             DeadLetterName::Beside => without_dead_letter_words(destination).iter().any(|words| known.contains(words)),
             DeadLetterName::Always => true,
         };
-        !is_dead_letter && !has_word_of(destination, &NOTICES)
+        !is_dead_letter && !notice_words.has_word_of(destination)
     };
     requests.topics.iter().filter(counts).copied().collect()
 }

@@ -1,6 +1,6 @@
 //! `shared-database`: two services in one database.
 
-use crate::conventions::FindingKind;
+use crate::conventions::{FindingKind, REPORTING_WORDS};
 use crate::detectors::kit::{
     Cell, Concluded, Description, Detector, Level, NoDetails, ProblemText, RankedBy, RowColumn, SeenAtTheEnd, TableRow,
     TableRules, Unit, WEIGHTED_TRACES_DOC, Whole, thresholds,
@@ -12,7 +12,10 @@ use crate::trace::{Target, TargetKind, TraceView};
 
 thresholds! {
     /// The detector of shared databases.
-    pub(crate) struct SharedDatabase {}
+    pub(crate) struct SharedDatabase {
+        /// Words of services that are made to read what others write.
+        reporting_words: Words = &REPORTING_WORDS;
+    }
 }
 
 static DESCRIPTION: Description = Description {
@@ -24,10 +27,11 @@ static DESCRIPTION: Description = Description {
 
 Tells which tables the calls of services use, from query texts, summaries, attributes and span names, and finds tables of one
 database that services of several families use. `orders-api` and `orders-worker` are one family: words behind a name that say
-what part of a service a process plays do not count. `several-writers`: two families write the table; `foreign-reader`: one
-writes it, others read it; `common-reader`: nobody writes it here; `same-schema`: no table is shared, but the namespace that
-all tables lie in. The owner is the service that writes most. Tables of migrations, schedulers, outboxes, sessions and audits
-are nobody's, and whoever is made to report, by its name, may read what others write.
+what part of a service a process plays (`role_words` of `[names]`) do not count. `several-writers`: two families write the
+table; `foreign-reader`: one writes it, others read it; `common-reader`: nobody writes it here; `same-schema`: no table is
+shared, but the namespace that all tables lie in. The owner is the service that writes most. Tables of migrations, schedulers,
+outboxes, sessions and audits are nobody's (`infrastructure_tables` and `outbox_tables` of `[names]`), and whoever is made to
+report, by a word of its name, may read what others write.
 
 ## Why it hurts
 
@@ -201,7 +205,7 @@ impl Detector for SharedDatabase {
 
     fn conclude(&self, _seen: Self::Seen, whole: &Whole<'_>) -> Concluded<Self> {
         let touches = whole.gathered.data_touches.as_ref();
-        let rows = touches.map(|touches| touches.sharings(whole.symbols)).unwrap_or_default();
+        let rows = touches.map(|touches| touches.sharings(whole.symbols, whole.lists)).unwrap_or_default();
         let mut findings = Findings::default();
         for row in &rows {
             let (service, example) = &row.example;

@@ -3,7 +3,7 @@
 mod beside;
 mod undoing;
 
-use crate::conventions::{FindingKind, has_word_of};
+use crate::conventions::{FindingKind, WRITING_WORDS};
 use crate::detectors::kit::{
     self, Cell, Concluded, Description, Detector, FindingsBeside, NoRow, Pattern, PatternColumn, ProblemText, RankedBy,
     TableRow, TableRules, Unit, Whole, joined, thresholds,
@@ -16,36 +16,62 @@ use crate::span::SpanId;
 use crate::trace::{Asked, Call, Row, Target, TargetKind, TraceView};
 
 use beside::{Beside, SagaKey};
-use undoing::{DatabaseWrites, Undoing, has_writing_word, is_delete, succeeded, undoes};
+use undoing::{DatabaseWrites, Undoing, has_writing_word, is_delete, succeeded};
 
 thresholds! {
     /// The detector of sagas that are not compensated.
-    pub(crate) struct UncompensatedSaga {}
+    pub(crate) struct UncompensatedSaga {
+        /// First words of operations that change something, where a service records no database.
+        writing_words: Words = &WRITING_WORDS;
+        /// Words of operations that undo what others did.
+        undoing_words: Words = &[
+            "release",
+            "refund",
+            "cancel",
+            "delete",
+            "rollback",
+            "revert",
+            "undo",
+            "void",
+            "compensate",
+            "restore",
+            "unreserve",
+            "reverse",
+            "abort",
+            "expire",
+            "return",
+            "remove",
+            "restock",
+            "unlock",
+            "reject",
+            "fail",
+            "close",
+        ];
+        /// Words of services that do things that nobody undoes.
+        never_undone_words: Words = &[
+            "auth",
+            "audit",
+            "log",
+            "logs",
+            "logger",
+            "logging",
+            "notification",
+            "notifications",
+            "notify",
+            "notifier",
+            "mailer",
+            "mail",
+            "email",
+            "sms",
+            "metrics",
+            "analytics",
+            "telemetry",
+            "history",
+            "tracking",
+            "recommendation",
+        ];
+    }
 }
-
-/// Words of services that do things that nobody undoes.
-const NEVER_UNDONE: [&str; 20] = [
-    "auth",
-    "audit",
-    "log",
-    "logs",
-    "logger",
-    "logging",
-    "notification",
-    "notifications",
-    "notify",
-    "notifier",
-    "mailer",
-    "mail",
-    "email",
-    "sms",
-    "metrics",
-    "analytics",
-    "telemetry",
-    "history",
-    "tracking",
-    "recommendation",
-];
 
 columns! {
     /// What a finding of a step that was not undone says.
@@ -228,7 +254,7 @@ impl Detector for UncompensatedSaga {
         if !trace.calls.has_failures {
             return;
         }
-        let mut steps = steps_before_failures(trace);
+        let mut steps = self.steps_before_failures(trace);
         // What names of operations tell may not hold, so that it is kept apart. Of equal steps those that
         // were not undone come first.
         steps.sort_by_key(|step| (step.key, step.evidence, step.is_compensated, step.caller_span, step.row));
@@ -265,40 +291,43 @@ struct Step {
     failed: Row,
 }
 
-/// The steps of all requests of a trace that failed later.
-fn steps_before_failures(trace: &TraceView<'_>) -> Vec<Step> {
-    let roles = &trace.calls.roles;
-    let fails_request = |call: &Call| {
-        let data_use = trace.data_use(call.row);
-        call.counts && roles[call.row as usize].failed && !data_use.publishes && !data_use.is_key_value
-    };
-    let failed_or_refused = |row: Row| roles[row as usize].failed || trace.semantics_of(row).failed_as_client;
-    let mut steps = Vec::new();
-    if !trace.calls.calls.iter().any(|call| fails_request(call) && failed_or_refused(call.caller_span)) {
-        return steps;
-    }
-    let mut calls: Vec<&Call> = trace.calls.calls.iter().filter(|call| call.counts).collect();
-    calls.sort_by_key(|call| (call.caller_span, trace.start(call.row), call.row));
-    let writes = DatabaseWrites::of(trace);
-    let undoing = Undoing::of(trace, &writes);
-    for of_request in calls.chunk_by(|left, right| left.caller_span == right.caller_span) {
-        if !failed_or_refused(of_request[0].caller_span) {
-            continue;
+impl UncompensatedSaga {
+    /// The steps of all requests of a trace that failed later.
+    fn steps_before_failures(&self, trace: &TraceView<'_>) -> Vec<Step> {
+        let roles = &trace.calls.roles;
+        let fails_request = |call: &Call| {
+            let data_use = trace.data_use(call.row);
+            call.counts && roles[call.row as usize].failed && !data_use.publishes && !data_use.is_key_value
+        };
+        let failed_or_refused = |row: Row| roles[row as usize].failed || trace.semantics_of(row).failed_as_client;
+        let mut steps = Vec::new();
+        if !trace.calls.calls.iter().any(|call| fails_request(call) && failed_or_refused(call.caller_span)) {
+            return steps;
         }
-        let Some(place) = of_request.iter().rposition(|call| fails_request(call)) else { continue };
-        let failed = of_request[place];
-        let is_same = |call: &&&Call| call.target == failed.target && call.operation == failed.operation;
-        if of_request[place + 1..].iter().filter(is_same).any(|call| succeeded(trace, call)) {
-            continue;
+        let mut calls: Vec<&Call> = trace.calls.calls.iter().filter(|call| call.counts).collect();
+        calls.sort_by_key(|call| (call.caller_span, trace.start(call.row), call.row));
+        let writes = DatabaseWrites::of(trace);
+        let undoing = Undoing::of(trace, &writes, &self.undoing_words.0);
+        for of_request in calls.chunk_by(|left, right| left.caller_span == right.caller_span) {
+            if !failed_or_refused(of_request[0].caller_span) {
+                continue;
+            }
+            let Some(place) = of_request.iter().rposition(|call| fails_request(call)) else { continue };
+            let failed = of_request[place];
+            let is_same = |call: &&&Call| call.target == failed.target && call.operation == failed.operation;
+            if of_request[place + 1..].iter().filter(is_same).any(|call| succeeded(trace, call)) {
+                continue;
+            }
+            let request = Request { detector: self, trace, failed, writes: &writes, undoing: &undoing };
+            steps.extend(of_request.iter().filter_map(|step| request.step(step)));
         }
-        let request = Request { trace, failed, writes: &writes, undoing: &undoing };
-        steps.extend(of_request.iter().filter_map(|step| request.step(step)));
+        steps
     }
-    steps
 }
 
 /// A request that failed.
 struct Request<'a> {
+    detector: &'a UncompensatedSaga,
     trace: &'a TraceView<'a>,
     /// The call that failed it.
     failed: &'a Call,
@@ -309,7 +338,7 @@ struct Request<'a> {
 impl Request<'_> {
     /// A call of the request as a step that is to be undone, if it is one.
     fn step(&self, step: &Call) -> Option<Step> {
-        let Self { trace, failed, writes, undoing } = *self;
+        let Self { detector, trace, failed, writes, undoing } = *self;
         let symbols = &trace.semantics.symbols;
         let is_elsewhere = step.target.kind == TargetKind::Service
             && step.target.name != failed.target.name
@@ -318,8 +347,8 @@ impl Request<'_> {
             || trace.start(step.row) >= trace.end(failed.row)
             || !succeeded(trace, step)
             || is_delete(trace, step)
-            || undoes(symbols.resolve(step.operation))
-            || has_word_of(symbols.resolve(step.target.name), &NEVER_UNDONE)
+            || detector.undoing_words.0.has_word_of(symbols.resolve(step.operation))
+            || detector.never_undone_words.0.has_word_of(symbols.resolve(step.target.name))
         {
             return None;
         }

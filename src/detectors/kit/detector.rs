@@ -12,6 +12,7 @@ use arrow::error::ArrowError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::conventions::{Lists, service_family};
 use crate::findings::Findings;
 use crate::frame::{Symbol, Symbols};
 use crate::gathered::{
@@ -204,6 +205,8 @@ pub(crate) struct WhileRead {
 pub(crate) struct Whole<'a> {
     /// The strings.
     pub(crate) symbols: &'a Symbols,
+    /// The lists of words by which signatures were read.
+    pub(crate) lists: &'a Lists,
     /// The ids of the traces by number.
     pub(crate) trace_ids: &'a [TraceId],
     /// Whether enough spans say how many they stand for.
@@ -221,6 +224,11 @@ impl Whole<'_> {
     /// Several strings.
     pub(crate) fn names(&self, symbols: &[Symbol]) -> Cell {
         Cell::Names(symbols.iter().map(|&symbol| self.symbols.resolve(symbol).to_owned()).collect())
+    }
+
+    /// The name of the family of a service.
+    pub(crate) fn family_name(&self, service: Symbol) -> String {
+        service_family(self.symbols.resolve(service), &self.lists.names.role_words)
     }
 
     /// The id of a trace; no value for none.

@@ -25,7 +25,8 @@ pub(crate) use rules::{
 pub(crate) use seen_at_the_end::SeenAtTheEnd;
 pub(crate) use sightings::{SeenInTraces, Sightings, read_seen, write_seen};
 pub(crate) use thresholds::{
-    Bytes, Count, Duration, Share, ThresholdType, Thresholds, duration_text, size_text, thresholds,
+    Bytes, Count, Duration, Names, Share, ThresholdType, Thresholds, Words, duration_text, list_text, size_text,
+    thresholds,
 };
 pub use thresholds::{NotSet, Threshold, ThresholdKind};
 pub(crate) use times::{Times, TimesColumns};

@@ -1,10 +1,12 @@
-//! Thresholds: typed numbers with a default each, declared once by [`thresholds!`].
+//! Thresholds: typed numbers, and lists of words, with a default each, declared once by [`thresholds!`].
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::de::{Deserialize, Deserializer, Error as _, Visitor};
 use serde::{Serialize, Serializer};
+
+use crate::conventions::{ListForm, WordList};
 
 /// A threshold of a detector, as people see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +34,10 @@ pub enum ThresholdKind {
     Duration,
     /// A number of bytes.
     Bytes,
+    /// A list of words.
+    Words,
+    /// A list of names.
+    Names,
 }
 
 impl ThresholdKind {
@@ -42,14 +48,37 @@ impl ThresholdKind {
             Self::Share => "a share between 0 and 1 like 0.2, or 20%",
             Self::Duration => "a duration like 250ms or 30s",
             Self::Bytes => "a size like 256KiB or 1MB",
+            Self::Words => ListForm::Words.told(),
+            Self::Names => ListForm::Names.told(),
+        }
+    }
+
+    /// The form of its entries, if it is a list.
+    pub(crate) fn list(self) -> Option<ListForm> {
+        match self {
+            Self::Words => Some(ListForm::Words),
+            Self::Names => Some(ListForm::Names),
+            Self::Count | Self::Share | Self::Duration | Self::Bytes => None,
         }
     }
 }
 
 /// A type of thresholds.
-pub(crate) trait ThresholdType: Copy + fmt::Display + FromStr<Err = WrongValue> {
+pub(crate) trait ThresholdType: Sized + fmt::Display {
     /// What such thresholds are.
     const KIND: ThresholdKind;
+
+    /// How their defaults are declared.
+    type Declared;
+
+    /// The default that is declared.
+    fn declared(default: Self::Declared) -> Self;
+
+    /// The value that somebody wrote, where it was this one before.
+    ///
+    /// # Errors
+    /// If the text is none.
+    fn written(&self, text: &str) -> Result<Self, WrongValue>;
 }
 
 /// A text that is no value of a threshold.
@@ -82,6 +111,16 @@ macro_rules! threshold_types {
 
         impl ThresholdType for $name {
             const KIND: ThresholdKind = ThresholdKind::$name;
+
+            type Declared = $inner;
+
+            fn declared(default: $inner) -> Self {
+                Self(default)
+            }
+
+            fn written(&self, text: &str) -> Result<Self, WrongValue> {
+                text.parse()
+            }
         }
 
         impl FromStr for $name {
@@ -117,6 +156,71 @@ threshold_types! {
     /// A number of bytes.
     Bytes(u64) |text| text.trim().parse::<bytesize::ByteSize>().ok().map(|size| size.as_u64()),
         |value, f| f.write_str(&size_text(value));
+}
+
+macro_rules! list_types {
+    ($($(#[$doc:meta])* $name:ident;)+) => {$(
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+        #[serde(transparent)]
+        pub(crate) struct $name(pub(crate) WordList);
+
+        impl ThresholdType for $name {
+            const KIND: ThresholdKind = ThresholdKind::$name;
+
+            type Declared = &'static [&'static str];
+
+            fn declared(default: &'static [&'static str]) -> Self {
+                Self(WordList::of(default))
+            }
+
+            fn written(&self, text: &str) -> Result<Self, WrongValue> {
+                let entries = (text.trim() != NO_ENTRIES).then(|| text.split(SEPARATOR)).into_iter().flatten();
+                let wrong = |_| WrongValue { text: text.to_owned(), kind: Self::KIND };
+                WordList::read(entries, ListForm::$name, &self.0).map(Self).map_err(wrong)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&list_text(self.0.iter()))
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let entries = Vec::<String>::deserialize(deserializer)?;
+                let none = WordList::default();
+                let wrong = |entry: &str| D::Error::custom(format!("{entry:?} is not in {}", Self::KIND.form()));
+                WordList::read(entries.iter().map(String::as_str), ListForm::$name, &none).map(Self).map_err(wrong)
+            }
+        }
+    )+};
+}
+
+list_types! {
+    /// A list of words.
+    Words;
+    /// A list of names.
+    Names;
+}
+
+/// Parts the entries of a list that is written as one text.
+const SEPARATOR: char = ',';
+
+/// A list without entries, written as one text.
+const NO_ENTRIES: &str = "[]";
+
+/// A list as one text.
+pub(crate) fn list_text<'t>(entries: impl IntoIterator<Item = &'t str>) -> String {
+    let mut text = String::new();
+    for entry in entries {
+        if !text.is_empty() {
+            text.push(SEPARATOR);
+        }
+        text.push_str(entry);
+    }
+    if text.is_empty() { NO_ENTRIES.to_owned() } else { text }
 }
 
 fn share_of(text: &str) -> Option<f64> {
@@ -214,7 +318,7 @@ pub(crate) trait Thresholds {
     fn set(&mut self, name: &str, value: &str) -> Result<(), NotSet>;
 }
 
-/// Declares a detector with its thresholds: a struct of typed fields with their defaults, from which configuration, help and
+/// Declares a detector with its thresholds and lists of words: a struct of typed fields with their defaults, from which configuration, help and
 /// `explain` are made. `option` gives a threshold an option of its own beside `--set`.
 macro_rules! thresholds {
     ($(#[$struct_doc:meta])* $visible:vis struct $detector:ident {
@@ -229,7 +333,9 @@ macro_rules! thresholds {
 
         impl Default for $detector {
             fn default() -> Self {
-                Self { $($field: $crate::detectors::kit::$type($default)),* }
+                Self {
+                    $($field: <$crate::detectors::kit::$type as $crate::detectors::kit::ThresholdType>::declared($default)),*
+                }
             }
         }
 
@@ -239,7 +345,8 @@ macro_rules! thresholds {
                     name: stringify!($field),
                     doc: concat!($($doc),+).trim(),
                     kind: <$crate::detectors::kit::$type as $crate::detectors::kit::ThresholdType>::KIND,
-                    default: $crate::detectors::kit::$type($default).to_string(),
+                    default: <$crate::detectors::kit::$type as $crate::detectors::kit::ThresholdType>::declared($default)
+                        .to_string(),
                     option: $crate::detectors::kit::thresholds!(@option $($option)?),
                 }),*]
             }
@@ -251,7 +358,9 @@ macro_rules! thresholds {
             fn set(&mut self, name: &str, value: &str) -> Result<(), $crate::detectors::kit::NotSet> {
                 let _ = value;
                 match name {
-                    $(stringify!($field) => self.$field = value.parse()?,)*
+                    $(stringify!($field) => {
+                        self.$field = $crate::detectors::kit::ThresholdType::written(&self.$field, value)?;
+                    })*
                     _ => return Err($crate::detectors::kit::NotSet::UnknownThreshold),
                 }
                 #[allow(unreachable_code, reason = "a detector may have no thresholds")]
@@ -279,6 +388,10 @@ mod tests {
             max_wait: Duration = 30_000_000_000;
             /// So large.
             max_bytes: Bytes = 256 << 10;
+            /// Such words.
+            file_words: Words = &["file", "blob"];
+            /// Such names.
+            secret_names: Names = &["api_key"];
         }
     }
 
@@ -295,6 +408,8 @@ mod tests {
                 ("min_share", ThresholdKind::Share, "0.1".to_owned(), None),
                 ("max_wait", ThresholdKind::Duration, "30s".to_owned(), None),
                 ("max_bytes", ThresholdKind::Bytes, "256KiB".to_owned(), None),
+                ("file_words", ThresholdKind::Words, "file,blob".to_owned(), None),
+                ("secret_names", ThresholdKind::Names, "api_key".to_owned(), None),
             ]
         );
         assert_eq!(Sample::thresholds()[0].doc, "So many.");
@@ -312,6 +427,12 @@ mod tests {
             ("max_wait", "250 us", "250us"),
             ("max_bytes", "1 MB", "1000000B"),
             ("max_bytes", "2KiB", "2KiB"),
+            ("file_words", "...,Image", "file,blob,image"),
+            ("file_words", "..., scan ,blob", "file,blob,image,scan"),
+            ("file_words", "scan", "scan"),
+            ("file_words", "[]", "[]"),
+            ("file_words", "...,file", "file"),
+            ("secret_names", "x-pin,api_key", "x-pin,api_key"),
         ] {
             sample.set(name, written).unwrap();
             let place = Sample::thresholds().iter().position(|threshold| threshold.name == name).unwrap();
@@ -323,6 +444,10 @@ mod tests {
             ("min_share", "1.2"),
             ("max_wait", "-1s"),
             ("max_bytes", "x"),
+            ("file_words", ""),
+            ("file_words", "file,,blob"),
+            ("file_words", "my-file"),
+            ("secret_names", "my pin"),
         ] {
             let error = sample.set(name, written).unwrap_err();
             assert!(matches!(error, NotSet::WrongValue(_)) && error.to_string().contains(" is not a "), "{error}");
@@ -332,11 +457,15 @@ mod tests {
 
     #[test]
     fn configuration_takes_numbers_and_texts() {
-        let sample: Sample =
-            toml::from_str("max_calls = 6\nmin_share = 0.5\nmax_wait = \"10s\"\nmax_bytes = \"1MiB\"").unwrap();
+        let sample: Sample = toml::from_str(
+            "max_calls = 6\nmin_share = 0.5\nmax_wait = \"10s\"\nmax_bytes = \"1MiB\"\nfile_words = [\"a\"]",
+        )
+        .unwrap();
         assert_eq!((sample.max_calls.0, sample.min_share.0), (6, 0.5));
         assert_eq!((sample.max_wait.0, sample.max_bytes.0), (10_000_000_000, 1 << 20));
+        assert_eq!(sample.file_words.0.iter().collect::<Vec<_>>(), ["a"]);
         assert!(toml::from_str::<Sample>("max_call = 6").is_err());
+        assert!(toml::from_str::<Sample>("file_words = [\"a b\"]").is_err());
         assert!(toml::from_str::<Sample>("min_share = 2").is_err());
     }
 }

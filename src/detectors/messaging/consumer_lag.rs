@@ -3,7 +3,7 @@
 use foldhash::fast::FixedState;
 use hashbrown::HashSet;
 
-use crate::conventions::FindingKind;
+use crate::conventions::{DELAY_WORDS, FindingKind};
 use crate::detectors::kit::{
     Cell, Concluded, Description, Detector, Level, NoDetails, ProblemText, RankedBy, RowColumn, SeenAtTheEnd, TableRow,
     TableRules, Unit, WEIGHTED_TRACES_DOC, Whole, thresholds,
@@ -23,6 +23,8 @@ thresholds! {
         min_messages: Count = 20;
         /// Lag that one message in twenty must have for consumers to be slow.
         max_lag: Duration = 30_000_000_000;
+        /// Words of destinations whose messages are to wait.
+        delay_words: Words = &DELAY_WORDS;
     }
 }
 

@@ -4,7 +4,7 @@ mod seen;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::conventions::{FindingKind, OwnAttribute, OwnAttributes, is_one_of, words};
+use crate::conventions::{FindingKind, OwnAttribute, OwnAttributes, WordList, words};
 use crate::detectors::kit::{
     Cell, Concluded, Description, Detector, Level, NoDetails, ProblemText, RankedBy, RowColumn, TableRow, TableRules,
     Unit, WEIGHTED_TRACES_DOC, Whole, joined, size_text, thresholds,
@@ -25,6 +25,25 @@ thresholds! {
         max_message_bytes: Bytes = 256 << 10;
         /// The same of the body of an HTTP request or its answer.
         max_body_bytes: Bytes = 1 << 20;
+        /// Words of operations that are there for what is large.
+        file_words: Words = &[
+            "download",
+            "upload",
+            "file",
+            "image",
+            "img",
+            "media",
+            "static",
+            "asset",
+            "export",
+            "backup",
+            "attachment",
+            "blob",
+            "thumbnail",
+            "video",
+            "avatar",
+            "photo",
+        ];
     }
 }
 
@@ -196,33 +215,9 @@ fn time_ratio(sizes: &Sizes) -> Option<f64> {
     (under > 0).then(|| over as f64 / under as f64)
 }
 
-/// Words of operations that are there for what is large.
-const FILE_WORDS: [&str; 17] = [
-    "download",
-    "upload",
-    "file",
-    "image",
-    "img",
-    "media",
-    "static",
-    "asset",
-    "export",
-    "backup",
-    "attachment",
-    "blob",
-    "thumbnail",
-    "video",
-    "avatar",
-    "photo",
-    "assets",
-];
-
 /// Whether large bodies are what an operation is for: by a word, or by a file's extension other than that of JSON.
 /// Parts of a topic's name behind dots are no extensions (`orders.fifo`).
-fn is_for_files(operation: &str, is_topic: bool) -> bool {
-    let is_word = |word: &str| {
-        is_one_of(word, &FILE_WORDS) || word.strip_suffix('s').is_some_and(|one| is_one_of(one, &FILE_WORDS))
-    };
+fn is_for_files(operation: &str, is_topic: bool, file_words: &WordList) -> bool {
     let has_extension = || {
         let (_, last) = operation.rsplit_once('/')?;
         let (_, extension) = last.rsplit_once('.')?;
@@ -231,7 +226,7 @@ fn is_for_files(operation: &str, is_topic: bool) -> bool {
             && extension.bytes().all(|byte| byte.is_ascii_alphanumeric());
         Some(is_extension && !extension.eq_ignore_ascii_case("json"))
     };
-    words(operation).any(is_word) || (!is_topic && has_extension().unwrap_or(false))
+    words(operation).any(|word| file_words.has_one_of(word)) || (!is_topic && has_extension().unwrap_or(false))
 }
 
 impl LargePayload {
@@ -243,7 +238,7 @@ impl LargePayload {
     fn take(&self, trace: &TraceView<'_>, row: SpanRow, key: SizeKey, bytes: u64, seen: &mut SeenSizes) {
         let name = |symbol: Symbol| trace.semantics.symbols.resolve(symbol);
         let is_message = key.direction == FindingKind::Message;
-        let is_for_files = || is_for_files(name(key.operation), is_message);
+        let is_for_files = || is_for_files(name(key.operation), is_message, &self.file_words.0);
         if *seen.is_for_files.entry((key.operation, is_message)).or_insert_with(is_for_files) {
             return;
         }
@@ -446,15 +441,17 @@ mod tests {
 
     #[test]
     fn files_are_told_by_words_and_extensions() {
+        let file_words = LargePayload::default().file_words.0;
+        let is_for_files = |operation| is_for_files(operation, false, &file_words);
         for operation in
             ["GET /files/{}", "POST /upload", "GET /a/{}.pdf", "Media.Get", "GET /user/avatar", "exportAll"]
         {
-            assert!(is_for_files(operation, false), "{operation}");
+            assert!(is_for_files(operation), "{operation}");
         }
         for operation in
             ["GET /products", "GET /a/{}.json", "shop.Cart/Get", "profile", "GET /v1.2/x", "kafka/orders", "GET /filed"]
         {
-            assert!(!is_for_files(operation, false), "{operation}");
+            assert!(!is_for_files(operation), "{operation}");
         }
     }
 }

@@ -2,33 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use crate::conventions::{DatabaseName, FindingKind, has_word_of, service_family};
+use crate::conventions::{DatabaseName, FindingKind, Lists, service_family};
 use crate::findings::{Example, TraceCount};
 use crate::frame::{Symbol, Symbols};
 use crate::partial::Named as _;
 use crate::trace::{TablesSeenIn, total_ns};
 
 use super::{DataTouches, SEEN_IN, Touched, Touching};
-
-/// Words of services that are made to read what others write.
-const REPORTING: [&str; 16] = [
-    "report",
-    "reports",
-    "reporting",
-    "analytics",
-    "bi",
-    "etl",
-    "elt",
-    "warehouse",
-    "dwh",
-    "dashboard",
-    "metabase",
-    "superset",
-    "looker",
-    "tableau",
-    "grafana",
-    "backup",
-];
 
 /// A row: a table that services of several families touch, or a database without such tables that they share.
 pub(crate) struct Sharing {
@@ -72,17 +52,17 @@ impl Sharing {
 
 impl DataTouches {
     /// What is shared of all databases, in the order of the keys.
-    pub(crate) fn sharings(&self, symbols: &Symbols) -> Vec<Sharing> {
-        sharings(self, symbols)
+    pub(crate) fn sharings(&self, symbols: &Symbols, lists: &Lists) -> Vec<Sharing> {
+        sharings(self, symbols, lists)
     }
 }
 
-fn sharings(touches: &DataTouches, symbols: &Symbols) -> Vec<Sharing> {
+fn sharings(touches: &DataTouches, symbols: &Symbols, lists: &Lists) -> Vec<Sharing> {
     let mut databases: BTreeMap<Symbol, BTreeMap<Symbol, &Touched>> = BTreeMap::new();
     for (&[database, table], touched) in &touches.places {
         databases.entry(database).or_default().insert(table, touched);
     }
-    let mut families = Families { symbols, known: BTreeMap::new() };
+    let mut families = Families { symbols, lists, known: BTreeMap::new() };
     let mut sharings: Vec<Sharing> = Vec::new();
     for (database, tables) in databases {
         let name = DatabaseName::of_text(symbols.resolve(database));
@@ -111,12 +91,13 @@ fn sharings(touches: &DataTouches, symbols: &Symbols) -> Vec<Sharing> {
 /// Families of services.
 struct Families<'a> {
     symbols: &'a Symbols,
+    lists: &'a Lists,
     known: BTreeMap<Symbol, String>,
 }
 
 impl Families<'_> {
     fn of(&mut self, service: Symbol) -> String {
-        let name = || service_family(self.symbols.resolve(service));
+        let name = || service_family(self.symbols.resolve(service), &self.lists.names.role_words);
         self.known.entry(service).or_insert_with(name).clone()
     }
 
@@ -167,7 +148,8 @@ fn sharing_of(
     let foreign: Vec<&Touching> =
         services.iter().filter(|touching| families.of(touching.service) != own_family).collect();
     let writing = families.count(services.iter().filter(|touching| touching.writes > 0));
-    let is_reporting = |touching: &&Touching| has_word_of(families.symbols.resolve(touching.service), &REPORTING);
+    let Families { symbols, lists, .. } = *families;
+    let is_reporting = |touching: &&Touching| lists.reporting_words.has_word_of(symbols.resolve(touching.service));
     if writing < 2 && foreign.iter().all(is_reporting) {
         return None;
     }

@@ -85,8 +85,14 @@ fn conclude_from(
     window: WindowChoice,
     baseline_window: Option<AskedWindow>,
 ) -> Result<Incident, IncidentError> {
-    let whole =
-        Whole { symbols: &sample.semantics.symbols, trace_ids: sample.trace_ids(), is_weighted: false, gathered };
+    let semantics = &sample.semantics;
+    let whole = Whole {
+        symbols: &semantics.symbols,
+        lists: &semantics.lists,
+        trace_ids: sample.trace_ids(),
+        is_weighted: false,
+        gathered,
+    };
     let dump = TimeRange { start: at(0), end: at(2 * WINDOW_MS) };
     let asked = AskedIncident { window, baseline_window };
     conclude(&asked, gathered.requests.as_ref().unwrap(), &whole, Some(dump))

@@ -57,6 +57,7 @@ impl Dump {
     fn compare(&self, window: WindowChoice) -> Result<Incident, IncidentError> {
         let whole = Whole {
             symbols: &self.semantics.symbols,
+            lists: &self.semantics.lists,
             trace_ids: &self.analysis.trace_ids,
             is_weighted: false,
             gathered: &self.analysis.results.gathered,

@@ -1,6 +1,6 @@
 //! What words in the names of topics and queues say of their messages.
 
-use crate::conventions::{has_word_of, is_one_of, words};
+use crate::conventions::{is_one_of, words};
 
 /// Whether the name of a destination says that its messages could not be processed.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
@@ -20,9 +20,6 @@ impl DeadLetterName {
     pub(crate) const ALL: [Self; 3] = [Self::No, Self::Beside, Self::Always];
 }
 
-/// Messages of such destinations are to wait.
-const DELAYS: [&str; 8] = ["delay", "delayed", "retry", "scheduled", "later", "timer", "timeout", "backoff"];
-
 /// Words of dead-letter destinations.
 const DEAD_LETTERS: [&str; 6] =
     ["dlq", "deadletter", "deadletters", "deadletterqueue", "deadlettertopic", "deadletterexchange"];
@@ -39,11 +36,6 @@ const KINDS: [&str; 4] = ["queue", "topic", "messages", "exchange"];
 
 /// Last words of destinations for failed messages beside those that they failed in.
 const ENDS_BESIDE: [&str; 4] = ["error", "errors", "failed", "skipped"];
-
-/// Whether the messages of a destination are to wait before they are processed.
-pub(super) fn says_delay(destination: &str) -> bool {
-    has_word_of(destination, &DELAYS)
-}
 
 /// The words of a destination in lower case.
 pub(crate) fn destination_words(destination: &str) -> Vec<String> {
@@ -161,15 +153,6 @@ mod tests {
         ] {
             let found: Vec<String> = without_dead_letter_words(name).iter().map(|words| words.join(" ")).collect();
             assert_eq!(found, left, "{name}");
-        }
-    }
-
-    #[test]
-    fn delays_are_known_by_words() {
-        for (name, expected) in
-            [("orders-retry-5000", true), ("ordersDelayed", true), ("retries", false), ("orders", false)]
-        {
-            assert_eq!(says_delay(name), expected, "{name}");
         }
     }
 }

@@ -10,9 +10,9 @@ use rayon::iter::{IndexedParallelIterator as _, ParallelIterator as _};
 use rayon::slice::ParallelSlice as _;
 
 use crate::conventions::{
-    Access, Attribute, DatabaseName, Statement, SystemKind, TableUse, access_of_operation, everybody_has,
-    is_infrastructure, is_insert, is_one_of, is_outbox, key_prefix, key_value_access, listed_tables, service_family,
-    tables_of_name, tables_of_summary, words,
+    Access, Attribute, DatabaseName, Lists, NameLists, Statement, SystemKind, TableUse, WordList, access_of_operation,
+    is_insert, is_one_of, key_prefix, key_value_access, listed_tables, service_family, tables_of_name,
+    tables_of_summary, words,
 };
 use crate::frame::{Signature, SignatureId, Symbol, Symbols, Vocabulary};
 use crate::partial::named;
@@ -113,6 +113,7 @@ impl DataUses {
         signatures: &[Signature],
         semantics: &[SpanSemantics],
         vocabulary: &Vocabulary,
+        lists: &Lists,
         symbols: &mut Symbols,
     ) -> Self {
         let input = &vocabulary.symbols;
@@ -124,7 +125,7 @@ impl DataUses {
                 let mut derived = Symbols::default();
                 let mut use_of = |(signature, semantics): (&Signature, &SpanSemantics)| {
                     let publishes = semantics.messaging.role == MessageRole::Publish;
-                    data_use_of(&Attributes { symbols: input, signature }, publishes, &mut derived)
+                    data_use_of(&Attributes { symbols: input, signature }, publishes, lists, &mut derived)
                 };
                 (signatures.iter().zip(semantics).map(&mut use_of).collect(), derived)
             })
@@ -138,8 +139,9 @@ impl DataUses {
             }
         }
         let services = signatures.iter().map(|signature| signature.service);
+        let family = |service| service_family(input.resolve(service), &lists.names.role_words);
         for service in services.chain(vocabulary.other_services.iter().copied()) {
-            found.families.entry(service).or_insert_with(|| symbols.intern(&service_family(input.resolve(service))));
+            found.families.entry(service).or_insert_with(|| symbols.intern(&family(service)));
         }
         found
     }
@@ -177,14 +179,13 @@ impl DataUse {
 }
 
 /// That of a signature, if it does anything with data.
-fn data_use_of(attributes: &Attributes<'_>, publishes: bool, symbols: &mut Symbols) -> Option<DataUse> {
+fn data_use_of(attributes: &Attributes<'_>, publishes: bool, lists: &Lists, symbols: &mut Symbols) -> Option<DataUse> {
+    let says_write = |operation| begins_with_word_of(operation, &lists.writing_words);
     let class = attributes.class();
     let mut data_use = match class {
-        Class::Database => use_of_database(attributes, symbols),
-        Class::Http => use_of_http(attributes),
-        Class::Rpc => {
-            DataUse { has_writing_word: begins_with_writing_word(rpc_method(attributes)), ..DataUse::default() }
-        }
+        Class::Database => use_of_database(attributes, &lists.names, symbols),
+        Class::Http => use_of_http(attributes, &lists.writing_words),
+        Class::Rpc => DataUse { has_writing_word: says_write(rpc_method(attributes)), ..DataUse::default() },
         Class::Messaging | Class::Faas | Class::GenAi | Class::Other => DataUse::default(),
     };
     data_use.publishes = publishes;
@@ -227,7 +228,7 @@ fn first_word(text: &str) -> Option<&str> {
     text.split(|c: char| !is_of_operation(c)).find(|word| !word.is_empty())
 }
 
-fn use_of_database(attributes: &Attributes<'_>, symbols: &mut Symbols) -> DataUse {
+fn use_of_database(attributes: &Attributes<'_>, names: &NameLists, symbols: &mut Symbols) -> DataUse {
     use Attribute as A;
     let system = attributes.get(A::DbSystem).unwrap_or_default();
     let kind = SystemKind::of(system);
@@ -235,14 +236,18 @@ fn use_of_database(attributes: &Attributes<'_>, symbols: &mut Symbols) -> DataUs
     let said = Said { text: attributes.get(A::DbQueryText), operation: attributes.get(A::DbOperation), name };
     let mut data_use =
         DataUse { is_of_database: true, is_key_value: kind == SystemKind::KeyValue, ..DataUse::default() };
-    if let Some(database) = database_of(attributes, system, kind) {
+    if let Some(database) = database_of(attributes, system, kind, names) {
         data_use.database = symbols.intern(&database);
     }
     if kind == SystemKind::KeyValue {
         let command = said.text.and_then(first_word).or(said.operation).or_else(|| first_word(name));
-        let is_written = command.is_some_and(|command| key_value_access(command) == Access::Write);
-        let table = said.text.and_then(key_prefix).map(|table| TableUse { is_written, ..table });
-        data_use.take_tables(table.map(|table| (TablesSeenIn::Query, vec![table])), "", symbols);
+        let is_written =
+            command.is_some_and(|command| key_value_access(command, &names.reading_commands) == Access::Write);
+        let table = said
+            .text
+            .and_then(|text| key_prefix(text, &names.common_key_prefixes))
+            .map(|table| TableUse { is_written, ..table });
+        data_use.take_tables(table.map(|table| (TablesSeenIn::Query, vec![table])), "", names, symbols);
         data_use.touches_data = !data_use.tables.is_empty();
         return data_use;
     }
@@ -256,7 +261,7 @@ fn use_of_database(attributes: &Attributes<'_>, symbols: &mut Symbols) -> DataUs
     let tables = tables_of(attributes, &said, &statement, access);
     let names_table = tables.is_some();
     let writes_infrastructure_alone =
-        data_use.take_tables(tables.filter(|_| access != Some(Access::Nothing)), namespace, symbols);
+        data_use.take_tables(tables.filter(|_| access != Some(Access::Nothing)), namespace, names, symbols);
     let verb = said.verb().to_ascii_lowercase();
     data_use.touches_data = match names_table {
         true => !data_use.tables.is_empty(),
@@ -277,6 +282,7 @@ impl DataUse {
         &mut self,
         tables: Option<(TablesSeenIn, Vec<TableUse>)>,
         namespace: &str,
+        names: &NameLists,
         symbols: &mut Symbols,
     ) -> bool {
         let Some((seen_in, tables)) = tables else { return false };
@@ -284,8 +290,8 @@ impl DataUse {
         let mut kept = Vec::new();
         for TableUse { name, is_written } in tables {
             let name = name.printed(namespace);
-            self.uses_outbox |= is_outbox(&name);
-            if is_infrastructure(&name) {
+            self.uses_outbox |= names.is_outbox(&name);
+            if names.is_infrastructure(&name) {
                 writes_infrastructure |= is_written;
                 continue;
             }
@@ -300,7 +306,7 @@ impl DataUse {
 
 /// The database that others may use too: equal texts are one. None of a system that is part of the process, of a loopback host,
 /// and where what is recorded says too little.
-fn database_of(attributes: &Attributes<'_>, system: &str, kind: SystemKind) -> Option<String> {
+fn database_of(attributes: &Attributes<'_>, system: &str, kind: SystemKind, names: &NameLists) -> Option<String> {
     let host = attributes.database_host();
     if kind == SystemKind::Embedded || host.as_ref().is_some_and(|host| host.is_loopback()) {
         return None;
@@ -308,8 +314,8 @@ fn database_of(attributes: &Attributes<'_>, system: &str, kind: SystemKind) -> O
     let recorded = attributes.get(Attribute::DbNamespace);
     let (namespace, says_enough) = match kind {
         SystemKind::WithoutNamespaces { is_one_for_all } => ("", is_one_for_all),
-        SystemKind::KeyValue => (recorded.unwrap_or("0"), !everybody_has(recorded.unwrap_or("0"))),
-        SystemKind::WithNamespaces | SystemKind::Embedded => (recorded?, !everybody_has(recorded?)),
+        SystemKind::KeyValue => (recorded.unwrap_or("0"), !names.everybody_has(recorded.unwrap_or("0"))),
+        SystemKind::WithNamespaces | SystemKind::Embedded => (recorded?, !names.everybody_has(recorded?)),
     };
     if host.is_none() && !says_enough {
         return None;
@@ -382,7 +388,7 @@ fn transaction_end(said: &Said<'_>) -> Option<TransactionEnd> {
     }
 }
 
-fn use_of_http(attributes: &Attributes<'_>) -> DataUse {
+fn use_of_http(attributes: &Attributes<'_>, writing_words: &WordList) -> DataUse {
     let method = attributes.http_method().unwrap_or_default();
     let method = method.as_str();
     let name = attributes.symbols.resolve(attributes.signature.name);
@@ -392,7 +398,7 @@ fn use_of_http(attributes: &Attributes<'_>) -> DataUse {
     DataUse {
         writes_by_http: matches!(method, "POST" | "PUT" | "PATCH" | "DELETE"),
         inserts: matches!(method, "POST" | "PATCH"),
-        has_writing_word: matches!(method, "POST" | "PUT" | "PATCH") && begins_with_writing_word(segment),
+        has_writing_word: matches!(method, "POST" | "PUT" | "PATCH") && begins_with_word_of(segment, writing_words),
         ..DataUse::default()
     }
 }
@@ -404,16 +410,8 @@ fn rpc_method<'a>(attributes: &Attributes<'a>) -> &'a str {
     method.rsplit(['/', '.', ' ']).next().unwrap_or_default()
 }
 
-/// First words of operations that change something.
-const WRITING: [&str; 36] = [
-    "create", "add", "insert", "update", "delete", "remove", "cancel", "reserve", "allocate", "charge", "pay",
-    "capture", "debit", "credit", "withdraw", "deposit", "transfer", "book", "place", "submit", "send", "save", "put",
-    "register", "confirm", "ship", "dispatch", "issue", "assign", "lock", "hold", "consume", "decrease", "deduct",
-    "increase", "redeem",
-];
-
-fn begins_with_writing_word(operation: &str) -> bool {
-    words(operation).next().is_some_and(|first| is_one_of(first, &WRITING))
+fn begins_with_word_of(operation: &str, listed: &WordList) -> bool {
+    words(operation).next().is_some_and(|first| listed.has(first))
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! What a span that serves a request says of it: the host that was asked for, and what the service offers.
 
-use crate::conventions::{Attribute, is_version, public_host};
+use crate::conventions::{Attribute, WordList, is_version, public_host};
 use crate::span::SpanKind;
 
 use super::{Attributes, Class};
@@ -10,11 +10,11 @@ const PARTS_OF_INTERFACES: [&str; 4] = ["api", "rest", "public", "internal"];
 
 impl Attributes<'_> {
     /// The host that a served request was sent to, if the internet knows it.
-    pub(in super::super) fn public_host(&self) -> Option<String> {
+    pub(in super::super) fn public_host(&self, private_labels: &WordList) -> Option<String> {
         use Attribute as A;
         let hosts = [A::ServerAddress, A::NetHostName, A::HttpHost, A::HttpServerName, A::UrlHost];
         let host = hosts.into_iter().find_map(|attribute| self.get(attribute));
-        host.filter(|_| self.signature.kind == SpanKind::Server).and_then(public_host)
+        host.filter(|_| self.signature.kind == SpanKind::Server).and_then(|host| public_host(host, private_labels))
     }
 
     /// What a service offers, as an entry span says: the RPC service without its package, the destination, else the first part of

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
-use crate::conventions::{FindingKind, service_family};
+use crate::conventions::FindingKind;
 use crate::detectors::kit::{Level, Sightings, Whole};
 use crate::frame::Symbol;
 use crate::gathered::Sharing;
@@ -191,7 +191,7 @@ impl<'a> Structure<'a> {
     }
 
     fn family(&self, service: Symbol) -> String {
-        let name = || service_family(self.whole.symbols.resolve(service));
+        let name = || self.whole.family_name(service);
         self.families.borrow_mut().entry(service).or_insert_with(name).clone()
     }
 
@@ -347,7 +347,7 @@ impl Facts<'_> {
 /// The tables that hold services together: those that one service at least writes.
 fn shared_tables(whole: &Whole<'_>) -> Vec<SharedTable> {
     let touches = whole.gathered.data_touches.as_ref();
-    let sharings = touches.map(|touches| touches.sharings(whole.symbols)).unwrap_or_default();
+    let sharings = touches.map(|touches| touches.sharings(whole.symbols, whole.lists)).unwrap_or_default();
     let holds = |sharing: &Sharing| matches!(sharing.kind, FindingKind::SeveralWriters | FindingKind::ForeignReader);
     let shared = |sharing: Sharing| SharedTable { table: sharing.key[1], services: sharing.services() };
     sharings.into_iter().filter(holds).map(shared).collect()

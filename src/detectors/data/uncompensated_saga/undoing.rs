@@ -3,39 +3,9 @@
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
-use crate::conventions::has_word_of;
+use crate::conventions::WordList;
 use crate::frame::Symbol;
 use crate::trace::{Call, NO_ROW, Row, TargetKind, TraceView};
-
-/// Words of operations that undo what others did.
-const UNDOING: [&str; 21] = [
-    "release",
-    "refund",
-    "cancel",
-    "delete",
-    "rollback",
-    "revert",
-    "undo",
-    "void",
-    "compensate",
-    "restore",
-    "unreserve",
-    "reverse",
-    "abort",
-    "expire",
-    "return",
-    "remove",
-    "restock",
-    "unlock",
-    "reject",
-    "fail",
-    "close",
-];
-
-/// Whether an operation of this name undoes another.
-pub(super) fn undoes(operation: &str) -> bool {
-    has_word_of(operation, &UNDOING)
-}
 
 /// Whether a call succeeded, and was not answered with a refusal either.
 pub(super) fn succeeded(trace: &TraceView<'_>, call: &Call) -> bool {
@@ -130,7 +100,7 @@ pub(super) struct Undoing {
 }
 
 impl Undoing {
-    pub(super) fn of(trace: &TraceView<'_>, writes: &DatabaseWrites) -> Self {
+    pub(super) fn of(trace: &TraceView<'_>, writes: &DatabaseWrites, undoing_words: &WordList) -> Self {
         let mut undoing = Self::default();
         for call in trace.calls.calls.iter().filter(|call| call.counts && succeeded(trace, call)) {
             let start = trace.start(call.row);
@@ -141,7 +111,7 @@ impl Undoing {
                 continue;
             }
             let of_service = undoing.services.entry(call.target.name).or_default();
-            if is_delete(trace, call) || undoes(trace.semantics.symbols.resolve(call.operation)) {
+            if is_delete(trace, call) || undoing_words.has_word_of(trace.semantics.symbols.resolve(call.operation)) {
                 of_service.undoing.add(start, call.operation);
             }
             if writes.are_below(trace, call) {
@@ -169,10 +139,13 @@ impl Undoing {
 
 #[cfg(test)]
 mod tests {
+    use super::super::UncompensatedSaga;
     use super::*;
 
     #[test]
     fn words_undo_as_a_whole() {
+        let saga = UncompensatedSaga::default();
+        let undoes = |operation: &str| saga.undoing_words.0.has_word_of(operation);
         for operation in ["stock.Stock/ReleaseItems", "POST /payments/{}/refund", "closeAccount", "DELETE /x"] {
             assert!(undoes(operation), "{operation}");
         }

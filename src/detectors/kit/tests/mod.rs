@@ -13,7 +13,7 @@ use std::fs::File;
 use std::sync::Arc;
 
 use super::{CallRound, WhileRead, Whole};
-use crate::conventions::{OwnAttribute, OwnAttributes};
+use crate::conventions::{Lists, OwnAttribute, OwnAttributes};
 use crate::detectors::Cell;
 use crate::frame::{SpillStore, Symbol, Symbols};
 use crate::gathered::{Gathered, Gathers};
@@ -175,7 +175,8 @@ impl Part {
             messages.for_each_topic(|messages| self.seen.see_topic(&detectors, messages)).unwrap();
         }
         assert!(self.see_calls(CallRound::Last));
-        let whole = Whole { symbols, trace_ids, is_weighted: false, gathered: &self.gathered };
+        let lists = &Lists::default();
+        let whole = Whole { symbols, lists, trace_ids, is_weighted: false, gathered: &self.gathered };
         let mut ranking = Ranking::new(&whole, &|| ());
         self.seen.conclude(&detectors, &whole, &mut self.overlaps, &mut ranking);
         let ranked = ranking.ranked.unwrap();

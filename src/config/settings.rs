@@ -417,6 +417,7 @@ impl Settings {
             resource_attributes: gathers.resource_attributes,
             shows_values: self.show_values,
             sample_traces: self.sample_traces(),
+            secrets: self.detectors.sensitive_data.secrets(),
             retry_timeout: Some(Duration::from_nanos(self.retry_timeout_ns.unsigned_abs())),
         }
     }

@@ -181,6 +181,11 @@ mod tests {
             "no-gateway.private_labels",
             "consumer-lag.delay_words",
             "large-payload.file_words",
+            "sensitive-data.credential_keys",
+            "sensitive-data.url_parameters",
+            "sensitive-data.json_fields",
+            "sensitive-data.arguments",
+            "sensitive-data.masked_words",
         ];
         for list in lists {
             assert!(known.iter().any(|known| known.split(' ').next() == Some(list)), "{list}");

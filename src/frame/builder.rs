@@ -4,7 +4,7 @@
 //! values (URLs, query texts) are never interned: a template and a hash of them are kept.
 
 use std::borrow::Cow;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use foldhash::fast::FixedState;
 use hashbrown::HashSet;
@@ -13,7 +13,7 @@ use crate::conventions::{
     ATTRIBUTE_COUNT, Attribute, END_OF_HOST, OwnAttributes, RpcStatus, TraceStateSampling, arguments_of,
     attribute_of_key, count_of_attribute, exception_attribute_of_key, normalise, resource_attribute_of_key,
 };
-use crate::sensitive::{KeyTraits, Sampling, Scan, SensitiveFacts, masked};
+use crate::sensitive::{Sampling, Scan, SensitiveFacts, masked};
 use crate::span::{
     Event, Origin, SkipReason, Skipped, SpanId, SpanKind, SpanRecord, SpanRow, StatusCode, TraceId, UNKNOWN_SERVICE,
     Value, unusable,
@@ -96,7 +96,7 @@ impl FrameBuilder {
         });
         let Collecting { own_attributes, resource_attributes, shows_values, .. } = *collecting;
         let caps = Arc::clone(&collecting.caps);
-        let scan = collecting.sampling.as_ref().map(|sampling| Box::new(Scan::of(sampling)));
+        let scan = collecting.sampling.as_ref().map(|sampling| Box::new(Scan::of(sampling, caps.secrets)));
         Self { spilling, own_attributes, resource_attributes, shows_values, scan, caps, ..Self::default() }
     }
 
@@ -195,7 +195,8 @@ impl FrameBuilder {
         fill: impl FnOnce(&mut AttributeSlots<'_>),
     ) -> SignatureId {
         let service = if service.is_empty() { UNKNOWN_SERVICE } else { service };
-        let hide = |text| if self.shows_values { Cow::Borrowed(text) } else { masked(text, KeyTraits::default()) };
+        let hide =
+            |text| if self.shows_values { Cow::Borrowed(text) } else { masked(text, self.caps.secrets.without_key()) };
         let service = self.symbols.intern(self.caps.kept(SignaturePart::SERVICE, &hide(service)));
         let name = self.symbols.intern(self.caps.kept(SignaturePart::NAME, &hide(name)));
         let mut slots = AttributeSlots {
@@ -419,13 +420,6 @@ pub(crate) fn said_of_exception(event: &Event<'_>, mut tell: impl FnMut(Attribut
 /// The number of the spelling that attributes of events count as.
 const RANK_OF_EVENTS: u8 = 1;
 
-/// What the preferred spellings of attributes say of their values.
-fn traits_of(attribute: Attribute) -> KeyTraits {
-    static TRAITS: OnceLock<Vec<KeyTraits>> = OnceLock::new();
-    let of_all = || Attribute::ALL.iter().map(|attribute| KeyTraits::of(attribute.aliases()[0])).collect();
-    TRAITS.get_or_init(of_all)[attribute as usize]
-}
-
 /// Where the attributes of one span are put before they become a signature.
 pub struct AttributeSlots<'a> {
     shows_values: bool,
@@ -444,7 +438,7 @@ impl AttributeSlots<'_> {
             return;
         }
         let mut normal = String::new();
-        normalise(attribute, value, &mut normal);
+        normalise(attribute, value, self.caps.secrets, &mut normal);
         self.put_normal(attribute, rank, &normal);
     }
 
@@ -485,7 +479,11 @@ impl AttributeSlots<'_> {
 
     fn derive(&mut self, attribute: Attribute, value: &str) {
         // Whatever is shown later is made of signatures, so here nothing can be forgotten.
-        let value = if self.shows_values { Cow::Borrowed(value) } else { masked(value, traits_of(attribute)) };
+        let value = if self.shows_values {
+            Cow::Borrowed(value)
+        } else {
+            masked(value, self.caps.secrets.traits_of_attribute(attribute))
+        };
         self.attributes[attribute as usize] = self.symbols.intern(self.caps.kept(attribute.into(), &value));
     }
 }

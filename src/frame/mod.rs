@@ -16,7 +16,7 @@ mod spill;
 mod symbols;
 mod value_caps;
 
-pub use crate::sensitive::Sampling;
+pub use crate::sensitive::{Sampling, Secrets};
 pub use builder::{AttributeSlots, Collecting, FrameBuilder};
 pub(crate) use builder::{said_of_exception, said_of_resource};
 pub use columns::{Frame, TraceRows, Vocabulary};

@@ -9,6 +9,7 @@ use foldhash::fast::FixedState;
 use hashbrown::{HashMap, HashTable};
 
 use crate::conventions::{Attribute, nonzero_hash, normalise};
+use crate::sensitive::Secrets;
 use crate::span::{SpanKind, StatusCode, Value};
 
 use super::signatures::SignatureId;
@@ -99,13 +100,13 @@ impl SignatureCache {
             return write_text(&mut self.current, which, caps.kept(attribute.into(), &text));
         }
         if attribute.is_long_text() {
-            let (normal, hash) = self.long_texts.normalise(attribute, &text);
+            let (normal, hash) = self.long_texts.normalise(attribute, &text, caps.secrets);
             if attribute == Attribute::DbQueryText {
                 self.query.put(rank, hash, !normal.is_empty());
             }
             return write_text(&mut self.current, which, caps.kept(attribute.into(), normal));
         }
-        let hash = normalise(attribute, &text, &mut self.normal);
+        let hash = normalise(attribute, &text, caps.secrets, &mut self.normal);
         match attribute {
             Attribute::RequestId => return self.id.put(rank, hash, true),
             Attribute::UrlFull => self.url.put(rank, hash, !self.normal.is_empty()),
@@ -175,7 +176,7 @@ struct LongTexts {
 
 impl LongTexts {
     /// What is kept of `text`, and the hash of its arguments.
-    fn normalise(&mut self, attribute: Attribute, text: &str) -> (&str, u64) {
+    fn normalise(&mut self, attribute: Attribute, text: &str, secrets: Secrets) -> (&str, u64) {
         let key = (attribute, nonzero_hash(text));
         let is_large = self.known.len() >= MANY_LONG_TEXTS || self.normals.text_bytes() > MANY_TEXT_BYTES;
         if is_large && !self.known.contains_key(&key) {
@@ -183,7 +184,7 @@ impl LongTexts {
             self.normals = Symbols::default();
         }
         let (normal, hash) = *self.known.entry(key).or_insert_with(|| {
-            let hash = normalise(attribute, text, &mut self.normal);
+            let hash = normalise(attribute, text, secrets, &mut self.normal);
             (self.normals.intern(&self.normal), hash)
         });
         (self.normals.resolve(normal), hash)
@@ -319,10 +320,10 @@ mod tests {
         let mut texts = LongTexts::default();
         for number in (0..MANY_LONG_TEXTS + 10).chain(0..3) {
             let text = format!("select {number}");
-            let (normal, hash) = texts.normalise(Attribute::DbQueryText, &text);
+            let (normal, hash) = texts.normalise(Attribute::DbQueryText, &text, Secrets::default());
             assert_eq!((normal, hash), ("select ?", nonzero_hash(&text)));
         }
-        assert_eq!(texts.normalise(Attribute::DbQueryText, "select ?"), ("select ?", 0));
-        assert_eq!(texts.normalise(Attribute::StatusMessage, "select 1"), ("select ?", 0));
+        assert_eq!(texts.normalise(Attribute::DbQueryText, "select ?", Secrets::default()), ("select ?", 0));
+        assert_eq!(texts.normalise(Attribute::StatusMessage, "select 1", Secrets::default()), ("select ?", 0));
     }
 }

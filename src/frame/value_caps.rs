@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use crate::conventions::{ATTRIBUTE_COUNT, Attribute, END_OF_HOST, nonzero_hash};
+use crate::sensitive::Secrets;
 
 /// What values beyond the cap become.
 pub const BEYOND_CAP: &str = "…";
@@ -63,6 +64,8 @@ pub(super) fn hash_of_value(text: &str) -> u64 {
 /// The values that all collectors of one input have met, as far as they may be kept.
 #[derive(Debug)]
 pub struct ValueCaps {
+    /// What of values is secret, and is left out before they are compared.
+    pub(crate) secrets: Secrets,
     max_distinct: usize,
     parts: Vec<PartCap>,
 }
@@ -84,7 +87,12 @@ impl ValueCaps {
     /// Keeps `max_distinct` values of each part.
     pub fn new(max_distinct: usize) -> Self {
         let part = || PartCap { largest_kept: AtomicU64::new(u64::MAX), smallest: Mutex::default() };
-        Self { max_distinct, parts: (0..SignaturePart::COUNT).map(|_| part()).collect() }
+        Self { secrets: Secrets::default(), max_distinct, parts: (0..SignaturePart::COUNT).map(|_| part()).collect() }
+    }
+
+    /// The same without `secrets`.
+    pub(crate) fn without(self, secrets: Secrets) -> Self {
+        Self { secrets, ..self }
     }
 
     /// How many values of each part are kept.

@@ -8,8 +8,8 @@ use std::time::Duration;
 use rayon::iter::{IntoParallelIterator as _, IntoParallelRefMutIterator as _, ParallelIterator as _};
 
 use crate::conventions::OwnAttributes;
-use crate::frame::{Collecting, FrameBuilder, SpanSink, SpillStore, TooManyStrings};
-use crate::sensitive::Sampling;
+use crate::frame::{Collecting, FrameBuilder, SpanSink, SpillStore, TooManyStrings, ValueCaps};
+use crate::sensitive::{Sampling, Secrets};
 
 use super::counting_sink::CountingSink;
 use super::error::IngestError;
@@ -47,6 +47,8 @@ pub struct ReadOptions {
     pub shows_values: bool,
     /// In how many traces secrets are looked for; 0 if nobody asks for them.
     pub sample_traces: u32,
+    /// What is secret.
+    pub secrets: Secrets,
     /// How much time a request to an object store may lose by failures; three minutes if not said.
     pub retry_timeout: Option<Duration>,
 }
@@ -73,11 +75,11 @@ pub struct ReadFrames {
 /// Reads all inputs for the analysis, in parallel on the current pool of threads.
 pub fn read_frames(paths: &[PathBuf], options: &ReadOptions, progress: &dyn Progress) -> ReadFrames {
     let spill = options.spill.clone().filter(|_| options.selection.is_all());
-    let ReadOptions { own_attributes, resource_attributes, shows_values, sample_traces, .. } = *options;
+    let ReadOptions { own_attributes, resource_attributes, shows_values, sample_traces, secrets, .. } = *options;
     let is_by_trace = !options.selection.is_all();
     let sampling = (sample_traces > 0).then(|| Arc::new(Sampling::new(sample_traces as usize, is_by_trace)));
-    let collecting =
-        Collecting { spill, own_attributes, resource_attributes, shows_values, sampling, ..Collecting::default() };
+    let caps = Arc::new(ValueCaps::default().without(secrets));
+    let collecting = Collecting { caps, spill, own_attributes, resource_attributes, shows_values, sampling };
     let read: Vec<(Vec<FrameBuilder>, Vec<ReadInput>)> = find_inputs(paths, options.retry_timeout())
         .into_par_iter()
         .map(|input| {

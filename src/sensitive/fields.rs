@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::placeholder::is_placeholder;
+use super::secret_names::{SecretNames, as_argument, as_field, as_parameter};
 use super::tokens::{end_of, entropy, is_word_byte};
 
 /// The longest name that is looked at.
@@ -25,7 +26,7 @@ fn end_of_look(text: &str, start: usize) -> usize {
 }
 
 /// Parameters of URLs that hold secrets.
-const URL_PARAMETERS: [&str; 20] = [
+pub(crate) const URL_PARAMETERS: [&str; 21] = [
     "access_token",
     "api_key",
     "apikey",
@@ -46,33 +47,29 @@ const URL_PARAMETERS: [&str; 20] = [
     "x_amz_security_token",
     "x_goog_signature",
     "awsaccesskeyid",
+    "key_secret",
 ];
 
-/// One more, and the one that often is no secret.
-const KEY_SECRET: &str = "key_secret";
+/// One more, which often is no secret.
 const TOKEN: &str = "token";
 
-/// Fields of JSON, without `_`.
-const JSON_FIELDS: [&str; 13] = [
+/// Fields of JSON that hold secrets.
+pub(crate) const JSON_FIELDS: [&str; 14] = [
     "password",
     "passwd",
     "pwd",
     "passphrase",
     "secret",
-    "clientsecret",
-    "accesstoken",
-    "refreshtoken",
-    "idtoken",
-    "apikey",
-    "privatekey",
-    "cardnumber",
+    "client_secret",
+    "access_token",
+    "refresh_token",
+    "id_token",
+    "api_key",
+    "private_key",
+    "card_number",
     "cvv",
+    "ssn",
 ];
-const SSN: &str = "ssn";
-
-/// Arguments of commands, behind two dashes.
-const ARGUMENTS: [&str; 9] =
-    ["password", "passwd", "pwd", "secret", "client-secret", "api-key", "access-token", "auth-token", "token"];
 
 /// What names of columns contain.
 const COLUMNS: [&str; 7] = ["password", "passwd", "pwd", "secret", "api_key", "access_token", "passphrase"];
@@ -87,7 +84,7 @@ pub(super) fn name_around(text: &str, at: usize) -> Range<usize> {
 }
 
 /// The value of the URL's parameter `name`.
-pub(super) fn url_parameter(text: &str, name: &Range<usize>) -> Option<Range<usize>> {
+pub(super) fn url_parameter(text: &str, name: &Range<usize>, names: &SecretNames) -> Option<Range<usize>> {
     const MIN_BYTES: usize = 6;
     const MIN_BYTES_OF_TOKEN: usize = 16;
     const MIN_ENTROPY: f64 = 3.0;
@@ -102,20 +99,20 @@ pub(super) fn url_parameter(text: &str, name: &Range<usize>) -> Option<Range<usi
     };
     let end = end_of_value(text, start, |byte| !ends(byte));
     let value = &text[start..end];
-    let name = text[name.clone()].to_ascii_lowercase().replace(['-', '.'], "_");
-    let is_secret = if name == TOKEN {
-        value.len() >= MIN_BYTES_OF_TOKEN && entropy(value) >= MIN_ENTROPY
+    let name = as_parameter(&text[name.clone()]);
+    let is_secret = if names.url_parameters.contains(&name) {
+        value.len() >= MIN_BYTES
     } else {
-        value.len() >= MIN_BYTES && (URL_PARAMETERS.contains(&name.as_str()) || name == KEY_SECRET)
+        name == TOKEN && value.len() >= MIN_BYTES_OF_TOKEN && entropy(value) >= MIN_ENTROPY
     };
-    (is_secret && !is_placeholder(value)).then_some(start..end)
+    (is_secret && !is_placeholder(value, &names.masked_words)).then_some(start..end)
 }
 
 /// The value of the command's argument `name`, which begins with the dashes.
-pub(super) fn argument(text: &str, name: &Range<usize>) -> Option<Range<usize>> {
+pub(super) fn argument(text: &str, name: &Range<usize>, names: &SecretNames) -> Option<Range<usize>> {
     const MIN_BYTES: usize = 6;
-    let bare = text[name.clone()].strip_prefix("--")?.to_ascii_lowercase().replace('_', "-");
-    if text.as_bytes().get(name.end) != Some(&b'=') || !ARGUMENTS.contains(&bare.as_str()) {
+    let bare = text[name.clone()].strip_prefix("--").map(as_argument)?;
+    if text.as_bytes().get(name.end) != Some(&b'=') || !names.arguments.contains(&bare) {
         return None;
     }
     let (start, end) = match text.as_bytes().get(name.end + 1) {
@@ -131,13 +128,12 @@ pub(super) fn argument(text: &str, name: &Range<usize>) -> Option<Range<usize>> 
             )
         }
     };
-    (end - start >= MIN_BYTES && !is_placeholder(&text[start..end])).then_some(start..end)
+    (end - start >= MIN_BYTES && !is_placeholder(&text[start..end], &names.masked_words)).then_some(start..end)
 }
 
 /// The value of the field `name` of a JSON object, which may itself stand in a JSON text.
-pub(super) fn json_field(text: &str, name: &Range<usize>) -> Option<Range<usize>> {
-    let bare = text[name.clone()].to_ascii_lowercase().replace(['_', '-'], "");
-    if !JSON_FIELDS.contains(&bare.as_str()) && bare != SSN {
+pub(super) fn json_field(text: &str, name: &Range<usize>, names: &SecretNames) -> Option<Range<usize>> {
+    if !names.json_fields.contains(&as_field(&text[name.clone()])) {
         return None;
     }
     let before = &text[..name.start];
@@ -162,7 +158,7 @@ pub(super) fn json_field(text: &str, name: &Range<usize>) -> Option<Range<usize>
         }
         None => (at, end_of(text, at, |byte| byte.is_ascii_digit())),
     };
-    (end > start && !is_placeholder(&text[start..end])).then_some(start..end)
+    (end > start && !is_placeholder(&text[start..end], &names.masked_words)).then_some(start..end)
 }
 
 fn end_of_json_string(text: &str, start: usize, quote: &str) -> usize {
@@ -178,7 +174,7 @@ fn end_of_json_string(text: &str, start: usize, quote: &str) -> usize {
 }
 
 /// The literal that a query text compares a secret column with or sets it to, whose name is `name`.
-pub(super) fn sql_literal(text: &str, name: &Range<usize>) -> Option<Range<usize>> {
+pub(super) fn sql_literal(text: &str, name: &Range<usize>, names: &SecretNames) -> Option<Range<usize>> {
     let lower = text[name.clone()].to_ascii_lowercase();
     // `a.b` is a column of a table.
     let column = lower.rsplit('.').next().unwrap_or_default();
@@ -214,7 +210,7 @@ pub(super) fn sql_literal(text: &str, name: &Range<usize>) -> Option<Range<usize
     let quote = *bytes.get(at).filter(|&&byte| byte == b'\'')?;
     let start = at + 1;
     let end = end_of_sql_string(text, start, quote);
-    (end > start && !is_placeholder(&text[start..end])).then_some(start..end)
+    (end > start && !is_placeholder(&text[start..end], &names.masked_words)).then_some(start..end)
 }
 
 fn end_of_sql_string(text: &str, start: usize, quote: u8) -> usize {
@@ -232,7 +228,7 @@ fn end_of_sql_string(text: &str, start: usize, quote: u8) -> usize {
 }
 
 /// The password of a user in the URL whose `://` is at `at`.
-pub(super) fn url_password(text: &str, at: usize) -> Option<Range<usize>> {
+pub(super) fn url_password(text: &str, at: usize, names: &SecretNames) -> Option<Range<usize>> {
     /// Longer ones are no names and passwords.
     const MAX_USER_INFO: usize = 512;
     let start = at + "://".len();
@@ -246,5 +242,6 @@ pub(super) fn url_password(text: &str, at: usize) -> Option<Range<usize>> {
     let has_host = bytes[host + 1..authority].first().is_some_and(|&byte| byte.is_ascii_alphanumeric() || byte == b'[');
     let password = start + colon + 1..start + host;
     let is_scheme = at > 0 && text.as_bytes()[at - 1].is_ascii_alphanumeric();
-    (is_scheme && has_host && !password.is_empty() && !is_placeholder(&text[password.clone()])).then_some(password)
+    (is_scheme && has_host && !password.is_empty() && !is_placeholder(&text[password.clone()], &names.masked_words))
+        .then_some(password)
 }

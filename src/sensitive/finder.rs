@@ -13,6 +13,7 @@ use super::iban::end_of_iban;
 use super::key::{Credential, KeyTraits};
 use super::kind::SensitiveKind;
 use super::placeholder::is_placeholder;
+use super::secret_names::Secrets;
 use super::tokens::{aws_key, basic_auth, bearer, end_of, jwt, private_key, vendor_prefixes, vendor_token};
 
 /// Of a value no more is looked at.
@@ -61,7 +62,11 @@ fn find_all(text: &str, traits: KeyTraits, finds: &mut impl Finds) {
         Some(Credential::WithEquals) => text.contains('='),
         None => false,
     };
-    if is_credential && !has_form && text.len() >= MIN_CREDENTIAL && !is_placeholder(text) {
+    if is_credential
+        && !has_form
+        && text.len() >= MIN_CREDENTIAL
+        && !is_placeholder(text, &traits.secrets.names().masked_words)
+    {
         finds.secret(SensitiveKind::Credential, 0..text.len(), text);
     }
 }
@@ -139,6 +144,7 @@ fn is_of_token(byte: u8) -> bool {
 
 fn find_needles(text: &str, traits: KeyTraits, tell: &mut impl FnMut(SensitiveKind, Range<usize>)) {
     let Needles { search, leads } = needles();
+    let names = traits.secrets.names();
     // Several needles may lie in one name, in one key and in one token.
     let (mut end_of_names, mut end_of_key, mut end_of_token) = (0, 0, 0);
     for needle in search.find_iter(text) {
@@ -151,25 +157,14 @@ fn find_needles(text: &str, traits: KeyTraits, tell: &mut impl FnMut(SensitiveKi
                 (SensitiveKind::Jwt, jwt(text, at))
             }
             Lead::Jwt => continue,
-            Lead::Bearer => (SensitiveKind::Bearer, bearer(text, at)),
+            Lead::Bearer => (SensitiveKind::Bearer, bearer(text, at, &names.masked_words)),
             Lead::BasicAuth => (SensitiveKind::BasicAuth, basic_auth(text, at)),
             Lead::AwsKey => (SensitiveKind::AwsKey, aws_key(text, at)),
-            Lead::Url => (SensitiveKind::UrlPassword, url_password(text, at)),
+            Lead::Url => (SensitiveKind::UrlPassword, url_password(text, at, names)),
             Lead::VendorToken => (SensitiveKind::VendorToken, vendor_token(text, at)),
             Lead::Name if at >= end_of_names => {
                 let name = name_around(text, at);
-                end_of_names = name.end;
-                let named = [
-                    (SensitiveKind::UrlParameter, url_parameter(text, &name)),
-                    (SensitiveKind::Argument, argument(text, &name)),
-                    (SensitiveKind::JsonField, json_field(text, &name)),
-                    (SensitiveKind::SqlLiteral, if traits.is_query { sql_literal(text, &name) } else { None }),
-                ];
-                for (kind, range) in named.into_iter().filter_map(|(kind, found)| Some((kind, found?))) {
-                    // What stands in a value is no name.
-                    end_of_names = end_of_names.max(range.end);
-                    tell(kind, range);
-                }
+                end_of_names = find_behind_name(text, name, traits, tell);
                 continue;
             }
             Lead::Name => continue,
@@ -181,6 +176,35 @@ fn find_needles(text: &str, traits: KeyTraits, tell: &mut impl FnMut(SensitiveKi
             tell(kind, range);
         }
     }
+    // In a search of their own: one needle within another would hide it.
+    end_of_names = 0;
+    for needle in names.needles.iter().flat_map(|search| search.find_iter(text)) {
+        if needle.start() >= end_of_names {
+            end_of_names = find_behind_name(text, name_around(text, needle.start()), traits, tell);
+        }
+    }
+}
+
+/// Finds what stands behind a name. The answer is from where on there may be another name: what stands in a value is none.
+fn find_behind_name(
+    text: &str,
+    name: Range<usize>,
+    traits: KeyTraits,
+    tell: &mut impl FnMut(SensitiveKind, Range<usize>),
+) -> usize {
+    let names = traits.secrets.names();
+    let named = [
+        (SensitiveKind::UrlParameter, url_parameter(text, &name, names)),
+        (SensitiveKind::Argument, argument(text, &name, names)),
+        (SensitiveKind::JsonField, json_field(text, &name, names)),
+        (SensitiveKind::SqlLiteral, if traits.is_query { sql_literal(text, &name, names) } else { None }),
+    ];
+    let mut end = name.end;
+    for (kind, range) in named.into_iter().filter_map(|(kind, found)| Some((kind, found?))) {
+        end = end.max(range.end);
+        tell(kind, range);
+    }
+    end
 }
 
 /// Finds numbers: of accounts, of cards, and those that are as long as these. Whether any of them is what it seems to be:
@@ -287,9 +311,9 @@ pub(crate) fn masked(text: &str, traits: KeyTraits) -> Cow<'_, str> {
 }
 
 /// The text with tokens, and whatever else has a form of its own, as `{}`.
-pub(crate) fn without_tokens(text: &str) -> Cow<'_, str> {
+pub(crate) fn without_tokens(text: &str, secrets: Secrets) -> Cow<'_, str> {
     let mut ranges = Vec::new();
-    find_needles(text, KeyTraits::default(), &mut |_, range| ranges.push(range));
+    find_needles(text, secrets.without_key(), &mut |_, range| ranges.push(range));
     without(text, ranges)
 }
 

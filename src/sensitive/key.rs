@@ -1,5 +1,6 @@
 //! What the key of a value says of it.
 
+use super::secret_names::{Secrets, as_key};
 use crate::conventions::words;
 
 /// What a key says of the values that stand under it. Worked out once a key.
@@ -15,6 +16,8 @@ pub(crate) struct KeyTraits {
     pub(crate) is_query: bool,
     /// Values are secret.
     pub(crate) credential: Option<Credential>,
+    /// What is set of secrets.
+    pub(crate) secrets: Secrets,
 }
 
 /// How a value is secret because of its key.
@@ -28,7 +31,7 @@ pub(crate) enum Credential {
 
 impl KeyTraits {
     /// What `key` says, as instrumentations spell it.
-    pub(crate) fn of(key: &str) -> Self {
+    pub(super) fn of(key: &str, secrets: Secrets) -> Self {
         let words = words_of(key);
         let is = |wanted: &[&str]| words.iter().any(|word| wanted.contains(&word.as_str()));
         Self {
@@ -37,7 +40,8 @@ impl KeyTraits {
             has_no_mail: is(&["client", "consumer", "host", "hostname", "node"])
                 || key.to_ascii_lowercase().starts_with("db.user"),
             is_query: QUERY_KEYS.iter().any(|query| query.eq_ignore_ascii_case(key)),
-            credential: credential_of(key),
+            credential: credential_of(key, secrets),
+            secrets,
         }
     }
 }
@@ -59,48 +63,46 @@ const QUERY_KEYS: [&str; 8] = [
 ];
 
 /// Last parts of keys whose values are secret.
-const CREDENTIALS: [&str; 27] = [
-    "access_token",
+pub(crate) const CREDENTIAL_KEYS: [&str; 29] = [
+    "password",
+    "passwd",
+    "pwd",
+    "passphrase",
+    "secret",
+    "client_secret",
     "api_key",
     "apikey",
-    "auth_token",
-    "authorization",
-    "authtoken",
-    "card_number",
-    "client_secret",
-    "credit_card",
-    "cvc",
-    "cvv",
-    "iban",
-    "id_token",
-    "passphrase",
-    "passwd",
-    "password",
-    "private_key",
-    "proxy_authorization",
-    "pwd",
+    "access_token",
     "refresh_token",
-    "secret",
-    "secret_access_key",
+    "id_token",
+    "auth_token",
+    "authtoken",
+    "private_key",
     "secret_key",
+    "secret_access_key",
     "session_token",
-    "ssn",
+    "authorization",
+    "proxy_authorization",
+    "cookie",
+    "set_cookie",
     "x_api_key",
     "x_auth_token",
+    "credit_card",
+    "card_number",
+    "cvv",
+    "cvc",
+    "ssn",
+    "iban",
 ];
 
-fn credential_of(key: &str) -> Option<Credential> {
+/// Those of them whose values are lists of names and values.
+const LISTS: [&str; 2] = ["cookie", "set_cookie"];
+
+fn credential_of(key: &str, secrets: Secrets) -> Option<Credential> {
     let last = key.rsplit(['.', ':', '/']).next().unwrap_or(key);
-    let lower = last.to_ascii_lowercase().replace('-', "_");
-    let split = words_of(last).join("_");
-    let is = |names: &[&str]| names.contains(&lower.as_str()) || names.contains(&split.as_str());
-    if is(&["cookie", "set_cookie"]) {
-        Some(Credential::WithEquals)
-    } else if is(&CREDENTIALS) {
-        Some(Credential::Any)
-    } else {
-        None
-    }
+    let (whole, split) = (as_key(last), words_of(last).join("_"));
+    let known = secrets.names().credential_keys.iter().find(|&name| *name == whole || *name == split)?;
+    Some(if LISTS.contains(&known.as_str()) { Credential::WithEquals } else { Credential::Any })
 }
 
 /// The words of a name in lower case.
@@ -141,14 +143,15 @@ mod tests {
             ("", false, false, false, false, false),
         ] {
             let credential = is_credential.then_some(Credential::Any);
+            let secrets = Secrets::default();
             assert_eq!(
-                KeyTraits::of(key),
-                KeyTraits { says_mail, says_card, has_no_mail, is_query, credential },
+                secrets.traits_of(key),
+                KeyTraits { says_mail, says_card, has_no_mail, is_query, credential, secrets },
                 "{key}"
             );
         }
         for key in ["http.request.header.cookie", "http.response.header.set-cookie", "Set_Cookie"] {
-            assert_eq!(KeyTraits::of(key).credential, Some(Credential::WithEquals), "{key}");
+            assert_eq!(Secrets::default().traits_of(key).credential, Some(Credential::WithEquals), "{key}");
         }
     }
 }

@@ -14,15 +14,20 @@ mod kind;
 mod placeholder;
 mod sampling;
 mod scan;
+mod secret_names;
 mod tokens;
 
 pub(crate) use evidence::{Bucket, Evidence, Place, SensitiveFacts, hash_of_place};
+pub(crate) use fields::{JSON_FIELDS, URL_PARAMETERS};
 pub(crate) use finder::{masked, without_tokens};
-pub(crate) use key::KeyTraits;
+pub(crate) use key::CREDENTIAL_KEYS;
 pub(crate) use kind::SensitiveKind;
+pub(crate) use placeholder::MASKED_WORDS;
 pub use sampling::Sampling;
 pub(crate) use sampling::{SampledTraces, level_of};
 pub(crate) use scan::{Glance, Said, Scan, Spot};
+pub use secret_names::Secrets;
+pub(crate) use secret_names::{ARGUMENTS, SecretLists};
 
 #[cfg(test)]
 mod tests;

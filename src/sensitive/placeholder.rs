@@ -1,7 +1,9 @@
 //! What stands where a secret was taken out, or where one is to be put in.
 
+use crate::conventions::WordList;
+
 /// Words that stand for a secret.
-const WORDS: [&str; 25] = [
+pub(crate) const MASKED_WORDS: [&str; 25] = [
     "redacted",
     "masked",
     "filtered",
@@ -33,7 +35,8 @@ const WORDS: [&str; 25] = [
 const SCHEMES: [&str; 3] = ["bearer", "basic", "token"];
 
 /// Whether nothing is given away: the secret was taken out, or is to be put in where the text is used.
-pub(super) fn is_placeholder(value: &str) -> bool {
+/// `masked_words` stand for secrets.
+pub(super) fn is_placeholder(value: &str, masked_words: &WordList) -> bool {
     let mut value = value.trim();
     // Each turn takes away at least one character, of a bounded number of pairs.
     for _ in 0..MAX_PAIRS {
@@ -46,7 +49,7 @@ pub(super) fn is_placeholder(value: &str) -> bool {
             },
         }
     }
-    is_plain_placeholder(value)
+    is_plain_placeholder(value, masked_words)
 }
 
 /// So many brackets, quotes and schemes are taken off.
@@ -92,19 +95,17 @@ fn behind_scheme(value: &str) -> Option<&str> {
     SCHEMES.iter().any(|known| known.eq_ignore_ascii_case(scheme)).then_some(behind.trim_start())
 }
 
-fn is_plain_placeholder(value: &str) -> bool {
+fn is_plain_placeholder(value: &str, masked_words: &WordList) -> bool {
     // As URLs write stars.
     if value.contains("%2A") || value.contains("%2a") {
-        return is_plain_placeholder(&value.replace("%2A", "*").replace("%2a", "*"));
+        return is_plain_placeholder(&value.replace("%2A", "*").replace("%2a", "*"), masked_words);
     }
     let is_filler = |c: char| matches!(c, '*' | '•' | '-' | '.' | '?' | '…' | '●');
     let is_x = value.chars().all(|c| matches!(c, 'x' | 'X' | '-' | ' ' | '*'));
     if value.chars().all(|c| is_filler(c) || c == ' ') || (is_x && value.len() >= 3) || value.contains("***") {
         return true;
     }
-    if WORDS.iter().any(|word| word.eq_ignore_ascii_case(value))
-        || SCHEMES.iter().any(|word| word.eq_ignore_ascii_case(value))
-    {
+    if masked_words.has(value) || SCHEMES.iter().any(|word| word.eq_ignore_ascii_case(value)) {
         return true;
     }
     if value.get(..4).is_some_and(|begin| begin.eq_ignore_ascii_case("your")) && value[4..].starts_with(['-', '_', ' '])
@@ -141,6 +142,10 @@ fn is_all_caps(value: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn is_placeholder(value: &str) -> bool {
+        super::is_placeholder(value, &WordList::of(&MASKED_WORDS))
+    }
 
     #[test]
     fn placeholders_give_nothing_away() {

@@ -16,6 +16,7 @@ use super::finder::{Finds, find, masked};
 use super::key::KeyTraits;
 use super::kind::SensitiveKind;
 use super::sampling::{Sampling, level_of};
+use super::secret_names::Secrets;
 
 /// Where a span says something.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -62,6 +63,7 @@ const MIN_CARD: u64 = 1_000_000_000_000;
 #[derive(Debug)]
 pub(crate) struct Scan {
     sampling: Arc<Sampling>,
+    secrets: Secrets,
     /// The lowest level of which something is kept.
     level: u32,
     /// The trace that came last, and whether the sample takes it.
@@ -99,17 +101,17 @@ impl Numbers {
         number_in(&mut self.buckets, |known| *known == bucket, || bucket)
     }
 
-    fn service(&mut self, service: &str) -> u32 {
-        let new = || (service.into(), masked(service, KeyTraits::default()).into());
+    fn service(&mut self, service: &str, secrets: Secrets) -> u32 {
+        let new = || (service.into(), masked(service, secrets.without_key()).into());
         number_in(&mut self.services, |(known, _)| **known == *service, new)
     }
 
-    fn key(&mut self, said: Said<'_>) -> Key {
+    fn key(&mut self, said: Said<'_>, secrets: Secrets) -> Key {
         let Said { prefix, key } = said;
         if let Some(known) = self.keys.get(&KeyRef(prefix, key)) {
             return *known;
         }
-        let new = Key { number: self.keys.len() as u32, traits: KeyTraits::of(key), hash: said.hash() };
+        let new = Key { number: self.keys.len() as u32, traits: secrets.traits_of(key), hash: said.hash() };
         self.keys.insert((prefix, key.into()), new);
         new
     }
@@ -130,9 +132,10 @@ fn number_in<T>(all: &mut Vec<T>, is_it: impl Fn(&T) -> bool, new: impl FnOnce()
 
 impl Scan {
     /// One of several that look through an input together.
-    pub(crate) fn of(sampling: &Arc<Sampling>) -> Self {
+    pub(crate) fn of(sampling: &Arc<Sampling>, secrets: Secrets) -> Self {
         Self {
             sampling: Arc::clone(sampling),
+            secrets,
             level: 0,
             last: None,
             facts: SensitiveFacts::default(),
@@ -142,6 +145,11 @@ impl Scan {
             keys_of_span: Vec::new(),
             found_in_span: Vec::new(),
         }
+    }
+
+    /// What is set of secrets.
+    pub(crate) fn secrets(&self) -> Secrets {
+        self.secrets
     }
 
     /// The lowest level of traces that are looked at.
@@ -176,8 +184,8 @@ impl Scan {
         if level < self.level || spans == 0 {
             return;
         }
-        let numbers = [self.numbers.bucket(Bucket::of_level(level)), self.numbers.service(service)];
-        let key = self.numbers.key(said).number;
+        let numbers = [self.numbers.bucket(Bucket::of_level(level)), self.numbers.service(service, self.secrets)];
+        let key = self.numbers.key(said, self.secrets).number;
         *self.spans.entry([numbers[0], numbers[1], key]).or_default() += spans;
     }
 
@@ -200,7 +208,7 @@ impl Scan {
             return;
         }
         let bucket = Bucket::of(span.trace_id, self.sampling.is_by_trace);
-        let numbers = [self.numbers.bucket(bucket), self.numbers.service(&origin.service_name())];
+        let numbers = [self.numbers.bucket(bucket), self.numbers.service(&origin.service_name(), self.secrets)];
         let of_span = OfSpan { span, bucket, numbers, is_counted };
         self.keys_of_span.clear();
         self.found_in_span.clear();
@@ -240,7 +248,7 @@ impl Scan {
         let Numbers { buckets, services, keys } = std::mem::take(&mut self.numbers);
         let mut names: Vec<String> = vec![String::new(); keys.len()];
         for ((prefix, key), known) in keys {
-            names[known.number as usize] = name_of_place(prefix, &key);
+            names[known.number as usize] = name_of_place(prefix, &key, self.secrets);
         }
         for ([bucket, service, key], spans) in self.spans.drain() {
             let place = hash_of_place(&services[service as usize].1, &names[key as usize]);
@@ -268,7 +276,7 @@ impl Scan {
 
     /// Counts the span as one that says something under a key.
     fn count(&mut self, of_span: OfSpan<'_>, said: Said<'_>) -> Key {
-        let known = self.numbers.key(said);
+        let known = self.numbers.key(said, self.secrets);
         if !of_span.is_counted && !self.keys_of_span.contains(&known.number) {
             self.keys_of_span.push(known.number);
             let [bucket, service] = of_span.numbers;
@@ -289,7 +297,7 @@ impl Scan {
         }
         let [_, service] = of_span.numbers;
         let service = self.numbers.services[service as usize].1.clone();
-        let place = Place { service, attribute: name_of_place(said.prefix, said.key).into_boxed_str() };
+        let place = Place { service, attribute: name_of_place(said.prefix, said.key, self.secrets).into_boxed_str() };
         if !found.numbers.is_empty() {
             let numbers = self.facts.numbers.entry((of_span.bucket, place.clone())).or_default();
             numbers.extend(found.numbers);
@@ -340,9 +348,10 @@ pub(crate) struct Spot {
     seed: u64,
 }
 
-impl From<Said<'_>> for Spot {
-    fn from(said: Said<'_>) -> Self {
-        Self { traits: KeyTraits::of(said.key), seed: said.hash() }
+impl Spot {
+    /// Where a span says something.
+    pub(crate) fn of(said: Said<'_>, secrets: Secrets) -> Self {
+        Self { traits: secrets.traits_of(said.key), seed: said.hash() }
     }
 }
 
@@ -364,8 +373,8 @@ impl Glance {
 }
 
 /// What a place is called, which is shown: keys hold no secrets, unless somebody makes them of values.
-fn name_of_place(prefix: &str, key: &str) -> String {
-    masked(&[prefix, key].concat(), KeyTraits::default()).into_owned()
+fn name_of_place(prefix: &str, key: &str, secrets: Secrets) -> String {
+    masked(&[prefix, key].concat(), secrets.without_key()).into_owned()
 }
 
 /// A hash that is the same in every run.

@@ -16,7 +16,7 @@ impl Finds for Found {
 
 fn found_under(key: &str, text: &str) -> Vec<(SensitiveKind, String)> {
     let mut found = Found(Vec::new());
-    find(text, KeyTraits::of(key), &mut found);
+    find(text, Secrets::default().traits_of(key), &mut found);
     found.0
 }
 
@@ -203,7 +203,7 @@ fn keys_make_credentials() {
 
 #[test]
 fn what_is_found_is_masked() {
-    let traits = KeyTraits::default();
+    let traits = Secrets::default().without_key();
     for (text, expected) in [
         ("nothing here", "nothing here"),
         ("mail ann@shop.io and bob@shop.io!", "mail {} and {}!"),
@@ -214,7 +214,7 @@ fn what_is_found_is_masked() {
     ] {
         assert_eq!(masked(text, traits), expected);
     }
-    assert_eq!(masked("hunter2", KeyTraits::of("password")), "{}");
+    assert_eq!(masked("hunter2", Secrets::default().traits_of("password")), "{}");
 }
 
 /// Nothing that stands in a text makes it panic, and a long text of needles takes no longer than one of anything else.
@@ -258,13 +258,13 @@ fn any_text_is_taken() {
             for right in pieces {
                 let text = [left, right, "é", left, right, left].concat();
                 found_under(key, &text);
-                masked(&text, KeyTraits::of(key));
+                masked(&text, Secrets::default().traits_of(key));
             }
         }
     }
     let start = std::time::Instant::now();
     for piece in pieces {
-        masked(&piece.repeat(100_000 / piece.len()), KeyTraits::of("db.statement"));
+        masked(&piece.repeat(100_000 / piece.len()), Secrets::default().traits_of("db.statement"));
     }
     assert!(start.elapsed().as_secs() < 5, "{:?}", start.elapsed());
 }

@@ -7,6 +7,7 @@ use base64::alphabet::{STANDARD, URL_SAFE};
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
 use super::placeholder::is_placeholder;
+use crate::conventions::WordList;
 
 /// Whatever padding there is, and whatever the last bits are.
 const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
@@ -100,7 +101,7 @@ pub(super) fn private_key(text: &str, at: usize) -> Option<Range<usize>> {
 }
 
 /// What stands behind `Bearer`, which begins at `at`.
-pub(super) fn bearer(text: &str, at: usize) -> Option<Range<usize>> {
+pub(super) fn bearer(text: &str, at: usize, masked_words: &WordList) -> Option<Range<usize>> {
     const MIN_BYTES: usize = 16;
     const MIN_ENTROPY: f64 = 3.0;
     let start = behind_scheme(text, at, "bearer")?;
@@ -109,7 +110,7 @@ pub(super) fn bearer(text: &str, at: usize) -> Option<Range<usize>> {
     let is_one = token.len() >= MIN_BYTES
         && token.bytes().any(|byte| byte.is_ascii_digit())
         && entropy(token) >= MIN_ENTROPY
-        && !is_placeholder(token);
+        && !is_placeholder(token, masked_words);
     is_one.then_some(start..end)
 }
 

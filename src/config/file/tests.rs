@@ -214,6 +214,11 @@ fn what_is_wrong_is_told_with_its_place() {
             "line 2, column 20: reporting_words in [shared-database] must be a list of words of letters and digits, in \
             which \"...\" stands for the usual ones, not \"data-lake\"",
         ),
+        (
+            "[sensitive-data]\nurl_parameters = [1]",
+            "line 2, column 19: url_parameters in [sensitive-data] must be a list of names without spaces and commas, \
+            in which \"...\" stands for the usual ones, not 1",
+        ),
         ("format = 1", "line 1, column 10: format must be a text, not 1"),
         ("top = '''\nmany'''", "line 1, column 7: top must be a whole number, not such a text"),
         // Ranges and words.

@@ -10,7 +10,10 @@ use crate::detectors::kit::{
 use crate::findings::{Finding, Findings};
 use crate::frame::Symbol;
 use crate::partial::TraceNumber;
-use crate::sensitive::{Evidence, KeyTraits, Place, SensitiveFacts, SensitiveKind, hash_of_place};
+use crate::sensitive::{
+    ARGUMENTS, CREDENTIAL_KEYS, Evidence, JSON_FIELDS, MASKED_WORDS, Place, SecretLists, Secrets, SensitiveFacts,
+    SensitiveKind, URL_PARAMETERS, hash_of_place,
+};
 use crate::trace::TraceView;
 
 pub(crate) use seen::SeenSensitive;
@@ -22,6 +25,16 @@ thresholds! {
         min_values: Count = 3;
         /// In about so many traces secrets are looked for: which ones follows from their ids.
         sample_traces: Count = 20_000;
+        /// Last parts of keys whose values are secret; of cookies if they are lists of names and values.
+        credential_keys: Names = &CREDENTIAL_KEYS;
+        /// Parameters of URLs that hold secrets.
+        url_parameters: Names = &URL_PARAMETERS;
+        /// Fields of JSON texts that hold secrets.
+        json_fields: Names = &JSON_FIELDS;
+        /// Arguments of commands that hold secrets, without their dashes.
+        arguments: Names = &ARGUMENTS;
+        /// Words that stand for a secret that was taken out.
+        masked_words: Names = &MASKED_WORDS;
     }
 }
 
@@ -38,7 +51,9 @@ and checked: a `jwt` by its decoded header, an `iban` by its check digits, a `be
 value whose key ends in password, secret, api_key, authorization, cookie and the like. An `email` is told where an attribute
 has `min_values` of them, or one and a key that says mail; a `card` where `min_values` of them are nine tenths of the long
 numbers there, or one and a key that says card. What was masked is none: `***`, REDACTED, `${X}`, `?`. Values never leave the
-program: nothing of them is printed, not even how long they are.
+program: nothing of them is printed, not even how long they are. Names in front of secrets, and words that stand for them, are
+lists that can be set, and hold for all that is shown; what has a form of its own is known by that alone: keys and tokens of
+vendors, numbers of cards and accounts, addresses.
 
 ## Why it hurts
 
@@ -191,6 +206,17 @@ fn level_of(kind: SensitiveKind) -> Level {
 const MIN_CARD_SHARE: f64 = 0.9;
 
 impl SensitiveData {
+    /// What is secret, also while nobody asks for this detector: nothing shows it.
+    pub(crate) fn secrets(&self) -> Secrets {
+        Secrets::of(&SecretLists {
+            credential_keys: self.credential_keys.0.clone(),
+            url_parameters: self.url_parameters.0.clone(),
+            json_fields: self.json_fields.0.clone(),
+            arguments: self.arguments.0.clone(),
+            masked_words: self.masked_words.0.clone(),
+        })
+    }
+
     /// Whether values that may be of a kind are, by all that stand in the same place.
     fn is_meant(
         &self,
@@ -202,7 +228,8 @@ impl SensitiveData {
     ) -> bool {
         let values = evidence.values.len();
         let is_many = values >= self.min_values.0 as usize;
-        let traits = || KeyTraits::of(attribute.trim_start_matches("event:").trim_start_matches("resource:"));
+        let traits =
+            || Secrets::default().traits_of(attribute.trim_start_matches("event:").trim_start_matches("resource:"));
         match kind {
             SensitiveKind::Email => is_many || traits().says_mail,
             SensitiveKind::Card => {

@@ -63,7 +63,7 @@ impl NormalisedDictionary {
             return (ABSENT, 0);
         }
         if !self.attribute.is_long_text() {
-            let hash = normalise(self.attribute, text, &mut self.normal);
+            let hash = normalise(self.attribute, text, self.caps.secrets, &mut self.normal);
             cap_normal(&self.caps, self.attribute, &mut self.normal);
             return (self.kept.index_of(&self.normal), hash);
         }
@@ -71,7 +71,7 @@ impl NormalisedDictionary {
         if let Some(&known) = self.of_texts.get(&key) {
             return known;
         }
-        let hash = normalise(self.attribute, text, &mut self.normal);
+        let hash = normalise(self.attribute, text, self.caps.secrets, &mut self.normal);
         cap_normal(&self.caps, self.attribute, &mut self.normal);
         let new = (self.kept.index_of(&self.normal), hash);
         if self.of_texts.len() >= MANY_TEXTS {

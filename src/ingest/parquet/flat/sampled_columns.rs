@@ -24,7 +24,7 @@ use crate::ingest::parquet::file::cells::{attributes_at, value_at};
 use crate::ingest::parquet::file::guard::guarded;
 use crate::ingest::parquet::file::pages::{ColumnPages, ValueType};
 use crate::ingest::source::shared_file::SharedFile;
-use crate::sensitive::{Glance, Said, Scan, Spot};
+use crate::sensitive::{Glance, Said, Scan, Secrets, Spot};
 use crate::span::{KeyValue, UNKNOWN_SERVICE, Value};
 
 /// The fields in which a cell holds many values of attributes.
@@ -144,13 +144,14 @@ impl<'a> SampledColumns<'a> {
         rows: &[SampledRow],
         scan: &mut Scan,
     ) -> Result<RowsToRead, IngestError> {
+        let secrets = scan.secrets();
         let read = guarded(|| {
             Ok((|| {
                 let grouped = self.group(file, row_group, rows)?;
-                let find = |column: &SampledColumn<'_>| self.find(file, row_group, column, &grouped);
+                let find = |column: &SampledColumn<'_>| self.find(file, row_group, column, &grouped, secrets);
                 let (found, nested) = rayon::join(
                     || self.columns.par_iter().map(find).collect::<Result<Vec<Found>, IngestError>>(),
-                    || guarded(|| Ok(self.find_nested(file, row_group, rows, &grouped))),
+                    || guarded(|| Ok(self.find_nested(file, row_group, rows, &grouped, secrets))),
                 );
                 Ok((grouped, found?, nested))
             })())
@@ -231,8 +232,9 @@ impl<'a> SampledColumns<'a> {
         row_group: usize,
         column: &SampledColumn<'_>,
         grouped: &Grouped,
+        secrets: Secrets,
     ) -> Result<Found, IngestError> {
-        let spot = Spot::from(column.said);
+        let spot = Spot::of(column.said, secrets);
         let mut glance = Glance::default();
         // Whether nothing is found in a value, and whether it is empty.
         let mut of_value = |value: &Value<'_>| (glance.is_clean(spot, value), value.to_text().is_empty());
@@ -272,6 +274,7 @@ impl<'a> SampledColumns<'a> {
         row_group: usize,
         rows: &[SampledRow],
         grouped: &Grouped,
+        secrets: Secrets,
     ) -> Result<Vec<(NestedKey, Found)>, IngestError> {
         let roots: Vec<usize> = self.nested_roots(row_group).collect();
         if roots.is_empty() {
@@ -279,7 +282,7 @@ impl<'a> SampledColumns<'a> {
         }
         let rows: Vec<usize> =
             rows.iter().map(|row| row.row as usize).filter(|&row| grouped.group_of_row[row] > 0).collect();
-        let mut nested = NestedValues::new(grouped);
+        let mut nested = NestedValues::new(grouped, secrets);
         let mut batches = self.table.batches_of_rows((**file).clone(), row_group, &roots, &rows)?;
         let mut rows = rows.into_iter();
         while let Some(batch) = self.table.next_batch(&mut batches) {
@@ -402,6 +405,7 @@ impl hashbrown::Equivalent<NestedKey> for NestedKeyRef<'_> {
 /// What attributes say that have no columns of their own.
 struct NestedValues<'a> {
     grouped: &'a Grouped,
+    secrets: Secrets,
     glance: Glance,
     numbers: HashMap<NestedKey, usize, FixedState>,
     spots: Vec<Spot>,
@@ -412,9 +416,10 @@ struct NestedValues<'a> {
 }
 
 impl<'a> NestedValues<'a> {
-    fn new(grouped: &'a Grouped) -> Self {
+    fn new(grouped: &'a Grouped, secrets: Secrets) -> Self {
         Self {
             grouped,
+            secrets,
             glance: Glance::default(),
             numbers: HashMap::default(),
             spots: Vec::new(),
@@ -438,7 +443,7 @@ impl<'a> NestedValues<'a> {
             Some(&known) => known,
             None => {
                 let key = NestedKey(of, attribute.key.as_ref().into());
-                self.spots.push(key.said().into());
+                self.spots.push(Spot::of(key.said(), self.secrets));
                 self.found.push((key.clone(), Found::none(self.grouped)));
                 self.numbers.insert(key, self.found.len() - 1);
                 self.found.len() - 1

@@ -147,6 +147,18 @@ fn difference(first: &AnalysedWith, other: &AnalysedWith) -> anyhow::Result<Opti
                     search(&path, first.get(key).unwrap_or(&null), other.get(key).unwrap_or(&null))
                 })
             }
+            (serde_json::Value::Array(here), serde_json::Value::Array(there)) if first != other => {
+                // Lists of words are long: one word that differs says more than both.
+                let missing = |from: &[serde_json::Value], list: &[serde_json::Value]| {
+                    list.iter().find(|entry| !from.contains(entry)).cloned()
+                };
+                let told = match (missing(here, there), missing(there, here)) {
+                    (Some(entry), _) => format!("{path} has {entry} there, and not here"),
+                    (None, Some(entry)) => format!("{path} has {entry} here, and not there"),
+                    (None, None) => format!("{path} is {other} there, and {first} here"),
+                };
+                Some(told)
+            }
             _ => (first != other).then(|| format!("{path} is {other} there, and {first} here")),
         }
     }
@@ -172,7 +184,16 @@ mod tests {
             Some("detectors.n-plus-one.max_calls is 7 there, and 5 here")
         );
         other = AnalysedWith { enabled: vec!["sync-chain".to_owned()], ..first.clone() };
-        assert!(difference(&first, &other).unwrap().unwrap().starts_with("enabled is "));
+        assert_eq!(
+            difference(&first, &other).unwrap().as_deref(),
+            Some("enabled has \"n-plus-one\" here, and not there")
+        );
+        other = first.clone();
+        other.detectors.set("shared-database", "reporting_words", "...,lake").unwrap();
+        assert_eq!(
+            difference(&first, &other).unwrap().as_deref(),
+            Some("detectors.shared-database.reporting_words has \"lake\" there, and not here")
+        );
     }
 
     /// A file that is there under two names is one file.

@@ -41,8 +41,8 @@ impl Default for SecretLists {
     }
 }
 
-/// What is set of secrets, made ready to be looked for. Every look at a value needs it, on all threads, and a run sets it once: it is
-/// kept for as long as the program runs.
+/// What is set of secrets, made ready to be looked for. Every look at a value needs it, on all threads, and a run sets it once:
+/// it is kept for as long as the program runs.
 #[derive(Clone, Copy)]
 pub struct Secrets(&'static SecretNames);
 

@@ -1,7 +1,7 @@
 //! The lists of words by which what spans say is read.
 //!
-//! Lists that only one detector looks at while it looks at traces are settings of that detector and stand in its file. Those that are asked for
-//! once a signature, or by several, are here.
+//! A list that one detector alone looks at is a setting of its own and stands in its file. Those that are asked for once a
+//! signature, or by several detectors, are here.
 
 use serde::{Deserialize, Serialize};
 

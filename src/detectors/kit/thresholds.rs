@@ -318,8 +318,8 @@ pub(crate) trait Thresholds {
     fn set(&mut self, name: &str, value: &str) -> Result<(), NotSet>;
 }
 
-/// Declares a detector with its thresholds and lists of words: a struct of typed fields with their defaults, from which configuration, help and
-/// `explain` are made. `option` gives a threshold an option of its own beside `--set`.
+/// Declares a detector with its thresholds and lists of words: a struct of typed fields with their defaults, from which
+/// configuration, help and `explain` are made. `option` gives a threshold an option of its own beside `--set`.
 macro_rules! thresholds {
     ($(#[$struct_doc:meta])* $visible:vis struct $detector:ident {
         $($(#[doc = $doc:literal])+ $field:ident: $type:ident = $default:expr $(, option $option:literal)?;)*

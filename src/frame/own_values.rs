@@ -106,6 +106,11 @@ impl OwnRows {
         self.values.get((head.first + before) as usize).copied()
     }
 
+    /// Whether there is any value at `row`.
+    pub(crate) fn has_any(&self, row: usize) -> bool {
+        self.heads.get(row).is_some_and(|head| head.present != 0)
+    }
+
     /// All rows.
     pub(crate) fn all(&self) -> OwnSlice<'_> {
         OwnSlice { heads: &self.heads, values: &self.values }
@@ -155,9 +160,9 @@ impl<'a> OwnSlice<'a> {
         self.heads.len()
     }
 
-    /// Whether there is no row.
+    /// Whether no row has any value.
     pub(crate) fn is_empty(&self) -> bool {
-        self.heads.is_empty()
+        self.heads.iter().all(|head| head.present == 0)
     }
 
     fn values_of(&self, row: usize) -> &'a [u64] {

@@ -81,6 +81,7 @@ impl Partition {
 
     /// Adds the spans of a trace.
     pub fn push_trace(&mut self, trace: TraceRows<'_>) {
+        let has_own_values = !trace.own_values.is_empty();
         for number in 0..trace.span_ids.len() {
             let row = CollectedRow {
                 span_id: trace.span_ids[number],
@@ -92,7 +93,7 @@ impl Partition {
             };
             self.push(
                 CollectedSpan { trace_id: trace.trace_id, row },
-                (!trace.own_values.is_empty()).then(|| trace.own_values.get(number)).as_ref(),
+                has_own_values.then(|| trace.own_values.get(number)).as_ref(),
             );
         }
     }

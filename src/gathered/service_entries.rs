@@ -9,7 +9,7 @@ use hashbrown::HashMap;
 use crate::frame::Symbol;
 use crate::partial::{Columns as _, GroupReader, GroupWriter, columns};
 use crate::span::SpanKind;
-use crate::trace::{NO_ROW, Row, TargetKind, TraceView};
+use crate::trace::{NO_ROW, SoleCallee, TraceView};
 
 /// Requests that came in at one service.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -55,23 +55,13 @@ columns! {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ServiceEntries {
     services: HashMap<Symbol, Entries, FixedState>,
-    /// Caller spans of the trace, one for each counted call, and which service that is to.
-    calls: Vec<(Row, Option<Symbol>)>,
 }
 
 impl ServiceEntries {
     /// Takes notice of the requests of one trace.
     pub(crate) fn see(&mut self, trace: &TraceView<'_>) {
-        self.calls.clear();
-        for call in trace.calls.calls.iter().filter(|call| call.counts) {
-            let service = (call.target.kind == TargetKind::Service && call.weight == 1).then_some(call.target.name);
-            self.calls.push((call.caller_span, service));
-        }
-        self.calls.sort_unstable();
-        let mut calls = &self.calls[..];
+        let callees = trace.sole_callees();
         for (row, role) in (0..).zip(&trace.calls.roles) {
-            let before = calls.iter().take_while(|&&(caller, _)| caller < row).count();
-            calls = &calls[before..];
             let own = trace.semantics_of(row);
             let is_caller_span = role.is_entry || trace.tree.parents[row as usize] == NO_ROW;
             let is_served = own.kind == SpanKind::Server;
@@ -84,8 +74,8 @@ impl ServiceEntries {
                 continue;
             }
             entries.all += 1;
-            let own = calls.iter().take_while(|&&(caller, _)| caller == row).count();
-            if let [(_, Some(service))] = calls[..own] {
+            let SoleCallee { calls, service, .. } = callees.of(row);
+            if calls == 1 && service != Symbol::EMPTY {
                 entries.passed_on += 1;
                 // Nearly always it is known.
                 if !entries.passed_to.contains(&service) {

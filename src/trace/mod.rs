@@ -30,7 +30,7 @@ pub use critical_path::{CriticalPaths, OverlapTolerance, Section};
 pub use messages::{DeadLetterName, MessageFacts, MessageRole};
 pub(crate) use messages::{dead_letter_name, destination_words, without_dead_letter_words};
 pub use on_demand::{Attempt, RetrySequences, Sequence};
-pub(crate) use on_demand::{FailureOrigin, Hop};
+pub(crate) use on_demand::{FailureOrigin, Hop, SoleCallee};
 pub(crate) use retiming::{Edit, EditedSegment, Mark, PackedSegments, PatternEdits, RetimingBuffers, SegmentToPack};
 pub use semantics::{ANY_SERVICE, Semantics, SpanSemantics, derive};
 pub(crate) use semantics::{Asked, TablesSeenIn, TransactionEnd, derive_asked, services_that_matter};

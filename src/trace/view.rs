@@ -14,6 +14,7 @@ use super::critical_path::{CriticalPaths, OverlapTolerance, Section, Windows};
 use super::messages::MessageRole;
 use super::on_demand::{
     AdjustedCounts, Backoff, Backoffs, CallsByTarget, Failures, FirstOperations, Hops, OnDemand, RetrySequences,
+    SoleCallees,
 };
 use super::semantics::{DataUse, Semantics, SpanSemantics};
 use super::target::{Target, TargetKind};
@@ -166,13 +167,23 @@ struct Demanded {
     adjusted_counts: OnDemand<AdjustedCounts>,
     first_operations: OnDemand<FirstOperations>,
     hops: OnDemand<Hops>,
+    sole_callees: OnDemand<SoleCallees>,
     windows: OnDemand<Windows>,
 }
 
 impl Demanded {
     fn forget(&mut self) {
-        let Self { retries, backoffs, failures, calls_by_target, adjusted_counts, first_operations, hops, windows } =
-            self;
+        let Self {
+            retries,
+            backoffs,
+            failures,
+            calls_by_target,
+            adjusted_counts,
+            first_operations,
+            hops,
+            sole_callees,
+            windows,
+        } = self;
         retries.forget();
         backoffs.forget();
         failures.forget();
@@ -180,6 +191,7 @@ impl Demanded {
         adjusted_counts.forget();
         first_operations.forget();
         hops.forget();
+        sole_callees.forget();
         windows.forget();
     }
 }
@@ -288,6 +300,11 @@ impl<'a> TraceView<'a> {
         self.demanded.hops.get(|hops| hops.rebuild(self))
     }
 
+    /// Which service each span asks, where it asks only one.
+    pub(crate) fn sole_callees(&self) -> &'a SoleCallees {
+        self.demanded.sole_callees.get(|callees| callees.rebuild(self))
+    }
+
     /// What sampling says.
     pub(crate) fn adjusted_counts(&self) -> &'a AdjustedCounts {
         self.demanded.adjusted_counts.get(|counts| counts.rebuild(self))
@@ -368,6 +385,11 @@ impl<'a> TraceView<'a> {
     /// (`own_attributes`).
     pub fn own(&self, row: Row, attribute: OwnAttribute) -> Option<u64> {
         self.tree.own_values.value(row as usize, attribute)
+    }
+
+    /// Whether a span has any value that somebody asks for.
+    pub(crate) fn has_own(&self, row: Row) -> bool {
+        self.tree.own_values.has_any(row as usize)
     }
 
     /// How long in ns who answered a span's request asked to wait before the next one; `None` if nobody did, or if nobody asks

@@ -1,5 +1,6 @@
 //! What detectors are made of: the trait, the catalog, descriptions, thresholds, and the rules that make their tables.
 
+mod by_signature;
 mod catalog;
 mod description;
 mod detector;
@@ -12,6 +13,7 @@ mod tests;
 mod thresholds;
 mod times;
 
+pub(crate) use by_signature::{CountsBySignature, LastBySignature};
 pub use catalog::CatalogEntry;
 pub(crate) use catalog::{Conclusions, catalog};
 pub(crate) use description::joined;

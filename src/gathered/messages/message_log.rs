@@ -25,8 +25,8 @@ use super::message_block::{Bits, MessagePacker, unpack};
 /// Messages of a block, and of a group of a file.
 const MESSAGES_PER_BLOCK: usize = 1 << 14;
 
-/// Messages that are unpacked at once, as long as no topic alone has more: that takes some 80 MB.
-const MESSAGES_AT_ONCE: u64 = 1 << 18;
+/// Messages that are unpacked at once, as long as no topic alone has more: that takes some 40 MB.
+const MESSAGES_AT_ONCE: u64 = 1 << 17;
 
 /// All messages of one topic that were processed, sent, or could not be processed, in the order of start, trace and row.
 #[derive(Clone, Copy, Debug)]
@@ -413,9 +413,10 @@ impl MessageLog {
             });
             Ok(found)
         };
-        let mut of_blocks: Vec<Vec<T>> = self.blocks.par_iter().map(of_block).collect::<Result<_, SpillError>>()?;
+        let of_blocks: Vec<Vec<T>> = self.blocks.par_iter().map(of_block).collect::<Result<_, SpillError>>()?;
         let mut found = Vec::with_capacity(of_blocks.iter().map(Vec::len).sum());
-        of_blocks.iter_mut().for_each(|of_block| found.append(of_block));
+        // Each is let go at once, so that there is never more than one copy of all.
+        of_blocks.into_iter().for_each(|mut of_block| found.append(&mut of_block));
         unpack(self.pending.packed(), |message| found.extend(of(message)));
         Ok(found)
     }

@@ -9,6 +9,7 @@ mod failure_origins;
 mod first_operations;
 mod hops;
 mod retries;
+mod sole_callees;
 
 use std::sync::{Mutex, OnceLock, PoisonError};
 
@@ -22,6 +23,8 @@ pub(super) use first_operations::FirstOperations;
 pub(crate) use hops::Hop;
 pub(super) use hops::Hops;
 pub use retries::{Attempt, RetrySequences, Sequence};
+pub(crate) use sole_callees::SoleCallee;
+pub(super) use sole_callees::SoleCallees;
 
 /// A fact, or the buffers in which it was worked out for the trace before. It is moved between the two for each trace, so it is
 /// moved as a pointer.

@@ -142,7 +142,7 @@ impl<'a> Structure<'a> {
             edges: Edges::new(),
             traces: BTreeMap::new(),
         };
-        let all: BTreeMap<Passage, u64> = seen.calls.iter().map(|(&passage, &calls)| (passage, calls)).collect();
+        let all: BTreeMap<Passage, u64> = seen.calls.in_order().into_iter().collect();
         for (&passage, &calls) in &all {
             for [caller, callee] in structure.edges_of(passage, &gateways, &|passage| all.contains_key(passage), &all) {
                 *structure.edges.entry(caller).or_default().entry(callee).or_default() += calls;

@@ -9,7 +9,7 @@ use arrow::error::ArrowError;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
-use crate::detectors::kit::{NoDetails, Seen, Sightings, read_seen, write_seen};
+use crate::detectors::kit::{CountsBySignature, NoDetails, Seen, Sightings, read_seen, write_seen};
 use crate::findings::Findings;
 use crate::frame::Symbol;
 use crate::partial::{Columns as _, GroupReader, GroupWriter, TraceNumber, columns};
@@ -90,13 +90,11 @@ pub(crate) struct Shapes {
     pub(super) findings: Findings<NoDetails>,
     pub(super) shapes: HashMap<Shape, Sightings, FixedState>,
     /// Calls of all traces.
-    pub(super) calls: HashMap<Passage, u64, FixedState>,
+    pub(super) calls: CountsBySignature<Passage>,
     /// When each version of a service was seen first, in ns since 1970.
     pub(super) versions: HashMap<[Symbol; 2], i64, FixedState>,
     /// The shape of the trace.
     current: Shape,
-    /// Synchronous counted calls of the trace by caller span.
-    made: Vec<(Row, Symbol)>,
     chain: Vec<Symbol>,
 }
 
@@ -108,16 +106,14 @@ impl Shapes {
         for (row, role) in (0..).zip(&trace.calls.roles) {
             let is_topmost = role.is_entry || trace.tree.parents[row as usize] == NO_ROW;
             let service = trace.service(row);
-            if is_topmost || self.current.services.last() != Some(&service) {
-                self.current.services.push(service);
-            }
+            push_new(&mut self.current.services, service);
             if is_topmost {
                 first = first.min(row);
                 self.see_version(trace, row, service);
             }
         }
         for root in trace.tree.path_roots.iter().filter(|root| root.reason != RootReason::Segment) {
-            self.current.entries.push([trace.service(root.row), trace.entry_operation(root.row)]);
+            push_new(&mut self.current.entries, [trace.service(root.row), trace.entry_operation(root.row)]);
         }
         self.see_calls(trace);
         self.see_hops(trace);
@@ -146,32 +142,18 @@ impl Shapes {
     }
 
     fn see_calls(&mut self, trace: &TraceView<'_>) {
+        let callees = trace.sole_callees();
         let is_waited_for = |call: &Call| call.callee == NO_ROW || !trace.tree.is_async[call.callee as usize];
-        let counted = || trace.calls.calls.iter().filter(|call| call.counts);
-        let mut made = std::mem::take(&mut self.made);
-        made.clear();
-        made.extend(counted().map(|call| {
-            let to_service = call.target.kind == TargetKind::Service && is_waited_for(call) && call.weight == 1;
-            (call.caller_span, if to_service { call.target.name } else { Symbol::EMPTY })
-        }));
-        made.sort_unstable();
-        let only_call_of = |row: Row| {
-            let own = &made[made.partition_point(|&(caller, _)| caller < row)..];
-            let own = &own[..own.partition_point(|&(caller, _)| caller == row)];
-            match own {
-                [(_, only)] => *only,
-                // They are in order, so that those between are the same: attempts of one call.
-                [(_, first), .., (_, last)] if first == last => *first,
-                _ => Symbol::EMPTY,
+        for call in trace.calls.calls.iter().filter(|call| call.counts && call.target.kind == TargetKind::Service) {
+            if !is_waited_for(call) {
+                continue;
             }
-        };
-        for call in counted().filter(|call| call.target.kind == TargetKind::Service && is_waited_for(call)) {
-            let next = if call.callee == NO_ROW { Symbol::EMPTY } else { only_call_of(call.callee) };
+            let of_callee = callees.of(call.callee);
+            let next = if of_callee.is_waited_for { of_callee.service } else { Symbol::EMPTY };
             let passage = [call.caller_service, call.target.name, next];
-            *self.calls.entry(passage).or_default() += u64::from(call.weight);
-            self.current.passages.push(passage);
+            self.calls.add(trace.tree.signatures[call.row as usize], passage, u64::from(call.weight));
+            push_new(&mut self.current.passages, passage);
         }
-        self.made = made;
     }
 
     /// Finds long chains, and services that a request comes to again.
@@ -212,6 +194,16 @@ impl Shapes {
     }
 }
 
+/// So many elements are few enough to look through all of them.
+const FEW: usize = 64;
+
+/// Adds an element that is not among the others, unless these are many: what is there twice is found when they are put in order.
+fn push_new<T: PartialEq>(list: &mut Vec<T>, element: T) {
+    if list.len() > FEW || !list.contains(&element) {
+        list.push(element);
+    }
+}
+
 fn in_order<T: Ord>(list: &mut Vec<T>) {
     list.sort_unstable();
     list.dedup();
@@ -223,9 +215,7 @@ impl Seen for Shapes {
         for (shape, seen) in other.shapes {
             self.shapes.entry(shape).or_default().merge(&seen);
         }
-        for (passage, calls) in other.calls {
-            *self.calls.entry(passage).or_default() += calls;
-        }
+        self.calls.merge(other.calls);
         for (version, first) in other.versions {
             let own = self.versions.entry(version).or_insert(i64::MAX);
             *own = (*own).min(first);
@@ -243,10 +233,7 @@ impl Seen for Shapes {
             (names + entries.capacity() * 2 + passages.capacity() * 3) * size_of::<Symbol>()
         };
         let shapes: usize = self.shapes.keys().map(of_shape).sum();
-        self.findings.bytes()
-            + shapes
-            + self.shapes.capacity() * size_of::<(Shape, Sightings)>()
-            + self.calls.capacity() * size_of::<(Passage, u64)>()
+        self.findings.bytes() + shapes + self.shapes.capacity() * size_of::<(Shape, Sightings)>() + self.calls.bytes()
     }
 
     fn unsettled(&mut self) -> Option<Unsettled<'_>> {
@@ -263,10 +250,8 @@ impl Seen for Shapes {
             )
         };
         write_seen::<ShapeColumns>(shapes.into_iter().map(row), group);
-        let mut passages: Vec<(&Passage, &u64)> = self.calls.iter().collect();
-        passages.sort_unstable();
         let mut columns = PassageColumns::default();
-        for (&[caller, callee, next], &calls) in passages {
+        for ([caller, callee, next], calls) in self.calls.in_order() {
             columns.push(PassageRow { caller, callee, next, calls });
         }
         group.beside(CALLS, |group| columns.write("", group));
@@ -297,7 +282,7 @@ impl Seen for Shapes {
         }
         let calls = group.beside(CALLS, |group| PassageColumns::read("", group))?;
         for row in 0..calls.calls.len() {
-            read.calls.insert([calls.caller[row], calls.callee[row], calls.next[row]], calls.calls[row]);
+            read.calls.add_key([calls.caller[row], calls.callee[row], calls.next[row]], calls.calls[row]);
         }
         let versions = group.beside(VERSIONS, |group| VersionColumns::read("", group))?;
         for row in 0..versions.first.len() {

@@ -6,7 +6,7 @@ use arrow::error::ArrowError;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
-use crate::detectors::kit::{NoDetails, Seen, Sightings, read_seen, write_seen};
+use crate::detectors::kit::{LastBySignature, NoDetails, Seen, Sightings, read_seen, write_seen};
 use crate::findings::Findings;
 use crate::frame::Symbol;
 use crate::partial::{Columns as _, GroupReader, GroupWriter, TraceNumber, columns};
@@ -110,6 +110,11 @@ pub(crate) struct ServiceFacts {
     pub(super) nano_calls: NanoCalls,
     /// Whether a database is called.
     pub(super) has_databases: bool,
+    /// What is known already of spans of each signature: of calls who calls what, of entries whose they are, of callees who calls
+    /// them.
+    known_targets: LastBySignature<(Symbol, Target)>,
+    known_operations: LastBySignature<(Symbol, Symbol)>,
+    known_callers: LastBySignature<(Symbol, Symbol)>,
     /// Services of the trace whose entries were counted in it.
     counted: Vec<Symbol>,
     /// Services of the trace that have an entry.
@@ -161,7 +166,8 @@ impl ServiceFacts {
             self.has_databases |= call.target.kind == TargetKind::Database;
             let facts = self.services.entry(call.caller_service).or_default();
             facts.calls_made += u64::from(call.weight);
-            if !facts.targets.contains(&call.target) {
+            let signature = trace.tree.signatures[call.row as usize];
+            if self.known_targets.changes(signature, (call.caller_service, call.target)) {
                 facts.targets.insert(call.target);
             }
             self.see_callee(trace, call);
@@ -197,7 +203,7 @@ impl ServiceFacts {
         facts.entries += 1;
         facts.resolution_ns = facts.resolution_ns.max(trace.tree.resolution_ns);
         let operation = trace.entry_operation(row);
-        if !facts.operations.contains(&operation) {
+        if self.known_operations.changes(trace.tree.signatures[row as usize], (service, operation)) {
             facts.operations.insert(operation);
         }
         if own.capability != Symbol::EMPTY {
@@ -219,9 +225,11 @@ impl ServiceFacts {
         if !is_of_users(trace.semantics_of(call.callee)) {
             return;
         }
-        let facts = self.services.entry(trace.service(call.callee)).or_default();
+        let service = trace.service(call.callee);
+        let facts = self.services.entry(service).or_default();
         facts.calls += u64::from(call.weight);
-        if !facts.callers.contains(&call.caller_service) {
+        let signature = trace.tree.signatures[call.callee as usize];
+        if self.known_callers.changes(signature, (service, call.caller_service)) {
             facts.callers.insert(call.caller_service);
         }
         if !facts.may_be_nano() {
@@ -230,7 +238,7 @@ impl ServiceFacts {
         let span_id = trace.span_id(call.row);
         let (duration, work_ns) = (trace.duration(call.row), trace.duration(call.callee));
         self.nano_calls.push(NanoCall {
-            service: trace.service(call.callee),
+            service,
             trace: TraceNumber(trace.number),
             row: call.row,
             caller_service: call.caller_service,

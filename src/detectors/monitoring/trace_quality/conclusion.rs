@@ -130,7 +130,7 @@ pub(super) fn conclude(detector: &TraceQuality, seen: SeenQuality, whole: &Whole
     }
 
     let mut names_of: BTreeMap<Symbol, Names> = BTreeMap::new();
-    for ((service, _), spans) in names {
+    for ((service, _), spans) in names.in_order() {
         let of_service = names_of.entry(service).or_default();
         of_service.distinct += 1;
         of_service.once += u64::from(spans == 1);

@@ -2,7 +2,7 @@
 
 use super::contexts::{LoneCall, ServedRoot};
 use super::rules::Rule;
-use super::seen::{Missing, SeenQuality};
+use super::seen::{EdgeFacts, Missing, SeenQuality};
 use crate::conventions::{FindingKind, OwnAttribute};
 use crate::detectors::kit::Sightings;
 use crate::frame::Symbol;
@@ -21,6 +21,8 @@ const MAX_INTERNAL: u32 = 10;
 /// What is worked out of one trace; used again for the next.
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
+    /// The names of the services, and what is known of each.
+    names: Vec<Symbol>,
     services: Vec<OfService>,
     /// The place of the service of each row.
     of_rows: Vec<u32>,
@@ -54,7 +56,8 @@ struct Found {
 impl Scratch {
     /// The place of a service, of which the last one mostly comes again.
     fn place_of(&mut self, service: Symbol, row: Row) -> usize {
-        self.services.iter().rposition(|known| known.service == service).unwrap_or_else(|| {
+        self.names.iter().rposition(|known| *known == service).unwrap_or_else(|| {
+            self.names.push(service);
             self.services.push(OfService {
                 service,
                 first: row,
@@ -88,6 +91,7 @@ pub(super) fn see(trace: &TraceView<'_>, seen: &mut SeenQuality) {
         return;
     }
     let mut scratch = std::mem::take(&mut seen.scratch);
+    scratch.names.clear();
     scratch.services.clear();
     scratch.found.clear();
     see_spans(trace, &mut scratch, seen);
@@ -132,7 +136,7 @@ fn see_spans(trace: &TraceView<'_>, scratch: &mut Scratch, seen: &mut SeenQualit
             scratch.add(FindingKind::ErrorWithoutStatus, service, Symbol::EMPTY, row, 1);
         }
         if !own.has_route {
-            *seen.names.entry((service, own.operation)).or_default() += 1;
+            seen.names.add(trace.tree.signatures[row as usize], (service, own.operation), 1);
         }
         let of_service = &mut scratch.services[place];
         of_service.spans += 1;
@@ -151,11 +155,14 @@ fn see_resource(
     last: &mut Option<(u64, u64)>,
     seen: &mut SeenQuality,
 ) -> u32 {
+    let names_deployment = trace.semantics_of(row).names_deployment;
+    if !trace.has_own(row) {
+        return Rule::Instance.bit() | if names_deployment { Rule::PodUid.bit() } else { 0 };
+    }
     let own = |attribute| trace.own(row, attribute);
     let pod_uid = own(OwnAttribute::PodUid);
     let pod_name = own(OwnAttribute::PodName);
-    let is_in_kubernetes =
-        pod_name.is_some() || own(OwnAttribute::Kubernetes).is_some() || trace.semantics_of(row).names_deployment;
+    let is_in_kubernetes = pod_name.is_some() || own(OwnAttribute::Kubernetes).is_some() || names_deployment;
     let without_uid = if is_in_kubernetes && pod_uid.is_none() { Rule::PodUid.bit() } else { 0 };
     let Some(instance) = own(OwnAttribute::Instance) else { return without_uid | Rule::Instance.bit() };
     if let Some(place) = pod_uid.or(pod_name).or_else(|| own(OwnAttribute::HostName))
@@ -252,7 +259,8 @@ fn see_call(trace: &TraceView<'_>, call: &Call, scratch: &mut Scratch, seen: &mu
         }
         TargetKind::Service => {
             let edge = (call.caller_service, call.target.name);
-            seen.edges.entry(edge).or_default().calls += weight;
+            let facts = seen.edges.entry(edge).or_default();
+            facts.calls += weight;
             if call.callee == NO_ROW {
                 scratch.add(FindingKind::LostCallee, edge.0, edge.1, call.row, weight);
                 seen.lone_calls.push(LoneCall {
@@ -262,7 +270,7 @@ fn see_call(trace: &TraceView<'_>, call: &Call, scratch: &mut Scratch, seen: &mu
                     caller: edge.0,
                 });
             } else if call.callee != call.row && !trace.tree.is_async[call.callee as usize] {
-                see_skew(trace, call, scratch, seen);
+                see_skew(trace, call, scratch, facts);
             }
         }
         _ => {}
@@ -271,7 +279,7 @@ fn see_call(trace: &TraceView<'_>, call: &Call, scratch: &mut Scratch, seen: &mu
 
 /// How far the callee sticks out of its call. A callee that takes longer than its call tells nothing of clocks, nor does one that
 /// goes on after a caller that has left.
-fn see_skew(trace: &TraceView<'_>, call: &Call, scratch: &mut Scratch, seen: &mut SeenQuality) {
+fn see_skew(trace: &TraceView<'_>, call: &Call, scratch: &mut Scratch, facts: &mut EdgeFacts) {
     let [start, end] = [trace.start(call.row), trace.end(call.row)];
     let [callee_start, callee_end] = [trace.start(call.callee), trace.end(call.callee)];
     let (before, behind) = (callee_start.saturating_sub(start), end.saturating_sub(callee_end));
@@ -280,9 +288,9 @@ fn see_skew(trace: &TraceView<'_>, call: &Call, scratch: &mut Scratch, seen: &mu
     if is_longer || (goes_on && trace.calls.roles[call.row as usize].failed) {
         return;
     }
-    let edge = (call.caller_service, call.target.name);
-    seen.edges.entry(edge).or_default().offsets.add(before.saturating_sub(behind) / 2);
+    facts.offsets.add(before.saturating_sub(behind) / 2);
     if before.min(behind) < -MAX_SKEW_NS {
-        scratch.add(FindingKind::ClockSkew, edge.0, edge.1, call.row, u64::from(call.weight));
+        let weight = u64::from(call.weight);
+        scratch.add(FindingKind::ClockSkew, call.caller_service, call.target.name, call.row, weight);
     }
 }

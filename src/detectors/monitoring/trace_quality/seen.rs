@@ -8,7 +8,7 @@ use hashbrown::{HashMap, HashSet};
 
 use super::contexts::{LoneCall, ServedRoot};
 use crate::conventions::FindingKind;
-use crate::detectors::kit::{Seen, Sightings, Times, TimesColumns, read_seen, write_seen};
+use crate::detectors::kit::{CountsBySignature, Seen, Sightings, Times, TimesColumns, read_seen, write_seen};
 use crate::frame::Symbol;
 use crate::partial::{Columns, GroupReader, GroupWriter, TraceNumber, columns};
 use crate::savings::Unsettled;
@@ -56,7 +56,7 @@ pub(crate) struct SeenQuality {
     pub(super) found: HashMap<(FindingKind, Symbol, Symbol), (u64, Sightings), FixedState>,
     pub(super) missing: Vec<Missing>,
     /// Spans by service and name, of names that follow from no route.
-    pub(super) names: HashMap<(Symbol, Symbol), u64, FixedState>,
+    pub(super) names: CountsBySignature<(Symbol, Symbol)>,
     /// Instances of services, and where they ran.
     pub(super) instances: HashSet<(Symbol, u64, u64), FixedState>,
     pub(super) lone_calls: Vec<LoneCall>,
@@ -193,9 +193,7 @@ impl Seen for SeenQuality {
             own.0 += spans;
             own.1.merge(&sightings);
         }
-        for (name, spans) in other.names {
-            *self.names.entry(name).or_default() += spans;
-        }
+        self.names.merge(other.names);
         self.missing.extend(other.missing);
         self.instances.extend(other.instances);
         self.lone_calls.extend(other.lone_calls);
@@ -212,7 +210,7 @@ impl Seen for SeenQuality {
             + edges
             + self.found.capacity() * size_of::<((FindingKind, Symbol, Symbol), (u64, Sightings))>()
             + self.missing.capacity() * size_of::<Missing>()
-            + self.names.capacity() * size_of::<((Symbol, Symbol), u64)>()
+            + self.names.bytes()
             + self.instances.capacity() * size_of::<(Symbol, u64, u64)>()
             + self.lone_calls.capacity() * size_of::<LoneCall>()
             + self.served_roots.capacity() * size_of::<ServedRoot>()
@@ -259,9 +257,8 @@ impl Seen for SeenQuality {
         });
         group.beside(MISSING, |group| write_seen::<MissingColumns>(missing, group));
 
-        let names: BTreeMap<_, _> = self.names.iter().collect();
         let mut columns = NameColumns::default();
-        for (&(service, name), &spans) in names {
+        for ((service, name), spans) in self.names.in_order() {
             columns.push(NameRow { service, name, spans });
         }
         group.beside(NAMES, |group| columns.write("", group));
@@ -329,7 +326,10 @@ impl Seen for SeenQuality {
             sightings: of_missing.get(row),
         };
         let names = group.beside(NAMES, |group| NameColumns::read("", group))?;
-        let name = |row: usize| ((names.service[row], names.name[row]), names.spans[row]);
+        let mut of_names = CountsBySignature::default();
+        for row in 0..names.service.len() {
+            of_names.add_key((names.service[row], names.name[row]), names.spans[row]);
+        }
         let instances = group.beside(INSTANCES, |group| InstanceColumns::read("", group))?;
         let instance = |row: usize| (instances.service[row], instances.instance[row], instances.place[row]);
         let calls = group.beside(LONE_CALLS, |group| LoneCallColumns::read("", group))?;
@@ -354,7 +354,7 @@ impl Seen for SeenQuality {
             edges: (0..edges.caller.len()).map(edge).collect(),
             found: (0..found.service.len()).map(found_at).collect(),
             missing: (0..missing.service.len()).map(missing_at).collect(),
-            names: (0..names.service.len()).map(name).collect(),
+            names: of_names,
             instances: (0..instances.service.len()).map(instance).collect(),
             lone_calls: (0..calls.target.len()).map(lone_call).collect(),
             served_roots: (0..roots.service.len()).map(served_root).collect(),

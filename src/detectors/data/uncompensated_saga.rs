@@ -108,6 +108,7 @@ H. Garcia-Molina, K. Salem, \"Sagas\", SIGMOD 1987. C. Richardson, \"Microservic
     currency: None,
     has_findings: true,
     gates_at_any_impact: true,
+    needs_failures: true,
     terminal_columns: &[
         "rank",
         "service",

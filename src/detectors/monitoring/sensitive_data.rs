@@ -69,6 +69,7 @@ OWASP, \"Logging Cheat Sheet\". OWASP Top 10 (2021), A09 \"Security Logging and 
     currency: None,
     has_findings: true,
     gates_at_any_impact: true,
+    needs_failures: false,
     terminal_columns: &[
         "rank",
         "service",

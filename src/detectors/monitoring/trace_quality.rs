@@ -86,6 +86,7 @@ Instrumentation Score, <https://github.com/instrumentation-score/spec>. W3C Trac
     currency: None,
     has_findings: true,
     gates_at_any_impact: true,
+    needs_failures: false,
     terminal_columns: &[
         "rank",
         "service",

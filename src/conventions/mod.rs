@@ -27,7 +27,7 @@ pub(crate) use canonical::{CANONICAL_VERSION, CANONICAL_VERSION_KEY};
 pub(crate) use client_side::public_host;
 pub(crate) use data_access::{
     Access, DatabaseName, Statement, SystemKind, TableUse, access_of_operation, everybody_has, is_infrastructure,
-    is_insert, is_outbox, key_prefix, key_value_access, listed_tables, tables_of_name, tables_of_summary,
+    is_insert, is_outbox, key_prefix, key_value_access, listed_names, listed_tables, tables_of_name, tables_of_summary,
 };
 pub(crate) use error_class::says_breaker_is_open;
 pub use error_class::{ErrorClass, RpcStatus, classify, says_nothing_is_there};

@@ -28,4 +28,4 @@ pub(crate) use thresholds::{
     Bytes, Count, Duration, Share, ThresholdType, Thresholds, duration_text, size_text, thresholds,
 };
 pub use thresholds::{NotSet, Threshold, ThresholdKind};
-pub(crate) use times::{Times, TimesColumns};
+pub(crate) use times::{Times, TimesColumns, TimesRow};

@@ -60,7 +60,9 @@ redact or hash (its `redaction` and `transform` processors), before anything is 
 
 ## When it is wrong
 
-Secrets without a form (a bare password in a sentence) are not seen; sampling misses what is in one trace of a million.
+Secrets without a form (a bare password in a sentence) are not seen; sampling misses what is in one trace of a million. Spans are
+looked at while they are read, so that one without a service name is told under `unknown_service`, where other tables give it to
+the service of the span above it.
 
 ## References
 

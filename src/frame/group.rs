@@ -295,8 +295,7 @@ impl Collection {
         for Piece { spans, signatures } in self.parts[part].lock().unwrap_or_else(PoisonError::into_inner).iter() {
             let mut own_values = spans.own_values();
             for span in spans.spans() {
-                let own_values = own_values.as_mut().and_then(Iterator::next);
-                take(span, own_values.as_ref(), signatures);
+                take(span, own_values.next_row(), signatures);
             }
         }
         grouping.arrange(&[(&found, None)]);
@@ -409,7 +408,7 @@ pub struct Grouping {
 impl Grouping {
     /// Fills in the traces of all `spans`, with the signatures by their numbers if these are a decoder's own.
     fn arrange(&mut self, spans: &[(&Partition, Option<&[SignatureId]>)]) {
-        let has_own_values = spans.iter().any(|(spans, _)| spans.own_values().is_some());
+        let has_own_values = spans.iter().any(|(spans, _)| spans.has_own_values());
         self.number_traces(spans.iter().map(|(spans, _)| *spans), has_own_values);
         let mut first_run = 0;
         for (spans, signatures) in spans {
@@ -486,8 +485,8 @@ impl Grouping {
             signatures_of_rows[row] =
                 signatures.map_or(span.signature, |signatures| signatures[span.signature.index()]);
             arguments[row] = span.arguments;
-            if let Some(values) = own_values_of_rows.as_mut().and_then(Iterator::next) {
-                own_values.set(row, &values);
+            if let Some(values) = own_values_of_rows.next_row() {
+                own_values.set(row, values);
             }
             row += 1;
             left -= 1;

@@ -266,22 +266,29 @@ pub(crate) fn only_link<'s, 'a>(span: &'s SpanRecord<'a>) -> Option<&'s Link<'a>
     }
 }
 
-/// Own values of rows in order of arrival. Of a row there is a number that says which it has, in a byte for seven attributes
-/// each (the last without its highest bit), then each value in as many bytes as it needs after one that says how many. A value of a resource that is among the recent ones is its place there instead, once
-/// there are so many rows that places for recent values are worth their memory.
+/// Own values of rows in order of arrival. Of a row that has some there is a number that says which, in a byte for seven attributes
+/// each (the last without its highest bit), then each value in as many bytes as it needs after one that says how many. A value of a
+/// resource that is among the recent ones is its place there instead, once there are so many rows that places for recent values are
+/// worth their memory. Rows without any are counted where a row with some follows: most inputs have few.
 ///
 /// ```text
 /// present 1001   8 bytes, value of the span   5 bytes, value of the resource
+/// 0   300 rows without
 /// present 1001   8 bytes, value of the span   place of a recent value
 /// ```
 #[derive(Clone, Debug, Default)]
 pub(super) struct PackedOwnValues {
     bytes: Vec<u8>,
-    len: usize,
+    rows: usize,
+    /// Rows behind the last one with values.
+    without: usize,
     recent: RecentValues,
 }
 
-/// Tells a byte of [`Present`] that another follows from the last.
+/// Stands before the number of rows without values.
+const WITHOUT: u8 = 0;
+
+/// Tells a byte of a number that another follows.
 const GOES_ON: u8 = 1 << BITS_A_BYTE;
 
 const BITS_A_BYTE: u32 = 7;
@@ -290,17 +297,23 @@ const BITS_A_BYTE: u32 = 7;
 const IS_RECENT: u8 = 1 << 7;
 
 impl PackedOwnValues {
-    /// Adds the values of a row; the answer is how many bytes that took anew.
-    pub(super) fn push(&mut self, values: &OwnValues) -> usize {
+    /// Adds the values of a row, if it has some; the answer is how many bytes that took anew.
+    pub(super) fn push(&mut self, values: Option<&OwnValues>) -> usize {
+        let row = self.rows;
+        self.rows += 1;
+        let Some(values) = values.filter(|values| !values.is_empty()) else {
+            self.without += 1;
+            return 0;
+        };
         let before = self.capacity();
-        let mut present = values.present;
-        while present >= Present::from(GOES_ON) {
-            self.bytes.push(present as u8 | GOES_ON);
-            present >>= BITS_A_BYTE;
+        if self.without > 0 {
+            self.bytes.push(WITHOUT);
+            self.push_number(self.without);
+            self.without = 0;
         }
-        self.bytes.push(present as u8);
+        self.push_number(values.present as usize);
         for (place, value) in places_of(values.present).map(|place| (place, values.values[place])) {
-            if comes_again(place, self.len)
+            if comes_again(place, row)
                 && let Some(recent) = self.recent.place_of(value)
             {
                 self.bytes.push(IS_RECENT | recent);
@@ -310,49 +323,99 @@ impl PackedOwnValues {
             self.bytes.push(length as u8);
             self.bytes.extend_from_slice(&value.to_le_bytes()[..length]);
         }
-        self.len += 1;
         self.capacity() - before
+    }
+
+    fn push_number(&mut self, mut number: usize) {
+        while number >= usize::from(GOES_ON) {
+            self.bytes.push(number as u8 | GOES_ON);
+            number >>= BITS_A_BYTE;
+        }
+        self.bytes.push(number as u8);
     }
 
     fn capacity(&self) -> usize {
         self.bytes.capacity() + self.recent.0.capacity() * size_of::<u64>()
     }
 
-    /// Number of rows.
-    pub(super) fn len(&self) -> usize {
-        self.len
+    /// Whether any row has values.
+    pub(super) fn has_any(&self) -> bool {
+        !self.bytes.is_empty()
     }
 
-    /// The values of the rows, in order of arrival.
-    pub(super) fn iter(&self) -> impl Iterator<Item = OwnValues> {
-        let mut bytes = self.bytes.iter().copied();
-        let mut recent = RecentValues::default();
-        let mut rows = 0..;
-        std::iter::from_fn(move || {
-            let mut present = 0;
-            for shift in (0..Present::BITS).step_by(BITS_A_BYTE as usize) {
-                let byte = bytes.next()?;
-                present |= Present::from(byte & !GOES_ON) << shift;
-                if byte & GOES_ON == 0 {
-                    break;
-                }
+    /// Begins to read the rows.
+    pub(super) fn reader(&self) -> OwnReader<'_> {
+        OwnReader {
+            bytes: &self.bytes,
+            rows: 0,
+            without: 0,
+            recent: RecentValues::default(),
+            values: OwnValues::default(),
+        }
+    }
+}
+
+/// Reads rows in order of arrival.
+#[derive(Debug)]
+pub struct OwnReader<'a> {
+    bytes: &'a [u8],
+    rows: usize,
+    /// Rows without values that come before what is read next.
+    without: usize,
+    recent: RecentValues,
+    values: OwnValues,
+}
+
+impl OwnReader<'_> {
+    /// The values of the next row, if it has some.
+    #[inline]
+    pub(crate) fn next_row(&mut self) -> Option<&OwnValues> {
+        self.rows += 1;
+        if self.without > 0 {
+            self.without -= 1;
+            return None;
+        }
+        if self.bytes.is_empty() { None } else { self.read_row() }
+    }
+
+    fn read_row(&mut self) -> Option<&OwnValues> {
+        let present = self.read_number()? as Present;
+        if present == Present::from(WITHOUT) {
+            self.without = self.read_number()?.saturating_sub(1);
+            return None;
+        }
+        self.values = OwnValues::default();
+        for place in places_of(present).filter(|&place| place < COUNT) {
+            let length = self.read_byte()?;
+            if length & IS_RECENT != 0 {
+                self.values.set_at(place, self.recent.at(length & !IS_RECENT));
+                continue;
             }
-            let row = rows.next()?;
-            let mut values = OwnValues::default();
-            for place in places_of(present).filter(|&place| place < COUNT) {
-                let length = bytes.next()?;
-                if length & IS_RECENT != 0 {
-                    values.set_at(place, recent.at(length & !IS_RECENT));
-                    continue;
-                }
-                let value = (0..length).fold(0, |word, byte| word | u64::from(bytes.next().unwrap_or(0)) << (8 * byte));
-                values.set_at(place, value);
-                if comes_again(place, row) {
-                    recent.place_of(value);
-                }
+            let value = (0..length).fold(0, |word, byte| word | u64::from(self.read_byte().unwrap_or(0)) << (8 * byte));
+            self.values.set_at(place, value);
+            if comes_again(place, self.rows - 1) {
+                self.recent.place_of(value);
             }
-            Some(values)
-        })
+        }
+        Some(&self.values)
+    }
+
+    fn read_byte(&mut self) -> Option<u8> {
+        let (&byte, rest) = self.bytes.split_first()?;
+        self.bytes = rest;
+        Some(byte)
+    }
+
+    fn read_number(&mut self) -> Option<usize> {
+        let mut number = 0;
+        for shift in (0..usize::BITS).step_by(BITS_A_BYTE as usize) {
+            let byte = self.read_byte()?;
+            number |= usize::from(byte & !GOES_ON) << shift;
+            if byte & GOES_ON == 0 {
+                break;
+            }
+        }
+        Some(number)
     }
 }
 
@@ -393,7 +456,7 @@ impl RecentValues {
 mod tests {
     use super::*;
 
-    /// Values of all lengths come back, and rows without any take a byte.
+    /// Values of all lengths come back, and rows without any take nothing.
     #[test]
     fn values_come_back() {
         let some = |number: u64| number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (number % 64);
@@ -411,10 +474,19 @@ mod tests {
             .chain([[u64::MAX; COUNT], [1; COUNT], [0; COUNT]].map(|words| OwnValues::of_words(words.into_iter())))
             .chain((0..COUNT).map(|only| OwnValues::of_words((0..COUNT).map(|place| u64::from(place == only)))))
             .collect();
+        // Between those that have some are runs of others, of all lengths that a number may have bytes.
+        let with_others: Vec<Option<&OwnValues>> = (0..)
+            .zip(&rows)
+            .flat_map(|(number, row)| std::iter::repeat_n(None, number % 2 * number * number / 700).chain([Some(row)]))
+            .chain([None; 9])
+            .collect();
         let mut packed = PackedOwnValues::default();
-        let bytes: usize = rows.iter().map(|row| packed.push(row)).sum();
-        assert_eq!((packed.len(), bytes), (rows.len(), packed.capacity()));
-        assert!(packed.iter().eq(rows.iter().copied()));
+        let bytes: usize = with_others.iter().map(|row| packed.push(*row)).sum();
+        assert_eq!(bytes, packed.capacity());
+        let mut reader = packed.reader();
+        for expected in with_others {
+            assert_eq!(reader.next_row(), expected.filter(|values| !values.is_empty()));
+        }
         // Rows in any order, and those of others, hold the same.
         let mut in_rows = OwnRows::default();
         in_rows.resize(rows.len());
@@ -434,8 +506,8 @@ mod tests {
             Default::default()
         );
         let mut empty = PackedOwnValues::default();
-        (0..100).for_each(|_| _ = empty.push(&OwnValues::default()));
-        assert_eq!(empty.bytes.len(), 100);
+        (0..100).for_each(|row| _ = empty.push((row % 2 == 0).then_some(&OwnValues::default())));
+        assert!(!empty.has_any());
     }
 
     /// Of spans of a few instances in turn, the instance takes a byte; of few spans there is nothing but the values.
@@ -445,7 +517,7 @@ mod tests {
         for number in 0..1_000 + ROWS_BEFORE_RECENT as u64 {
             let mut values = OwnValues::default();
             values.set(OwnAttribute::Instance, (1 << 39) + number % 10);
-            packed.push(&values);
+            packed.push(Some(&values));
             assert_eq!(packed.recent.0.is_empty(), number < ROWS_BEFORE_RECENT as u64);
         }
         assert_eq!(packed.bytes.len(), (ROWS_BEFORE_RECENT + 10) * 7 + 990 * 2);

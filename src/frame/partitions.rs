@@ -6,7 +6,7 @@
 use crate::span::{SpanId, TraceId};
 
 use super::columns::TraceRows;
-use super::own_values::{OwnValues, PackedOwnValues};
+use super::own_values::{OwnReader, OwnValues, PackedOwnValues};
 use super::packed_rows::PackedRows;
 use super::signatures::SignatureId;
 
@@ -61,14 +61,13 @@ pub fn partition_of(trace_id: TraceId) -> usize {
 pub struct Partition {
     rows: PackedRows,
     runs: Vec<Run>,
-    /// If they are asked for and any span has some.
-    own_values: Option<PackedOwnValues>,
+    own_values: PackedOwnValues,
 }
 
 impl Partition {
     /// Adds a span, with its own values if they are asked for; the answer is how many bytes that took anew.
     pub fn push(&mut self, span: CollectedSpan, own_values: Option<&OwnValues>) -> usize {
-        let mut new_bytes = self.push_own_values(own_values);
+        let mut new_bytes = self.own_values.push(own_values);
         match self.runs.last_mut() {
             Some(last) if last.trace_id == span.trace_id && last.len < u32::MAX => last.len += 1,
             _ => {
@@ -78,24 +77,6 @@ impl Partition {
             }
         }
         new_bytes + self.rows.push(span.row)
-    }
-
-    /// Adds the own values of the next span. Most inputs have none that anybody asks for: until the first comes they take nothing.
-    fn push_own_values(&mut self, values: Option<&OwnValues>) -> usize {
-        let none = OwnValues::default();
-        let values = values.unwrap_or(&none);
-        if self.own_values.is_none() && values.is_empty() {
-            return 0;
-        }
-        let mut new_bytes = 0;
-        let rows = self.rows.len();
-        let own_values = self.own_values.get_or_insert_with(|| {
-            let mut before = PackedOwnValues::default();
-            new_bytes = (0..rows).map(|_| before.push(&OwnValues::default())).sum();
-            before
-        });
-        debug_assert_eq!(own_values.len(), rows, "each span before has its values");
-        new_bytes + own_values.push(values)
     }
 
     /// Adds the spans of a trace.
@@ -120,7 +101,7 @@ impl Partition {
     pub fn clear(&mut self) {
         self.rows.clear();
         self.runs.clear();
-        self.own_values = None;
+        self.own_values = PackedOwnValues::default();
     }
 
     /// The spans without their trace ids.
@@ -128,9 +109,14 @@ impl Partition {
         self.rows.iter()
     }
 
-    /// The own values of the spans, if they were asked for and any span has some.
-    pub fn own_values(&self) -> Option<impl Iterator<Item = OwnValues>> {
-        self.own_values.as_ref().map(PackedOwnValues::iter)
+    /// The own values of the spans, as far as they were asked for.
+    pub fn own_values(&self) -> OwnReader<'_> {
+        self.own_values.reader()
+    }
+
+    /// Whether any span has own values.
+    pub(crate) fn has_own_values(&self) -> bool {
+        self.own_values.has_any()
     }
 
     /// The trace ids of the spans: run after run, of which none is empty.
@@ -215,12 +201,11 @@ impl Partitions {
             let mut kept = Partition::default();
             let mut own_values = partition.own_values();
             for span in partition.spans() {
-                let own_values = own_values.as_mut().and_then(Iterator::next);
+                let own_values = own_values.next_row();
                 if is_wanted(span.trace_id) {
-                    kept.push(span, own_values.as_ref());
+                    kept.push(span, own_values);
                 }
             }
-            drop(own_values);
             self.partitions.push(kept);
         }
         self.len = self.partitions.iter().map(Partition::len).sum();
@@ -279,10 +264,9 @@ mod tests {
                 };
                 partition.push(CollectedSpan { trace_id: TraceId([7; 16]), row }, values.as_ref());
             }
-            let expected: Vec<OwnValues> = given.iter().map(|values| values.unwrap_or_default()).collect();
-            match partition.own_values() {
-                Some(found) => assert_eq!(found.collect::<Vec<_>>(), expected),
-                None => assert!(expected.iter().all(|values| *values == OwnValues::default())),
+            let mut found = partition.own_values();
+            for values in &given {
+                assert_eq!(found.next_row(), values.as_ref().filter(|values| !values.is_empty()));
             }
         }
     }

@@ -22,7 +22,7 @@ use arrow::ipc::writer::{IpcWriteOptions, StreamWriter};
 
 use crate::span::{SpanId, TraceId};
 
-use super::own_values::OwnValues;
+use super::own_values::{OwnReader, OwnValues};
 use super::partitions::{CollectedRow, CollectedSpan, PARTITIONS, Partition};
 use super::signatures::SignatureId;
 
@@ -151,12 +151,10 @@ impl SpillStore {
     /// Puts some spans of partition number `part` aside.
     pub(crate) fn put(&self, part: usize, collector: u32, partition: Partition) {
         let spans: Vec<CollectedSpan> = partition.spans().collect();
-        let own_values: Option<Vec<OwnValues>> = partition.own_values().map(Iterator::collect);
+        let batch = batch_of(collector, &spans, partition.own_values());
         drop(partition);
         let mut file = lock(&self.files[part]);
-        if let Err(source) =
-            batch_of(collector, &spans, own_values.as_deref()).and_then(|batch| self.write(&mut file, &batch))
-        {
+        if let Err(source) = batch.and_then(|batch| self.write(&mut file, &batch)) {
             let directory = self.directory.clone();
             lock(&self.failure).get_or_insert(SpillError::Write { directory, source });
         }
@@ -268,15 +266,11 @@ fn schema() -> SchemaRef {
     ]))
 }
 
-fn batch_of(
-    collector: u32,
-    spans: &[CollectedSpan],
-    own_values: Option<&[OwnValues]>,
-) -> Result<RecordBatch, ArrowError> {
+fn batch_of(collector: u32, spans: &[CollectedSpan], mut own_values: OwnReader<'_>) -> Result<RecordBatch, ArrowError> {
     let trace_ids: Vec<u8> = spans.iter().flat_map(|span| span.trace_id.0).collect();
     let mut of_spans = BinaryBuilder::with_capacity(spans.len(), 0);
-    for row in 0..spans.len() {
-        match own_values.map(|values| values[row]).filter(|values| !values.is_empty()) {
+    for _ in spans {
+        match own_values.next_row() {
             Some(values) => of_spans.append_value(values.words().map(u64::to_le_bytes).concat()),
             None => of_spans.append_value([]),
         }

@@ -24,7 +24,7 @@ use std::sync::Arc;
 use arrow::array::{
     ArrayRef, BinaryArray, BooleanBufferBuilder, FixedSizeBinaryArray, Int32Array, Int64Array, StringArray,
 };
-use arrow::buffer::{Buffer, OffsetBuffer, ScalarBuffer};
+use arrow::buffer::{BooleanBuffer, Buffer, OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::DataType;
 use arrow::util::bit_chunk_iterator::UnalignedBitChunk;
 use arrow::util::bit_iterator::BitIndexIterator;
@@ -214,6 +214,41 @@ impl ColumnPages {
         Ok(())
     }
 
+    /// Hands over what each of the `wanted` rows that has a value holds. The column is read from its first row on, and no further
+    /// than the last that may be wanted.
+    pub(crate) fn for_each_value_of(
+        &mut self,
+        wanted: &BooleanBuffer,
+        mut take: impl FnMut(usize, Cell<'_>),
+    ) -> Result<()> {
+        let mut row = 0;
+        let mut picked: Vec<(usize, usize)> = Vec::new();
+        while row < wanted.len() {
+            if self.rows_left == 0 && !self.next_page()? {
+                return Err(too_short());
+            }
+            let rows = self.rows_left.min(wanted.len() - row);
+            self.rows_left -= rows;
+            self.present.truncate(0);
+            if self.is_optional {
+                self.levels.read_bits(rows, &mut self.present).ok_or_else(too_short)?;
+            } else {
+                self.present.append_n(rows, true);
+            }
+            picked.clear();
+            let count = pick(self.present.as_slice(), rows, wanted, row, &mut picked);
+            let values = PageValues {
+                values: &mut self.values,
+                keys: &mut self.keys,
+                value_type: self.value_type,
+                dictionary_len: self.dictionary_len,
+            };
+            values.for_each_picked(count, &picked, &mut take)?;
+            row += rows;
+        }
+        Ok(())
+    }
+
     /// Goes on to the next page of values, past the dictionary; false if there is none.
     fn next_page(&mut self) -> Result<bool> {
         while self.rows_left == 0 {
@@ -369,6 +404,69 @@ impl PageValues<'_> {
     }
 }
 
+impl PageValues<'_> {
+    /// Hands over some of the next `count` values: of each its row, and its place among them.
+    fn for_each_picked(
+        self,
+        count: usize,
+        picked: &[(usize, usize)],
+        take: &mut impl FnMut(usize, Cell<'_>),
+    ) -> Result<()> {
+        let Values::Keys(keys) = self.values else {
+            // Texts lie one behind the other, each with its length, so that all must be gone through.
+            let mut picked = picked.iter().copied().peekable();
+            return self.for_each(count, 0..count, &mut |place, cell| {
+                if let Some((row, _)) = picked.next_if(|&(_, next)| next == place) {
+                    take(row, cell);
+                }
+            });
+        };
+        self.keys.clear();
+        keys.read(count, self.keys).ok_or_else(too_short)?;
+        for &(row, place) in picked {
+            let key = self.keys[place];
+            if key as usize >= self.dictionary_len {
+                let message = format!("a key of {key} in a dictionary of {}", self.dictionary_len);
+                return Err(ParquetError::General(message));
+            }
+            take(row, Cell::Key(key));
+        }
+        Ok(())
+    }
+}
+
+/// Of `rows` rows, of which `present` tells which have a value, those that are `wanted`, where the first is number `first`: to `picked`
+/// it adds each such row, and the place of its value among all. The answer is how many have a value.
+fn pick(present: &[u8], rows: usize, wanted: &BooleanBuffer, first: usize, picked: &mut Vec<(usize, usize)>) -> usize {
+    let mut count = 0;
+    for start in (0..rows).step_by(u64::BITS as usize) {
+        let present = word_at(present, start) & mask_of(rows - start);
+        let mut both = present & word_at(wanted.values(), wanted.offset() + first + start);
+        while both != 0 {
+            let bit = both.trailing_zeros();
+            let before = present & ((1 << bit) - 1);
+            picked.push((first + start + bit as usize, count + before.count_ones() as usize));
+            both &= both - 1;
+        }
+        count += present.count_ones() as usize;
+    }
+    count
+}
+
+/// As many bits as a word has from bit number `bit` on; those behind the last are 0.
+fn word_at(bits: &[u8], bit: usize) -> u64 {
+    let bytes = bits.get(bit / 8..).unwrap_or_default();
+    let mut word = [0; size_of::<u128>()];
+    let length = bytes.len().min(size_of::<u64>() + 1);
+    word[..length].copy_from_slice(&bytes[..length]);
+    (u128::from_le_bytes(word) >> (bit % 8)) as u64
+}
+
+/// The lowest `bits` bits.
+fn mask_of(bits: usize) -> u64 {
+    if bits < u64::BITS as usize { (1 << bits) - 1 } else { u64::MAX }
+}
+
 impl Plain {
     #[inline]
     fn next_text(&mut self) -> Result<&[u8]> {
@@ -444,12 +542,7 @@ mod tests {
             let dictionary = pages.dictionary().expect("a dictionary or none").cloned();
             let mut present = BooleanBufferBuilder::new(0);
             let read = pages.for_each_cell(rows, &mut present, |row, cell| {
-                texts[first + row] = Some(match cell {
-                    Cell::Key(key) => text_at(dictionary.as_ref().expect("a dictionary"), key as usize).into_owned(),
-                    Cell::Text(text) => text.to_owned(),
-                    Cell::Bytes(bytes) => format!("{bytes:?}"),
-                    Cell::Number(number) => number.to_string(),
-                });
+                texts[first + row] = Some(text_of(dictionary.as_ref(), cell));
             });
             read.expect("rows");
             assert_eq!(present.len(), rows);
@@ -457,7 +550,25 @@ mod tests {
         }
         let beyond = pages.for_each_cell(1, &mut BooleanBufferBuilder::new(0), |_, _| {});
         assert!(beyond.is_err(), "a row beyond the last");
+        let mut pages = ColumnPages::open(&file, chunk, value_type, ROWS).expect("known").expect("pages");
+        let dictionary = pages.dictionary().expect("a dictionary or none").cloned();
+        let wanted: BooleanBuffer =
+            (0..ROWS - piece % 100).map(|row| row % 7 == 3 || row % piece < piece / 9).collect();
+        let mut of_wanted = vec![None; ROWS];
+        let take = |row: usize, cell: Cell<'_>| of_wanted[row] = Some(text_of(dictionary.as_ref(), cell));
+        pages.for_each_value_of(&wanted, take).expect("rows");
+        let is_wanted = |row: usize| row < wanted.len() && wanted.value(row);
+        assert!((0..ROWS).all(|row| of_wanted[row] == texts[row].clone().filter(|_| is_wanted(row))), "of some rows");
         texts
+    }
+
+    fn text_of(dictionary: Option<&ArrayRef>, cell: Cell<'_>) -> String {
+        match cell {
+            Cell::Key(key) => text_at(dictionary.expect("a dictionary"), key as usize).into_owned(),
+            Cell::Text(text) => text.to_owned(),
+            Cell::Bytes(bytes) => format!("{bytes:?}"),
+            Cell::Number(number) => number.to_string(),
+        }
     }
 
     /// Every sort of column is read as it was written: of any type, in pages of both versions, with a dictionary, without, and

@@ -7,7 +7,8 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array as _, ArrayRef};
+use arrow::array::{Array as _, ArrayRef, BooleanBufferBuilder};
+use arrow::buffer::BooleanBuffer;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use parquet::errors::ParquetError;
@@ -70,8 +71,11 @@ struct SampledColumn<'a> {
     value_type: Option<ValueType>,
 }
 
-/// The rows of a row group, each as the number of its group, from 1 on; 0 is for those that are left out.
+/// The sampled rows of a row group by level and service.
 struct Grouped {
+    /// Which rows they are.
+    rows: BooleanBuffer,
+    /// The number of the group of each row, from 1 on; 0 is for those that are left out.
     group_of_row: Vec<u32>,
     /// The level and the service of each group.
     groups: Vec<(u32, Box<str>)>,
@@ -184,44 +188,47 @@ impl<'a> SampledColumns<'a> {
     /// Groups rows by level and service.
     fn group(&self, file: &Arc<SharedFile>, row_group: usize, rows: &[SampledRow]) -> Result<Grouped, IngestError> {
         let count = rows.last().map_or(0, |last| last.row as usize + 1);
+        let mut wanted = BooleanBufferBuilder::new(count);
+        wanted.resize(count);
+        rows.iter().for_each(|row| wanted.set_bit(row.row as usize, true));
+        let wanted = wanted.finish();
         let mut service_of_row: Vec<u32> = vec![0; count];
-        let mut level_of_row = vec![None; count];
-        rows.iter().for_each(|row| level_of_row[row.row as usize] = Some(row.level));
-        let mut numbers: HashMap<String, u32> = HashMap::new();
+        let mut names: Vec<Box<str>> = Vec::new();
+        let mut numbers: HashMap<Box<str>, u32, FixedState> = HashMap::default();
         let mut number_of = |value: &Value<'_>| {
             let service = value.to_text();
             // What such spans are called, their resources may tell.
             if matches!(&*service, "" | UNKNOWN_SERVICE) {
                 return 0;
             }
-            let next = numbers.len() as u32 + 1;
-            *numbers.entry(service.into_owned()).or_insert(next)
+            *numbers.entry(Box::from(&*service)).or_insert_with(|| {
+                names.push(Box::from(&*service));
+                names.len() as u32
+            })
         };
         let mut of_keys: Vec<Option<u32>> = Vec::new();
-        self.for_each_value(file, row_group, &self.columns[0], count, |row, value| {
-            if level_of_row[row].is_some() {
-                service_of_row[row] = match value {
-                    Looked::Key(key, dictionary) => {
-                        of_keys.resize(dictionary.len(), None);
-                        *of_keys[key].get_or_insert_with(|| number_of(&value_at(dictionary, key)))
-                    }
-                    Looked::Value(value) => number_of(value),
-                };
-            }
+        self.for_each_value(file, row_group, &self.columns[0], &wanted, |row, value| {
+            service_of_row[row] = match value {
+                Looked::Key(key, dictionary) => {
+                    of_keys.resize(dictionary.len(), None);
+                    *of_keys[key].get_or_insert_with(|| number_of(&value_at(dictionary, key)))
+                }
+                Looked::Value(value) => number_of(value),
+            };
         })?;
-        let mut names: Vec<Box<str>> = vec![Box::default(); numbers.len()];
-        numbers.into_iter().for_each(|(name, number)| names[number as usize - 1] = name.into());
-        let mut groups: Vec<(u32, Box<str>)> = Vec::new();
+        let mut grouped = Grouped { rows: wanted, group_of_row: service_of_row, groups: Vec::new() };
         let mut known: HashMap<(u32, u32), u32, FixedState> = HashMap::default();
-        let group_of = |(service, level): (u32, Option<u32>)| match (service, level) {
-            (0, _) | (_, None) => 0,
-            (service, Some(level)) => *known.entry((level, service)).or_insert_with(|| {
-                groups.push((level, names[service as usize - 1].clone()));
-                groups.len() as u32
-            }),
-        };
-        let group_of_row = service_of_row.into_iter().zip(level_of_row).map(group_of).collect();
-        Ok(Grouped { group_of_row, groups })
+        for row in rows {
+            let group = &mut grouped.group_of_row[row.row as usize];
+            if *group > 0 {
+                let service = &names[*group as usize - 1];
+                *group = *known.entry((row.level, *group)).or_insert_with(|| {
+                    grouped.groups.push((row.level, service.clone()));
+                    grouped.groups.len() as u32
+                });
+            }
+        }
+        Ok(grouped)
     }
 
     /// Finds what a column says that has one value a row.
@@ -240,7 +247,7 @@ impl<'a> SampledColumns<'a> {
         let mut found = Found::none(grouped);
         // No message is not even an empty one.
         let counts_empty = column.said != Said::STATUS_MESSAGE;
-        self.for_each_value(file, row_group, column, grouped.group_of_row.len(), |row, value| {
+        self.for_each_value(file, row_group, column, &grouped.rows, |row, value| {
             let group = grouped.group_of_row[row] as usize;
             if group == 0 {
                 return;
@@ -260,7 +267,7 @@ impl<'a> SampledColumns<'a> {
         // Every span has a name, though it may be empty.
         if column.said == Said::NAME {
             found.spans.fill(0);
-            grouped.group_of_row.iter().for_each(|&group| found.spans[group as usize] += 1);
+            grouped.rows.set_indices().for_each(|row| found.spans[grouped.group_of_row[row] as usize] += 1);
         }
         Ok(found)
     }
@@ -302,13 +309,13 @@ impl<'a> SampledColumns<'a> {
         Ok(nested.found)
     }
 
-    /// Hands over the values that the first `count` rows of a row group have in a column.
+    /// Hands over the values that the `wanted` rows of a row group have in a column.
     fn for_each_value(
         &self,
         file: &Arc<SharedFile>,
         row_group: usize,
         column: &SampledColumn<'_>,
-        count: usize,
+        wanted: &BooleanBuffer,
         mut take: impl FnMut(usize, Looked<'_>),
     ) -> Result<(), IngestError> {
         let pages = match column.value_type {
@@ -316,7 +323,7 @@ impl<'a> SampledColumns<'a> {
             None => None,
         };
         if let Some(pages) = pages {
-            let read = guarded(|| for_each_value_of_pages(pages, count, &mut take));
+            let read = guarded(|| for_each_value_of_pages(pages, wanted, &mut take));
             let first_row = self.table.footer.first_row_of(row_group);
             return read.map_err(|error| self.table.footer.failure(row_group, first_row, &error));
         }
@@ -325,7 +332,8 @@ impl<'a> SampledColumns<'a> {
         while let Some(batch) = self.table.next_batch(&mut batches) {
             let (_, batch) = batch?;
             let Some(values) = batches.columns.get(&batch, Place { root: column.root, child: None }) else { break };
-            for row in 0..values.len().min(count.saturating_sub(first)) {
+            let rows = values.len().min(wanted.len().saturating_sub(first));
+            for row in wanted.slice(first.min(wanted.len()), rows).set_indices() {
                 let value = value_at(values, row);
                 if value != Value::Empty {
                     take(first + row, Looked::Value(&value));
@@ -351,11 +359,11 @@ enum Looked<'a> {
 
 fn for_each_value_of_pages(
     mut pages: ColumnPages,
-    count: usize,
+    wanted: &BooleanBuffer,
     take: &mut impl FnMut(usize, Looked<'_>),
 ) -> Result<(), ParquetError> {
     let dictionary = pages.dictionary()?.cloned();
-    pages.for_each_value(count, |row, cell| match cell {
+    pages.for_each_value_of(wanted, |row, cell| match cell {
         Cell::Key(key) => {
             if let Some(dictionary) = &dictionary {
                 take(row, Looked::Key(key as usize, dictionary));

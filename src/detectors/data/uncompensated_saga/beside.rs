@@ -140,3 +140,48 @@ columns! {
         traces: u64,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::partial::{Renumbering, written};
+
+    /// Kept beside findings: steps that were undone, one for what each service turns out to be.
+    fn beside() -> Beside {
+        let mut beside = Beside::default();
+        let key = |step: u32| [1, 2, step, 4, 5, 6].map(Symbol);
+        let condition = |passing: &[u32], answering: &[u32]| Condition {
+            passing: passing.iter().copied().map(Symbol).collect(),
+            answering: answering.iter().copied().map(Symbol).collect(),
+        };
+        beside.add_compensated((key(3), FindingKind::Database, condition(&[], &[7, 8])), 10);
+        beside.add_compensated((key(9), FindingKind::Verb, condition(&[7], &[8])), 20);
+        beside.add_compensated((key(9), FindingKind::Verb, condition(&[7, 8], &[])), 30);
+        beside.add_compensated((key(9), FindingKind::Verb, condition(&[], &[])), 40);
+        beside.with_database.insert(Symbol(3));
+        beside
+    }
+
+    /// What holds depends on which services pass requests on, and comes back from a file as it was.
+    #[test]
+    fn what_holds_is_settled_at_the_end() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = written(&directory.path().join("partial"), |file| {
+            file.group("beside", Renumbering::NONE, |group| beside().write(group)).unwrap();
+        });
+        for (pass_through, at_three, at_nine) in
+            [(&[][..], 10, 40), (&[7], 0, 60), (&[7, 8], 0, 70), (&[8], 0, 40), (&[1], 10, 40)]
+        {
+            let read = file.group("beside", Renumbering::NONE, Beside::read).unwrap();
+            let mut merged = Beside::default();
+            merged.merge(read);
+            for mut settled in [beside(), merged] {
+                settled.settle(&pass_through.iter().copied().map(Symbol).collect());
+                let compensated =
+                    |step: u32, evidence| settled.compensated([1, 2, step, 4, 5, 6].map(Symbol), evidence);
+                assert_eq!(compensated(3, FindingKind::Database), at_three, "{pass_through:?}");
+                assert_eq!(compensated(9, FindingKind::Verb), at_nine, "{pass_through:?}");
+            }
+        }
+    }
+}

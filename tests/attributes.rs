@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, MapBuilder, RecordBatch, StringArray, StringBuilder};
-use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue as OtlpKeyValue, any_value};
+use opentelemetry_proto::tonic::common::v1::{AnyValue, ArrayValue, KeyValue as OtlpKeyValue, any_value};
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span as OtlpSpan, TracesData};
 use parquet::arrow::ArrowWriter;
@@ -496,5 +496,96 @@ fn every_format_gives_attributes_of_all_classes() {
                 assert_eq!(read(&path, asked, limit), asked_for_one(one), "{}", path.display());
             }
         }
+    }
+}
+
+/// The names of tables that a span with an attribute that is an array says, read from one input.
+fn listed_tables(path: &Path) -> String {
+    let ReadFrames { builders, reports, .. } = read_frames(&[path.to_owned()], &ReadOptions::default(), &());
+    assert!(reports.iter().all(|report| report.errors.is_empty()), "{reports:?}");
+    let collection = Collection::of(builders);
+    let mut grouping = Grouping::default();
+    for part in 0..collection.part_count() {
+        collection.group(part, &mut grouping).expect("grouped");
+        if let Some(&signature) = grouping.traces.signatures_of_rows.first() {
+            let signature = collection.vocabulary.signatures.resolve(signature);
+            return collection.vocabulary.symbols.resolve(signature.get(Attribute::DbCollection)).to_owned();
+        }
+    }
+    panic!("{} has no span", path.display());
+}
+
+/// Guarantees: an attribute that is an array is the same text in every format, whether the format has arrays or only texts.
+#[test]
+fn every_format_gives_arrays_alike() {
+    const KEY: &str = "aws.dynamodb.table_names";
+    const LISTED: &str = r#"["orders","Shop.Items"]"#;
+    let names = ["orders", "Shop.Items"];
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name);
+    let write = |name: &str, text: Vec<u8>| std::fs::write(path(name), text).expect("written");
+    let (trace, id, end) = (format!("{:032x}", 1), format!("{:016x}", 1), START + 1_000);
+
+    let values: Vec<Json> = names.iter().map(|name| json!({"stringValue": name})).collect();
+    let span = json!({
+        "traceId": trace, "spanId": id, "name": "DynamoDB", "startTimeUnixNano": START.to_string(),
+        "endTimeUnixNano": end.to_string(), "attributes": [{"key": KEY, "value": {"arrayValue": {"values": values}}}],
+    });
+    write("otlp.jsonl", json!({"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}).to_string().into_bytes());
+
+    let value = |value| Some(AnyValue { value: Some(value) });
+    let values = names.iter().map(|name| AnyValue { value: Some(any_value::Value::StringValue((*name).to_owned())) });
+    let array = any_value::Value::ArrayValue(ArrayValue { values: values.collect() });
+    let span = OtlpSpan {
+        trace_id: 1u128.to_be_bytes().to_vec(),
+        span_id: 1u64.to_be_bytes().to_vec(),
+        start_time_unix_nano: START as u64,
+        end_time_unix_nano: end as u64,
+        attributes: vec![OtlpKeyValue { key: KEY.to_owned(), value: value(array), ..OtlpKeyValue::default() }],
+        ..OtlpSpan::default()
+    };
+    let scope_spans = vec![ScopeSpans { spans: vec![span], ..ScopeSpans::default() }];
+    let data = TracesData { resource_spans: vec![ResourceSpans { scope_spans, ..ResourceSpans::default() }] };
+    write("otlp.binpb", data.encode_to_vec());
+
+    let tag = json!({"key": KEY, "type": "string", "value": LISTED});
+    let span = json!({
+        "traceID": trace, "spanID": id, "operationName": "DynamoDB", "startTime": START / 1_000, "duration": 1,
+        "tags": [tag], "processID": "p1", "references": [],
+    });
+    let process = json!({"p1": {"serviceName": "web", "tags": []}});
+    let jaeger = json!({"data": [{"traceID": trace, "spans": [span], "processes": process}]});
+    write("jaeger.json", jaeger.to_string().into_bytes());
+
+    let row = json!({
+        "TraceId": trace, "SpanId": id, "ParentSpanId": "", "SpanName": "DynamoDB", "ServiceName": "web",
+        "Timestamp": "2023-11-14 22:13:20.000000000", "Duration": 1_000, "SpanAttributes": {KEY: LISTED},
+    });
+    write("clickhouse.jsonl", row.to_string().into_bytes());
+
+    let texts = |text: &str| -> ArrayRef { Arc::new(StringArray::from(vec![text])) };
+    let number = |number: i64| -> ArrayRef { Arc::new(Int64Array::from(vec![number])) };
+    let with = |name: &str, attributes: (&str, ArrayRef)| {
+        let columns = FLAT_COLUMNS.into_iter().zip([
+            texts(&trace),
+            texts(&id),
+            texts("DynamoDB"),
+            texts("web"),
+            number(START),
+            number(1_000),
+        ]);
+        write_parquet(&path(name), columns.chain([attributes]).collect());
+    };
+    let column_name = format!("attributes.{KEY}");
+    with("json.parquet", ("attributes", texts(&json!({KEY: names}).to_string())));
+    with("column.parquet", (&column_name, texts(LISTED)));
+    write_canonical(&path("otlp.jsonl"), &path("canonical.parquet"));
+
+    let mut inputs: Vec<PathBuf> =
+        folder.path().read_dir().expect("the folder").map(|entry| entry.expect("a file").path()).collect();
+    inputs.sort();
+    assert_eq!(inputs.len(), 7);
+    for input in inputs {
+        assert_eq!(listed_tables(&input), LISTED, "{}", input.display());
     }
 }

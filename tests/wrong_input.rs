@@ -439,3 +439,29 @@ fn values_in_paths_are_columns() {
     let own = vec![("service_name", texts(&["own", "own"]))];
     assert_eq!(service_of(&in_folder("service_name=other", own)), "own");
 }
+
+/// A gate warns that it sees no failures if what it looks at is made of them: a detector that is, any, new ones, a budget of failed
+/// requests.
+#[test]
+fn gates_of_failures_warn_where_there_are_none() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let input = write(directory.path(), "good.json", good());
+    let config = |limit: &str| {
+        let table = format!("[budget.\"unknown_service GET /\"]\n{limit}\n");
+        write(directory.path(), &format!("{}.toml", limit.len()), table)
+    };
+    let (slow, failed) = (config("max_p99 = \"1h\""), config("max_failed_share = 0.5"));
+    for (gate, warns) in [
+        (&["retry-storm"][..], true),
+        (&["uncompensated-saga"], true),
+        (&["any"], true),
+        (&["shared-database,retry-storm"], true),
+        (&["shared-database"], false),
+        (&["n-plus-one,trace-quality"], false),
+        (&["budget", "--config", &failed], true),
+        (&["budget", "--config", &slow], false),
+    ] {
+        let (_, told, _) = analyse(&[&[input.as_str(), "--fail-on"], gate].concat());
+        assert_eq!(told.contains("--fail-on sees no failures"), warns, "{gate:?}: {told}");
+    }
+}

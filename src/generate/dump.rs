@@ -156,9 +156,11 @@ fn play(
     let mut case_order = cases::all().cycle();
     let mut fault_order = faults::all().cycle().flat_map(|fault| (0..faults::TRACES).map(|number| fault.case(number)));
     let mut smell_order = (0..).flat_map(|number| smells::all().map(move |smell| (smell, number)));
+    let mut streams = 0..;
     while summary.spans < options.spans {
         collector.advance(now, &mut send)?;
-        let mut builder = TraceBuilder::new(Random::new(options.seed, summary.traces));
+        let stream = streams.next().unwrap_or_default();
+        let mut builder = TraceBuilder::new(Random::new(options.seed, stream));
         let GenerateOptions { anti_patterns, faults, smells, .. } = options;
         let case = if arrivals.chance(anti_patterns) {
             case_order.next()
@@ -179,7 +181,7 @@ fn play(
         } else {
             healthy::play(&mut builder, now);
         }
-        summary.traces += 1;
+        summary.traces += builder.traces;
         let spans = builder.spans.len() as u64;
         summary.spans += spans;
         for label in &builder.labels {

@@ -65,8 +65,8 @@ impl Detector {
 /// Whether a detector must find something.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum LabelKind {
-    /// The detector must find it, as a problem; a smell as a problem or a risk. What only many traces show is found where there
-    /// are as many.
+    /// The detector must find it, as a problem; a smell as a problem or a risk, or as a note where its kind is never more. What only
+    /// many traces show is found where there are as many.
     Planted,
     /// It looks like an anti-pattern and is none: unless the trace also has a planted label of this detector, the
     /// detector must find nothing in it that is more than a risk; of what looks like a smell, more than a note.

@@ -65,6 +65,14 @@ stores! {
     SeatsDb = "postgresql" / "seats" @ "seats-db" : 5432;
     CabinsDb = "postgresql" / "cabins" @ "cabins-db" : 5432;
     TownDb = "postgresql" / "town" @ "town-db" : 5432;
+    BooksDb = "postgresql" / "books" @ "books-db" : 5432;
+    TillDb = "postgresql" / "till" @ "till-db" : 5432;
+    DatesDb = "postgresql" / "dates" @ "dates-db" : 5432;
+    FeastsDb = "postgresql" / "feasts" @ "holidays-db" : 5432;
+    FlowersDb = "postgresql" / "flowers" @ "flowers-db" : 5432;
+    BreadDb = "postgresql" / "bread" @ "bread-db" : 5432;
+    LodgersDb = "postgresql" / "lodgers" @ "lodgers-db" : 5432;
+    GuestsDb = "postgresql" / "guests" @ "guests-db" : 5432;
 }
 
 /// A query as its instrumentation records it.

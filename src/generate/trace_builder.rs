@@ -87,6 +87,14 @@ pub(super) enum Ending {
     Cancelled,
 }
 
+fn new_trace_id(random: &mut Random) -> TraceId {
+    let [high, low] = [random.bits(), random.bits().max(1)];
+    let mut id = [0; 16];
+    id[..8].copy_from_slice(&high.to_be_bytes());
+    id[8..].copy_from_slice(&low.to_be_bytes());
+    TraceId(id)
+}
+
 /// One trace under construction.
 pub(super) struct TraceBuilder {
     pub(super) random: Random,
@@ -95,15 +103,27 @@ pub(super) struct TraceBuilder {
     /// Name of the planted case, for labels.
     pub(super) case: &'static str,
     trace_id: TraceId,
+    /// How many traces the spans are of: more than one where a context is not handed on.
+    pub(super) traces: u64,
 }
 
 impl TraceBuilder {
     pub(super) fn new(mut random: Random) -> Self {
-        let [high, low] = [random.bits(), random.bits().max(1)];
-        let mut id = [0; 16];
-        id[..8].copy_from_slice(&high.to_be_bytes());
-        id[8..].copy_from_slice(&low.to_be_bytes());
-        Self { random, spans: Vec::with_capacity(32), labels: Vec::new(), case: "", trace_id: TraceId(id) }
+        let trace_id = new_trace_id(&mut random);
+        Self { random, spans: Vec::with_capacity(32), labels: Vec::new(), case: "", trace_id, traces: 1 }
+    }
+
+    /// Gives the spans of a service a trace of their own, as if it had not heard of the one that they are part of.
+    pub(super) fn lose_context(&mut self, service: Service) {
+        let (own, ours) = (new_trace_id(&mut self.random), |span: &Span| span.service == service);
+        let ids: Vec<SpanId> = self.spans.iter().filter(|span| ours(span)).map(|span| span.record.span_id).collect();
+        for span in self.spans.iter_mut().filter(|span| ours(span)) {
+            span.record.trace_id = own;
+            if !ids.contains(&span.record.parent_span_id) {
+                span.record.parent_span_id = SpanId::NONE;
+            }
+        }
+        self.traces += 1;
     }
 
     pub(super) fn planted(&mut self, detector: Detector, service: Service, target: Option<&'static str>) {

@@ -69,6 +69,7 @@ Z. Zhang et al., \"CRISP: Critical Path Analysis of Large-Scale Microservice Arc
     currency: None,
     has_findings: false,
     gates_at_any_impact: false,
+    needs_failures: false,
     terminal_columns: &["rank", "suspect", "kind", "score", "blame_ns", "blame_share", "time_ratio", "excess_failures", "vanished_calls", "appeared_calls", "onset", "evidence", "example_trace_id"],
     ranked_by: &[RankedBy::Largest("score")],
     problem: None,
@@ -83,6 +84,7 @@ pub(crate) static SUSPECT_ROWS: Description = Description {
     currency: None,
     has_findings: false,
     gates_at_any_impact: false,
+    needs_failures: false,
     terminal_columns: &[
         "rank",
         "suspect",

@@ -1,5 +1,7 @@
 //! What each detector concludes, as a ranked table.
 
+use std::collections::BTreeSet;
+
 use hashbrown::HashMap;
 use polars::prelude::PolarsError;
 
@@ -8,6 +10,7 @@ use crate::detectors::{
     Cell, Column, Concluded, Conclusions, Description, Detector, Detectors, Heading, Level, RowRule, TableRules, Whole,
 };
 use crate::findings::{FindingColumns, pattern_id};
+use crate::frame::Symbol;
 use crate::trace::Semantics;
 
 use super::findings_table::FindingsTable;
@@ -159,7 +162,8 @@ impl<'a> Ranking<'a> {
         Headings { by: heading.by, figures: figures.collect() }
     }
 
-    /// A table of rows, and the patterns of the findings that go with them: their keys are those of the rows.
+    /// A table of rows, and the patterns of the findings that go with them: their keys are those of the rows. Patterns are numbered
+    /// in the order of their keys, for findings lie in any.
     fn with_findings(
         &self,
         description: &Description,
@@ -167,17 +171,11 @@ impl<'a> Ranking<'a> {
         findings: &FindingColumns,
         level_of: &HashMap<String, Level>,
     ) -> PatternTable {
-        let mut ids: Vec<String> = Vec::new();
-        let mut of_findings = Vec::with_capacity(findings.len());
-        let mut numbers = HashMap::new();
-        for finding in 0..findings.len() {
-            let key = findings.key.get(finding);
-            let number = *numbers.entry(key).or_insert_with(|| {
-                ids.push(pattern_id(description.name, key.iter().map(|&part| self.whole.symbols.resolve(part))));
-                ids.len() as u32 - 1
-            });
-            of_findings.push(number);
-        }
+        let keys: BTreeSet<&[Symbol]> = (0..findings.len()).map(|finding| findings.key.get(finding)).collect();
+        let numbers: HashMap<&[Symbol], u32> = keys.iter().copied().zip(0..).collect();
+        let of_findings = (0..findings.len()).map(|finding| numbers[findings.key.get(finding)]).collect();
+        let name = |&part: &Symbol| self.whole.symbols.resolve(part);
+        let ids: Vec<String> = keys.iter().map(|key| pattern_id(description.name, key.iter().map(name))).collect();
         let levels = ids.iter().map(|id| level_of.get(id).copied().unwrap_or(Level::Problem)).collect();
         PatternTable { table, of_findings, ids, levels }
     }

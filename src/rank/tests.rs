@@ -34,6 +34,7 @@ static PATTERNED: Description = Description {
     currency: None,
     has_findings: true,
     gates_at_any_impact: false,
+    needs_failures: false,
     terminal_columns: &[],
     ranked_by: &[RankedBy::Largest("impact_ns")],
     problem: None,

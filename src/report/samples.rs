@@ -34,6 +34,7 @@ static DESCRIPTION: Description = Description {
     currency: None,
     has_findings: true,
     gates_at_any_impact: false,
+    needs_failures: false,
     terminal_columns: &[
         "rank",
         "caller_service",

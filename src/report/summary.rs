@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::detectors::catalog;
 use crate::frame::{BEYOND_CAP, BeyondCap};
 use crate::report::incident::IncidentSummary;
 use crate::report::text::units;
@@ -217,6 +218,14 @@ const MAX_FUTURE_SHARE: f64 = 0.01;
 /// Share of spans without kind above which calls are called partly inferred.
 const MAX_KINDLESS_SHARE: f64 = 0.5;
 
+/// Names with commas between, the last one behind an `and`.
+fn joined_by_and(names: &[&str]) -> String {
+    match names {
+        [first @ .., last] if !first.is_empty() => format!("{} and {last}", first.join(", ")),
+        names => names.concat(),
+    }
+}
+
 /// Share of calls without a named target above which the detectors that leave them out are doubted.
 const MAX_UNNAMED_SHARE: f64 = 0.1;
 
@@ -288,12 +297,13 @@ impl Summary {
         doubts.extend(self.doubts_of_inputs());
         doubts.extend(self.doubts_of_times());
         if self.tells_no_outcome() {
-            doubts.push(
-                "no span has a status and no HTTP or RPC code tells of a failure: failures cannot be seen, so \
-                 retry-storm, failure-amplification, failure-origins, hard-dependency, timeouts, circuit-breaker and \
-                 throttling may miss everything"
-                    .to_owned(),
-            );
+            let in_need = catalog().into_iter().filter(|entry| entry.description.needs_failures);
+            let in_need: Vec<&str> = in_need.map(|entry| entry.description.name).collect();
+            doubts.push(format!(
+                "no span has a status and no HTTP or RPC code tells of a failure: failures cannot be seen, so {} may \
+                 miss everything",
+                joined_by_and(&in_need)
+            ));
         }
         if quality.without_kind == totals.spans {
             doubts.push(

@@ -8,7 +8,7 @@ mod served;
 
 use std::collections::BTreeMap;
 
-use crate::conventions::{Attribute, HTTP_METHODS, UncountedCalls, name_template};
+use crate::conventions::{Attribute, HTTP_METHODS, UncountedCalls, listed_names, name_template};
 use crate::frame::{Signature, Symbol, Symbols};
 
 /// Kind of a target, with the names in tables.
@@ -286,7 +286,8 @@ impl<'a> Attributes<'a> {
                     return (query.to_owned(), true);
                 }
                 let operation = self.get(A::DbOperation);
-                let words: Vec<&str> = operation.into_iter().chain(operation.and(self.get(A::DbCollection))).collect();
+                let collections = operation.and(self.get(A::DbCollection)).map(listed_names);
+                let words: Vec<&str> = operation.into_iter().chain(collections.as_deref()).collect();
                 (if words.is_empty() { by_name() } else { words.join(" ") }, false)
             }
             Class::Rpc => match (self.get(A::RpcService), self.get(A::RpcMethod)) {

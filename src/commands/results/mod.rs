@@ -17,9 +17,9 @@ use crate::analysis::{Again, Analysis, Results};
 use crate::cli::{StdoutFormat, TablesShown};
 use crate::compare::{ComparedRun, Comparison, changes_table, latency_changes_table};
 use crate::config::Settings;
-use crate::detectors::{Cell, Level, SeenByAll, TableRow, Whole};
+use crate::detectors::{Cell, Level, SeenByAll, TableRow, Whole, catalog};
 use crate::frame::{Collection, Symbol};
-use crate::gates::{CheckedBudget, budgets_table, check_budgets};
+use crate::gates::{CheckedBudget, GateWord, budgets_table, check_budgets};
 use crate::incident::{Incident, IncidentError, SUSPECT_ROWS, SUSPECTS, TimeRange, conclude};
 use crate::ingest::{IngestWarning, InputReport};
 use crate::rank::{
@@ -281,8 +281,15 @@ fn say_gate(settings: &Settings, summary: &Summary, budgets: &[CheckedBudget], f
     for budget in budgets.iter().filter(|budget| budget.is_met().is_none()) {
         say(&format!("warning: no request for [budget] {}", budget.told()));
     }
-    let (totals, quality) = (&summary.totals, &summary.quality);
-    if totals.spans > 0 && quality.with_status == 0 && totals.failed_spans == 0 && !settings.fail_on.is_empty() {
+    let needs_failures = |word: &GateWord| match word {
+        GateWord::Any | GateWord::New | GateWord::Worse => true,
+        GateWord::Budget => settings.budgets.iter().any(|budget| budget.max_failed_share.is_some()),
+        GateWord::Detector(name) => {
+            let named = catalog().into_iter().find(|entry| entry.description.name == name);
+            named.is_some_and(|entry| entry.description.needs_failures)
+        }
+    };
+    if summary.totals.spans > 0 && summary.tells_no_outcome() && settings.gate_words().iter().any(needs_failures) {
         say("warning: --fail-on sees no failures: no span has a status");
     }
     for failure in failures {

@@ -11,6 +11,6 @@ mod tokens;
 pub(crate) use database_name::DatabaseName;
 pub(crate) use operations::{Access, access_of_operation, is_insert, key_value_access};
 pub(crate) use statement::Statement;
-pub(crate) use summary::{key_prefix, listed_tables, tables_of_name, tables_of_summary};
+pub(crate) use summary::{key_prefix, listed_names, listed_tables, tables_of_name, tables_of_summary};
 pub(crate) use systems::SystemKind;
 pub(crate) use table_name::TableUse;

@@ -1,6 +1,8 @@
 //! Tables that are named elsewhere than in a query text: in its summary, in an attribute of their own, in the span's name, or
 //! as the beginning of keys.
 
+use std::borrow::Cow;
+
 use super::operations::{Access, access_of_operation};
 use super::table_name::{TableName, TableUse};
 use crate::conventions::words::{WordList, is_one_of};
@@ -29,6 +31,12 @@ pub(crate) fn tables_of_summary(summary: &str) -> Vec<TableUse> {
         }
     }
     tables
+}
+
+/// The names that an attribute lists, as people write them: with commas between where the attribute is an array, which is JSON.
+pub(crate) fn listed_names(listed: &str) -> Cow<'_, str> {
+    let names = serde_json::from_str::<Vec<String>>(listed).ok().filter(|names| !names.is_empty());
+    names.map_or(Cow::Borrowed(listed), |names| Cow::Owned(names.join(", ")))
 }
 
 /// The tables that an attribute lists: one, or several as JSON has them.
@@ -95,6 +103,19 @@ mod tests {
 
     #[test]
     fn attributes_and_names_name_tables() {
+        for (listed, names) in [
+            ("orders", "orders"),
+            ("[\"orders\"]", "orders"),
+            ("[\"orders\",\"Shop.Items\"]", "orders, Shop.Items"),
+            ("[ \"orders\" , \"items\" ]", "orders, items"),
+            ("[dbo].[orders]", "[dbo].[orders]"),
+            ("[\"orders", "[\"orders"),
+            ("[1]", "[1]"),
+            ("[]", "[]"),
+            ("", ""),
+        ] {
+            assert_eq!(listed_names(listed), names);
+        }
         assert_eq!(printed(&listed_tables("orders", true)), "orders!");
         assert_eq!(printed(&listed_tables("[\"Orders\", \"items\"]", false)), "orders items");
         assert_eq!(printed(&listed_tables("[dbo].[orders]", false)), "orders");

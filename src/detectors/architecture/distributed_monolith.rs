@@ -85,6 +85,7 @@ Bad Smells\", IEEE Software 35(3), 2018: cyclic dependency, shared persistency."
     currency: None,
     has_findings: true,
     gates_at_any_impact: true,
+    needs_failures: false,
     terminal_columns: &[
         "rank",
         "level",

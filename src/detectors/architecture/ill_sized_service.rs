@@ -89,6 +89,7 @@ Microservice Bad Smells\", IEEE Software 35(3), 2018: megaservice, nanoservice. 
     currency: None,
     has_findings: true,
     gates_at_any_impact: true,
+    needs_failures: false,
     terminal_columns: &[
         "rank",
         "level",

@@ -104,6 +104,7 @@ Applications\", 2017, chapter 11: keeping systems in sync.",
     currency: None,
     has_findings: true,
     gates_at_any_impact: true,
+    needs_failures: false,
     terminal_columns: &[
         "rank",
         "level",

@@ -63,6 +63,7 @@ persistency.",
     currency: None,
     has_findings: true,
     gates_at_any_impact: true,
+    needs_failures: false,
     terminal_columns: &[
         "rank",
         "level",

@@ -1,5 +1,6 @@
 //! `uncompensated-saga`: a step was done, a later one failed, nobody undid the first.
 
+mod behind;
 mod beside;
 mod undoing;
 
@@ -15,6 +16,7 @@ use crate::partial::columns;
 use crate::span::SpanId;
 use crate::trace::{Asked, Call, Row, Target, TargetKind, TraceView};
 
+use behind::{Assumed, CallsOfRequests, Condition, asks_the_same};
 use beside::{Beside, SagaKey};
 use undoing::{DatabaseWrites, Undoing, has_writing_word, is_delete, succeeded};
 
@@ -80,6 +82,10 @@ columns! {
         evidence: FindingKind,
         /// Type of the error of the call that failed.
         error_type: Vec<Symbol>,
+        /// Services that it takes for ones that pass requests on.
+        passing: Vec<Symbol>,
+        /// Services that it takes for ones that do not.
+        answering: Vec<Symbol>,
     }
 }
 
@@ -95,7 +101,8 @@ a call that failed last. If an earlier call to another service succeeded and wro
 call to the same service that deletes, has a word like release, refund or cancel in its name, or writes after the failure; or
 any message that is published after it, for somebody may react. Where none is in the trace the step is told. That it wrote is
 known from its database calls (`database`) or, where that service records none, from a word like reserve or charge that its
-operation begins with (`verb`). Services that do what nobody undoes, such as mails and audits, are left out.
+operation begins with (`verb`). Services that do what nobody undoes, such as mails and audits, are left out. A call to a service
+that only passes requests on, such as a gateway, is taken as one to the service behind it.
 
 ## Why it hurts
 
@@ -127,6 +134,7 @@ H. Garcia-Molina, K. Salem, \"Sagas\", SIGMOD 1987. C. Richardson, \"Microservic
     currency: None,
     has_findings: true,
     gates_at_any_impact: true,
+    needs_failures: true,
     terminal_columns: &[
         "rank",
         "service",
@@ -216,10 +224,7 @@ static COLUMNS: &[Column] = &[
 /// Traces in which what a pattern tells was undone.
 fn compensated(pattern: &Pattern<'_, UncompensatedSaga>) -> u64 {
     let key: SagaKey = [0, 1, 2, 3, 4, 5].map(|part| pattern.key(part));
-    let traces = |evidence: FindingKind| {
-        let traces = pattern.aside.compensated.get(&(key, evidence)).copied().unwrap_or_default();
-        if pattern.aside.holds(key[2], evidence) { traces } else { 0 }
-    };
+    let traces = |evidence| pattern.aside.compensated(key, evidence);
     traces(FindingKind::Database) + traces(FindingKind::Verb)
 }
 
@@ -239,7 +244,7 @@ impl Detector for UncompensatedSaga {
     const TABLE: TableRules<Self> = TableRules::Patterns(COLUMNS);
 
     fn gathers() -> Gathers {
-        Gathers { of_signatures: Asked { data_use: true }, ..Gathers::NOTHING }
+        Gathers { service_entries: true, of_signatures: Asked { data_use: true }, ..Gathers::NOTHING }
     }
 
     fn see(&self, trace: &TraceView<'_>, seen: &mut Self::Seen) {
@@ -255,13 +260,17 @@ impl Detector for UncompensatedSaga {
             return;
         }
         let mut steps = self.steps_before_failures(trace);
-        // What names of operations tell may not hold, so that it is kept apart. Of equal steps those that
-        // were not undone come first.
-        steps.sort_by_key(|step| (step.key, step.evidence, step.is_compensated, step.caller_span, step.row));
-        for equal in steps.chunk_by(|left, right| (left.key, left.evidence) == (right.key, right.evidence)) {
+        // What names of operations tell may not hold, nor what is taken for granted of services, so that it is kept apart. Of equal
+        // steps those that were not undone come first.
+        steps.sort_by(|left, right| {
+            let place = |step: &Step| (step.is_compensated, step.caller_span, step.row);
+            left.told().cmp(&right.told()).then_with(|| place(left).cmp(&place(right)))
+        });
+        for equal in steps.chunk_by(|left, right| left.told() == right.told()) {
             let left_done = &equal[..equal.partition_point(|step| !step.is_compensated)];
             if left_done.is_empty() {
-                seen.beside.add_compensated(equal[0].key, equal[0].evidence, 1);
+                let Step { key, evidence, condition, .. } = &equal[0];
+                seen.beside.add_compensated((*key, *evidence, condition.clone()), 1);
             }
             for of_request in left_done.chunk_by(|left, right| left.caller_span == right.caller_span) {
                 report(trace, of_request, seen);
@@ -269,11 +278,16 @@ impl Detector for UncompensatedSaga {
         }
     }
 
-    fn conclude(&self, seen: Self::Seen, _whole: &Whole<'_>) -> Concluded<Self> {
-        let FindingsBeside { mut findings, beside } = seen;
+    fn conclude(&self, seen: Self::Seen, whole: &Whole<'_>) -> Concluded<Self> {
+        let FindingsBeside { mut findings, mut beside } = seen;
+        let entries = whole.gathered.service_entries.as_ref();
+        let pass_through = entries.map(|entries| entries.pass_through()).unwrap_or_default();
+        beside.settle(&pass_through);
         findings.retain(|findings, finding| {
             let step_service = findings.common.key.get(finding)[2];
+            let (passing, answering) = (findings.details.passing.get(finding), findings.details.answering.get(finding));
             beside.holds(step_service, findings.common.kind.get(finding))
+                && Condition::holds(passing, answering, &pass_through)
         });
         Concluded { findings, aside: beside, rows: Vec::new() }
     }
@@ -284,11 +298,19 @@ struct Step {
     key: SagaKey,
     is_compensated: bool,
     evidence: FindingKind,
+    condition: Condition,
     caller_span: Row,
     /// The span of the call that did it.
     row: Row,
     /// That of the call that failed.
     failed: Row,
+}
+
+impl Step {
+    /// What is told of it, and what makes that hold.
+    fn told(&self) -> (&SagaKey, FindingKind, &Condition) {
+        (&self.key, self.evidence, &self.condition)
+    }
 }
 
 impl UncompensatedSaga {
@@ -304,22 +326,27 @@ impl UncompensatedSaga {
         if !trace.calls.calls.iter().any(|call| fails_request(call) && failed_or_refused(call.caller_span)) {
             return steps;
         }
-        let mut calls: Vec<&Call> = trace.calls.calls.iter().filter(|call| call.counts).collect();
-        calls.sort_by_key(|call| (call.caller_span, trace.start(call.row), call.row));
+        let calls = CallsOfRequests::of(trace);
         let writes = DatabaseWrites::of(trace);
         let undoing = Undoing::of(trace, &writes, &self.undoing_words.0);
-        for of_request in calls.chunk_by(|left, right| left.caller_span == right.caller_span) {
+        for of_request in calls.requests() {
             if !failed_or_refused(of_request[0].caller_span) {
                 continue;
             }
             let Some(place) = of_request.iter().rposition(|call| fails_request(call)) else { continue };
             let failed = of_request[place];
-            let is_same = |call: &&&Call| call.target == failed.target && call.operation == failed.operation;
-            if of_request[place + 1..].iter().filter(is_same).any(|call| succeeded(trace, call)) {
-                continue;
+            let after = of_request[place + 1..].iter().copied().filter(|call| succeeded(trace, call)).collect();
+            let request =
+                Request { detector: self, trace, calls: &calls, failed, after, writes: &writes, undoing: &undoing };
+            for step in of_request.iter().filter(|step| request.may_be_step(step)) {
+                let mut assumed = Assumed::default();
+                loop {
+                    steps.extend(request.step(step, &mut assumed));
+                    if !assumed.turn() {
+                        break;
+                    }
+                }
             }
-            let request = Request { detector: self, trace, failed, writes: &writes, undoing: &undoing };
-            steps.extend(of_request.iter().filter_map(|step| request.step(step)));
         }
         steps
     }
@@ -329,49 +356,68 @@ impl UncompensatedSaga {
 struct Request<'a> {
     detector: &'a UncompensatedSaga,
     trace: &'a TraceView<'a>,
+    calls: &'a CallsOfRequests<'a>,
     /// The call that failed it.
     failed: &'a Call,
+    /// Its calls that succeeded after that.
+    after: Vec<&'a Call>,
     writes: &'a DatabaseWrites,
     undoing: &'a Undoing,
 }
 
-impl Request<'_> {
+impl<'a> Request<'a> {
+    /// Whether a call of the request may be a step that is to be undone, whatever is behind its target.
+    fn may_be_step(&self, step: &Call) -> bool {
+        step.target.kind == TargetKind::Service
+            && self.trace.start(step.row) < self.trace.end(self.failed.row)
+            && succeeded(self.trace, step)
+    }
+
     /// A call of the request as a step that is to be undone, if it is one.
-    fn step(&self, step: &Call) -> Option<Step> {
-        let Self { detector, trace, failed, writes, undoing } = *self;
+    fn step(&self, step: &'a Call, assumed: &mut Assumed) -> Option<Step> {
+        let Self { detector, trace, calls, failed, writes, undoing, .. } = *self;
         let symbols = &trace.semantics.symbols;
-        let is_elsewhere = step.target.kind == TargetKind::Service
-            && step.target.name != failed.target.name
-            && step.target.name != step.caller_service;
+        let (reached, failed_at) = (calls.reached(step, assumed), calls.reached(failed, assumed));
+        let is_elsewhere = reached.target.name != failed_at.target.name && reached.target.name != step.caller_service;
         if !is_elsewhere
-            || trace.start(step.row) >= trace.end(failed.row)
-            || !succeeded(trace, step)
+            || !succeeded(trace, reached)
             || is_delete(trace, step)
-            || detector.undoing_words.0.has_word_of(symbols.resolve(step.operation))
-            || detector.never_undone_words.0.has_word_of(symbols.resolve(step.target.name))
+            || is_delete(trace, reached)
+            || detector.undoing_words.0.has_word_of(symbols.resolve(reached.operation))
+            || detector.never_undone_words.0.has_word_of(symbols.resolve(reached.target.name))
         {
             return None;
         }
-        let evidence = if writes.are_below(trace, step) {
+        let evidence = if writes.are_below(trace, reached) {
             FindingKind::Database
-        } else if has_writing_word(trace, step) {
+        } else if has_writing_word(trace, step) || has_writing_word(trace, reached) {
             FindingKind::Verb
         } else {
             return None;
         };
-        let (done, failed_at) = (trace.end(step.row), trace.start(failed.row));
+        let heals = |call: &&'a Call| calls.may_reach(call, failed_at);
+        if self
+            .after
+            .iter()
+            .filter(|call| heals(call))
+            .any(|call| asks_the_same(calls.reached(call, assumed), failed_at))
+        {
+            return None;
+        }
+        let (done, failure) = (trace.end(step.row), trace.start(failed.row));
         let key = [
             step.caller_service,
             trace.caller_operation(step),
-            step.target.name,
-            step.operation,
-            failed.target.name,
-            failed.operation,
+            reached.target.name,
+            reached.operation,
+            failed_at.target.name,
+            failed_at.operation,
         ];
         Some(Step {
             key,
-            is_compensated: undoing.undo(step, done, failed_at, evidence == FindingKind::Verb),
+            is_compensated: undoing.undo(reached, done, failure, evidence == FindingKind::Verb),
             evidence,
+            condition: assumed.condition(),
             caller_span: step.caller_span,
             row: step.row,
             failed: failed.row,
@@ -381,7 +427,7 @@ impl Request<'_> {
 
 /// Reports the same step of a request, which may have been done several times.
 fn report(trace: &TraceView<'_>, steps: &[Step], seen: &mut FindingsBeside<DetailColumns, Beside>) {
-    let Step { key, evidence, caller_span, row, failed, .. } = steps[0];
+    let Step { key, evidence, ref condition, caller_span, row, failed, .. } = steps[0];
     let rows = steps.iter().map(|step| step.row).chain([failed]);
     let span_ids: Vec<SpanId> = rows.map(|row| trace.span_id(row)).collect();
     let finding = Finding {
@@ -398,7 +444,12 @@ fn report(trace: &TraceView<'_>, steps: &[Step], seen: &mut FindingsBeside<Detai
         kind: evidence,
         span_ids: &span_ids,
         key: &key,
-        details: Details { evidence, error_type: vec![trace.semantics_of(failed).error_type] },
+        details: Details {
+            evidence,
+            error_type: vec![trace.semantics_of(failed).error_type],
+            passing: condition.passing.clone(),
+            answering: condition.answering.clone(),
+        },
     };
     seen.findings.push(trace, finding, Remedy::none(caller_span));
 }

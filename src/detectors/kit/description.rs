@@ -17,6 +17,8 @@ pub struct Description {
     pub has_findings: bool,
     /// Whether a gate that names it takes its problems whatever their impact: what is lost or shown to everybody costs no time.
     pub gates_at_any_impact: bool,
+    /// Whether it may miss everything where spans do not say whether they failed.
+    pub needs_failures: bool,
     /// Columns that a terminal shows if it has room, the most important first. From left to right stand what a row is about,
     /// numbers and ids, each in the order of the table.
     pub terminal_columns: &'static [&'static str],

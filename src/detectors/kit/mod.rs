@@ -31,4 +31,4 @@ pub(crate) use thresholds::{
     thresholds,
 };
 pub use thresholds::{NotSet, Threshold, ThresholdKind};
-pub(crate) use times::{Times, TimesColumns};
+pub(crate) use times::{Times, TimesColumns, TimesRow};

@@ -1,6 +1,6 @@
 //! Quantiles of times, or of sizes, that are too many to be kept one by one.
 
-use crate::partial::columns;
+use crate::partial::{Stored, columns};
 use crate::trace::TimeBuckets;
 
 /// So many are kept one by one, and quantiles are exact; of more only buckets are, which are 0.8 % wide. Their number alone decides.
@@ -93,6 +93,10 @@ impl Times {
         exact.sort_unstable();
         TimesRow { exact, below: amounts(0), above: amounts(1) }
     }
+}
+
+impl Stored for TimesRow {
+    type Column = TimesColumns;
 }
 
 impl TimesColumns {

@@ -74,6 +74,7 @@ Z. Zhang et al., \"CRISP: Critical Path Analysis of Large-Scale Microservice Arc
     currency: None,
     has_findings: false,
     gates_at_any_impact: false,
+    needs_failures: false,
     terminal_columns: &[
         "rank",
         "entry_service",

@@ -126,6 +126,7 @@ Software Performance AntiPatterns\", CMG 2003.",
     currency: None,
     has_findings: true,
     gates_at_any_impact: false,
+    needs_failures: false,
     terminal_columns: &[
         "rank",
         "caller_service",

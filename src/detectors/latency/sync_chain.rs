@@ -80,6 +80,7 @@ Availability\", ACM Queue 15(2), 2017).",
     currency: None,
     has_findings: true,
     gates_at_any_impact: false,
+    needs_failures: false,
     terminal_columns: &[
         "rank",
         "chain",

@@ -85,6 +85,7 @@ conventions for messaging spans.",
     currency: None,
     has_findings: true,
     gates_at_any_impact: true,
+    needs_failures: false,
     terminal_columns: &[
         "rank",
         "level",

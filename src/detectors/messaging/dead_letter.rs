@@ -71,6 +71,7 @@ G. Hohpe, B. Woolf, \"Enterprise Integration Patterns\", 2003, \"Dead Letter Cha
     currency: None,
     has_findings: true,
     gates_at_any_impact: true,
+    needs_failures: false,
     terminal_columns: &[
         "rank",
         "topic",

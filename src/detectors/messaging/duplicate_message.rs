@@ -64,6 +64,7 @@ Condition\", ACM Queue 10(4), 2012.",
     currency: None,
     has_findings: true,
     gates_at_any_impact: true,
+    needs_failures: false,
     terminal_columns: &[
         "rank",
         "level",

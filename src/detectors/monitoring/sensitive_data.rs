@@ -75,7 +75,9 @@ redact or hash (its `redaction` and `transform` processors), before anything is 
 
 ## When it is wrong
 
-Secrets without a form (a bare password in a sentence) are not seen; sampling misses what is in one trace of a million.
+Secrets without a form (a bare password in a sentence) are not seen; sampling misses what is in one trace of a million. Spans are
+looked at while they are read, so that one without a service name is told under `unknown_service`, where other tables give it to
+the service of the span above it.
 
 ## References
 
@@ -84,6 +86,7 @@ OWASP, \"Logging Cheat Sheet\". OWASP Top 10 (2021), A09 \"Security Logging and 
     currency: None,
     has_findings: true,
     gates_at_any_impact: true,
+    needs_failures: false,
     terminal_columns: &[
         "rank",
         "service",

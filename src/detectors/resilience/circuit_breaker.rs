@@ -89,6 +89,7 @@ defaults of `resilience4j_*`.",
     currency: None,
     has_findings: true,
     gates_at_any_impact: false,
+    needs_failures: true,
     terminal_columns: &[
         "rank",
         "caller_service",

@@ -158,6 +158,7 @@ chapter 22.",
     currency: Some(Currency::FailedRequests),
     has_findings: true,
     gates_at_any_impact: false,
+    needs_failures: true,
     terminal_columns: &[
         "rank",
         "origin_service",

@@ -88,6 +88,7 @@ Queue 15(2), 2017.",
     currency: Some(Currency::FailedRequests),
     has_findings: true,
     gates_at_any_impact: false,
+    needs_failures: true,
     terminal_columns: &[
         "rank",
         "caller_service",

@@ -113,6 +113,7 @@ Engineering\", 2016, chapter 22 \"Addressing Cascading Failures\".",
     currency: None,
     has_findings: true,
     gates_at_any_impact: false,
+    needs_failures: true,
     terminal_columns: &[
         "rank",
         "caller_service",

@@ -98,6 +98,7 @@ R. Fielding, M. Nottingham, J. Reschke, RFC 9110 \"HTTP Semantics\", 2022, secti
     currency: None,
     has_findings: true,
     gates_at_any_impact: false,
+    needs_failures: true,
     terminal_columns: &[
         "rank",
         "caller_service",

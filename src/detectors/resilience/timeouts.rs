@@ -81,6 +81,7 @@ chapter 22, \"Latency and Deadlines\".",
     currency: None,
     has_findings: true,
     gates_at_any_impact: false,
+    needs_failures: true,
     terminal_columns: &[
         "rank",
         "caller_service",

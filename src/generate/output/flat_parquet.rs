@@ -39,6 +39,18 @@ const TEXT_COLUMNS_OF_SMELLS: &[&str] = &[
     "messaging.message.id",
     "messaging.kafka.message.key",
     "messaging.client.id",
+    "peer.service",
+    "process.command_line",
+    "app.body",
+    "app.bucket.key_id",
+    "app.cloud.key",
+    "app.database.url",
+    "app.payment.card",
+    "app.refund.account",
+    "app.session",
+    "app.smtp.password",
+    "app.tls.key",
+    "app.upstream.auth",
 ];
 
 /// The same of whole numbers.

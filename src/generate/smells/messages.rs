@@ -11,7 +11,9 @@ pub(super) struct Message {
     pub(super) topic: &'static str,
     /// Tells it from others of its topic: its id is made of it, or it is its offset.
     pub(super) number: u64,
-    /// What it is about, where its order among others of the same matters: then it has a partition, an offset and this key.
+    /// The partition that it has a place in; without one it has an id.
+    pub(super) partition: Option<usize>,
+    /// What it is about, where its order among others of the same matters.
     pub(super) key: Option<u64>,
     /// Size of its body in bytes; 0 if nobody says.
     pub(super) bytes: u64,
@@ -19,25 +21,32 @@ pub(super) struct Message {
 
 impl Message {
     pub(super) fn new(topic: &'static str, number: u64) -> Self {
-        Self { topic, number, key: None, bytes: 0 }
+        Self { topic, number, partition: None, key: None, bytes: 0 }
+    }
+
+    /// A message in a partition.
+    pub(super) fn placed(topic: &'static str, number: u64, partition: usize) -> Self {
+        Self { partition: Some(partition), ..Self::new(topic, number) }
     }
 }
 
 impl TraceBuilder {
     fn put_message(&mut self, span: usize, message: &Message, operation: &'static str) {
-        let &Message { topic, number, key, bytes } = message;
+        let &Message { topic, number, partition, key, bytes } = message;
         let attributes = self.attributes(span);
         put_text(attributes, "messaging.system", "kafka");
         put_text(attributes, "messaging.destination.name", topic);
         put_text(attributes, "messaging.operation.type", operation);
         put_text(attributes, "messaging.operation.name", operation);
-        match key {
+        match partition {
             None => put_text(attributes, "messaging.message.id", format!("{topic}-{number:08}")),
-            Some(key) => {
-                put_text(attributes, "messaging.destination.partition.id", PARTITIONS[3]);
+            Some(partition) => {
+                put_text(attributes, "messaging.destination.partition.id", PARTITIONS[partition]);
                 put_number(attributes, "messaging.kafka.offset", number as i64);
-                put_text(attributes, "messaging.kafka.message.key", format!("{key:06}"));
             }
+        }
+        if let Some(key) = key {
+            put_text(attributes, "messaging.kafka.message.key", format!("{key:06}"));
         }
         if bytes > 0 {
             put_number(attributes, "messaging.message.body.size", bytes as i64);

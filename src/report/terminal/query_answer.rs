@@ -28,6 +28,7 @@ static NO_DETECTOR: Description = Description {
     currency: None,
     has_findings: false,
     gates_at_any_impact: false,
+    needs_failures: false,
     terminal_columns: &[],
     ranked_by: &[],
     problem: None,

@@ -246,6 +246,18 @@ fn operations() {
             "db.operation.name=find | db.collection.name=orders | db.system=mongodb",
             "find orders",
         ),
+        (
+            "operation and the only one of a list of tables",
+            "x",
+            "db.operation=PutItem | aws.dynamodb.table_names=[\"orders\"] | db.system=dynamodb",
+            "PutItem orders",
+        ),
+        (
+            "operation and a list of tables",
+            "x",
+            "db.operation=BatchGetItem | aws.dynamodb.table_names=[\"orders\",\"items\"] | db.system=dynamodb",
+            "BatchGetItem orders, items",
+        ),
         ("operation alone", "x", "db.operation=GET | db.system=redis", "GET"),
         ("no collection alone", "load 42", "db.collection.name=orders | db.system=mongodb", "load {}"),
         ("a database's span's name", "load 42", "db.system=mongodb", "load {}"),

@@ -72,6 +72,7 @@ static DESCRIPTION: Description = Description {
     currency: None,
     has_findings: false,
     gates_at_any_impact: false,
+    needs_failures: false,
     terminal_columns: &["rank"],
     ranked_by: &[RankedBy::Largest("at_once")],
     problem: None,

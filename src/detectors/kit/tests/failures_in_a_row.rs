@@ -37,6 +37,7 @@ static DESCRIPTION: Description = Description {
     currency: Some(Currency::FailedRequests),
     has_findings: true,
     gates_at_any_impact: false,
+    needs_failures: false,
     terminal_columns: &["rank"],
     ranked_by: &[RankedBy::Largest("failures")],
     problem: None,

@@ -64,6 +64,7 @@ static DESCRIPTION: Description = Description {
     currency: Some(Currency::Count),
     has_findings: true,
     gates_at_any_impact: false,
+    needs_failures: false,
     terminal_columns: &["rank"],
     ranked_by: &[RankedBy::Largest("calls")],
     problem: None,

@@ -32,6 +32,7 @@ static DESCRIPTION: Description = Description {
     currency: None,
     has_findings: true,
     gates_at_any_impact: false,
+    needs_failures: false,
     terminal_columns: &["rank"],
     ranked_by: &[RankedBy::Largest("longest_ns")],
     problem: None,

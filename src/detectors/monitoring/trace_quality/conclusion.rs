@@ -63,7 +63,8 @@ pub(crate) struct Scored {
 
 /// The rows in the order of their keys, and all services in the order of their names.
 pub(super) fn conclude(detector: &TraceQuality, seen: SeenQuality, whole: &Whole<'_>) -> (Vec<Row>, Vec<Scored>) {
-    let SeenQuality { mut services, edges, found, missing, names, instances, lone_calls, served_roots, .. } = seen;
+    let SeenQuality { mut services, mut edges, mut found, missing, names, instances, lone_calls, served_roots, .. } =
+        seen;
     let longest = seen.root_durations.quantile(LONGEST_ROOTS).unwrap_or(0);
     let min_spans = u64::from(detector.min_spans.0);
     let lone: BTreeMap<(Symbol, Symbol), u64> = lone_calls.iter().fold(BTreeMap::new(), |mut lone, call| {
@@ -71,6 +72,16 @@ pub(super) fn conclude(detector: &TraceQuality, seen: SeenQuality, whole: &Whole
         lone
     });
     let held = held_roots(lone_calls, &served_roots);
+    for (&(caller, target), edge) in &mut edges {
+        let Some(late) = edge.late.take().filter(|late| late.are_of_a_clock()) else { continue };
+        let (spans, sightings) = found.entry((FindingKind::ClockSkew, caller, target)).or_default();
+        // A few may be late by about the same by chance.
+        if late.offsets.len() >= min_spans || skew(edge, *spans, min_spans).is_some() {
+            *spans += late.spans;
+            sightings.merge(&late.sightings);
+            edge.offsets.merge(late.offsets);
+        }
+    }
 
     let mut rows: Vec<Row> = Vec::new();
     let mut add = |kind: FindingKind, service, target, spans: u64, of: u64, value_ns, sightings| {

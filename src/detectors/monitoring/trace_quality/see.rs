@@ -29,6 +29,8 @@ pub(super) struct Scratch {
     /// Rows with a parent or a child in another service.
     between: Vec<bool>,
     found: Vec<Found>,
+    /// Calls whose callees begin when they have ended: caller, target and span.
+    late: Vec<(Symbol, Symbol, Row)>,
 }
 
 /// A service in the trace.
@@ -94,10 +96,12 @@ pub(super) fn see(trace: &TraceView<'_>, seen: &mut SeenQuality) {
     scratch.names.clear();
     scratch.services.clear();
     scratch.found.clear();
+    scratch.late.clear();
     see_spans(trace, &mut scratch, seen);
     see_kinds(trace, &mut scratch);
     see_roots(trace, &mut scratch, seen);
     trace.calls.calls.iter().filter(|call| call.counts).for_each(|call| see_call(trace, call, &mut scratch, seen));
+    see_late(trace, &scratch, seen);
     for of_service in &scratch.services {
         let too_many =
             [(Rule::Internal, of_service.internal > MAX_INTERNAL), (Rule::Short, of_service.short > MAX_SHORT)];
@@ -269,7 +273,7 @@ fn see_call(trace: &TraceView<'_>, call: &Call, scratch: &mut Scratch, seen: &mu
                     time: (trace.start(call.row), trace.end(call.row)),
                     caller: edge.0,
                 });
-            } else if call.callee != call.row && !trace.tree.is_async[call.callee as usize] {
+            } else if call.callee != call.row {
                 see_skew(trace, call, scratch, facts);
             }
         }
@@ -278,19 +282,54 @@ fn see_call(trace: &TraceView<'_>, call: &Call, scratch: &mut Scratch, seen: &mu
 }
 
 /// How far the callee sticks out of its call. A callee that takes longer than its call tells nothing of clocks, nor does one that
-/// goes on after a caller that has left.
-fn see_skew(trace: &TraceView<'_>, call: &Call, scratch: &mut Scratch, facts: &mut EdgeFacts) {
+/// goes on, or begins, after a caller that has left. Of one that begins after its call has ended all calls together tell whether
+/// nobody waits for it, or its clock is ahead.
+fn see_skew(trace: &TraceView<'_>, call: &Call, scratch: &mut Scratch, edge: &mut EdgeFacts) {
     let [start, end] = [trace.start(call.row), trace.end(call.row)];
     let [callee_start, callee_end] = [trace.start(call.callee), trace.end(call.callee)];
     let (before, behind) = (callee_start.saturating_sub(start), end.saturating_sub(callee_end));
-    let goes_on = before >= 0 && callee_start <= end && behind < 0;
+    let goes_on = before >= 0 && behind < 0;
     let is_longer = callee_end.saturating_sub(callee_start) > end.saturating_sub(start);
     if is_longer || (goes_on && trace.calls.roles[call.row as usize].failed) {
         return;
     }
-    facts.offsets.add(before.saturating_sub(behind) / 2);
-    if before.min(behind) < -MAX_SKEW_NS {
-        let weight = u64::from(call.weight);
-        scratch.add(FindingKind::ClockSkew, call.caller_service, call.target.name, call.row, weight);
+    let is_async = trace.tree.is_async[call.callee as usize];
+    let is_late = trace.tree.is_only_late(call.callee, trace.semantics)
+        && trace.tree.kind(call.callee, trace.semantics) == SpanKind::Server;
+    if is_async && !is_late {
+        return;
+    }
+    let (caller, target) = (call.caller_service, call.target.name);
+    let offset = before.saturating_sub(behind) / 2;
+    let sticks_out = before.min(behind) < -MAX_SKEW_NS;
+    if is_late {
+        let late = edge.late.get_or_insert_default();
+        late.offsets.add(offset);
+        late.between_ends.add(behind.saturating_neg());
+        late.between_starts.add(before);
+        if sticks_out {
+            late.spans += u64::from(call.weight);
+            scratch.late.push((caller, target, call.row));
+        }
+        return;
+    }
+    edge.offsets.add(offset);
+    if sticks_out {
+        scratch.add(FindingKind::ClockSkew, caller, target, call.row, u64::from(call.weight));
+    }
+}
+
+/// Takes notice of callees that begin when their calls have ended, once all other calls were seen.
+fn see_late(trace: &TraceView<'_>, scratch: &Scratch, seen: &mut SeenQuality) {
+    let mut counted: Vec<(Symbol, Symbol)> = Vec::new();
+    for &(caller, target, row) in &scratch.late {
+        let Some(late) = seen.edges.get_mut(&(caller, target)).and_then(|edge| edge.late.as_mut()) else { continue };
+        late.sightings.take(trace, row, 0);
+        let key = (FindingKind::ClockSkew, caller, target);
+        let is_counted = counted.contains(&(caller, target)) || scratch.found.iter().any(|found| found.key == key);
+        if !is_counted {
+            late.sightings.count_trace(trace, row);
+            counted.push((caller, target));
+        }
     }
 }

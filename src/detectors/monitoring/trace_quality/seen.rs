@@ -8,7 +8,7 @@ use hashbrown::{HashMap, HashSet};
 
 use super::contexts::{LoneCall, ServedRoot};
 use crate::conventions::FindingKind;
-use crate::detectors::kit::{CountsBySignature, Seen, Sightings, Times, TimesColumns, read_seen, write_seen};
+use crate::detectors::kit::{CountsBySignature, Seen, Sightings, Times, TimesColumns, TimesRow, read_seen, write_seen};
 use crate::frame::Symbol;
 use crate::partial::{Columns, GroupReader, GroupWriter, TraceNumber, columns};
 use crate::savings::Unsettled;
@@ -33,6 +33,50 @@ pub(super) struct EdgeFacts {
     pub(super) calls: u64,
     /// How much later the callee's clock is, of each call whose callee is not longer than itself.
     pub(super) offsets: Times,
+    /// Calls whose callees begin when they have ended.
+    pub(super) late: Option<Box<LateCallees>>,
+}
+
+/// Callees that begin when their calls have ended, and are not longer: nobody waits for them, or their clock is ahead by more than
+/// the call lasts. A clock that is ahead is so by about as much for all of them: by at most what lies between the two starts, and
+/// by at least what lies between the two ends, so that for all calls there is a time between the two.
+#[derive(Clone, Debug, Default)]
+pub(super) struct LateCallees {
+    /// Calls that end before their callees by more than clocks may differ.
+    pub(super) spans: u64,
+    /// As [`EdgeFacts::offsets`].
+    pub(super) offsets: Times,
+    /// How much later the callee ends.
+    pub(super) between_ends: Times,
+    /// How much later it starts.
+    pub(super) between_starts: Times,
+    /// Traces with such calls, those left out that have others whose callees stick out.
+    pub(super) sightings: Sightings,
+}
+
+/// The share of late callees of which a clock that is ahead must explain when they are.
+const EXPLAINED: f64 = 0.9;
+
+impl LateCallees {
+    fn merge(&mut self, other: Self) {
+        self.spans += other.spans;
+        self.offsets.merge(other.offsets);
+        self.between_ends.merge(other.between_ends);
+        self.between_starts.merge(other.between_starts);
+        self.sightings.merge(&other.sightings);
+    }
+
+    /// Whether a clock that is ahead explains when they are.
+    pub(super) fn are_of_a_clock(&self) -> bool {
+        let least = self.between_ends.quantile(EXPLAINED);
+        let most = self.between_starts.quantile(1.0 - EXPLAINED);
+        least.zip(most).is_some_and(|(least, most)| least <= most)
+    }
+
+    fn bytes(&self) -> usize {
+        let times = [&self.offsets, &self.between_ends, &self.between_starts];
+        size_of::<Self>() + times.into_iter().map(Times::bytes).sum::<usize>()
+    }
 }
 
 /// A trace in which parents or roots are missing, of which nobody knows yet whether it is cut.
@@ -84,6 +128,18 @@ columns! {
         caller: Symbol,
         target: Symbol,
         calls: u64,
+    }
+}
+
+columns! {
+    /// Callees that begin when their calls have ended.
+    struct LateRow in LateColumns {
+        caller: Symbol,
+        target: Symbol,
+        spans: u64,
+        offsets: TimesRow,
+        between_ends: TimesRow,
+        between_starts: TimesRow,
     }
 }
 
@@ -150,6 +206,7 @@ columns! {
 /// Names of the groups.
 const SERVICES: &str = "services";
 const EDGES: &str = "edges";
+const LATE: &str = "late";
 const FOUND: &str = "found";
 const MISSING: &str = "missing";
 const NAMES: &str = "names";
@@ -187,6 +244,9 @@ impl Seen for SeenQuality {
             let own = self.edges.entry(edge).or_default();
             own.calls += facts.calls;
             own.offsets.merge(facts.offsets);
+            if let Some(late) = facts.late {
+                own.late.get_or_insert_default().merge(*late);
+            }
         }
         for (key, (spans, sightings)) in other.found {
             let own = self.found.entry(key).or_default();
@@ -205,7 +265,8 @@ impl Seen for SeenQuality {
     fn renumber_traces(&mut self, _rank_of: &(dyn Fn(TraceNumber) -> TraceNumber + Sync)) {}
 
     fn bytes(&self) -> usize {
-        let edges: usize = self.edges.values().map(|edge| size_of::<(Symbol, Symbol)>() + edge.offsets.bytes()).sum();
+        let of_edge = |edge: &EdgeFacts| edge.offsets.bytes() + edge.late.as_ref().map_or(0, |late| late.bytes());
+        let edges: usize = self.edges.values().map(|edge| size_of::<(Symbol, Symbol)>() + of_edge(edge)).sum();
         self.services.capacity() * size_of::<(Symbol, ServiceFacts)>()
             + edges
             + self.found.capacity() * size_of::<((FindingKind, Symbol, Symbol), (u64, Sightings))>()
@@ -235,13 +296,26 @@ impl Seen for SeenQuality {
         let edges: BTreeMap<_, _> = self.edges.iter().collect();
         group.beside(EDGES, |group| {
             let (mut columns, mut offsets) = (EdgeColumns::default(), TimesColumns::default());
-            for (&(caller, target), facts) in edges {
+            for (&&(caller, target), facts) in &edges {
                 columns.push(EdgeRow { caller, target, calls: facts.calls });
                 offsets.push(facts.offsets.row());
             }
             columns.write("", group);
             offsets.write("offsets_", group);
         });
+        let late = edges.into_iter().filter_map(|(edge, facts)| Some((edge, facts.late.as_deref()?)));
+        let late = late.map(|(&(caller, target), late)| {
+            let row = LateRow {
+                caller,
+                target,
+                spans: late.spans,
+                offsets: late.offsets.row(),
+                between_ends: late.between_ends.row(),
+                between_starts: late.between_starts.row(),
+            };
+            (row, late.sightings.clone())
+        });
+        group.beside(LATE, |group| write_seen::<LateColumns>(late, group));
 
         let found: BTreeMap<_, _> = self.found.iter().collect();
         let found = found.into_iter().map(|(&(kind, service, target), (spans, sightings))| {
@@ -308,9 +382,21 @@ impl Seen for SeenQuality {
         let (edges, offsets) =
             group.beside(EDGES, |group| Ok((EdgeColumns::read("", group)?, TimesColumns::read("offsets_", group)?)))?;
         let edge = |row: usize| {
-            let facts = EdgeFacts { calls: edges.calls[row], offsets: offsets.get(row) };
+            let facts = EdgeFacts { calls: edges.calls[row], offsets: offsets.get(row), late: None };
             ((edges.caller[row], edges.target[row]), facts)
         };
+        let mut edges: HashMap<(Symbol, Symbol), EdgeFacts, FixedState> = (0..edges.caller.len()).map(edge).collect();
+        let (late, of_late) = group.beside(LATE, read_seen::<LateColumns>)?;
+        for row in 0..late.caller.len() {
+            let callees = LateCallees {
+                spans: late.spans[row],
+                offsets: late.offsets.get(row),
+                between_ends: late.between_ends.get(row),
+                between_starts: late.between_starts.get(row),
+                sightings: of_late.get(row),
+            };
+            edges.entry((late.caller[row], late.target[row])).or_default().late = Some(Box::new(callees));
+        }
         let (found, sightings) = group.beside(FOUND, read_seen::<FoundColumns>)?;
         let found_at = |row: usize| {
             let key = (found.kind.get(row), found.service[row], found.target[row]);
@@ -351,7 +437,7 @@ impl Seen for SeenQuality {
         })?;
         Ok(Self {
             services: (0..services.service.len()).map(service).collect(),
-            edges: (0..edges.caller.len()).map(edge).collect(),
+            edges,
             found: (0..found.service.len()).map(found_at).collect(),
             missing: (0..missing.service.len()).map(missing_at).collect(),
             names: of_names,

@@ -14,6 +14,7 @@ static DESCRIPTION: Description = Description {
     currency: None,
     has_findings: true,
     gates_at_any_impact: false,
+    needs_failures: false,
     terminal_columns: COLUMNS,
     ranked_by: &[RankedBy::Largest("saving_ns")],
     problem: None,

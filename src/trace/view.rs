@@ -14,7 +14,7 @@ use super::critical_path::{CriticalPaths, OverlapTolerance, Section, Windows};
 use super::messages::MessageRole;
 use super::on_demand::{
     AdjustedCounts, Backoff, Backoffs, CallsByTarget, Failures, FirstOperations, Hops, OnDemand, RetrySequences,
-    SoleCallees,
+    Services, SoleCallees,
 };
 use super::semantics::{DataUse, Semantics, SpanSemantics};
 use super::target::{Target, TargetKind};
@@ -167,6 +167,7 @@ struct Demanded {
     adjusted_counts: OnDemand<AdjustedCounts>,
     first_operations: OnDemand<FirstOperations>,
     hops: OnDemand<Hops>,
+    services: OnDemand<Services>,
     sole_callees: OnDemand<SoleCallees>,
     windows: OnDemand<Windows>,
 }
@@ -181,6 +182,7 @@ impl Demanded {
             adjusted_counts,
             first_operations,
             hops,
+            services,
             sole_callees,
             windows,
         } = self;
@@ -191,6 +193,7 @@ impl Demanded {
         adjusted_counts.forget();
         first_operations.forget();
         hops.forget();
+        services.forget();
         sole_callees.forget();
         windows.forget();
     }
@@ -298,6 +301,11 @@ impl<'a> TraceView<'a> {
     /// Synchronous calls from service to service.
     pub(crate) fn hops(&self) -> &'a Hops {
         self.demanded.hops.get(|hops| hops.rebuild(self))
+    }
+
+    /// The services, and whose each span is.
+    pub(crate) fn services(&self) -> &'a Services {
+        self.demanded.services.get(|services| services.rebuild(self))
     }
 
     /// Which service each span asks, where it asks only one.

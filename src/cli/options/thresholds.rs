@@ -40,7 +40,7 @@ impl Args for ThresholdArgs {
                 .action(clap::ArgAction::Append)
                 .value_parser(parse_threshold)
                 .help_heading(ANALYSIS)
-                .help("Set a threshold, or a list of words; tracescan explain DETECTOR lists them"),
+                .help("Set a threshold or a list; tracescan explain DETECTOR lists them"),
         )
     }
 

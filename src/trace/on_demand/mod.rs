@@ -9,6 +9,7 @@ mod failure_origins;
 mod first_operations;
 mod hops;
 mod retries;
+mod services;
 mod sole_callees;
 
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -23,6 +24,7 @@ pub(super) use first_operations::FirstOperations;
 pub(crate) use hops::Hop;
 pub(super) use hops::Hops;
 pub use retries::{Attempt, RetrySequences, Sequence};
+pub(super) use services::Services;
 pub(crate) use sole_callees::SoleCallee;
 pub(super) use sole_callees::SoleCallees;
 

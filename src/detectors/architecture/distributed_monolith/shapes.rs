@@ -105,13 +105,12 @@ impl Shapes {
         let mut first = NO_ROW;
         for (row, role) in (0..).zip(&trace.calls.roles) {
             let is_topmost = role.is_entry || trace.tree.parents[row as usize] == NO_ROW;
-            let service = trace.service(row);
-            push_new(&mut self.current.services, service);
             if is_topmost {
                 first = first.min(row);
-                self.see_version(trace, row, service);
+                self.see_version(trace, row, trace.service(row));
             }
         }
+        self.current.services.extend_from_slice(trace.services().names());
         for root in trace.tree.path_roots.iter().filter(|root| root.reason != RootReason::Segment) {
             push_new(&mut self.current.entries, [trace.service(root.row), trace.entry_operation(root.row)]);
         }

@@ -115,10 +115,20 @@ pub(crate) struct ServiceFacts {
     known_targets: LastBySignature<(Symbol, Target)>,
     known_operations: LastBySignature<(Symbol, Symbol)>,
     known_callers: LastBySignature<(Symbol, Symbol)>,
-    /// Services of the trace whose entries were counted in it.
-    counted: Vec<Symbol>,
-    /// Services of the trace that have an entry.
-    entered: Vec<Symbol>,
+    /// What the trace says of each of its services.
+    of_trace: Vec<OfTrace>,
+    /// The entries of the trace, each with the place of its service.
+    entries: Vec<(usize, Row)>,
+}
+
+/// What a trace says of a service: looked up once, for all its spans and calls.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+struct OfTrace {
+    own_ns: i64,
+    root_entries: u64,
+    calls_made: u64,
+    calls: u64,
+    may_be_nano: Option<bool>,
 }
 
 impl Facts {
@@ -151,73 +161,83 @@ impl Facts {
 impl ServiceFacts {
     /// Takes notice of one trace.
     pub(super) fn see(&mut self, trace: &TraceView<'_>) {
-        self.counted.clear();
-        self.entered.clear();
+        let services = trace.services();
+        let mut of_trace = std::mem::take(&mut self.of_trace);
+        of_trace.clear();
+        of_trace.resize_with(services.names().len(), OfTrace::default);
+        self.entries.clear();
         for row in 0..trace.tree.len() as Row {
-            self.see_span(trace, row);
+            if let Some(own_ns) = own_ns_of(trace, row) {
+                let place = services.place_of(row);
+                of_trace[place].own_ns = total_ns([of_trace[place].own_ns, own_ns]);
+                if trace.calls.roles[row as usize].is_entry {
+                    self.entries.push((place, row));
+                }
+            }
         }
         for root in trace.tree.path_roots.iter().filter(|root| root.reason == RootReason::Root) {
             let (own, role) = (trace.semantics_of(root.row), &trace.calls.roles[root.row as usize]);
             if (role.is_entry || own.kind.is_served()) && is_of_users(own) {
-                self.services.entry(trace.service(root.row)).or_default().root_entries += 1;
+                of_trace[services.place_of(root.row)].root_entries += 1;
             }
         }
+        self.see_entries(trace);
         for call in trace.calls.calls.iter().filter(|call| call.counts) {
             self.has_databases |= call.target.kind == TargetKind::Database;
-            let facts = self.services.entry(call.caller_service).or_default();
-            facts.calls_made += u64::from(call.weight);
+            let weight = u64::from(call.weight);
             let signature = trace.tree.signatures[call.row as usize];
             if self.known_targets.changes(signature, (call.caller_service, call.target)) {
-                facts.targets.insert(call.target);
+                self.services.entry(call.caller_service).or_default().targets.insert(call.target);
             }
-            self.see_callee(trace, call);
+            match services.names().iter().position(|&name| name == call.caller_service) {
+                Some(place) => of_trace[place].calls_made += weight,
+                None => self.services.entry(call.caller_service).or_default().calls_made += weight,
+            }
+            self.see_callee(trace, call, &mut of_trace);
         }
+        for (&service, of_trace) in services.names().iter().zip(&of_trace) {
+            if *of_trace != OfTrace::default() {
+                let facts = self.services.entry(service).or_default();
+                facts.own_ns = total_ns([facts.own_ns, of_trace.own_ns]);
+                facts.root_entries += of_trace.root_entries;
+                facts.calls_made += of_trace.calls_made;
+                facts.calls += of_trace.calls;
+            }
+        }
+        self.of_trace = of_trace;
     }
 
-    fn see_span(&mut self, trace: &TraceView<'_>, row: Row) {
-        let role = &trace.calls.roles[row as usize];
-        if !role.is_entry && trace.paths.own[row as usize] == 0 {
-            return;
-        }
-        let own = trace.semantics_of(row);
-        // What is left out takes its time with it.
-        let entry = if role.is_entry { row } else { role.caller_span };
-        if !trace.calls.roles[entry as usize].is_entry || !is_of_users(trace.semantics_of(entry)) {
-            return;
-        }
-        let own_ns = if is_of_service_or_database(trace, row) { trace.paths.own[row as usize] } else { 0 };
-        if own_ns == 0 && !role.is_entry {
-            return;
-        }
-        let service = trace.service(row);
-        let facts = self.services.entry(service).or_default();
-        facts.own_ns = total_ns([facts.own_ns, own_ns]);
-        if !role.is_entry {
-            return;
-        }
-        // What one of the same service above it waits for is part of that one's time.
-        if !self.entered.contains(&service) || !has_entry_above(trace, row, service) {
-            facts.entry_ns = total_ns([facts.entry_ns, trace.path_time(row)]);
-        }
-        self.entered.push(service);
-        facts.entries += 1;
-        facts.resolution_ns = facts.resolution_ns.max(trace.tree.resolution_ns);
-        let operation = trace.entry_operation(row);
-        if self.known_operations.changes(trace.tree.signatures[row as usize], (service, operation)) {
-            facts.operations.insert(operation);
-        }
-        if own.capability != Symbol::EMPTY {
-            *facts.capabilities.entry(own.capability).or_default() += 1;
-        }
-        facts.seen.take(trace, row, trace.duration(row));
-        if !self.counted.contains(&service) {
-            facts.seen.count_trace(trace, row);
-            self.counted.push(service);
+    /// Takes notice of the entries of the trace, service by service.
+    fn see_entries(&mut self, trace: &TraceView<'_>) {
+        self.entries.sort_unstable();
+        for of_service in self.entries.chunk_by(|left, right| left.0 == right.0) {
+            let service = trace.service(of_service[0].1);
+            let facts = self.services.entry(service).or_default();
+            facts.entries += of_service.len() as u64;
+            facts.resolution_ns = facts.resolution_ns.max(trace.tree.resolution_ns);
+            for (number, &(_, row)) in of_service.iter().enumerate() {
+                // What one of the same service above it waits for is part of that one's time.
+                if number == 0 || !has_entry_above(trace, row, service) {
+                    facts.entry_ns = total_ns([facts.entry_ns, trace.path_time(row)]);
+                }
+                let operation = trace.entry_operation(row);
+                if self.known_operations.changes(trace.tree.signatures[row as usize], (service, operation)) {
+                    facts.operations.insert(operation);
+                }
+                let capability = trace.semantics_of(row).capability;
+                if capability != Symbol::EMPTY {
+                    *facts.capabilities.entry(capability).or_default() += 1;
+                }
+                facts.seen.take(trace, row, trace.duration(row));
+                if number == 0 {
+                    facts.seen.count_trace(trace, row);
+                }
+            }
         }
     }
 
     /// Takes notice of a call into a service that both sides recorded and that is waited for.
-    fn see_callee(&mut self, trace: &TraceView<'_>, call: &Call) {
+    fn see_callee(&mut self, trace: &TraceView<'_>, call: &Call, of_trace: &mut [OfTrace]) {
         let is_recorded = call.callee != NO_ROW && call.callee != call.row;
         if !is_recorded || call.target.kind != TargetKind::Service || trace.tree.is_async[call.callee as usize] {
             return;
@@ -226,13 +246,15 @@ impl ServiceFacts {
             return;
         }
         let service = trace.service(call.callee);
-        let facts = self.services.entry(service).or_default();
-        facts.calls += u64::from(call.weight);
+        let of_trace = &mut of_trace[trace.services().place_of(call.callee)];
+        of_trace.calls += u64::from(call.weight);
         let signature = trace.tree.signatures[call.callee as usize];
         if self.known_callers.changes(signature, (service, call.caller_service)) {
-            facts.callers.insert(call.caller_service);
+            self.services.entry(service).or_default().callers.insert(call.caller_service);
+            of_trace.may_be_nano = None;
         }
-        if !facts.may_be_nano() {
+        let may_be_nano = || self.services.entry(service).or_default().may_be_nano();
+        if !*of_trace.may_be_nano.get_or_insert_with(may_be_nano) {
             return;
         }
         let span_id = trace.span_id(call.row);
@@ -251,6 +273,22 @@ impl ServiceFacts {
             adjusted_count: trace.adjusted_counts().of_evidence(trace, &[span_id]),
         });
     }
+}
+
+/// The path time in ns of the span itself that is its service's own work, or a wait for a database; `None` if it has no part in a
+/// user's request, or no time and is no entry.
+fn own_ns_of(trace: &TraceView<'_>, row: Row) -> Option<i64> {
+    let role = &trace.calls.roles[row as usize];
+    let path_ns = trace.paths.own[row as usize];
+    if !role.is_entry && path_ns == 0 {
+        return None;
+    }
+    // What is left out takes its time with it.
+    let entry = if role.is_entry { row } else { role.caller_span };
+    if !trace.calls.roles[entry as usize].is_entry || !is_of_users(trace.semantics_of(entry)) {
+        return None;
+    }
+    Some(if is_of_service_or_database(trace, row) { path_ns } else { 0 })
 }
 
 /// Whether path time of the span itself is its service's own work, or a wait for a database.

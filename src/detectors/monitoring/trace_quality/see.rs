@@ -24,8 +24,6 @@ pub(super) struct Scratch {
     /// The names of the services, and what is known of each.
     names: Vec<Symbol>,
     services: Vec<OfService>,
-    /// The place of the service of each row.
-    of_rows: Vec<u32>,
     /// Rows with a parent or a child in another service.
     between: Vec<bool>,
     found: Vec<Found>,
@@ -58,21 +56,24 @@ struct Found {
 impl Scratch {
     /// The place of a service, of which the last one mostly comes again.
     fn place_of(&mut self, service: Symbol, row: Row) -> usize {
-        self.names.iter().rposition(|known| *known == service).unwrap_or_else(|| {
-            self.names.push(service);
-            self.services.push(OfService {
-                service,
-                first: row,
-                spans: 0,
-                calls: 0,
-                roots: 0,
-                internal: 0,
-                short: 0,
-                failed: 0,
-                instance: None,
-            });
-            self.services.len() - 1
-        })
+        self.names.iter().rposition(|known| *known == service).unwrap_or_else(|| self.add_service(service, row))
+    }
+
+    /// A service whose first span is that of `row`; the answer is its place.
+    fn add_service(&mut self, service: Symbol, row: Row) -> usize {
+        self.names.push(service);
+        self.services.push(OfService {
+            service,
+            first: row,
+            spans: 0,
+            calls: 0,
+            roots: 0,
+            internal: 0,
+            short: 0,
+            failed: 0,
+            instance: None,
+        });
+        self.names.len() - 1
     }
 
     fn add(&mut self, kind: FindingKind, service: Symbol, target: Symbol, row: Row, spans: u64) {
@@ -124,13 +125,15 @@ pub(super) fn see(trace: &TraceView<'_>, seen: &mut SeenQuality) {
 }
 
 fn see_spans(trace: &TraceView<'_>, scratch: &mut Scratch, seen: &mut SeenQuality) {
-    scratch.of_rows.clear();
+    let services = trace.services();
     let mut end = i64::MIN;
     for row in 0..trace.tree.len() as Row {
         let own = trace.semantics_of(row);
-        let service = trace.service(row);
-        let place = scratch.place_of(service, row);
-        scratch.of_rows.push(place as u32);
+        let place = services.place_of(row);
+        if place == scratch.names.len() {
+            scratch.add_service(services.names()[place], row);
+        }
+        let service = scratch.names[place];
         end = end.max(trace.end(row));
         // Below a span with a name it belongs to that one's service.
         if own.lacks_service_name && service == own.service {
@@ -183,9 +186,10 @@ fn see_kinds(trace: &TraceView<'_>, scratch: &mut Scratch) {
     let says_nothing = |row: Row| matches!(trace.semantics_of(row).kind, SpanKind::Internal | SpanKind::Unspecified);
     scratch.between.clear();
     scratch.between.resize(trace.tree.len(), false);
-    for (row, &parent) in trace.tree.parents.iter().enumerate() {
-        if parent != NO_ROW && scratch.of_rows[row] != scratch.of_rows[parent as usize] {
-            scratch.between[row] = true;
+    let services = trace.services();
+    for (row, &parent) in (0..).zip(&trace.tree.parents) {
+        if parent != NO_ROW && services.place_of(row) != services.place_of(parent) {
+            scratch.between[row as usize] = true;
             scratch.between[parent as usize] = true;
         }
     }
@@ -202,14 +206,14 @@ fn see_kinds(trace: &TraceView<'_>, scratch: &mut Scratch) {
 
 fn see_roots(trace: &TraceView<'_>, scratch: &mut Scratch, seen: &mut SeenQuality) {
     let mut has_root = false;
-    let mut orphans: Vec<(u32, u64, Row)> = Vec::new();
+    let mut orphans: Vec<(usize, u64, Row)> = Vec::new();
     for root in &trace.tree.path_roots {
-        let place = scratch.of_rows[root.row as usize];
+        let place = trace.services().place_of(root.row);
         let own = trace.semantics_of(root.row);
         match root.reason {
             RootReason::Segment => {}
             RootReason::Fragment if trace.tree.is_orphan(root.row) => {
-                scratch.services[place as usize].failed |= Rule::Orphan.bit();
+                scratch.services[place].failed |= Rule::Orphan.bit();
                 match orphans.iter_mut().find(|(known, ..)| *known == place) {
                     Some((_, spans, _)) => *spans += 1,
                     None => orphans.push((place, 1, root.row)),
@@ -220,11 +224,11 @@ fn see_roots(trace: &TraceView<'_>, scratch: &mut Scratch, seen: &mut SeenQualit
                 has_root = true;
                 seen.root_durations.add(trace.duration(root.row));
                 if own.kind == SpanKind::Client && trace.own(root.row, OwnAttribute::Browser).is_none() {
-                    scratch.services[place as usize].failed |= Rule::ClientRoot.bit();
+                    scratch.services[place].failed |= Rule::ClientRoot.bit();
                     scratch.add(FindingKind::ClientRoot, trace.service(root.row), Symbol::EMPTY, root.row, 1);
                 }
                 if own.kind == SpanKind::Server {
-                    scratch.services[place as usize].roots += 1;
+                    scratch.services[place].roots += 1;
                     seen.served_roots.push(ServedRoot {
                         service: trace.service(root.row),
                         method: method_of(own),
@@ -237,7 +241,7 @@ fn see_roots(trace: &TraceView<'_>, scratch: &mut Scratch, seen: &mut SeenQualit
     let of_missing_root = (!has_root).then(|| (FindingKind::MissingRoot, trace.service(0), 1, 0));
     let of_orphans = orphans
         .into_iter()
-        .map(|(place, spans, row)| (FindingKind::Orphan, scratch.services[place as usize].service, spans, row));
+        .map(|(place, spans, row)| (FindingKind::Orphan, scratch.services[place].service, spans, row));
     let (begin, end) = (trace.start(0), trace.tree.ends.iter().copied().max().unwrap_or(0));
     for (kind, service, spans, row) in of_orphans.chain(of_missing_root) {
         let mut sightings = Sightings::default();

@@ -49,7 +49,8 @@ impl RecordedReport {
                 continue;
             };
             let value = |name: &str| settings.get(description.name)?.get(name).map(ToString::to_string);
-            let names = entry.thresholds.iter().map(|threshold| threshold.name);
+            let said = entry.thresholds.iter().filter(|threshold| threshold.kind.list().is_none());
+            let names = said.map(|threshold| threshold.name);
             let thresholds = names.filter_map(|name| Some((name, value(name)?))).collect();
             tables.push(RecordedTable { description, thresholds, table });
         }

@@ -136,10 +136,12 @@ impl<'a> Ranking<'a> {
                 self.with_findings(description, table, &findings.common, &level_of)
             }
         };
-        let names = D::thresholds().into_iter().map(|threshold| threshold.name);
+        let thresholds = D::thresholds();
+        // Lists are long, and say nothing of how much is much.
+        let said = thresholds.iter().zip(detector.values()).filter(|(threshold, _)| threshold.kind.list().is_none());
         Ok(Ranked {
             description,
-            thresholds: names.zip(detector.values()).collect(),
+            thresholds: said.map(|(threshold, value)| (threshold.name, value)).collect(),
             table,
             beside,
             headings,

@@ -6,7 +6,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Int64Array, MapBuilder, RecordBatch, StringArray, StringBuilder};
+use arrow::array::{ArrayRef, Int64Array, ListBuilder, MapBuilder, RecordBatch, StringArray, StringBuilder};
 use opentelemetry_proto::tonic::common::v1::{AnyValue, ArrayValue, KeyValue as OtlpKeyValue, any_value};
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span as OtlpSpan, TracesData};
@@ -579,12 +579,15 @@ fn every_format_gives_arrays_alike() {
     let column_name = format!("attributes.{KEY}");
     with("json.parquet", ("attributes", texts(&json!({KEY: names}).to_string())));
     with("column.parquet", (&column_name, texts(LISTED)));
+    let mut list = ListBuilder::new(StringBuilder::new());
+    list.append_value(names.map(Some));
+    with("list.parquet", (KEY, Arc::new(list.finish())));
     write_canonical(&path("otlp.jsonl"), &path("canonical.parquet"));
 
     let mut inputs: Vec<PathBuf> =
         folder.path().read_dir().expect("the folder").map(|entry| entry.expect("a file").path()).collect();
     inputs.sort();
-    assert_eq!(inputs.len(), 7);
+    assert_eq!(inputs.len(), 8);
     for input in inputs {
         assert_eq!(listed_tables(&input), LISTED, "{}", input.display());
     }

@@ -485,9 +485,21 @@ fn attribute_in(name: &str, data_type: &DataType, dialect: &Dialect) -> Option<(
             let is_affixed = |affix: &&str| name.starts_with(affix) || name.ends_with(affix);
             (!but.contains(&name) && !but_affixed.iter().any(is_affixed)).then(|| key(name))
         }
-        _ if data_type.is_nested() || name.starts_with(MATERIALISED) => None,
+        _ if name.starts_with(MATERIALISED) => None,
+        _ if is_list_of_values(data_type) && !is_of_events_or_links(name) => key_of_column(name),
+        _ if data_type.is_nested() => None,
         _ => key_of_column(name),
     }
+}
+
+/// Whether this is what an attribute that is an array may have a column of.
+fn is_list_of_values(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::List(item) if !item.data_type().is_nested())
+}
+
+/// Whether a column of lists by its name is one of those that together hold the events or the links of spans.
+fn is_of_events_or_links(name: &str) -> bool {
+    ["event", "link"].iter().any(|part| name.get(..part.len()).is_some_and(|start| start.eq_ignore_ascii_case(part)))
 }
 
 /// What HyperDX puts before the names of columns that repeat an attribute.

@@ -59,6 +59,32 @@ const MANY_NUMBERS: usize = 1 << 10;
 /// Numbers from here on may be those of cards.
 const MIN_CARD: u64 = 1_000_000_000_000;
 
+/// Where a span says something, to keep.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct SaidKey {
+    prefix: &'static str,
+    key: Box<str>,
+}
+
+impl SaidKey {
+    /// The place.
+    pub(crate) fn said(&self) -> Said<'_> {
+        Said { prefix: self.prefix, key: &self.key }
+    }
+}
+
+impl From<Said<'_>> for SaidKey {
+    fn from(said: Said<'_>) -> Self {
+        Self { prefix: said.prefix, key: said.key.into() }
+    }
+}
+
+impl hashbrown::Equivalent<SaidKey> for Said<'_> {
+    fn equivalent(&self, key: &SaidKey) -> bool {
+        *self == key.said()
+    }
+}
+
 /// What one reader finds in spans of sampled traces.
 #[derive(Debug)]
 pub(crate) struct Scan {
@@ -84,7 +110,7 @@ struct Numbers {
     buckets: Vec<Bucket>,
     /// As they are, and as they may be shown.
     services: Vec<(Box<str>, Box<str>)>,
-    keys: HashMap<(&'static str, Box<str>), Key, FixedState>,
+    keys: HashMap<SaidKey, Key, FixedState>,
 }
 
 /// What is known of a key.
@@ -107,12 +133,11 @@ impl Numbers {
     }
 
     fn key(&mut self, said: Said<'_>, secrets: Secrets) -> Key {
-        let Said { prefix, key } = said;
-        if let Some(known) = self.keys.get(&KeyRef(prefix, key)) {
+        if let Some(known) = self.keys.get(&said) {
             return *known;
         }
-        let new = Key { number: self.keys.len() as u32, traits: secrets.traits_of(key), hash: said.hash() };
-        self.keys.insert((prefix, key.into()), new);
+        let new = Key { number: self.keys.len() as u32, traits: secrets.traits_of(said.key), hash: said.hash() };
+        self.keys.insert(said.into(), new);
         new
     }
 
@@ -247,8 +272,8 @@ impl Scan {
     fn settle(&mut self) {
         let Numbers { buckets, services, keys } = std::mem::take(&mut self.numbers);
         let mut names: Vec<String> = vec![String::new(); keys.len()];
-        for ((prefix, key), known) in keys {
-            names[known.number as usize] = name_of_place(prefix, &key, self.secrets);
+        for (key, known) in keys {
+            names[known.number as usize] = name_of_place(key.said(), self.secrets);
         }
         for ([bucket, service, key], spans) in self.spans.drain() {
             let place = hash_of_place(&services[service as usize].1, &names[key as usize]);
@@ -297,7 +322,7 @@ impl Scan {
         }
         let [_, service] = of_span.numbers;
         let service = self.numbers.services[service as usize].1.clone();
-        let place = Place { service, attribute: name_of_place(said.prefix, said.key, self.secrets).into_boxed_str() };
+        let place = Place { service, attribute: name_of_place(said, self.secrets).into_boxed_str() };
         if !found.numbers.is_empty() {
             let numbers = self.facts.numbers.entry((of_span.bucket, place.clone())).or_default();
             numbers.extend(found.numbers);
@@ -373,23 +398,13 @@ impl Glance {
 }
 
 /// What a place is called, which is shown: keys hold no secrets, unless somebody makes them of values.
-fn name_of_place(prefix: &str, key: &str, secrets: Secrets) -> String {
-    masked(&[prefix, key].concat(), secrets.without_key()).into_owned()
+fn name_of_place(said: Said<'_>, secrets: Secrets) -> String {
+    masked(&[said.prefix, said.key].concat(), secrets.without_key()).into_owned()
 }
 
 /// A hash that is the same in every run.
 fn hash_of<T: std::hash::Hash + ?Sized>(value: &T) -> u64 {
     FixedState::with_seed(0x7365_6e73_6974).hash_one(value)
-}
-
-/// A key to look up.
-#[derive(Hash)]
-struct KeyRef<'a>(&'static str, &'a str);
-
-impl hashbrown::Equivalent<(&'static str, Box<str>)> for KeyRef<'_> {
-    fn equivalent(&self, known: &(&'static str, Box<str>)) -> bool {
-        self.0 == known.0 && *self.1 == *known.1
-    }
 }
 
 /// What is looked at.

@@ -184,14 +184,10 @@ impl ServiceFacts {
         self.see_entries(trace);
         for call in trace.calls.calls.iter().filter(|call| call.counts) {
             self.has_databases |= call.target.kind == TargetKind::Database;
-            let weight = u64::from(call.weight);
+            of_trace[services.place_of(call.caller_span)].calls_made += u64::from(call.weight);
             let signature = trace.tree.signatures[call.row as usize];
             if self.known_targets.changes(signature, (call.caller_service, call.target)) {
                 self.services.entry(call.caller_service).or_default().targets.insert(call.target);
-            }
-            match services.names().iter().position(|&name| name == call.caller_service) {
-                Some(place) => of_trace[place].calls_made += weight,
-                None => self.services.entry(call.caller_service).or_default().calls_made += weight,
             }
             self.see_callee(trace, call, &mut of_trace);
         }

@@ -21,8 +21,6 @@ const MAX_INTERNAL: u32 = 10;
 /// What is worked out of one trace; used again for the next.
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
-    /// The names of the services, and what is known of each.
-    names: Vec<Symbol>,
     services: Vec<OfService>,
     /// Rows with a parent or a child in another service.
     between: Vec<bool>,
@@ -54,28 +52,6 @@ struct Found {
 }
 
 impl Scratch {
-    /// The place of a service, of which the last one mostly comes again.
-    fn place_of(&mut self, service: Symbol, row: Row) -> usize {
-        self.names.iter().rposition(|known| *known == service).unwrap_or_else(|| self.add_service(service, row))
-    }
-
-    /// A service whose first span is that of `row`; the answer is its place.
-    fn add_service(&mut self, service: Symbol, row: Row) -> usize {
-        self.names.push(service);
-        self.services.push(OfService {
-            service,
-            first: row,
-            spans: 0,
-            calls: 0,
-            roots: 0,
-            internal: 0,
-            short: 0,
-            failed: 0,
-            instance: None,
-        });
-        self.names.len() - 1
-    }
-
     fn add(&mut self, kind: FindingKind, service: Symbol, target: Symbol, row: Row, spans: u64) {
         let key = (kind, service, target);
         match self.found.iter_mut().find(|found| found.key == key) {
@@ -94,7 +70,6 @@ pub(super) fn see(trace: &TraceView<'_>, seen: &mut SeenQuality) {
         return;
     }
     let mut scratch = std::mem::take(&mut seen.scratch);
-    scratch.names.clear();
     scratch.services.clear();
     scratch.found.clear();
     scratch.late.clear();
@@ -130,10 +105,20 @@ fn see_spans(trace: &TraceView<'_>, scratch: &mut Scratch, seen: &mut SeenQualit
     for row in 0..trace.tree.len() as Row {
         let own = trace.semantics_of(row);
         let place = services.place_of(row);
-        if place == scratch.names.len() {
-            scratch.add_service(services.names()[place], row);
+        let service = services.names()[place];
+        if place == scratch.services.len() {
+            scratch.services.push(OfService {
+                service,
+                first: row,
+                spans: 0,
+                calls: 0,
+                roots: 0,
+                internal: 0,
+                short: 0,
+                failed: 0,
+                instance: None,
+            });
         }
-        let service = scratch.names[place];
         end = end.max(trace.end(row));
         // Below a span with a name it belongs to that one's service.
         if own.lacks_service_name && service == own.service {
@@ -259,8 +244,7 @@ fn method_of(own: &SpanSemantics) -> Symbol {
 
 fn see_call(trace: &TraceView<'_>, call: &Call, scratch: &mut Scratch, seen: &mut SeenQuality) {
     let weight = u64::from(call.weight);
-    let place = scratch.place_of(call.caller_service, call.row);
-    scratch.services[place].calls += weight;
+    scratch.services[trace.services().place_of(call.caller_span)].calls += weight;
     match call.target.kind {
         TargetKind::Unnamed => {
             scratch.add(FindingKind::UnnamedTarget, call.caller_service, Symbol::EMPTY, call.row, weight);

@@ -25,7 +25,7 @@ use crate::ingest::parquet::file::cells::{attributes_at, value_at};
 use crate::ingest::parquet::file::guard::guarded;
 use crate::ingest::parquet::file::pages::{ColumnPages, ValueType};
 use crate::ingest::source::shared_file::SharedFile;
-use crate::sensitive::{Glance, Said, Scan, Secrets, Spot};
+use crate::sensitive::{Glance, Said, SaidKey, Scan, Secrets, Spot};
 use crate::span::{KeyValue, UNKNOWN_SERVICE, Value};
 
 /// The fields in which a cell holds many values of attributes.
@@ -282,7 +282,7 @@ impl<'a> SampledColumns<'a> {
         rows: &[SampledRow],
         grouped: &Grouped,
         secrets: Secrets,
-    ) -> Result<Vec<(NestedKey, Found)>, IngestError> {
+    ) -> Result<Vec<(SaidKey, Found)>, IngestError> {
         let roots: Vec<usize> = self.nested_roots(row_group).collect();
         if roots.is_empty() {
             return Ok(Vec::new());
@@ -301,11 +301,19 @@ impl<'a> SampledColumns<'a> {
                 nested.begin_row(row);
                 for field in ATTRIBUTES {
                     let Some(column) = column(field) else { continue };
-                    let said = if field == Field::ResourceAttributes { In::Resource } else { In::Span };
-                    attributes_at(column, at).iter().for_each(|attribute| nested.see(said, attribute));
+                    for KeyValue { key, value } in &attributes_at(column, at) {
+                        match field {
+                            // The service's own column says it.
+                            Field::ResourceAttributes if key == SERVICE_NAME => {}
+                            Field::ResourceAttributes => nested.see(Said::resource_attribute(key), value),
+                            _ => nested.see(Said::attribute(key), value),
+                        }
+                    }
                 }
                 for event in events.at(at) {
-                    event.attributes.iter().for_each(|attribute| nested.see(In::Event, attribute));
+                    for KeyValue { key, value } in &event.attributes {
+                        nested.see(Said::event_attribute(key), value);
+                    }
                 }
             }
         }
@@ -378,46 +386,14 @@ fn for_each_value_of_pages(
     })
 }
 
-/// Whose attribute it is.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-enum In {
-    Span,
-    Resource,
-    Event,
-}
-
-/// The key of an attribute that has no column of its own.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-struct NestedKey(In, Box<str>);
-
-impl NestedKey {
-    fn said(&self) -> Said<'_> {
-        let Self(of, key) = self;
-        match of {
-            In::Span => Said::attribute(key),
-            In::Resource => Said::resource_attribute(key),
-            In::Event => Said::event_attribute(key),
-        }
-    }
-}
-
-#[derive(PartialEq, Eq, Hash)]
-struct NestedKeyRef<'a>(In, &'a str);
-
-impl hashbrown::Equivalent<NestedKey> for NestedKeyRef<'_> {
-    fn equivalent(&self, key: &NestedKey) -> bool {
-        self.0 == key.0 && *self.1 == *key.1
-    }
-}
-
 /// What attributes say that have no columns of their own.
 struct NestedValues<'a> {
     grouped: &'a Grouped,
     secrets: Secrets,
     glance: Glance,
-    numbers: HashMap<NestedKey, usize, FixedState>,
+    numbers: HashMap<SaidKey, usize, FixedState>,
     spots: Vec<Spot>,
-    found: Vec<(NestedKey, Found)>,
+    found: Vec<(SaidKey, Found)>,
     row: usize,
     /// Keys that came in this row.
     keys_of_row: Vec<usize>,
@@ -442,18 +418,16 @@ impl<'a> NestedValues<'a> {
         self.keys_of_row.clear();
     }
 
-    fn see(&mut self, of: In, attribute: &KeyValue<'_>) {
-        let is_service = of == In::Resource && attribute.key == SERVICE_NAME;
-        if attribute.value == Value::Empty || is_service {
+    fn see(&mut self, said: Said<'_>, value: &Value<'_>) {
+        if *value == Value::Empty {
             return;
         }
-        let number = match self.numbers.get(&NestedKeyRef(of, &attribute.key)) {
+        let number = match self.numbers.get(&said) {
             Some(&known) => known,
             None => {
-                let key = NestedKey(of, attribute.key.as_ref().into());
-                self.spots.push(Spot::of(key.said(), self.secrets));
-                self.found.push((key.clone(), Found::none(self.grouped)));
-                self.numbers.insert(key, self.found.len() - 1);
+                self.spots.push(Spot::of(said, self.secrets));
+                self.found.push((said.into(), Found::none(self.grouped)));
+                self.numbers.insert(said.into(), self.found.len() - 1);
                 self.found.len() - 1
             }
         };
@@ -462,7 +436,7 @@ impl<'a> NestedValues<'a> {
             self.keys_of_row.push(number);
             found.spans[self.grouped.group_of_row[self.row] as usize] += 1;
         }
-        if !self.glance.is_clean(self.spots[number], &attribute.value) {
+        if !self.glance.is_clean(self.spots[number], value) {
             found.rows.push(self.row as u32);
         }
     }

@@ -1,6 +1,7 @@
 //! Single traces, looked at on their own: one that somebody asks for, or some once all were seen.
 
 use std::collections::BTreeSet;
+use std::slice;
 
 use rayon::prelude::*;
 
@@ -20,6 +21,8 @@ pub(crate) struct FoundInTrace {
     pub(crate) description: &'static Description,
     /// Its findings.
     pub(crate) findings: FindingColumns,
+    /// The part of their keys that is the caller's operation, where findings name the operation that is called.
+    pub(crate) caller_operation: Option<usize>,
 }
 
 /// Keeps the findings of what detectors conclude.
@@ -28,7 +31,9 @@ struct FindingsAlone(Vec<FoundInTrace>);
 
 impl Conclusions for FindingsAlone {
     fn take<D: Detector>(&mut self, _detector: &D, concluded: Concluded<D>) {
-        self.0.push(FoundInTrace { description: D::DESCRIPTION, findings: concluded.findings.common });
+        let caller_operation = D::TABLE.caller_operation_in_key();
+        let findings = concluded.findings.common;
+        self.0.push(FoundInTrace { description: D::DESCRIPTION, findings, caller_operation });
     }
 }
 
@@ -79,7 +84,8 @@ pub(crate) fn with_trace<T>(
 fn found_in(view: &TraceView<'_>, semantics: &Semantics, settings: &AnalysisSettings) -> Vec<FoundInTrace> {
     let mut seen = SeenByAll::new(|name| settings.is_enabled(name));
     let mut overlaps = Overlaps::default();
-    seen.see(&settings.detectors, view, &mut Settling::default(), &mut overlaps);
+    let (traces, mut settlings) = (slice::from_ref(view), [Settling::default()]);
+    seen.see(&settings.detectors, traces, &mut settlings, &mut overlaps);
     let whole = Whole {
         symbols: &semantics.symbols,
         lists: &semantics.lists,

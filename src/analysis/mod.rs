@@ -4,6 +4,7 @@
 //! others were seen; there are few of them, and the rest is never touched twice.
 
 mod again;
+mod batch;
 mod merge;
 mod part;
 mod pass;

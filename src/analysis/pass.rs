@@ -10,10 +10,10 @@ use crate::detectors::{CallRound, Detectors, SeenByAll, WhileRead};
 use crate::frame::{Collection, Frame, Grouping, Partition, SpillError, SpillStore, Symbol, TraceRows};
 use crate::gathered::{Gathered, Gathers};
 use crate::partial::{PartialWriter, TraceNumber};
-use crate::savings::Settling;
 use crate::span::TraceId;
-use crate::trace::{CalleeNames, OverlapTolerance, Semantics, TraceModel};
+use crate::trace::{CalleeNames, OverlapTolerance, Semantics};
 
+use super::batch::TraceBatch;
 use super::part::{KeptRows, Part, PartFile};
 use super::results::{AnalysisError, Results, Waiting};
 
@@ -301,8 +301,7 @@ pub(super) fn merged(mut left: Box<Results>, right: Box<Results>) -> Box<Results
 
 pub(super) struct Worker {
     grouping: Grouping,
-    model: TraceModel,
-    settling: Settling,
+    batch: TraceBatch,
     /// On the heap: what all detectors have seen is large, and pools merge it level by level on small stacks.
     pub(super) results: Box<Results>,
 }
@@ -310,7 +309,7 @@ pub(super) struct Worker {
 impl Worker {
     pub(super) fn new(settings: &AnalysisSettings, store: Option<&Arc<SpillStore>>) -> Self {
         let results = Box::new(Results::new(settings, store));
-        Self { grouping: Grouping::default(), model: TraceModel::default(), settling: Settling::default(), results }
+        Self { grouping: Grouping::default(), batch: TraceBatch::default(), results }
     }
 
     /// Groups a partition and analyses its traces; the answer is how many spans there are.
@@ -349,19 +348,25 @@ impl Worker {
             0
         });
         for (index, number) in (0..traces.trace_count()).zip((first..).map(TraceNumber)) {
-            let trace_id = traces.trace_ids[index];
-            self.results.traces.push((trace_id, number));
-            let waits = self.model.rebuild(traces.trace(index), pass.semantics);
-            self.results.callee_names.learn(&self.model);
-            let is_conditional = self.model.depends_on_services(pass.semantics);
+            let trace = traces.trace(index);
+            let waits = self.rebuild(pass, trace, number);
+            let is_conditional = self.batch.next().depends_on_services(pass.semantics);
             if waits || is_conditional {
-                kept.push(traces.trace(index), waits);
+                kept.push(trace, waits);
             }
-            if !waits {
-                let results = if is_conditional { &mut conditional.results } else { &mut self.results };
-                book(&mut self.model, &mut self.settling, results, pass.semantics, pass.settings, trace_id, number);
+            if waits {
+                continue;
+            }
+            if is_conditional {
+                conditional.make_room(pass, trace);
+                std::mem::swap(self.batch.next(), conditional.batch.next());
+                conditional.batch.keep(trace, number);
+            } else {
+                self.batch.keep(trace, number);
             }
         }
+        self.book(pass.semantics, pass.settings);
+        conditional.book(pass.semantics, pass.settings);
         if !kept.is_empty()
             && let Err(failure) = file.write_rows(part, &kept)
         {
@@ -374,26 +379,46 @@ impl Worker {
     fn visit_traces(&mut self, pass: Pass<'_>, collection: &Collection, part: usize, traces: &Frame, first: u32) {
         let (mut deferred, mut deferred_numbers) = (Partition::default(), Vec::new());
         for (index, number) in (0..traces.trace_count()).zip((first..).map(TraceNumber)) {
-            let trace_id = traces.trace_ids[index];
-            self.results.traces.push((trace_id, number));
-            let must_wait = self.model.rebuild(traces.trace(index), pass.semantics);
-            self.results.callee_names.learn(&self.model);
+            let trace = traces.trace(index);
+            let must_wait = self.rebuild(pass, trace, number);
             if !must_wait {
-                let Self { model, settling, results, .. } = self;
-                book(model, settling, results, pass.semantics, pass.settings, trace_id, number);
+                self.batch.keep(trace, number);
             } else if collection.defers() {
                 deferred_numbers.push(number);
-                deferred.push_trace(traces.trace(index));
+                deferred.push_trace(trace);
             } else {
                 let Waiting { numbers, traces: waiting, .. } = &mut self.results.waiting;
                 numbers.push(number);
-                waiting.push_trace(traces.trace(index));
+                waiting.push_trace(trace);
             }
         }
+        self.book(pass.semantics, pass.settings);
         if !deferred_numbers.is_empty() {
             collection.defer(part, deferred);
             self.results.waiting.deferred.insert(part, deferred_numbers);
         }
+    }
+
+    /// Rebuilds a trace, of which nothing is booked yet but what it says of names. The answer tells whether it must wait for all
+    /// others.
+    fn rebuild(&mut self, pass: Pass<'_>, trace: TraceRows<'_>, number: TraceNumber) -> bool {
+        self.make_room(pass, trace);
+        self.results.traces.push((trace.trace_id, number));
+        let must_wait = self.batch.rebuild(trace, pass.semantics);
+        self.results.callee_names.learn(self.batch.next());
+        must_wait
+    }
+
+    /// Books what is in the batch if a trace does not fit beside it.
+    fn make_room(&mut self, pass: Pass<'_>, trace: TraceRows<'_>) {
+        if self.batch.is_full_for(trace.span_ids.len()) {
+            self.book(pass.semantics, pass.settings);
+        }
+    }
+
+    /// Books what is in the batch.
+    fn book(&mut self, semantics: &Semantics, settings: &AnalysisSettings) {
+        self.batch.book(&mut self.results, semantics, settings);
     }
 
     /// Analyses the traces of a partition that were deferred, whose numbers in the order of their ids are `numbers`.
@@ -424,29 +449,11 @@ impl Worker {
         number: TraceNumber,
         names: &CalleeNames,
     ) {
-        self.model.rebuild(trace, semantics);
-        self.model.name_operations(names);
-        let Self { model, settling, results, .. } = self;
-        book(model, settling, results, semantics, settings, trace.trace_id, number);
+        self.batch.rebuild(trace, semantics);
+        self.batch.next().name_operations(names);
+        self.batch.keep(trace, number);
+        self.book(semantics, settings);
     }
-}
-
-/// Books the trace that was rebuilt.
-fn book(
-    model: &mut TraceModel,
-    settling: &mut Settling,
-    results: &mut Results,
-    semantics: &Semantics,
-    settings: &AnalysisSettings,
-    trace_id: TraceId,
-    number: TraceNumber,
-) {
-    let trace = model.view(number.0, trace_id, semantics, settings.overlap_tolerance);
-    results.totals.count(&trace);
-    results.requests.see(&trace);
-    results.quality.see(&trace);
-    results.gathered.see(&trace);
-    results.seen.see(&settings.detectors, &trace, settling, &mut results.overlaps);
 }
 
 #[cfg(test)]

@@ -10,6 +10,8 @@
 //! Numbers are [`varints`](super::varints). Many sources know only microseconds or milliseconds: times of a call are divided by
 //! the largest unit that divides all of them, which is part of its kind. Calls are packed as they come, without being sorted.
 
+use std::hash::{Hash, Hasher};
+
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
@@ -20,7 +22,7 @@ use crate::span::SpanId;
 use crate::trace::{Target, TargetKind};
 
 use super::call_log::{FailedCall, LoggedCall};
-use super::varints::{Packer, Unpacker};
+use super::varints::{Packer, Unpacker, in_units};
 
 /// Units of times in ns, the largest first.
 const TIME_UNITS_NS: [i64; 3] = [1_000_000, 1_000, 1];
@@ -38,7 +40,7 @@ const UNIT_SHIFT: u8 = 6;
 pub(crate) type EdgeOfCalls = (Target, Symbol);
 
 /// What calls of one kind have in common.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Kind {
     target: Target,
     caller_service: Symbol,
@@ -46,6 +48,16 @@ struct Kind {
     operation: Symbol,
     instance: u64,
     flags: u8,
+}
+
+/// Three words instead of seven numbers, because every call is looked up by its kind.
+impl Hash for Kind {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let Self { target, caller_service, caller_operation, operation, instance, flags } = *self;
+        state.write_u64(u64::from(target.name.0) << 32 | u64::from(caller_service.0));
+        state.write_u64(u64::from(caller_operation.0) << 32 | u64::from(operation.0));
+        state.write_u64(instance << 16 | u64::from(flags) << 8 | target.kind as u64);
+    }
 }
 
 impl Kind {
@@ -118,9 +130,7 @@ impl CallPacker {
             start: call.start.wrapping_sub(call.start.rem_euclid(TIME_UNITS_NS[0])),
         });
         let times = [call.start.wrapping_sub(head.start), call.duration, after_caller(call)];
-        let divides = |unit: &i64| times.iter().all(|time| time % unit == 0);
-        let unit = TIME_UNITS_NS.iter().position(divides).unwrap_or(TIME_UNITS_NS.len() - 1);
-        let kind = Kind::of(call, unit);
+        let kind = Kind::of(call, unit_of(times));
         let next = self.order.len() as u64;
         let number = *self.kinds.entry(kind).or_insert(next);
         if number == next {
@@ -136,7 +146,7 @@ impl CallPacker {
         }
         self.head = Some(head);
         packed.number(number + 1);
-        packed.call(call, head.start, kind.unit_ns());
+        packed.call(call, times, kind.unit_ns());
         self.packed = packed.0;
         self.calls += 1;
     }
@@ -176,17 +186,30 @@ fn after_caller(call: &LoggedCall) -> i64 {
     call.first_of.map_or(0, |caller_start| call.start.wrapping_sub(caller_start))
 }
 
+/// The place in [`TIME_UNITS_NS`] of the largest unit that divides all of some times. Units are named one by one, as in
+/// [`in_units`].
+fn unit_of(times: [i64; 3]) -> usize {
+    if times.iter().all(|time| time % TIME_UNITS_NS[0] == 0) {
+        0
+    } else if times.iter().all(|time| time % TIME_UNITS_NS[1] == 0) {
+        1
+    } else {
+        2
+    }
+}
+
 impl Packer {
-    fn call(&mut self, call: &LoggedCall, trace_start: i64, unit: i64) {
-        self.signed(call.start.wrapping_sub(trace_start) / unit);
-        self.signed(call.duration / unit);
+    /// Adds a call, with its start in the trace, its duration, and how long after its caller span it began.
+    fn call(&mut self, call: &LoggedCall, [start, duration, after_caller]: [i64; 3], unit_ns: i64) {
+        self.signed(in_units(start, unit_ns));
+        self.signed(in_units(duration, unit_ns));
         self.number(call.row.into());
         self.signed(i64::from(call.row) - i64::from(call.caller_span));
         if call.weight != 1 {
             self.number(call.weight.into());
         }
         if call.first_of.is_some() {
-            self.signed(after_caller(call) / unit);
+            self.signed(in_units(after_caller, unit_ns));
         }
         if let Some(FailedCall { error_class, span_id, path_ns, adjusted_count }) = call.failed {
             self.0.push(error_class as u8);

@@ -17,7 +17,7 @@ use crate::frame::Symbol;
 use crate::partial::TraceNumber;
 
 use super::caller_spans::{AnsweredCall, CallerSpan, InstanceAbove, RESOLUTIONS_NS};
-use super::varints::{Packer, Unpacker};
+use super::varints::{Packer, Unpacker, in_units};
 
 const IS_ENTRY: u8 = 1 << 0;
 const IS_CONSUMER: u8 = 1 << 1;
@@ -126,16 +126,16 @@ impl OpenBlock {
         let unit = self.before.unit();
         self.packed.signed(i64::from(span.row) - i64::from(self.before.row));
         self.before.row = span.row;
-        self.packed.signed(span.start.wrapping_sub(self.before.start) / unit);
-        self.packed.signed(span.duration / unit);
+        self.packed.signed(in_units(span.start.wrapping_sub(self.before.start), unit));
+        self.packed.signed(in_units(span.duration, unit));
         for instance in [span.instance, span.above.map_or(0, |above| above.instance)] {
             if instance != 0 {
                 self.push_instance(instance);
             }
         }
         if let Some(call) = span.call {
-            self.packed.signed(span.start.wrapping_sub(call.start) / unit);
-            self.packed.signed(call.end().wrapping_sub(span.end()) / unit);
+            self.packed.signed(in_units(span.start.wrapping_sub(call.start), unit));
+            self.packed.signed(in_units(call.end().wrapping_sub(span.end()), unit));
             self.packed.signed(i64::from(span.row) - i64::from(call.row));
         }
     }

@@ -90,6 +90,10 @@ impl Gathers {
     pub(crate) const DATA_TOUCHES: Self =
         Self { data_touches: true, of_signatures: Asked { data_use: true }, ..Self::NOTHING };
 
+    /// What services do with the requests that come in, and which of these only ask whether they are there.
+    pub(crate) const SERVICE_ENTRIES: Self =
+        Self { service_entries: true, own_attributes: OwnAttributes::of(&[OwnAttribute::Probe]), ..Self::NOTHING };
+
     /// Every message, and what its spans say that is unique to them.
     pub(crate) const MESSAGES: Self = Self {
         messages: true,
@@ -173,35 +177,35 @@ impl Gathered {
         }
     }
 
-    /// Takes notice of one trace.
-    pub(crate) fn see(&mut self, trace: &TraceView<'_>) {
+    /// Takes notice of some traces, one after the other.
+    pub(crate) fn see(&mut self, traces: &[TraceView<'_>]) {
         if let Some(graph) = &mut self.service_graph {
-            graph.see(trace);
+            traces.iter().for_each(|trace| graph.see(trace));
             self.tell_store();
         }
         if let Some(entries) = &mut self.service_entries {
-            entries.see(trace);
+            traces.iter().for_each(|trace| entries.see(trace));
         }
         if let Some(calls) = &mut self.calls {
-            calls.see(trace);
+            traces.iter().for_each(|trace| calls.see(trace));
         }
         if let Some(spans) = &mut self.caller_spans {
-            spans.see(trace);
+            traces.iter().for_each(|trace| spans.see(trace));
         }
         if let Some(touches) = &mut self.data_touches {
-            touches.see(trace);
+            traces.iter().for_each(|trace| touches.see(trace));
         }
         if let Some(messages) = &mut self.messages {
-            messages.see(trace);
+            traces.iter().for_each(|trace| messages.see(trace));
         }
         if let Some(requests) = &mut self.requests {
-            requests.see(trace);
+            traces.iter().for_each(|trace| requests.see(trace));
         }
         if let Some(timeline) = &mut self.timeline {
-            timeline.see(trace);
+            traces.iter().for_each(|trace| timeline.see(trace));
         }
         if let Some(stacks) = &mut self.path_stacks {
-            stacks.see(trace);
+            traces.iter().for_each(|trace| stacks.see(trace));
         }
     }
 

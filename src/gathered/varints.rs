@@ -1,5 +1,16 @@
 //! Numbers in as many bytes as they need, as in Protocol Buffers: small ones take a byte, and signed ones are zigzag.
 
+/// A time in whole units of so many ns. Those that clocks have are named one by one: by what the compiler knows it divides several
+/// times as fast, and every call and every span has some times.
+pub(super) fn in_units(time_ns: i64, unit_ns: i64) -> i64 {
+    match unit_ns {
+        1 => time_ns,
+        1_000 => time_ns / 1_000,
+        1_000_000 => time_ns / 1_000_000,
+        _ => time_ns / unit_ns,
+    }
+}
+
 /// Takes numbers.
 #[derive(Debug, Default)]
 pub(super) struct Packer(pub(super) Vec<u8>);
@@ -36,8 +47,26 @@ impl Unpacker<'_> {
         std::array::from_fn(|_| self.byte())
     }
 
-    /// The next number.
+    /// The next number. Nearly all have few bytes.
     pub(super) fn number(&mut self) -> u64 {
+        match *self.0 {
+            [first, ref rest @ ..] if first < 0x80 => {
+                self.0 = rest;
+                first.into()
+            }
+            [first, second, ref rest @ ..] if second < 0x80 => {
+                self.0 = rest;
+                u64::from(first & 0x7f) | u64::from(second) << 7
+            }
+            [first, second, third, ref rest @ ..] if third < 0x80 => {
+                self.0 = rest;
+                u64::from(first & 0x7f) | u64::from(second & 0x7f) << 7 | u64::from(third) << 14
+            }
+            _ => self.long_number(),
+        }
+    }
+
+    fn long_number(&mut self) -> u64 {
         let mut number = 0;
         for shift in (0..u64::BITS).step_by(7) {
             let byte = self.byte();

@@ -123,8 +123,8 @@ impl Dump {
         model.name_operations(&self.callee_names);
         let tolerance = OverlapTolerance { millionths: 10_000 };
         let view = model.view(number, self.frame.trace_ids[index], &self.semantics, tolerance);
-        part.gathered.see(&view);
-        part.seen.see(&Detectors::default(), &view, &mut Settling::default(), &mut part.overlaps);
+        part.gathered.see(&[view]);
+        part.seen.see(&Detectors::default(), &[view], &mut [Settling::default()], &mut part.overlaps);
     }
 
     /// What detectors have seen of some traces, which get numbers in this order from `first` on.

@@ -105,36 +105,38 @@ macro_rules! catalog {
                 sampled
             }
 
-            /// Lets all look at one trace, and works out what fixes would save in it.
+            /// Lets all look at some traces, one after the other, and works out what fixes would save in each, with a `Settling`
+            /// for each of them.
             pub(crate) fn see(
                 &mut self,
                 detectors: &Detectors,
-                trace: &$crate::trace::TraceView<'_>,
-                settling: &mut $crate::savings::Settling,
+                traces: &[$crate::trace::TraceView<'_>],
+                settlings: &mut [$crate::savings::Settling],
                 overlaps: &mut $crate::savings::Overlaps,
             ) {
                 use $crate::detectors::kit::{Detector, Seen as _};
                 let mut number = 0;
                 $(if let Some(seen) = &mut self.$field {
-                    Detector::see(&detectors.$field, trace, seen);
-                    if let Some(unsettled) = seen.unsettled() {
-                        settling.take(number, <$detector as Detector>::DESCRIPTION.name, unsettled);
-                    }
-                    if let Some(marked) = seen.marked() {
-                        settling.mark(marked);
+                    for (trace, settling) in traces.iter().zip(&mut *settlings) {
+                        Detector::see(&detectors.$field, trace, seen);
+                        if let Some(unsettled) = seen.unsettled() {
+                            settling.take(number, <$detector as Detector>::DESCRIPTION.name, unsettled);
+                        }
+                        if let Some(marked) = seen.marked() {
+                            settling.mark(marked);
+                        }
                     }
                 }
                 number += 1;)+
-                if settling.is_empty() {
-                    return;
+                for (trace, settling) in traces.iter().zip(settlings).filter(|(_, settling)| !settling.is_empty()) {
+                    settling.settle(trace, overlaps);
+                    let mut number = 0;
+                    $(if let Some(unsettled) = self.$field.as_mut().and_then(|seen| seen.unsettled()) {
+                        settling.give(number, unsettled.findings);
+                    }
+                    number += 1;)+
+                    settling.clear();
                 }
-                settling.settle(trace, overlaps);
-                let mut number = 0;
-                $(if let Some(unsettled) = self.$field.as_mut().and_then(|seen| seen.unsettled()) {
-                    settling.give(number, unsettled.findings);
-                }
-                number += 1;)+
-                settling.clear();
             }
 
             /// What those that want to look at calls in this round have learned so far: nothing. `None` if nobody wants to.
@@ -315,8 +317,8 @@ macro_rules! catalog {
                 Ok(())
             }
 
-            /// Lets each conclude, works out what fixes of findings would save that it pushes only now, and hands what it concludes
-            /// to `conclusions`, in the order of [`catalog`].
+            /// Lets all conclude, on all threads, works out what fixes of findings would save that they push only now, and hands what
+            /// they conclude to `conclusions`, in the order of [`catalog`].
             pub(crate) fn conclude(
                 self,
                 detectors: &Detectors,
@@ -324,10 +326,22 @@ macro_rules! catalog {
                 overlaps: &mut $crate::savings::Overlaps,
                 conclusions: &mut impl $crate::detectors::kit::Conclusions,
             ) {
+                struct ConcludedByAll {
+                    $($field: Option<$crate::detectors::kit::Concluded<$detector>>,)+
+                }
+                let mut all = Box::new(ConcludedByAll { $($field: None,)+ });
+                let concluded = &mut *all;
+                rayon::scope(|scope| {
+                    $(if let Some(seen) = self.$field {
+                        let concluded = &mut concluded.$field;
+                        scope.spawn(move |_| {
+                            *concluded = Some($crate::detectors::kit::Detector::conclude(&detectors.$field, seen, whole));
+                        });
+                    })+
+                });
                 let mut late = $crate::savings::LateSettling::new(overlaps);
                 let mut number = 0;
-                $(if let Some(seen) = self.$field {
-                    let mut concluded = $crate::detectors::kit::Detector::conclude(&detectors.$field, seen, whole);
+                $(if let Some(mut concluded) = all.$field.take() {
                     late.settle(number, &mut concluded.findings.common, &mut concluded.findings.remedies);
                     conclusions.take(&detectors.$field, concluded);
                 }

@@ -23,6 +23,16 @@ impl<D: Detector> TableRules<D> {
             Self::Rows(columns) => columns.iter().map(RowColumn::column).collect(),
         }
     }
+
+    /// The part of the keys of findings that is the caller's operation, where findings name the operation that is called.
+    pub(crate) fn caller_operation_in_key(&self) -> Option<usize> {
+        let Self::Patterns(columns) = self else { return None };
+        let part_of_key = |name| {
+            let column = columns.iter().find(|column| column.name == name)?;
+            if let Rule::Key(part) = column.rule { Some(part) } else { None }
+        };
+        part_of_key("operation").and_then(|_| part_of_key("caller_operation"))
+    }
 }
 
 /// A column that is made from the findings of a pattern.

@@ -102,7 +102,7 @@ fn compared(lines: &Lines, window: WindowChoice) -> Result<Incident, IncidentErr
     let sample = Sample::of(&lines.lines);
     let mut gathered = Gathered::new(ASKED, None);
     for (index, number) in (0..sample.trace_ids().len()).zip(0u32..) {
-        sample.with_trace(index, number, |trace| gathered.see(trace));
+        sample.with_trace(index, number, |trace| gathered.see(&[*trace]));
     }
     conclude_from(&sample, &gathered, window, None)
 }
@@ -345,7 +345,7 @@ fn a_baseline_can_be_asked_for() {
     let sample = Sample::of(&lines.lines);
     let mut gathered = Gathered::new(ASKED, None);
     for (index, number) in (0..sample.trace_ids().len()).zip(0u32..) {
-        sample.with_trace(index, number, |trace| gathered.see(trace));
+        sample.with_trace(index, number, |trace| gathered.see(&[*trace]));
     }
     let until = |ms: i64| AskedWindow {
         option: "--baseline-window",
@@ -382,7 +382,7 @@ fn parts_give_the_same() {
     let parts = |count: usize, store: Option<&Arc<SpillStore>>| -> Vec<Gathered> {
         let mut parts: Vec<Gathered> = (0..count).map(|_| Gathered::new(ASKED, store)).collect();
         for index in 0..traces {
-            sample.with_trace(index, number_of(index), |trace| parts[index * 7 % count].see(trace));
+            sample.with_trace(index, number_of(index), |trace| parts[index * 7 % count].see(&[*trace]));
         }
         parts
     };

@@ -72,11 +72,11 @@ failures_in_a_row: 1 stock 1 4 3 3 185000000 1
 crowds: 1 stock 3 2 2
 crowds: 2 web 2 1 2
 asked_again: 1 mysql/s 1 3 1
-findings: slow-roots - 1 b web buy - - 1700000000000000000 0.14 0.1 40000000 b - problem
-findings: slow-roots - 2 15 web buy - - 1700000000090000000 0.19 0.1 90000000 15 - problem
-findings: slow-roots - 4 29 shop list - - 1700000000280000000 0.15 0.1 50000000 29 - problem
-findings: fan-in df409c47d9672b4c - - stock - stock service 0 2 1 0 - - problem
-findings: failures-in-a-row - 1 c web buy stock service 1700000000100000000 4 2 185000000 c+16+20+18 - problem
+findings: slow-roots - 1 b web buy - - - 1700000000000000000 0.14 0.1 40000000 b - problem
+findings: slow-roots - 2 15 web buy - - - 1700000000090000000 0.19 0.1 90000000 15 - problem
+findings: slow-roots - 4 29 shop list - - - 1700000000280000000 0.15 0.1 50000000 29 - problem
+findings: fan-in df409c47d9672b4c - - stock - - stock service 0 2 1 0 - - problem
+findings: failures-in-a-row - 1 c web buy - stock service 1700000000100000000 4 2 185000000 c+16+20+18 - problem
 ";
 
 const TRACES: usize = 4;
@@ -130,8 +130,8 @@ impl Part {
         let mut part = Self::new(&detectors, None);
         for place in places {
             sample.with_trace(place, number(place), |trace| {
-                part.gathered.see(trace);
-                part.seen.see(&detectors, trace, &mut Settling::default(), &mut part.overlaps);
+                part.gathered.see(&[*trace]);
+                part.seen.see(&detectors, &[*trace], &mut [Settling::default()], &mut part.overlaps);
             });
         }
         part.seen.take_read(&detectors, WhileRead::default());
@@ -281,7 +281,7 @@ fn only_what_is_asked_for_is_gathered() {
         assert_eq!(detectors.gathers(|name| name == on), asked, "{on}");
         let store = Arc::new(SpillStore::new(&std::env::temp_dir(), 0));
         let mut gathered = Gathered::new(asked, Some(&store));
-        (0..TRACES).for_each(|place| sample.with_trace(place, place as u32, |trace| gathered.see(trace)));
+        (0..TRACES).for_each(|place| sample.with_trace(place, place as u32, |trace| gathered.see(&[*trace])));
         assert_eq!((gathered.service_graph.is_some(), gathered.calls.is_some()), (asked.service_graph, asked.calls));
         assert_eq!(gathered.caller_spans.is_some(), asked.caller_spans);
         let takes_memory = asked.service_graph || asked.calls;

@@ -13,6 +13,8 @@
 //! [`report`]. [`analysis`] is the pass over all traces; `incident` compares the requests of a window with others;
 //! [`commands`] has one file for each subcommand.
 
+#![forbid(unsafe_code)]
+
 pub mod analysis;
 pub mod cli;
 pub mod commands;

@@ -1,5 +1,8 @@
 //! Parses, runs, and turns errors into exit codes.
 
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+mod allocator;
+
 use std::io::Write;
 use std::process::ExitCode;
 

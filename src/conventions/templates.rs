@@ -5,78 +5,249 @@
 const MAX_TEMPLATE_BYTES: usize = 1000;
 
 /// A query text with literals and numbers as `?`, lists as `IN (?)`, white space folded and comments dropped. A text that
-/// is JSON (MongoDB, Elasticsearch) keeps its keys and loses its values.
+/// is JSON (MongoDB, Elasticsearch) keeps its keys and loses its values. Where the columns that are selected leave no room for
+/// what they are selected from, the last of them are left out.
 pub fn query_template(text: &str) -> String {
-    let mut out = String::with_capacity(text.len().min(MAX_TEMPLATE_BYTES));
-    let json = is_json(text);
-    let bytes = text.as_bytes();
-    let mut at = 0;
-    while at < bytes.len() && out.len() < MAX_TEMPLATE_BYTES {
-        let byte = bytes[at];
-        match byte {
-            _ if byte.is_ascii_whitespace() => {
-                push_space(&mut out);
-                at += 1;
-            }
-            b'-' if bytes.get(at + 1) == Some(&b'-') && !json => {
-                at = memchr::memchr(b'\n', &bytes[at..]).map_or(bytes.len(), |length| at + length);
-                push_space(&mut out);
-            }
-            b'/' if bytes.get(at + 1) == Some(&b'*') => {
-                at = memchr::memmem::find(&bytes[at + 2..], b"*/").map_or(bytes.len(), |length| at + length + 4);
-                push_space(&mut out);
-            }
-            b'\'' => {
-                at = end_of_quoted(bytes, at);
-                out.push('?');
-            }
-            b'"' if json => {
-                let end = end_of_quoted(bytes, at);
-                let is_key = bytes[end..].iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b':');
-                if is_key {
-                    out.push_str(&text[at..end]);
-                } else {
-                    out.push('?');
-                }
-                at = end;
-            }
-            b'"' | b'`' => {
-                let end = end_of_quoted(bytes, at);
-                out.push_str(&text[at..end]);
-                at = end;
-            }
-            b'$' if bytes.get(at + 1).is_some_and(u8::is_ascii_digit) => {
-                at += 1;
-                while bytes.get(at).is_some_and(u8::is_ascii_digit) {
-                    at += 1;
-                }
-                out.push('?');
-            }
-            _ if is_word(byte) => {
-                let end = end_of_word(bytes, at);
-                let word = &text[at..end];
-                if is_literal(word) {
-                    if out.ends_with('-')
-                        && !out[..out.len() - 1].trim_end().ends_with(|c: char| c == '?' || c.is_alphanumeric())
-                    {
-                        out.pop();
-                    }
-                    out.push('?');
-                } else {
-                    out.push_str(word);
-                }
-                at = end;
-            }
-            _ => {
-                let length = text[at..].chars().next().map_or(1, char::len_utf8);
-                out.push_str(&text[at..at + length]);
-                at += length;
-            }
+    let mut template = QueryTemplate {
+        text,
+        is_json: is_json(text),
+        out: String::with_capacity(text.len().min(MAX_TEMPLATE_BYTES)),
+        depth: 0,
+        has_from: false,
+    };
+    let at = template.push_from(0);
+    if let Some(from) = template.from_left_out(at) {
+        let out = &mut template.out;
+        truncate(out, 0, MAX_TEMPLATE_BYTES / 2);
+        out.truncate(out.rfind(',').map_or(out.len(), |comma| comma + 1));
+        out.push_str(" … ");
+        template.push_from(from);
+    }
+    let mut out = template.out;
+    out.truncate(out.trim_end().len());
+    if out.len() > MAX_TEMPLATE_BYTES {
+        truncate(&mut out, 0, MAX_TEMPLATE_BYTES);
+        // The rest of an address that is cut off would no longer be known as one.
+        let last_word = out.rfind(char::is_whitespace).map_or(0, |space| space + 1);
+        if out[last_word..].contains('@') {
+            out.truncate(last_word);
         }
     }
-    let mut out = fold_lists(out.trim());
-    truncate(&mut out, 0);
     out
+}
+
+struct QueryTemplate<'a> {
+    text: &'a str,
+    is_json: bool,
+    out: String,
+    /// How many parentheses are open.
+    depth: usize,
+    /// Whether a FROM was written that is in no parentheses.
+    has_from: bool,
+}
+
+impl QueryTemplate<'_> {
+    /// Adds what stands at `at` and behind it, as far as there is room; the answer is where that ends.
+    fn push_from(&mut self, mut at: usize) -> usize {
+        let Self { text, is_json, ref mut out, ref mut depth, ref mut has_from } = *self;
+        let bytes = text.as_bytes();
+        while at < bytes.len() && out.len() < MAX_TEMPLATE_BYTES {
+            if let Some(end) = end_of_comment(bytes, at, is_json) {
+                push_space(out);
+                at = end;
+                continue;
+            }
+            let byte = bytes[at];
+            match byte {
+                _ if byte.is_ascii_whitespace() => {
+                    push_space(out);
+                    at += 1;
+                }
+                b'\'' => {
+                    at = end_of_quoted(bytes, at);
+                    out.push('?');
+                }
+                b'"' if is_json => {
+                    let end = end_of_quoted(bytes, at);
+                    let is_key = bytes[end..].iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b':');
+                    if is_key {
+                        out.push_str(&text[at..end]);
+                    } else {
+                        out.push('?');
+                    }
+                    at = end;
+                }
+                b'"' | b'`' => {
+                    let end = end_of_quoted(bytes, at);
+                    // In MySQL a literal may have double quotes.
+                    let is_literal = byte == b'"' && is_compared(out) && bytes.get(end) != Some(&b'.');
+                    out.push_str(if is_literal { "?" } else { &text[at..end] });
+                    at = end;
+                }
+                b'$' if bytes.get(at + 1).is_some_and(u8::is_ascii_digit) => {
+                    at = end_of_digits(bytes, at + 1);
+                    out.push('?');
+                }
+                b'(' => {
+                    let list = if ends_with_in(out) { end_of_arguments(text, at) } else { None };
+                    out.push('(');
+                    *depth += 1;
+                    at += 1;
+                    if let Some(end) = list {
+                        out.push('?');
+                        at = end;
+                    }
+                }
+                _ if is_word(byte) => {
+                    let end = end_of_word(bytes, at);
+                    let word = &text[at..end];
+                    if is_literal(word) {
+                        if out.ends_with('-')
+                            && !out[..out.len() - 1].trim_end().ends_with(|c: char| c == '?' || c.is_alphanumeric())
+                        {
+                            out.pop();
+                        }
+                        out.push('?');
+                    } else {
+                        *has_from |= *depth == 0 && word.eq_ignore_ascii_case("from");
+                        out.push_str(word);
+                    }
+                    at = end;
+                }
+                _ => {
+                    *depth = depth.saturating_sub(usize::from(byte == b')'));
+                    let length = text[at..].chars().next().map_or(1, char::len_utf8);
+                    out.push_str(&text[at..at + length]);
+                    at += length;
+                }
+            }
+        }
+        at
+    }
+
+    /// Where the FROM of a SELECT begins that has no room, if what was written ends at `at`.
+    fn from_left_out(&self, mut at: usize) -> Option<usize> {
+        let (text, bytes, mut depth) = (self.text, self.text.as_bytes(), self.depth);
+        let is_select = text.trim_start().get(.."select".len()).is_some_and(|word| word.eq_ignore_ascii_case("select"));
+        if self.has_from || !is_select {
+            return None;
+        }
+        while at < bytes.len() {
+            match bytes[at] {
+                b'\'' | b'"' | b'`' => at = end_of_quoted(bytes, at),
+                _ if end_of_comment(bytes, at, false).is_some() => at = end_of_comment(bytes, at, false)?,
+                byte if is_word(byte) => {
+                    let end = end_of_word(bytes, at);
+                    if depth == 0 && text[at..end].eq_ignore_ascii_case("from") {
+                        return Some(at);
+                    }
+                    at = end;
+                }
+                byte => {
+                    depth = (depth + usize::from(byte == b'(')).saturating_sub(usize::from(byte == b')'));
+                    at += 1;
+                }
+            }
+        }
+        None
+    }
+}
+
+/// Where the comment ends that begins at `at`, if one does.
+fn end_of_comment(bytes: &[u8], at: usize, is_json: bool) -> Option<usize> {
+    match bytes[at] {
+        b'-' if bytes.get(at + 1) == Some(&b'-') && !is_json => {
+            Some(memchr::memchr(b'\n', &bytes[at..]).map_or(bytes.len(), |length| at + length))
+        }
+        b'/' if bytes.get(at + 1) == Some(&b'*') => {
+            Some(memchr::memmem::find(&bytes[at + 2..], b"*/").map_or(bytes.len(), |length| at + length + 4))
+        }
+        _ => None,
+    }
+}
+
+fn end_of_digits(bytes: &[u8], at: usize) -> usize {
+    at + bytes[at..].iter().take_while(|byte| byte.is_ascii_digit()).count()
+}
+
+/// Whether a query that was written so far goes on with what something is compared with, or set to.
+fn is_compared(out: &str) -> bool {
+    let out = out.trim_end();
+    let like = out.len().checked_sub(" like".len()).and_then(|begin| out.get(begin..));
+    out.ends_with('=') || like.is_some_and(|word| word.eq_ignore_ascii_case(" like"))
+}
+
+/// Whether a query that was written so far goes on with the list of an IN.
+fn ends_with_in(out: &str) -> bool {
+    let Some((before, word)) = out.trim_end().as_bytes().split_last_chunk::<2>() else { return false };
+    word.eq_ignore_ascii_case(b"in") && before.last().is_none_or(|&byte| !is_word(byte))
+}
+
+/// Where the list that opens at `open` ends, if it has nothing but arguments: literals, placeholders with or without a cast, and
+/// lists of these. It makes no operation of its own how many there are. A list that is cut off ends where the text does.
+fn end_of_arguments(text: &str, open: usize) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let word_at = |at: usize| bytes.get(at).is_some_and(|&byte| is_word(byte)).then(|| end_of_word(bytes, at));
+    let (mut at, mut depth, mut has_any) = (open + 1, 0usize, false);
+    while let Some(&byte) = bytes.get(at) {
+        let next = bytes.get(at + 1).copied().unwrap_or_default();
+        match byte {
+            b')' if depth == 0 => return has_any.then_some(at),
+            b')' => {
+                depth -= 1;
+                at += 1;
+                continue;
+            }
+            b'(' => {
+                depth += 1;
+                at += 1;
+                continue;
+            }
+            b',' | b'-' | b'+' => {
+                at += 1;
+                continue;
+            }
+            _ if byte.is_ascii_whitespace() => {
+                at += 1;
+                continue;
+            }
+            b'?' => at += 1,
+            b'\'' => at = end_of_quoted(bytes, at),
+            b'"' => {
+                at = end_of_quoted(bytes, at);
+                if bytes.get(at) == Some(&b'.') {
+                    return None;
+                }
+            }
+            b'$' if next.is_ascii_digit() => at = end_of_digits(bytes, at + 1),
+            // A cast, `?::uuid`.
+            b':' if next == b':' && has_any => at = word_at(at + 2)?,
+            // `:ids_1`, `:1`, `:?`, `@p0`
+            b':' | b'@' if next == b'?' => at += 2,
+            b':' | b'@' => at = word_at(at + 1)?,
+            b'%' if next == b's' => at += 2,
+            // `%(ids_1)s`
+            b'%' if next == b'(' => {
+                let end = word_at(at + 2)?;
+                if !bytes[end..].starts_with(b")s") {
+                    return None;
+                }
+                at = end + 2;
+            }
+            _ => {
+                let end = word_at(at)?;
+                let word = &text[at..end];
+                let is_prefix = word.len() == 1 && bytes.get(end) == Some(&b'\'');
+                let is_constant = ["null", "true", "false"].iter().any(|known| word.eq_ignore_ascii_case(known));
+                if !is_literal(word) && !is_prefix && !is_constant {
+                    return None;
+                }
+                at = end;
+            }
+        }
+        has_any = true;
+    }
+    has_any.then_some(bytes.len())
 }
 
 /// Whether a query text leaves its arguments out: it has a placeholder (`?`, `$1`, `:x`, `%s`, `@p`) outside its string
@@ -133,7 +304,7 @@ pub(super) fn push_path_template(path: &str, out: &mut String) {
     };
     let start = out.len();
     push_path_segments(path, out);
-    truncate(out, start);
+    truncate(out, start, MAX_TEMPLATE_BYTES);
 }
 
 /// What is behind `://` in a URL.
@@ -160,7 +331,7 @@ fn push_name_template(name: &str, out: &mut String) {
             out.push(' ');
         }
         push_path_template(path, out);
-        return truncate(out, start);
+        return truncate(out, start, MAX_TEMPLATE_BYTES);
     }
     // Splitting at any white space of Unicode takes ten times as long as seeing that there is none.
     if name.bytes().all(|byte| byte.is_ascii_graphic()) {
@@ -173,7 +344,7 @@ fn push_name_template(name: &str, out: &mut String) {
             push_words(word, out);
         }
     }
-    truncate(out, start);
+    truncate(out, start, MAX_TEMPLATE_BYTES);
 }
 
 /// The method, if there is one, and the path of a name that holds nothing else.
@@ -401,34 +572,9 @@ fn push_space(out: &mut String) {
     }
 }
 
-/// `IN (?, ?, ?)` to `IN (?)`, so that the length of a list does not make an operation of its own.
-fn fold_lists(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(open) = rest.find('(') {
-        let (before, list) = rest.split_at(open + 1);
-        out.push_str(before);
-        rest = list;
-        let word = before[..open].trim_end();
-        let follows_in = word.len() >= 2
-            && word.is_char_boundary(word.len() - 2)
-            && word[word.len() - 2..].eq_ignore_ascii_case("in")
-            && !word[..word.len() - 2].ends_with(|c: char| c.is_alphanumeric() || c == '_');
-        if follows_in && let Some(close) = list.find(')') {
-            let items = &list[..close];
-            if items.contains('?') && items.chars().all(|c| matches!(c, '?' | ',' | ' ' | ':' | '%' | 's')) {
-                out.push('?');
-                rest = &list[close..];
-            }
-        }
-    }
-    out.push_str(rest);
-    out
-}
-
-/// Cuts the template that begins at `start`.
-fn truncate(text: &mut String, start: usize) {
-    let mut end = text.len().min(start + MAX_TEMPLATE_BYTES);
+/// Cuts the template that begins at `start` to so many bytes.
+fn truncate(text: &mut String, start: usize, bytes: usize) {
+    let mut end = text.len().min(start + bytes);
     while !text.is_char_boundary(end) {
         end -= 1;
     }
@@ -452,9 +598,57 @@ mod tests {
             ("SELECT 'open", "SELECT ?"),
             ("select a /* b */ from t", "select a from t"),
             ("select a from t where b in (?, ?, ?)", "select a from t where b in (?)"),
+            (
+                "select a from t where b in (@p0, @p1) and c in(:ids_0,:ids_1)",
+                "select a from t where b in (?) and c in(?)",
+            ),
+            ("select a from t where b in (%(id_1_0)s, %(id_1_1)s) or 1", "select a from t where b in (?) or ?"),
+            ("select a from t where b in ($1::uuid, $2::uuid)", "select a from t where b in (?)"),
+            ("select a from t where b in (%s, %s) and c = 1", "select a from t where b in (?) and c = ?"),
+            ("select a from t where b IN (N'x', null, -1, :1)", "select a from t where b IN (?)"),
+            ("select a from t where (b, c) in ((1, 2), (?, 4))", "select a from t where (b, c) in (?)"),
+            ("select a from t where b in (?, ?, ?", "select a from t where b in (?"),
+            ("select a from t where b = \"c d\" or b like \"e%\"", "select a from t where b = ? or b like ?"),
+            ("select a from t where b in (\"c\", \"d\")", "select a from t where b in (?)"),
+            // Others keep what they have.
+            ("select a from t where b = \"t\".\"c\"", "select a from t where b = \"t\".\"c\""),
+            ("insert into t (\"a\", \"b\") values (1, 2)", "insert into t (\"a\", \"b\") values (?, ?)"),
+            (
+                "select a from t where b in (select c from d where e = 5)",
+                "select a from t where b in (select c from d where e = ?)",
+            ),
+            ("select a from t where b in (c, 1)", "select a from t where b in (c, ?)"),
+            ("select min (1, 2), 1 in ()", "select min (?, ?), ? in ()"),
+            ("select a from t where begin(1, 2)", "select a from t where begin(?, ?)"),
         ] {
             assert_eq!(query_template(query), template);
         }
+    }
+
+    /// However long a list is, what stands behind it is kept.
+    #[test]
+    fn long_lists_hide_nothing() {
+        for item in ["?", "@p17", "'a b'", "12345678"] {
+            let list = vec![item; 900].join(", ");
+            let query = format!("SELECT a FROM t WHERE b IN ({list}) AND c IN (SELECT d FROM e)");
+            assert_eq!(query_template(&query), "SELECT a FROM t WHERE b IN (?) AND c IN (SELECT d FROM e)");
+        }
+    }
+
+    /// Of more columns than there is room for the last are left out, and what they are selected from is kept.
+    #[test]
+    fn long_lists_of_columns_hide_no_tables() {
+        let column = |number: usize| format!("o.\u{e9}_{number}_name /* FROM */ AS x, (SELECT 'FROM' FROM p)");
+        let long = (0..100).map(column).collect::<Vec<_>>().join(", ");
+        let template = query_template(&format!("select {long} from orders o where o.id = 17"));
+        assert!(template.ends_with(", … from orders o where o.id = ?"), "{template}");
+        assert!(template.len() < MAX_TEMPLATE_BYTES);
+        // Of what is no SELECT, or has its FROM early, the beginning is kept.
+        for query in [format!("select a from t where {}", "a = b or ".repeat(300)), "x from ".repeat(300)] {
+            assert_eq!(query_template(&query), query[..MAX_TEMPLATE_BYTES].trim_end());
+        }
+        // Without FROM nothing is known of what is behind.
+        assert!(query_template(&format!("select {}", "a, ".repeat(900))).starts_with("select a, a, a"));
     }
 
     #[test]

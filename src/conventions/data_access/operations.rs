@@ -1,6 +1,6 @@
 //! What operations do with data, by their words.
 
-use crate::conventions::words::WordList;
+use crate::conventions::words::{WordList, is_one_of};
 
 /// What is done with data.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -14,7 +14,7 @@ pub(crate) enum Access {
 }
 
 /// Operations that do nothing with data.
-const NOTHING: [&str; 20] = [
+const NOTHING: [&str; 21] = [
     "alter",
     "grant",
     "revoke",
@@ -33,6 +33,7 @@ const NOTHING: [&str; 20] = [
     "start",
     "call",
     "exec",
+    "execute",
     "rename",
     "killcursors",
 ];
@@ -52,7 +53,7 @@ const NOTHING_BEGINNINGS: [&str; 10] = [
 ];
 
 /// What operations begin with that change data; `findAndModify` is looked for before `find`.
-const WRITES: [&str; 18] = [
+const WRITES: [&str; 20] = [
     "findandmodify",
     "findoneand",
     "insert",
@@ -71,6 +72,8 @@ const WRITES: [&str; 18] = [
     "copy",
     "batchwrite",
     "transactwrite",
+    "patch",
+    "reindex",
 ];
 
 /// What operations begin with that read it.
@@ -106,6 +109,15 @@ pub(crate) fn access_of_operation(operation: &str) -> Option<Access> {
         () if begins(&READS) => Some(Access::Read),
         () => None,
     }
+}
+
+/// Whether an operation adds a document: where documents are made by `create`, what holds them is made by an operation that names
+/// it (`createIndex`, `indices.create`).
+pub(crate) fn creates_document(system: &str, operation: &str) -> bool {
+    const SYSTEMS: [&str; 4] = ["elasticsearch", "opensearch", "cosmosdb", "azure.cosmosdb"];
+    const HOLDERS: [&str; 6] = ["index", "indices", "collection", "table", "database", "container"];
+    let lower = operation.trim().to_ascii_lowercase();
+    is_one_of(system, &SYSTEMS) && lower.starts_with("create") && !HOLDERS.iter().any(|holder| lower.contains(holder))
 }
 
 /// Whether an operation of this name adds something that was not there.
@@ -147,10 +159,24 @@ mod tests {
             ("index", Some(Access::Write)),
             ("indices.refresh", Some(Access::Nothing)),
             ("update_by_query", Some(Access::Write)),
+            ("reindex", Some(Access::Write)),
+            ("patch_item", Some(Access::Write)),
+            ("EXECUTE", Some(Access::Nothing)),
             ("mongodb", None),
             ("", None),
         ] {
             assert_eq!(access_of_operation(operation), access, "{operation}");
+        }
+        for (system, operation, creates) in [
+            ("elasticsearch", "create", true),
+            ("azure.cosmosdb", "create_item", true),
+            ("cosmosdb", "CreateItem", true),
+            ("elasticsearch", "createIndex", false),
+            ("azure.cosmosdb", "create_container", false),
+            ("opensearch", "index", false),
+            ("postgresql", "CREATE", false),
+        ] {
+            assert_eq!(creates_document(system, operation), creates, "{system} {operation}");
         }
         assert!(["INSERT", "insertMany", "PutItem", "bulk"].into_iter().all(is_insert));
         assert!(!["UPDATE", "save", "index", ""].into_iter().any(is_insert));

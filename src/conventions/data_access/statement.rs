@@ -144,6 +144,8 @@ impl Statement {
         let Scan { tables, inserts, .. } = scan;
         let access = match tables.iter().any(|table| table.is_written) {
             true => Some(Access::Write),
+            // `EXPLAIN` says nothing of the statement behind it.
+            false if first.eq_ignore_ascii_case("EXPLAIN") && !tables.is_empty() => Some(Access::Read),
             false => access_of_operation(first).or((!tables.is_empty()).then_some(Access::Read)),
         };
         Self { tables, access, inserts, is_idempotent: is_among(first, &IDEMPOTENT) || says_once(&tokens) }
@@ -265,7 +267,10 @@ impl<'a, 't> Scan<'a, 't> {
             let is_join = self.before(1).is_some_and(|before| before.is("CROSS") || before.is("OUTER"));
             self.expected = is_join.then_some(Access::Read);
         } else if is("USING") {
-            let names_table = self.depth().uses && !self.next_is(b'(');
+            // `DELETE FROM users USING TIMESTAMP ?` is Cassandra's.
+            let next_is = |word| self.tokens.get(self.at + 1).is_some_and(|token| token.is(word));
+            let is_time = next_is("TIMESTAMP") || next_is("TTL");
+            let names_table = self.depth().uses && !self.next_is(b'(') && !is_time;
             self.expected = names_table.then_some(Access::Read);
             self.depth().is_list |= names_table;
         } else if can_begin && (is("INSERT") || is("MERGE") || is("UPSERT") || is("REPLACE")) {

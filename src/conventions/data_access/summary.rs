@@ -13,18 +13,39 @@ const VERBS: [&str; 14] = [
     "call", "exec", "execute",
 ];
 
+/// Words and signs that a summary may take over from its statement, and that name no table.
+const NO_TABLES: [&str; 6] = ["table", "tables", "into", "from", "only", "*"];
+
+/// The words of a summary. What is in quotes is one.
+fn words_of_summary(summary: &str) -> impl Iterator<Item = &str> {
+    let mut closing = None;
+    let parts = summary.split(move |c: char| {
+        match (closing, c) {
+            (Some(end), c) if c == end => closing = None,
+            (None, '"' | '`') => closing = Some(c),
+            (None, '[') => closing = Some(']'),
+            _ => {}
+        }
+        closing.is_none() && c.is_whitespace()
+    });
+    parts.filter(|word| !word.is_empty())
+}
+
 /// The tables of a summary such as `INSERT orders SELECT stock`: verbs say what is done with those behind them.
 pub(crate) fn tables_of_summary(summary: &str) -> Vec<TableUse> {
     let mut tables: Vec<TableUse> = Vec::new();
     let mut access = None;
-    for (place, word) in summary.split_whitespace().enumerate() {
+    for (place, word) in words_of_summary(summary).enumerate() {
         let word = word.trim_matches(|c| matches!(c, ';' | ',' | '(' | ')'));
         if place == 0 || is_one_of(word, &VERBS) || is_one_of(word, &["batch"]) {
             access = access_of_operation(word).or(access);
             continue;
         }
+        if is_one_of(word, &NO_TABLES) || access == Some(Access::Nothing) {
+            continue;
+        }
         let is_written = access == Some(Access::Write);
-        let Some(name) = TableName::of_text(word).filter(|_| access != Some(Access::Nothing)) else { continue };
+        let Some(name) = TableName::of_text(word) else { continue };
         match tables.iter_mut().find(|table| table.name == name) {
             Some(known) => known.is_written |= is_written,
             None => tables.push(TableUse { name, is_written }),
@@ -93,6 +114,11 @@ mod tests {
             ("insert stock.items", "stock.items!"),
             ("BATCH INSERT orders", "orders!"),
             ("CREATE TABLE orders", ""),
+            ("TRUNCATE TABLE orders", "orders!"),
+            ("INSERT INTO orders SELECT * FROM stock", "orders! stock"),
+            ("INSERT \"order items\" SELECT [dbo].[all items]", "order items! all items"),
+            ("DELETE `order items", "order items!"),
+            ("EXECUTE dbo.GetOrders", ""),
             ("CALL refresh", ""),
             ("SELECT", ""),
             ("", ""),

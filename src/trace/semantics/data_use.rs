@@ -11,8 +11,8 @@ use rayon::slice::ParallelSlice as _;
 
 use crate::conventions::{
     Access, Attribute, DatabaseName, Lists, NameLists, Statement, SystemKind, TableUse, WordList, access_of_operation,
-    is_insert, is_one_of, key_prefix, key_value_access, listed_tables, service_family, tables_of_name,
-    tables_of_summary, words,
+    creates_document, is_insert, is_one_of, key_prefix, key_value_access, listed_tables, service_family,
+    tables_of_name, tables_of_summary, words,
 };
 use crate::frame::{Signature, SignatureId, Symbol, Symbols, Vocabulary};
 use crate::partial::named;
@@ -253,7 +253,8 @@ fn use_of_database(attributes: &Attributes<'_>, names: &NameLists, symbols: &mut
     }
 
     let statement = said.text.map(Statement::of).unwrap_or_default();
-    let access = statement.access.or_else(|| said.access());
+    let creates_document = said.words().next().is_some_and(|word| creates_document(system, word));
+    let access = creates_document.then_some(Access::Write).or(statement.access).or_else(|| said.access());
     let namespace = match kind {
         SystemKind::WithoutNamespaces { .. } => "",
         _ => attributes.get(A::DbNamespace).unwrap_or_default(),
@@ -268,7 +269,7 @@ fn use_of_database(attributes: &Attributes<'_>, names: &NameLists, symbols: &mut
         false => said.text.is_none() && access != Some(Access::Nothing),
     };
     data_use.writes_database = access == Some(Access::Write) && !writes_infrastructure_alone;
-    data_use.inserts = statement.inserts || is_insert(&verb);
+    data_use.inserts = statement.inserts || creates_document || is_insert(&verb);
     data_use.is_idempotent = statement.is_idempotent;
     data_use.deletes_or_updates = access == Some(Access::Write)
         && (["delete", "remove", "update", "findandmodify", "findoneand"].iter().any(|word| verb.starts_with(word)));
@@ -287,7 +288,7 @@ impl DataUse {
     ) -> bool {
         let Some((seen_in, tables)) = tables else { return false };
         let (mut writes_infrastructure, mut writes_data) = (false, false);
-        let mut kept = Vec::new();
+        let mut kept: Vec<UsedTable> = Vec::new();
         for TableUse { name, is_written } in tables {
             let name = name.printed(namespace);
             self.uses_outbox |= names.is_outbox(&name);
@@ -296,7 +297,12 @@ impl DataUse {
                 continue;
             }
             writes_data |= is_written;
-            kept.push(UsedTable { name: symbols.intern(&name), is_written });
+            let name = symbols.intern(&name);
+            // A text may name one table with and without what qualifies it.
+            match kept.iter_mut().find(|table| table.name == name) {
+                Some(known) => known.is_written |= is_written,
+                None => kept.push(UsedTable { name, is_written }),
+            }
         }
         self.seen_in = Some(seen_in);
         self.tables = kept.into_boxed_slice();
@@ -373,7 +379,11 @@ fn tables_of(
 fn transaction_end(said: &Said<'_>) -> Option<TransactionEnd> {
     let text = said.text.unwrap_or(said.name);
     let mut of_text = text.split(|c: char| !is_of_operation(c)).filter(|word| !word.is_empty());
-    let verb = of_text.next();
+    let verb = match said.text {
+        // Go's names begin with what they are of: `sql.tx.commit`.
+        None if said.name.starts_with("sql.") => of_text.by_ref().last(),
+        _ => of_text.next(),
+    };
     if of_text.next().is_some_and(|word| is_one_of(word, &["to"])) {
         return None;
     }

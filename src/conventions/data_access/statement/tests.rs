@@ -103,6 +103,9 @@ fn tables_are_written_where_a_statement_begins() {
         ("WITH gone AS (DELETE FROM t1 RETURNING *) INSERT INTO t2 SELECT * FROM gone", "t1! t2!"),
         ("BEGIN BATCH INSERT INTO t1 (a) VALUES (?); UPDATE t2 SET a = ? APPLY BATCH", "t1! t2!"),
         ("EXPLAIN UPDATE orders SET a = 1", "orders!"),
+        ("DELETE FROM users USING TIMESTAMP ? WHERE id = ?", "users!"),
+        ("DELETE a FROM users USING TTL ? WHERE id = ?", "users!"),
+        ("DELETE FROM users USING timestamps WHERE a = b", "users! timestamps"),
         ("INSERT INTO orders SELECT * FROM orders", "orders!"),
         ("insert into db.table where lalala", "db.table!"),
         ("SELECT REPLACE(a, b, c), TRUNCATE(d, 2) FROM orders", "orders"),
@@ -130,6 +133,8 @@ fn statements_say_what_they_do() {
         ("alter table orders add x int", Some(Access::Nothing)),
         ("SHOW TABLES FROM shop", Some(Access::Nothing)),
         ("COMMIT", Some(Access::Nothing)),
+        ("EXPLAIN SELECT * FROM orders", Some(Access::Read)),
+        ("explain", Some(Access::Nothing)),
         ("something else", None),
         ("", None),
     ] {

@@ -221,6 +221,7 @@ attributes! {
             "db.cassandra.table",
             "db.cosmosdb.container",
             "aws.dynamodb.table_names",
+            "db.elasticsearch.path_parts.index",
         ],
         /// Database operation.
         DbOperation: shape = ["db.operation.name", "db.operation"],
@@ -330,21 +331,21 @@ attributes! {
     beside {
         /// Id of a message, by which its sender and its receivers are brought together.
         MessageId: own(id) = ["messaging.message.id", "messaging.message_id"],
-        /// Bytes of a message's body.
-        MessageBodySize: own(number) = [
+        /// Bytes of a message's body, and one more, since a body may be empty.
+        MessageBodySize: own(place) = [
             "messaging.message.body.size",
             "messaging.message.payload_size_bytes",
             "messaging.message_payload_size_bytes",
             "messaging.message.envelope.size",
         ],
-        /// Bytes of the body of an HTTP request.
-        RequestBodySize: own(number) = [
+        /// Bytes of the body of an HTTP request, and one more.
+        RequestBodySize: own(place) = [
             "http.request.body.size",
             "http.request_content_length",
             "http.request_content_length_uncompressed",
         ],
-        /// Bytes of the body of the answer.
-        ResponseBodySize: own(number) = [
+        /// Bytes of the body of the answer, and one more.
+        ResponseBodySize: own(place) = [
             "http.response.body.size",
             "http.response_content_length",
             "http.response_content_length_uncompressed",
@@ -641,7 +642,9 @@ mod tests {
     #[test]
     fn own_values_are_numbers_or_hashes() {
         let size = |text| OwnAttribute::MessageBodySize.value_of(text);
-        assert_eq!(["17", " 17 ", "17.0", "-1", "", "many", "NaN"].map(size), [17, 17, 17, 0, 0, 0, 0]);
+        assert_eq!(["17", " 17 ", "17.0", "0", "-1", "", "many", "NaN"].map(size), [18, 18, 18, 1, 0, 0, 0, 0]);
+        let deliveries = |text| OwnAttribute::MessageDeliveries.value_of(text);
+        assert_eq!(["17", "17.0", "0", "-1", "many"].map(deliveries), [17, 17, 0, 0, 0]);
         let delay = |text| OwnAttribute::RetryAfter.value_of(text);
         let second = 1_000_000_000;
         assert_eq!(

@@ -214,6 +214,8 @@ struct PutAside {
     start: i64,
     /// The message that it was when it failed.
     failed_as: Option<Inside>,
+    /// With what error it failed.
+    error_type: Symbol,
 }
 
 /// Who has put a message aside.
@@ -237,6 +239,8 @@ impl PutAside {
             identity: message.identity,
             deliveries: message.deliveries,
             dead_letter: message.dead_letter,
+            failed: message.failed,
+            is_dead_lettered: message.is_dead_lettered,
         };
         let is_settled_itself = by == By::Settlement && message.role.is_processing();
         Self {
@@ -249,6 +253,7 @@ impl PutAside {
             span_id: message.span_id,
             start: message.start,
             failed_as: if is_settled_itself { Some(itself) } else { message.inside },
+            error_type: message.error_type,
         }
     }
 }
@@ -280,6 +285,8 @@ impl Detector for DeadLetter {
             let by = match message.role {
                 MessageRole::Publish if may_be_aside && !message.is_inner && message.is_producer => By::Producer,
                 MessageRole::Publish if may_be_aside && !message.is_inner => By::Client,
+                // The processing may say it, too.
+                MessageRole::Settle if message.inside.is_some_and(|inside| inside.is_dead_lettered) => continue,
                 MessageRole::Settle => By::Settlement,
                 MessageRole::Process | MessageRole::Receive if message.is_dead_lettered => By::Settlement,
                 MessageRole::Process | MessageRole::Receive if may_be_aside && is_first(message, &mut known) => {
@@ -338,9 +345,12 @@ impl Detector for DeadLetter {
             let key = [message.topic, kind_name(FindingKind::DeadLetter), service, source.unwrap_or_default()];
             let row = rows.entry(key).or_insert_with(|| RowSoFar::new(FindingKind::DeadLetter));
             row.add(failed_as.map_or(Symbol::EMPTY, |inside| inside.group), failed);
-            let delivered = failed_as.map_or(0, |inside| inside.deliveries);
+            // Of a message that nothing tells from others one failure is known at least: that of the processing around.
+            let has_failed = failed_as.is_some_and(|inside| inside.failed);
+            let delivered = failed_as.map_or(0, |inside| inside.deliveries).max(u64::from(has_failed));
             if failed.is_none() && delivered > 0 {
                 row.attempts.push(delivered as i64);
+                row.error_types.extend(has_failed.then_some(message.error_type));
             }
             row.traces.add_trace(message.trace, message.adjusted_count);
             findings.push_of(

@@ -276,7 +276,7 @@ impl LargePayload {
         if message.role == MessageRole::Process && !seen.processed.contains(&[service, topic]) {
             seen.processed.insert([service, topic]);
         }
-        let Some(bytes) = trace.own(row, OwnAttribute::MessageBodySize) else { return };
+        let Some(bytes) = size(trace, row, OwnAttribute::MessageBodySize) else { return };
         let is_processing = message.role.is_processing();
         if message.is_batch || message.topic.is_empty() || !(is_processing || message.role == MessageRole::Publish) {
             return;
@@ -295,6 +295,11 @@ impl LargePayload {
         };
         self.take(trace, row, key, bytes, seen);
     }
+}
+
+/// The size in bytes that a span says in an attribute.
+fn size(trace: &TraceView<'_>, row: SpanRow, attribute: OwnAttribute) -> Option<u64> {
+    trace.own(row, attribute).map(|one_more| one_more - 1)
 }
 
 /// The directions of bodies, and where their sizes are.
@@ -324,7 +329,7 @@ impl Detector for LargePayload {
         for row in 0..trace.tree.own_values.len() as SpanRow {
             self.take_message(trace, row, seen);
             for (direction, attribute) in BODIES {
-                let Some(bytes) = trace.own(row, attribute) else { continue };
+                let Some(bytes) = size(trace, row, attribute) else { continue };
                 has_bodies = true;
                 let own = trace.semantics_of(row);
                 if own.kind != SpanKind::Server || own.is_heartbeat {
@@ -349,7 +354,7 @@ impl Detector for LargePayload {
         for call in trace.calls.calls.iter().filter(|call| call.counts && by_client(call.row)) {
             for (direction, attribute) in BODIES {
                 let at_callee = if call.callee == NO_ROW { None } else { trace.own(call.callee, attribute) };
-                if let (Some(bytes), None) = (trace.own(call.row, attribute), at_callee) {
+                if let (Some(bytes), None) = (size(trace, call.row, attribute), at_callee) {
                     let key = SizeKey {
                         service: call.caller_service,
                         target: call.target.name,

@@ -62,7 +62,7 @@ pub(crate) struct LoggedMessage {
     pub(crate) sent_by: SentBy,
     /// Of a publish: what links to its span are told by ([`OwnAttribute::OnlyLink`]).
     pub(crate) link: u64,
-    /// The error of the deepest failure, if it failed.
+    /// The error of the deepest failure, if it failed; of a publish or a settlement that of the processing that it is a part of.
     pub(crate) error_type: Symbol,
     /// Critical-path time of its span and what lies below, in ns.
     pub(crate) path_ns: i64,
@@ -124,6 +124,27 @@ pub(crate) struct Inside {
     pub(crate) deliveries: u64,
     /// Whether its messages could not be processed elsewhere.
     pub(crate) dead_letter: DeadLetterName,
+    /// Whether it failed.
+    pub(crate) failed: bool,
+    /// Whether it says itself that the broker was told that the message cannot be processed.
+    pub(crate) is_dead_lettered: bool,
+}
+
+impl Inside {
+    /// What is yes or no of it, or one of a few, as one number.
+    pub(super) fn bits(&self) -> u32 {
+        self.dead_letter as u32 | u32::from(self.failed) << 2 | u32::from(self.is_dead_lettered) << 3
+    }
+
+    /// The same with what these bits say.
+    pub(super) fn with_bits(self, bits: u32) -> Self {
+        Self {
+            dead_letter: DeadLetterName::ALL.get((bits & 3) as usize).copied().unwrap_or_default(),
+            failed: bits >> 2 & 1 != 0,
+            is_dead_lettered: bits >> 3 & 1 != 0,
+            ..self
+        }
+    }
 }
 
 /// A write that does something more when it is repeated.
@@ -181,7 +202,11 @@ impl LoggedMessage {
         if facts.role.is_processing() {
             message.learn_of_processing(trace, row);
         } else {
-            message.inside = inside(trace, row);
+            let around = processing_around(trace, row);
+            message.inside = around.map(|around| inside(trace, around));
+            if let Some(around) = around.filter(|&around| trace.calls.roles[around as usize].failed) {
+                message.error_type = trace.semantics_of(deepest_failure(trace, around)).error_type;
+            }
             // What tells the broker of a message need not say where that came from.
             if let Some(inside) =
                 message.inside.filter(|_| message.topic.is_empty() && facts.role == MessageRole::Settle)
@@ -277,10 +302,13 @@ fn sent_by(trace: &TraceView<'_>, row: Row) -> SentBy {
 }
 
 /// The span above that tells of the same message, in the same role: a framework's around its client's. Between two there is
-/// neither another service nor another request, and no message was sent.
+/// neither another service nor another request, and no message was sent. A processing that nobody above waits for is around none.
 fn outer(trace: &TraceView<'_>, row: Row) -> Option<Row> {
     let (service, role) = (trace.service(row), trace.message_role(row));
-    let mut above = trace.tree.parents[row as usize];
+    let parent = |row: Row| {
+        if role.is_processing() { trace.tree.waiting_parent(row) } else { trace.tree.parents[row as usize] }
+    };
+    let mut above = parent(row);
     while above != NO_ROW && trace.service(above) == service {
         match trace.message_role(above) {
             found if found == role => return Some(above),
@@ -291,7 +319,7 @@ fn outer(trace: &TraceView<'_>, row: Row) -> Option<Row> {
         if trace.semantics_of(above).kind == SpanKind::Server {
             return None;
         }
-        above = trace.tree.parents[above as usize];
+        above = parent(above);
     }
     None
 }
@@ -310,7 +338,7 @@ fn is_inner(trace: &TraceView<'_>, row: Row) -> bool {
 }
 
 /// The processing that the span at `row` is a part of, over any edges.
-fn inside(trace: &TraceView<'_>, row: Row) -> Option<Inside> {
+fn processing_around(trace: &TraceView<'_>, row: Row) -> Option<Row> {
     let mut above = trace.tree.parents[row as usize];
     while above != NO_ROW && !trace.message_role(above).is_processing() {
         above = trace.tree.parents[above as usize];
@@ -321,14 +349,21 @@ fn inside(trace: &TraceView<'_>, row: Row) -> Option<Inside> {
     while let Some(outer) = outer(trace, above) {
         above = outer;
     }
-    let facts = trace.semantics_of(above).messaging;
-    Some(Inside {
+    Some(above)
+}
+
+/// What is known of the processing at `row` by what happens in it.
+fn inside(trace: &TraceView<'_>, row: Row) -> Inside {
+    let facts = trace.semantics_of(row).messaging;
+    Inside {
         topic: facts.topic,
-        group: if facts.group.is_empty() { trace.service(above) } else { facts.group },
-        identity: identity(trace, above),
-        deliveries: trace.own(above, OwnAttribute::MessageDeliveries).unwrap_or(0),
+        group: if facts.group.is_empty() { trace.service(row) } else { facts.group },
+        identity: identity(trace, row),
+        deliveries: trace.own(row, OwnAttribute::MessageDeliveries).unwrap_or(0),
         dead_letter: facts.dead_letter,
-    })
+        failed: trace.calls.roles[row as usize].failed,
+        is_dead_lettered: facts.is_dead_lettered,
+    }
 }
 
 /// The failed span farthest below `row`, which failed, through spans that are waited for; of several the first.

@@ -132,7 +132,7 @@ impl MessagePacker {
             self.packer.number(u64::from(inside.group.0));
             self.push_identity(inside.identity);
             self.packer.number(inside.deliveries);
-            self.packer.number(inside.dead_letter as u64);
+            self.packer.number(u64::from(inside.bits()));
         }
     }
 
@@ -231,12 +231,10 @@ impl Unpacker<'_> {
     }
 
     fn inside(&mut self) -> Option<Inside> {
-        (self.number() != 0).then(|| Inside {
-            topic: self.symbol(),
-            group: self.symbol(),
-            identity: self.identity(),
-            deliveries: self.number(),
-            dead_letter: DeadLetterName::ALL.get(self.number() as usize).copied().unwrap_or_default(),
+        (self.number() != 0).then(|| {
+            let (topic, group) = (self.symbol(), self.symbol());
+            let (identity, deliveries) = (self.identity(), self.number());
+            Inside { topic, group, identity, deliveries, ..Inside::default() }.with_bits(self.number() as u32)
         })
     }
 }

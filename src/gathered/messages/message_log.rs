@@ -17,7 +17,7 @@ use crate::frame::{SpillError, SpillStore, Symbol};
 use crate::gathered::packed_block::{PackedBlock, bytes_of_ranks, renumber_blocks};
 use crate::partial::{Columns as _, PartialError, PartialReader, PartialWriter, Renumbering, TraceNumber, columns};
 use crate::span::SpanId;
-use crate::trace::{DeadLetterName, MessageRole, Row, Target, TargetKind, TraceView};
+use crate::trace::{MessageRole, Row, Target, TargetKind, TraceView};
 
 use super::logged_message::{Identity, Inside, LoggedMessage, RepeatableWrite, Sender, SentBy};
 use super::message_block::{Bits, MessagePacker, unpack};
@@ -152,7 +152,7 @@ impl From<LoggedMessage> for MessageRow {
             sender_start: sender.start,
             sender_end: sender.end,
             sender_link,
-            inside: message.inside.map_or(0, |inside| 1 + inside.dead_letter as u32),
+            inside: message.inside.map_or(0, |inside| 1 + inside.bits()),
             inside_topic: inside.topic,
             inside_group: inside.group,
             inside_deliveries: inside.deliveries,
@@ -172,12 +172,10 @@ impl MessageColumns {
             end: self.sender_end[row],
             is_delayed,
         };
-        let inside = self.inside[row].checked_sub(1).map(|dead_letter| Inside {
-            topic: self.inside_topic[row],
-            group: self.inside_group[row],
-            identity,
-            deliveries: self.inside_deliveries[row],
-            dead_letter: DeadLetterName::ALL.get(dead_letter as usize).copied().unwrap_or_default(),
+        let inside = self.inside[row].checked_sub(1).map(|bits| {
+            let (topic, group) = (self.inside_topic[row], self.inside_group[row]);
+            let deliveries = self.inside_deliveries[row];
+            Inside { topic, group, identity, deliveries, ..Inside::default() }.with_bits(bits)
         });
         let write = |((&name, &bits), &operation): ((&Symbol, &u32), &Symbol)| {
             let kind = TargetKind::ALL.get((bits & 0xf) as usize).copied().unwrap_or_default();

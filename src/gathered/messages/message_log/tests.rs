@@ -1,5 +1,6 @@
 use super::*;
 use crate::partial::written;
+use crate::trace::DeadLetterName;
 use crate::trace::sample::{SAMPLE_START, Sample};
 
 const MESSAGES: u32 = 40_000;
@@ -43,6 +44,8 @@ fn message(number: u32) -> LoggedMessage {
             identity,
             deliveries: u64::from(mixed % 3),
             dead_letter: DeadLetterName::ALL[(mixed % 3) as usize],
+            failed: mixed.is_multiple_of(2),
+            is_dead_lettered: mixed.is_multiple_of(5),
         };
         let link = if role == MessageRole::Publish { u64::from(number) + 7 } else { 0 };
         LoggedMessage { inside: has(2).then_some(inside), link, ..LoggedMessage::default() }

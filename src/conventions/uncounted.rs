@@ -38,7 +38,15 @@ impl Default for UncountedCalls {
         Self {
             heartbeats: words(&["isMaster", "hello", "ping"]),
             health_checks: words(&["health", "healthz", "healthcheck", "livez", "readyz", "liveness", "readiness"]),
-            health_check_parts: words(&["grpc.health."]),
+            health_check_parts: words(&[
+                "grpc.health.",
+                "/health/live",
+                "/health/ready",
+                "/health/startup",
+                "/health/started",
+                "/health-check",
+                "/_health",
+            ]),
             plumbing: words(&["connect", "lookup", "acquire", "getConnection", "dns", "tls", "handshake"]),
             plumbing_spans: words(&["connection", "result-set"]),
             sql_plumbing: words(&["BEGIN", "START", "COMMIT", "ROLLBACK", "SAVEPOINT", "SET", "FETCH"]),

@@ -70,7 +70,7 @@ impl ServiceEntries {
             }
             let entries = self.services.entry(trace.service(row)).or_default();
             entries.served += u64::from(is_served);
-            if !is_caller_span || own.is_heartbeat {
+            if !is_caller_span || own.is_heartbeat || trace.is_probe(row) {
                 continue;
             }
             entries.all += 1;

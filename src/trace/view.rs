@@ -395,6 +395,12 @@ impl<'a> TraceView<'a> {
         self.tree.own_values.value(row as usize, attribute)
     }
 
+    /// Whether a health check or a monitor made the request that begins the trace at this span, as its user agent says
+    /// ([`OwnAttribute::Probe`]).
+    pub(crate) fn is_probe(&self, row: Row) -> bool {
+        self.tree.parents[row as usize] == NO_ROW && self.own(row, OwnAttribute::Probe).is_some()
+    }
+
     /// Whether a span has any value that somebody asks for.
     pub(crate) fn has_own(&self, row: Row) -> bool {
         self.tree.own_values.has_any(row as usize)

@@ -203,7 +203,7 @@ impl Detector for DistributedMonolith {
     const TABLE: TableRules<Self> = TableRules::Rows(COLUMNS);
 
     fn gathers() -> Gathers {
-        Gathers { service_entries: true, resource_attributes: true, ..Gathers::DATA_TOUCHES }
+        Gathers { resource_attributes: true, ..Gathers::SERVICE_ENTRIES.or(Gathers::DATA_TOUCHES) }
     }
 
     fn see(&self, trace: &TraceView<'_>, seen: &mut Self::Seen) {

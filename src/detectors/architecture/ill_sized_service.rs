@@ -217,7 +217,7 @@ impl Detector for IllSizedService {
     const TABLE: TableRules<Self> = TableRules::Rows(COLUMNS);
 
     fn gathers() -> Gathers {
-        Gathers { service_entries: true, ..Gathers::NOTHING }
+        Gathers::SERVICE_ENTRIES
     }
 
     fn see(&self, trace: &TraceView<'_>, seen: &mut Self::Seen) {

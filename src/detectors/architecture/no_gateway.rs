@@ -218,11 +218,8 @@ impl Detector for NoGateway {
     const TABLE: TableRules<Self> = TableRules::Rows(COLUMNS);
 
     fn gathers() -> Gathers {
-        Gathers {
-            service_entries: true,
-            own_attributes: OwnAttributes::of(&[OwnAttribute::PublicPeer, OwnAttribute::Probe]),
-            ..Gathers::NOTHING
-        }
+        let own_attributes = OwnAttributes::of(&[OwnAttribute::PublicPeer]);
+        Gathers::SERVICE_ENTRIES.or(Gathers { own_attributes, ..Gathers::NOTHING })
     }
 
     fn see(&self, trace: &TraceView<'_>, seen: &mut Self::Seen) {
@@ -234,7 +231,7 @@ impl Detector for NoGateway {
             }
             let is_from_outside =
                 own.public_host != Symbol::EMPTY || trace.own(root.row, OwnAttribute::PublicPeer).is_some();
-            if !is_from_outside || trace.own(root.row, OwnAttribute::Probe).is_some() {
+            if !is_from_outside || trace.is_probe(root.row) {
                 continue;
             }
             let service = trace.service(root.row);

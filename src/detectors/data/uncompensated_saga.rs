@@ -244,7 +244,7 @@ impl Detector for UncompensatedSaga {
     const TABLE: TableRules<Self> = TableRules::Patterns(COLUMNS);
 
     fn gathers() -> Gathers {
-        Gathers { service_entries: true, of_signatures: Asked { data_use: true }, ..Gathers::NOTHING }
+        Gathers { of_signatures: Asked { data_use: true }, ..Gathers::SERVICE_ENTRIES }
     }
 
     fn see(&self, trace: &TraceView<'_>, seen: &mut Self::Seen) {

@@ -1,6 +1,6 @@
 //! What a span that serves a request says of it: the host that was asked for, and what the service offers.
 
-use crate::conventions::{Attribute, WordList, is_version, public_host};
+use crate::conventions::{Attribute, WordList, is_version, path_template, public_host};
 use crate::span::SpanKind;
 
 use super::{Attributes, Class};
@@ -34,10 +34,12 @@ impl Attributes<'_> {
             Class::Database => None,
             _ => {
                 let recorded = [Attribute::HttpRoute, Attribute::UrlTemplate, Attribute::UrlPath];
-                let of_name = || name.split_whitespace().find(|word| word.starts_with('/'));
-                let path = recorded.into_iter().find_map(|attribute| self.get(attribute)).or_else(of_name)?;
                 let service = self.symbols.resolve(self.signature.service);
-                first_part(path, service)
+                if let Some(path) = recorded.into_iter().find_map(|attribute| self.get(attribute)) {
+                    return first_part(path, service);
+                }
+                let of_name = name.split_whitespace().find(|word| word.starts_with('/'))?;
+                first_part(&path_template(of_name), service)
             }
         }
     }
@@ -56,7 +58,8 @@ fn first_part(path: &str, service: &str) -> Option<String> {
             && !PARTS_OF_INTERFACES.iter().any(|known| known.eq_ignore_ascii_case(part))
             && !part.eq_ignore_ascii_case(service)
     };
-    path.split('/').find(says_something).map(str::to_lowercase)
+    // Regular expressions, as some frameworks have for routes, begin with `^`.
+    path.trim_start_matches('^').split('/').find(says_something).map(str::to_lowercase)
 }
 
 #[cfg(test)]
@@ -70,6 +73,7 @@ mod tests {
             ("/orders/7/items", Some("orders")),
             ("/v2/internal/7/:id/items", Some("items")),
             ("/shop/cart", Some("cart")),
+            ("^api/v1/carts/$", Some("carts")),
             ("/api/rest/public?x=/orders", None),
             ("/{tenant}/users", Some("users")),
             ("/*", None),

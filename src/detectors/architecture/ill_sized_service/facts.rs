@@ -12,7 +12,7 @@ use crate::frame::Symbol;
 use crate::partial::{Columns as _, GroupReader, GroupWriter, TraceNumber, columns};
 use crate::savings::Unsettled;
 use crate::span::SpanId;
-use crate::trace::{Call, NO_ROW, RootReason, Row, SpanSemantics, Target, TargetKind, TraceView, total_ns};
+use crate::trace::{Call, NO_ROW, RootReason, Row, Target, TargetKind, TraceView, total_ns};
 
 use super::MOST_OPERATIONS_OF_NANO;
 
@@ -177,7 +177,7 @@ impl ServiceFacts {
         }
         for root in trace.tree.path_roots.iter().filter(|root| root.reason == RootReason::Root) {
             let (own, role) = (trace.semantics_of(root.row), &trace.calls.roles[root.row as usize]);
-            if (role.is_entry || own.kind.is_served()) && is_of_users(own) {
+            if (role.is_entry || own.kind.is_served()) && is_of_users(trace, root.row) {
                 of_trace[services.place_of(root.row)].root_entries += 1;
             }
         }
@@ -232,22 +232,27 @@ impl ServiceFacts {
         }
     }
 
-    /// Takes notice of a call into a service that both sides recorded and that is waited for.
+    /// Takes notice of a call into a service that is waited for.
     fn see_callee(&mut self, trace: &TraceView<'_>, call: &Call, of_trace: &mut [OfTrace]) {
-        let is_recorded = call.callee != NO_ROW && call.callee != call.row;
-        if !is_recorded || call.target.kind != TargetKind::Service || trace.tree.is_async[call.callee as usize] {
-            return;
-        }
-        if !is_of_users(trace.semantics_of(call.callee)) {
+        if call.callee == NO_ROW
+            || call.target.kind != TargetKind::Service
+            || trace.tree.is_async[call.callee as usize]
+            || !is_of_users(trace, call.callee)
+        {
             return;
         }
         let service = trace.service(call.callee);
         let of_trace = &mut of_trace[trace.services().place_of(call.callee)];
-        of_trace.calls += u64::from(call.weight);
+        // Of a call that its caller did not record it is known who made it, and no more.
+        let is_recorded = call.callee != call.row;
+        of_trace.calls += if is_recorded { u64::from(call.weight) } else { 0 };
         let signature = trace.tree.signatures[call.callee as usize];
         if self.known_callers.changes(signature, (service, call.caller_service)) {
             self.services.entry(service).or_default().callers.insert(call.caller_service);
             of_trace.may_be_nano = None;
+        }
+        if !is_recorded {
+            return;
         }
         let may_be_nano = || self.services.entry(service).or_default().may_be_nano();
         if !*of_trace.may_be_nano.get_or_insert_with(may_be_nano) {
@@ -281,7 +286,7 @@ fn own_ns_of(trace: &TraceView<'_>, row: Row) -> Option<i64> {
     }
     // What is left out takes its time with it.
     let entry = if role.is_entry { row } else { role.caller_span };
-    if !trace.calls.roles[entry as usize].is_entry || !is_of_users(trace.semantics_of(entry)) {
+    if !trace.calls.roles[entry as usize].is_entry || !is_of_users(trace, entry) {
         return None;
     }
     Some(if is_of_service_or_database(trace, row) { path_ns } else { 0 })
@@ -294,18 +299,20 @@ fn is_of_service_or_database(trace: &TraceView<'_>, row: Row) -> bool {
 }
 
 /// Whether a request is a user's: no health check, and not answered as scanners are.
-fn is_of_users(entry: &SpanSemantics) -> bool {
-    !entry.is_heartbeat && !ANSWERS_TO_SCANNERS.contains(&entry.http_status)
+fn is_of_users(trace: &TraceView<'_>, entry: Row) -> bool {
+    let own = trace.semantics_of(entry);
+    !own.is_heartbeat && !ANSWERS_TO_SCANNERS.contains(&own.http_status) && !trace.is_probe(entry)
 }
 
+/// Whether a user's request to the same service waits for that at `row`, so that its path time holds the other's.
 fn has_entry_above(trace: &TraceView<'_>, row: Row, service: Symbol) -> bool {
-    let mut above = trace.tree.parents[row as usize];
+    let mut above = trace.tree.waiting_parent(row);
     while above != NO_ROW {
         let is_entry = trace.calls.roles[above as usize].is_entry;
-        if is_entry && trace.service(above) == service && is_of_users(trace.semantics_of(above)) {
+        if is_entry && trace.service(above) == service && is_of_users(trace, above) {
             return true;
         }
-        above = trace.tree.parents[above as usize];
+        above = trace.tree.waiting_parent(above);
     }
     false
 }

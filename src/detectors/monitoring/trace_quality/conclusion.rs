@@ -75,8 +75,10 @@ pub(super) fn conclude(detector: &TraceQuality, seen: SeenQuality, whole: &Whole
     for (&(caller, target), edge) in &mut edges {
         let Some(late) = edge.late.take().filter(|late| late.are_of_a_clock()) else { continue };
         let (spans, sightings) = found.entry((FindingKind::ClockSkew, caller, target)).or_default();
-        // A few may be late by about the same by chance.
-        if late.offsets.len() >= min_spans || skew(edge, *spans, min_spans).is_some() {
+        // A few may be late by about the same by chance, unless others of the calls say that clocks differ, too.
+        let calls = edge.offsets.len();
+        let others_stick_out = *spans > 0 && *spans as f64 >= MIN_SKEWED * calls as f64;
+        if late.offsets.len() >= min_spans || (others_stick_out && late.offsets.len() + calls >= min_spans) {
             *spans += late.spans;
             sightings.merge(&late.sightings);
             edge.offsets.merge(late.offsets);

@@ -56,6 +56,8 @@ pub(super) struct LateCallees {
 
 /// The share of late callees of which a clock that is ahead must explain when they are.
 const EXPLAINED: f64 = 0.9;
+/// So many times as far as the shortest may the longest of these be.
+const TIMES_APART: i64 = 3;
 
 impl LateCallees {
     fn merge(&mut self, other: Self) {
@@ -66,11 +68,16 @@ impl LateCallees {
         self.sightings.merge(&other.sightings);
     }
 
-    /// Whether a clock that is ahead explains when they are.
+    /// Whether clocks that are ahead explain when they are: one that is ahead by the same always, or several, or one that drifts, of
+    /// which the times lie within a few times of each other. What is begun after an answer begins when there is time for it.
     pub(super) fn are_of_a_clock(&self) -> bool {
         let least = self.between_ends.quantile(EXPLAINED);
         let most = self.between_starts.quantile(1.0 - EXPLAINED);
-        least.zip(most).is_some_and(|(least, most)| least <= most)
+        let is_one_time = least.zip(most).is_some_and(|(least, most)| least <= most);
+        let short = self.offsets.quantile(1.0 - EXPLAINED);
+        let long = self.offsets.quantile(EXPLAINED);
+        is_one_time
+            || short.zip(long).is_some_and(|(short, long)| short > 0 && long <= short.saturating_mul(TIMES_APART))
     }
 
     fn bytes(&self) -> usize {

@@ -70,12 +70,26 @@ const NO_LOCALS: [&str; 11] = [
 /// Domains that are nobody's.
 const NO_DOMAINS: [&str; 5] = ["example.com", "example.org", "example.net", "gserviceaccount.com", "test.com"];
 
+/// An `@` as URLs write it.
+pub(super) const ENCODED_AT: &str = "%40";
+
+/// Where there is an `@`, as it is or as URLs write it.
+pub(super) fn ats(text: &str) -> impl Iterator<Item = usize> {
+    let is_at = |&at: &usize| text.as_bytes()[at] == b'@' || text[at..].starts_with(ENCODED_AT);
+    memchr::memchr2_iter(b'@', b'%', text.as_bytes()).filter(is_at)
+}
+
 /// The address whose `@` is at `at`.
 pub(super) fn email(text: &str, at: usize) -> Option<Range<usize>> {
     let bytes = text.as_bytes();
+    let is_encoded = bytes[at] == b'%';
     let is_local = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'%' | b'+' | b'-');
     let length = bytes[..at].iter().rev().take(MAX_LOCAL + 1).take_while(|&&byte| is_local(byte)).count();
     let mut start = at - length;
+    if is_encoded && let Some(escape) = text[start..at].rfind('%') {
+        // `email%3Djane%40host.com`
+        start = (start + escape + ENCODED_AT.len()).min(at);
+    }
     while start < at && !bytes[start].is_ascii_alphanumeric() {
         start += 1;
     }
@@ -84,9 +98,10 @@ pub(super) fn email(text: &str, at: usize) -> Option<Range<usize>> {
         return None;
     }
     let is_domain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-');
-    let length = bytes[at + 1..].iter().take(MAX_DOMAIN + 1).take_while(|&&byte| is_domain(byte)).count();
-    let domain = text[at + 1..at + 1 + length].trim_end_matches(['.', '-']);
-    let end = at + 1 + domain.len();
+    let behind = at + if is_encoded { ENCODED_AT.len() } else { 1 };
+    let length = bytes[behind..].iter().take(MAX_DOMAIN + 1).take_while(|&&byte| is_domain(byte)).count();
+    let domain = text[behind..behind + length].trim_end_matches(['.', '-']);
+    let end = behind + domain.len();
     // `a@b@c` is none, and neither is `@scope/package@1.2.3`.
     if length > MAX_DOMAIN || bytes.get(end) == Some(&b'@') {
         return None;

@@ -1,5 +1,6 @@
 //! Secrets that have a name in front of them: in URLs, query texts, JSON and command lines.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use super::placeholder::is_placeholder;
@@ -105,7 +106,26 @@ pub(super) fn url_parameter(text: &str, name: &Range<usize>, names: &SecretNames
     } else {
         name == TOKEN && value.len() >= MIN_BYTES_OF_TOKEN && entropy(value) >= MIN_ENTROPY
     };
-    (is_secret && !is_placeholder(value, &names.masked_words)).then_some(start..end)
+    let is_masked =
+        || is_placeholder(value, &names.masked_words) || is_placeholder(&decoded(value), &names.masked_words);
+    (is_secret && !is_masked()).then_some(start..end)
+}
+
+/// A part of a URL without its escapes, as far as what they stand for is ASCII.
+fn decoded(text: &str) -> Cow<'_, str> {
+    if !text.contains('%') {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('%') {
+        out.push_str(&rest[..at]);
+        let byte = rest.get(at + 1..at + 3).and_then(|digits| u8::from_str_radix(digits, 16).ok()).filter(u8::is_ascii);
+        out.push(byte.map_or('%', char::from));
+        rest = &rest[at + if byte.is_some() { 3 } else { 1 }..];
+    }
+    out.push_str(rest);
+    Cow::Owned(out)
 }
 
 /// The value of the command's argument `name`, which begins with the dashes.
@@ -156,10 +176,15 @@ pub(super) fn json_field(text: &str, name: &Range<usize>, names: &SecretNames) -
             let start = text.len() - value.len();
             (start, end_of_json_string(text, start, quote))
         }
+        // `{"password": 0}` is a projection of MongoDB.
         None => (at, end_of(text, at, |byte| byte.is_ascii_digit())),
     };
-    (end > start && !is_placeholder(&text[start..end], &names.masked_words)).then_some(start..end)
+    let is_long = text[end..].starts_with(quote) || end - start >= MIN_DIGITS_OF_FIELD;
+    (end > start && is_long && !is_placeholder(&text[start..end], &names.masked_words)).then_some(start..end)
 }
+
+/// Numbers that are secret have at least so many digits, as the security codes of cards.
+const MIN_DIGITS_OF_FIELD: usize = 3;
 
 fn end_of_json_string(text: &str, start: usize, quote: &str) -> usize {
     let bytes = &text.as_bytes()[..end_of_look(text, start)];
@@ -199,6 +224,10 @@ pub(super) fn sql_literal(text: &str, name: &Range<usize>, names: &SecretNames) 
             None if column == "password" => at = end_of(text, behind, |byte| byte == b'('),
             None => return None,
         }
+        // `IN ('password', 'totp')`: a quote right behind the name closes the literal that the name stands in.
+        if at == name.end {
+            return None;
+        }
     } else {
         return None;
     }
@@ -207,10 +236,12 @@ pub(super) fn sql_literal(text: &str, name: &Range<usize>, names: &SecretNames) 
     if matches!(bytes.get(at), Some(b'N' | b'n' | b'E' | b'e' | b'B' | b'b')) && bytes.get(at + 1) == Some(&b'\'') {
         at += 1;
     }
-    let quote = *bytes.get(at).filter(|&&byte| byte == b'\'')?;
+    // MySQL's literals may have double quotes, in which others have names of columns.
+    let quote = *bytes.get(at).filter(|&&byte| matches!(byte, b'\'' | b'"'))?;
     let start = at + 1;
     let end = end_of_sql_string(text, start, quote);
-    (end > start && !is_placeholder(&text[start..end], &names.masked_words)).then_some(start..end)
+    let is_name = quote == b'"' && bytes.get(end + 1) == Some(&b'.');
+    (end > start && !is_name && !is_placeholder(&text[start..end], &names.masked_words)).then_some(start..end)
 }
 
 fn end_of_sql_string(text: &str, start: usize, quote: u8) -> usize {

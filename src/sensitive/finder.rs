@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use aho_corasick::AhoCorasick;
 
 use super::card::{LENGTHS, is_card, is_grouped};
-use super::email::email;
+use super::email::{ENCODED_AT, ats, email};
 use super::fields::{argument, json_field, name_around, sql_literal, url_parameter, url_password};
 use super::iban::end_of_iban;
 use super::key::{Credential, KeyTraits};
@@ -49,25 +49,34 @@ fn find_all(text: &str, traits: KeyTraits, finds: &mut impl Finds) {
         find_needles(text, traits, &mut tell);
     }
     if !traits.has_no_mail {
-        for at in memchr::memchr_iter(b'@', text.as_bytes()) {
+        for at in ats(text) {
             if let Some(range) = email(text, at) {
                 has_form |= traits.says_mail;
-                finds.secret(SensitiveKind::Email, range.clone(), &text[range].to_ascii_lowercase());
+                let address = text[range.clone()].to_ascii_lowercase().replace(ENCODED_AT, "@");
+                finds.secret(SensitiveKind::Email, range, &address);
             }
         }
     }
     has_form |= find_numbers(text, traits.says_card, finds);
-    let is_credential = match traits.credential {
-        Some(Credential::Any) => true,
-        Some(Credential::WithEquals) => text.contains('='),
-        None => false,
-    };
-    if is_credential
-        && !has_form
-        && text.len() >= MIN_CREDENTIAL
-        && !is_placeholder(text, &traits.secrets.names().masked_words)
-    {
+    if !has_form && traits.credential.is_some_and(|credential| is_credential(text, credential, traits.secrets)) {
         finds.secret(SensitiveKind::Credential, 0..text.len(), text);
+    }
+}
+
+/// Whether a value is secret because of its key. Of a list one value is enough.
+fn is_credential(text: &str, credential: Credential, secrets: Secrets) -> bool {
+    let is_secret =
+        |value: &str| value.len() >= MIN_CREDENTIAL && !is_placeholder(value, &secrets.names().masked_words);
+    match credential {
+        Credential::Any => match serde_json::from_str::<Vec<String>>(text) {
+            Ok(values) if text.starts_with('[') => values.iter().any(|value| is_secret(value)),
+            _ => is_secret(text),
+        },
+        // Stars in one cookie do not mask the others.
+        Credential::WithEquals if text.contains(';') && text.contains("***") => {
+            text.split(';').filter_map(|pair| pair.split_once('=')).any(|(_, value)| is_secret(value))
+        }
+        Credential::WithEquals => text.contains('=') && is_secret(text),
     }
 }
 
@@ -228,7 +237,9 @@ fn find_numbers(text: &str, says_card: bool, finds: &mut impl Finds) -> bool {
         }
         let run = DigitRun::read(text, first);
         at = run.end;
-        let is_inside = first > 0 && (is_of_word(&bytes[first - 1]) || is_fraction(bytes, first));
+        // A number behind a plus is one of a telephone.
+        let is_inside =
+            first > 0 && (is_of_word(&bytes[first - 1]) || bytes[first - 1] == b'+' || is_fraction(bytes, first));
         run.numbers(text, is_inside, &mut |range, digits: &str| {
             finds.number(digits);
             if is_card(digits) {
@@ -305,7 +316,8 @@ pub(crate) fn masked(text: &str, traits: KeyTraits) -> Cow<'_, str> {
     }
 
     let mut ranges = Ranges(Vec::new());
-    find_all(text, traits, &mut ranges);
+    // Names of spans may be statements, too.
+    find_all(text, KeyTraits { is_query: true, ..traits }, &mut ranges);
     let Ranges(ranges) = ranges;
     without(text, ranges)
 }
@@ -313,7 +325,8 @@ pub(crate) fn masked(text: &str, traits: KeyTraits) -> Cow<'_, str> {
 /// The text with tokens, and whatever else has a form of its own, as `{}`.
 pub(crate) fn without_tokens(text: &str, secrets: Secrets) -> Cow<'_, str> {
     let mut ranges = Vec::new();
-    find_needles(text, secrets.without_key(), &mut |_, range| ranges.push(range));
+    let traits = KeyTraits { is_query: true, ..secrets.without_key() };
+    find_needles(text, traits, &mut |_, range| ranges.push(range));
     without(text, ranges)
 }
 

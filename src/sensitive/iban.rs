@@ -1,7 +1,7 @@
 //! Numbers of bank accounts.
 
 /// Countries and how long their numbers are (the registry of SWIFT, ISO 13616).
-const LENGTHS: [(&[u8; 2], usize); 76] = [
+const LENGTHS: [(&[u8; 2], usize); 77] = [
     (b"AD", 24),
     (b"AE", 23),
     (b"AL", 28),
@@ -77,6 +77,7 @@ const LENGTHS: [(&[u8; 2], usize); 76] = [
     (b"TN", 24),
     (b"TR", 26),
     (b"UA", 29),
+    (b"VA", 22),
     (b"XK", 20),
 ];
 

@@ -31,6 +31,13 @@ pub(crate) const MASKED_WORDS: [&str; 25] = [
     "sanitised",
 ];
 
+/// Those of them that say that something was taken out; what stands behind them says what.
+const WORDS_OF_MASKERS: [&str; 8] =
+    ["redacted", "masked", "filtered", "hidden", "removed", "censored", "sanitized", "sanitised"];
+
+/// A run of as many x stands for a secret wherever it is.
+const RUNS_OF_X: [&str; 2] = ["xxxxxxxx", "XXXXXXXX"];
+
 /// Schemes of HTTP's authentication, behind which a secret stands.
 const SCHEMES: [&str; 3] = ["bearer", "basic", "token"];
 
@@ -95,6 +102,16 @@ fn behind_scheme(value: &str) -> Option<&str> {
     SCHEMES.iter().any(|known| known.eq_ignore_ascii_case(scheme)).then_some(behind.trim_start())
 }
 
+/// Whether a masked word stands within signs, as in `**REDACTED**`, or says what was masked, as in `redacted: password`.
+fn says_masked(value: &str, masked_words: &WordList) -> bool {
+    let bare = value.trim_matches(['*', '_', '-', '%', '#']);
+    let says_what = WORDS_OF_MASKERS.iter().any(|word| {
+        let begins = value.get(..word.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(word));
+        begins && masked_words.has(word) && value[word.len()..].starts_with([':', ' ', '_', '-', '='])
+    });
+    says_what || (bare.len() < value.len() && masked_words.has(bare))
+}
+
 fn is_plain_placeholder(value: &str, masked_words: &WordList) -> bool {
     // As URLs write stars.
     if value.contains("%2A") || value.contains("%2a") {
@@ -103,6 +120,9 @@ fn is_plain_placeholder(value: &str, masked_words: &WordList) -> bool {
     let is_filler = |c: char| matches!(c, '*' | '•' | '-' | '.' | '?' | '…' | '●');
     let is_x = value.chars().all(|c| matches!(c, 'x' | 'X' | '-' | ' ' | '*'));
     if value.chars().all(|c| is_filler(c) || c == ' ') || (is_x && value.len() >= 3) || value.contains("***") {
+        return true;
+    }
+    if RUNS_OF_X.iter().any(|run| value.contains(run)) || says_masked(value, masked_words) {
         return true;
     }
     if masked_words.has(value) || SCHEMES.iter().any(|word| word.eq_ignore_ascii_case(value)) {
@@ -125,7 +145,8 @@ fn is_plain_placeholder(value: &str, masked_words: &WordList) -> bool {
             matches!(&value[1..], "s" | "d" | "v" | "q" | "r") || (value.starts_with("%(") && value.ends_with(")s"))
         }
         Some(b':') => is_word(&value[1..]) || is_number(&value[1..]),
-        Some(b'$') => is_number(&value[1..]) || is_all_caps(&value[1..]),
+        // `$password` is a field in MongoDB's pipelines.
+        Some(b'$') => is_number(&value[1..]) || is_all_caps(&value[1..]) || masked_words.has(&value[1..]),
         Some(b'@') => is_word(&value[1..]),
         _ => is_all_caps(value),
     }
@@ -197,6 +218,14 @@ mod tests {
             "****1234",
             "true",
             "%(password)s",
+            "**REDACTED**",
+            "__redacted__",
+            "%REDACTED%",
+            "[REDACTED:JWT]",
+            "[Redacted: password]",
+            "redacted-by-collector",
+            "$password",
+            "bP88Q~xxxxxxxxxxxx",
             "#{pw}",
             "Bearer",
         ] {
@@ -221,6 +250,10 @@ mod tests {
             "tokens",
             ":p@ss",
             "%41",
+            "password:hunter2",
+            "token_1f8a",
+            "redactedness",
+            "**hunter2**",
         ] {
             assert!(!is_placeholder(value), "{value:?}");
         }

@@ -69,6 +69,8 @@ fn forms_are_found() {
         ("GB82 WEST 1234 5698 7654 32", vec![K::Iban]),
         ("ann.lee+x@shop.io", vec![K::Email]),
         ("mail to ann@shop.co.uk.", vec![K::Email]),
+        ("/mail?to=ann.lee%40shop.io", vec![K::Email]),
+        ("/mail?next=%2Fa%3Fto%3Dann%40shop.io", vec![K::Email]),
         ("card 4539148803436467 declined", vec![K::Card]),
         ("4539 1488 0343 6467", vec![K::Card]),
         ("4539-1488-0343-6467", vec![K::Card]),
@@ -78,6 +80,7 @@ fn forms_are_found() {
         assert_eq!(kinds_under("app.note", text), kinds, "{text}");
     }
     assert_eq!(found_under("k", "Ann@Shop.io"), [(K::Email, "ann@shop.io".to_owned())]);
+    assert_eq!(found_under("k", "x%3DAnn%40Shop.io"), [(K::Email, "ann@shop.io".to_owned())]);
     assert_eq!(found_under("k", "4539-1488-0343-6467")[0].1, "4539148803436467");
     assert_eq!(found_under("k", "/l?secret=abcdef&x")[0].1, "abcdef");
 }
@@ -107,6 +110,14 @@ fn look_alikes_are_not() {
         "https://user@host/",
         "postgres://app:${DB_PASSWORD}@db/orders",
         "/login?password=***",
+        "/login?password=%24%7BAPI_KEY%7D",
+        "/login?password=%28hidden%29",
+        "{\"projection\":{\"password\":0}}",
+        "{\"$project\":{\"password\":\"$password\"}}",
+        "tel +4539148803436467",
+        "https://ann%40shop.io@host/",
+        "a%40b",
+        &format!("AIza{}", "SyabcdefghijklmnopqrstuvwxyZ1234567".replace('Z', "z")),
         "/login?password=REDACTED&token=abc",
         "/o?token=next-page",
         "/o?token=aaaaaaaaaaaaaaaaaaaaaaa",
@@ -161,7 +172,13 @@ fn query_texts_hold_literals() {
         ("ALTER ROLE bob WITH PASSWORD 'hunter2'", true),
         ("SET PASSWORD FOR 'bob'@'%' = PASSWORD('hunter2')", true),
         ("UPDATE u SET api_key = N'abc'", true),
+        ("UPDATE users SET password = \"hunter2\" WHERE id = 1", true),
         ("UPDATE users SET password = ? WHERE id = ?", false),
+        ("UPDATE \"u\" SET \"password\" = \"old\".\"password\"", false),
+        ("SELECT id FROM logins WHERE type = 'password' AND state = 'active'", false),
+        ("SELECT id FROM logins WHERE type IN ('password', 'totp')", false),
+        ("INSERT INTO kinds VALUES ('password', 'Password login')", false),
+        ("INSERT INTO events VALUES ('changed password', 'by user')", false),
         ("UPDATE users SET password = $1", false),
         ("UPDATE users SET password = '***'", false),
         ("UPDATE users SET password = ''", false),
@@ -186,6 +203,11 @@ fn keys_make_credentials() {
         ("http.request.header.authorization", "[\"Bearer 9f8e7d6c5b4a39281706abcd\"]", vec![K::Bearer]),
         ("http.request.header.authorization", "[\"Bearer shortone\"]", vec![K::Credential]),
         ("http.request.header.x-api-key", "[\"abcd1234\"]", vec![K::Credential]),
+        ("http.request.header.x-api-key", "[\"abc\"]", vec![]),
+        ("http.request.header.x-api-key", "[\"***\",\"abcd1234\"]", vec![K::Credential]),
+        ("http.request.header.x-api-key", "[\"***\",\"REDACTED\"]", vec![]),
+        ("http.request.header.cookie", "a=***; sid=abc123", vec![K::Credential]),
+        ("http.request.header.cookie", "a=***; sid=[REDACTED]", vec![]),
         ("http.request.header.cookie", "sid=abc123", vec![K::Credential]),
         ("http.request.header.cookie", "none here", vec![]),
         ("http.request.header.cookie", "[\"REDACTED\"]", vec![]),
@@ -211,6 +233,8 @@ fn what_is_found_is_masked() {
         (&format!("verify {TOKEN} now"), "verify {} now"),
         ("cut eyJhbGciOiJIUzI1NiJ9.eyJ?", "cut {}"),
         ("Bearer 9f8e7d6c5b4a39281706abcd", "Bearer {}"),
+        ("UPDATE users SET password = 'hunter2' WHERE id = 3", "UPDATE users SET password = '{}' WHERE id = 3"),
+        ("GET /a?to=ann%40shop.io", "GET /a?to={}"),
     ] {
         assert_eq!(masked(text, traits), expected);
     }

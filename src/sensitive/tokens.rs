@@ -217,6 +217,26 @@ const VENDORS: [(&str, &[Piece]); 19] = [
     ("shpat_", &[(Of::Hex, 32, 32, "")]),
 ];
 
+/// How keys of Google end that are in published samples, and so are nobody's: their last ten characters.
+const PUBLISHED_KEYS: [&str; 16] = [
+    "xyz1234567",
+    "oX-oo6YyIs",
+    "rUEke8agEM",
+    "CgHIAODrlU",
+    "ZRR_znhrh0",
+    "YefhixbX4A",
+    "di_UUPwX7c",
+    "9CKctWmLd4",
+    "PjjaXeDQgY",
+    "Jv_a_p4wtM",
+    "1sjmdnP5sQ",
+    "hhrOq1cS7g",
+    "2AFnzAvvuU",
+    "4MJmprNXsw",
+    "cxaOi4FmqE",
+    "srVL_n0nvY",
+];
+
 /// The prefixes of tokens of vendors.
 pub(super) fn vendor_prefixes() -> impl Iterator<Item = &'static str> {
     VENDORS.iter().map(|&(prefix, _)| prefix)
@@ -239,6 +259,7 @@ pub(super) fn vendor_token(text: &str, at: usize) -> Option<Range<usize>> {
     }
     let is_whole = begins_word(text, at)
         && text.as_bytes().get(end).is_none_or(|&byte| !is_word_byte(byte))
-        && (*prefix != "sk-ant-api03-" || text[..end].ends_with("AA"));
+        && (*prefix != "sk-ant-api03-" || text[..end].ends_with("AA"))
+        && (*prefix != "AIza" || !PUBLISHED_KEYS.iter().any(|last| text[..end].ends_with(last)));
     (is_whole && entropy(&text[secret..end]) >= MIN_ENTROPY).then_some(at..end)
 }

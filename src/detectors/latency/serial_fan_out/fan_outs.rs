@@ -13,7 +13,7 @@ use crate::savings::Unsettled;
 use crate::span::SpanId;
 use crate::trace::{Call, Row, TargetKind, TraceView, total_ns};
 
-use super::call_order::{HeaviestChain, TimedCall, order_of};
+use super::call_order::{TimedCall, order_of};
 use super::item_sets::{ItemSets, Shown, pairs_of, parts_of, place_of_pair};
 
 /// Items of a span up to which their order is looked at: what calls more is a loop over data, and each pair takes memory.
@@ -173,8 +173,8 @@ impl FanOuts {
         }
     }
 
-    /// Keeps a span if all traces may say that it loses time: as if all that it shows one after the other usually was so, and needed
-    /// nothing of each other. Whatever turns out not to be so leaves less to be saved.
+    /// Keeps a span if all traces may say that it loses time: as if all that is in series with something usually was so, and needed
+    /// nothing of each other, so that the largest alone would be waited for. Whatever turns out not to be so leaves less to be saved.
     fn keep(&mut self, trace: &TraceView<'_>, limits: Limits, set: u32, calls: &[CallOfItem], buffers: &Buffers) {
         let Buffers { items, timed, shown, .. } = buffers;
         let row = calls[0].caller_span;
@@ -190,9 +190,14 @@ impl FanOuts {
                 weighted.push((timed[item.calls.start].start, place, weight));
             }
         }
-        let all_ns = total_ns(weighted.iter().map(|&(.., weight)| weight));
-        let largest_ns = weighted.iter().map(|&(.., weight)| weight).max().unwrap_or(0);
-        if weighted.len() < limits.min_items || !limits.is_enough(all_ns - largest_ns, path_ns) {
+        let may_be_enough = |weights: &mut dyn Iterator<Item = i64>| {
+            let (mut number, mut all_ns, mut largest_ns) = (0, 0, 0);
+            for weight in weights {
+                (number, all_ns, largest_ns) = (number + 1, total_ns([all_ns, weight]), largest_ns.max(weight));
+            }
+            number >= limits.min_items && limits.is_enough(all_ns - largest_ns, path_ns)
+        };
+        if !may_be_enough(&mut weighted.iter().map(|&(.., weight)| weight)) {
             return;
         }
         weighted.sort_unstable();
@@ -203,9 +208,11 @@ impl FanOuts {
                 false => shown[place_of_pair(items.len(), second, first)].second_is_before(),
             }
         };
-        let weights: Vec<i64> = weighted.iter().map(|&(.., weight)| weight).collect();
-        let chain = HeaviestChain::of(&weights, is_in_series);
-        if !limits.is_enough(all_ns - chain.weight, path_ns) {
+        let has_series = |&item: &usize| {
+            (0..item).any(|other| is_in_series(other, item))
+                || (item + 1..weighted.len()).any(|other| is_in_series(item, other))
+        };
+        if !may_be_enough(&mut (0..weighted.len()).filter(has_series).map(|item| weighted[item].2)) {
             return;
         }
 

@@ -8,8 +8,18 @@ use crate::frame::{Symbol, Vocabulary};
 use crate::report::{ShownFinding, ShownPath, ShownSection, ShownSpan, ShownTrace};
 use crate::trace::{NO_CALL, NO_ROW, Row, TraceView};
 
-/// A finding: the name of its detector, all findings of that, and its place among them.
-pub(super) type Found<'a> = (&'static str, &'a FindingColumns, usize);
+/// A finding.
+#[derive(Clone, Copy)]
+pub(super) struct Found<'a> {
+    /// The name of its detector.
+    pub(super) detector: &'static str,
+    /// All findings of that.
+    pub(super) findings: &'a FindingColumns,
+    /// The part of their keys that is the caller's operation, where findings name the operation that is called.
+    pub(super) caller_operation: Option<usize>,
+    /// Its place among them.
+    pub(super) row: usize,
+}
 
 /// The trace with what was found in it. `vocabulary` is that of the input.
 pub(super) fn shown_trace<'a>(
@@ -18,8 +28,7 @@ pub(super) fn shown_trace<'a>(
     found: impl Iterator<Item = Found<'a>>,
 ) -> ShownTrace {
     let tree = view.tree;
-    let found: Vec<ShownFinding> =
-        found.map(|(detector, findings, row)| finding(view, detector, findings, row)).collect();
+    let found: Vec<ShownFinding> = found.map(|found| finding(view, found)).collect();
     let start = tree.starts.first().copied().unwrap_or(0);
     let mut on_path = vec![Vec::new(); tree.len()];
     for section in &view.paths.sections {
@@ -116,7 +125,10 @@ fn shown_path(view: &TraceView<'_>, path: usize, places: &[usize], start: i64) -
     ShownPath { root: places[view.tree.path_roots[path].row as usize], sections: sections.collect() }
 }
 
-fn finding(view: &TraceView<'_>, detector: &'static str, findings: &FindingColumns, row: usize) -> ShownFinding {
+fn finding(view: &TraceView<'_>, found: Found<'_>) -> ShownFinding {
+    let Found { detector, findings, caller_operation, row } = found;
+    let caller_operation = caller_operation.map(|part| findings.key.get(row)[part]);
+    let operation = findings.operation[row];
     let key = findings.key.get(row).iter().map(|&part| view.semantics.symbols.resolve(part));
     let target = findings.target.get(row);
     ShownFinding {
@@ -124,7 +136,8 @@ fn finding(view: &TraceView<'_>, detector: &'static str, findings: &FindingColum
         pattern_id: pattern_id(detector, key),
         span_id: findings.span_id[row].to_string(),
         service: name(view, findings.service[row]),
-        operation: name(view, findings.operation[row]),
+        operation: name(view, caller_operation.unwrap_or(operation)),
+        call_operation: caller_operation.map(|_| name(view, operation)),
         target: target.map(|target| name(view, target.name)),
         target_kind: target.map(|target| target.kind.as_str()),
         start_unix_nano: findings.start[row].to_string(),

@@ -16,7 +16,7 @@ use super::Outcome;
 use super::process::diagnostics::{all_absent, say_input_problems};
 use super::process::progress::Bar;
 use super::process::{standard_output, threads};
-use super::shown_trace::shown_trace;
+use super::shown_trace::{Found, shown_trace};
 use trace_id::TypedTraceId;
 
 /// Shows the trace.
@@ -54,8 +54,9 @@ fn run_on_pool(args: &TraceArgs, settings: &Settings, typed: &TypedTraceId) -> a
     let semantics = trace::derive_asked(&collection.vocabulary, &settings.lists(), settings.of_signatures());
     semantics.symbols.check()?;
     let show = |view: &TraceView<'_>, findings: &[FoundInTrace]| {
-        let found = findings.iter().flat_map(|FoundInTrace { description, findings }| {
-            (0..findings.len()).map(move |row| (description.name, findings, row))
+        let found = findings.iter().flat_map(|&FoundInTrace { description, ref findings, caller_operation }| {
+            let detector = description.name;
+            (0..findings.len()).map(move |row| Found { detector, findings, caller_operation, row })
         });
         let shown = shown_trace(view, &collection.vocabulary, found);
         let last = shown.spans.iter().map(|span| span.start_ns.saturating_add(span.duration_ns)).max().unwrap_or(0);

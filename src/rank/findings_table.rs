@@ -13,13 +13,14 @@ use super::table::Rows;
 pub(crate) const FINDINGS: &str = "findings";
 
 /// Columns of the table of findings.
-pub(crate) static FINDING_COLUMNS: [Column; 15] = [
+pub(crate) static FINDING_COLUMNS: [Column; 16] = [
     Column::new("detector", Unit::Text, "detector that reports it"),
     Column::new("pattern_id", Unit::Id, "row of the detector's table that it belongs to"),
     Column::new("trace_id", Unit::Id, "trace, 32 hexadecimal digits; empty if it is about the whole input"),
     Column::new("span_id", Unit::Id, "span to look at first, 16 hexadecimal digits"),
     Column::new("service", Unit::Text, "service of the caller, the entry or the origin"),
-    Column::new("operation", Unit::Text, "what is called, entered or failed there"),
+    Column::new("operation", Unit::Text, "what the caller was doing, or what is called, entered or failed there"),
+    Column::new("call_operation", Unit::Text, "n-plus-one, retry-storm: what is called; empty for others"),
     Column::new("target", Unit::Text, "what it is about, if that is a target"),
     Column::new("target_kind", Unit::Text, "service, database, messaging, external or unnamed"),
     Column::new("start_time", Unit::Time, "when it began"),
@@ -67,13 +68,15 @@ impl<'a> FindingsTable<'a> {
     fn cell(&self, column: usize, of: &OfDetector<'_>, row: usize) -> Cell {
         let Ranked { description, findings, patterns_of_findings, pattern_ids, levels, .. } = of.ranked;
         let FindingColumns { trace, span_id, service, operation, target, start, .. } = findings;
+        let caller_operation = of.ranked.caller_operation.map(|part| findings.key.get(row)[part]);
         match FINDING_COLUMNS[column].name {
             "detector" => Cell::Text(description.name.to_owned()),
             "pattern_id" => Cell::Text(pattern_ids[patterns_of_findings[row] as usize].clone()),
             "trace_id" => self.whole.trace_id(trace[row]),
             "span_id" => Cell::Text(span_id[row].to_string()),
             "service" => self.whole.name(service[row]),
-            "operation" => self.whole.name(operation[row]),
+            "operation" => self.whole.name(caller_operation.unwrap_or(operation[row])),
+            "call_operation" => caller_operation.map_or(Cell::None, |_| self.whole.name(operation[row])),
             "target" => target.get(row).map_or(Cell::None, |target| self.whole.name(target.name)),
             "target_kind" => target.get(row).map_or(Cell::None, |target| Cell::Text(target.kind.as_str().to_owned())),
             "start_time" => Cell::Int(start[row]),

@@ -1,4 +1,4 @@
-//! From what detectors conclude to ranked tables, with Polars: aggregate by pattern, order, cut.
+//! From what detectors conclude to ranked tables: aggregate by pattern, order with Polars, cut.
 
 mod entries_table;
 mod examples;

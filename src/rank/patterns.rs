@@ -1,9 +1,8 @@
 //! Patterns: the findings of one detector with the same key, aggregated to one ranked row each.
 //!
 //! Which columns there are and how each is made is declared by the detector; here is how each rule becomes values. There may
-//! be millions of findings, so that a column is made from where its details lie, pattern by pattern; only where values must be
-//! counted a Polars frame of them is made, one at a time. Patterns are numbered by key before anything else, so that "ties go
-//! by key" is a sort by number.
+//! be millions of findings, so that a column is made from where its details lie, pattern by pattern, and only rows are put in a
+//! Polars frame. Patterns are numbered by key before anything else, so that "ties go by key" is a sort by number.
 
 use polars::prelude::{Column as Series, *};
 
@@ -18,8 +17,6 @@ use crate::trace::{TargetKind, total_ns};
 use super::table::{MAX_ROWS, Table};
 
 const PATTERN: &str = "pattern";
-const VALUE: &str = "value";
-const TIMES: &str = "times";
 
 /// A ranked table and which of its patterns each finding belongs to.
 #[derive(Debug)]
@@ -155,7 +152,7 @@ pub(super) fn pattern_table(
             Of::Key(part) => by_pattern(&|rows| whole.name(key(rows)[*part])),
             Of::TargetKind => {
                 let kind = |row| findings.target.get(row).map_or(TargetKind::default(), |target| target.kind) as u8;
-                let kinds = patterns.most_frequent(kind)?.into_iter();
+                let kinds = patterns.most_frequent(kind);
                 kinds.map(|kind| Cell::Text(TargetKind::ALL[kind as usize].as_str().to_owned())).collect()
             }
             Of::Traces => by_pattern(&|rows| Cell::Int(traces_of(findings, rows).count() as i64)),
@@ -170,11 +167,11 @@ pub(super) fn pattern_table(
             Of::Quantile(values, q) => quantile(values, *q),
             Of::Grows(values) => by_pattern(&|rows| Cell::Flag(grows(rows.iter().map(|&row| values[row]).collect()))),
             Of::MostFrequent(named) => {
-                let numbers = patterns.most_frequent(|row| named.numbers[row])?.into_iter();
+                let numbers = patterns.most_frequent(|row| named.numbers[row]);
                 numbers.map(|number| Cell::Text((named.name)(number).to_owned())).collect()
             }
             Of::MostFrequentFlag(flags) => {
-                let flags = patterns.most_frequent(|row| u8::from(flags[row]))?.into_iter();
+                let flags = patterns.most_frequent(|row| u8::from(flags[row]));
                 flags.map(|flag| Cell::Flag(flag != 0)).collect()
             }
             Of::ShareSet(flags) => by_pattern(&|rows| {
@@ -285,22 +282,12 @@ impl Patterns {
     }
 
     /// The most frequent value in each pattern, ties to the smallest: numbers are in the order of names.
-    fn most_frequent(&self, value_of_row: impl Fn(usize) -> u8) -> PolarsResult<Vec<u8>> {
-        if self.rows.is_empty() {
-            return Ok(Vec::new());
-        }
-        let values: Vec<u32> = (0..self.of_rows.len()).map(|row| u32::from(value_of_row(row))).collect();
-        let columns = vec![Series::new(PATTERN.into(), &self.of_rows), Series::new(VALUE.into(), values)];
-        let most_first = SortMultipleOptions::default().with_order_descending_multi([false, true, false]);
-        let counted = DataFrame::new(self.of_rows.len(), columns)?
-            .lazy()
-            .group_by([col(PATTERN), col(VALUE)])
-            .agg([len().alias(TIMES)])
-            .sort([PATTERN, TIMES, VALUE], most_first)
-            .group_by_stable([col(PATTERN)])
-            .agg([col(VALUE).first()])
-            .collect()?;
-        Ok(integers(&counted, VALUE)?.into_iter().map(|value| value as u8).collect())
+    fn most_frequent(&self, value_of_row: impl Fn(usize) -> u8) -> impl Iterator<Item = u8> {
+        self.rows.iter().map(move |rows| {
+            let mut times = [0u64; 1 << u8::BITS];
+            rows.iter().for_each(|&row| times[usize::from(value_of_row(row))] += 1);
+            (0..=u8::MAX).max_by_key(|&value| (times[usize::from(value)], std::cmp::Reverse(value))).unwrap_or_default()
+        })
     }
 }
 

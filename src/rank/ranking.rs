@@ -67,6 +67,8 @@ pub(crate) struct Ranked {
     pub(crate) pattern_ids: Vec<String>,
     /// How sure the harm is that each pattern tells of.
     pub(crate) levels: Vec<Level>,
+    /// The part of the keys of its findings that is the caller's operation, if what they name is the operation that it calls.
+    pub(crate) caller_operation: Option<usize>,
 }
 
 /// What groups of the rows of a table have in common, row by row.
@@ -149,6 +151,7 @@ impl<'a> Ranking<'a> {
             patterns_of_findings: of_findings,
             pattern_ids: ids,
             levels,
+            caller_operation: D::TABLE.caller_operation_in_key(),
         })
     }
 

@@ -112,10 +112,10 @@ pub(in crate::commands) fn evidence(
 /// What was found in each of the `wanted` traces.
 fn findings_of(ranked: &[Ranked], wanted: impl Iterator<Item = TraceNumber>) -> HashMap<TraceNumber, Vec<Found<'_>>> {
     let mut found: HashMap<TraceNumber, Vec<Found<'_>>> = wanted.map(|trace| (trace, Vec::new())).collect();
-    for Ranked { description, findings, .. } in ranked {
+    for &Ranked { description, ref findings, caller_operation, .. } in ranked {
         for (row, trace) in findings.trace.iter().enumerate() {
             if let Some(found) = found.get_mut(trace) {
-                found.push((description.name, findings, row));
+                found.push(Found { detector: description.name, findings, caller_operation, row });
             }
         }
     }

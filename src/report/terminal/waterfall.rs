@@ -410,7 +410,8 @@ fn write_findings(
         let mark = label(index);
         let indent = mark.len() + 1;
         let width = style.width.saturating_sub(indent).max(MIN_TEXT_WIDTH);
-        let about = format!("{}: {} {}{target}", finding.detector, finding.service, finding.operation);
+        let operation = finding.call_operation.as_ref().unwrap_or(&finding.operation);
+        let about = format!("{}: {} {operation}{target}", finding.detector, finding.service);
         for (index, line) in broken(&sanitized(&about), width).iter().enumerate() {
             match index {
                 0 => writeln!(out, "{} {line}", paint.warning(&mark))?,

@@ -107,8 +107,10 @@ pub(crate) struct ShownFinding {
     pub span_id: String,
     /// The service that it is about.
     pub service: String,
-    /// The operation that it is about.
+    /// The operation that it is about; the caller's, if it is about calls of one operation.
     pub operation: String,
+    /// The operation that is called then.
+    pub call_operation: Option<String>,
     /// The target, if it is about one.
     pub target: Option<String>,
     /// What the target is.

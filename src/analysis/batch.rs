@@ -74,3 +74,51 @@ impl TraceBatch {
         *spans = 0;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detectors::Detectors;
+    use crate::frame::{Collecting, FrameBuilder, group};
+    use crate::gathered::Gathers;
+    use crate::trace::OverlapTolerance;
+    use crate::trace::sample::push_sample;
+
+    /// A batch has neither too many traces nor too many spans, but for a trace that has too many itself; every trace is booked.
+    #[test]
+    fn batches_are_small() {
+        let sizes = [1; 70].into_iter().chain([600, 600, 3, 5_000, 2, 1_024, 1]);
+        let mut lines = String::new();
+        for (trace, size) in (1..).zip(sizes) {
+            (1..=size).for_each(|span| lines += &format!("{trace} {span} {} a SERVER x 0..9\n", u32::from(span > 1)));
+        }
+        let mut builder = FrameBuilder::of(&Collecting::default());
+        push_sample(&mut builder, &lines);
+        let (vocabulary, frame) = group(vec![builder]);
+        let semantics = crate::trace::derive(&vocabulary, &crate::conventions::UncountedCalls::default());
+        let settings = AnalysisSettings {
+            detectors: Detectors::default(),
+            enabled: Vec::new(),
+            gathers: Gathers::NOTHING,
+            overlap_tolerance: OverlapTolerance { millionths: 0 },
+        };
+        let (mut batch, mut results, mut booked) = (TraceBatch::default(), Results::default(), Vec::new());
+        for index in 0..frame.trace_count() {
+            let trace = frame.trace(index);
+            if batch.is_full_for(trace.span_ids.len()) {
+                booked.push((batch.traces.len(), batch.spans));
+                batch.book(&mut results, &semantics, &settings);
+            }
+            batch.rebuild(trace, &semantics);
+            batch.keep(trace, TraceNumber(index as u32));
+        }
+        booked.push((batch.traces.len(), batch.spans));
+        batch.book(&mut results, &semantics, &settings);
+        let is_small =
+            |&(traces, spans): &(usize, usize)| traces <= MOST_TRACES && (spans <= MOST_SPANS || traces == 1);
+        assert!(booked.iter().all(is_small) && booked.len() > 5, "{booked:?}");
+        assert_eq!(results.totals.spans, frame.len() as u64);
+        assert_eq!(results.totals.traces, frame.trace_count() as u64);
+        assert!(!batch.is_full_for(5_000), "a trace of any size fits in an empty one");
+    }
+}

@@ -51,7 +51,7 @@ Says of each service what its spans lack. A row needs `min_spans` spans (one for
 - `clock-skew`: a fifth of the calls to a service have callees that stick out of them by more than 2 ms; `value_ns` is by how
   much the callee's clock is ahead, in the median of all calls. Callees that are longer than their calls are left out. Those
   that begin only when a call that succeeded has ended count where one time by which a clock is ahead explains nine of ten
-  of them, or where they are late by similar times (nine of ten within three times the shortest, as several clocks or one
+  of them, or where they are late by similar times (nine of ten within four times the shortest, as several clocks or one
   that drifts have it); else nobody waits for them.
 - Calls to a service that recorded no callee: `broken-context`, if nearly all of them hold a root of the callee that could be
   theirs; else `lost-callee`, if the service is in the input, and `uninstrumented-callee`, if it is not.

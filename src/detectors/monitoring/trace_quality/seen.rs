@@ -57,7 +57,7 @@ pub(super) struct LateCallees {
 /// The share of late callees of which a clock that is ahead must explain when they are.
 const EXPLAINED: f64 = 0.9;
 /// So many times as far as the shortest may the longest of these be.
-const TIMES_APART: i64 = 3;
+const TIMES_APART: i64 = 4;
 
 impl LateCallees {
     fn merge(&mut self, other: Self) {

@@ -16,7 +16,7 @@ pub fn query_template(text: &str) -> String {
         has_from: false,
     };
     let at = template.push_from(0);
-    if let Some(from) = template.start_of_from_left_out(at) {
+    if let Some(from) = template.left_out_from(at) {
         let out = &mut template.out;
         truncate(out, 0, MAX_TEMPLATE_BYTES / 2);
         out.truncate(out.rfind(',').map_or(out.len(), |comma| comma + 1));
@@ -126,7 +126,7 @@ impl QueryTemplate<'_> {
     }
 
     /// Where the FROM of a SELECT begins that has no room, if what was written ends at `at`.
-    fn start_of_from_left_out(&self, mut at: usize) -> Option<usize> {
+    fn left_out_from(&self, mut at: usize) -> Option<usize> {
         let (text, bytes, mut depth) = (self.text, self.text.as_bytes(), self.depth);
         let is_select = text.trim_start().get(.."select".len()).is_some_and(|word| word.eq_ignore_ascii_case("select"));
         if self.has_from || !is_select {

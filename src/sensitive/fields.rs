@@ -120,7 +120,9 @@ fn decoded(text: &str) -> Cow<'_, str> {
     let mut rest = text;
     while let Some(at) = rest.find('%') {
         out.push_str(&rest[..at]);
-        let byte = rest.get(at + 1..at + 3).and_then(|digits| u8::from_str_radix(digits, 16).ok()).filter(u8::is_ascii);
+        // A sign would be taken as part of the number.
+        let digits = rest.get(at + 1..at + 3).filter(|digits| !digits.starts_with('+'));
+        let byte = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()).filter(u8::is_ascii);
         out.push(byte.map_or('%', char::from));
         rest = &rest[at + if byte.is_some() { 3 } else { 1 }..];
     }
@@ -176,14 +178,13 @@ pub(super) fn json_field(text: &str, name: &Range<usize>, names: &SecretNames) -
             let start = text.len() - value.len();
             (start, end_of_json_string(text, start, quote))
         }
-        // `{"password": 0}` is a projection of MongoDB.
         None => (at, end_of(text, at, |byte| byte.is_ascii_digit())),
     };
     let is_long = text[end..].starts_with(quote) || end - start >= MIN_DIGITS_OF_FIELD;
     (end > start && is_long && !is_placeholder(&text[start..end], &names.masked_words)).then_some(start..end)
 }
 
-/// Numbers that are secret have at least so many digits, as the security codes of cards.
+/// Numbers that are secret have at least so many digits, as the security codes of cards: `{"password": 0}` is a projection of MongoDB.
 const MIN_DIGITS_OF_FIELD: usize = 3;
 
 fn end_of_json_string(text: &str, start: usize, quote: &str) -> usize {

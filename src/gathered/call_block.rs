@@ -256,14 +256,26 @@ pub(super) fn unpack(
             continue;
         };
         let Some((kind, is_wanted)) = kinds.get(kind as usize) else { return };
-        let call = packed.call(kind, head.start, trace);
         if *is_wanted {
-            take(call);
+            take(packed.call(kind, head.start, trace));
+        } else {
+            packed.skip_call(kind);
         }
     }
 }
 
 impl Unpacker<'_> {
+    /// Passes over a call: mostly few are wanted.
+    fn skip_call(&mut self, kind: &Kind) {
+        let has = |flag: u8| kind.flags & flag != 0;
+        self.skip_numbers(4 + usize::from(has(STANDS_FOR_SEVERAL)) + usize::from(has(IS_FIRST_OF_CALLER)));
+        if has(IS_FAILED) {
+            self.skip_bytes(1 + size_of::<SpanId>());
+            self.skip_numbers(1);
+            self.skip_bytes(if has(HAS_ADJUSTED_COUNT) { size_of::<f64>() } else { 0 });
+        }
+    }
+
     fn call(&mut self, kind: &Kind, trace_start: i64, trace: TraceNumber) -> LoggedCall {
         let &Kind { target, caller_service, caller_operation, operation, instance, flags } = kind;
         let (has, unit) = (|flag: u8| flags & flag != 0, kind.unit_ns());

@@ -456,10 +456,16 @@ fn pick(present: &[u8], rows: usize, wanted: &BooleanBuffer, first: usize, picke
 /// As many bits as a word has from bit number `bit` on; those behind the last are 0.
 fn word_at(bits: &[u8], bit: usize) -> u64 {
     let bytes = bits.get(bit / 8..).unwrap_or_default();
-    let mut word = [0; size_of::<u128>()];
-    let length = bytes.len().min(size_of::<u64>() + 1);
-    word[..length].copy_from_slice(&bytes[..length]);
-    (u128::from_le_bytes(word) >> (bit % 8)) as u64
+    // Only at the end are there fewer.
+    let word = bytes.first_chunk().map_or_else(
+        || {
+            let mut word = [0; size_of::<u128>()];
+            word[..bytes.len()].copy_from_slice(bytes);
+            u128::from_le_bytes(word)
+        },
+        |&word| u128::from_le_bytes(word),
+    );
+    (word >> (bit % 8)) as u64
 }
 
 /// The lowest `bits` bits.

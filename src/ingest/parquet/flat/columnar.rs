@@ -20,13 +20,13 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use parquet::errors::ParquetError;
 
+use super::columns::row::RowColumns;
+use super::columns::sampled::{RowsToRead, SampledColumns, SampledRow};
+use super::columns::signature::{AskedAttributes, Needed, SignatureColumns};
 use super::ids::IdColumn;
 use super::mapping::dialect::Place;
 use super::mapping::field::Field;
 use super::records;
-use super::row_columns::RowColumns;
-use super::sampled_columns::{RowsToRead, SampledColumns, SampledRow};
-use super::signature_columns::{AskedAttributes, Needed, SignatureColumns};
 use super::table::{BatchColumns, Table};
 use crate::frame::{FrameBuilder, SpanSink, ValueCaps};
 use crate::ingest::parquet::file::guard::guarded;

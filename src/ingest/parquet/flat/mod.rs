@@ -4,16 +4,12 @@
 pub(crate) mod attributes;
 pub(crate) mod calibration;
 pub(crate) mod columnar;
+pub(crate) mod columns;
 pub(crate) mod derived;
 pub(crate) mod events;
 pub(crate) mod ids;
 pub(crate) mod mapping;
-pub(crate) mod own_columns;
 pub(crate) mod records;
-pub(crate) mod row_columns;
-pub(crate) mod sampled_columns;
-pub(crate) mod signature_columns;
 pub(crate) mod table;
-pub(crate) mod text_column;
 pub(crate) mod times;
 pub(crate) mod trace_states;

@@ -2,11 +2,11 @@
 
 use arrow::array::{Array as _, RecordBatch};
 
-use super::mapping::dialect::Place;
-use super::table::{BatchColumns, Table};
 use crate::conventions::{OwnAttribute, OwnAttributes};
 use crate::frame::OwnSlots;
 use crate::ingest::parquet::file::own_texts::OwnTexts;
+use crate::ingest::parquet::flat::mapping::dialect::Place;
+use crate::ingest::parquet::flat::table::{BatchColumns, Table};
 
 /// The attributes that are kept beside rows and are asked for.
 pub(crate) struct OwnColumns {

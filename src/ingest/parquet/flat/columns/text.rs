@@ -5,8 +5,6 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use parquet::errors::ParquetError;
 
-use super::mapping::dialect::Place;
-use super::table::BatchColumns;
 use crate::conventions::Attribute;
 use crate::frame::{SignaturePart, ValueCaps};
 use crate::ingest::parquet::file::column_cells::Cells;
@@ -15,6 +13,8 @@ use crate::ingest::parquet::file::fingerprint::Fingerprint;
 use crate::ingest::parquet::file::normalised_dictionary::NormalisedDictionary;
 use crate::ingest::parquet::file::pages::ColumnPages;
 use crate::ingest::parquet::file::text_dictionary::TextDictionary;
+use crate::ingest::parquet::flat::mapping::dialect::Place;
+use crate::ingest::parquet::flat::table::BatchColumns;
 
 /// A text column that is part of a signature.
 pub(crate) struct TextColumn {

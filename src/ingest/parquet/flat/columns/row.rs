@@ -6,13 +6,13 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::DataType;
 use parquet::errors::ParquetError;
 
-use super::ids::IdColumn;
-use super::mapping::field::Field;
-use super::table::{BatchColumns, Table};
-use super::times::{Unit, length, read_times, read_times_of_pages};
 use crate::ingest::IngestError;
 use crate::ingest::parquet::file::column_cells::Cells;
 use crate::ingest::parquet::file::pages::{ColumnPages, ValueType};
+use crate::ingest::parquet::flat::ids::IdColumn;
+use crate::ingest::parquet::flat::mapping::field::Field;
+use crate::ingest::parquet::flat::table::{BatchColumns, Table};
+use crate::ingest::parquet::flat::times::{Unit, length, read_times, read_times_of_pages};
 use crate::ingest::source::shared_file::SharedFile;
 use crate::span::{NO_START_TIME, SpanId, SpanRow, TraceId};
 

@@ -101,7 +101,7 @@ impl TraceHead {
 
 /// Packs calls one after the other: those of one trace should come together.
 #[derive(Clone, Debug, Default)]
-pub(super) struct CallPacker {
+pub(crate) struct CallPacker {
     kinds: HashMap<Kind, u64, FixedState>,
     /// The kinds in the order of their numbers, and how many calls are of each.
     order: Vec<(Kind, u64)>,

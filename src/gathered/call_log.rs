@@ -8,7 +8,6 @@
 //! Unpacked calls take some hundred bytes each; too many are sorted in slices, which are packed again ([`TimeSlices`]).
 
 use std::io::{self, Write};
-use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -24,7 +23,7 @@ use crate::trace::{Call, Target, TraceView};
 
 use super::call_block::{CallPacker, EdgeOfCalls, unpack};
 use super::packed_block::{PackedBlock, bytes_of_ranks, renumber_blocks};
-use super::time_slices::{Sample, TimeSlices};
+use super::time_slices::{Logged, OfSubject, Sample, TimeSlices, for_each_subject, sort_by_short_keys};
 
 /// Calls of a block.
 const CALLS_PER_BLOCK: usize = 1 << 15;
@@ -103,17 +102,43 @@ impl LoggedCall {
     }
 }
 
-/// Calls in the order in which they are shown: by target, then time. Their places are sorted by short keys, because calls are
-/// long.
-pub(super) fn sorted(calls: &[LoggedCall]) -> Vec<LoggedCall> {
-    let key = |(place, call): (u32, &LoggedCall)| {
-        let span = u64::from(call.trace.0) << 32 | u64::from(call.row) << 1 | u64::from(call.has_exit_span);
-        (call.target, call.start, span, place)
-    };
-    let mut keys: Vec<(Target, i64, u64, u32)> = (0..).zip(calls).map(key).collect();
-    keys.par_sort_unstable();
-    keys.into_iter().map(|(_, _, _, place)| calls[place as usize]).collect()
+impl Logged for LoggedCall {
+    type Subject = Target;
+    type Packer = CallPacker;
+
+    fn subject(&self) -> Target {
+        self.target
+    }
+
+    fn start(&self) -> i64 {
+        self.start
+    }
+
+    fn sort(calls: &mut [Self]) {
+        sort_by_short_keys(calls, |call| {
+            let span = u64::from(call.trace.0) << 32 | u64::from(call.row) << 1 | u64::from(call.has_exit_span);
+            (call.target, call.start, span)
+        });
+    }
+
+    fn pack(&self, packer: &mut CallPacker) -> usize {
+        packer.push(self);
+        packer.len()
+    }
+
+    fn block_of(packer: &mut CallPacker) -> Box<[u8]> {
+        let block = packer.block();
+        packer.clear();
+        block
+    }
+
+    fn unpack(block: &[u8], take: impl FnMut(Self)) {
+        unpack(block, |_| true, |trace| trace, take);
+    }
 }
+
+/// All calls to one target, in the order of start, trace and row.
+pub(crate) type CallsOfTarget<'a> = OfSubject<'a, LoggedCall>;
 
 /// What is known of a call that failed. It is evidence, and failures are few.
 #[derive(Clone, Copy, PartialEq, Debug, Default)]
@@ -126,35 +151,6 @@ pub(crate) struct FailedCall {
     pub(crate) path_ns: i64,
     /// How many traces its trace stands for because of sampling, as far as this span is evidence; 1 where that is not known.
     pub(crate) adjusted_count: f64,
-}
-
-/// All calls to one target, in the order of start, trace and row.
-#[derive(Debug)]
-pub(crate) struct CallsOfTarget<'a> {
-    /// What is called.
-    pub(crate) target: Target,
-    source: Source<'a>,
-}
-
-#[derive(Debug)]
-enum Source<'a> {
-    InMemory(&'a [LoggedCall]),
-    Slices(&'a TimeSlices, Range<usize>),
-}
-
-impl CallsOfTarget<'_> {
-    /// Shows each call. It may be asked for several times.
-    pub(crate) fn for_each(&self, mut show: impl FnMut(&LoggedCall)) {
-        match &self.source {
-            Source::InMemory(calls) => calls.iter().for_each(show),
-            Source::Slices(slices, range) => {
-                for slice in range.clone() {
-                    let is_own = |call: &&LoggedCall| call.target == self.target;
-                    slices.sorted(slice).iter().filter(is_own).for_each(&mut show);
-                }
-            }
-        }
-    }
 }
 
 columns! {
@@ -384,7 +380,7 @@ impl CallLog {
     pub(crate) fn for_each_target(
         &self,
         wants: impl Fn(EdgeOfCalls) -> bool + Sync,
-        mut show: impl FnMut(&CallsOfTarget<'_>),
+        show: impl FnMut(&CallsOfTarget<'_>),
     ) -> Result<(), SpillError> {
         let edges = self.edges();
         let wanted: u64 = edges.iter().filter(|(edge, _)| wants(**edge)).map(|(_, calls)| calls).sum();
@@ -392,13 +388,10 @@ impl CallLog {
             return Ok(());
         }
         if wanted > self.most_in_memory() as u64 {
-            return self.for_each_target_in_slices(&wants, &mut show);
+            return self.for_each_target_in_slices(&wants, show);
         }
         let calls = self.for_each_call(&wants, Vec::new, |calls, call| calls.push(*call))?.concat();
-        let calls = sorted(&calls);
-        for of_target in calls.chunk_by(|left, right| left.target == right.target) {
-            show(&CallsOfTarget { target: of_target[0].target, source: Source::InMemory(of_target) });
-        }
+        for_each_subject(calls, show);
         Ok(())
     }
 
@@ -406,30 +399,13 @@ impl CallLog {
     fn for_each_target_in_slices(
         &self,
         wants: &impl Fn(EdgeOfCalls) -> bool,
-        show: &mut impl FnMut(&CallsOfTarget<'_>),
+        show: impl FnMut(&CallsOfTarget<'_>),
     ) -> Result<(), SpillError> {
         let mut sample = Sample::default();
         self.unpack(wants, |call| sample.take(&call))?;
-        let mut slices = TimeSlices::new(&mut sample, self.most_in_memory() / 2, self.store.as_ref());
+        let mut slices = TimeSlices::new(sample, self.most_in_memory() / 2, self.store.as_ref());
         self.unpack(wants, |call| slices.push(&call))?;
-        slices.end();
-        let mut loaded = (usize::MAX, Vec::new());
-        for &target in &sample.targets {
-            let range = slices.of_target(target);
-            let source = if range.len() == 1 {
-                if loaded.0 != range.start {
-                    loaded = (range.start, slices.sorted(range.start));
-                }
-                let first = loaded.1.partition_point(|call| call.target < target);
-                let own = &loaded.1[first..];
-                Source::InMemory(&own[..own.partition_point(|call| call.target == target)])
-            } else {
-                loaded = (usize::MAX, Vec::new());
-                Source::Slices(&slices, range)
-            };
-            show(&CallsOfTarget { target, source });
-        }
-        slices.take_failure().map_or(Ok(()), Err)
+        slices.for_each_subject(show)
     }
 
     /// So many calls are unpacked at once: what they take counts, but spans no longer do.
@@ -628,7 +604,7 @@ mod tests {
             let mut again = 0;
             calls.for_each(|_| again += 1);
             assert_eq!(all.len(), again, "they can be asked for again");
-            shown.push((calls.target, all));
+            shown.push((calls.subject, all));
         };
         log.for_each_target(|_| true, show).unwrap();
         shown

@@ -31,7 +31,7 @@ pub(crate) use caller_spans::AnsweredCall;
 pub(crate) use caller_spans::{CallerSpan, CallerSpanLog, CallerSpansOfService, InstanceAbove};
 pub(crate) use data_touches::{DataTouches, Sharing};
 pub(crate) use messages::{
-    Identity, Inside, LoggedMessage, MessageLog, MessagesOfTopic, RepeatableWrite, has_outer_message,
+    Identity, Inside, LoggedMessage, MessageLog, MessagesOfTopic, RepeatableWrite, TopicFacts, has_outer_message,
 };
 pub(crate) use path_stacks::{Frame, PathStacks};
 pub(crate) use request_block::{CallerOperation, RequestBlock, Spent, TraceRequests};

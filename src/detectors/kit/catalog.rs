@@ -241,14 +241,27 @@ macro_rules! catalog {
                 })+
             }
 
-            /// Lets those that ask for messages look at all of one topic.
+            /// Lets those that ask for messages look at all of one topic, and again if any of them wants to.
             pub(crate) fn see_topic(&mut self, detectors: &Detectors, messages: &$crate::gathered::MessagesOfTopic<'_>) {
-                use $crate::detectors::kit::Detector;
-                $(if let Some(seen) = &mut self.$field
-                    && <$detector as Detector>::gathers().messages
-                {
-                    Detector::see_topic(&detectors.$field, messages, seen);
-                })+
+                use $crate::detectors::kit::{Detector, MessageRound};
+                for round in [MessageRound::First, MessageRound::Second] {
+                    messages.for_each(|message| {
+                        $(if let Some(seen) = &mut self.$field
+                            && <$detector as Detector>::gathers().messages
+                        {
+                            Detector::see_message(&detectors.$field, round, message, seen);
+                        })+
+                    });
+                    let mut is_wanted = false;
+                    $(if let Some(seen) = &mut self.$field
+                        && <$detector as Detector>::gathers().messages
+                    {
+                        is_wanted |= Detector::end_topic(&detectors.$field, round, messages.subject, seen);
+                    })+
+                    if !is_wanted {
+                        return;
+                    }
+                }
             }
 
             /// Takes in what was seen of other traces.

@@ -5,6 +5,7 @@
 //!                            ├─merge─▶ Seen ──see_call (all calls, in any order, twice)──▶ Seen
 //! every trace ──see──▶ Seen ─┘              ──see_target (all calls to one target, in time order)──▶ Seen
 //!                                           ──see_service (all caller spans of one service)──▶ Seen
+//!                                           ──see_message (all messages of one topic, in time order)──▶ Seen
 //!                                           ──see_call──▶ Seen ──conclude──▶ findings, rows
 //! ```
 
@@ -15,9 +16,7 @@ use serde::de::DeserializeOwned;
 use crate::conventions::{Lists, service_family};
 use crate::findings::Findings;
 use crate::frame::{Symbol, Symbols};
-use crate::gathered::{
-    CallerSpansOfService, CallsOfTarget, EdgeOfCalls, Gathered, Gathers, LoggedCall, MessagesOfTopic,
-};
+use crate::gathered::{CallerSpansOfService, CallsOfTarget, EdgeOfCalls, Gathered, Gathers, LoggedCall, LoggedMessage};
 use crate::partial::{Columns, GroupReader, GroupWriter, TraceNumber};
 use crate::savings::Unsettled;
 use crate::sensitive::SensitiveFacts;
@@ -36,6 +35,7 @@ use super::thresholds::Thresholds;
 /// | b | aggregates over all traces, its own or those that it lets gather | `see`, `conclude` |
 /// | c | all calls, in any order | `see_call` |
 /// | c | all calls to one target, or all caller spans of one service, in time order | `see_target`, `see_service` |
+/// | c | all messages of one topic, in time order | `see_message` |
 /// | d | values that are unique to a span ([`Gathers::own_attributes`]) | `see` |
 pub(crate) trait Detector:
     Thresholds + Clone + Default + Send + Sync + Serialize + DeserializeOwned + 'static
@@ -102,9 +102,14 @@ pub(crate) trait Detector:
     /// asks for caller spans. Services come in the order of their names.
     fn see_service(&self, _spans: &CallerSpansOfService<'_>, _seen: &mut Self::Seen) {}
 
-    /// Looks at all messages of one topic, in time order, once all traces were seen. Only if its [`Detector::gathers`] asks for
-    /// messages. Topics come in the order of their names.
-    fn see_topic(&self, _messages: &MessagesOfTopic<'_>, _seen: &mut Self::Seen) {}
+    /// Looks at a message, once all traces were seen: those of one topic come in time order, topic by topic in the order of names.
+    /// Only if its [`Detector::gathers`] asks for messages. A topic may have so many that none is kept that need not be.
+    fn see_message(&self, _round: MessageRound, _message: &LoggedMessage, _seen: &mut Self::Seen) {}
+
+    /// Takes notice that all messages of a topic were shown. Whoever says so after the first round sees them again.
+    fn end_topic(&self, _round: MessageRound, _topic: Symbol, _seen: &mut Self::Seen) -> bool {
+        false
+    }
 
     /// Tables beside the one of its description.
     fn tables_beside(_aside: &Self::Aside, _whole: &Whole<'_>) -> Vec<BesideTable> {
@@ -113,6 +118,15 @@ pub(crate) trait Detector:
 
     /// Says what was found, once everything was seen.
     fn conclude(&self, seen: Self::Seen, whole: &Whole<'_>) -> Concluded<Self>;
+}
+
+/// How often the messages of a topic were shown so far. A second round is for all detectors if it is for any.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum MessageRound {
+    /// They are shown for the first time.
+    First,
+    /// They are shown again.
+    Second,
 }
 
 /// When detectors may look at all calls.

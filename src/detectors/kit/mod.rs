@@ -18,7 +18,9 @@ pub use catalog::CatalogEntry;
 pub(crate) use catalog::{Conclusions, catalog};
 pub(crate) use description::joined;
 pub use description::{Cell, Column, Currency, Description, ProblemText, RankedBy, TableRow, Unit};
-pub(crate) use detector::{BesideTable, CallRound, Concluded, Detector, NoDetails, NoRow, Seen, WhileRead, Whole};
+pub(crate) use detector::{
+    BesideTable, CallRound, Concluded, Detector, MessageRound, NoDetails, NoRow, Seen, WhileRead, Whole,
+};
 pub(crate) use findings_beside::FindingsBeside;
 pub(crate) use rules::{
     EXPLAINED_BY, Heading, Level, NamedValues, Pattern, PatternColumn, RowColumn, RowRule, Rule, TableRules,

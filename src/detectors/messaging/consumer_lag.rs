@@ -1,20 +1,23 @@
 //! `consumer-lag`: messages wait longer and longer.
 
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+
 use foldhash::fast::FixedState;
 use hashbrown::HashSet;
 
 use crate::conventions::{DELAY_WORDS, FindingKind};
 use crate::detectors::kit::{
-    Cell, Concluded, Description, Detector, Level, NoDetails, ProblemText, RankedBy, RowColumn, SeenAtTheEnd, TableRow,
-    TableRules, Unit, WEIGHTED_TRACES_DOC, Whole, thresholds,
+    Cell, Concluded, Description, Detector, Level, MessageRound, NoDetails, ProblemText, RankedBy, RowColumn,
+    SeenAtTheEnd, TableRow, TableRules, Unit, WEIGHTED_TRACES_DOC, Whole, thresholds,
 };
 use crate::findings::{Finding, Findings};
 use crate::frame::Symbol;
-use crate::gathered::{Gathers, Identity, LoggedMessage, MessagesOfTopic};
+use crate::gathered::{Gathers, Identity, LoggedMessage};
 use crate::partial::TraceNumber;
 use crate::trace::{Target, TargetKind, TraceView};
 
-use super::evidence::{TracesOfRow, int, median, most_frequent, quantile};
+use super::evidence::{TracesOfRow, int, median, quantile};
 
 thresholds! {
     /// The detector of messages that wait and its thresholds.
@@ -211,13 +214,28 @@ impl Row {
 pub(crate) struct Found {
     rows: Vec<Row>,
     findings: Findings<NoDetails>,
+    /// Of the topic that is shown: what its groups have processed.
+    groups: BTreeMap<Symbol, Lags>,
 }
 
-/// How long a message has waited.
-struct Lag<'a> {
-    message: &'a LoggedMessage,
-    ns: i64,
-    measured_by: MeasuredBy,
+/// What a group has processed of the topic that is shown, column by column: there may be very many.
+#[derive(Default)]
+struct Lags {
+    /// The first start and the last of all that it has processed, in ns since 1970.
+    time: Option<(i64, i64)>,
+    /// Messages that may come again.
+    known: HashSet<Identity, FixedState>,
+    /// Of the messages whose lag is known: the lag in ns.
+    ns: Vec<i64>,
+    starts: Vec<i64>,
+    durations: Vec<i64>,
+    traces: Vec<TraceNumber>,
+    /// Those of which a trace stands for more or less than itself.
+    adjusted: Vec<(TraceNumber, f64)>,
+    services: BTreeSet<Symbol>,
+    measured_by: BTreeMap<MeasuredBy, u64>,
+    /// The one that waited longest.
+    longest: Option<(i64, LoggedMessage)>,
 }
 
 impl Detector for ConsumerLag {
@@ -235,34 +253,40 @@ impl Detector for ConsumerLag {
 
     fn see(&self, _trace: &TraceView<'_>, _seen: &mut Self::Seen) {}
 
-    fn see_topic(&self, messages: &MessagesOfTopic<'_>, seen: &mut Self::Seen) {
-        for (group, processings) in messages.processings_by_group() {
-            self.judge(messages.topic, group, &processings, &mut seen.0);
+    fn see_message(&self, round: MessageRound, message: &LoggedMessage, seen: &mut Self::Seen) {
+        if round == MessageRound::First && message.role.is_processing() {
+            seen.0.groups.entry(message.group).or_default().see(message);
         }
     }
 
+    fn end_topic(&self, _round: MessageRound, topic: Symbol, seen: &mut Self::Seen) -> bool {
+        for (group, lags) in std::mem::take(&mut seen.0.groups) {
+            self.judge(topic, group, lags, &mut seen.0);
+        }
+        false
+    }
+
     fn conclude(&self, seen: Self::Seen, _whole: &Whole<'_>) -> Concluded<Self> {
-        let SeenAtTheEnd(Found { mut rows, findings }) = seen;
+        let SeenAtTheEnd(Found { mut rows, findings, .. }) = seen;
         rows.sort_by_key(|row| (row.topic, row.group));
         Concluded { findings, aside: (), rows }
     }
 }
 
 impl ConsumerLag {
-    /// Judges what a group has processed of a topic, in time order.
-    fn judge(&self, topic: Symbol, group: Symbol, processings: &[&LoggedMessage], found: &mut Found) {
-        let lags = lags(processings);
-        if lags.len() < (self.min_messages.0 as usize).max(1) {
+    /// Judges what a group has processed of a topic.
+    fn judge(&self, topic: Symbol, group: Symbol, lags: Lags, found: &mut Found) {
+        if lags.ns.len() < (self.min_messages.0 as usize).max(1) {
             return;
         }
-        let early = lags.iter().filter(|lag| lag.ns < -CLOCKS_AGREE_WITHIN_NS).count() as u64;
-        if early * ONE_IN_MAY_BE_EARLY > lags.len() as u64 {
+        let early = lags.ns.iter().filter(|&&ns| ns < -CLOCKS_AGREE_WITHIN_NS).count() as u64;
+        if early * ONE_IN_MAY_BE_EARLY > lags.ns.len() as u64 {
             return;
         }
-        let mut all: Vec<i64> = lags.iter().map(|lag| lag.ns).collect();
+        let parts = Parts::of(&lags);
+        let Lags { ns: mut all, durations, traces: of_lags, adjusted, services, measured_by, longest, .. } = lags;
         all.sort_unstable();
         let lag_p95 = quantile(&all, 0.95);
-        let parts = Parts::of(&lags, processings);
         let kind = if parts.grow() {
             FindingKind::Growing
         } else if lag_p95.is_some_and(|lag| lag >= self.max_lag.0) {
@@ -270,14 +294,10 @@ impl ConsumerLag {
         } else {
             return;
         };
-        let mut services: Vec<Symbol> = lags.iter().map(|lag| lag.message.service).collect();
-        services.sort_unstable();
-        services.dedup();
         let mut traces = TracesOfRow::default();
-        lags.iter().for_each(|lag| traces.add(lag.message));
-        let key = |lag: &Lag<'_>| (std::cmp::Reverse(lag.ns), lag.message.trace, lag.message.start, lag.message.row);
-        let Some(longest) = lags.iter().min_by_key(|lag| key(lag)) else { return };
-        let message = longest.message;
+        of_lags.into_iter().for_each(|trace| traces.add_trace(trace, 1.0));
+        adjusted.into_iter().for_each(|(trace, count)| traces.add_trace(trace, count));
+        let Some((_, message)) = longest else { return };
         let finding = Finding {
             span_id: message.span_id,
             service: message.service,
@@ -299,37 +319,53 @@ impl ConsumerLag {
             topic,
             group,
             kind,
-            messages: lags.len() as i64,
+            messages: all.len() as i64,
             lag_p50: quantile(&all, 0.5),
             lag_p95,
             lag_max: all.last().copied(),
             lag_first: parts.medians[0],
             lag_last: parts.medians[PARTS - 1],
             growth_per_s: parts.growth_per_s(),
-            measured_by: most_frequent(lags.iter().map(|lag| lag.measured_by)).unwrap_or(MeasuredBy::Span),
-            work_p50: median(lags.iter().map(|lag| lag.message.duration).collect()),
-            services,
+            measured_by: measured_by
+                .into_iter()
+                .rev()
+                .max_by_key(|&(_, times)| times)
+                .map_or(MeasuredBy::Span, |(by, _)| by),
+            work_p50: median(durations),
+            services: services.into_iter().collect(),
             traces,
             example: message.trace,
         });
     }
 }
 
-/// The lags of the messages that are not to wait, each when it was processed first.
-fn lags<'a>(processings: &[&'a LoggedMessage]) -> Vec<Lag<'a>> {
-    let mut known: HashSet<Identity, FixedState> = HashSet::default();
-    let mut lags = Vec::new();
-    for &message in processings {
-        let is_new = message.identity == Identity::Unknown || known.insert(message.identity);
+impl Lags {
+    /// Takes notice of a message, in time order: it has a lag when it is processed first, unless it is to wait.
+    fn see(&mut self, message: &LoggedMessage) {
+        self.time.get_or_insert((message.start, message.start)).1 = message.start;
+        let is_new = !message.may_come_again || self.known.insert(message.identity);
         let is_delayed = message.is_delayed || message.sender().is_some_and(|sender| sender.is_delayed);
         if !is_new || is_delayed || message.deliveries > 1 {
-            continue;
+            return;
         }
         let by_span = message.sender().map(|sender| (message.start.wrapping_sub(sender.end), MeasuredBy::Span));
         let by_attribute = || message.waited_ns.map(|ns| (ns, MeasuredBy::Attribute));
-        lags.extend(by_span.or_else(by_attribute).map(|(ns, measured_by)| Lag { message, ns, measured_by }));
+        let Some((ns, measured_by)) = by_span.or_else(by_attribute) else { return };
+        self.ns.push(ns);
+        self.starts.push(message.start);
+        self.durations.push(message.duration);
+        if message.adjusted_count == 1.0 {
+            self.traces.push(message.trace);
+        } else {
+            self.adjusted.push((message.trace, message.adjusted_count));
+        }
+        self.services.insert(message.service);
+        *self.measured_by.entry(measured_by).or_default() += 1;
+        let key = |ns: i64, message: &LoggedMessage| (Reverse(ns), message.trace, message.start, message.row);
+        if self.longest.as_ref().is_none_or(|(longest, of)| key(ns, message) < key(*longest, of)) {
+            self.longest = Some((ns, message.clone()));
+        }
     }
-    lags
 }
 
 /// Lags by the quarters of the time.
@@ -341,16 +377,15 @@ struct Parts {
 }
 
 impl Parts {
-    /// Those of lags, of the time in which the group processed anything of the topic. Both come in the order of starts.
-    fn of(lags: &[Lag<'_>], processings: &[&LoggedMessage]) -> Self {
-        let start = |message: Option<&&LoggedMessage>| message.map_or(0, |message| message.start);
-        let (first, last) = (start(processings.first()), start(processings.last()));
+    /// Those of the time in which the group processed anything of the topic.
+    fn of(lags: &Lags) -> Self {
+        let (first, last) = lags.time.unwrap_or_default();
         let time_ns = last.saturating_sub(first);
         let mut parts: [Vec<i64>; PARTS] = Default::default();
-        for lag in lags {
-            let at = i128::from(lag.message.start - first) * PARTS as i128;
+        for (&start, &ns) in lags.starts.iter().zip(&lags.ns) {
+            let at = i128::from(start - first) * PARTS as i128;
             let part = if time_ns > 0 { (at / i128::from(time_ns)) as usize } else { 0 };
-            parts[part.min(PARTS - 1)].push(lag.ns);
+            parts[part.min(PARTS - 1)].push(ns);
         }
         let counts = [0, 1, 2, 3].map(|part: usize| parts[part].len());
         Self { medians: parts.map(median), counts, time_ns }

@@ -7,12 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::conventions::FindingKind;
 use crate::detectors::kit::{
-    Cell, Concluded, Description, Detector, Level, NoDetails, ProblemText, RankedBy, RowColumn, SeenAtTheEnd, TableRow,
-    TableRules, Unit, WEIGHTED_TRACES_DOC, Whole, thresholds,
+    Cell, Concluded, Description, Detector, Level, MessageRound, NoDetails, ProblemText, RankedBy, RowColumn,
+    SeenAtTheEnd, TableRow, TableRules, Unit, WEIGHTED_TRACES_DOC, Whole, thresholds,
 };
 use crate::findings::{Finding, Findings};
 use crate::frame::Symbol;
-use crate::gathered::{Gathers, Identity, Inside, LoggedMessage, MessagesOfTopic};
+use crate::gathered::{Gathers, Identity, Inside, LoggedMessage};
 use crate::partial::TraceNumber;
 use crate::span::SpanId;
 use crate::trace::{DeadLetterName, MessageRole, Target, TargetKind, TraceView};
@@ -200,6 +200,8 @@ pub(crate) struct Known {
     topics: Topics,
     failed: FailedMessages,
     put_aside: Vec<PutAside>,
+    /// Of the topic that is shown: messages that came out of it, where its name says that they could not be processed.
+    came_out: BTreeSet<Identity>,
 }
 
 /// A message that may have been put aside.
@@ -273,33 +275,45 @@ impl Detector for DeadLetter {
 
     fn see(&self, _trace: &TraceView<'_>, _seen: &mut Self::Seen) {}
 
-    fn see_topic(&self, messages: &MessagesOfTopic<'_>, seen: &mut Self::Seen) {
-        let Known { topics, failed, put_aside } = &mut seen.0;
-        topics.see(messages);
-        for (group, processings) in messages.processings_by_group() {
-            failed.see(messages.topic, group, &processings);
+    fn see_message(&self, round: MessageRound, message: &LoggedMessage, seen: &mut Self::Seen) {
+        if round != MessageRound::First {
+            return;
         }
-        let mut known: BTreeSet<Identity> = BTreeSet::new();
-        for message in messages.messages {
-            let may_be_aside = message.dead_letter != DeadLetterName::No;
-            let by = match message.role {
-                MessageRole::Publish if may_be_aside && !message.is_inner && message.is_producer => By::Producer,
-                MessageRole::Publish if may_be_aside && !message.is_inner => By::Client,
-                // The processing may say it, too.
-                MessageRole::Settle if message.inside.is_some_and(|inside| inside.is_dead_lettered) => continue,
-                MessageRole::Settle => By::Settlement,
-                MessageRole::Process | MessageRole::Receive if message.is_dead_lettered => By::Settlement,
-                MessageRole::Process | MessageRole::Receive if may_be_aside && is_first(message, &mut known) => {
-                    By::Broker
-                }
-                _ => continue,
-            };
-            put_aside.push(PutAside::of(message, by));
+        let Known { topics, failed, put_aside, came_out } = &mut seen.0;
+        if message.role.is_processing() {
+            topics.see_processing(message);
+            failed.see(message);
         }
+        let may_be_aside = message.dead_letter != DeadLetterName::No;
+        let by = match message.role {
+            MessageRole::Publish if may_be_aside && !message.is_inner && message.is_producer => By::Producer,
+            MessageRole::Publish if may_be_aside && !message.is_inner => By::Client,
+            // The processing may say it, too.
+            MessageRole::Settle if message.inside.is_some_and(|inside| inside.is_dead_lettered) => return,
+            MessageRole::Settle => By::Settlement,
+            MessageRole::Process | MessageRole::Receive if message.is_dead_lettered => By::Settlement,
+            // Several groups read what was put aside once.
+            MessageRole::Process | MessageRole::Receive
+                if may_be_aside && is_first(message, |identity| came_out.insert(identity)) =>
+            {
+                By::Broker
+            }
+            _ => return,
+        };
+        put_aside.push(PutAside::of(message, by));
+    }
+
+    fn end_topic(&self, _round: MessageRound, _topic: Symbol, seen: &mut Self::Seen) -> bool {
+        let Known { topics, failed, came_out, .. } = &mut seen.0;
+        topics.end_topic();
+        failed.end_topic();
+        came_out.clear();
+        false
     }
 
     fn conclude(&self, seen: Self::Seen, whole: &Whole<'_>) -> Concluded<Self> {
-        let SeenAtTheEnd(Known { mut topics, failed, put_aside }) = seen;
+        let SeenAtTheEnd(Known { mut topics, failed, put_aside, .. }) = seen;
+        topics.learn(whole.gathered.messages.iter().flat_map(|messages| messages.topics()));
         topics.learn_names(whole.symbols);
         let kind_name = |kind: FindingKind| whole.symbols.get(kind.as_str()).unwrap_or_default();
         let mut rows: BTreeMap<Key, RowSoFar> = BTreeMap::new();
@@ -379,11 +393,11 @@ impl Detector for DeadLetter {
     }
 }
 
-/// Whether a message, which was known by one of these identities if it came before, is processed for the first time.
-fn is_first(message: &LoggedMessage, known: &mut BTreeSet<Identity>) -> bool {
+/// Whether a message is processed for the first time; `is_new` says so of its identity, if it has one.
+fn is_first(message: &LoggedMessage, is_new: impl FnOnce(Identity) -> bool) -> bool {
     match message.identity {
         Identity::Unknown => message.deliveries <= 1,
-        identity => known.insert(identity),
+        identity => is_new(identity),
     }
 }
 

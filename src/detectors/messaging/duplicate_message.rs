@@ -7,12 +7,12 @@ use hashbrown::HashMap;
 
 use crate::conventions::FindingKind;
 use crate::detectors::kit::{
-    Cell, Concluded, Description, Detector, Level, NoDetails, ProblemText, RankedBy, RowColumn, SeenAtTheEnd, TableRow,
-    TableRules, Unit, WEIGHTED_TRACES_DOC, Whole, thresholds,
+    Cell, Concluded, Description, Detector, Level, MessageRound, NoDetails, ProblemText, RankedBy, RowColumn,
+    SeenAtTheEnd, TableRow, TableRules, Unit, WEIGHTED_TRACES_DOC, Whole, thresholds,
 };
 use crate::findings::{Finding, Findings, Remedy};
 use crate::frame::Symbol;
-use crate::gathered::{Gathers, Identity, LoggedMessage, MessagesOfTopic, RepeatableWrite};
+use crate::gathered::{Gathers, Identity, LoggedMessage, RepeatableWrite};
 use crate::partial::TraceNumber;
 use crate::trace::{Asked, NO_ROW, Target, TargetKind, TraceView, total_ns};
 
@@ -180,12 +180,34 @@ impl Row {
 pub(crate) struct Found {
     rows: Vec<Row>,
     findings: Findings<NoDetails>,
+    /// Of the topic that is shown: what its groups have processed.
+    groups: BTreeMap<Symbol, OfGroup>,
+}
+
+/// What a group has processed of the topic that is shown.
+#[derive(Default)]
+struct OfGroup {
+    /// Processings of messages that can be told from others.
+    messages: u64,
+    /// Messages that may come again, once they were processed without failure.
+    done: HashMap<Identity, Done, FixedState>,
+    duplicates: Vec<Duplicate>,
+}
+
+/// The first processing of a message without failure.
+struct Done {
+    start: i64,
+    trace: TraceNumber,
+    writes: Vec<RepeatableWrite>,
+    /// How often it was processed without failure so far.
+    times: u64,
 }
 
 /// A message that was processed again.
-struct Duplicate<'a> {
-    first: &'a LoggedMessage,
-    again: &'a LoggedMessage,
+struct Duplicate {
+    /// Start of the first processing in ns since 1970, and its trace.
+    first: (i64, TraceNumber),
+    again: LoggedMessage,
     /// How often it was processed without failure before.
     before: u64,
     repeated: Vec<RepeatableWrite>,
@@ -206,47 +228,55 @@ impl Detector for DuplicateMessage {
 
     fn see(&self, _trace: &TraceView<'_>, _seen: &mut Self::Seen) {}
 
-    fn see_topic(&self, messages: &MessagesOfTopic<'_>, seen: &mut Self::Seen) {
-        for (group, processings) in messages.processings_by_group() {
-            let duplicates = duplicates(&processings);
-            let Found { rows, findings } = &mut seen.0;
-            duplicates.iter().for_each(|duplicate| report(messages.topic, group, duplicate, findings));
-            let known = processings.iter().filter(|message| message.identity != Identity::Unknown).count();
-            rows.extend(row_of(messages.topic, group, known as u64, &duplicates));
+    fn see_message(&self, round: MessageRound, message: &LoggedMessage, seen: &mut Self::Seen) {
+        if round == MessageRound::First && message.role.is_processing() && message.identity != Identity::Unknown {
+            seen.0.groups.entry(message.group).or_default().see(message);
         }
     }
 
+    fn end_topic(&self, _round: MessageRound, topic: Symbol, seen: &mut Self::Seen) -> bool {
+        let Found { rows, findings, groups } = &mut seen.0;
+        for (group, OfGroup { messages, duplicates, .. }) in std::mem::take(groups) {
+            duplicates.iter().for_each(|duplicate| report(topic, group, duplicate, findings));
+            rows.extend(row_of(topic, group, messages, &duplicates));
+        }
+        false
+    }
+
     fn conclude(&self, seen: Self::Seen, _whole: &Whole<'_>) -> Concluded<Self> {
-        let SeenAtTheEnd(Found { mut rows, findings }) = seen;
+        let SeenAtTheEnd(Found { mut rows, findings, .. }) = seen;
         rows.sort_by_key(|row| (row.topic, row.group));
         Concluded { findings, aside: (), rows }
     }
 }
 
-/// The messages that a group has processed again, of its processings of a topic in time order.
-fn duplicates<'a>(processings: &[&'a LoggedMessage]) -> Vec<Duplicate<'a>> {
-    let mut done: HashMap<Identity, (&'a LoggedMessage, u64), FixedState> = HashMap::default();
-    let mut duplicates = Vec::new();
-    for &again in processings.iter().filter(|message| message.identity != Identity::Unknown) {
-        if let Some(&(first, before)) = done.get(&again.identity) {
+impl OfGroup {
+    /// Takes notice of a message that can be told from others, in time order.
+    fn see(&mut self, again: &LoggedMessage) {
+        self.messages += 1;
+        if !again.may_come_again {
+            return;
+        }
+        if let Some(done) = self.done.get(&again.identity) {
             let is_same = |one: &RepeatableWrite, other: &RepeatableWrite| {
                 (one.target, one.operation) == (other.target, other.operation)
             };
-            let is_repeated = |write: &&RepeatableWrite| first.writes.iter().any(|done| is_same(write, done));
+            let is_repeated = |write: &&RepeatableWrite| done.writes.iter().any(|done| is_same(write, done));
             let repeated: Vec<RepeatableWrite> = again.writes.iter().filter(is_repeated).copied().collect();
             if !repeated.is_empty() {
-                duplicates.push(Duplicate { first, again, before, repeated });
+                let (first, before) = ((done.start, done.trace), done.times);
+                self.duplicates.push(Duplicate { first, again: again.clone(), before, repeated });
             }
         }
         if !again.failed {
-            done.entry(again.identity).or_insert((again, 0)).1 += 1;
+            let first = || Done { start: again.start, trace: again.trace, writes: again.writes.clone(), times: 0 };
+            self.done.entry(again.identity).or_insert_with(first).times += 1;
         }
     }
-    duplicates
 }
 
-fn report(topic: Symbol, group: Symbol, duplicate: &Duplicate<'_>, findings: &mut Findings<NoDetails>) {
-    let again = duplicate.again;
+fn report(topic: Symbol, group: Symbol, duplicate: &Duplicate, findings: &mut Findings<NoDetails>) {
+    let again = &duplicate.again;
     let finding = Finding {
         span_id: again.span_id,
         service: again.service,
@@ -268,10 +298,10 @@ fn report(topic: Symbol, group: Symbol, duplicate: &Duplicate<'_>, findings: &mu
     findings.push_late(again.trace, again.adjusted_count, finding, remedy);
 }
 
-fn row_of(topic: Symbol, group: Symbol, messages: u64, duplicates: &[Duplicate<'_>]) -> Option<Row> {
-    let again = || duplicates.iter().map(|duplicate| duplicate.again);
+fn row_of(topic: Symbol, group: Symbol, messages: u64, duplicates: &[Duplicate]) -> Option<Row> {
+    let again = || duplicates.iter().map(|duplicate| &duplicate.again);
     let example = duplicates.iter().min_by_key(|duplicate| {
-        let again = duplicate.again;
+        let again = &duplicate.again;
         (again.trace, again.start, again.row)
     })?;
     let repeated = || duplicates.iter().flat_map(|duplicate| &duplicate.repeated).copied();
@@ -289,11 +319,11 @@ fn row_of(topic: Symbol, group: Symbol, messages: u64, duplicates: &[Duplicate<'
         inserts: repeated().any(|write| write.inserts),
         repeated: most_frequent(repeated()).unwrap_or_default(),
         has_ids: count(true) >= count(false),
-        gap_p50: median(duplicates.iter().map(|duplicate| duplicate.again.start - duplicate.first.start).collect()),
+        gap_p50: median(duplicates.iter().map(|duplicate| duplicate.again.start - duplicate.first.0).collect()),
         critical_ns: total_ns(again().map(|message| message.path_ns)),
         services: services.into_iter().collect(),
         traces,
         example: example.again.trace,
-        first: example.first.trace,
+        first: example.first.1,
     })
 }

@@ -2,24 +2,26 @@
 
 mod overtaken;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use foldhash::fast::FixedState;
+use hashbrown::hash_map::Entry;
 use hashbrown::{HashMap, HashSet};
 
 use crate::conventions::FindingKind;
 use crate::detectors::kit::{
-    Cell, Concluded, Description, Detector, Level, NoDetails, ProblemText, RankedBy, RowColumn, SeenAtTheEnd, TableRow,
-    TableRules, Unit, WEIGHTED_TRACES_DOC, Whole, thresholds,
+    Cell, Concluded, Description, Detector, Level, MessageRound, NoDetails, ProblemText, RankedBy, RowColumn,
+    SeenAtTheEnd, TableRow, TableRules, Unit, WEIGHTED_TRACES_DOC, Whole, thresholds,
 };
 use crate::findings::{Finding, Findings};
 use crate::frame::Symbol;
-use crate::gathered::{Gathers, Identity, LoggedMessage, MessagesOfTopic};
+use crate::gathered::{Gathers, Identity, LoggedMessage};
 use crate::partial::TraceNumber;
+use crate::span::SpanId;
 use crate::trace::{Target, TargetKind, TraceView};
 
 use super::evidence::{TracesOfRow, int, median, share};
-use overtaken::{Gaps, Overlapped, Overtaken};
+use overtaken::{Gaps, OfKey, Other, Overtaken, Timed};
 
 thresholds! {
     /// The detector of messages out of order and its thresholds.
@@ -179,7 +181,11 @@ impl Row {
 
 /// What is known once messages were seen.
 #[derive(Default)]
-pub(crate) struct Found(Vec<Disorder>);
+pub(crate) struct Found {
+    disorders: Vec<Disorder>,
+    /// Of the topic that is shown: what its groups have processed.
+    groups: BTreeMap<Symbol, OfGroup>,
+}
 
 /// All messages of a topic and group that are out of order in one way.
 struct Disorder {
@@ -191,11 +197,36 @@ struct Disorder {
 }
 
 /// A message that is out of order.
+#[derive(Clone, Copy)]
 struct Late {
-    message: LoggedMessage,
+    service: Symbol,
+    operation: Symbol,
+    trace: TraceNumber,
+    row: u32,
+    span_id: SpanId,
+    start: i64,
+    key: u64,
+    adjusted_count: f64,
     /// The trace of the other message.
     other: TraceNumber,
     gap_ns: i64,
+}
+
+impl Late {
+    fn of(message: &LoggedMessage, other: Other) -> Self {
+        Self {
+            service: message.service,
+            operation: message.operation,
+            trace: message.trace,
+            row: message.row,
+            span_id: message.span_id,
+            start: message.start,
+            key: message.key,
+            adjusted_count: message.adjusted_count,
+            other: other.trace,
+            gap_ns: message.start.saturating_sub(other.start),
+        }
+    }
 }
 
 impl Detector for MessageDisorder {
@@ -213,29 +244,40 @@ impl Detector for MessageDisorder {
 
     fn see(&self, _trace: &TraceView<'_>, _seen: &mut Self::Seen) {}
 
-    fn see_topic(&self, messages: &MessagesOfTopic<'_>, seen: &mut Self::Seen) {
-        for (group, processings) in messages.processings_by_group() {
-            let mut judged = Judged { gaps: self.gaps(), messages: 0, late: Vec::new() };
-            judged.judge_partitions(&processings);
-            judged.judge_senders(&processings);
+    fn see_message(&self, round: MessageRound, message: &LoggedMessage, seen: &mut Self::Seen) {
+        if message.role.is_processing() {
+            seen.0.groups.entry(message.group).or_default().see(round, message, self.gaps());
+        }
+    }
+
+    fn end_topic(&self, round: MessageRound, topic: Symbol, seen: &mut Self::Seen) -> bool {
+        let Found { disorders, groups } = &mut seen.0;
+        if round == MessageRound::First {
+            groups.values_mut().for_each(OfGroup::end_runs);
+            if groups.values().any(|of_group| !of_group.partitions.is_empty()) {
+                return true;
+            }
+        }
+        for (group, of_group) in std::mem::take(groups) {
+            let (messages, mut all) = of_group.judged();
             for (kind, min_late) in [
                 (FindingKind::Key, 1),
                 (FindingKind::Overlap, self.min_late.0 as usize),
                 (FindingKind::Partition, self.min_late.0 as usize),
             ] {
-                let late: Vec<Late> = judged.late.extract_if(.., |(of, _)| *of == kind).map(|(_, late)| late).collect();
+                let late: Vec<Late> = all.extract_if(.., |(of, _)| *of == kind).map(|(_, late)| late).collect();
                 if !late.is_empty() && late.len() >= min_late {
-                    let topic = messages.topic;
-                    seen.0.0.push(Disorder { topic, group, kind, messages: judged.messages, late });
+                    disorders.push(Disorder { topic, group, kind, messages, late });
                 }
             }
         }
+        false
     }
 
     fn conclude(&self, seen: Self::Seen, whole: &Whole<'_>) -> Concluded<Self> {
         let mut findings = Findings::default();
         let mut rows = Vec::new();
-        for disorder in seen.0.0 {
+        for disorder in seen.0.disorders {
             let kind_name = whole.symbols.get(disorder.kind.as_str()).unwrap_or_default();
             let key = [disorder.topic, disorder.group, kind_name];
             disorder.late.iter().for_each(|late| self.report(&disorder, late, &key, &mut findings));
@@ -252,133 +294,222 @@ impl MessageDisorder {
     }
 
     fn report(&self, disorder: &Disorder, late: &Late, key: &[Symbol], findings: &mut Findings<NoDetails>) {
-        let message = &late.message;
         let finding = Finding {
-            span_id: message.span_id,
-            service: message.service,
-            operation: message.operation,
+            span_id: late.span_id,
+            service: late.service,
+            operation: late.operation,
             target: Some(Target { name: disorder.topic, kind: TargetKind::Messaging }),
-            start: message.start,
+            start: late.start,
             measured: late.gap_ns as f64 / 1e9,
             threshold: self.min_gap.0 as f64 / 1e9,
             impact_ns: 0,
             own_impact: 0,
             induced: false,
             kind: disorder.kind,
-            span_ids: &[message.span_id],
+            span_ids: &[late.span_id],
             key,
             details: NoDetails,
         };
-        findings.push_of(message.trace, message.adjusted_count, finding);
+        findings.push_of(late.trace, late.adjusted_count, finding);
     }
 }
 
 impl Disorder {
     fn concluded(&self, key: [Symbol; 3]) -> Option<Row> {
-        let place = |late: &&Late| (late.message.trace, late.message.start, late.message.row);
-        let example = self.late.iter().min_by_key(place)?;
+        let example = self.late.iter().min_by_key(|late| (late.trace, late.start, late.row))?;
         let mut traces = TracesOfRow::default();
-        self.late.iter().for_each(|late| traces.add(&late.message));
-        let distinct = |of: fn(&LoggedMessage) -> u64| {
-            self.late.iter().map(|late| of(&late.message)).filter(|&value| value != 0).collect::<BTreeSet<u64>>().len()
-        };
-        let services: BTreeSet<Symbol> = self.late.iter().map(|late| late.message.service).collect();
+        self.late.iter().for_each(|late| traces.add_trace(late.trace, late.adjusted_count));
+        let keys: BTreeSet<u64> = self.late.iter().map(|late| late.key).filter(|&key| key != 0).collect();
+        let services: BTreeSet<Symbol> = self.late.iter().map(|late| late.service).collect();
         Some(Row {
             key,
             kind: self.kind,
             messages: self.messages,
             late: self.late.len() as u64,
-            keys: distinct(|message| message.key) as u64,
+            keys: keys.len() as u64,
             gap_p50: median(self.late.iter().map(|late| late.gap_ns).collect()),
             gap_max: self.late.iter().map(|late| late.gap_ns).max(),
             services: services.into_iter().collect(),
             traces,
-            example: example.message.trace,
+            example: example.trace,
             other: example.other,
         })
     }
 }
 
-/// What a group has processed of a topic while it is judged.
-struct Judged {
-    gaps: Gaps,
-    /// Messages whose order is known.
+/// What a group has processed of the topic that is shown.
+#[derive(Default)]
+struct OfGroup {
+    /// Messages whose place in a partition is known.
+    partitions: HashMap<u64, Partition, FixedState>,
+    /// The others.
+    senders: Senders,
+}
+
+impl OfGroup {
+    /// Takes notice of a message, in time order.
+    fn see(&mut self, round: MessageRound, message: &LoggedMessage, gaps: Gaps) {
+        if message.partition == 0 || message.offset == 0 {
+            if round == MessageRound::First {
+                self.senders.see(message, gaps);
+            }
+            return;
+        }
+        let new = || Partition::beginning_with(message);
+        let partition = self.partitions.entry(message.partition).or_insert_with(new);
+        match round {
+            MessageRound::First => partition.replays.see(message),
+            MessageRound::Second if partition.replays.holds(message.offset) => {}
+            MessageRound::Second => partition.judge(message, gaps),
+        }
+    }
+
+    /// Ends the first round.
+    fn end_runs(&mut self) {
+        self.partitions.values_mut().for_each(|partition| partition.replays.end());
+    }
+
+    /// How many messages have an order that is known, and those that are late, partition by partition.
+    fn judged(self) -> (u64, Vec<(FindingKind, Late)>) {
+        let mut partitions: Vec<Partition> = self.partitions.into_values().collect();
+        partitions.sort_unstable_by_key(|partition| partition.first);
+        let messages: u64 = partitions.iter().map(|partition| partition.messages).sum();
+        let of_partitions = partitions.into_iter().flat_map(|partition| partition.late);
+        let of_senders = self.senders.late.into_iter().map(|late| (FindingKind::Key, late));
+        (messages + self.senders.messages, of_partitions.chain(of_senders).collect())
+    }
+}
+
+/// Messages without offsets, which are judged by when one service has sent those of one key.
+#[derive(Default)]
+struct Senders {
+    known: HashSet<Identity, FixedState>,
+    of_keys: HashMap<(u64, Symbol), Overtaken, FixedState>,
+    messages: u64,
+    late: Vec<Late>,
+}
+
+impl Senders {
+    fn see(&mut self, message: &LoggedMessage, gaps: Gaps) {
+        let is_first =
+            message.identity != Identity::Unknown && (!message.may_come_again || self.known.insert(message.identity));
+        let Some(sender) = message.sender().filter(|_| is_first && message.key != 0) else { return };
+        self.messages += 1;
+        let overtaken = self.of_keys.entry((message.key, sender.service)).or_default();
+        let timed = Timed::of(message, sender.start as u64);
+        // Of two messages the one was sent before the other was begun to be sent.
+        if let Some(other) = overtaken.overtaking(&timed, sender.end as u64, gaps) {
+            self.late.push(Late::of(message, other));
+        }
+        overtaken.add(&timed);
+    }
+}
+
+/// The messages of a partition.
+struct Partition {
+    /// What comes first.
+    first: (i64, TraceNumber, u32),
+    replays: Replays,
+    /// Messages that were not read again.
     messages: u64,
     late: Vec<(FindingKind, Late)>,
+    /// All messages, where some have no key.
+    all: Overtaken,
+    of_keys: HashMap<u64, OfKey, FixedState>,
 }
 
-impl Judged {
-    fn push(&mut self, kind: FindingKind, message: &LoggedMessage, other: &LoggedMessage) {
-        let gap_ns = message.start.saturating_sub(other.start);
-        self.late.push((kind, Late { message: message.clone(), other: other.trace, gap_ns }));
+impl Partition {
+    fn beginning_with(message: &LoggedMessage) -> Self {
+        Self {
+            first: (message.start, message.trace, message.row),
+            replays: Replays::default(),
+            messages: 0,
+            late: Vec::new(),
+            all: Overtaken::default(),
+            of_keys: HashMap::default(),
+        }
     }
 
-    /// Judges messages by their offsets, partition by partition.
-    fn judge_partitions(&mut self, processings: &[&LoggedMessage]) {
-        let mut by_partition: HashMap<u64, Vec<&LoggedMessage>, FixedState> = HashMap::default();
-        for &message in processings.iter().filter(|message| message.partition != 0 && message.offset != 0) {
-            by_partition.entry(message.partition).or_default().push(message);
-        }
-        let mut partitions: Vec<Vec<&LoggedMessage>> = by_partition.into_values().collect();
-        partitions.sort_by_key(|messages| (messages[0].start, messages[0].trace, messages[0].row));
-        for messages in partitions {
-            let messages = without_replays(&messages);
-            self.messages += messages.len() as u64;
-            let mut by_key: HashMap<u64, (Overtaken<'_>, Overlapped<'_>), FixedState> = HashMap::default();
-            let mut all = Overtaken::new(self.gaps);
-            for message in messages {
-                if message.key == 0 {
-                    if let Some(other) = all.overtaking(message, message.offset) {
-                        self.push(FindingKind::Partition, message, other);
-                    }
-                } else {
-                    let gaps = self.gaps;
-                    let (overtaken, overlapped) =
-                        by_key.entry(message.key).or_insert_with(|| (Overtaken::new(gaps), Overlapped::new(gaps)));
-                    if let Some(other) = overtaken.overtaking(message, message.offset) {
-                        self.push(FindingKind::Key, message, other);
-                    } else if let Some(other) = overlapped.running(message) {
-                        self.push(FindingKind::Overlap, message, other);
-                    }
-                    overtaken.add(message, message.offset);
-                    overlapped.add(message);
+    /// Judges a message, in time order.
+    fn judge(&mut self, message: &LoggedMessage, gaps: Gaps) {
+        self.messages += 1;
+        let timed = Timed::of(message, message.offset);
+        let late = if message.key == 0 {
+            self.all.overtaking(&timed, timed.place, gaps).map(|other| (FindingKind::Partition, other))
+        } else {
+            match self.of_keys.entry(message.key) {
+                Entry::Vacant(entry) => {
+                    entry.insert(OfKey::one(timed));
+                    None
                 }
-                all.add(message, message.offset);
+                Entry::Occupied(mut entry) => {
+                    let (overtaken, overlapped) = entry.get_mut().several(gaps);
+                    let by_key = overtaken.overtaking(&timed, timed.place, gaps);
+                    let running = || overlapped.running(&timed, gaps);
+                    let late = by_key
+                        .map(|other| (FindingKind::Key, other))
+                        .or_else(|| running().map(|other| (FindingKind::Overlap, other)));
+                    overtaken.add(&timed);
+                    overlapped.add(&timed, gaps);
+                    late
+                }
             }
-        }
-    }
-
-    /// Judges messages without offsets by when one service has sent those of one key.
-    fn judge_senders(&mut self, processings: &[&LoggedMessage]) {
-        let mut known: HashSet<Identity, FixedState> = HashSet::default();
-        let mut by_sender: HashMap<(u64, Symbol), Overtaken<'_>, FixedState> = HashMap::default();
-        for &message in processings.iter().filter(|message| message.partition == 0 || message.offset == 0) {
-            let is_first = message.identity != Identity::Unknown && known.insert(message.identity);
-            let Some(sender) = message.sender().filter(|_| is_first && message.key != 0) else { continue };
-            self.messages += 1;
-            let gaps = self.gaps;
-            let overtaken = by_sender.entry((message.key, sender.service)).or_insert_with(|| Overtaken::new(gaps));
-            // Of two messages the one was sent before the other was begun to be sent.
-            if let Some(other) = overtaken.overtaking(message, sender.end as u64) {
-                self.push(FindingKind::Key, message, other);
-            }
-            overtaken.add(message, sender.start as u64);
+        };
+        self.late.extend(late.map(|(kind, other)| (kind, Late::of(message, other))));
+        if self.replays.some_lack_keys {
+            self.all.add(&timed);
         }
     }
 }
 
-/// The messages of a partition in the order of starts without what was read again: runs of rising offsets that hold one that was
-/// seen before.
-fn without_replays<'a>(messages: &[&'a LoggedMessage]) -> Vec<&'a LoggedMessage> {
-    let mut seen: HashSet<u64, FixedState> = HashSet::default();
-    let mut left = Vec::with_capacity(messages.len());
-    for run in messages.chunk_by(|before, after| before.offset < after.offset) {
-        if !run.iter().any(|message| seen.contains(&message.offset)) {
-            left.extend_from_slice(run);
+/// What was read again of a partition, in the order of starts: runs of rising offsets that hold one that was seen before.
+#[derive(Default)]
+struct Replays {
+    seen: HashSet<u64, FixedState>,
+    last: u64,
+    run: u32,
+    is_replay: bool,
+    /// The runs that were read again, ascending.
+    runs: Vec<u32>,
+    /// Of these, those that were passed.
+    passed: usize,
+    some_lack_keys: bool,
+}
+
+impl Replays {
+    /// Takes notice of a message.
+    fn see(&mut self, message: &LoggedMessage) {
+        if message.offset <= self.last {
+            self.end_run();
         }
-        seen.extend(run.iter().map(|message| message.offset));
+        self.last = message.offset;
+        self.is_replay |= !self.seen.insert(message.offset);
+        self.some_lack_keys |= message.key == 0;
     }
-    left
+
+    fn end_run(&mut self) {
+        if std::mem::take(&mut self.is_replay) {
+            self.runs.push(self.run);
+        }
+        self.run += 1;
+    }
+
+    /// Makes ready for the same messages once more.
+    fn end(&mut self) {
+        self.end_run();
+        self.seen = HashSet::default();
+        (self.last, self.run) = (0, 0);
+    }
+
+    /// Whether the next message, which has this offset, was read again.
+    fn holds(&mut self, offset: u64) -> bool {
+        if offset <= self.last {
+            self.passed += usize::from(self.runs.get(self.passed) == Some(&self.run));
+            self.run += 1;
+        }
+        self.last = offset;
+        self.runs.get(self.passed) == Some(&self.run)
+    }
 }
 
 #[cfg(test)]

@@ -469,7 +469,7 @@ impl Detector for CircuitBreaker {
         let mut replays: HashMap<Symbol, Replaying, FixedState> = HashMap::default();
         calls.for_each(|call| {
             if is_wanted(call) {
-                let new = || Replaying::new(call.caller_service, calls.target);
+                let new = || Replaying::new(call.caller_service, calls.subject);
                 replays.entry(call.caller_service).or_insert_with(new).take(self, call);
             }
         });

@@ -42,6 +42,9 @@ pub(crate) struct LoggedMessage {
     pub(crate) is_producer: bool,
     /// Of a publish: whether it lies within another one of the same kind, which is counted.
     pub(crate) is_inner: bool,
+    /// Of a processing: whether its group may process a message of this identity more than once, as far as is known before all were
+    /// shown. Where it is not set nothing need be remembered of it.
+    pub(crate) may_come_again: bool,
     /// Whether the name of its destination says that its messages could not be processed.
     pub(crate) dead_letter: DeadLetterName,
     /// What tells it from others of its topic.

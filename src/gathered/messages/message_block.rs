@@ -22,6 +22,7 @@ impl Bits {
             message.is_dead_lettered,
             message.is_producer,
             message.is_inner,
+            message.may_come_again,
         ];
         let flags = flags.into_iter().rev().fold(0, |bits, flag| bits << 1 | u32::from(flag));
         Self(flags << 5 | (message.dead_letter as u32) << 3 | message.role as u32)
@@ -38,6 +39,7 @@ impl Bits {
             &mut message.is_dead_lettered,
             &mut message.is_producer,
             &mut message.is_inner,
+            &mut message.may_come_again,
         ];
         (5..).zip(flags).for_each(|(bit, flag)| *flag = self.0 >> bit & 1 != 0);
     }
@@ -45,7 +47,7 @@ impl Bits {
 
 /// Takes messages.
 #[derive(Debug, Default)]
-pub(super) struct MessagePacker {
+pub(crate) struct MessagePacker {
     packer: Packer,
     len: usize,
     last_start: i64,

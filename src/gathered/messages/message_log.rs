@@ -3,7 +3,7 @@
 //! ```text
 //! see ──pack──▶ blocks ──beyond the memory limit──▶ a temporary file
 //!                  ├── what links lead to, of those that some message has
-//!                  └── some topics at a time: unpack, sort ──▶ the messages of each topic
+//!                  └── slices by topic and time: unpack, sort ──▶ the messages of each topic
 //! ```
 
 use std::io::{self, Write};
@@ -15,39 +15,52 @@ use rayon::prelude::*;
 
 use crate::frame::{SpillError, SpillStore, Symbol};
 use crate::gathered::packed_block::{PackedBlock, bytes_of_ranks, renumber_blocks};
+use crate::gathered::time_slices::{Logged, OfSubject, Sample, TimeSlices, for_each_subject, sort_by_short_keys};
 use crate::partial::{Columns as _, PartialError, PartialReader, PartialWriter, Renumbering, TraceNumber, columns};
 use crate::span::SpanId;
-use crate::trace::{MessageRole, Row, Target, TargetKind, TraceView};
+use crate::trace::{DeadLetterName, MessageRole, Row, Target, TargetKind, TraceView};
 
 use super::logged_message::{Identity, Inside, LoggedMessage, RepeatableWrite, Sender, SentBy};
 use super::message_block::{Bits, MessagePacker, unpack};
+use super::repeats::Repeats;
 
 /// Messages of a block, and of a group of a file.
 const MESSAGES_PER_BLOCK: usize = 1 << 14;
 
-/// Messages that are unpacked at once, as long as no topic alone has more: that takes some 40 MB.
+/// Messages that are unpacked at once: that takes some 40 MB.
 const MESSAGES_AT_ONCE: u64 = 1 << 17;
 
-/// All messages of one topic that were processed, sent, or could not be processed, in the order of start, trace and row.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct MessagesOfTopic<'a> {
-    /// The topic.
-    pub(crate) topic: Symbol,
-    /// The messages.
-    pub(crate) messages: &'a [LoggedMessage],
-}
+/// Messages of one topic that were processed or could not be, in the order of start, trace and row. What was sent to an ordinary
+/// topic is only counted ([`TopicFacts::published`]).
+pub(crate) type MessagesOfTopic<'a> = OfSubject<'a, LoggedMessage>;
 
-impl<'a> MessagesOfTopic<'a> {
-    /// Those that were processed.
-    pub(crate) fn processings(&self) -> impl Iterator<Item = &'a LoggedMessage> {
-        self.messages.iter().filter(|message| message.role.is_processing())
+impl Logged for LoggedMessage {
+    type Subject = Symbol;
+    type Packer = MessagePacker;
+
+    fn subject(&self) -> Symbol {
+        self.topic
     }
 
-    /// Those that were processed, by group, in the order of the groups' names.
-    pub(crate) fn processings_by_group(&self) -> Vec<(Symbol, Vec<&'a LoggedMessage>)> {
-        let mut by_group: std::collections::BTreeMap<Symbol, Vec<&'a LoggedMessage>> = Default::default();
-        self.processings().for_each(|message| by_group.entry(message.group).or_default().push(message));
-        by_group.into_iter().collect()
+    fn start(&self) -> i64 {
+        self.start
+    }
+
+    fn sort(messages: &mut [Self]) {
+        sort_by_short_keys(messages, |message| (message.topic, message.start, message.trace, message.row));
+    }
+
+    fn pack(&self, packer: &mut MessagePacker) -> usize {
+        packer.push(self);
+        packer.len()
+    }
+
+    fn block_of(packer: &mut MessagePacker) -> Box<[u8]> {
+        packer.take()
+    }
+
+    fn unpack(block: &[u8], take: impl FnMut(Self)) {
+        unpack(block, take);
     }
 }
 
@@ -217,6 +230,11 @@ impl MessageColumns {
     }
 }
 
+/// Whether a message is brought back: what was sent to an ordinary topic tells nothing more than that, but who has sent it.
+fn is_shown(message: &LoggedMessage) -> bool {
+    message.role != MessageRole::Publish || message.dead_letter != DeadLetterName::No
+}
+
 /// All messages.
 #[derive(Debug, Default)]
 pub(crate) struct MessageLog {
@@ -238,10 +256,15 @@ pub(crate) struct MessageLog {
 
 /// What is known of a topic before its messages are brought back.
 #[derive(Debug, Default)]
-struct TopicFacts {
+pub(crate) struct TopicFacts {
+    /// Those that are brought back.
     messages: u64,
     /// Services that process its messages: they need not only receive them.
     processed_by: HashSet<Symbol, FixedState>,
+    /// Messages that were sent to it.
+    pub(crate) published: u64,
+    /// Whether its name says that its messages could not be processed.
+    pub(crate) dead_letter: DeadLetterName,
 }
 
 impl MessageLog {
@@ -271,7 +294,9 @@ impl MessageLog {
         }
         self.has_links |= matches!(message.sent_by, SentBy::Link(_));
         let facts = self.topics.entry(message.topic).or_default();
-        facts.messages += 1;
+        facts.messages += u64::from(is_shown(message));
+        facts.published += u64::from(message.role == MessageRole::Publish && !message.is_inner);
+        facts.dead_letter = message.dead_letter;
         if message.role == MessageRole::Process {
             facts.processed_by.insert(message.service);
         }
@@ -300,14 +325,19 @@ impl MessageLog {
         }
     }
 
-    /// Shows the messages of each topic, in the order of their names.
+    /// What is known of the topics that have messages, in no order that means anything.
+    pub(crate) fn topics(&self) -> impl Iterator<Item = (Symbol, &TopicFacts)> {
+        self.topics.iter().map(|(&topic, facts)| (topic, facts)).filter(|(topic, _)| !topic.is_empty())
+    }
+
+    /// Shows the messages of each topic that has some to be shown, in the order of their names.
     ///
     /// # Errors
     /// If messages that were put aside cannot be brought back.
-    pub(crate) fn for_each_topic(&self, mut show: impl FnMut(&MessagesOfTopic<'_>)) -> Result<(), SpillError> {
+    pub(crate) fn for_each_topic(&self, show: impl FnMut(&MessagesOfTopic<'_>)) -> Result<(), SpillError> {
         let senders = self.senders()?;
         let resolved = |message: LoggedMessage| {
-            let facts = self.topics.get(&message.topic).filter(|_| !message.topic.is_empty())?;
+            let facts = self.topics.get(&message.topic).filter(|_| !message.topic.is_empty() && is_shown(&message))?;
             if message.role == MessageRole::Receive && facts.processed_by.contains(&message.service) {
                 return None;
             }
@@ -317,58 +347,40 @@ impl MessageLog {
             };
             Some(LoggedMessage { sent_by, ..message })
         };
-        let mut show_all = |mut messages: Vec<LoggedMessage>| {
-            messages.par_sort_unstable_by_key(|message| (message.topic, message.start, message.trace, message.row));
-            for messages in messages.chunk_by(|left, right| left.topic == right.topic) {
-                show(&MessagesOfTopic { topic: messages[0].topic, messages });
-            }
-        };
-        let slices = self.slices();
-        if slices.len() < 2 {
-            show_all(self.collected(resolved)?);
+        let count = self.topics().map(|(_, facts)| facts.messages).sum();
+        let mut repeats = Repeats::of(count);
+        if count <= self.at_once.unwrap_or(MESSAGES_AT_ONCE) {
+            let mut messages = self.collected(resolved)?;
+            messages.iter().for_each(|message| repeats.take(message));
+            messages.iter_mut().for_each(|message| message.may_come_again = repeats.may_come_again(message));
+            for_each_subject(messages, show);
             return Ok(());
         }
-        // Too many to be sorted at once are dealt out by topic, so that none is unpacked more than twice.
-        let slice_of: HashMap<Symbol, usize, FixedState> =
-            (0..).zip(&slices).flat_map(|(slice, topics)| topics.iter().map(move |&topic| (topic, slice))).collect();
-        let mut dealt: Vec<Self> = slices.iter().map(|_| Self::new(self.store.as_ref())).collect();
+        let mut sample = Sample::default();
+        self.for_each_message(|message| {
+            if let Some(message) = resolved(message) {
+                repeats.take(&message);
+                sample.take(&message);
+            }
+        })?;
+        let of_slice = self.at_once.unwrap_or(MESSAGES_AT_ONCE) / 2;
+        let mut slices = TimeSlices::new(sample, of_slice as usize, self.store.as_ref());
+        self.for_each_message(|message| {
+            if let Some(message) = resolved(message) {
+                slices.push(&LoggedMessage { may_come_again: repeats.may_come_again(&message), ..message });
+            }
+        })?;
+        slices.for_each_subject(show)
+    }
+
+    /// Unpacks messages one after the other, with the numbers of their traces.
+    fn for_each_message(&self, mut take: impl FnMut(LoggedMessage)) -> Result<(), SpillError> {
         self.for_each_block(|bytes, block| {
             unpack(bytes, |message| {
                 let trace = block.map_or(message.trace, |block| block.rank_of(message.trace));
-                if let Some(message) = resolved(LoggedMessage { trace, ..message }) {
-                    dealt[slice_of[&message.topic]].push(&message);
-                }
+                take(LoggedMessage { trace, ..message });
             });
-        })?;
-        for log in dealt {
-            let messages = log.collected(Some);
-            if let Some(store) = &self.store {
-                store.shrink(log.bytes_of_blocks as u64);
-            }
-            drop(log);
-            show_all(messages?);
-        }
-        Ok(())
-    }
-
-    /// Topics in the order of their names, side by side as many as have messages that can be unpacked at once.
-    fn slices(&self) -> Vec<Vec<Symbol>> {
-        let mut topics: Vec<Symbol> = self.topics.keys().copied().filter(|topic| !topic.is_empty()).collect();
-        topics.sort_unstable();
-        let at_once = self.at_once.unwrap_or(MESSAGES_AT_ONCE);
-        let mut slices: Vec<Vec<Symbol>> = Vec::new();
-        let mut messages = 0;
-        for topic in topics {
-            messages += self.topics[&topic].messages;
-            match slices.last_mut() {
-                Some(slice) if messages <= at_once => slice.push(topic),
-                _ => {
-                    messages = self.topics[&topic].messages;
-                    slices.push(vec![topic]);
-                }
-            }
-        }
-        slices
+        })
     }
 
     /// Shows what is packed, block by block.
@@ -427,6 +439,8 @@ impl MessageLog {
         for (topic, facts) in std::mem::take(&mut other.topics) {
             let own = self.topics.entry(topic).or_default();
             own.messages += facts.messages;
+            own.published += facts.published;
+            own.dead_letter = facts.dead_letter;
             own.processed_by.extend(facts.processed_by);
         }
         self.bytes_of_blocks += other.bytes_of_blocks;

@@ -95,7 +95,7 @@ impl Detector for FailuresInARow {
                 span_id: span_ids[0],
                 service: first.caller_service,
                 operation: first.caller_operation,
-                target: Some(calls.target),
+                target: Some(calls.subject),
                 start: first.start,
                 measured: failures.len() as f64,
                 threshold: f64::from(self.max_failures.0),
@@ -104,7 +104,7 @@ impl Detector for FailuresInARow {
                 induced: false,
                 kind: FindingKind::None,
                 span_ids: &span_ids,
-                key: &[calls.target.name],
+                key: &[calls.subject.name],
                 details: Details {
                     traces: traces.len() as i64,
                     at_once: row.iter().map(|call| running_at(call.start)).max().unwrap_or_default() as i64,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use foldhash::fast::FixedState;
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashMap;
 
 use crate::frame::Symbol;
 use crate::gathered::{Identity, LoggedMessage};
@@ -17,6 +17,8 @@ pub(super) struct FailedMessages {
     known: HashMap<(Symbol, Symbol), BTreeMap<Identity, FailedMessage>, FixedState>,
     /// Those that nothing tells from others: each attempt stands for one.
     unknown: Vec<FailedMessage>,
+    /// Of the topic that is shown: those that failed, or may come again.
+    of_topic: HashMap<(Symbol, Identity), FailedMessage, FixedState>,
 }
 
 /// A message that failed.
@@ -63,31 +65,33 @@ impl Attempt {
 }
 
 impl FailedMessages {
-    /// Takes notice of what a group has processed of a topic, in time order.
-    pub(super) fn see(&mut self, topic: Symbol, group: Symbol, processings: &[&LoggedMessage]) {
-        let failed = || processings.iter().filter(|message| message.failed);
-        let identities: HashSet<Identity, FixedState> = failed().map(|message| message.identity).collect();
-        if identities.is_empty() {
-            return;
-        }
-        let new = |message: &LoggedMessage| FailedMessage {
-            topic,
-            group,
+    /// Takes notice of a message that is processed, in time order.
+    pub(super) fn see(&mut self, message: &LoggedMessage) {
+        let new = || FailedMessage {
+            topic: message.topic,
+            group: message.group,
             service: message.service,
-            attempts: vec![Attempt::of(message)],
+            attempts: Vec::new(),
         };
-        let known = self.known.entry((topic, group)).or_default();
-        for &message in processings.iter().filter(|message| identities.contains(&message.identity)) {
-            if message.identity != Identity::Unknown {
-                let same = known
-                    .entry(message.identity)
-                    .or_insert_with(|| FailedMessage { attempts: Vec::new(), ..new(message) });
+        if message.identity != Identity::Unknown {
+            // What comes once and does not fail is none of these.
+            if message.failed || message.may_come_again {
+                let same = self.of_topic.entry((message.group, message.identity)).or_insert_with(new);
                 if message.failed && same.attempts.iter().all(|attempt| !attempt.failed) {
                     same.service = message.service;
                 }
                 same.attempts.push(Attempt::of(message));
-            } else if message.failed && message.deliveries > 0 {
-                self.unknown.push(new(message));
+            }
+        } else if message.failed && message.deliveries > 0 {
+            self.unknown.push(FailedMessage { attempts: vec![Attempt::of(message)], ..new() });
+        }
+    }
+
+    /// Takes notice that all messages of a topic were seen.
+    pub(super) fn end_topic(&mut self) {
+        for ((group, identity), message) in std::mem::take(&mut self.of_topic) {
+            if message.failures().next().is_some() {
+                self.known.entry((message.topic, group)).or_default().insert(identity, message);
             }
         }
     }

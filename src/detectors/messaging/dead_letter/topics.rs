@@ -2,9 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use foldhash::fast::FixedState;
+use hashbrown::HashSet;
+
 use crate::frame::{Symbol, Symbols};
-use crate::gathered::{Identity, MessagesOfTopic};
-use crate::trace::{DeadLetterName, MessageRole, destination_words, without_dead_letter_words};
+use crate::gathered::{Identity, LoggedMessage, TopicFacts};
+use crate::trace::{DeadLetterName, destination_words, without_dead_letter_words};
 
 use super::{By, PutAside, is_first};
 
@@ -14,6 +17,8 @@ pub(super) struct Topics {
     topics: BTreeMap<Symbol, Topic>,
     /// Topics by system and words of the destination; of several the one whose name comes first.
     by_words: BTreeMap<(String, Vec<String>), Symbol>,
+    /// Of the topic that is shown: messages that groups have processed and may process again.
+    known: HashSet<(Symbol, Identity), FixedState>,
 }
 
 #[derive(Default)]
@@ -28,20 +33,24 @@ struct Topic {
 }
 
 impl Topics {
-    /// Takes notice of a topic.
-    pub(super) fn see(&mut self, messages: &MessagesOfTopic<'_>) {
-        let topic = self.topics.entry(messages.topic).or_default();
-        for message in messages.messages {
-            topic.dead_letter = message.dead_letter;
-            if message.role.is_processing() {
-                topic.processed_by.insert(message.service);
-            }
-            topic.published += u64::from(message.role == MessageRole::Publish && !message.is_inner);
-        }
-        for (group, processings) in messages.processings_by_group() {
-            let mut known: BTreeSet<Identity> = BTreeSet::new();
-            let count = processings.iter().filter(|message| is_first(message, &mut known)).count();
-            topic.messages_of_groups.insert(group, count as u64);
+    /// Takes notice of a message that is processed, in time order.
+    pub(super) fn see_processing(&mut self, message: &LoggedMessage) {
+        let topic = self.topics.entry(message.topic).or_default();
+        topic.processed_by.insert(message.service);
+        let mut is_new = |identity| !message.may_come_again || self.known.insert((message.group, identity));
+        *topic.messages_of_groups.entry(message.group).or_default() += u64::from(is_first(message, &mut is_new));
+    }
+
+    /// Makes ready for the messages of the next topic.
+    pub(super) fn end_topic(&mut self) {
+        self.known = HashSet::default();
+    }
+
+    /// Takes notice of what is known of all topics, once all messages were seen.
+    pub(super) fn learn<'a>(&mut self, topics: impl Iterator<Item = (Symbol, &'a TopicFacts)>) {
+        for (name, facts) in topics {
+            let topic = self.topics.entry(name).or_default();
+            (topic.published, topic.dead_letter) = (facts.published, facts.dead_letter);
         }
     }
 

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use super::*;
 use crate::partial::written;
 use crate::trace::DeadLetterName;
@@ -96,7 +98,29 @@ fn merged(logs: impl Iterator<Item = MessageLog>) -> MessageLog {
 
 fn shown(log: &MessageLog) -> Vec<(Symbol, Vec<LoggedMessage>)> {
     let mut shown = Vec::new();
-    log.for_each_topic(|of| shown.push((of.topic, of.messages.to_vec()))).unwrap();
+    let show = |of: &MessagesOfTopic<'_>| {
+        let mut all = Vec::new();
+        of.for_each(|message| all.push(message.clone()));
+        let mut again = 0;
+        of.for_each(|_| again += 1);
+        assert_eq!(all.len(), again, "they can be asked for again");
+        shown.push((of.subject, all));
+    };
+    log.for_each_topic(show).unwrap();
+    // What may come again may be less than that.
+    for (_, messages) in &mut shown {
+        let mut times: HashMap<(Symbol, Identity), (u32, bool)> = HashMap::default();
+        for message in messages.iter().filter(|message| message.role.is_processing()) {
+            let (times, may_come_again) = times.entry((message.group, message.identity)).or_insert((0, true));
+            *times += 1;
+            *may_come_again &= message.may_come_again;
+        }
+        assert!(times.iter().all(|((_, identity), (times, may_come_again))| {
+            *identity == Identity::Unknown || *times < 2 || *may_come_again
+        }));
+        assert!(messages.iter().all(|message| !message.may_come_again || message.identity != Identity::Unknown));
+        messages.iter_mut().for_each(|message| message.may_come_again = false);
+    }
     shown
 }
 
@@ -112,6 +136,7 @@ fn expected() -> Vec<(Symbol, Vec<LoggedMessage>)> {
         .collect();
     let is_shown = |message: &&LoggedMessage| {
         !message.topic.is_empty()
+            && (message.role != MessageRole::Publish || message.dead_letter != DeadLetterName::No)
             && (message.role != MessageRole::Receive || !processed.contains(&(message.topic, message.service)))
     };
     let mut messages: Vec<LoggedMessage> = all.iter().filter(is_shown).cloned().collect();
@@ -188,7 +213,7 @@ fn told(lines: &str) -> Vec<String> {
     let name = |symbol: Symbol| sample.semantics.symbols.resolve(symbol);
     let mut told = Vec::new();
     let show = |of: &MessagesOfTopic<'_>| {
-        for message in of.messages {
+        of.for_each(|message| {
             let identity = match message.identity {
                 Identity::Unknown => "",
                 Identity::Id(_) => " id",
@@ -201,13 +226,17 @@ fn told(lines: &str) -> Vec<String> {
             told.push(format!(
                 "{:?} {} {} {}{identity}{sender}{inside}",
                 message.role,
-                name(of.topic),
+                name(of.subject),
                 name(message.service),
                 name(message.group)
             ));
-        }
+        });
     };
     log.for_each_topic(show).unwrap();
+    let topics: BTreeMap<Symbol, &TopicFacts> = log.topics().collect();
+    for (topic, facts) in topics {
+        told.push(format!("{} sent to {}", facts.published, name(topic)));
+    }
     told
 }
 
@@ -223,6 +252,7 @@ fn one_message_is_told_once() {
         1 3 2 work INTERNAL listen  31..80
         1 4 3 work CONSUMER inner   32..70 {T} messaging.message.id=12345678
         1 5 4 work PRODUCER again   33..40 {T}
+        1 7 4 work PRODUCER aside   34..41 {T}.dlq
         1 6 5 work CONSUMER third   95..96 {T}
         2 1 0 work CONSUMER receive 0..10  {T} messaging.operation.type=receive
         2 2 1 work CONSUMER process 5..9   {T} messaging.operation.type=process messaging.consumer.group.name=g
@@ -232,12 +262,13 @@ fn one_message_is_told_once() {
     assert_eq!(
         told(&lines),
         [
-            "Publish t web web",
             "Receive t idle idle",
             "Process t work g",
             "Process t work work id from web 20ms",
-            "Publish t work work inside t",
             "Process t work work from work 55ms",
+            "Publish t.dlq work work inside t",
+            "2 sent to t",
+            "1 sent to t.dlq",
         ]
     );
 }

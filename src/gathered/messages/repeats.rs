@@ -1,0 +1,49 @@
+//! Which messages may be processed more than once, in two bits a message.
+
+use std::hash::BuildHasher as _;
+
+use foldhash::fast::FixedState;
+
+use super::logged_message::{Identity, LoggedMessage};
+
+/// Bits for each message: of eight that come once, one shares its bit with another.
+const BITS_OF_MESSAGE: u64 = 8;
+
+/// A Bloom filter with one hash, twice: what came once, and what came again. B. H. Bloom, "Space/Time Trade-offs in Hash Coding
+/// with Allowable Errors", Communications of the ACM 13(7), 1970.
+#[derive(Debug)]
+pub(super) struct Repeats {
+    once: Vec<u64>,
+    again: Vec<u64>,
+    mask: u64,
+}
+
+impl Repeats {
+    /// For about so many messages.
+    pub(super) fn of(messages: u64) -> Self {
+        let bits = messages.saturating_mul(BITS_OF_MESSAGE).max(u64::BITS.into()).next_power_of_two();
+        let words = vec![0; (bits / u64::from(u64::BITS)) as usize];
+        Self { once: words.clone(), again: words, mask: bits - 1 }
+    }
+
+    /// Takes notice of a message.
+    pub(super) fn take(&mut self, message: &LoggedMessage) {
+        if let Some((word, bit)) = self.place_of(message) {
+            self.again[word] |= self.once[word] & bit;
+            self.once[word] |= bit;
+        }
+    }
+
+    /// Whether its group may process a message of its identity more than once, once notice was taken of all.
+    pub(super) fn may_come_again(&self, message: &LoggedMessage) -> bool {
+        self.place_of(message).is_some_and(|(word, bit)| self.again[word] & bit != 0)
+    }
+
+    fn place_of(&self, message: &LoggedMessage) -> Option<(usize, u64)> {
+        if !message.role.is_processing() || message.identity == Identity::Unknown {
+            return None;
+        }
+        let hash = FixedState::default().hash_one((message.topic, message.group, message.identity)) & self.mask;
+        Some(((hash / u64::from(u64::BITS)) as usize, 1 << (hash % u64::from(u64::BITS))))
+    }
+}

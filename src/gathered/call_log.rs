@@ -106,6 +106,8 @@ impl Logged for LoggedCall {
     type Subject = Target;
     type Packer = CallPacker;
 
+    const PER_BLOCK: usize = 1 << 12;
+
     fn subject(&self) -> Target {
         self.target
     }

@@ -1,10 +1,9 @@
 //! What was logged about many subjects and is too much to be sorted at once: dealt out by subject and time to slices that can be,
 //! which are packed, and put aside where there is a memory limit.
 
-use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rayon::slice::ParallelSliceMut as _;
 
@@ -18,6 +17,9 @@ pub(crate) trait Logged: Sized + std::fmt::Debug {
     type Subject: Copy + Ord + std::fmt::Debug;
     /// Packs some.
     type Packer: Default + std::fmt::Debug;
+
+    /// So many are packed together: each thread has as many of each slice that are not packed yet.
+    const PER_BLOCK: usize;
 
     /// Its subject.
     fn subject(&self) -> Self::Subject;
@@ -82,6 +84,26 @@ impl<L: Logged> OfSubject<'_, L> {
             }
         }
     }
+
+    /// Shows all, many at once, while other threads bring back the next. It may be asked for several times.
+    pub(crate) fn for_each_chunk(&self, mut show: impl FnMut(&[L]) + Send)
+    where
+        L: Send + Sync,
+        L::Subject: Send + Sync,
+        L::Packer: Sync,
+    {
+        match &self.source {
+            Source::InMemory(all) => show(all),
+            Source::Slices(slices, range) => {
+                let mut next = slices.sorted(range.start);
+                for behind in range.start + 1..=range.end {
+                    let bring_back = || if behind < range.end { slices.sorted(behind) } else { Vec::new() };
+                    let chunk = std::mem::take(&mut next);
+                    (next, ()) = rayon::join(bring_back, || show(of_subject(&chunk, self.subject)));
+                }
+            }
+        }
+    }
 }
 
 /// Those of one subject, of some in their order.
@@ -98,9 +120,6 @@ pub(super) fn for_each_subject<L: Logged>(mut all: Vec<L>, mut show: impl FnMut(
     }
 }
 
-/// Packed together.
-const ITEMS_PER_BLOCK: usize = 1 << 12;
-
 /// Where a slice begins.
 type Place<L> = (<L as Logged>::Subject, i64);
 
@@ -110,6 +129,7 @@ pub(super) struct Sample<L: Logged> {
     /// All subjects, ascending.
     subjects: BTreeSet<L::Subject>,
     places: Vec<Place<L>>,
+    /// Of so many one is kept.
     every: usize,
     seen: usize,
 }
@@ -135,13 +155,31 @@ impl<L: Logged> Sample<L> {
         }
         self.seen += 1;
         if self.places.len() == MOST_PLACES {
-            let mut number = 0usize;
-            self.places.retain(|_| {
-                number += 1;
-                number % 2 == 1
-            });
-            self.every *= 2;
+            self.halve();
         }
+    }
+
+    fn halve(&mut self) {
+        let mut number = 0usize;
+        self.places.retain(|_| {
+            number += 1;
+            number % 2 == 1
+        });
+        self.every *= 2;
+    }
+
+    /// Takes in another one.
+    pub(super) fn merge(mut self, mut other: Self) -> Self {
+        while self.every < other.every {
+            self.halve();
+        }
+        while other.every < self.every {
+            other.halve();
+        }
+        self.subjects.append(&mut other.subjects);
+        self.places.append(&mut other.places);
+        self.seen += other.seen;
+        self
     }
 }
 
@@ -155,7 +193,7 @@ pub(super) struct TimeSlices<L: Logged> {
     pending: Vec<L::Packer>,
     blocks: Vec<Vec<PackedBlock>>,
     store: Option<Arc<SpillStore>>,
-    failure: RefCell<Option<SpillError>>,
+    failure: Mutex<Option<SpillError>>,
 }
 
 impl<L: Logged> TimeSlices<L> {
@@ -173,8 +211,26 @@ impl<L: Logged> TimeSlices<L> {
             pending: (0..slices).map(|_| L::Packer::default()).collect(),
             blocks: vec![Vec::new(); slices],
             store: store.cloned(),
-            failure: RefCell::default(),
+            failure: Mutex::default(),
         }
+    }
+
+    /// Slices that begin at the same places, for another thread.
+    pub(super) fn emptied(&self) -> Self {
+        Self {
+            subjects: self.subjects.clone(),
+            starts: self.starts.clone(),
+            pending: self.pending.iter().map(|_| L::Packer::default()).collect(),
+            blocks: vec![Vec::new(); self.blocks.len()],
+            store: self.store.clone(),
+            failure: Mutex::default(),
+        }
+    }
+
+    /// Takes in slices that begin at the same places.
+    pub(super) fn merge(&mut self, mut other: Self) {
+        other.pack_all();
+        self.blocks.iter_mut().zip(&mut other.blocks).for_each(|(own, other)| own.append(other));
     }
 
     fn slice_of(&self, place: Place<L>) -> usize {
@@ -184,7 +240,7 @@ impl<L: Logged> TimeSlices<L> {
     /// Adds one.
     pub(super) fn push(&mut self, logged: &L) {
         let slice = self.slice_of((logged.subject(), logged.start()));
-        if logged.pack(&mut self.pending[slice]) == ITEMS_PER_BLOCK {
+        if logged.pack(&mut self.pending[slice]) == L::PER_BLOCK {
             self.pack(slice);
         }
     }
@@ -199,13 +255,17 @@ impl<L: Logged> TimeSlices<L> {
         self.blocks[slice].push(block);
     }
 
+    fn pack_all(&mut self) {
+        (0..self.pending.len()).for_each(|slice| self.pack(slice));
+        self.pending = Vec::new();
+    }
+
     /// Shows what there is about each subject, in the order of subjects.
     ///
     /// # Errors
     /// If something that was put aside cannot be brought back.
     pub(super) fn for_each_subject(mut self, mut show: impl FnMut(&OfSubject<'_, L>)) -> Result<(), SpillError> {
-        (0..self.pending.len()).for_each(|slice| self.pack(slice));
-        self.pending = Vec::new();
+        self.pack_all();
         let mut loaded = (usize::MAX, Vec::new());
         for &subject in &self.subjects {
             let range = self.slice_of((subject, i64::MIN))..self.slice_of((subject, i64::MAX)) + 1;
@@ -220,7 +280,7 @@ impl<L: Logged> TimeSlices<L> {
             };
             show(&OfSubject { subject, source });
         }
-        let failure = self.failure.borrow_mut().take();
+        let failure = self.failure.get_mut().unwrap_or_else(PoisonError::into_inner).take();
         failure.map_or(Ok(()), Err)
     }
 
@@ -230,7 +290,9 @@ impl<L: Logged> TimeSlices<L> {
         for block in &self.blocks[slice] {
             match block.bytes() {
                 Ok(bytes) => L::unpack(&bytes, |logged| all.push(logged)),
-                Err(failure) => _ = self.failure.borrow_mut().get_or_insert(failure),
+                Err(failure) => {
+                    self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(failure);
+                }
             }
         }
         L::sort(&mut all);

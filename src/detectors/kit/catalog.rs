@@ -245,12 +245,18 @@ macro_rules! catalog {
             pub(crate) fn see_topic(&mut self, detectors: &Detectors, messages: &$crate::gathered::MessagesOfTopic<'_>) {
                 use $crate::detectors::kit::{Detector, MessageRound};
                 for round in [MessageRound::First, MessageRound::Second] {
-                    messages.for_each(|message| {
-                        $(if let Some(seen) = &mut self.$field
-                            && <$detector as Detector>::gathers().messages
-                        {
-                            Detector::see_message(&detectors.$field, round, message, seen);
-                        })+
+                    messages.for_each_chunk(|messages| {
+                        rayon::scope(|scope| {
+                            $(if let Some(seen) = &mut self.$field
+                                && <$detector as Detector>::gathers().messages
+                            {
+                                scope.spawn(move |_| {
+                                    for message in messages {
+                                        Detector::see_message(&detectors.$field, round, message, seen);
+                                    }
+                                });
+                            })+
+                        });
                     });
                     let mut is_wanted = false;
                     $(if let Some(seen) = &mut self.$field

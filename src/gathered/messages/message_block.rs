@@ -159,12 +159,15 @@ impl MessagePacker {
     }
 }
 
-/// Hands each message that was packed to `take`.
-pub(super) fn unpack(bytes: &[u8], mut take: impl FnMut(LoggedMessage)) {
+/// Shows each message that was packed to `take`, which may change it: messages are large, so that there is room for one.
+pub(super) fn unpack(bytes: &[u8], mut take: impl FnMut(&mut LoggedMessage)) {
     let mut unpacker = Unpacker(bytes);
     let mut last_start = 0i64;
+    let mut message = LoggedMessage::default();
     while !unpacker.0.is_empty() {
-        let mut message = LoggedMessage::default();
+        let mut writes = std::mem::take(&mut message.writes);
+        writes.clear();
+        message = LoggedMessage { writes, ..LoggedMessage::default() };
         Bits(unpacker.number() as u32).tell(&mut message);
         let LoggedMessage { topic, group, service, operation, error_type, .. } = &mut message;
         for symbol in [topic, group, service, operation, error_type] {
@@ -186,7 +189,7 @@ pub(super) fn unpack(bytes: &[u8], mut take: impl FnMut(LoggedMessage)) {
         } else {
             message.inside = unpacker.inside();
         }
-        take(message);
+        take(&mut message);
     }
 }
 

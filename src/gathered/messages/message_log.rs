@@ -8,6 +8,7 @@
 
 use std::io::{self, Write};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use foldhash::fast::FixedState;
 use hashbrown::{HashMap, HashSet};
@@ -30,6 +31,9 @@ const MESSAGES_PER_BLOCK: usize = 1 << 14;
 /// Messages that are unpacked at once: that takes some 40 MB.
 const MESSAGES_AT_ONCE: u64 = 1 << 17;
 
+/// So many slices may be unpacked at once: one is shown while the next is sorted.
+const SLICES_AT_ONCE: u64 = 4;
+
 /// Messages of one topic that were processed or could not be, in the order of start, trace and row. What was sent to an ordinary
 /// topic is only counted ([`TopicFacts::published`]).
 pub(crate) type MessagesOfTopic<'a> = OfSubject<'a, LoggedMessage>;
@@ -37,6 +41,8 @@ pub(crate) type MessagesOfTopic<'a> = OfSubject<'a, LoggedMessage>;
 impl Logged for LoggedMessage {
     type Subject = Symbol;
     type Packer = MessagePacker;
+
+    const PER_BLOCK: usize = 1 << 9;
 
     fn subject(&self) -> Symbol {
         self.topic
@@ -59,8 +65,8 @@ impl Logged for LoggedMessage {
         packer.take()
     }
 
-    fn unpack(block: &[u8], take: impl FnMut(Self)) {
-        unpack(block, take);
+    fn unpack(block: &[u8], mut take: impl FnMut(Self)) {
+        unpack(block, |message| take(std::mem::take(message)));
     }
 }
 
@@ -336,51 +342,71 @@ impl MessageLog {
     /// If messages that were put aside cannot be brought back.
     pub(crate) fn for_each_topic(&self, show: impl FnMut(&MessagesOfTopic<'_>)) -> Result<(), SpillError> {
         let senders = self.senders()?;
-        let resolved = |message: LoggedMessage| {
-            let facts = self.topics.get(&message.topic).filter(|_| !message.topic.is_empty() && is_shown(&message))?;
-            if message.role == MessageRole::Receive && facts.processed_by.contains(&message.service) {
-                return None;
-            }
-            let sent_by = match message.sent_by {
-                SentBy::Link(link) => senders.get(&link).map_or(SentBy::Unknown, |&sender| SentBy::Span(sender)),
-                known => known,
+        // Tells of a message that is to be shown who has sent it.
+        let resolve = |message: &mut LoggedMessage| {
+            let Some(facts) = self.topics.get(&message.topic).filter(|_| !message.topic.is_empty()) else {
+                return false;
             };
-            Some(LoggedMessage { sent_by, ..message })
+            if let SentBy::Link(link) = message.sent_by {
+                message.sent_by = senders.get(&link).map_or(SentBy::Unknown, |&sender| SentBy::Span(sender));
+            }
+            is_shown(message)
+                && !(message.role == MessageRole::Receive && facts.processed_by.contains(&message.service))
         };
-        let count = self.topics().map(|(_, facts)| facts.messages).sum();
-        let mut repeats = Repeats::of(count);
-        if count <= self.at_once.unwrap_or(MESSAGES_AT_ONCE) {
-            let mut messages = self.collected(resolved)?;
+        let (count, at_once) =
+            (self.topics().map(|(_, facts)| facts.messages).sum(), self.at_once.unwrap_or(MESSAGES_AT_ONCE));
+        let repeats = Repeats::of(count);
+        if count <= at_once {
+            let mut messages = self.collected(|message| resolve(message).then(|| std::mem::take(message)))?;
             messages.iter().for_each(|message| repeats.take(message));
             messages.iter_mut().for_each(|message| message.may_come_again = repeats.may_come_again(message));
             for_each_subject(messages, show);
             return Ok(());
         }
-        let mut sample = Sample::default();
-        self.for_each_message(|message| {
-            if let Some(message) = resolved(message) {
-                repeats.take(&message);
-                sample.take(&message);
+        let samples = self.on_all_threads(Sample::default, |sample, message| {
+            if resolve(message) {
+                repeats.take(message);
+                sample.take(message);
             }
         })?;
-        let of_slice = self.at_once.unwrap_or(MESSAGES_AT_ONCE) / 2;
-        let mut slices = TimeSlices::new(sample, of_slice as usize, self.store.as_ref());
-        self.for_each_message(|message| {
-            if let Some(message) = resolved(message) {
-                slices.push(&LoggedMessage { may_come_again: repeats.may_come_again(&message), ..message });
-            }
-        })?;
+        let sample = samples.into_iter().reduce(Sample::merge).unwrap_or_default();
+        let empty = TimeSlices::new(sample, (at_once / SLICES_AT_ONCE) as usize, self.store.as_ref());
+        let dealt = self.on_all_threads(
+            || empty.emptied(),
+            |slices, message| {
+                if resolve(message) {
+                    message.may_come_again = repeats.may_come_again(message);
+                    slices.push(message);
+                }
+            },
+        )?;
+        let mut slices = empty;
+        dealt.into_iter().for_each(|dealt| slices.merge(dealt));
         slices.for_each_subject(show)
     }
 
-    /// Unpacks messages one after the other, with the numbers of their traces.
-    fn for_each_message(&self, mut take: impl FnMut(LoggedMessage)) -> Result<(), SpillError> {
-        self.for_each_block(|bytes, block| {
-            unpack(bytes, |message| {
-                let trace = block.map_or(message.trace, |block| block.rank_of(message.trace));
-                take(LoggedMessage { trace, ..message });
-            });
-        })
+    /// Lets all threads take messages, with the numbers of their traces, in no order that means anything. Each thread begins with
+    /// something `new`; the answer is what they have made of it.
+    fn on_all_threads<T: Send>(
+        &self,
+        new: impl Fn() -> T + Sync,
+        take: impl Fn(&mut T, &mut LoggedMessage) + Sync,
+    ) -> Result<Vec<T>, SpillError> {
+        let next = AtomicUsize::new(0);
+        let taken_by = |thread: usize| {
+            let mut taken = new();
+            while let Some(block) = self.blocks.get(next.fetch_add(1, Ordering::Relaxed)) {
+                unpack(&block.bytes()?, |message| {
+                    message.trace = block.rank_of(message.trace);
+                    take(&mut taken, message);
+                });
+            }
+            if thread == 0 {
+                unpack(self.pending.packed(), |message| take(&mut taken, message));
+            }
+            Ok(taken)
+        };
+        (0..rayon::current_num_threads()).into_par_iter().with_max_len(1).map(taken_by).collect()
     }
 
     /// Shows what is packed, block by block.
@@ -414,21 +440,9 @@ impl MessageLog {
     }
 
     /// What `of` makes of the messages, in no order that means anything.
-    fn collected<T: Send>(&self, of: impl Fn(LoggedMessage) -> Option<T> + Sync) -> Result<Vec<T>, SpillError> {
-        let of_block = |block: &PackedBlock| -> Result<Vec<T>, SpillError> {
-            let mut found = Vec::new();
-            unpack(&block.bytes()?, |message| {
-                let trace = block.rank_of(message.trace);
-                found.extend(of(LoggedMessage { trace, ..message }));
-            });
-            Ok(found)
-        };
-        let of_blocks: Vec<Vec<T>> = self.blocks.par_iter().map(of_block).collect::<Result<_, SpillError>>()?;
-        let mut found = Vec::with_capacity(of_blocks.iter().map(Vec::len).sum());
-        // Each is let go at once, so that there is never more than one copy of all.
-        of_blocks.into_iter().for_each(|mut of_block| found.append(&mut of_block));
-        unpack(self.pending.packed(), |message| found.extend(of(message)));
-        Ok(found)
+    fn collected<T: Send>(&self, of: impl Fn(&mut LoggedMessage) -> Option<T> + Sync) -> Result<Vec<T>, SpillError> {
+        let of_threads = self.on_all_threads(Vec::new, |found, message| found.extend(of(message)))?;
+        Ok(of_threads.into_iter().flatten().collect())
     }
 
     /// Takes in the messages of other traces.
@@ -484,8 +498,8 @@ impl MessageLog {
         let unpacked = self.for_each_block(|bytes, block| {
             let mut columns = MessageColumns::default();
             unpack(bytes, |message| {
-                let trace = block.map_or(message.trace, |block| block.rank_of(message.trace));
-                columns.push(LoggedMessage { trace, ..message }.into());
+                message.trace = block.map_or(message.trace, |block| block.rank_of(message.trace));
+                columns.push(std::mem::take(message).into());
             });
             if written.is_ok() {
                 written = write(columns);

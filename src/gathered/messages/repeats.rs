@@ -1,6 +1,7 @@
 //! Which messages may be processed more than once, in two bits a message.
 
 use std::hash::BuildHasher as _;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use foldhash::fast::FixedState;
 
@@ -13,8 +14,8 @@ const BITS_OF_MESSAGE: u64 = 8;
 /// with Allowable Errors", Communications of the ACM 13(7), 1970.
 #[derive(Debug)]
 pub(super) struct Repeats {
-    once: Vec<u64>,
-    again: Vec<u64>,
+    once: Box<[AtomicU64]>,
+    again: Box<[AtomicU64]>,
     mask: u64,
 }
 
@@ -22,21 +23,22 @@ impl Repeats {
     /// For about so many messages.
     pub(super) fn of(messages: u64) -> Self {
         let bits = messages.saturating_mul(BITS_OF_MESSAGE).max(u64::BITS.into()).next_power_of_two();
-        let words = vec![0; (bits / u64::from(u64::BITS)) as usize];
-        Self { once: words.clone(), again: words, mask: bits - 1 }
+        let words = || (0..bits / u64::from(u64::BITS)).map(|_| AtomicU64::default()).collect();
+        Self { once: words(), again: words(), mask: bits - 1 }
     }
 
-    /// Takes notice of a message.
-    pub(super) fn take(&mut self, message: &LoggedMessage) {
-        if let Some((word, bit)) = self.place_of(message) {
-            self.again[word] |= self.once[word] & bit;
-            self.once[word] |= bit;
+    /// Takes notice of a message, in any order, on any thread.
+    pub(super) fn take(&self, message: &LoggedMessage) {
+        if let Some((word, bit)) = self.place_of(message)
+            && self.once[word].fetch_or(bit, Ordering::Relaxed) & bit != 0
+        {
+            self.again[word].fetch_or(bit, Ordering::Relaxed);
         }
     }
 
     /// Whether its group may process a message of its identity more than once, once notice was taken of all.
     pub(super) fn may_come_again(&self, message: &LoggedMessage) -> bool {
-        self.place_of(message).is_some_and(|(word, bit)| self.again[word] & bit != 0)
+        self.place_of(message).is_some_and(|(word, bit)| self.again[word].load(Ordering::Relaxed) & bit != 0)
     }
 
     fn place_of(&self, message: &LoggedMessage) -> Option<(usize, u64)> {

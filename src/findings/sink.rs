@@ -4,7 +4,7 @@ use arrow::error::ArrowError;
 
 use crate::conventions::FindingKind;
 use crate::frame::Symbol;
-use crate::partial::{Columns, GroupReader, GroupWriter, TraceNumber, columns};
+use crate::partial::{Columns, GroupReader, GroupWriter, Same, TraceNumber, columns};
 use crate::span::SpanId;
 use crate::trace::{Target, TraceView};
 
@@ -61,25 +61,25 @@ columns! {
         /// What was measured.
         measured: f64,
         /// What that is compared with.
-        threshold: f64,
+        threshold: Same<f64>,
         /// Critical-path time that it costs, in ns.
         impact_ns: i64,
         /// What it costs in the detector's own currency.
-        own_impact: i64,
+        own_impact: Same<i64>,
         /// Whether another finding is the cause.
         induced: bool,
         /// What kind of finding it is.
         kind: FindingKind,
         /// How many traces the finding's trace stands for because of sampling; 1 where that is not known.
-        adjusted_count: f64,
+        adjusted_count: Same<f64>,
         /// Requests that the pattern is part of in the trace; 0 on all but the first of its findings there, as what follows.
         requests: u32,
         /// By how many ns the trace would be shorter without the pattern.
         saving_ns: i64,
         /// Failed roots of the trace that would not have failed without it.
-        failed_requests: u32,
+        failed_requests: Same<u32>,
         /// Work of the trace that nobody waited for or used, in ns.
-        wasted_ns: i64,
+        wasted_ns: Same<i64>,
         /// The spans that prove it.
         evidence: Vec<SpanId>,
         /// What makes findings the same pattern.

@@ -76,15 +76,15 @@ impl TraceNumber {
 
 /// A type whose values are written as they stand in memory.
 pub(crate) trait Scalar: Copy + Send + Sync + Default {
-    fn write(name: &str, values: &[Self], group: &mut GroupWriter<'_>);
+    fn write(name: &str, values: impl Iterator<Item = Self>, group: &mut GroupWriter<'_>);
     fn read(name: &str, group: &GroupReader<'_>) -> Result<Vec<Self>, ArrowError>;
 }
 
 macro_rules! scalars {
     ($($type:ty: $write:ident |$value:ident| $to:expr, |$stored:ident| $from:expr;)+) => {$(
         impl Scalar for $type {
-            fn write(name: &str, values: &[Self], group: &mut GroupWriter<'_>) {
-                group.$write(name, values.iter().map(|&$value| $to));
+            fn write(name: &str, values: impl Iterator<Item = Self>, group: &mut GroupWriter<'_>) {
+                group.$write(name, values.map(|$value| $to));
             }
 
             fn read(name: &str, group: &GroupReader<'_>) -> Result<Vec<Self>, ArrowError> {
@@ -130,7 +130,7 @@ impl<T: Scalar> Columns for Vec<T> {
     }
 
     fn write(&self, name: &str, group: &mut GroupWriter<'_>) {
-        T::write(name, self, group);
+        T::write(name, self.iter().copied(), group);
     }
 
     fn read(name: &str, group: &GroupReader<'_>) -> Result<Self, ArrowError> {
@@ -262,7 +262,10 @@ impl<T: Named> Columns for NamedColumn<T> {
 /// Lists of values, one a row, end to end.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Lists<T> {
-    ends: Vec<usize>,
+    /// Where each list ends, as far as four bytes tell.
+    ends: Vec<u32>,
+    /// The rows whose ends are the first of another 2^32.
+    turns: Vec<usize>,
     values: Vec<T>,
 }
 
@@ -270,7 +273,17 @@ impl<T: Copy> Lists<T> {
     /// Adds a list.
     pub(crate) fn push_slice(&mut self, list: &[T]) {
         self.values.extend_from_slice(list);
-        self.ends.push(self.values.len());
+        self.push_end(self.values.len());
+    }
+
+    fn push_end(&mut self, end: usize) {
+        let turns = end >> u32::BITS;
+        self.turns.resize(turns, self.ends.len());
+        self.ends.push(end as u32);
+    }
+
+    fn end(&self, row: usize) -> usize {
+        self.turns.partition_point(|&first| first <= row) << u32::BITS | self.ends[row] as usize
     }
 
     /// Number of lists.
@@ -280,8 +293,8 @@ impl<T: Copy> Lists<T> {
 
     /// The list of `row`.
     pub(crate) fn get(&self, row: usize) -> &[T] {
-        let start = if row == 0 { 0 } else { self.ends[row - 1] };
-        &self.values[start..self.ends[row]]
+        let start = if row == 0 { 0 } else { self.end(row - 1) };
+        &self.values[start..self.end(row)]
     }
 }
 
@@ -294,8 +307,9 @@ impl<T: Scalar> Columns for Lists<T> {
 
     fn append(&mut self, other: Self) {
         let before = self.values.len();
-        Columns::append(&mut self.values, other.values);
-        self.ends.extend(other.ends.into_iter().map(|end| before + end));
+        let mut other = other;
+        Columns::append(&mut self.values, std::mem::take(&mut other.values));
+        (0..other.ends.len()).for_each(|row| self.push_end(before + other.end(row)));
     }
 
     fn retain(&mut self, keep: &dyn Fn(usize) -> bool) {
@@ -307,23 +321,21 @@ impl<T: Scalar> Columns for Lists<T> {
     }
 
     fn bytes(&self) -> usize {
-        self.ends.len() * size_of::<usize>() + self.values.len() * size_of::<T>()
+        self.ends.len() * size_of::<u32>() + self.values.len() * size_of::<T>()
     }
 
     /// Lengths go with the other columns; values, which are more or fewer than rows, into a group of their own.
     fn write(&self, name: &str, group: &mut GroupWriter<'_>) {
-        let starts = std::iter::once(0).chain(self.ends.iter().copied());
-        group.u32s(name, self.ends.iter().zip(starts).map(|(end, start)| (end - start) as u32));
-        group.beside(name, |values| T::write("values", &self.values, values));
+        group.u32s(name, (0..self.len()).map(|row| self.get(row).len() as u32));
+        group.beside(name, |values| T::write("values", self.values.iter().copied(), values));
     }
 
     fn read(name: &str, group: &GroupReader<'_>) -> Result<Self, ArrowError> {
-        let mut end = 0usize;
-        let ends = group.u32s(name)?.into_iter().map(|length| {
+        let (mut lists, mut end) = (Self::default(), 0usize);
+        for length in group.u32s(name)? {
             end += length as usize;
-            end
-        });
-        let ends: Vec<usize> = ends.collect();
+            lists.push_end(end);
+        }
         let values = group.beside(name, |values| T::read("values", values))?;
         if values.len() != end {
             return Err(ArrowError::ParseError(format!(
@@ -331,7 +343,7 @@ impl<T: Scalar> Columns for Lists<T> {
                 values.len()
             )));
         }
-        Ok(Self { ends, values })
+        Ok(Self { values, ..lists })
     }
 }
 

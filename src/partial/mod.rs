@@ -12,6 +12,7 @@ mod columns;
 mod error;
 mod file;
 mod group;
+mod same_column;
 #[cfg(test)]
 mod written;
 
@@ -19,5 +20,6 @@ pub(crate) use columns::{Columns, Lists, Named, NamedColumn, Stored, TraceNumber
 pub(crate) use error::PartialError;
 pub(crate) use file::{PartialReader, PartialWriter};
 pub(crate) use group::{GroupReader, GroupWriter, Renumbering};
+pub(crate) use same_column::Same;
 #[cfg(test)]
 pub(crate) use written::written;

@@ -179,7 +179,7 @@ pub(super) fn pattern_table(
                 Cell::Float(set as f64 / rows.len() as f64)
             }),
             Of::Impact => sum(&findings.impact_ns),
-            Of::OwnImpact => sum(&findings.own_impact),
+            Of::OwnImpact => by_pattern(&|rows| Cell::Int(total_ns(rows.iter().map(|&row| findings.own_impact[row])))),
             Of::FirstSeen => smallest(&findings.start),
             Of::LastSeen => largest(&findings.start),
             Of::MostFrequentList(lists) => by_pattern(&|rows| {

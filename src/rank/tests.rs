@@ -134,7 +134,8 @@ fn findings(rows: &[(Symbol, Option<u32>, f64, i64)]) -> Findings<NoDetails> {
         });
         if let Some(trace) = trace {
             *findings.common.trace.last_mut().unwrap() = TraceNumber(trace);
-            *findings.common.adjusted_count.last_mut().unwrap() = adjusted_count;
+            let last = findings.common.len() - 1;
+            findings.common.adjusted_count.set(last, adjusted_count);
         }
     }
     findings

@@ -41,7 +41,7 @@ impl<'a> LateSettling<'a> {
             let wasted = items.iter().fold(0, |sum: i64, (_, remedy)| sum.saturating_add(remedy.wasted_ns));
             findings.requests[first] = saved.requests;
             findings.saving_ns[first] = saved.saving_ns;
-            findings.wasted_ns[first] = wasted;
+            findings.wasted_ns.set(first, wasted);
         }
         remedies.clear();
     }

@@ -269,8 +269,8 @@ impl Settling {
         for saved in self.saved.iter().filter(|saved| saved.detector == detector) {
             findings.requests[saved.finding] = saved.requests;
             findings.saving_ns[saved.finding] = saved.saving_ns;
-            findings.failed_requests[saved.finding] = saved.failed_requests;
-            findings.wasted_ns[saved.finding] = saved.wasted_ns;
+            findings.failed_requests.set(saved.finding, saved.failed_requests);
+            findings.wasted_ns.set(saved.finding, saved.wasted_ns);
         }
     }
 

@@ -102,7 +102,7 @@ fn groups_and_topics_are_judged_apart() {
         let message = |(at, &offset)| LoggedMessage {
             group: Symbol(group),
             role: MessageRole::Process,
-            ..message(offset, 1, at * 1_000, 1)
+            ..message(offset, 1, i64::from(at) * 1_000, 1)
         };
         timed.map(message).collect()
     };

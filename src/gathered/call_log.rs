@@ -123,9 +123,8 @@ impl Logged for LoggedCall {
         });
     }
 
-    fn pack(&self, packer: &mut CallPacker) -> usize {
+    fn pack(&self, packer: &mut CallPacker) {
         packer.push(self);
-        packer.len()
     }
 
     fn block_of(packer: &mut CallPacker) -> Box<[u8]> {

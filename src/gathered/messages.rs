@@ -1,5 +1,6 @@
 //! Every message that was sent or processed, by topic and time.
 
+mod by_hash;
 mod logged_message;
 mod message_block;
 mod message_log;

@@ -18,7 +18,7 @@ pub(crate) trait Logged: Sized + std::fmt::Debug {
     /// Packs some.
     type Packer: Default + std::fmt::Debug;
 
-    /// So many are packed together: each thread has as many of each slice that are not packed yet.
+    /// So many are packed together, of a slice: that of which less is packed is not put aside.
     const PER_BLOCK: usize;
 
     /// Its subject.
@@ -30,8 +30,8 @@ pub(crate) trait Logged: Sized + std::fmt::Debug {
     /// Puts all in the order in which they are shown: by subject, then start, and so on.
     fn sort(all: &mut [Self]);
 
-    /// Adds it to what is packed; the answer is how many that are.
-    fn pack(&self, packer: &mut Self::Packer) -> usize;
+    /// Adds it to what is packed.
+    fn pack(&self, packer: &mut Self::Packer);
 
     /// Takes out what is packed.
     fn block_of(packer: &mut Self::Packer) -> Box<[u8]>;
@@ -120,6 +120,9 @@ pub(super) fn for_each_subject<L: Logged>(mut all: Vec<L>, mut show: impl FnMut(
     }
 }
 
+/// However many threads there are, blocks have so many.
+const LEAST_PER_BLOCK: usize = 32;
+
 /// Where a slice begins.
 type Place<L> = (<L as Logged>::Subject, i64);
 
@@ -189,8 +192,9 @@ pub(super) struct TimeSlices<L: Logged> {
     subjects: BTreeSet<L::Subject>,
     /// Where each slice but the first begins.
     starts: Vec<Place<L>>,
-    /// What is not packed yet, by slice.
-    pending: Vec<L::Packer>,
+    /// What does not fill a block yet, by slice, and how many that are.
+    pending: Vec<(L::Packer, usize)>,
+    per_block: usize,
     blocks: Vec<Vec<PackedBlock>>,
     store: Option<Arc<SpillStore>>,
     failure: Mutex<Option<SpillError>>,
@@ -208,19 +212,21 @@ impl<L: Logged> TimeSlices<L> {
         Self {
             subjects: sample.subjects,
             starts,
-            pending: (0..slices).map(|_| L::Packer::default()).collect(),
+            pending: (0..slices).map(|_| Default::default()).collect(),
+            per_block: L::PER_BLOCK,
             blocks: vec![Vec::new(); slices],
             store: store.cloned(),
             failure: Mutex::default(),
         }
     }
 
-    /// Slices that begin at the same places, for another thread.
+    /// Slices that begin at the same places, for one of all threads: together they do not fill more blocks than one would.
     pub(super) fn emptied(&self) -> Self {
         Self {
             subjects: self.subjects.clone(),
             starts: self.starts.clone(),
-            pending: self.pending.iter().map(|_| L::Packer::default()).collect(),
+            pending: self.blocks.iter().map(|_| Default::default()).collect(),
+            per_block: (L::PER_BLOCK / rayon::current_num_threads()).max(LEAST_PER_BLOCK),
             blocks: vec![Vec::new(); self.blocks.len()],
             store: self.store.clone(),
             failure: Mutex::default(),
@@ -240,13 +246,20 @@ impl<L: Logged> TimeSlices<L> {
     /// Adds one.
     pub(super) fn push(&mut self, logged: &L) {
         let slice = self.slice_of((logged.subject(), logged.start()));
-        if logged.pack(&mut self.pending[slice]) == L::PER_BLOCK {
+        let (packer, packed) = &mut self.pending[slice];
+        logged.pack(packer);
+        *packed += 1;
+        if *packed >= self.per_block {
             self.pack(slice);
         }
     }
 
     fn pack(&mut self, slice: usize) {
-        let mut block = PackedBlock::new(L::block_of(&mut self.pending[slice]));
+        let (packer, packed) = &mut self.pending[slice];
+        if std::mem::take(packed) == 0 {
+            return;
+        }
+        let mut block = PackedBlock::new(L::block_of(packer));
         if let Some(store) = &self.store
             && store.grow(block.bytes_in_memory() as u64)
         {

@@ -277,13 +277,14 @@ impl<T: Copy> Lists<T> {
     }
 
     fn push_end(&mut self, end: usize) {
-        let turns = end >> u32::BITS;
+        let turns = (end as u64 >> u32::BITS) as usize;
         self.turns.resize(turns, self.ends.len());
         self.ends.push(end as u32);
     }
 
     fn end(&self, row: usize) -> usize {
-        self.turns.partition_point(|&first| first <= row) << u32::BITS | self.ends[row] as usize
+        let turns = self.turns.partition_point(|&first| first <= row) as u64;
+        (turns << u32::BITS | u64::from(self.ends[row])) as usize
     }
 
     /// Number of lists.

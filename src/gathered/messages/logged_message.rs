@@ -102,7 +102,7 @@ pub(crate) enum SentBy {
 }
 
 /// A span that has sent a message.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub(crate) struct Sender {
     /// Its service.
     pub(crate) service: Symbol,

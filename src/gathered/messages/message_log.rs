@@ -21,6 +21,7 @@ use crate::partial::{Columns as _, PartialError, PartialReader, PartialWriter, R
 use crate::span::SpanId;
 use crate::trace::{DeadLetterName, MessageRole, Row, Target, TargetKind, TraceView};
 
+use super::by_hash::ByHash;
 use super::logged_message::{Identity, Inside, LoggedMessage, RepeatableWrite, Sender, SentBy};
 use super::message_block::{Bits, MessagePacker, unpack};
 use super::repeats::Repeats;
@@ -56,9 +57,8 @@ impl Logged for LoggedMessage {
         sort_by_short_keys(messages, |message| (message.topic, message.start, message.trace, message.row));
     }
 
-    fn pack(&self, packer: &mut MessagePacker) -> usize {
+    fn pack(&self, packer: &mut MessagePacker) {
         packer.push(self);
-        packer.len()
     }
 
     fn block_of(packer: &mut MessagePacker) -> Box<[u8]> {
@@ -269,7 +269,7 @@ pub(crate) struct TopicFacts {
     processed_by: HashSet<Symbol, FixedState>,
     /// Messages that were sent to it.
     pub(crate) published: u64,
-    /// Whether its name says that its messages could not be processed.
+    /// Whether its name says that its messages could not be processed: what tells the broker of one need not have that name.
     pub(crate) dead_letter: DeadLetterName,
 }
 
@@ -302,7 +302,7 @@ impl MessageLog {
         let facts = self.topics.entry(message.topic).or_default();
         facts.messages += u64::from(is_shown(message));
         facts.published += u64::from(message.role == MessageRole::Publish && !message.is_inner);
-        facts.dead_letter = message.dead_letter;
+        facts.dead_letter = facts.dead_letter.max(message.dead_letter);
         if message.role == MessageRole::Process {
             facts.processed_by.insert(message.service);
         }
@@ -348,13 +348,13 @@ impl MessageLog {
                 return false;
             };
             if let SentBy::Link(link) = message.sent_by {
-                message.sent_by = senders.get(&link).map_or(SentBy::Unknown, |&sender| SentBy::Span(sender));
+                message.sent_by = senders.get(link).map_or(SentBy::Unknown, |&sender| SentBy::Span(sender));
             }
             is_shown(message)
                 && !(message.role == MessageRole::Receive && facts.processed_by.contains(&message.service))
         };
-        let (count, at_once) =
-            (self.topics().map(|(_, facts)| facts.messages).sum(), self.at_once.unwrap_or(MESSAGES_AT_ONCE));
+        let count = self.topics().map(|(_, facts)| facts.messages).sum();
+        let at_once = self.at_once.unwrap_or(MESSAGES_AT_ONCE);
         let repeats = Repeats::of(count);
         if count <= at_once {
             let mut messages = self.collected(|message| resolve(message).then(|| std::mem::take(message)))?;
@@ -419,15 +419,16 @@ impl MessageLog {
     }
 
     /// The publishes of single messages that some message has a link to, by what the links are told by.
-    fn senders(&self) -> Result<HashMap<u64, Sender, FixedState>, SpillError> {
+    fn senders(&self) -> Result<ByHash<Sender>, SpillError> {
         if !self.has_links {
-            return Ok(HashMap::default());
+            return Ok(ByHash::of(Vec::new()));
         }
-        let links =
-            self.collected(|message| if let SentBy::Link(link) = message.sent_by { Some(link) } else { None })?;
-        let links: HashSet<u64, FixedState> = links.into_iter().collect();
+        let link =
+            |message: &LoggedMessage| if let SentBy::Link(link) = message.sent_by { Some((link, ())) } else { None };
+        let links = ByHash::of(self.collected(|message| link(message))?);
         let senders = self.collected(|message| {
-            let is_asked = message.role == MessageRole::Publish && !message.is_batch && links.contains(&message.link);
+            let is_asked =
+                message.role == MessageRole::Publish && !message.is_batch && links.get(message.link).is_some();
             let sender = Sender {
                 service: message.service,
                 start: message.start,
@@ -436,7 +437,7 @@ impl MessageLog {
             };
             is_asked.then_some((message.link, sender))
         })?;
-        Ok(senders.into_iter().collect())
+        Ok(ByHash::of(senders))
     }
 
     /// What `of` makes of the messages, in no order that means anything.
@@ -454,7 +455,7 @@ impl MessageLog {
             let own = self.topics.entry(topic).or_default();
             own.messages += facts.messages;
             own.published += facts.published;
-            own.dead_letter = facts.dead_letter;
+            own.dead_letter = own.dead_letter.max(facts.dead_letter);
             own.processed_by.extend(facts.processed_by);
         }
         self.bytes_of_blocks += other.bytes_of_blocks;

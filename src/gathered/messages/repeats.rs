@@ -1,4 +1,4 @@
-//! Which messages may be processed more than once, in two bits a message.
+//! Which messages may be processed more than once, in two bytes a message.
 
 use std::hash::BuildHasher as _;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,15 +16,15 @@ const BITS_OF_MESSAGE: u64 = 8;
 pub(super) struct Repeats {
     once: Box<[AtomicU64]>,
     again: Box<[AtomicU64]>,
-    mask: u64,
+    bits: u64,
 }
 
 impl Repeats {
     /// For about so many messages.
     pub(super) fn of(messages: u64) -> Self {
-        let bits = messages.saturating_mul(BITS_OF_MESSAGE).max(u64::BITS.into()).next_power_of_two();
+        let bits = messages.max(8).saturating_mul(BITS_OF_MESSAGE).next_multiple_of(u64::BITS.into());
         let words = || (0..bits / u64::from(u64::BITS)).map(|_| AtomicU64::default()).collect();
-        Self { once: words(), again: words(), mask: bits - 1 }
+        Self { once: words(), again: words(), bits }
     }
 
     /// Takes notice of a message, in any order, on any thread.
@@ -45,7 +45,8 @@ impl Repeats {
         if !message.role.is_processing() || message.identity == Identity::Unknown {
             return None;
         }
-        let hash = FixedState::default().hash_one((message.topic, message.group, message.identity)) & self.mask;
-        Some(((hash / u64::from(u64::BITS)) as usize, 1 << (hash % u64::from(u64::BITS))))
+        let hash = FixedState::default().hash_one((message.topic, message.group, message.identity));
+        let place = (u128::from(hash) * u128::from(self.bits) >> u64::BITS) as u64;
+        Some(((place / u64::from(u64::BITS)) as usize, 1 << (place % u64::from(u64::BITS))))
     }
 }

@@ -159,6 +159,21 @@ fn expected() -> Vec<(Symbol, Vec<LoggedMessage>)> {
         .collect()
 }
 
+/// What is known of topics: how many messages were sent there, and whether the name of any says that they could not be processed.
+fn facts(log: &MessageLog) -> BTreeMap<Symbol, (u64, DeadLetterName)> {
+    log.topics().map(|(topic, facts)| (topic, (facts.published, facts.dead_letter))).collect()
+}
+
+fn expected_facts() -> BTreeMap<Symbol, (u64, DeadLetterName)> {
+    let mut facts: BTreeMap<Symbol, (u64, DeadLetterName)> = BTreeMap::new();
+    for message in (0..MESSAGES).map(message).filter(|message| !message.topic.is_empty()) {
+        let (published, dead_letter) = facts.entry(message.topic).or_default();
+        *published += u64::from(message.role == MessageRole::Publish && !message.is_inner);
+        *dead_letter = message.dead_letter.max(*dead_letter);
+    }
+    facts
+}
+
 /// Every topic is shown once, whatever parts were merged in what order, whether traces were renumbered before or after, and
 /// whether there was memory for the messages or not.
 #[test]
@@ -171,9 +186,11 @@ fn topics_are_shown_once_in_time_order() {
         for parts in [1, 3] {
             let whole = merged(logs(parts, store.as_ref(), |trace| trace).into_iter());
             assert!(shown(&whole) == expected, "{limit:?} {parts}");
+            assert_eq!(facts(&whole), expected_facts());
             let mut renumbered = merged(logs(parts, store.as_ref(), backwards).into_iter().rev());
             renumbered.renumber_traces(&backwards);
             assert!(shown(&renumbered) == expected, "{limit:?} {parts}");
+            assert_eq!(facts(&renumbered), expected_facts());
         }
         let spilled = store.as_ref().map_or(0, |store| store.spilled_bytes());
         assert_eq!(spilled > 0, limit.is_some_and(|limit| limit < u64::MAX), "{limit:?}");

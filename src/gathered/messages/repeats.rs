@@ -46,7 +46,7 @@ impl Repeats {
             return None;
         }
         let hash = FixedState::default().hash_one((message.topic, message.group, message.identity));
-        let place = (u128::from(hash) * u128::from(self.bits) >> u64::BITS) as u64;
+        let place = ((u128::from(hash) * u128::from(self.bits)) >> u64::BITS) as u64;
         Some(((place / u64::from(u64::BITS)) as usize, 1 << (place % u64::from(u64::BITS))))
     }
 }

@@ -50,3 +50,31 @@ impl Repeats {
         Some(((place / u64::from(u64::BITS)) as usize, 1 << (place % u64::from(u64::BITS))))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::Symbol;
+    use crate::trace::MessageRole;
+
+    fn message(group: u32, id: u64) -> LoggedMessage {
+        let (role, identity) = (MessageRole::Process, Identity::Id(id));
+        LoggedMessage { topic: Symbol(1), group: Symbol(group), role, identity, ..LoggedMessage::default() }
+    }
+
+    /// What comes again is known, each group by itself, and of what comes once little is taken for that.
+    #[test]
+    fn what_comes_again_is_known() {
+        const COUNT: u64 = 10_000;
+        let once: Vec<LoggedMessage> = (0..COUNT).map(|id| message(2 + (id % 3) as u32, id / 3)).collect();
+        let again: Vec<LoggedMessage> = (0..COUNT / 10).map(|id| message(1, id)).collect();
+        let repeats = Repeats::of(COUNT + 2 * COUNT / 10);
+        once.iter().chain(&again).chain(&again).for_each(|message| repeats.take(message));
+        assert!(again.iter().all(|message| repeats.may_come_again(message)));
+        let taken = once.iter().filter(|message| repeats.may_come_again(message)).count() as u64;
+        assert!(taken < COUNT / 5, "{taken}");
+        let unknown = LoggedMessage { identity: Identity::Unknown, ..message(1, 0) };
+        let sent = LoggedMessage { role: MessageRole::Publish, ..message(1, 0) };
+        assert!(!repeats.may_come_again(&unknown) && !repeats.may_come_again(&sent));
+    }
+}

@@ -11,6 +11,7 @@ use crate::span::{SpanId, TraceId};
 use crate::trace::{Component, RootReason, Target, TargetKind};
 
 use super::group::{GroupReader, GroupWriter};
+use super::lists::Lists;
 
 /// Columns of equal length.
 pub(crate) trait Columns: Default + Send + Sync {
@@ -256,95 +257,6 @@ impl<T: Named> Columns for NamedColumn<T> {
             Some(number) => Err(ArrowError::ParseError(format!("{number} in column {name} stands for nothing"))),
             None => Ok(Self { numbers, of: std::marker::PhantomData }),
         }
-    }
-}
-
-/// Lists of values, one a row, end to end.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Lists<T> {
-    /// Where each list ends, as far as four bytes tell.
-    ends: Vec<u32>,
-    /// The rows whose ends are the first of another 2^32.
-    turns: Vec<usize>,
-    values: Vec<T>,
-}
-
-impl<T: Copy> Lists<T> {
-    /// Adds a list.
-    pub(crate) fn push_slice(&mut self, list: &[T]) {
-        self.values.extend_from_slice(list);
-        self.push_end(self.values.len());
-    }
-
-    fn push_end(&mut self, end: usize) {
-        let turns = (end as u64 >> u32::BITS) as usize;
-        self.turns.resize(turns, self.ends.len());
-        self.ends.push(end as u32);
-    }
-
-    fn end(&self, row: usize) -> usize {
-        let turns = self.turns.partition_point(|&first| first <= row) as u64;
-        (turns << u32::BITS | u64::from(self.ends[row])) as usize
-    }
-
-    /// Number of lists.
-    pub(crate) fn len(&self) -> usize {
-        self.ends.len()
-    }
-
-    /// The list of `row`.
-    pub(crate) fn get(&self, row: usize) -> &[T] {
-        let start = if row == 0 { 0 } else { self.end(row - 1) };
-        &self.values[start..self.end(row)]
-    }
-}
-
-impl<T: Scalar> Columns for Lists<T> {
-    type Row = Vec<T>;
-
-    fn push(&mut self, row: Vec<T>) {
-        self.push_slice(&row);
-    }
-
-    fn append(&mut self, other: Self) {
-        let before = self.values.len();
-        let mut other = other;
-        Columns::append(&mut self.values, std::mem::take(&mut other.values));
-        (0..other.ends.len()).for_each(|row| self.push_end(before + other.end(row)));
-    }
-
-    fn retain(&mut self, keep: &dyn Fn(usize) -> bool) {
-        let mut kept = Self::default();
-        for row in (0..self.len()).filter(|&row| keep(row)) {
-            kept.push_slice(self.get(row));
-        }
-        *self = kept;
-    }
-
-    fn bytes(&self) -> usize {
-        self.ends.len() * size_of::<u32>() + self.values.len() * size_of::<T>()
-    }
-
-    /// Lengths go with the other columns; values, which are more or fewer than rows, into a group of their own.
-    fn write(&self, name: &str, group: &mut GroupWriter<'_>) {
-        group.u32s(name, (0..self.len()).map(|row| self.get(row).len() as u32));
-        group.beside(name, |values| T::write("values", self.values.iter().copied(), values));
-    }
-
-    fn read(name: &str, group: &GroupReader<'_>) -> Result<Self, ArrowError> {
-        let (mut lists, mut end) = (Self::default(), 0usize);
-        for length in group.u32s(name)? {
-            end += length as usize;
-            lists.push_end(end);
-        }
-        let values = group.beside(name, |values| T::read("values", values))?;
-        if values.len() != end {
-            return Err(ArrowError::ParseError(format!(
-                "lists of {name} have {end} values, and {} are there",
-                values.len()
-            )));
-        }
-        Ok(Self { values, ..lists })
     }
 }
 

@@ -12,14 +12,16 @@ mod columns;
 mod error;
 mod file;
 mod group;
+mod lists;
 mod same_column;
 #[cfg(test)]
 mod written;
 
-pub(crate) use columns::{Columns, Lists, Named, NamedColumn, Stored, TraceNumber, columns, named};
+pub(crate) use columns::{Columns, Named, NamedColumn, Stored, TraceNumber, columns, named};
 pub(crate) use error::PartialError;
 pub(crate) use file::{PartialReader, PartialWriter};
 pub(crate) use group::{GroupReader, GroupWriter, Renumbering};
+pub(crate) use lists::Lists;
 pub(crate) use same_column::Same;
 #[cfg(test)]
 pub(crate) use written::written;

@@ -405,3 +405,52 @@ fn directories_that_hold_no_run_are_refused() {
         assert!(stderr.contains(told) && stderr.lines().count() == 1, "{stderr}");
     }
 }
+
+/// Lists of durations are numbers in every format, and people read them as durations.
+#[test]
+fn lists_of_durations_are_numbers() {
+    let directory = tempfile::tempdir().unwrap();
+    let input = directory.path().join("timeouts.jsonl");
+    std::fs::write(&input, calls_that_end_after(&[(30, 100, 0), (15, 2_000, 2), (10, 5_000, 2)])).unwrap();
+    let run = |format: &str| {
+        let output = directory.path().join(format);
+        done(&["analyze", text(&input), "-o", text(&output), "--table-format", format, "-q"]);
+        output
+    };
+    let sql = "SELECT timeout_ns, other_timeouts FROM timeouts";
+    for format in ["parquet", "csv", "json"] {
+        let output = run(format);
+        let answer = |format: &str| done(&["query", text(&output), sql, "--format", format]);
+        assert_eq!(answer("ndjson"), "{\"timeout_ns\":2000000000,\"other_timeouts\":[5000000000]}\n", "{format}");
+        assert_eq!(answer("csv"), "timeout_ns,other_timeouts\n2000000000,5000000000\n");
+        assert!(answer("markdown").ends_with("| 2.0 s | 5.0 s |\n"), "{}", answer("markdown"));
+    }
+}
+
+/// So many calls to a database that take so many ms, with so a status, as OTLP: each in a trace of its own.
+fn calls_that_end_after(calls: &[(u32, u64, u8)]) -> String {
+    let calls = calls.iter().flat_map(|&(count, ms, status)| (0..count).map(move |_| (ms, status)));
+    let line = |(number, (ms, status)): (u64, (u64, u8))| {
+        let start = 1_700_000_000_000_000_000 + number * 60_000_000_000;
+        let span = |id: u64, parent: &str, kind: u8, from: u64, to: u64| {
+            serde_json::json!({
+                "traceId": format!("{:032x}", number + 1), "spanId": format!("{:016x}", number * 2 + id), "parentSpanId": parent,
+                "name": "call", "kind": kind, "status": { "code": status },
+                "startTimeUnixNano": (start + from * 1_000_000).to_string(), "endTimeUnixNano": (start + to * 1_000_000).to_string(),
+                "attributes": if kind == 3 { serde_json::json!([
+                    { "key": "db.system.name", "value": { "stringValue": "postgresql" } },
+                    { "key": "server.address", "value": { "stringValue": "db" } },
+                    { "key": "db.namespace", "value": { "stringValue": "orders" } },
+                ]) } else { serde_json::json!([]) },
+            })
+        };
+        let caller = span(1, "", 2, 0, ms + 20);
+        let called = span(2, &format!("{:016x}", number * 2 + 1), 3, 10, ms + 10);
+        let service = serde_json::json!([{ "key": "service.name", "value": { "stringValue": "web" } }]);
+        let document = serde_json::json!({ "resourceSpans": [{
+            "resource": { "attributes": service }, "scopeSpans": [{ "spans": [caller, called] }],
+        }] });
+        format!("{document}\n")
+    };
+    (0..).zip(calls).map(line).collect()
+}

@@ -278,6 +278,11 @@ fn cells(batch: &RecordBatch, name: &str) -> Vec<Cell> {
             };
             rows.map(|row| if lists.is_null(row) { Cell::None } else { Cell::Names(names(row)) }).collect()
         }
+        DataType::List(item) if item.data_type() == &DataType::Int64 => {
+            let lists = array.as_list::<i32>();
+            let values = |row: usize| lists.value(row).as_primitive::<Int64Type>().iter().flatten().collect();
+            rows.map(|row| if lists.is_null(row) { Cell::None } else { Cell::Ints(values(row)) }).collect()
+        }
         _ => vec![Cell::None; array.len()],
     }
 }

@@ -1,5 +1,7 @@
 //! A column of lists.
 
+use std::fmt::{self, Debug, Formatter};
+
 use arrow::error::ArrowError;
 
 use super::columns::{Columns, Scalar};
@@ -11,7 +13,7 @@ const VALUES_PER_CHUNK: usize = 1 << 16;
 
 /// Lists of values, one a row. They lie in chunks that are moved and never copied, because the values of all rows are the most
 /// that a run keeps.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Lists<T> {
     /// Where each list ends in its chunk.
     ends: Vec<u32>,
@@ -23,6 +25,13 @@ pub(crate) struct Lists<T> {
 struct Chunk<T> {
     first_row: usize,
     values: Vec<T>,
+}
+
+/// The lists, in whatever chunks they lie.
+impl<T: Copy + Debug> Debug for Lists<T> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries((0..self.len()).map(|row| self.get(row))).finish()
+    }
 }
 
 impl<T: Copy> Lists<T> {
@@ -91,7 +100,7 @@ impl<T: Scalar> Columns for Lists<T> {
     }
 
     fn bytes(&self) -> usize {
-        let values: usize = self.chunks.iter().map(|chunk| chunk.values.capacity()).sum();
+        let values: usize = self.chunks.iter().map(|chunk| chunk.values.len()).sum();
         self.ends.len() * size_of::<u32>() + values * size_of::<T>()
     }
 

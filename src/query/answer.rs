@@ -33,6 +33,7 @@ fn unit(name: &str, data_type: &DataType) -> Unit {
         DataType::Datetime(..) => Unit::Time,
         DataType::Duration(_) => Unit::Nanoseconds,
         DataType::List(inner) if **inner == DataType::String => Unit::Names,
+        DataType::List(inner) if **inner == DataType::Int64 && (is("_ns") || is("_timeouts")) => Unit::Durations,
         data_type if data_type.is_numeric() && is("_ns") => Unit::Nanoseconds,
         data_type if data_type.is_integer() => Unit::Count,
         data_type if data_type.is_float() && is("_share") => Unit::Share,
@@ -57,6 +58,9 @@ fn cell(unit: Unit, value: &AnyValue<'_>) -> Cell {
             Ok(names) => names.iter().map(|name| name.unwrap_or_default().to_owned()).collect(),
             Err(_) => Vec::new(),
         })),
+        (Unit::Durations, AnyValue::List(values)) => {
+            Some(Cell::Ints(values.i64().map_or(Vec::new(), |values| values.iter().flatten().collect())))
+        }
         (_, value) => Some(Cell::Text(match value.get_str() {
             Some(text) => text.to_owned(),
             None => value.to_string(),

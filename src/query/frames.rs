@@ -9,8 +9,8 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::file::reader::ChunkReader;
 use polars::prelude::{
     BooleanChunked, Column, DataFrame, Float64Chunked, Int64Chunked, IntoColumn as _, IntoSeries as _,
-    ListBuilderTrait as _, ListStringChunkedBuilder, NewChunkedArray as _, PlSmallStr, PolarsResult, StringChunked,
-    TimeUnit, TimeZone,
+    ListBuilderTrait as _, ListPrimitiveChunkedBuilder, ListStringChunkedBuilder, NewChunkedArray as _, PlSmallStr,
+    PolarsResult, StringChunked, TimeUnit, TimeZone,
 };
 
 use super::QueryError;
@@ -76,6 +76,18 @@ fn column(name: &str, data_type: &DataType, arrays: &[&dyn Array]) -> PolarsResu
             for list in arrays.iter().flat_map(|array| array.as_list::<i32>().iter()) {
                 match list {
                     Some(names) => lists.append_values_iter(names.as_string::<i32>().iter().flatten()),
+                    None => lists.append_null(),
+                }
+            }
+            lists.finish().into_series()
+        }
+        DataType::List(item) if item.data_type() == &DataType::Int64 => {
+            let rows = arrays.iter().map(|array| array.len()).sum();
+            let item_type = polars::prelude::DataType::Int64;
+            let mut lists = ListPrimitiveChunkedBuilder::<polars::prelude::Int64Type>::new(name, rows, rows, item_type);
+            for list in arrays.iter().flat_map(|array| array.as_list::<i32>().iter()) {
+                match list {
+                    Some(numbers) => lists.append_values_iter(numbers.as_primitive::<Int64Type>().iter().flatten()),
                     None => lists.append_null(),
                 }
             }

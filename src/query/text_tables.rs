@@ -78,6 +78,7 @@ fn from_json(unit: Unit, value: &Value) -> Cell {
         (Unit::Names, Value::Array(names)) => {
             Some(Cell::Names(names.iter().filter_map(|name| name.as_str().map(str::to_owned)).collect()))
         }
+        (Unit::Durations, Value::Array(values)) => Some(Cell::Ints(values.iter().filter_map(Value::as_i64).collect())),
         _ => None,
     };
     cell.unwrap_or(Cell::None)
@@ -92,6 +93,7 @@ fn from_csv(unit: Unit, text: &str) -> Cell {
         Unit::Time => time(text),
         Unit::Names if text.is_empty() => Some(Cell::Names(Vec::new())),
         Unit::Names => Some(Cell::Names(text.split(BETWEEN_NAMES).map(str::to_owned).collect())),
+        Unit::Durations => Some(Cell::Ints(text.split(BETWEEN_NAMES).filter_map(|value| value.parse().ok()).collect())),
     };
     cell.unwrap_or(Cell::None)
 }

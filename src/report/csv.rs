@@ -75,6 +75,7 @@ fn text<'a>(column: &Column, cell: &'a Cell) -> Cow<'a, str> {
         Cell::Flag(flag) => Cow::Borrowed(if *flag { "true" } else { "false" }),
         Cell::Text(text) => sanitized_in_csv(text),
         Cell::Names(names) => Cow::Owned(sanitized_in_csv(&names.join(";")).into_owned()),
+        Cell::Ints(values) => Cow::Owned(values.iter().map(i64::to_string).collect::<Vec<_>>().join(";")),
     }
 }
 

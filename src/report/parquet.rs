@@ -7,7 +7,7 @@ use std::io::Write;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanArray, Float64Array, Int64Array, ListBuilder, StringArray, StringBuilder,
+    ArrayRef, BooleanArray, Float64Array, Int64Array, Int64Builder, ListBuilder, StringArray, StringBuilder,
     TimestampMicrosecondArray,
 };
 use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
@@ -107,8 +107,13 @@ fn data_type(unit: Unit) -> DataType {
         Unit::Share | Unit::Number => DataType::Float64,
         Unit::Flag => DataType::Boolean,
         Unit::Time => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
-        Unit::Names => DataType::List(Arc::new(Field::new_list_field(DataType::Utf8, true))),
+        Unit::Names => list_of(DataType::Utf8),
+        Unit::Durations => list_of(DataType::Int64),
     }
+}
+
+fn list_of(items: DataType) -> DataType {
+    DataType::List(Arc::new(Field::new_list_field(items, true)))
 }
 
 /// The values as an array of the column's type. A value of another type than its column declares is none.
@@ -125,6 +130,7 @@ fn array(column: &Column, values: &[Cell]) -> ArrayRef {
                 | (Unit::Share | Unit::Number, Cell::Float(_))
                 | (Unit::Flag, Cell::Flag(_))
                 | (Unit::Names, Cell::Names(_))
+                | (Unit::Durations, Cell::Ints(_))
         )),
         "{} has a value of another type than it declares",
         column.name
@@ -143,6 +149,17 @@ fn array(column: &Column, values: &[Cell]) -> ArrayRef {
             for cell in values {
                 if let Cell::Names(names) = cell {
                     lists.append_value(names.iter().map(Some));
+                } else {
+                    lists.append_null();
+                }
+            }
+            Arc::new(lists.finish())
+        }
+        Unit::Durations => {
+            let mut lists = ListBuilder::new(Int64Builder::new());
+            for cell in values {
+                if let Cell::Ints(durations) = cell {
+                    lists.append_value(durations.iter().copied().map(Some));
                 } else {
                     lists.append_null();
                 }

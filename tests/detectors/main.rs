@@ -6,6 +6,7 @@
 //! ```text
 //! expect: web cart 6                                   service, target (- for none), measured: one line a finding
 //! expect: web cart 6 *10                               the same ten times
+//! finding: service=web operation="GET /cart"           columns of a finding: there is one like this
 //! row: shape=loop saving_ns=40ms induced=false         columns of one row of the table: one line a row
 //! config: sync-chain.max_hops = 4                      a line of the configuration file
 //! rows: 3                                              how many rows there are, if not as many as such lines
@@ -143,7 +144,7 @@ fn parse(lines: &[&str]) -> Vec<Line> {
 fn traces(text: &str) -> Vec<(f64, Vec<Line>)> {
     let no_span = |line: &str| {
         line.trim().is_empty()
-            || ["#", "config:", "expect:", "row:", "rows:"].iter().any(|start| line.starts_with(start))
+            || ["#", "config:", "expect:", "finding:", "row:", "rows:"].iter().any(|start| line.starts_with(start))
     };
     let mut traces: Vec<((usize, f64), Vec<&str>)> = vec![((1, 0.0), Vec::new())];
     for line in text.lines().filter(|line| !no_span(line)) {
@@ -279,10 +280,15 @@ impl Output {
         self.json(table).as_array().expect("an array").clone()
     }
 
-    /// The findings of a detector as lines of the same form as expectations.
-    fn findings(&self, table: &str) -> Vec<String> {
+    /// The findings of a detector.
+    fn findings(&self, table: &str) -> Vec<Value> {
         let of_detector = |finding: &Value| finding["detector"].as_str().expect("a name").replace('-', "_") == table;
-        let findings = self.rows("findings").into_iter().filter(of_detector);
+        self.rows("findings").into_iter().filter(of_detector).collect()
+    }
+
+    /// The findings of a detector as lines of the same form as expectations.
+    fn lines_of_findings(&self, table: &str) -> Vec<String> {
+        let findings = self.findings(table).into_iter();
         let line = |finding: Value| {
             let target = finding["target"].as_str().filter(|target| !target.is_empty()).unwrap_or("-");
             let measured = finding["measured"].as_f64().expect("a number");
@@ -324,9 +330,10 @@ fn is_value(cell: &Value, expected: &str) -> bool {
             number(expected).is_some_and(|expected| (value - expected).abs() < 1e-9 * expected.abs().max(1.0))
         }
         Value::String(text) => expected == if text.is_empty() { "-" } else { text },
-        Value::Array(names) => {
-            let names: Vec<&str> = names.iter().filter_map(Value::as_str).collect();
-            expected == if names.is_empty() { "-".to_owned() } else { names.join(",") }
+        Value::Array(values) if values.is_empty() => expected == "-",
+        Value::Array(values) => {
+            let expected: Vec<&str> = expected.split(',').collect();
+            values.len() == expected.len() && values.iter().zip(expected).all(|(value, text)| is_value(value, text))
         }
         Value::Object(_) => false,
     }
@@ -343,14 +350,26 @@ fn all_match(expected: &[Vec<(String, String)>], rows: &[&Value]) -> bool {
     })
 }
 
+/// The columns and values that a line of expectations names.
+fn columns(line: &str) -> Vec<(String, String)> {
+    let pair = |word: String| {
+        word.split_once('=').map(|(column, value)| (column.to_owned(), value.to_owned())).expect("column=value")
+    };
+    words(line).into_iter().map(pair).collect()
+}
+
+/// A finding that a case names and that is not there, if any is.
+fn missing_finding(text: &str, findings: &[Value]) -> Option<String> {
+    let mut named = text.lines().filter_map(|line| line.strip_prefix("finding:")).map(columns);
+    let is_there = |named: &Vec<(String, String)>| {
+        findings.iter().any(|finding| named.iter().all(|(column, value)| is_value(&finding[column.as_str()], value)))
+    };
+    let missing = named.find(|named| !is_there(named))?;
+    Some(format!("no finding like {missing:?} in {}", Value::from(findings.to_vec())))
+}
+
 /// What is wrong with the rows of a table, if anything.
 fn wrong_rows(text: &str, rows: &[Value]) -> Option<String> {
-    let columns = |line: &str| -> Vec<(String, String)> {
-        let pair = |word: String| {
-            word.split_once('=').map(|(column, value)| (column.to_owned(), value.to_owned())).expect("column=value")
-        };
-        words(line).into_iter().map(pair).collect()
-    };
     let expected: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("row:")).map(columns).collect();
     let count = text.lines().find_map(|line| line.strip_prefix("rows:"));
     let count = count.map(|count| count.trim().parse().expect("rows: N"));
@@ -387,7 +406,7 @@ impl Case {
             Ok(output) => output,
             Err(message) => return Some(message),
         };
-        let found = output.findings(&self.table);
+        let found = output.lines_of_findings(&self.table);
         let rows = output.rows(&self.table);
         let expectations = text.lines().filter_map(|line| line.strip_prefix("expect: "));
         let repeated = |line: &'_ str| -> Vec<String> {
@@ -408,7 +427,9 @@ impl Case {
         if !is_sound {
             return Some(format!("no sound case of {}: {} rows", self.kind, rows.len()));
         }
-        wrong_rows(&text, &rows).or_else(|| time_adds_up(&text, &output))
+        wrong_rows(&text, &rows)
+            .or_else(|| missing_finding(&text, &output.findings(&self.table)))
+            .or_else(|| time_adds_up(&text, &output))
     }
 }
 

@@ -192,6 +192,8 @@ pub enum Unit {
     Time,
     /// Several names.
     Names,
+    /// Several durations in ns.
+    Durations,
 }
 
 /// A value of a table.
@@ -209,4 +211,6 @@ pub enum Cell {
     Text(String),
     /// Of [`Unit::Names`].
     Names(Vec<String>),
+    /// Of [`Unit::Durations`].
+    Ints(Vec<i64>),
 }

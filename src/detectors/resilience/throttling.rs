@@ -498,7 +498,7 @@ impl Throttling {
         let finding = Finding {
             span_id: trace.span_id(first.row),
             service: first.caller_service,
-            operation: first.operation,
+            operation: trace.caller_operation(first),
             target: Some(first.target),
             start: trace.start(first.row),
             measured: details.throttled as f64,

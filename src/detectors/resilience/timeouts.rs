@@ -223,8 +223,8 @@ static COLUMNS: &[Column] = &[
         "timeout: the calls say so; outlived: callees go on after it; round: people set such times",
         |row, _| Cell::Text(row.edge.timers.first().map_or("", |timer| timer.proof.as_str()).to_owned()),
     ),
-    Column::new("other_timeouts", Unit::Names, "other timeouts in ns, those of most calls first", |row, _| {
-        Cell::Names(row.edge.timers.iter().skip(1).map(|timer| timer.value.to_string()).collect())
+    Column::new("other_timeouts", Unit::Durations, "other timeouts, those of most calls first", |row, _| {
+        Cell::Ints(row.edge.timers.iter().skip(1).map(|timer| timer.value).collect())
     }),
     Column::new("ok_p50_ns", Unit::Nanoseconds, "median duration of calls that succeed", |row, _| {
         row.edge.ok.map_or(Cell::None, |[p50, _]| Cell::Int(p50))

@@ -106,5 +106,6 @@ pub(in crate::report) fn unit_in_words(unit: Unit) -> &'static str {
         Unit::Flag => "yes or no",
         Unit::Time => "time (UTC)",
         Unit::Names => "list of texts",
+        Unit::Durations => "list of ns",
     }
 }

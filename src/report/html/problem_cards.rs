@@ -221,6 +221,7 @@ fn figures_of(table: &Table, row: usize) -> Vec<Figure> {
         Cell::None | Cell::Int(0) => true,
         Cell::Text(text) => text.is_empty(),
         Cell::Names(names) => names.is_empty(),
+        Cell::Ints(values) => values.is_empty(),
         Cell::Float(value) => *value == 0.0,
         Cell::Flag(_) | Cell::Int(_) => false,
     };

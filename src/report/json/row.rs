@@ -49,6 +49,7 @@ impl Serialize for JsonCell<'_> {
             Cell::Flag(flag) => serializer.serialize_bool(*flag),
             Cell::Text(text) => serializer.serialize_str(text),
             Cell::Names(names) => names.serialize(serializer),
+            Cell::Ints(values) => values.serialize(serializer),
         }
     }
 }

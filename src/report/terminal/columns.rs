@@ -42,7 +42,7 @@ impl Role {
     pub(in crate::report) fn of(column: &Column) -> Self {
         match column.unit {
             _ if column.name == RANK => Self::Rank,
-            Unit::Text | Unit::Names | Unit::Flag => Self::Identity,
+            Unit::Text | Unit::Names | Unit::Durations | Unit::Flag => Self::Identity,
             Unit::Count | Unit::Nanoseconds | Unit::Share | Unit::Number | Unit::Time => Self::Number,
             Unit::Id => Self::Id,
         }
@@ -53,7 +53,7 @@ impl Role {
 fn room(unit: Unit) -> usize {
     match unit {
         Unit::Text => 13,
-        Unit::Names => 18,
+        Unit::Names | Unit::Durations => 18,
         Unit::Id => 32,
         Unit::Count | Unit::Number | Unit::Share => 6,
         Unit::Nanoseconds => 10,

@@ -76,6 +76,7 @@ fn unit(unit: Unit) -> &'static str {
         Unit::Share => " (0 to 1)",
         Unit::Flag => " (yes or no)",
         Unit::Names => " (list)",
+        Unit::Durations => " (list, ns)",
         Unit::Time => " (time, UTC)",
         Unit::Text | Unit::Id | Unit::Count | Unit::Number => "",
     }

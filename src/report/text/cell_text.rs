@@ -16,6 +16,7 @@ pub(in crate::report) fn for_people(column: &Column, cell: &Cell) -> String {
         (_, Cell::Flag(flag)) => if *flag { "yes" } else { "no" }.to_owned(),
         (_, Cell::Text(text)) => text.clone(),
         (_, Cell::Names(names)) => names.join(" → "),
+        (_, Cell::Ints(values)) => values.iter().map(|&value| units::duration(value)).collect::<Vec<_>>().join(", "),
     }
 }
 

@@ -97,6 +97,7 @@ fn text_of(cell: Cell) -> String {
             if is_id { text.trim_start_matches('0').to_owned() } else { text }
         }
         Cell::Names(names) => names.into_iter().map(|name| text_of(Cell::Text(name))).collect::<Vec<_>>().join("+"),
+        Cell::Ints(values) => values.iter().map(i64::to_string).collect::<Vec<_>>().join("+"),
     };
     if text.is_empty() { "-".to_owned() } else { text }
 }

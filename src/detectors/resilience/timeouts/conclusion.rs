@@ -230,7 +230,7 @@ impl Timeouts {
         let finding = Finding {
             span_id,
             service: edge.of.0,
-            operation: waits.operation[place],
+            operation: waits.caller_operation[place],
             target: Some(edge.of.1),
             start: waits.start[place],
             measured: seconds(measured),

@@ -90,6 +90,7 @@ fn cell(column: Column) -> BoxedStrategy<Cell> {
     let value = match column.unit {
         Unit::Text => name().prop_map(Cell::Text).boxed(),
         Unit::Names => prop::collection::vec(name(), 0..5).prop_map(Cell::Names).boxed(),
+        Unit::Durations => prop::collection::vec(any::<i64>(), 0..5).prop_map(Cell::Ints).boxed(),
         Unit::Id => "[0-9a-f]{32}".prop_map(Cell::Text).boxed(),
         Unit::Flag => any::<bool>().prop_map(Cell::Flag).boxed(),
         Unit::Share => (0.0..=1.0).prop_map(Cell::Float).boxed(),

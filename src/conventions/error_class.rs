@@ -66,24 +66,45 @@ pub fn classify(error_type: &str, http_status: u16, rpc_status: Option<RpcStatus
     } else if contains(&["too many requests", "throttl", "rate limit", "ratelimit", "rate_limit", "resource_exhausted"])
     {
         ErrorClass::Throttled
-    } else if contains(&[
-        "connect",
-        "unavailable",
-        "refused",
-        "econn",
-        "unreachable",
-        "unknownhost",
-        "no such host",
-        "enotfound",
-        "broken pipe",
-        "epipe",
-        "reset by peer",
-        "nohttpresponse",
-    ]) {
+    } else if contains(&UNAVAILABLE_WORDS) || says_host_is_not_found(&text) {
         ErrorClass::Unavailable
     } else {
         ErrorClass::Server
     }
+}
+
+/// What the errors of connections are called: by people, by the system's calls and their names in Go, Java, Node.js, Python and
+/// .NET, and by the semantic conventions.
+const UNAVAILABLE_WORDS: [&str; 23] = [
+    "connect",
+    "unavailable",
+    "refused",
+    "econn",
+    "unreachable",
+    "hostunreach",
+    "netunreach",
+    "noroutetohost",
+    "unknownhost",
+    "no such host",
+    "name_resolution",
+    "gaierror",
+    "eai_again",
+    "dnserror",
+    "broken pipe",
+    "brokenpipe",
+    "epipe",
+    "reset by peer",
+    "nohttpresponse",
+    "socketexception",
+    "net.operror",
+    "networkerror",
+    "communicationsexception",
+];
+
+/// Whether a text in small letters has the error `ENOTFOUND` of name resolution: `FileNotFoundException` is none.
+fn says_host_is_not_found(text: &str) -> bool {
+    let mut words = text.split(|character: char| !character.is_ascii_alphanumeric());
+    words.any(|word| word == "enotfound")
 }
 
 /// Whether a database's error type or message says that what was asked for is not there: an answer rather than a failure. Where
@@ -91,11 +112,11 @@ pub fn classify(error_type: &str, http_status: u16, rpc_status: Option<RpcStatus
 pub fn says_nothing_is_there(text: &str) -> bool {
     const NOTHING: [&str; 8] =
         ["redis: nil", "not found", "not_found", "notfound", "no rows", "no such key", "nosuchkey", "no documents"];
-    const NOBODY: [&str; 6] =
-        ["enotfound", "getaddrinfo", "host not found", "hostnotfound", "server not found", "connection not found"];
+    const NOBODY: [&str; 5] =
+        ["getaddrinfo", "host not found", "hostnotfound", "server not found", "connection not found"];
     let text = text.to_ascii_lowercase();
     let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
-    says(&NOTHING) && !says(&NOBODY)
+    says(&NOTHING) && !says(&NOBODY) && !says_host_is_not_found(&text)
 }
 
 /// Whether the type or the message of an error says that a circuit breaker rejected the call: those of resilience4j, Polly,
@@ -206,6 +227,16 @@ mod tests {
             ("", 0, Some(4), ErrorClass::Timeout),
             ("429", 0, None, ErrorClass::Throttled),
             ("ConnectionRefusedError", 0, None, ErrorClass::Unavailable),
+            ("EHOSTUNREACH", 0, None, ErrorClass::Unavailable),
+            ("java.net.NoRouteToHostException", 0, None, ErrorClass::Unavailable),
+            ("BrokenPipeError", 0, None, ErrorClass::Unavailable),
+            ("socket.gaierror", 0, None, ErrorClass::Unavailable),
+            ("*net.OpError", 0, None, ErrorClass::Unavailable),
+            ("*net.DNSError", 0, None, ErrorClass::Unavailable),
+            ("name_resolution_error", 0, None, ErrorClass::Unavailable),
+            ("Error: getaddrinfo ENOTFOUND cart", 0, None, ErrorClass::Unavailable),
+            ("java.io.FileNotFoundException", 0, None, ErrorClass::Server),
+            ("ModuleNotFoundError", 0, None, ErrorClass::Server),
             ("", 503, None, ErrorClass::Unavailable),
             ("UNAVAILABLE", 0, None, ErrorClass::Unavailable),
             ("", 499, None, ErrorClass::Cancelled),
@@ -241,7 +272,9 @@ mod tests {
 
     #[test]
     fn an_empty_answer_is_told_from_nobody_there() {
-        for text in ["redis: nil", "sql: no rows in result set", "NoSuchKey", "key not found", "DocumentNotFound"] {
+        for text in
+            ["redis: nil", "sql: no rows in result set", "NoSuchKey", "key not found", "ResourceNotFoundException"]
+        {
             assert!(says_nothing_is_there(text), "{text}");
         }
         for text in [

@@ -60,7 +60,7 @@ impl ServiceGraph {
             let edge = Edge {
                 caller: call.caller_service,
                 target: call.target,
-                is_synchronous: call.callee == NO_ROW || !trace.tree.is_async[call.callee as usize],
+                is_synchronous: call.callee == NO_ROW || trace.tree.waits_for(call.row, call.callee),
             };
             let weight = u64::from(call.weight);
             let figures = self.edges.entry(edge).or_default();

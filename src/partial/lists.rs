@@ -85,14 +85,15 @@ impl<T: Scalar> Columns for Lists<T> {
 
     fn retain(&mut self, keep: &dyn Fn(usize) -> bool) {
         let Self { ends, chunks } = std::mem::take(self);
-        let mut starts =
-            chunks.iter().map(|chunk| chunk.first_row).skip(1).chain([ends.len()]).collect::<Vec<_>>().into_iter();
-        for Chunk { first_row, values } in chunks {
+        let mut rows = (0..).zip(ends).peekable();
+        let mut first_rows: Vec<usize> = chunks.iter().map(|chunk| chunk.first_row).skip(1).collect();
+        first_rows.push(usize::MAX);
+        for (Chunk { values, .. }, next_chunk) in chunks.into_iter().zip(first_rows) {
             let mut start = 0;
-            for row in first_row..starts.next().unwrap_or(first_row) {
-                let end = ends[row] as usize;
+            while let Some((row, end)) = rows.next_if(|&(row, _)| row < next_chunk) {
+                let list = &values[start as usize..end as usize];
                 if keep(row) {
-                    self.push_slice(&values[start..end]);
+                    self.push_slice(list);
                 }
                 start = end;
             }

@@ -187,7 +187,8 @@ impl Index<'_> {
 fn patterns_of(of: usize, ranked: &Ranked) -> Vec<Problem> {
     let findings = &ranked.findings;
     let mut patterns: Vec<Option<Problem>> = vec![None; ranked.pattern_ids.len()];
-    let mut most_saved: Vec<(i64, Reverse<TraceNumber>)> = vec![(0, Reverse(TraceNumber::NONE)); patterns.len()];
+    let nothing_saved = (0, 0, Reverse(TraceNumber::NONE));
+    let mut most_saved: Vec<(i64, u32, Reverse<TraceNumber>)> = vec![nothing_saved; patterns.len()];
     for finding in 0..findings.len() {
         let pattern = ranked.patterns_of_findings[finding];
         let start = findings.start[finding];
@@ -219,8 +220,8 @@ fn patterns_of(of: usize, ranked: &Ranked) -> Vec<Problem> {
         problem.first_seen = problem.first_seen.min(start);
         problem.last_seen = problem.last_seen.max(start);
         let most = &mut most_saved[pattern as usize];
-        *most = (*most).max((findings.saving_ns[finding], Reverse(trace)));
-        problem.example = most.1.0;
+        *most = (*most).max((findings.saving_ns[finding], findings.failed_requests[finding], Reverse(trace)));
+        problem.example = most.2.0;
     }
     patterns.into_iter().flatten().collect()
 }

@@ -337,7 +337,7 @@ impl Calls {
     /// Whether the callee that an exit span waits for failed; of several attempts the last.
     fn callee_failed<'f>(&self, tree: &Tree, semantics_of: &impl Fn(Row) -> &'f SpanSemantics, exit: Row) -> bool {
         let callee = self.roles[exit as usize].callee;
-        if callee == NO_ROW || tree.is_async[callee as usize] || !self.roles[callee as usize].failed {
+        if callee == NO_ROW || !tree.waits_for(exit, callee) || !self.roles[callee as usize].failed {
             return false;
         }
         let mut attempts = Vec::new();

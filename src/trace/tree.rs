@@ -170,6 +170,18 @@ impl Tree {
         if self.is_async[row as usize] { NO_ROW } else { self.parents[row as usize] }
     }
 
+    /// Whether a span waits for `callee` at or below it: neither that nor what lies between them roots a segment of its own.
+    pub fn waits_for(&self, row: Row, callee: Row) -> bool {
+        let mut below = callee;
+        while !self.is_async[below as usize] {
+            if below == row || self.parents[below as usize] == row {
+                return true;
+            }
+            below = self.parents[below as usize];
+        }
+        false
+    }
+
     /// Whether `row` is `ancestor` or lies below it, through parents of any kind.
     pub fn is_at_or_below(&self, row: Row, ancestor: Row) -> bool {
         self.subtree(ancestor).contains(&self.position(row))

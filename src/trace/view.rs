@@ -5,7 +5,7 @@ use std::hash::{Hash, Hasher};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
-use crate::conventions::{ArgumentKind, OwnAttribute};
+use crate::conventions::{ArgumentKind, ErrorClass, OwnAttribute};
 use crate::frame::{SignatureId, Symbol, TraceRows};
 use crate::span::{SpanId, SpanKind, TraceId};
 
@@ -507,10 +507,19 @@ impl<'a> TraceView<'a> {
             };
         }
         let callee = self.calls.roles[owner as usize].callee;
-        let waits_for_callee = callee != NO_ROW && !self.tree.is_async[callee as usize];
+        let waits_for_callee = callee != NO_ROW && self.tree.waits_for(owner, callee);
         let component = if waits_for_callee { Component::Network } else { Component::Wait };
         let (operation, target) = self.reached_by(owner);
         Place { service: self.service(row), operation, component, target: target.name }
+    }
+
+    /// Class of the error of a failed span; of a call that of the call, which its callee may tell.
+    pub(crate) fn error_class_of(&self, row: Row) -> ErrorClass {
+        let call = self.calls.calls.get(self.calls.roles[row as usize].call_of_exit as usize);
+        match call.filter(|call| call.row == row) {
+            Some(call) => self.calls.error_class(call, self.tree, self.semantics),
+            None => self.semantics_of(row).error_class,
+        }
     }
 
     /// Where a pause between attempts is booked.

@@ -123,6 +123,7 @@ static COLUMNS: &[Column] = &[
         whole.name(row.place.target)
     }),
     Column::new("traces", Unit::Count, "traces in which time was spent there", |row, _| Cell::Int(row.traces)),
+    Column::new("entry_traces", Unit::Count, "all traces of the entry", |row, _| Cell::Int(row.of_entry.traces)),
     Column::new("weighted_traces", Unit::Number, WEIGHTED_TRACES_DOC, |row, whole| whole.weighted(row.weighted_traces)),
     Column::new("critical_ns", Unit::Nanoseconds, "critical-path time: the impact", |row, _| {
         Cell::Int(row.critical_ns)

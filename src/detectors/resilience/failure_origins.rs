@@ -10,7 +10,7 @@ use crate::detectors::kit::{
 use crate::findings::{Finding, Findings, Remedy};
 use crate::frame::Symbol;
 use crate::partial::columns;
-use crate::trace::{FailureOrigin, TargetKind, TraceView};
+use crate::trace::{Call, FailureOrigin, TargetKind, TraceView};
 
 use super::failure_evidence::{distinct_entries, entry_row_of, evidence_of};
 use super::named_windows::{NamedPeaks, NamedWindows};
@@ -250,7 +250,9 @@ fn count_failures(trace: &TraceView<'_>, windows: &mut NamedWindows) {
         let failed = if roles[row as usize].failed { weight } else { 0 };
         windows.add(names, trace.start(row), weight, failed);
     };
-    for call in &trace.calls.calls {
+    // Names of spans that say no target are too many, and what detectors do not count is none of their calls.
+    let has_peak = |call: &&Call| call.counts && call.target.kind != TargetKind::Unnamed;
+    for call in trace.calls.calls.iter().filter(has_peak) {
         count([call.caller_service, call.operation, call.target.name], call.row, call.weight);
     }
     for (row, _) in (0u32..).zip(roles).filter(|(_, role)| role.is_entry) {

@@ -14,6 +14,7 @@ use std::collections::BTreeSet;
 
 use crate::frame::Symbol;
 
+use crate::trace::calls::NO_CALL;
 use crate::trace::critical_path::Section;
 use crate::trace::target::Target;
 use crate::trace::tree::{NO_ROW, Row};
@@ -80,7 +81,11 @@ impl Backoffs {
         let is_above_attempt = rows_above_attempts(trace, &gaps);
         let spender_of = |row: Row| -> Spender {
             let role = &trace.calls.roles[row as usize];
-            if role.owner == NO_ROW { (false, role.caller_span) } else { (true, role.owner) }
+            // An exit span that is no call, as an SDK's over those that it sends, waits for nothing of its own.
+            match trace.calls.roles.get(role.owner as usize) {
+                Some(owner) if owner.call_of_exit != NO_CALL => (true, role.owner),
+                _ => (false, role.caller_span),
+            }
         };
         let mut sections: Vec<(Spender, usize)> = (0..)
             .zip(&trace.paths.sections)

@@ -126,11 +126,11 @@ impl FailureChains {
 /// other way round, or hides that waiting or coming back later would help.
 fn is_misclassified(trace: &TraceView<'_>, lower: Row, upper: Row) -> bool {
     use ErrorClass::{Caller, Server, Throttled, Timeout, Unavailable};
-    let (lower, upper) = (trace.semantics_of(lower), trace.semantics_of(upper));
-    if !upper.has_protocol_code {
+    if !trace.semantics_of(upper).has_protocol_code {
         return false;
     }
-    let blames_someone_else = (lower.error_class == Caller) != (upper.error_class == Caller);
-    let hides_cause = matches!(lower.error_class, Timeout | Throttled | Unavailable) && upper.error_class == Server;
+    let (lower, upper) = (trace.error_class_of(lower), trace.error_class_of(upper));
+    let blames_someone_else = (lower == Caller) != (upper == Caller);
+    let hides_cause = matches!(lower, Timeout | Throttled | Unavailable) && upper == Server;
     blames_someone_else || hides_cause
 }

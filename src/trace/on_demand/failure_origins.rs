@@ -121,7 +121,7 @@ impl Failures {
         self.failures_below.resize(tree.len(), (0, 0));
         let (failed_below, failures_below) = (&mut self.failed_below, &mut self.failures_below);
         for &row in tree.top_down.iter().rev() {
-            let cancelled = roles[row as usize].failed && trace.semantics_of(row).error_class == ErrorClass::Cancelled;
+            let cancelled = roles[row as usize].failed && trace.error_class_of(row) == ErrorClass::Cancelled;
             failures_below[row as usize].0 += u32::from(roles[row as usize].failed);
             failures_below[row as usize].1 += u32::from(cancelled);
             let waiting = tree.waiting_parent(row);
@@ -158,13 +158,16 @@ pub(super) fn counts_for_service(trace: &TraceView<'_>, row: Row) -> bool {
 
 /// The span above `row` that its failure goes on to: the one that waited for it, or gave up on it before it began.
 pub(super) fn goes_on_to(trace: &TraceView<'_>, row: Row) -> Row {
-    let role = &trace.calls.roles[row as usize];
-    if !trace.tree.is_async[row as usize] || !role.is_entry {
-        return trace.tree.waiting_parent(row);
+    if !trace.tree.is_async[row as usize] {
+        return trace.tree.parents[row as usize];
     }
-    let call = trace.calls.roles.get(role.exit_above as usize).map_or(NO_CALL, |exit| exit.call_of_exit);
+    let exit_above = trace.calls.roles[row as usize].exit_above;
+    let call = trace.calls.roles.get(exit_above as usize).map_or(NO_CALL, |exit| exit.call_of_exit);
     match trace.calls.calls.get(call as usize) {
-        Some(call) if call.callee == row && gave_up(trace, call) => trace.tree.parents[row as usize],
+        // The callee, or what was in between: a proxy, an interceptor.
+        Some(call) if gave_up(trace, call) && trace.tree.is_at_or_below(call.callee, row) => {
+            trace.tree.parents[row as usize]
+        }
         _ => NO_ROW,
     }
 }
@@ -206,12 +209,12 @@ fn rows_of_later_attempts(trace: &TraceView<'_>) -> Vec<bool> {
     dropped
 }
 
-/// Marks cancelled spans that are victims: beside them in their segment, or beside the cancelled callers that they were
-/// cancelled with, something failed otherwise.
+/// Marks cancelled spans that are victims: something failed otherwise beside them in their segment, or, where they were cancelled
+/// with their callers, beside the topmost of these.
 fn victims(trace: &TraceView<'_>, failures_below: &[(u32, u32)]) -> Vec<bool> {
     let tree = trace.tree;
     let is_failed = |row: Row| trace.calls.roles[row as usize].failed;
-    let is_cancelled = |row: Row| is_failed(row) && trace.semantics_of(row).error_class == ErrorClass::Cancelled;
+    let is_cancelled = |row: Row| is_failed(row) && trace.error_class_of(row) == ErrorClass::Cancelled;
     let otherwise = |row: Row| failures_below[row as usize].0 - failures_below[row as usize].1;
     // Of spans that were not cancelled, whether what was cancelled below them is.
     let mut victims = vec![false; tree.len()];
@@ -222,7 +225,8 @@ fn victims(trace: &TraceView<'_>, failures_below: &[(u32, u32)]) -> Vec<bool> {
         }
         let own = u32::from(is_failed(waiting) && !is_cancelled(waiting));
         let passes_on = is_cancelled(waiting) || trace.calls.roles[waiting as usize].looked_through;
-        let is_beside = otherwise(waiting) - own > otherwise(row);
+        // Who was cancelled himself cancelled what he waited for, whatever else became of that.
+        let is_beside = !is_cancelled(waiting) && otherwise(waiting) - own > otherwise(row);
         victims[row as usize] = is_beside || passes_on && victims[waiting as usize];
     }
     for row in 0..tree.len() as Row {

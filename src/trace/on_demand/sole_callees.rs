@@ -35,7 +35,7 @@ impl SoleCallees {
             let is_same = of_row.calls == 0 || of_row.service == service;
             of_row.service = if is_same { service } else { Symbol::EMPTY };
             of_row.calls += 1;
-            of_row.is_waited_for &= call.callee == NO_ROW || !trace.tree.is_async[call.callee as usize];
+            of_row.is_waited_for &= call.callee == NO_ROW || trace.tree.waits_for(call.row, call.callee);
         }
     }
 

@@ -142,7 +142,7 @@ impl Shapes {
 
     fn see_calls(&mut self, trace: &TraceView<'_>) {
         let callees = trace.sole_callees();
-        let is_waited_for = |call: &Call| call.callee == NO_ROW || !trace.tree.is_async[call.callee as usize];
+        let is_waited_for = |call: &Call| call.callee == NO_ROW || trace.tree.waits_for(call.row, call.callee);
         for call in trace.calls.calls.iter().filter(|call| call.counts && call.target.kind == TargetKind::Service) {
             if !is_waited_for(call) {
                 continue;

@@ -236,7 +236,7 @@ impl ServiceFacts {
     fn see_callee(&mut self, trace: &TraceView<'_>, call: &Call, of_trace: &mut [OfTrace]) {
         if call.callee == NO_ROW
             || call.target.kind != TargetKind::Service
-            || trace.tree.is_async[call.callee as usize]
+            || !trace.tree.waits_for(call.row, call.callee)
             || !is_of_users(trace, call.callee)
         {
             return;

@@ -94,7 +94,7 @@ impl<'a> CallsOfRequests<'a> {
 
     /// The only call that the callee makes for a call, to a service; of several attempts the last.
     fn passed_on(&self, call: &Call) -> Option<&'a Call> {
-        if call.callee == NO_ROW || self.trace.tree.is_async[call.callee as usize] {
+        if call.callee == NO_ROW || !self.trace.tree.waits_for(call.row, call.callee) {
             return None;
         }
         let made = self.of_request(call.callee);

@@ -66,7 +66,7 @@ pub fn classify(error_type: &str, http_status: u16, rpc_status: Option<RpcStatus
     } else if contains(&["too many requests", "throttl", "rate limit", "ratelimit", "rate_limit", "resource_exhausted"])
     {
         ErrorClass::Throttled
-    } else if contains(&UNAVAILABLE_WORDS) || says_host_is_not_found(&text) {
+    } else if contains(&UNAVAILABLE_WORDS) || has_word(&text, "enotfound") || has_word(&text, "epipe") {
         ErrorClass::Unavailable
     } else {
         ErrorClass::Server
@@ -75,7 +75,7 @@ pub fn classify(error_type: &str, http_status: u16, rpc_status: Option<RpcStatus
 
 /// What the errors of connections are called: by people, by the system's calls and their names in Go, Java, Node.js, Python and
 /// .NET, and by the semantic conventions.
-const UNAVAILABLE_WORDS: [&str; 23] = [
+const UNAVAILABLE_WORDS: [&str; 29] = [
     "connect",
     "unavailable",
     "refused",
@@ -92,31 +92,53 @@ const UNAVAILABLE_WORDS: [&str; 23] = [
     "dnserror",
     "broken pipe",
     "brokenpipe",
-    "epipe",
     "reset by peer",
     "nohttpresponse",
     "socketexception",
     "net.operror",
     "networkerror",
     "communicationsexception",
+    "hang up",
+    "unresolvedaddress",
+    "closedchannel",
+    "und_err_socket",
+    "err_network",
+    "dns_error",
+    "host_not_found",
 ];
 
-/// Whether a text in small letters has the error `ENOTFOUND` of name resolution: `FileNotFoundException` is none.
-fn says_host_is_not_found(text: &str) -> bool {
-    let mut words = text.split(|character: char| !character.is_ascii_alphanumeric());
-    words.any(|word| word == "enotfound")
+/// Whether a text in small letters has this word: a `FileNotFoundException` is no `ENOTFOUND`, a `MessagePipelineException` no
+/// `EPIPE`.
+fn has_word(text: &str, wanted: &str) -> bool {
+    text.split(|character: char| !character.is_ascii_alphanumeric()).any(|word| word == wanted)
 }
 
 /// Whether a database's error type or message says that what was asked for is not there: an answer rather than a failure. Where
 /// the host is not there, something failed.
 pub fn says_nothing_is_there(text: &str) -> bool {
-    const NOTHING: [&str; 8] =
-        ["redis: nil", "not found", "not_found", "notfound", "no rows", "no such key", "nosuchkey", "no documents"];
+    const NOTHING: [&str; 16] = [
+        "redis: nil",
+        "not found",
+        "not_found",
+        "notfound",
+        "no rows",
+        "no such key",
+        "nosuchkey",
+        "no documents",
+        "cache miss",
+        "cachemiss",
+        "noresult",
+        "emptyresult",
+        "no data found",
+        "doesnotexist",
+        "key does not exist",
+        "contains no elements",
+    ];
     const NOBODY: [&str; 5] =
         ["getaddrinfo", "host not found", "hostnotfound", "server not found", "connection not found"];
     let text = text.to_ascii_lowercase();
     let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
-    says(&NOTHING) && !says(&NOBODY) && !says_host_is_not_found(&text)
+    says(&NOTHING) && !says(&NOBODY) && !has_word(&text, "enotfound")
 }
 
 /// Whether the type or the message of an error says that a circuit breaker rejected the call: those of resilience4j, Polly,
@@ -230,6 +252,9 @@ mod tests {
             ("EHOSTUNREACH", 0, None, ErrorClass::Unavailable),
             ("java.net.NoRouteToHostException", 0, None, ErrorClass::Unavailable),
             ("BrokenPipeError", 0, None, ErrorClass::Unavailable),
+            ("write EPIPE", 0, None, ErrorClass::Unavailable),
+            ("socket hang up", 0, None, ErrorClass::Unavailable),
+            ("MessagePipelineException", 0, None, ErrorClass::Server),
             ("socket.gaierror", 0, None, ErrorClass::Unavailable),
             ("*net.OpError", 0, None, ErrorClass::Unavailable),
             ("*net.DNSError", 0, None, ErrorClass::Unavailable),
@@ -272,9 +297,17 @@ mod tests {
 
     #[test]
     fn an_empty_answer_is_told_from_nobody_there() {
-        for text in
-            ["redis: nil", "sql: no rows in result set", "NoSuchKey", "key not found", "ResourceNotFoundException"]
-        {
+        for text in [
+            "redis: nil",
+            "sql: no rows in result set",
+            "NoSuchKey",
+            "key not found",
+            "ResourceNotFoundException",
+            "memcache: cache miss",
+            "javax.persistence.NoResultException",
+            "ORA-01403: no data found",
+            "Customer.DoesNotExist",
+        ] {
             assert!(says_nothing_is_there(text), "{text}");
         }
         for text in [

@@ -7,7 +7,7 @@ use foldhash::fast::FixedState;
 use super::attributes::Attribute;
 use super::kept_values::{SEVERAL_MESSAGES, id_hash, number_of};
 use super::message_template::message_template;
-use super::templates::{has_placeholder, push_path_template, query_template, url_host};
+use super::templates::{has_placeholder, push_path_template, query_template, url_host, without_comments};
 use crate::sensitive::{Secrets, masked, without_tokens};
 
 /// Parts the host of a normalised URL from its path. No host has one.
@@ -32,7 +32,8 @@ pub fn normalise(attribute: Attribute, value: &str, secrets: Secrets, normal: &m
         Attribute::DbQueryText => {
             // A template keeps parts of what it takes for several words.
             normal.push_str(&query_template(&without_tokens(value, secrets)));
-            return if has_placeholder(value) { 0 } else { nonzero_hash(value) };
+            let value = without_comments(value);
+            return if has_placeholder(&value) { 0 } else { nonzero_hash(&value) };
         }
         Attribute::RequestId => return id_hash(value),
         Attribute::MessagingBatch if number_of(value) > 1 => normal.push_str(SEVERAL_MESSAGES),

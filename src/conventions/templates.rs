@@ -1,6 +1,8 @@
 //! Templates: what repeats in a query, a path or a span name once its literals are taken out, so that a thousand calls
 //! with a thousand ids count as one operation.
 
+use std::borrow::Cow;
+
 /// Longest template kept, in bytes.
 const MAX_TEMPLATE_BYTES: usize = 1000;
 
@@ -250,11 +252,35 @@ fn end_of_arguments(text: &str, open: usize) -> Option<usize> {
     has_any.then_some(bytes.len())
 }
 
-/// Whether a query text leaves its arguments out: it has a placeholder (`?`, `$1`, `:x`, `%s`, `@p`) outside its string
-/// literals.
+/// A query text without its comments: they say who asks rather than what, as the trace that sqlcommenter writes into them.
+pub(super) fn without_comments(text: &str) -> Cow<'_, str> {
+    let has_any = memchr::memmem::find(text.as_bytes(), b"/*").or_else(|| memchr::memmem::find(text.as_bytes(), b"--"));
+    if has_any.is_none() {
+        return Cow::Borrowed(text);
+    }
+    let (bytes, is_json) = (text.as_bytes(), is_json(text));
+    let (mut kept, mut begin, mut at) = (String::with_capacity(text.len()), 0, 0);
+    while at < bytes.len() {
+        if let Some(end) = end_of_comment(bytes, at, is_json) {
+            kept.push_str(text[begin..at].trim_end());
+            kept.push(' ');
+            (begin, at) = (end.min(bytes.len()), end.min(bytes.len()));
+        } else if matches!(bytes[at], b'\'' | b'"' | b'`') {
+            at = end_of_quoted(bytes, at);
+        } else {
+            at += 1;
+        }
+    }
+    kept.push_str(&text[begin..]);
+    Cow::Owned(kept.trim().to_owned())
+}
+
+/// Whether a query text leaves its arguments out: it has a placeholder (`?`, `$1`, `$x`, `:1`, `:x`, `%s`, `%(x)s`, `@p`,
+/// `{x:String}`) outside its string literals.
 pub(super) fn has_placeholder(text: &str) -> bool {
     let bytes = text.as_bytes();
     let json = is_json(text);
+    let behind_word = |at: usize| at + bytes[at..].iter().take_while(|&&byte| is_word(byte)).count();
     let mut at = 0;
     while at < bytes.len() {
         let next = bytes.get(at + 1).copied().unwrap_or(b' ');
@@ -270,9 +296,13 @@ pub(super) fn has_placeholder(text: &str) -> bool {
             }
             b'?' => return true,
             b'%' if next == b's' => return true,
-            b'$' if next.is_ascii_digit() => return true,
+            b'%' if next == b'(' && bytes[behind_word(at + 2)..].starts_with(b")s") => return true,
+            b'$' if next.is_ascii_digit() || !json && next.is_ascii_alphabetic() => return true,
+            b'{' if !json && next.is_ascii_alphabetic() && bytes.get(behind_word(at + 1)) == Some(&b':') => {
+                return true;
+            }
             b':' if !json
-                && next.is_ascii_alphabetic()
+                && next.is_ascii_alphanumeric()
                 && !is_word(before)
                 && !matches!(before, b':' | b'}' | b']') =>
             {
@@ -653,11 +683,46 @@ mod tests {
 
     #[test]
     fn placeholders_are_told_from_literals() {
-        for query in ["a = ?", "a = $1", "a = :id", "a = %s", "a = @p1", r#"{"a": "?"}"#] {
+        for query in [
+            "a = ?",
+            "a = $1",
+            "a = :id",
+            "a = %s",
+            "a = @p1",
+            r#"{"a": "?"}"#,
+            "a = %(id_1)s",
+            "a = :1",
+            "MATCH (n {id: $id}) RETURN n",
+            "a = {id:UInt32}",
+        ] {
             assert!(has_placeholder(query), "{query}");
         }
-        for query in ["a = '?'", "a = 1::text", "GET user:abc", r#"{"a":true}"#, "HGET k f", "mail = 'a@b.c'"] {
+        for query in [
+            "a = '?'",
+            "a = 1::text",
+            "GET user:abc",
+            r#"{"a":true}"#,
+            "HGET k f",
+            "mail = 'a@b.c'",
+            "GET user:17",
+            "a LIKE '%(b)s'",
+            "a[1:2]",
+            r#"{"$match": {"a": 1}}"#,
+        ] {
             assert!(!has_placeholder(query), "{query}");
+        }
+    }
+
+    #[test]
+    fn comments_are_no_arguments() {
+        for (query, rest) in [
+            ("select 1", "select 1"),
+            ("select 1 /* traceparent='00-1-2-01' */", "select 1"),
+            ("/* a? */ select '/* b */' -- c\n, 2", "select '/* b */' \n, 2"),
+            ("select 1 /* goes on", "select 1"),
+            (r#"{"a": "--"}"#, r#"{"a": "--"}"#),
+        ] {
+            assert_eq!(without_comments(query), rest);
         }
     }
 

@@ -143,7 +143,7 @@ Software Performance AntiPatterns\", CMG 2003.",
         "weighted_traces",
         "example_trace_id",
     ],
-    ranked_by: &[RankedBy::LastIfText("caller_service", ANY_SERVICE), RankedBy::LastIf("induced"), RankedBy::Largest("saving_ns")],
+    ranked_by: &[RankedBy::LastIf("induced"), RankedBy::Largest("saving_ns")],
     problem: Some(ProblemText { title, fix, is_upper_bound: false }),
 };
 
@@ -179,7 +179,7 @@ type Column = PatternColumn<NPlusOne>;
 type Rule = kit::Rule<NPlusOne>;
 
 static COLUMNS: &[Column] = &[
-    Column::rank("place in the ranking by saving_ns; induced rows and rows of several callers come last"),
+    Column::rank("place in the ranking by saving_ns; induced rows come last"),
     Column::PATTERN_ID,
     Column::new(
         "caller_service",
@@ -425,8 +425,14 @@ impl NPlusOne {
             saving_ns,
         };
         let span_ids: Vec<_> = rows.iter().map(|&row| trace.span_id(row)).collect();
+        let of_most = |call: &&u32| {
+            let call = &calls[**call as usize];
+            (trace.caller_operation(call), call.operation) == (caller_operation, operation)
+        };
+        let first = members.iter().filter(of_most).map(|&call| calls[call as usize].row);
+        let first = first.min_by_key(|&row| (trace.start(row), row)).unwrap_or(rows[0]);
         let finding = Finding {
-            span_id: trace.span_id(span_of(deciding)),
+            span_id: trace.span_id(first),
             service: caller,
             operation,
             target: Some(target),

@@ -1,6 +1,7 @@
 //! `sync-chain`: more synchronous hops in a row than one request should wait for.
 
-use std::cmp::Reverse;
+use std::cmp::{Ordering, Reverse};
+use std::collections::BTreeMap;
 
 use hashbrown::HashMap;
 
@@ -8,7 +9,7 @@ use crate::conventions::FindingKind;
 use crate::findings::{Finding, Findings, Remedy};
 use crate::frame::Symbol;
 use crate::partial::columns;
-use crate::trace::{Edit, Hop, Row, Target, TargetKind, TraceView, total_ns};
+use crate::trace::{Edit, Hop, Row, TraceView, total_ns};
 
 use crate::detectors::kit::{
     self, Cell, Concluded, Description, Detector, NoRow, Pattern, PatternColumn, ProblemText, RankedBy, TableRow,
@@ -26,8 +27,6 @@ thresholds! {
 columns! {
     /// What a finding of a chain says.
     pub(crate) struct Details in DetailColumns {
-        /// Whether a service occurs twice.
-        revisits: bool,
         /// Duration of the segment's root, in ns.
         duration_ns: i64,
         /// Critical-path time in and below the first hop that is too many, in ns.
@@ -129,7 +128,7 @@ static COLUMNS: &[Column] = &[
         "revisits",
         Unit::Flag,
         "whether a service occurs twice in it",
-        Rule::MostFrequentFlag(|details| &details.revisits),
+        Rule::Derived(|pattern| Cell::Flag(revisits(shown_chain(pattern)))),
     ),
     Column::new("entry_service", Unit::Text, "service where the waiting begins", Rule::Key(0)),
     Column::new("entry_operation", Unit::Text, "operation there", Rule::Key(1)),
@@ -163,31 +162,38 @@ static COLUMNS: &[Column] = &[
     Column::new(
         "success_rate",
         Unit::Share,
-        "product over the hops of the share of calls that did not fail",
+        "product over the hops of that chain of the share of calls that did not fail",
         Rule::Derived(success_rate),
     ),
     Column::example_trace("the trace with the largest impact"),
 ];
 
-/// Length of the chain shown: that of the most frequent one.
-fn hops_of_chain(pattern: &Pattern<'_, SyncChain>) -> Cell {
+/// The chain shown: the most frequent one.
+fn shown_chain<'a>(pattern: &'a Pattern<'_, SyncChain>) -> &'a [Symbol] {
     let mut chains: Vec<&[Symbol]> = pattern.lists(|details| &details.chain).collect();
     chains.sort_unstable();
-    let most_frequent = chains
-        .chunk_by(|left, right| left == right)
-        .min_by_key(|same| (Reverse(same.len()), same[0]))
-        .map_or(1, |same| same[0].len());
-    Cell::Int(most_frequent as i64 - 1)
+    let most_frequent = chains.chunk_by(|left, right| left == right).min_by_key(|same| (Reverse(same.len()), same[0]));
+    most_frequent.map_or(&[], |same| same[0])
 }
 
-/// Product over the hops of the share of findings in which the hop did not fail.
+/// Whether a service occurs twice in a chain.
+fn revisits(chain: &[Symbol]) -> bool {
+    (1..chain.len()).any(|index| chain[..index].contains(&chain[index]))
+}
+
+/// Length of the chain shown.
+fn hops_of_chain(pattern: &Pattern<'_, SyncChain>) -> Cell {
+    Cell::Int(shown_chain(pattern).len().saturating_sub(1) as i64)
+}
+
+/// Product over the hops of the chain shown of the share of findings in which the hop did not fail, of those that have it.
 fn success_rate(pattern: &Pattern<'_, SyncChain>) -> Cell {
-    let mut by_hop: Vec<(u64, u64)> = Vec::new();
-    for outcomes in pattern.lists(|details| &details.outcomes) {
-        if by_hop.len() < outcomes.len() {
-            by_hop.resize(outcomes.len(), (0, 0));
-        }
-        for ((succeeded, all), &failed) in by_hop.iter_mut().zip(outcomes) {
+    let shown = shown_chain(pattern);
+    let mut by_hop: Vec<(u64, u64)> = vec![(0, 0); shown.len().saturating_sub(1)];
+    let findings = pattern.lists(|details| &details.chain).zip(pattern.lists(|details| &details.outcomes));
+    for (chain, outcomes) in findings {
+        let common = shown.iter().zip(chain).take_while(|(shown, own)| shown == own).count();
+        for ((succeeded, all), &failed) in by_hop.iter_mut().zip(outcomes).take(common.saturating_sub(1)) {
             *succeeded += u64::from(!failed);
             *all += 1;
         }
@@ -221,7 +227,26 @@ struct Continuation {
     /// Calls of the first hop that is too many.
     deep_calls: Vec<Row>,
     first_call: Row,
-    longest: usize,
+    /// How many hops the longest way has, and the last hops of all ways that have as many.
+    depth: u32,
+    deepest: Vec<usize>,
+}
+
+impl Continuation {
+    /// The last hop of the longest chain. Of several chains that is the one on the calls of whose last hop most time of the critical path
+    /// is spent, then the first by the names of its services; of the hops of one chain the one with most such time.
+    fn longest(&self, trace: &TraceView<'_>, hops: &[Hop]) -> usize {
+        let path_time = |hop: usize| trace.path_time(hops[hop].call);
+        let mut by_chain: BTreeMap<Vec<Symbol>, Vec<usize>> = BTreeMap::new();
+        for &hop in &self.deepest {
+            by_chain.entry(services_down_to(trace, hops, hop)).or_default().push(hop);
+        }
+        let time_of = |of_chain: &[usize]| total_ns(of_chain.iter().map(|&hop| path_time(hop)));
+        let chains = by_chain.into_values().rev().max_by_key(|of_chain| time_of(of_chain));
+        let last = chains
+            .and_then(|of_chain| of_chain.into_iter().min_by_key(|&hop| (Reverse(path_time(hop)), hops[hop].row)));
+        last.unwrap_or_default()
+    }
 }
 
 impl SyncChain {
@@ -243,7 +268,8 @@ impl SyncChain {
                         deep_critical_ns: 0,
                         deep_calls: Vec::new(),
                         first_call: hop.call,
-                        longest: index,
+                        depth: 0,
+                        deepest: Vec::new(),
                     });
                     continuations.len() - 1
                 });
@@ -256,28 +282,24 @@ impl SyncChain {
             if hop.depth == self.max_hops.0 + 1 {
                 continuation.first_call = continuation.first_call.min(hop.call);
             }
-            let longest = continuation.longest;
-            let path_time = |index: usize| trace.path_time(hops[index].call);
-            let order = (hops[index].depth, path_time(index)).cmp(&(hops[longest].depth, path_time(longest)));
-            let services_and_row = |index: usize| (services_down_to(trace, hops, index), hops[index].row);
-            let is_better = order.is_gt()
-                || (order.is_eq() && index != longest && services_and_row(index) < services_and_row(longest));
-            if is_better {
-                continuation.longest = index;
+            match hops[index].depth.cmp(&continuation.depth) {
+                Ordering::Less => {}
+                Ordering::Equal => continuation.deepest.push(index),
+                Ordering::Greater => (continuation.depth, continuation.deepest) = (hops[index].depth, vec![index]),
             }
         }
         let mut ordered: Vec<(&(Row, Vec<Symbol>), &usize)> = by_sequence.iter().collect();
         ordered.sort_unstable();
         for ((segment, sequence), &number) in ordered {
             let continuation = &continuations[number];
+            let longest = continuation.longest(trace, hops);
             let entry_service = trace.service(*segment);
             let entry_operation = trace.entry_operation(*segment);
             let mut chain = vec![entry_service];
-            chain.extend(services_down_to(trace, hops, continuation.longest));
-            let way: Vec<&Hop> = way_down_to(hops, continuation.longest).collect();
+            chain.extend(services_down_to(trace, hops, longest));
+            let way: Vec<&Hop> = way_down_to(hops, longest).collect();
             let outcomes: Vec<bool> = way.iter().rev().map(|hop| trace.calls.roles[hop.call as usize].failed).collect();
             let span_ids: Vec<_> = way.iter().rev().map(|hop| trace.span_id(hop.call)).collect();
-            let revisits = (1..chain.len()).any(|index| chain[..index].contains(&chain[index]));
             let mut key = vec![entry_service, entry_operation];
             key.extend(sequence);
             let hops_of_chain = chain.len() as f64 - 1.0;
@@ -285,7 +307,7 @@ impl SyncChain {
                 span_id: trace.span_id(continuation.first_call),
                 service: entry_service,
                 operation: entry_operation,
-                target: chain.last().map(|&name| Target { name, kind: TargetKind::Service }),
+                target: None,
                 start: trace.start(*segment),
                 measured: hops_of_chain,
                 threshold: f64::from(self.max_hops.0),
@@ -296,7 +318,6 @@ impl SyncChain {
                 span_ids: &span_ids,
                 key: &key,
                 details: Details {
-                    revisits,
                     duration_ns: trace.duration(*segment),
                     deep_critical_ns: continuation.deep_critical_ns,
                     chain,

@@ -201,6 +201,7 @@ attributes! {
             "rpc.connect_rpc.error_code",
             "grpc.code",
             "grpc.status_code",
+            "rpc.jsonrpc.error_code",
         ],
         /// Database system.
         DbSystem: shape = ["db.system.name", "db.system", "db.type"],

@@ -193,17 +193,34 @@ fn bare(name: &str) -> impl Iterator<Item = u8> {
 }
 
 impl RpcStatus {
+    /// Nothing more is known.
+    const UNKNOWN: Self = Self(2);
+    /// The request is wrong.
+    const INVALID_ARGUMENT: Self = Self(3);
+    /// The method is not there.
+    const UNIMPLEMENTED: Self = Self(12);
     /// Refused: a quota or another limit is used up.
     pub const RESOURCE_EXHAUSTED: Self = Self(8);
     /// Nobody is there.
     pub const UNAVAILABLE: Self = Self(14);
 
-    /// The code written as a number or as a name in any case; `None` for anything else.
+    /// The code written as a number or as a name in any case, or what an error of JSON-RPC amounts to; `None` for anything else.
     pub fn parse(text: &str) -> Option<Self> {
-        match text.trim().parse::<u8>() {
-            Ok(number) if number <= 16 => Some(Self(number)),
-            Ok(_) => None,
+        match text.trim().parse::<i64>() {
+            Ok(number @ 0..=16) => Some(Self(number as u8)),
+            Ok(number) => Self::of_json_rpc(number),
             Err(_) => Self::from_name(text),
+        }
+    }
+
+    /// What an error of JSON-RPC 2.0 amounts to, by the codes that it reserves and those that it leaves to servers and applications:
+    /// <https://www.jsonrpc.org/specification#error_object>.
+    fn of_json_rpc(code: i64) -> Option<Self> {
+        match code {
+            -32_700 | -32_600 | -32_602 => Some(Self::INVALID_ARGUMENT),
+            -32_601 => Some(Self::UNIMPLEMENTED),
+            ..0 => Some(Self::UNKNOWN),
+            _ => None,
         }
     }
 

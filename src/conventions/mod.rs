@@ -37,7 +37,7 @@ pub use normal_form::normalise;
 pub(crate) use normal_form::{END_OF_HOST, nonzero_hash};
 pub use sampling::TraceStateSampling;
 pub(crate) use sampling::{count_of_attribute, count_of_jaeger_sampler};
-pub(crate) use templates::{HTTP_METHODS, is_http_word, is_version};
+pub(crate) use templates::{HTTP_METHODS, command_template, is_http_word, is_version};
 pub use templates::{name_template, path_template, query_template, url_host};
 pub use uncounted::UncountedCalls;
 pub(crate) use uncounted::acquires_connection;

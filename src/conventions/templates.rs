@@ -252,6 +252,19 @@ fn end_of_arguments(text: &str, open: usize) -> Option<usize> {
     has_any.then_some(bytes.len())
 }
 
+/// A command to a store of keys and values, templated as a query already, with the parts of keys that single things are told by as
+/// `?`: by the rule for segments of paths, which knows the ids that are no literals of a query language.
+pub(crate) fn command_template(command: &str) -> String {
+    let is_of_keys = |byte: &u8| byte.is_ascii_alphanumeric() || b" _-.:@%*/{}?".contains(byte);
+    // Scripts, and several commands in one text, are no keys.
+    let Some((verb, arguments)) = command.split_once(' ').filter(|_| command.as_bytes().iter().all(is_of_keys)) else {
+        return command.to_owned();
+    };
+    let part = |part: &str| if is_id_in_path(part) { "?".to_owned() } else { part.to_owned() };
+    let word = |word: &str| word.split(':').map(part).collect::<Vec<_>>().join(":");
+    format!("{verb} {}", arguments.split(' ').map(word).collect::<Vec<_>>().join(" "))
+}
+
 /// A query text without its comments: they say who asks rather than what, as the trace that sqlcommenter writes into them.
 pub(super) fn without_comments(text: &str) -> Cow<'_, str> {
     let has_any = memchr::memmem::find(text.as_bytes(), b"/*").or_else(|| memchr::memmem::find(text.as_bytes(), b"--"));
@@ -710,6 +723,22 @@ mod tests {
             r#"{"$match": {"a": 1}}"#,
         ] {
             assert!(!has_placeholder(query), "{query}");
+        }
+    }
+
+    #[test]
+    fn keys_lose_their_identifiers() {
+        for (command, template) in [
+            ("PING", "PING"),
+            ("GET session:aX9qPz", "GET session:?"),
+            ("HGET cart:? total", "HGET cart:? total"),
+            ("GET user:a@b.c:name", "GET user:?:name"),
+            ("GET feature_flags", "GET feature_flags"),
+            ("GET V2_x8Qz1mN7", "GET ?"),
+            ("SET k9z8y7 ?; GET k9z8y7", "SET k9z8y7 ?; GET k9z8y7"),
+            ("EVAL return redis.call(?) 1 a9b8c7", "EVAL return redis.call(?) 1 a9b8c7"),
+        ] {
+            assert_eq!(command_template(command), template);
         }
     }
 

@@ -34,7 +34,7 @@ use crate::frame::only_link;
 use crate::span::{KeyValue, Origin, REF_TYPE, SpanRecord};
 
 /// Keys that detectors do not read, but people who query the file do.
-const ALSO_PROMOTED: [&str; 3] = ["db.operation.batch.size", "db.response.status_code", "rpc.jsonrpc.error_code"];
+const ALSO_PROMOTED: [&str; 2] = ["db.operation.batch.size", "db.response.status_code"];
 
 /// Span attributes that have a column of their name, which holds the value of exactly that key as text: all spellings of
 /// the attributes that the analysis asks for.

@@ -411,7 +411,10 @@ fn semantics_of(
     let error_type = match (recorded_error, rpc_status) {
         (Some(recorded), _) => recorded.to_owned(),
         (None, _) if http_status >= 400 => format!("http {http_status}"),
-        (None, Some(status)) if !status.is_ok() => format!("grpc {}", status.0),
+        (None, Some(status)) if !status.is_ok() => {
+            let code = attributes.get(A::RpcStatusCode).filter(|code| code.starts_with('-'));
+            code.map_or_else(|| format!("grpc {}", status.0), |code| format!("jsonrpc {code}"))
+        }
         _ => "error".to_owned(),
     };
     let failed_as_client = http_status >= 400 || rpc_status.is_some_and(|status| !status.is_ok());

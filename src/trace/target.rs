@@ -8,7 +8,7 @@ mod served;
 
 use std::collections::BTreeMap;
 
-use crate::conventions::{Attribute, HTTP_METHODS, UncountedCalls, listed_names, name_template};
+use crate::conventions::{Attribute, HTTP_METHODS, UncountedCalls, command_template, listed_names, name_template};
 use crate::frame::{Signature, Symbol, Symbols};
 
 /// Kind of a target, with the names in tables.
@@ -283,7 +283,8 @@ impl<'a> Attributes<'a> {
                     return (summary.to_owned(), false);
                 }
                 if let Some(query) = self.get(A::DbQueryText) {
-                    return (query.to_owned(), true);
+                    let has_keys = self.get(A::DbSystem).is_some_and(has_commands_of_keys);
+                    return (if has_keys { command_template(query) } else { query.to_owned() }, true);
                 }
                 let operation = self.get(A::DbOperation);
                 let collections = operation.and(self.get(A::DbCollection)).map(listed_names);
@@ -311,6 +312,11 @@ impl<'a> Attributes<'a> {
             Class::Faas | Class::GenAi | Class::Other => (by_name(), false),
         }
     }
+}
+
+/// Whether a database's query texts are commands with keys.
+fn has_commands_of_keys(system: &str) -> bool {
+    ["redis", "valkey", "memcached"].iter().any(|known| system.eq_ignore_ascii_case(known))
 }
 
 /// A host, as recorded.

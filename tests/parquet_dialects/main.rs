@@ -26,6 +26,8 @@ use tracescan::ingest::{IngestError, IngestWarning, InputReport, ReadFrames, Rea
 use tracescan::span::{KeyValue, Origin, SkipReason, SpanKind, SpanRecord, StatusCode};
 use tracescan::trace::{Tree, derive};
 
+mod spellings;
+
 const TRACE: &str = "0102030405060708090a0b0c0d0e0f10";
 const ROOT: &str = "00000000000000a1";
 const CHILD: &str = "00000000000000b2";

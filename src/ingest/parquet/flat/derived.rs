@@ -1,5 +1,5 @@
-//! Columns that a file does not have and that are made of one that it has, batch by batch: members of JSON objects, and
-//! JSON that stands in binary columns.
+//! Columns that a file does not have and that are made of one that it has, batch by batch: members of JSON objects, JSON
+//! that stands in binary columns, and what columns of failures say beside that there was one.
 
 use std::sync::Arc;
 
@@ -8,6 +8,7 @@ use serde_json::{Map, Value as Json};
 
 use crate::ingest::json::attributes::{parse_object, value_of_json};
 use crate::ingest::parquet::file::cells::text_at;
+use crate::ingest::parquet::flat::failure::message_of_failure;
 use crate::ingest::parquet::flat::mapping::partition_values::PartitionValue;
 
 /// A column that is made of another.
@@ -25,6 +26,11 @@ pub(crate) enum Derived {
         /// Number of the root field.
         source: usize,
     },
+    /// What went wrong, of a column that tells the spans that failed.
+    FailureMessage {
+        /// Number of the root field.
+        source: usize,
+    },
     /// A value that stands in the file's path.
     PathValue {
         /// Number of the value.
@@ -36,7 +42,7 @@ impl Derived {
     /// Number of the root field that it is made of, if it is made of one.
     pub(crate) fn source(self) -> Option<usize> {
         match self {
-            Self::Member { source, .. } | Self::JsonText { source } => Some(source),
+            Self::Member { source, .. } | Self::JsonText { source } | Self::FailureMessage { source } => Some(source),
             Self::PathValue { .. } => None,
         }
     }
@@ -68,6 +74,9 @@ pub(crate) fn derive<'a>(
                         let text = text_at(column, row);
                         let is_json = text.starts_with(['[', '{']) && serde_json::from_str::<Json>(&text).is_ok();
                         made.append_option(is_json.then_some(text));
+                    }
+                    Derived::FailureMessage { source: of } if *of == source => {
+                        made.append_option(message_of_failure(&text_at(column, row)));
                     }
                     _ => {}
                 }

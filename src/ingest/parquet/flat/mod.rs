@@ -7,6 +7,7 @@ pub(crate) mod columnar;
 pub(crate) mod columns;
 pub(crate) mod derived;
 pub(crate) mod events;
+pub(crate) mod failure;
 pub(crate) mod ids;
 pub(crate) mod mapping;
 pub(crate) mod records;

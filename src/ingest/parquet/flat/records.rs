@@ -16,9 +16,7 @@ use crate::frame::SpanSink;
 use crate::ingest::IngestError;
 use crate::ingest::parquet::file::cells::{attributes_at, text_at, value_at};
 use crate::ingest::parquet::file::guard::guarded;
-use crate::span::{
-    KeyValue, NO_START_TIME, Origin, SkipReason, SpanKind, SpanRecord, StatusCode, UNKNOWN_SERVICE, Value,
-};
+use crate::span::{KeyValue, NO_START_TIME, Origin, SkipReason, SpanKind, SpanRecord, UNKNOWN_SERVICE, Value};
 
 /// Hands every span of a row group to `sink`; the answer is the number of ids that were replaced by a hash.
 pub(crate) fn read_row_group(table: &Table, row_group: usize, sink: &mut dyn SpanSink) -> Result<u64, IngestError> {
@@ -150,7 +148,7 @@ fn read_batch(
             parent_span_id: parent_span_ids.get(row).copied().unwrap_or_default(),
             name: text_of(name, row),
             kind: SpanKind::from_text(&text_of(kind, row)),
-            status: StatusCode::from_text(&text_of(status, row)),
+            status: (mapping.status_of)(&text_of(status, row)),
             status_message: text_of(status_message, row),
             trace_state: text_of(trace_state, row),
             start_unix_nano: start as u64,

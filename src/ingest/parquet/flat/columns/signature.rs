@@ -36,6 +36,8 @@ pub(crate) struct SignatureColumns {
     texts: Vec<TextColumn>,
     normalised: usize,
     peers: usize,
+    /// The status that a text in its column stands for.
+    status_of: fn(&str) -> StatusCode,
     caps: Arc<ValueCaps>,
     /// The attributes of spans; those of one span may be spread over several columns.
     attributes: Vec<AttributeSource>,
@@ -175,6 +177,7 @@ impl SignatureColumns {
             texts,
             normalised,
             peers,
+            status_of: mapping.status_of,
             caps: Arc::clone(caps),
             attributes: if all_in_columns
                 && mapping.has_all_columns(AttributeClass::Shape)
@@ -499,7 +502,7 @@ impl SignatureColumns {
         let service = of_column.or(of_resource).unwrap_or("");
         let name = text_of(Says::Name).unwrap_or("");
         let kind = text_of(Says::Kind).map_or(SpanKind::Unspecified, SpanKind::from_text);
-        let status = text_of(Says::Status).map_or(StatusCode::Unset, StatusCode::from_text);
+        let status = text_of(Says::Status).map_or(StatusCode::Unset, self.status_of);
         let adjusted_count = self.trace_states.as_ref().and_then(|states| states.count(count));
         builder.signature(service, name, kind, status, |slots| {
             if let Some(count) = adjusted_count {

@@ -8,7 +8,7 @@ use std::fmt;
 
 use arrow::datatypes::{DataType, Schema};
 
-use super::field::{ALIASES, FIELD_COUNT, Field};
+use super::field::{ALIASES, FAILURES, FIELD_COUNT, Field};
 use super::known_key::{is_key_of_span, known_key};
 use super::partition_values::PartitionValue;
 use super::stores::{CANONICAL, DIALECTS, Dialect, Others, Owner, UNKNOWN, refused};
@@ -17,7 +17,9 @@ use crate::conventions::{
 };
 use crate::ingest::parquet::file::cells::{is_key_value, is_variant, is_variant_type};
 use crate::ingest::parquet::flat::derived::Derived;
+use crate::ingest::parquet::flat::failure::status_of_failure;
 use crate::ingest::parquet::flat::times::Unit;
+use crate::span::StatusCode;
 
 /// Where a column stands: its root, and its place in that if the root is a struct. The roots past the last are columns
 /// that the file does not have ([`Mapping::derived`]).
@@ -87,6 +89,8 @@ pub(crate) struct Mapping {
     pub(crate) path_values: Vec<PartitionValue>,
     /// What the record type of a span is, if there are other rows than spans.
     pub(crate) only: Option<&'static str>,
+    /// The status that a text in its column stands for.
+    pub(crate) status_of: fn(&str) -> StatusCode,
     /// Whether a span's length is better known from its end than from its duration.
     pub(crate) end_is_finer: bool,
     /// The columns of type VARIANT, which are not read.
@@ -163,6 +167,7 @@ impl Mapping {
             derived: (0..path_values.len()).map(|number| Derived::PathValue { number }).collect(),
             path_values: path_values.clone(),
             only: dialect.only,
+            status_of: StatusCode::from_text,
             end_is_finer: false,
             variants: columns.variants(),
         };
@@ -183,6 +188,12 @@ impl Mapping {
                 unit: unit_of(field, column, restored, dialect),
             });
         }
+        if let Some(status) = mapping.field(Field::Status)
+            && FAILURES.contains(&normalised(&status.name).as_str())
+        {
+            mapping.status_of = status_of_failure;
+            mapping.derive_failure_message(&columns, schema);
+        }
         let has_parent = mapping.field(Field::ParentSpanId).is_some();
         if !has_parent && mapping.field(Field::SpanId).is_some_and(|column| column.name.eq_ignore_ascii_case("id")) {
             mapping.fields[Field::SpanId as usize] = None;
@@ -202,6 +213,18 @@ impl Mapping {
         let place = self.derive(schema, Derived::Member { source, path });
         self.fields[field as usize] = Some(Mapped { place, name: format!("{name}:{path}"), unit: None });
         true
+    }
+
+    /// Takes the text of what went wrong for the status message, if a column tells failed spans by it and no other has it.
+    fn derive_failure_message(&mut self, columns: &Columns<'_>, schema: &Schema) {
+        let mut texts = FAILURES.iter().rev().filter_map(|alias| columns.find(alias, Field::StatusMessage, false));
+        if self.field(Field::StatusMessage).is_none()
+            && let Some(column) = texts.find(|column| column.place.child.is_none())
+        {
+            let place = self.derive(schema, Derived::FailureMessage { source: column.place.root });
+            let name = column.name.clone();
+            self.fields[Field::StatusMessage as usize] = Some(Mapped { place, name, unit: None });
+        }
     }
 
     fn derive(&mut self, schema: &Schema, derived: Derived) -> Place {
@@ -431,7 +454,10 @@ fn can_hold(data_type: &DataType, field: Field) -> bool {
         | Field::ScopeName
         | Field::ScopeVersion
         | Field::RecordType => is_text,
-        Field::Kind | Field::Status => is_text || data_type.is_integer() || *data_type == DataType::Boolean,
+        // Data frames make floating-point numbers of integers among which some are missing.
+        Field::Kind | Field::Status => {
+            is_text || data_type.is_integer() || data_type.is_floating() || *data_type == DataType::Boolean
+        }
         Field::ScopeAttributes
         | Field::ResourceAttributes
         | Field::Attributes

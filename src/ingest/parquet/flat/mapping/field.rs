@@ -22,6 +22,10 @@ macro_rules! fields {
     };
 }
 
+/// The names of columns that tell the spans that failed, and not how the others ended
+/// ([`failure`](crate::ingest::parquet::flat::failure)).
+pub(crate) const FAILURES: [&str; 3] = ["haserror", "iserror", "error"];
+
 fields! {
     TraceId, "trace id", ["traceid", "spantraceid", "tracetraceid", "contexttraceid", "oteltraceid"];
     SpanId, "span id", ["spanid", "spanspanid", "tracespanid", "contextspanid", "id"];
@@ -43,7 +47,7 @@ fields! {
         "durationmilliseconds", "spandurationmillis", "durationseconds", "durationsec", "durations", "duration",
     ];
     Status, "status", [
-        "statuscode", "spanstatuscode", "status", "statuscodestring", "spanstatus", "recordstatuscode", "otelstatuscode", "haserror", "error",
+        "statuscode", "spanstatuscode", "status", "statuscodestring", "spanstatus", "recordstatuscode", "otelstatuscode", "haserror", "iserror", "error",
     ];
     StatusMessage, "status message", [
         "statusmessage", "spanstatusmessage", "statusstatusmessage", "recordstatusmessage", "otelstatusmessage",

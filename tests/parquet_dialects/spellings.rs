@@ -2,11 +2,19 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int8Array, UInt8Array};
+use arrow::array::{
+    Array as _, ArrayRef, AsArray as _, BooleanArray, Float64Array, Int8Array, MapArray, NullArray, StructArray,
+    UInt8Array,
+};
+use arrow::buffer::OffsetBuffer;
+use arrow::datatypes::Field;
 use parquet::basic::Compression;
 use tracescan::span::StatusCode;
 
-use super::{CHILD, CHILD_NS, CHILD_START, Column, ROOT, ROOT_NS, START, Span, TRACE, int64, nanos, read, text, write};
+use super::{
+    CHILD, CHILD_NS, CHILD_START, Column, EVENT_TIME, EXCEPTION, ROOT, ROOT_NS, START, Span, TRACE, both, int64, json,
+    lists, nanos, read, structs, text, texts, write,
+};
 
 /// The two spans with little more than what a span must have; columns of `own` replace those of the same name.
 fn table(own: Vec<Column>) -> Vec<Column> {
@@ -64,4 +72,85 @@ fn columns_of_failures() {
     assert_eq!(child(vec![refused()]), (StatusCode::Error, "connection refused".to_owned()));
     assert_eq!(child(vec![flag(), refused()]), (StatusCode::Error, "connection refused".to_owned()));
     assert_eq!(child(vec![refused(), message]), (StatusCode::Error, "timed out".to_owned()));
+}
+
+/// OTLP's values as a struct with a field for each type that occurs, two for each span.
+fn any_values() -> ArrayRef {
+    structs(vec![
+        ("string_value", text([Some("GET"), None, Some("redis"), Some("v")])),
+        ("intValue", text([None, Some("200"), None, None])),
+        ("doubleValue", Arc::new(NullArray::new(4))),
+    ])
+}
+
+const KEYS: [&str; 4] = ["http.method", "http.status_code", "db.system", "custom.key"];
+
+fn map_of(values: ArrayRef) -> ArrayRef {
+    let entries = structs(vec![("keys", text(KEYS)), ("values", values)]);
+    let (mut fields, columns, _) = entries.as_struct().clone().into_parts();
+    fields =
+        fields.iter().map(|field| Arc::new(field.as_ref().clone().with_nullable(field.name() == "values"))).collect();
+    let entries = StructArray::new(fields, columns, None);
+    let field = Arc::new(Field::new("entries", entries.data_type().clone(), false));
+    Arc::new(MapArray::new(field, OffsetBuffer::from_lengths([2, 2]), entries, None, false))
+}
+
+/// Whichever way a table nests keys and values, plain or as OTLP has them, they are the same attributes.
+#[test]
+fn attributes_of_any_shape() {
+    let plain = || text(["GET", "200", "redis", "v"]);
+    let pairs = |fields: Vec<Column>| lists(&[2, 2], structs(fields));
+    let of_otlp =
+        |key: &str, value: &str| serde_json::json!({"key": key, "value": {"stringValue": value, "intValue": null}});
+    let shapes: Vec<ArrayRef> = vec![
+        pairs(vec![("key", text(KEYS)), ("value", any_values())]),
+        pairs(vec![("value", any_values()), ("key", text(KEYS))]),
+        pairs(vec![("Key", text(KEYS)), ("Value", plain())]),
+        pairs(vec![("key", text(KEYS)), ("type", text(["string"; 4])), ("value", plain())]),
+        map_of(any_values()),
+        json([
+            serde_json::json!([of_otlp(KEYS[0], "GET"), of_otlp(KEYS[1], "200")]),
+            serde_json::json!([of_otlp(KEYS[2], "redis"), {"key": KEYS[3], "type": "string", "value": "v"}]),
+        ]),
+        json([
+            serde_json::json!({"http": {"method": "GET", "status_code": 200}}),
+            serde_json::json!({"db.system": {"stringValue": "redis"}, "custom.key": "v"}),
+        ]),
+        structs(vec![
+            ("http", structs(vec![("method", text([Some("GET"), None])), ("status_code", text([Some("200"), None]))])),
+            ("db", structs(vec![("system", text([None, Some("redis")]))])),
+            ("custom.key", text([None, Some("v")])),
+        ]),
+    ];
+    let expected = both().map(|span| span.attributes);
+    for shape in shapes {
+        let spans = spans(table(vec![("attributes", Arc::clone(&shape))]));
+        assert_eq!(spans.map(|span| span.attributes), expected, "{:?}", shape.data_type());
+    }
+}
+
+/// Of resources, too, whose service they name, and of events.
+#[test]
+fn resources_and_events_of_any_shape() {
+    let service =
+        |values: ArrayRef| lists(&[1, 1], structs(vec![("key", text(["service.name"; 2])), ("value", values)]));
+    let otlp = r#"{"attributes":[{"key":"service.name","value":{"stringValue":"stock"}}],"droppedAttributesCount":0}"#;
+    let shapes: Vec<ArrayRef> = vec![
+        structs(vec![("attributes", service(structs(vec![("stringValue", text(["stock"; 2]))])))]),
+        service(structs(vec![("stringValue", text(["stock"; 2]))])),
+        structs(vec![("service", structs(vec![("name", text(["stock"; 2]))]))]),
+        text([otlp; 2]),
+        text([r#"{"attributes":{"service.name":"stock"},"schema_url":""}"#; 2]),
+    ];
+    for shape in shapes {
+        let mut columns = table(vec![("resource", Arc::clone(&shape))]);
+        columns.retain(|(name, _)| *name != "service_name");
+        let expected = texts(&[("service.name", "stock")]);
+        assert_eq!(spans(columns).map(|span| span.resource), [expected.clone(), expected], "{:?}", shape.data_type());
+    }
+    let event = serde_json::json!([{"timeUnixNano": EVENT_TIME.to_string(), "name": "exception", "attributes": [
+        {"key": "exception.type", "value": {"stringValue": EXCEPTION}},
+    ]}]);
+    let [_, child] = spans(table(vec![("events", json([serde_json::json!([]), event]))]));
+    assert_eq!(child.events, both()[1].events);
 }

@@ -13,7 +13,8 @@ use arrow::datatypes::{
 };
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 
-use crate::ingest::json::attributes::{attributes_of_json, parse_object};
+use super::any_value::{any_value_at, is_any_value};
+use super::json_attributes::attributes_of_text;
 use crate::span::{KeyValue, Value};
 
 /// The value at `row`. Bytes that are text come as text.
@@ -53,6 +54,7 @@ pub(crate) fn value_at(array: &dyn Array, row: usize) -> Value<'_> {
             },
             None => Value::Empty,
         },
+        DataType::Struct(fields) if is_any_value(fields) => any_value_at(array, row),
         DataType::List(_) | DataType::Struct(_) | DataType::Map(_, _) => {
             Value::Json(json_at(array, row).to_string().into())
         }
@@ -83,7 +85,7 @@ fn json_at(array: &dyn Array, row: usize) -> serde_json::Value {
             let (values, range) = list_at(array.as_list::<i32>(), row);
             range.map(|item| json_at(values, item)).collect()
         }
-        DataType::Struct(fields) => {
+        DataType::Struct(fields) if !is_any_value(fields) => {
             let columns = array.as_struct().columns();
             fields.iter().zip(columns).map(|(field, column)| (field.name().clone(), json_at(column, row))).collect()
         }
@@ -123,7 +125,7 @@ pub(crate) fn list_at(list: &ListArray, row: usize) -> (&ArrayRef, std::ops::Ran
 }
 
 /// The attributes that the cell at `row` holds: the entries of a map or of a list of keys and values, the members of a
-/// JSON text (nested ones with dotted keys), the fields of a struct. A VARIANT is not read.
+/// JSON text (nested ones with dotted keys), the fields of a struct (the same). A VARIANT is not read.
 pub(crate) fn attributes_at(array: &dyn Array, row: usize) -> Vec<KeyValue<'_>> {
     if array.is_null(row) {
         return Vec::new();
@@ -136,22 +138,35 @@ pub(crate) fn attributes_at(array: &dyn Array, row: usize) -> Vec<KeyValue<'_>> 
                 .map(|entry| KeyValue { key: text_at(map.keys(), entry), value: value_at(map.values(), entry) })
                 .collect()
         }
-        DataType::List(item) if is_key_value(item.data_type()) => {
+        DataType::List(item) if let Some(parts) = key_and_value(item.data_type()) => {
             let (pairs, range) = list_at(array.as_list::<i32>(), row);
-            let [keys, values] = [0, 1].map(|part| &pairs.as_struct().columns()[part]);
-            range.map(|at| KeyValue { key: text_at(keys, at), value: value_at(values, at) }).collect()
+            let [keys, values] = parts.map(|part| &pairs.as_struct().columns()[part]);
+            let pairs = range.filter(|&at| pairs.is_valid(at));
+            pairs.map(|at| KeyValue { key: text_at(keys, at), value: value_at(values, at) }).collect()
         }
         data_type @ DataType::Struct(_) if is_variant_type(data_type) => Vec::new(),
-        DataType::Struct(fields) => fields
-            .iter()
-            .zip(array.as_struct().columns())
-            .filter(|(_, column)| column.is_valid(row))
-            .map(|(field, column)| KeyValue { key: field.name().into(), value: value_at(column, row) })
-            .collect(),
-        DataType::Utf8 | DataType::Binary | DataType::Dictionary(_, _) => {
-            parse_object(&text_at(array, row)).map(attributes_of_json).unwrap_or_default()
+        DataType::Struct(_) => {
+            let mut attributes = Vec::new();
+            push_fields("", array, row, &mut attributes);
+            attributes
         }
+        DataType::Utf8 | DataType::Binary | DataType::Dictionary(_, _) => attributes_of_text(&text_at(array, row)),
         _ => Vec::new(),
+    }
+}
+
+/// Appends the fields of the struct at `row`, those of structs within it under keys with dots.
+fn push_fields<'a>(prefix: &str, array: &'a dyn Array, row: usize, attributes: &mut Vec<KeyValue<'a>>) {
+    let array = array.as_struct();
+    for (field, column) in array.fields().iter().zip(array.columns()).filter(|(_, column)| column.is_valid(row)) {
+        let key =
+            if prefix.is_empty() { field.name().into() } else { Cow::Owned(format!("{prefix}.{}", field.name())) };
+        match column.data_type() {
+            DataType::Struct(fields) if !is_any_value(fields) && !is_variant(fields) => {
+                push_fields(&key, column, row, attributes);
+            }
+            _ => attributes.push(KeyValue { key, value: value_at(column, row) }),
+        }
     }
 }
 
@@ -169,6 +184,12 @@ pub(crate) fn is_variant(fields: &Fields) -> bool {
 
 /// Whether this is a struct of a key and a value.
 pub(crate) fn is_key_value(data_type: &DataType) -> bool {
-    matches!(data_type, DataType::Struct(fields)
-        if fields.len() == 2 && fields[0].name() == "key" && fields[1].name() == "value")
+    key_and_value(data_type).is_some()
+}
+
+/// Where in a struct the key and the value stand, whatever else it has, as Jaeger's tags have a type.
+fn key_and_value(data_type: &DataType) -> Option<[usize; 2]> {
+    let DataType::Struct(fields) = data_type else { return None };
+    let place = |name: &str| fields.iter().position(|field| field.name().eq_ignore_ascii_case(name));
+    Some([place("key")?, place("value")?])
 }

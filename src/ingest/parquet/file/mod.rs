@@ -1,5 +1,6 @@
 //! One Parquet file as bytes: its footer, its pages, and the cells of its columns.
 
+pub(crate) mod any_value;
 pub(crate) mod cell;
 pub(crate) mod cells;
 pub(crate) mod column_cells;
@@ -8,6 +9,7 @@ pub(crate) mod file_dictionary;
 pub(crate) mod fingerprint;
 pub(crate) mod footer;
 pub(crate) mod guard;
+pub(crate) mod json_attributes;
 pub(crate) mod normalised_dictionary;
 pub(crate) mod own_texts;
 pub(crate) mod page_checksums;

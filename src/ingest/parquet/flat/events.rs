@@ -11,6 +11,7 @@ use super::ids::{Id, id_at, of_text};
 use super::times::{Unit, read_times, time_of_text};
 use crate::ingest::json::attributes::{attributes_of_json, parse_object, value_of_json};
 use crate::ingest::parquet::file::cells::{attributes_at, list_at, text_at};
+use crate::ingest::parquet::file::json_attributes::attributes_of;
 use crate::span::{Event, KeyValue, Link, REF_TYPE, SpanId, is_exception};
 
 /// The columns of one batch that hold events, as far as the table has them.
@@ -266,10 +267,7 @@ impl<'a> Item<'a> {
     fn attributes(&self) -> Vec<KeyValue<'a>> {
         match (self.member(&ATTRIBUTES), self) {
             (Some(Member::Cell(column, at)), _) => attributes_at(column, at),
-            (Some(Member::Json(Json::Object(members))), _) => attributes_of_json(members.clone()),
-            (Some(Member::Json(Json::String(text))), _) => {
-                parse_object(text).map(attributes_of_json).unwrap_or_default()
-            }
+            (Some(Member::Json(json)), _) => attributes_of(json.clone()),
             (None, Self::Json(members)) => {
                 let is_attribute = |name: &str| {
                     ![&EVENT_TIME[..], &EVENT_NAME, &NO_ATTRIBUTES].iter().any(|names| is_named(name, names))

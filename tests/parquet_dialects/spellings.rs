@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array as _, ArrayRef, AsArray as _, BooleanArray, Float64Array, Int8Array, MapArray, NullArray, StructArray,
-    UInt8Array,
+    Array as _, ArrayRef, AsArray as _, BooleanArray, Float64Array, Int8Array, MapArray, NullArray, StringArray,
+    StructArray, UInt8Array,
 };
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::Field;
@@ -12,8 +12,8 @@ use parquet::basic::Compression;
 use tracescan::span::StatusCode;
 
 use super::{
-    CHILD, CHILD_NS, CHILD_START, Column, EVENT_TIME, EXCEPTION, ROOT, ROOT_NS, START, Span, TRACE, both, int64, json,
-    lists, nanos, read, structs, text, texts, write,
+    CHILD, CHILD_NS, CHILD_START, Column, EVENT_TIME, EXCEPTION, ROOT, ROOT_NS, START, Span, TRACE, both, check,
+    in_microseconds, int64, json, lists, maps, nanos, read, structs, text, texts, write,
 };
 
 /// The two spans with little more than what a span must have; columns of `own` replace those of the same name.
@@ -153,4 +153,116 @@ fn resources_and_events_of_any_shape() {
     ]}]);
     let [_, child] = spans(table(vec![("events", json([serde_json::json!([]), event]))]));
     assert_eq!(child.events, both()[1].events);
+}
+
+/// Kinds and codes as data frames have them that miss some, and a status as Python's console exporter prints it.
+#[test]
+fn kinds_and_statuses_of_any_type() {
+    let numbers = |values: [Option<f64>; 2]| Arc::new(Float64Array::from(values.to_vec())) as ArrayRef;
+    let status =
+        structs(vec![("status_code", text(["UNSET", "ERROR"])), ("description", text([None, Some("timed out")]))]);
+    let of_python = spans(table(vec![("status", status)]));
+    let of_numbers = spans(table(vec![
+        ("kind", numbers([Some(2.0), Some(3.0)])),
+        ("status.code", numbers([None, Some(2.0)])),
+        ("status_message", text([None, Some("timed out")])),
+    ]));
+    for spans in [of_python, of_numbers] {
+        let said = spans.map(|span| (span.kind, span.status, span.message));
+        assert_eq!(said, both().map(|span| (span.kind, span.status, span.message)));
+    }
+}
+
+/// Jaeger's JSON in a table, nested or with JSON in its columns: the parent is a reference, and the kind a tag.
+#[test]
+fn jaeger() {
+    let tag = |key: &str, value: &str| serde_json::json!({"key": key, "type": "string", "value": value});
+    let tags = [
+        vec![tag("http.method", "GET"), tag("http.status_code", "200"), tag("span.kind", "server")],
+        vec![
+            tag("db.system", "redis"),
+            tag("custom.key", "v"),
+            tag("span.kind", "client"),
+            tag("error", "true"),
+            tag("otel.status_description", "timed out"),
+        ],
+    ];
+    let process = serde_json::json!({"serviceName": "cart", "tags": [tag("host.name", "h1")]});
+    let reference = |how: &str| serde_json::json!({"refType": how, "traceID": TRACE, "spanID": ROOT});
+    let logs = serde_json::json!([{"timestamp": EVENT_TIME / 1_000, "fields": [tag("event", "exception"), tag("exception.type", EXCEPTION)]}]);
+    let columns = |nested: [ArrayRef; 4]| {
+        let [references, tags, logs, process] = nested;
+        vec![
+            ("traceID", text([TRACE; 2])),
+            ("spanID", text([ROOT, CHILD])),
+            ("operationName", text(["GET /cart", "SELECT"])),
+            ("references", references),
+            ("startTime", int64([START / 1_000, CHILD_START / 1_000])),
+            ("duration", int64([ROOT_NS / 1_000, CHILD_NS / 1_000])),
+            ("tags", tags),
+            ("logs", logs),
+            ("process", process),
+        ]
+    };
+    let of_json = columns([
+        json([serde_json::json!([]), serde_json::json!([reference("FOLLOWS_FROM")])]),
+        json([serde_json::Value::Array(tags[0].clone()), serde_json::Value::Array(tags[1].clone())]),
+        json([serde_json::json!([]), logs]),
+        json([process.clone(), process]),
+    ]);
+    let member = |name: &str| {
+        let texts = tags.iter().flatten().map(|tag| tag[name].as_str());
+        Arc::new(texts.collect::<StringArray>()) as ArrayRef
+    };
+    let pair = |key, value| lists(&[1, 1], structs(vec![("key", text([key; 2])), ("value", text([value; 2]))]));
+    let fields = structs(vec![("key", text(["event", "exception.type"])), ("value", text(["exception", EXCEPTION]))]);
+    let nested = columns([
+        lists(
+            &[0, 1],
+            structs(vec![("refType", text(["FOLLOWS_FROM"])), ("traceID", text([TRACE])), ("spanID", text([ROOT]))]),
+        ),
+        lists(&[3, 5], structs(vec![("key", member("key")), ("type", member("type")), ("value", member("value"))])),
+        lists(&[0, 1], structs(vec![("timestamp", int64([EVENT_TIME / 1_000])), ("fields", lists(&[2], fields))])),
+        structs(vec![("serviceName", text(["cart"; 2])), ("tags", pair("host.name", "h1"))]),
+    ]);
+    let mut expected = in_microseconds(both());
+    for (span, tags) in expected.iter_mut().zip(&tags) {
+        let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+        span.attributes = tags.iter().map(|tag| (text(&tag["key"]), text(&tag["value"]))).collect();
+        span.scope = Default::default();
+    }
+    expected[1].events[0].0 = EVENT_TIME / 1_000 * 1_000;
+    for columns in [of_json, nested] {
+        check("parquet_jaeger", columns, expected.clone());
+    }
+}
+
+/// Zipkin's JSON in a table.
+#[test]
+fn zipkin() {
+    let tags: [&[(&str, &str)]; 2] = [&[], &[("error", "timed out")]];
+    let columns = vec![
+        ("traceId", text([TRACE; 2])),
+        ("id", text([ROOT, CHILD])),
+        ("parentId", text([None, Some(ROOT)])),
+        ("kind", text(["SERVER", "CLIENT"])),
+        ("name", text(["GET /cart", "SELECT"])),
+        ("timestamp", int64([START / 1_000, CHILD_START / 1_000])),
+        ("duration", int64([ROOT_NS / 1_000, CHILD_NS / 1_000])),
+        ("localEndpoint", structs(vec![("serviceName", text(["cart"; 2])), ("port", int64([80; 2]))])),
+        ("tags", maps(&tags)),
+    ];
+    let mut expected = in_microseconds(both());
+    for (span, tags) in expected.iter_mut().zip(tags) {
+        *span = Span {
+            message: String::new(),
+            attributes: texts(tags),
+            resource: texts(&[("service.name", "cart")]),
+            scope: Default::default(),
+            events: Vec::new(),
+            links: Vec::new(),
+            ..span.clone()
+        };
+    }
+    check("parquet_zipkin", columns, expected);
 }

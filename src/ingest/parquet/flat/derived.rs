@@ -1,15 +1,19 @@
 //! Columns that a file does not have and that are made of one that it has, batch by batch: members of JSON objects, JSON
-//! that stands in binary columns, and what columns of failures say beside that there was one.
+//! that stands in binary columns, fields that stand among attributes or references, and what columns of failures say beside
+//! that there was one.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, DictionaryArray, Int32Array, StringArray, StringBuilder};
 use serde_json::{Map, Value as Json};
 
 use crate::ingest::json::attributes::{parse_object, value_of_json};
-use crate::ingest::parquet::file::cells::text_at;
+use crate::ingest::parquet::file::cells::{attributes_at, text_at};
+use crate::ingest::parquet::flat::events::parent_in;
 use crate::ingest::parquet::flat::failure::message_of_failure;
 use crate::ingest::parquet::flat::mapping::partition_values::PartitionValue;
+use crate::span::KeyValue;
 
 /// A column that is made of another.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -23,6 +27,18 @@ pub(crate) enum Derived {
     },
     /// The texts of a column that are JSON arrays or objects.
     JsonText {
+        /// Number of the root field.
+        source: usize,
+    },
+    /// An attribute of the spans whose attributes are in a column.
+    Attribute {
+        /// Number of the root field of the attributes.
+        source: usize,
+        /// Its keys: the first counts that a span has.
+        keys: &'static [&'static str],
+    },
+    /// The id of the parent, in hexadecimal, of a column of references to other spans.
+    Parent {
         /// Number of the root field.
         source: usize,
     },
@@ -42,7 +58,11 @@ impl Derived {
     /// Number of the root field that it is made of, if it is made of one.
     pub(crate) fn source(self) -> Option<usize> {
         match self {
-            Self::Member { source, .. } | Self::JsonText { source } | Self::FailureMessage { source } => Some(source),
+            Self::Member { source, .. }
+            | Self::JsonText { source }
+            | Self::Attribute { source, .. }
+            | Self::Parent { source }
+            | Self::FailureMessage { source } => Some(source),
             Self::PathValue { .. } => None,
         }
     }
@@ -63,7 +83,10 @@ pub(crate) fn derive<'a>(
         let Some(column) = column(source) else { continue };
         let has_members =
             wanted.iter().any(|derived| matches!(derived, Derived::Member { source: of, .. } if *of == source));
+        let has_attributes =
+            wanted.iter().any(|derived| matches!(derived, Derived::Attribute { source: of, .. } if *of == source));
         for row in 0..column.len() {
+            let attributes = if has_attributes { attributes_at(column, row) } else { Vec::new() };
             let object = if has_members { parse_object(&text_at(column, row)) } else { None };
             for (derived, made) in wanted.iter().zip(&mut made) {
                 match derived {
@@ -74,6 +97,12 @@ pub(crate) fn derive<'a>(
                         let text = text_at(column, row);
                         let is_json = text.starts_with(['[', '{']) && serde_json::from_str::<Json>(&text).is_ok();
                         made.append_option(is_json.then_some(text));
+                    }
+                    Derived::Attribute { source: of, keys } if *of == source => {
+                        made.append_option(keys.iter().find_map(|key| text_of_key(&attributes, key)));
+                    }
+                    Derived::Parent { source: of } if *of == source => {
+                        made.append_option(parent_in(column, row).map(|parent| parent.to_string()));
                     }
                     Derived::FailureMessage { source: of } if *of == source => {
                         made.append_option(message_of_failure(&text_at(column, row)));
@@ -94,6 +123,12 @@ pub(crate) fn derive<'a>(
 fn repeated(text: &str, rows: usize) -> ArrayRef {
     let values: ArrayRef = Arc::new(StringArray::from(vec![text]));
     Arc::new(DictionaryArray::new(Int32Array::from(vec![0; rows]), values))
+}
+
+/// The text of the attribute `key`, if it is there and not empty.
+fn text_of_key<'a>(attributes: &'a [KeyValue<'_>], key: &str) -> Option<Cow<'a, str>> {
+    let last = attributes.iter().rev().find(|attribute| attribute.key == key)?;
+    Some(last.value.to_text()).filter(|text| !text.is_empty())
 }
 
 /// The text of a member that is there and not null.

@@ -12,7 +12,7 @@ use super::times::{Unit, read_times, time_of_text};
 use crate::ingest::json::attributes::{attributes_of_json, parse_object, value_of_json};
 use crate::ingest::parquet::file::cells::{attributes_at, list_at, text_at};
 use crate::ingest::parquet::file::json_attributes::attributes_of;
-use crate::span::{Event, KeyValue, Link, REF_TYPE, SpanId, is_exception};
+use crate::span::{Event, KeyValue, Link, REF_TYPE, SpanId, Value, is_exception};
 
 /// The columns of one batch that hold events, as far as the table has them.
 #[derive(Debug, Default)]
@@ -43,10 +43,12 @@ impl<'a> EventColumns<'a> {
         }
         items_at(self.whole, row)
             .into_iter()
-            .map(|item| Event {
-                time_unix_nano: item.instant(&EVENT_TIME),
-                name: item.text(&EVENT_NAME),
-                attributes: item.attributes(),
+            .map(|item| {
+                named(Event {
+                    time_unix_nano: item.instant(&EVENT_TIME),
+                    name: item.text(&EVENT_NAME),
+                    attributes: item.attributes(),
+                })
             })
             .collect()
     }
@@ -108,12 +110,19 @@ impl<'a> LinkColumns<'a> {
         }
         items_at(self.whole, row)
             .into_iter()
-            .filter(|item| item.text(&[REFERENCE]) != "CHILD_OF")
-            .map(|item| Link {
-                trace_id: item.id(&["traceid"]),
-                span_id: item.id(&["spanid"]),
-                trace_state: item.text(&["tracestate"]),
-                attributes: item.attributes(),
+            .filter(|item| item.text(&[REFERENCE]) != CHILD_OF)
+            .map(|item| {
+                let mut attributes = item.attributes();
+                // That the span does not wait for it, nothing else says.
+                if item.text(&[REFERENCE]) == FOLLOWS_FROM && attributes.iter().all(|known| known.key != REF_TYPE) {
+                    attributes.push(KeyValue { key: REF_TYPE.into(), value: Value::Str("follows_from".into()) });
+                }
+                Link {
+                    trace_id: item.id(&["traceid"]),
+                    span_id: item.id(&["spanid"]),
+                    trace_state: item.text(&["tracestate"]),
+                    attributes,
+                }
             })
             .collect()
     }
@@ -137,7 +146,10 @@ impl<'a> LinkColumns<'a> {
         self.whole.is_some_and(|whole| match whole.data_type() {
             DataType::List(_) => length_at(whole, row) > 0,
             // The JSON may have the key's parts as objects within each other.
-            _ => text_at(whole, row).contains("ref_type"),
+            _ => {
+                let text = text_at(whole, row);
+                text.contains("ref_type") || text.contains(FOLLOWS_FROM)
+            }
         })
     }
 }
@@ -145,11 +157,31 @@ impl<'a> LinkColumns<'a> {
 /// The names of members, lower-case and without `_`.
 const EVENT_TIME: [&str; 4] = ["timeunixnano", "timestamp", "time", "eventtimestampnanos"];
 const EVENT_NAME: [&str; 2] = ["name", "eventname"];
-const ATTRIBUTES: [&str; 6] =
-    ["attributes", "attrs", "attributemap", "eventattributes", "spanlinkattributes", "linkattributes"];
 
-/// Where SigNoz says what a link is; it has one for the parent too.
+const ATTRIBUTES: [&str; 7] =
+    ["attributes", "attrs", "attributemap", "eventattributes", "spanlinkattributes", "linkattributes", "fields"];
+
+/// Where Jaeger and SigNoz say what a link is; they have one for the parent too.
 const REFERENCE: &str = "reftype";
+const CHILD_OF: &str = "CHILD_OF";
+const FOLLOWS_FROM: &str = "FOLLOWS_FROM";
+
+/// The parent of the span at `row` of a column of references: what it is a child of, or else what it follows from.
+pub(crate) fn parent_in(references: &ArrayRef, row: usize) -> Option<SpanId> {
+    let items = items_at(Some(references), row);
+    let refer = |how: &str| items.iter().find(|item| item.text(&[REFERENCE]).eq_ignore_ascii_case(how));
+    refer(CHILD_OF).or_else(|| refer(FOLLOWS_FROM)).map(|item| item.id(&["spanid"]))
+}
+
+/// The event, with the name that Jaeger's logs have among their fields.
+fn named(mut event: Event<'_>) -> Event<'_> {
+    if event.name.is_empty()
+        && let Some(place) = event.attributes.iter().position(|attribute| attribute.key == "event")
+    {
+        event.name = event.attributes.remove(place).value.to_text().into_owned().into();
+    }
+    event
+}
 
 /// Members that are no attributes where attributes stand among them.
 const NO_ATTRIBUTES: [&str; 8] =

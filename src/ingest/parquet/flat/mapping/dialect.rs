@@ -182,6 +182,9 @@ impl Mapping {
                 in_file.or_else(|| aliases.iter().find_map(|alias| columns.find(alias, field, true)))
             };
             let column = if named.is_some() { column } else { by_alias() };
+            if column.is_none() && mapping.derive_tag(field, dialect, &columns, schema) {
+                continue;
+            }
             mapping.fields[field as usize] = column.map(|column| Mapped {
                 place: column.place,
                 name: column.name.clone(),
@@ -194,6 +197,7 @@ impl Mapping {
             mapping.status_of = status_of_failure;
             mapping.derive_failure_message(&columns, schema);
         }
+        mapping.derive_parent(&columns, schema);
         let has_parent = mapping.field(Field::ParentSpanId).is_some();
         if !has_parent && mapping.field(Field::SpanId).is_some_and(|column| column.name.eq_ignore_ascii_case("id")) {
             mapping.fields[Field::SpanId as usize] = None;
@@ -213,6 +217,32 @@ impl Mapping {
         let place = self.derive(schema, Derived::Member { source, path });
         self.fields[field as usize] = Some(Mapped { place, name: format!("{name}:{path}"), unit: None });
         true
+    }
+
+    /// Maps `field` to an attribute of spans, if it is one in this dialect.
+    fn derive_tag(&mut self, field: Field, dialect: &Dialect, columns: &Columns<'_>, schema: &Schema) -> bool {
+        let tag = dialect.tags.iter().find(|(of, _, _)| *of == field);
+        let Some((&(_, name, keys), source)) = tag.and_then(|tag| Some((tag, columns.root(tag.1)?))) else {
+            return false;
+        };
+        if field == Field::Status {
+            self.status_of = status_of_failure;
+        }
+        let place = self.derive(schema, Derived::Attribute { source, keys });
+        self.fields[field as usize] = Some(Mapped { place, name: format!("{name}:{}", keys[0]), unit: None });
+        true
+    }
+
+    /// Takes parents from where Jaeger has them, if they have no column.
+    fn derive_parent(&mut self, columns: &Columns<'_>, schema: &Schema) {
+        let references = columns.find("references", Field::Links, false).filter(|column| column.place.child.is_none());
+        if self.field(Field::ParentSpanId).is_none()
+            && let Some(column) = references
+        {
+            let place = self.derive(schema, Derived::Parent { source: column.place.root });
+            let name = column.name.clone();
+            self.fields[Field::ParentSpanId as usize] = Some(Mapped { place, name, unit: None });
+        }
     }
 
     /// Takes the text of what went wrong for the status message, if a column tells failed spans by it and no other has it.

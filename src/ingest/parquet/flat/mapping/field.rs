@@ -47,12 +47,12 @@ fields! {
         "durationmilliseconds", "spandurationmillis", "durationseconds", "durationsec", "durations", "duration",
     ];
     Status, "status", [
-        "statuscode", "spanstatuscode", "status", "statuscodestring", "spanstatus", "recordstatuscode", "otelstatuscode", "haserror", "iserror", "error",
+        "statuscode", "spanstatuscode", "status", "statuscodestring", "spanstatus", "recordstatuscode", "otelstatuscode", "statusstatuscode", "haserror", "iserror", "error",
     ];
     StatusMessage, "status message", [
-        "statusmessage", "spanstatusmessage", "statusstatusmessage", "recordstatusmessage", "otelstatusmessage",
+        "statusmessage", "spanstatusmessage", "statusstatusmessage", "recordstatusmessage", "otelstatusmessage", "statusdescription", "otelstatusdescription",
     ];
-    Service, "service", ["servicename", "service", "resourceservicename", "resourceattributesservicename"];
+    Service, "service", ["servicename", "service", "resourceservicename", "resourceattributesservicename", "localendpointservicename", "processservicename"];
     TraceState, "trace state", ["tracestate", "spantracestate"];
     ScopeName, "scope name", ["scopename", "instrumentationscopename", "otelscopename"];
     ScopeVersion, "scope version", ["scopeversion", "instrumentationscopeversion", "otelscopeversion"];
@@ -69,7 +69,7 @@ fields! {
     EventTimes, "event times", ["eventstimestamp"];
     EventNames, "event names", ["eventsname"];
     EventAttributes, "event attributes", ["eventsattributes"];
-    Links, "links", ["links", "linksjson", "spanlinks"];
+    Links, "links", ["links", "linksjson", "spanlinks", "references"];
     LinkTraceIds, "link trace ids", ["linkstraceid"];
     LinkSpanIds, "link span ids", ["linksspanid"];
     LinkTraceStates, "link trace states", ["linkstracestate"];

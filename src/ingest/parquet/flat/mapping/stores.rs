@@ -18,6 +18,8 @@ pub(crate) struct Dialect {
     pub(crate) columns: &'static [(Field, &'static [&'static str])],
     /// Fields that are members of a JSON object: its column and the member, `outer.inner` for one of an object within.
     pub(crate) members: &'static [(Field, &'static str, &'static str)],
+    /// Fields that are attributes of the span: their column, and the keys, of which the first counts that a span has.
+    pub(crate) tags: &'static [(Field, &'static str, &'static [&'static str])],
     /// Columns that hold one attribute each and do not look like it: their names and the attributes' keys.
     pub(crate) attributes: &'static [(&'static str, &'static str, Owner)],
     /// What columns are that no field and none of [`Self::attributes`] stands in.
@@ -66,6 +68,7 @@ pub(crate) const UNKNOWN: Dialect = Dialect {
     has: &[],
     columns: &[],
     members: &[],
+    tags: &[],
     attributes: &[],
     others: Others::AttributesByName,
     binary_is_json: false,
@@ -261,6 +264,41 @@ pub(crate) const DIALECTS: &[Dialect] = &[
         members: &[(Field::Service, "attributes", "service.name")],
         ..UNKNOWN
     },
+    // Jaeger's and Zipkin's JSON, read into a table by whichever program.
+    Dialect {
+        format: "parquet_jaeger",
+        has: &["traceID", "spanID", "operationName", "startTime"],
+        columns: &[
+            (Field::Service, &["process.serviceName", "serviceName", "service_name"]),
+            (Field::ResourceAttributes, &["process.tags"]),
+            (Field::Events, &["logs"]),
+        ],
+        members: &[(Field::Service, "process", "serviceName"), (Field::ResourceAttributes, "process", "tags")],
+        tags: OPENTELEMETRY_TAGS,
+        instants: Some(Unit::Microseconds),
+        duration: Some(Unit::Microseconds),
+        ..UNKNOWN
+    },
+    Dialect {
+        format: "parquet_zipkin",
+        has: &["traceId", "id", "timestamp", "localEndpoint"],
+        columns: &[(Field::Service, &["localEndpoint.serviceName"])],
+        members: &[(Field::Service, "localEndpoint", "serviceName")],
+        tags: OPENTELEMETRY_TAGS,
+        instants: Some(Unit::Microseconds),
+        duration: Some(Unit::Microseconds),
+        ..UNKNOWN
+    },
+];
+
+/// What is a field in OpenTelemetry and a tag in Jaeger and Zipkin, as its exporters write it there.
+const OPENTELEMETRY_TAGS: &[(Field, &str, &[&str])] = &[
+    (Field::Kind, "tags", &["span.kind"]),
+    (Field::Status, "tags", &["otel.status_code", "error"]),
+    (Field::StatusMessage, "tags", &["otel.status_description"]),
+    (Field::TraceState, "tags", &["w3c.tracestate"]),
+    (Field::ScopeName, "tags", &["otel.scope.name", "otel.library.name"]),
+    (Field::ScopeVersion, "tags", &["otel.scope.version", "otel.library.version"]),
 ];
 
 /// What instrumentations put on resources and never on spans, by the beginning of the key.

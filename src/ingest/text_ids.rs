@@ -1,7 +1,8 @@
 //! Ids written as text. Whether a text is hexadecimal or base64 is told value by value, because one file may have both.
 //!
 //! A text of 12 or 24 characters with padding can be no hexadecimal id, and one of 11 or 22 characters is base64 without
-//! padding. Other hexadecimal text has lost its leading zeros. What is neither becomes a hash of the text, so that spans
+//! padding. Other hexadecimal text has lost its leading zeros, and may have `0x` or `\x` before it, as Python and PostgreSQL print
+//! it. What is neither becomes a hash of the text, so that spans
 //! still find their trace and their parent.
 
 use std::hash::BuildHasher;
@@ -62,7 +63,7 @@ fn bytes_of_hex<const N: usize>(text: &str) -> ([u8; N], bool) {
         return (id, false);
     }
     let text = text.trim().as_bytes();
-    match hex(text) {
+    match hex(without_mark(text)) {
         Some(id) => (id, false),
         None => (hash(text), true),
     }
@@ -72,7 +73,7 @@ fn bytes_of_text<const N: usize>(text: &str) -> ([u8; N], bool) {
     if let Some(id) = whole_hex(text.as_bytes()) {
         return (id, false);
     }
-    let text = text.trim().as_bytes();
+    let text = without_mark(text.trim().as_bytes());
     if let Some(id) = whole_hex(text) {
         return (id, false);
     }
@@ -83,6 +84,12 @@ fn bytes_of_text<const N: usize>(text: &str) -> ([u8; N], bool) {
         return (id, false);
     }
     (hash(text), true)
+}
+
+/// `text` without what says that it is hexadecimal, if it is.
+fn without_mark(text: &[u8]) -> &[u8] {
+    let digits = [b"0x", b"0X", b"\\x"].iter().find_map(|mark| text.strip_prefix(mark.as_slice()));
+    digits.filter(|digits| !digits.is_empty() && digits.iter().all(u8::is_ascii_hexdigit)).unwrap_or(text)
 }
 
 /// Exactly two hexadecimal digits of either case a byte.
@@ -203,6 +210,12 @@ mod tests {
             assert_eq!(span_id(text), TextId { id, is_hash: false }, "{text}");
         }
         assert_eq!(span_id("f1").id, SpanId(0xf1));
+        for marked in ["0xff01020304050607", "0Xff01020304050607", r"\xFF01020304050607", " 0xff01020304050607\n"] {
+            assert_eq!([span_id(marked), hex_span_id(marked)], [TextId { id, is_hash: false }; 2], "{marked}");
+        }
+        assert_eq!(span_id("0xf1").id, SpanId(0xf1));
+        assert_eq!(span_id("0x0"), TextId::default());
+        assert!(["0x", r"\x", "0xg", "0x-1"].into_iter().all(|text| span_id(text).is_hash));
         for none in ["", "0", "0000000000000000", "00000000000000000000000000000000", "AAAAAAAAAAA="] {
             assert_eq!(span_id(none), TextId::default(), "{none}");
         }

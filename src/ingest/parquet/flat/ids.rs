@@ -1,19 +1,20 @@
-//! Columns of ids in any of their spellings: bytes, text, numbers.
+//! Columns of ids in any of their spellings: bytes, text, numbers, lists of bytes.
 //!
 //! Where there is none, or too many bytes, the id is all zero, which whoever takes the span counts.
 
 use std::str::Utf8Error;
 
 use arrow::array::{Array, ArrayRef, AsArray};
-use arrow::datatypes::{DataType, Int32Type, Int64Type, UInt64Type};
+use arrow::datatypes::{DataType, Decimal128Type, Int32Type, Int64Type, UInt64Type};
 use parquet::errors::ParquetError;
 
 use crate::ingest::parquet::file::cell::Cell;
+use crate::ingest::parquet::file::cells::{list_at, value_at};
 use crate::ingest::parquet::file::column_cells::Cells;
 use crate::ingest::parquet::file::file_dictionary::FileDictionary;
 use crate::ingest::parquet::file::pages::ColumnPages;
 use crate::ingest::text_ids::{self, TextId};
-use crate::span::{SpanId, TraceId};
+use crate::span::{SpanId, TraceId, Value};
 
 /// An id of a fixed number of bytes.
 pub(crate) trait Id: Copy + Default {
@@ -237,8 +238,34 @@ fn decode<T: Id>(column: &ArrayRef, mut take: impl FnMut(T, bool)) {
             let numbers = column.as_primitive::<UInt64Type>().iter();
             numbers.map(|number| (T::of_bytes(&number.unwrap_or(0).to_be_bytes()), false)).for_each(take_pair);
         }
+        DataType::Decimal128(_, 0) => {
+            let numbers = column.as_primitive::<Decimal128Type>().iter();
+            numbers.map(|number| (of_number(number.unwrap_or(0)), false)).for_each(take_pair);
+        }
+        DataType::List(_) => {
+            let lists = (0..column.len())
+                .map(|row| (bytes_of_list(column, row).map_or(T::default(), |bytes| T::of_bytes(&bytes)), false));
+            lists.for_each(take_pair);
+        }
         _ => (0..column.len()).for_each(|_| take_pair(none)),
     }
+}
+
+/// The id that is the number `number`, which has more bytes than ids of spans.
+fn of_number<T: Id>(number: i128) -> T {
+    let bytes = number.to_be_bytes();
+    let (above, bytes) = bytes.split_at(bytes.len() - T::BYTES);
+    if above.iter().all(|&byte| byte == 0) { T::of_bytes(bytes) } else { T::default() }
+}
+
+/// The bytes that the list at `row` has, which may be signed; `None` if it has anything else.
+fn bytes_of_list(column: &ArrayRef, row: usize) -> Option<Vec<u8>> {
+    let (items, range) = list_at(column.as_list::<i32>(), row);
+    let byte = |item| match value_at(items, item) {
+        Value::Int(byte) => u8::try_from(byte).ok().or_else(|| i8::try_from(byte).ok().map(i8::cast_unsigned)),
+        _ => None,
+    };
+    range.map(byte).collect()
 }
 
 /// The id at `row` of a column or a list's values; the all-zero id where there is none.
@@ -270,7 +297,8 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use arrow::array::{BinaryArray, FixedSizeBinaryArray, StringArray, UInt64Array};
+    use arrow::array::{BinaryArray, Decimal128Array, FixedSizeBinaryArray, ListArray, StringArray, UInt64Array};
+    use arrow::datatypes::Int8Type;
 
     fn read<T: Id>(column: impl Array + 'static) -> Vec<T> {
         let mut ids = Vec::new();
@@ -298,6 +326,25 @@ mod tests {
             [span, span]
         );
         assert_eq!(read::<SpanId>(UInt64Array::from(vec![span.0])), [span]);
+        let of_decimals = |numbers: Vec<Option<i128>>| {
+            Decimal128Array::from(numbers).with_precision_and_scale(38, 0).expect("wide enough")
+        };
+        assert_eq!(
+            read::<SpanId>(of_decimals(vec![Some(span.0.into()), None, Some(1 << 64), Some(-1)])),
+            [span, SpanId::NONE, SpanId::NONE, SpanId::NONE]
+        );
+        let trace = TraceId([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16]);
+        assert_eq!(read::<TraceId>(of_decimals(vec![Some(i128::from_be_bytes(trace.0))])), [trace]);
+        let bytes = |bytes: &[i64]| Some(bytes.iter().copied().map(Some).collect::<Vec<_>>());
+        let lists = [bytes(&[1, 2, 3, 4, 5, 6, 7, 8]), None, bytes(&[]), bytes(&[300; 8]), bytes(&[1; 9])];
+        assert_eq!(
+            read::<SpanId>(ListArray::from_iter_primitive::<Int64Type, _, _>(lists)),
+            [span, SpanId::NONE, SpanId::NONE, SpanId::NONE, SpanId::NONE]
+        );
+        assert_eq!(
+            read::<SpanId>(ListArray::from_iter_primitive::<Int8Type, _, _>([Some(vec![Some(-1); 8])])),
+            [SpanId(u64::MAX)]
+        );
         let fixed = FixedSizeBinaryArray::try_from_sparse_iter_with_size(
             [Some([1u8, 2, 3, 4, 5, 6, 7, 8]), None].into_iter(),
             8,

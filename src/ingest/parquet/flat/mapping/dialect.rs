@@ -464,9 +464,11 @@ fn can_hold(data_type: &DataType, field: Field) -> bool {
     }
     let is_text = matches!(data_type, DataType::Utf8 | DataType::Binary);
     match field {
-        Field::TraceId | Field::SpanId | Field::ParentSpanId => {
-            is_text || matches!(data_type, DataType::FixedSizeBinary(_) | DataType::Int64 | DataType::UInt64)
-        }
+        Field::TraceId | Field::SpanId | Field::ParentSpanId => match data_type {
+            DataType::List(bytes) => bytes.data_type().is_integer(),
+            DataType::FixedSizeBinary(_) | DataType::Int64 | DataType::UInt64 | DataType::Decimal128(_, 0) => true,
+            _ => is_text,
+        },
         Field::Start | Field::End | Field::Duration => {
             is_text
                 || data_type.is_integer()

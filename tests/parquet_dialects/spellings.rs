@@ -266,3 +266,25 @@ fn zipkin() {
     }
     check("parquet_zipkin", columns, expected);
 }
+
+/// Columns of a table of nobody's are attributes under their own names, but for those that programs add or that repeat a field.
+#[test]
+fn columns_of_any_name_are_attributes() {
+    let columns = vec![
+        ("region", text([Some("eu"), None])),
+        ("Tenant", int64([7, 8])),
+        ("is cached", Arc::new(BooleanArray::from(vec![None, Some(true)])) as ArrayRef),
+        ("shards", lists(&[2, 0], int64([1, 2]))),
+        ("http_method", text([Some("GET"), None])),
+        ("start_time_ms", int64([START / 1_000_000, CHILD_START / 1_000_000])),
+        ("trace_flags", int64([1, 1])),
+        ("dropped_events_count", int64([0, 0])),
+        ("index", int64([0, 1])),
+        ("__index_level_0__", int64([0, 1])),
+        ("Unnamed: 0", int64([0, 1])),
+    ];
+    let attributes = spans(table(columns)).map(|span| span.attributes);
+    let root = [("region", "eu"), ("Tenant", "7"), ("shards", "[1,2]"), ("http.method", "GET")];
+    let child = [("Tenant", "8"), ("is cached", "true"), ("shards", "[]")];
+    assert_eq!(attributes, [texts(&root), texts(&child)]);
+}

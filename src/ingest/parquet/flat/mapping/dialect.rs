@@ -544,10 +544,24 @@ fn attribute_in(name: &str, data_type: &DataType, dialect: &Dialect) -> Option<(
             (!but.contains(&name) && !but_affixed.iter().any(is_affixed)).then(|| key(name))
         }
         _ if name.starts_with(MATERIALISED) => None,
-        _ if is_list_of_values(data_type) && !is_of_events_or_links(name) => key_of_column(name),
-        _ if data_type.is_nested() => None,
-        _ => key_of_column(name),
+        _ if data_type.is_nested() && (!is_list_of_values(data_type) || is_of_events_or_links(name)) => None,
+        Others::AttributesOfAnyName => {
+            key_of_column(name).or_else(|| may_be_attribute(name).then(|| (Owner::Span, name.into())))
+        }
+        Others::AttributesByName | Others::Copies => key_of_column(name),
     }
+}
+
+/// Whether a column may hold an attribute although its name does not look like it: unless it says what a field does in
+/// another column, or what OTLP has beside attributes, or numbers the rows of a data frame.
+fn may_be_attribute(name: &str) -> bool {
+    let name_of_field = normalised(name);
+    let is_field = ALIASES.iter().any(|(_, _, aliases)| aliases.contains(&name_of_field.as_str()));
+    let is_beside_attributes = matches!(name_of_field.as_str(), "flags" | "spanflags" | "traceflags")
+        || name_of_field.ends_with("schemaurl")
+        || name_of_field.starts_with("dropped") && name_of_field.ends_with("count");
+    let is_row_number = matches!(name_of_field.as_str(), "" | "index" | "level0") || name.starts_with("Unnamed: ");
+    !is_field && !is_beside_attributes && !is_row_number && !name.starts_with('_')
 }
 
 /// Whether this is what an attribute that is an array may have a column of.

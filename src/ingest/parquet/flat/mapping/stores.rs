@@ -47,8 +47,10 @@ pub(crate) enum Owner {
 
 /// What the columns are in which no field stands.
 pub(crate) enum Others {
-    /// Attributes if their names look like it.
+    /// Attributes if their names look like it. Stores have columns of their own beside attributes.
     AttributesByName,
+    /// Attributes of whatever name, unless it is one of those that programs give to columns of their own.
+    AttributesOfAnyName,
     /// Copies of attributes, if there are columns that hold all of them.
     Copies,
     /// Attributes, but for some.
@@ -63,7 +65,10 @@ pub(crate) enum Others {
 }
 
 /// The table that nothing is known of.
-pub(crate) const UNKNOWN: Dialect = Dialect {
+pub(crate) const UNKNOWN: Dialect = Dialect { others: Others::AttributesOfAnyName, ..PLAIN };
+
+/// A table in which everything stands in columns whose names say what it is.
+const PLAIN: Dialect = Dialect {
     format: "parquet_flat",
     has: &[],
     columns: &[],
@@ -79,14 +84,14 @@ pub(crate) const UNKNOWN: Dialect = Dialect {
 
 /// What this program writes.
 pub(crate) const CANONICAL: Dialect =
-    Dialect { format: "parquet_canonical", duration: Some(Unit::Nanoseconds), ..UNKNOWN };
+    Dialect { format: "parquet_canonical", duration: Some(Unit::Nanoseconds), ..PLAIN };
 
 const CLICKHOUSE: Dialect = Dialect {
     format: "parquet_clickhouse",
     has: &["TraceId", "SpanId", "SpanName", "Timestamp"],
     attributes: &[("SampleRate", "SampleRate", Owner::Span)],
     duration: Some(Unit::Nanoseconds),
-    ..UNKNOWN
+    ..PLAIN
 };
 
 const SIGNOZ: Dialect = Dialect {
@@ -100,7 +105,7 @@ const SIGNOZ: Dialect = Dialect {
         (Field::Name, &["name"]),
     ],
     others: Others::Copies,
-    ..UNKNOWN
+    ..PLAIN
 };
 
 /// The first whose columns are all there is it.
@@ -109,7 +114,7 @@ pub(crate) const DIALECTS: &[Dialect] = &[
         format: "parquet_otlp2parquet",
         has: &["TraceId", "SpanId", "SpanName", "EventsTimestamp"],
         duration: Some(Unit::Nanoseconds),
-        ..UNKNOWN
+        ..PLAIN
     },
     CLICKHOUSE,
     Dialect {
@@ -120,7 +125,7 @@ pub(crate) const DIALECTS: &[Dialect] = &[
             ("service_instance_id", "service.instance.id", Owner::Resource),
         ],
         duration: Some(Unit::Nanoseconds),
-        ..UNKNOWN
+        ..PLAIN
     },
     Dialect {
         format: "parquet_databricks",
@@ -130,19 +135,19 @@ pub(crate) const DIALECTS: &[Dialect] = &[
             (Field::Status, &["status.code"]),
             (Field::StatusMessage, &["status.message"]),
         ],
-        ..UNKNOWN
+        ..PLAIN
     },
     Dialect {
         format: "parquet_rotel",
         has: &["span_name", "span_attributes", "duration", "timestamp", "events_timestamp"],
         duration: Some(Unit::Nanoseconds),
-        ..UNKNOWN
+        ..PLAIN
     },
     Dialect {
         format: "parquet_greptimedb",
         has: &["timestamp", "timestamp_end", "duration_nano", "span_name"],
         binary_is_json: true,
-        ..UNKNOWN
+        ..PLAIN
     },
     SIGNOZ,
     Dialect { has: &["ts_bucket_start", "trace_id", "span_id", "duration_nano"], ..SIGNOZ },
@@ -175,7 +180,7 @@ pub(crate) const DIALECTS: &[Dialect] = &[
         },
         instants: Some(Unit::Nanoseconds),
         duration: Some(Unit::Microseconds),
-        ..UNKNOWN
+        ..PLAIN
     },
     Dialect {
         format: "parquet_parseable",
@@ -217,7 +222,7 @@ pub(crate) const DIALECTS: &[Dialect] = &[
             ],
             key: key_of_parseable,
         },
-        ..UNKNOWN
+        ..PLAIN
     },
     Dialect {
         format: "parquet_snowflake",
@@ -244,9 +249,9 @@ pub(crate) const DIALECTS: &[Dialect] = &[
             (Field::Links, "RECORD", "links"),
         ],
         only: Some("SPAN"),
-        ..UNKNOWN
+        ..PLAIN
     },
-    Dialect { format: "parquet_adx", has: &["TraceID", "ParentID", "TraceAttributes"], ..UNKNOWN },
+    Dialect { format: "parquet_adx", has: &["TraceID", "ParentID", "TraceAttributes"], ..PLAIN },
     Dialect {
         format: "parquet_influxdb",
         has: &["time", "trace_id", "span_id", "end_time_unix_nano", "attributes"],
@@ -262,7 +267,7 @@ pub(crate) const DIALECTS: &[Dialect] = &[
         ],
         // Where the service is no tag it stands among the span's attributes.
         members: &[(Field::Service, "attributes", "service.name")],
-        ..UNKNOWN
+        ..PLAIN
     },
     // Jaeger's and Zipkin's JSON, read into a table by whichever program.
     Dialect {
@@ -277,7 +282,7 @@ pub(crate) const DIALECTS: &[Dialect] = &[
         tags: OPENTELEMETRY_TAGS,
         instants: Some(Unit::Microseconds),
         duration: Some(Unit::Microseconds),
-        ..UNKNOWN
+        ..PLAIN
     },
     Dialect {
         format: "parquet_zipkin",
@@ -287,7 +292,7 @@ pub(crate) const DIALECTS: &[Dialect] = &[
         tags: OPENTELEMETRY_TAGS,
         instants: Some(Unit::Microseconds),
         duration: Some(Unit::Microseconds),
-        ..UNKNOWN
+        ..PLAIN
     },
 ];
 

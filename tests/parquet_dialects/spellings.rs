@@ -237,6 +237,39 @@ fn jaeger() {
     }
 }
 
+/// What Datadog's tracers send in a table: ids are numbers, and the resource is what the span is about.
+#[test]
+fn datadog() {
+    let meta: [&[(&str, &str)]; 2] =
+        [&[("span.kind", "server")], &[("span.kind", "client"), ("error.message", "timed out")]];
+    let columns = vec![
+        ("trace_id", text([TRACE; 2])),
+        ("span_id", int64([0xa1, 0xb2])),
+        ("parent_id", int64([0, 0xa1])),
+        ("service", text(["cart"; 2])),
+        ("name", text(["web.request", "redis.command"])),
+        ("resource", text(["GET /cart", "SELECT"])),
+        ("type", text(["web", "redis"])),
+        ("start", int64([START, CHILD_START])),
+        ("duration", int64([ROOT_NS, CHILD_NS])),
+        ("error", int64([0, 1])),
+        ("meta", maps(&meta)),
+    ];
+    let mut expected = both();
+    let own = [["web.request", "web"], ["redis.command", "redis"]];
+    for ((span, meta), [operation, span_type]) in expected.iter_mut().zip(meta).zip(own) {
+        *span = Span {
+            attributes: texts(&[meta, &[("operation.name", operation), ("span.type", span_type)]].concat()),
+            resource: texts(&[("service.name", "cart")]),
+            scope: Default::default(),
+            events: Vec::new(),
+            links: Vec::new(),
+            ..span.clone()
+        };
+    }
+    check("parquet_datadog", columns, expected);
+}
+
 /// Zipkin's JSON in a table.
 #[test]
 fn zipkin() {

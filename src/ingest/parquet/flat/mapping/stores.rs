@@ -269,7 +269,21 @@ pub(crate) const DIALECTS: &[Dialect] = &[
         members: &[(Field::Service, "attributes", "service.name")],
         ..PLAIN
     },
-    // Jaeger's and Zipkin's JSON, read into a table by whichever program.
+    // What Datadog's tracers send, and Jaeger's and Zipkin's JSON, read into a table by whichever program.
+    Dialect {
+        format: "parquet_datadog",
+        has: &["trace_id", "span_id", "service", "name", "resource", "start", "duration", "meta"],
+        columns: &[
+            (Field::Name, &["resource"]),
+            (Field::Attributes, &["meta"]),
+            (Field::NumberAttributes, &["metrics"]),
+            (Field::ResourceAttributes, &[]),
+        ],
+        tags: &[(Field::Kind, "meta", &["span.kind"]), (Field::StatusMessage, "meta", &["error.message", "error.msg"])],
+        attributes: &[("name", "operation.name", Owner::Span), ("type", "span.type", Owner::Span)],
+        duration: Some(Unit::Nanoseconds),
+        ..UNKNOWN
+    },
     Dialect {
         format: "parquet_jaeger",
         has: &["traceID", "spanID", "operationName", "startTime"],

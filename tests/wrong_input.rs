@@ -57,6 +57,25 @@ fn good() -> String {
     otlp(&[span(1, START, START + 1_000, "")])
 }
 
+/// Lines of logs have the ids, the times and the durations of spans; what they lack is a name. They are called what they are.
+#[test]
+fn lines_of_logs_are_called_so() {
+    let directory = tempfile::tempdir().expect("a directory");
+    for more in [
+        r#""@timestamp":"2026-01-15T12:00:00Z","level":"WARN","message":"slow","logger_name":"db","duration":1200"#,
+        r#""start_time":"2026-01-15T12:00:00Z","severity":"INFO","method":"GET","duration":0.5"#,
+        r#""startTime":1768478400000,"endTime":1768478400007,"path":"/","status":200"#,
+    ] {
+        let line = format!(r#"{{"trace_id":"8e7b3576e667ac62f55d22f7d9fd23ba","span_id":"78398cdaf26cde49",{more}}}"#);
+        let path = write(directory.path(), "app.log", format!("{line}\n{line}\n"));
+        let (code, said, run) = analyse(&[&path]);
+        assert_eq!(code, 2, "{said}");
+        assert!(said.contains("lines of a log"), "{said}");
+        let input = &run["inputs"][0];
+        assert_eq!((&input["spans"], &input["skipped"]["unknown_content"]), (&0.into(), &2.into()));
+    }
+}
+
 /// Documents that are no traces: named with their keys and what they say of errors, counted, and shown in the exit code, also
 /// beside files that are read.
 #[test]

@@ -7,6 +7,7 @@ use crate::frame::{EncodedSpan, SpanSink};
 use crate::span::{Origin, SkipReason, SpanRecord, unusable};
 
 use super::error::IngestError;
+use super::json_formats::waiting::Waiting;
 use super::progress::Meter;
 use super::tally::{Tally, Unknown};
 
@@ -18,16 +19,24 @@ pub(crate) struct CountingSink<'a> {
     told_spans: u64,
     /// What the input came to so far.
     pub(crate) tally: Tally,
+    /// What waits for the rest of the input.
+    pub(crate) waiting: Waiting,
 }
 
 impl<'a> CountingSink<'a> {
     pub(crate) fn new(path: &'a Path, sink: &'a mut dyn SpanSink, meter: &'a Meter<'a>) -> Self {
-        Self { path, sink, meter, told_spans: 0, tally: Tally::default() }
+        Self { path, sink, meter, told_spans: 0, tally: Tally::default(), waiting: Waiting::default() }
     }
 
-    /// Goes on where `tally` stopped.
-    pub(crate) fn resume(path: &'a Path, sink: &'a mut dyn SpanSink, meter: &'a Meter<'a>, tally: Tally) -> Self {
-        Self { path, sink, meter, told_spans: tally.spans, tally }
+    /// Goes on where `tally` stopped and with what was `waiting`.
+    pub(crate) fn resume(
+        path: &'a Path,
+        sink: &'a mut dyn SpanSink,
+        meter: &'a Meter<'a>,
+        tally: Tally,
+        waiting: Waiting,
+    ) -> Self {
+        Self { path, sink, meter, told_spans: tally.spans, tally, waiting }
     }
 
     /// The input.
@@ -62,7 +71,14 @@ impl<'a> CountingSink<'a> {
 
     /// Counts a part that is of no known kind. `keys` says what it has, `errors` what it says of errors, if it does.
     pub(crate) fn unknown(&mut self, keys: &str, errors: &str, offset: u64) {
-        let unknown = || Unknown { keys: keys.to_owned(), errors: errors.to_owned(), offset };
+        let unknown = || Unknown { keys: keys.to_owned(), is_log: false, errors: errors.to_owned(), offset };
+        self.tally.unknown.get_or_insert_with(unknown);
+        self.skip(SkipReason::UnknownContent, offset);
+    }
+
+    /// Counts the line of a log, which names a span and is none. `keys` says what it has.
+    pub(crate) fn log_line(&mut self, keys: &str, offset: u64) {
+        let unknown = || Unknown { keys: keys.to_owned(), is_log: true, errors: String::new(), offset };
         self.tally.unknown.get_or_insert_with(unknown);
         self.skip(SkipReason::UnknownContent, offset);
     }

@@ -24,6 +24,8 @@ pub(crate) struct Tally {
     pub(crate) unknown: Option<Unknown>,
     /// The format of the first message, where only messages tell it.
     pub(crate) format: Option<&'static str>,
+    /// What durations stand under whose unit nothing tells, and the unit that they were taken for.
+    pub(crate) assumed_unit: Option<(String, &'static str)>,
 }
 
 /// A JSON object that holds nothing known.
@@ -31,6 +33,8 @@ pub(crate) struct Tally {
 pub(crate) struct Unknown {
     /// Its keys, the first ones.
     pub(crate) keys: String,
+    /// Whether it is the line of a log.
+    pub(crate) is_log: bool,
     /// What it says of errors; empty if it says nothing.
     pub(crate) errors: String,
     /// Where it stands.
@@ -41,7 +45,8 @@ impl Unknown {
     /// What it has and says, to be put behind what it is.
     pub(crate) fn in_words(&self) -> String {
         let says = if self.errors.is_empty() { String::new() } else { format!(", which says: {}", self.errors) };
-        format!(" (its keys: {}){says}", self.keys)
+        let what = if self.is_log { "lines of a log, with the keys" } else { "its keys" };
+        format!(" ({what}: {}){says}", self.keys)
     }
 }
 
@@ -80,6 +85,7 @@ impl Tally {
         later.errors.into_iter().for_each(|error| self.fail(error));
         self.unknown = self.unknown.take().or(later.unknown);
         self.format = self.format.or(later.format);
+        self.assumed_unit = self.assumed_unit.take().or(later.assumed_unit);
     }
 
     /// What the user should know although nothing failed.
@@ -87,6 +93,9 @@ impl Tally {
         let mut warnings = Vec::new();
         if self.spans == 0 && self.skipped.counts.contains_key(&SkipReason::OtherSignal) {
             warnings.push(IngestWarning::OtherSignalOnly { path: path.to_owned() });
+        }
+        if let Some((column, unit)) = &self.assumed_unit {
+            warnings.push(IngestWarning::AssumedUnit { path: path.to_owned(), column: column.clone(), unit });
         }
         if self.opaque_ids > 0 {
             warnings.push(IngestWarning::OpaqueIds { path: path.to_owned(), count: self.opaque_ids });

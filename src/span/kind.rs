@@ -37,14 +37,20 @@ impl SpanKind {
         }
     }
 
-    /// The kind named `text` in any case, with or without `SPAN_KIND_` or the name of a type before it
+    /// The kind named `text` in any case, with or without `SPAN_KIND_`, `KIND_` or the name of a type before it
     /// (`SpanKind.SERVER`), or given as a number in text; [`SpanKind::Unspecified`] for anything else.
     pub fn from_text(text: &str) -> Self {
-        let name = strip_prefix_ignore_case(without_type(text.trim()), "SPAN_KIND_");
+        let name = strip_prefix_ignore_case(strip_prefix_ignore_case(without_type(text.trim()), "SPAN_"), "KIND_");
         [Self::Internal, Self::Server, Self::Client, Self::Producer, Self::Consumer]
             .into_iter()
             .find(|kind| kind.as_str().eq_ignore_ascii_case(name))
             .unwrap_or_else(|| number_in(text).map_or(Self::Unspecified, Self::from_number))
+    }
+
+    /// Whether `text` says that nothing is said of the kind.
+    pub(crate) fn is_unspecified(text: &str) -> bool {
+        let name = strip_prefix_ignore_case(strip_prefix_ignore_case(without_type(text.trim()), "SPAN_"), "KIND_");
+        matches!(name, "" | "0") || name.eq_ignore_ascii_case("unspecified")
     }
 
     /// The lower-case name that canonical Parquet uses.
@@ -96,6 +102,14 @@ impl StatusCode {
         }
     }
 
+    /// The same, if `text` names a status at all: elsewhere a status may be HTTP's.
+    pub(crate) fn said_by(text: &str) -> Option<Self> {
+        let code = Self::from_text(text);
+        let name = strip_prefix_ignore_case(without_type(text.trim()), "STATUS_CODE_");
+        let is_unset = name.eq_ignore_ascii_case("unset") || matches!(name, "" | "0" | "false");
+        (code != Self::Unset || is_unset).then_some(code)
+    }
+
     /// The lower-case name that canonical Parquet uses.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -138,6 +152,7 @@ mod tests {
             " Server ",
             "SPAN_KIND_SERVER",
             "span_kind_server",
+            "KIND_SERVER",
             "SpanKind.SERVER",
             "SpanKind::Server",
         ];
@@ -159,5 +174,7 @@ mod tests {
             assert_eq!(StatusCode::from_text(text), StatusCode::Unset, "{text}");
         }
         assert_eq!(StatusCode::from_text("StatusCode.OK"), StatusCode::Ok);
+        let said = ["200", "failed", "STATUS_CODE_UNSET", "0", "ok"].map(StatusCode::said_by);
+        assert_eq!(said, [None, None, Some(StatusCode::Unset), Some(StatusCode::Unset), Some(StatusCode::Ok)]);
     }
 }

@@ -181,6 +181,124 @@ fn spans_of_mlflow_are_read() {
     }
 }
 
+/// Rows of stores are the same spans in JSON as in Parquet: what their columns are called and what is in them is known.
+#[test]
+fn rows_of_stores_are_read() {
+    let row = |id: &str, more: &[&str]| format!(r#"{{"trace_id":"{TRACE}","span_id":"{id}",{}}}"#, more.join(","));
+    let signoz = |id: &str, parent: &str, time: &str, length: u32, more: &str| {
+        let times = format!(r#""timestamp":"2026-01-15 12:00:00.{time}","duration_nano":{length}"#);
+        let parent = format!(r#""parent_span_id":"{parent}""#);
+        row(id, &[&parent, &times, r#""ts_bucket_start":1,"flags":1,"resources_string":{"service.name":"shop"}"#, more])
+    };
+    let openobserve = |id: &str, parent: &str, start: u64, length: u32, more: &str| {
+        let end = start + u64::from(length) * 1_000;
+        let times = format!(r#""start_time":{start},"end_time":{end},"duration":{length}"#);
+        let parent = format!(r#""reference_parent_span_id":"{parent}""#);
+        row(id, &[&parent, &times, r#""_timestamp":1,"service_name":"shop","service_service_version":"3""#, more])
+    };
+    let start = super::START;
+    let parent = format!(r#""parentId":"{ROOT}""#);
+    let stores = [
+        [
+            signoz(
+                ROOT,
+                "",
+                "000000000",
+                50_000_000,
+                r#""name":"GET /","kind":2,"kind_string":"Server","has_error":false,"status_code":0,"attributes_string":{"http.method":"GET"},"attributes_number":{"size":7},"attributes_bool":{"cached":true}"#,
+            ),
+            signoz(
+                CHILD,
+                ROOT,
+                "010000000",
+                20_000_000,
+                r#""name":"SELECT","kind_string":"Client","has_error":true,"status_code_string":"Error","attributes_string":{"db.system":"mysql"},"attributes_number":{}"#,
+            ),
+        ],
+        [
+            openobserve(
+                ROOT,
+                "",
+                start,
+                50_000,
+                r#""operation_name":"GET /","span_kind":"2","span_status":"UNSET","http_method":"GET","size":7,"cached":true"#,
+            ),
+            openobserve(
+                CHILD,
+                ROOT,
+                start + 10_000_000,
+                20_000,
+                r#""operation_name":"SELECT","span_kind":"3","span_status":"ERROR","db_system":"mysql""#,
+            ),
+        ],
+        [
+            row(
+                ROOT,
+                &[
+                    r#""parentId":null,"start":1768478400000,"durationMs":50,"operation":"GET /","service":"shop""#,
+                    r#""kind_string":"SERVER","tags":{"http.method":"GET","size":7,"cached":true}"#,
+                ],
+            ),
+            row(
+                CHILD,
+                &[
+                    &parent,
+                    r#""start":1768478400010,"durationMs":20,"operation":"SELECT","service":"shop","kind_string":"CLIENT""#,
+                    r#""is_error":1,"tags":{"db.system":"mysql"}"#,
+                ],
+            ),
+        ],
+    ];
+    for rows in stores {
+        let text = rows.join("\n");
+        let (spans, _) = read_whole(&text);
+        assert_request_and_query(&spans, &text);
+        assert_eq!(spans[0].outline(), "shop server unset GET / +0 50000", "{text}");
+        assert_eq!(spans[1].outline(), "shop client error SELECT +10000 20000", "{text}");
+        for (key, value) in [("http.method", "GET"), ("size", "7"), ("cached", "true")] {
+            assert_eq!(spans[0].attribute(key), value, "{key} of {text}");
+        }
+        assert_eq!(spans[1].attribute("db.system"), "mysql", "{text}");
+        if text.contains("service_service_version") {
+            assert_eq!(spans[0].resource["service.version"], "3");
+        }
+    }
+}
+
+/// Documents whose dots became objects, and hits whose fields are lists, say the same.
+#[test]
+fn lists_and_objects_say_the_same() {
+    type Object = serde_json::Map<String, serde_json::Value>;
+    let object_of = |document: &str| serde_json::from_str::<Object>(document).expect("JSON");
+    let nested = |document: &str| {
+        let mut nested = Object::new();
+        for (key, value) in object_of(document) {
+            match key.split_once('.') {
+                Some((outer, inner)) => {
+                    let outer = nested.entry(outer).or_insert_with(|| Object::new().into());
+                    outer[inner] = value;
+                }
+                None => drop(nested.insert(key, value)),
+            }
+        }
+        serde_json::Value::Object(nested).to_string()
+    };
+    let fields = |document: &str| {
+        let lists: Object =
+            object_of(document).into_iter().map(|(key, value)| (key, serde_json::Value::Array(vec![value]))).collect();
+        format!(r#"{{"_index":"traces","_id":"1","fields":{}}}"#, serde_json::Value::Object(lists))
+    };
+    for form in [&nested as &dyn Fn(&str) -> String, &fields] {
+        let text = old().each_ref().map(|document| form(document)).join("\n");
+        let (spans, _) = read_whole(&text);
+        assert_request_and_query(&spans, &text);
+        assert_eq!(spans[0].outline(), "shop server unset GET / +0 50000", "{text}");
+        assert_eq!(spans[1].outline(), "shop client error SELECT +10000 20000", "{text}");
+        assert_eq!((spans[0].resource["host.name"].as_str(), spans[0].scope.as_str()), ("h", "lib"), "{text}");
+        assert_eq!(spans[1].attribute("db.system"), "mysql", "{text}");
+    }
+}
+
 /// Lines of a log carry the ids of the span that they were written in. They are no spans, and are counted; those that say whose
 /// other signal they are, as such.
 #[test]

@@ -29,6 +29,16 @@ impl Fields {
         }
     }
 
+    /// The members that were not taken yet.
+    pub(crate) fn members(&self) -> impl Iterator<Item = (&String, &Json)> {
+        self.object.iter()
+    }
+
+    /// The same, taken.
+    pub(crate) fn into_members(self) -> impl Iterator<Item = (String, Json)> {
+        self.object.into_iter()
+    }
+
     /// The value at `path`.
     pub(crate) fn get(&self, path: &str) -> Option<&Json> {
         find(&self.object, path)
@@ -90,6 +100,11 @@ impl Fields {
         nanoseconds(&single(self.take(paths)), unit).and_then(|time| u64::try_from(time).ok())
     }
 
+    /// The time in ns that `json` is, a number of `unit`s or text, if it is one.
+    pub(crate) fn time_of(json: &Json, unit: Unit) -> Option<u64> {
+        nanoseconds(json, unit).and_then(|time| u64::try_from(time).ok())
+    }
+
     /// The start of a span, as [`Fields::instant`]; [`NO_START_TIME`] if absent.
     pub(crate) fn start(&mut self, paths: &[&str]) -> u64 {
         self.time_if_any(paths, Unit::ByMagnitude).unwrap_or(NO_START_TIME)
@@ -110,14 +125,18 @@ impl Fields {
         Self::of(self.take(paths))
     }
 
-    /// The objects of a list, which may be JSON in a text.
+    /// The objects of a list. The list, and each of its items, may be JSON in a text.
     pub(crate) fn list(&mut self, paths: &[&str]) -> Vec<Self> {
         let items: Vec<Json> = match self.take(paths) {
             Json::Array(items) => items,
             Json::String(text) => serde_json::from_str(&text).unwrap_or_default(),
             _ => Vec::new(),
         };
-        items.into_iter().filter(Json::is_object).map(Self::of).collect()
+        let parsed = items.into_iter().map(|item| match item {
+            Json::String(text) => serde_json::from_str(&text).unwrap_or_default(),
+            item => item,
+        });
+        parsed.filter(Json::is_object).map(Self::of).collect()
     }
 
     /// Attributes: an object, or a list of keys and values.
@@ -195,7 +214,7 @@ fn remove(object: &mut Map<String, Json>, path: &str) -> Option<Json> {
 }
 
 /// The only item of a list of one: Elasticsearch may give any field as such.
-fn single(json: Json) -> Json {
+pub(crate) fn single(json: Json) -> Json {
     match json {
         Json::Array(mut items) if items.len() == 1 => items.remove(0),
         json => json,
@@ -220,6 +239,20 @@ fn nanoseconds(json: &Json, unit: Unit) -> Option<i64> {
         Json::String(text) => {
             time_of_text(text, unit).or_else(|| unit.nanoseconds(text.trim().parse::<f64>().ok()?.round() as i64))
         }
+        // JavaScript's SDK has times as `[seconds, nanoseconds]`.
+        Json::Array(items) => match items.as_slice() {
+            [seconds, nanos] => Unit::Seconds.nanoseconds(seconds.as_i64()?)?.checked_add(nanos.as_i64()?),
+            _ => None,
+        },
+        // As protobuf has them in other languages, and as MongoDB exports them.
+        Json::Object(object) => match (object.get("seconds"), object.get("$date")) {
+            (Some(seconds), _) => {
+                let nanos = object.get("nanos").map_or(Some(0), Json::as_i64)?;
+                nanoseconds(seconds, Unit::Seconds)?.checked_add(nanos)
+            }
+            (_, Some(date @ (Json::String(_) | Json::Number(_)))) => nanoseconds(date, Unit::ByMagnitude),
+            _ => None,
+        },
         _ => None,
     }
 }
@@ -282,6 +315,9 @@ mod tests {
             r#""1768478400010.0""#,
             "1768478400010000000",
             r#""1768478400010000000""#,
+            "[1768478400,10000000]",
+            r#"{"seconds":"1768478400","nanos":10000000}"#,
+            r#"{"$date":"2026-01-15T12:00:00.010Z"}"#,
         ] {
             assert_eq!(instant(&serde_json::from_str(json).expect("JSON")), 1_768_478_400_010_000_000, "{json}");
         }

@@ -2,11 +2,10 @@
 
 use serde_json::{Map, Value as Json};
 
-use crate::frame::SpanSink as _;
-use crate::span::SkipReason;
-
 use super::fields::Fields;
-use super::{clickhouse_rows, datadog, documents, elastic_apm, go_stdouttrace, honeycomb, python_console, xray};
+use super::{
+    clickhouse_rows, datadog, documents, elastic_apm, go_stdouttrace, honeycomb, python_console, xray,
+};
 use crate::ingest::counting_sink::CountingSink;
 
 /// Keys of which two make an object that may be a span. Whether it is one, its whole content tells.
@@ -17,6 +16,10 @@ const PAIRS: &[[&str; 2]] = &[
     ["trace_id", "spanId"],
     ["TraceId", "SpanId"],
     ["TraceID", "SpanID"],
+    // Other spellings of columns, Dynatrace's and Parseable's among them.
+    ["context.trace_id", "context.span_id"],
+    ["span_trace_id", "span_span_id"],
+    ["TRACE", "RECORD"],
     // Python's console exporter.
     ["context", "parent_id"],
     ["context", "kind"],
@@ -57,7 +60,7 @@ pub(crate) fn is_key_beside_resource(key: &str) -> bool {
 
 /// Hands the spans of `object` to `sink`.
 pub(crate) fn emit(object: Map<String, Json>, offset: u64, sink: &mut CountingSink<'_>) {
-    let fields = Fields::of(Json::Object(object));
+    let fields = Fields::of(Json::Object(without_lists(object)));
     if go_stdouttrace::is_span(&fields) {
         go_stdouttrace::emit(fields, offset, sink);
     } else if python_console::is_span(&fields) {
@@ -76,12 +79,22 @@ pub(crate) fn emit(object: Map<String, Json>, offset: u64, sink: &mut CountingSi
         elastic_apm::emit(fields, offset, sink);
     } else if xray::is_segment(&fields) {
         xray::emit(fields, offset, sink);
-    } else if documents::has_ids(&fields) && documents::is_span(&fields) {
-        documents::emit(fields, offset, sink);
-    } else if documents::has_ids(&fields) {
-        // A line of a log, or an event, that was written within a span.
-        sink.skip(SkipReason::OtherSignal, offset);
     } else {
-        sink.unknown(&fields.keys(), "", offset);
+        documents::emit(fields, offset, sink);
     }
+}
+
+/// The `fields` of one of Elasticsearch's hits are all lists, most of them of one value, which is then what the field is.
+fn without_lists(mut object: Map<String, Json>) -> Map<String, Json> {
+    if object.values().all(Json::is_array) {
+        for value in object.values_mut() {
+            if let Json::Array(items) = value
+                && items.len() == 1
+                && !items[0].is_object()
+            {
+                *value = items.remove(0);
+            }
+        }
+    }
+    object
 }

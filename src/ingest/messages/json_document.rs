@@ -227,11 +227,14 @@ impl Chunk<'_, '_, '_> {
                     parse(std::marker::PhantomData::<serde_json::Map<String, serde_json::Value>>, text, at);
                 if let Some(document) = document {
                     let has = |key: &str| document.contains_key(key);
-                    if refused::json::of_keys(has).is_some() || refused::json::is_log_record(has) {
+                    if refused::json::of_keys(has).is_some() {
                         self.foreign(&document.keys().cloned().collect::<Vec<_>>(), "", offset);
                     } else {
                         span_object::emit(document, offset, self.sink);
                     }
+                    } else if refused::json::is_log_record(has) {
+                        let keys: Vec<&str> = document.keys().map(String::as_str).collect();
+                        self.sink.log_line(&keys.join(", "), offset);
                 }
                 parsed
             }

@@ -24,6 +24,7 @@ use super::framed;
 use super::json_stream;
 use crate::frame::{Collecting, FrameBuilder};
 use crate::ingest::counting_sink::CountingSink;
+use crate::ingest::json_formats::waiting::{self, Waiting};
 use crate::ingest::otlp::framing;
 use crate::ingest::otlp::proto;
 use crate::ingest::progress::Meter;
@@ -64,6 +65,7 @@ pub(crate) fn read(
     let mut builders = vec![FrameBuilder::of(collecting)];
     let mut tally = Tally::default();
     let mut held = zipkin::Held::default();
+    let mut waiting = Waiting::default();
     let mut buffers = Vec::new();
     let (mut batch, mut may_go_on) = next_batch(stream, content, &mut buffers);
     while may_go_on || !batch.is_empty() {
@@ -76,24 +78,31 @@ pub(crate) fn read(
             let mut held = zipkin::Held::default();
             read_as(content, &mut stream, &mut held, &mut sink);
             sink.tell_progress();
-            (sink.tally, held, stream.into_buffer())
+            (sink.tally, sink.waiting, held, stream.into_buffer())
         };
         let decode_all = || -> Vec<_> { batch.into_par_iter().zip(builders.par_iter_mut()).map(decode).collect() };
         let (decoded, next) = rayon::join(decode_all, || next_batch(stream, content, &mut buffers));
-        for (tally_of_split, held_of_split, buffer) in decoded {
+        for (tally_of_split, waiting_of_split, held_of_split, buffer) in decoded {
             tally.add(tally_of_split);
+            waiting.add(waiting_of_split);
             held.add(held_of_split);
             buffers.push(buffer);
         }
         buffers.retain(|buffer| buffer.capacity() <= MAX_KEPT_BYTES);
-        if held.is_full() {
-            let mut sink = CountingSink::resume(path, &mut builders[0], meter, std::mem::take(&mut tally));
-            zipkin::release(&mut held, &mut sink);
-            tally = sink.tally;
+        if held.is_full() || waiting.is_full() {
+            let (tally_so_far, was_waiting) = (std::mem::take(&mut tally), std::mem::take(&mut waiting));
+            let mut sink = CountingSink::resume(path, &mut builders[0], meter, tally_so_far, was_waiting);
+            if held.is_full() {
+                zipkin::release(&mut held, &mut sink);
+            }
+            if sink.waiting.is_full() {
+                waiting::release(&mut sink);
+            }
+            (tally, waiting) = (sink.tally, sink.waiting);
         }
         (batch, may_go_on) = next;
     }
-    let mut sink = CountingSink::resume(path, &mut builders[0], meter, tally);
+    let mut sink = CountingSink::resume(path, &mut builders[0], meter, tally, waiting);
     read_to_end(content, stream, held, &mut sink);
     let tally = sink.tally;
     (builders, tally)
@@ -108,6 +117,7 @@ pub(crate) fn read_to_end(
 ) {
     read_as(content, stream, &mut held, sink);
     zipkin::release(&mut held, sink);
+    waiting::release(sink);
     sink.tell_progress();
 }
 

@@ -109,17 +109,45 @@ pub(crate) fn of_keys(has: impl Fn(&str) -> bool) -> Option<Refused> {
     KNOWN.iter().find(is_it).map(|known| known.refused)
 }
 
-/// Whether an object that names a span is the record of a log within it.
+/// Whether an object that names a span is the record of a log within it. Lines of logs have times and durations as spans
+/// have: what they never have is a span's name.
 pub(crate) fn is_log_record(has: impl Fn(&str) -> bool) -> bool {
-    const OF_LOGS: &[&str] =
-        &["message", "msg", "body", "level", "severity", "severityText", "severity_text", "levelname", "logger", "log"];
-    const OF_SPANS: &[&str] =
-        &["name", "startTime", "startTimeUnixNano", "start_time", "start_time_unix_nano", "duration"];
-    OF_LOGS.iter().any(|key| has(key))
-        && !OF_SPANS.iter().any(|key| has(key))
-        && !["span_name", "span_start_timestamp_nanos", "start_timestamp", "parentSpanId", "parent_span_id"]
-            .iter()
-            .any(|key| has(key))
+    const OF_LOGS: &[&str] = &[
+        "message",
+        "msg",
+        "body",
+        "level",
+        "log.level",
+        "severity",
+        "severityText",
+        "severity_text",
+        "levelname",
+        "logger",
+        "logger_name",
+        "log",
+    ];
+    const NAMES_OF_SPANS: &[&str] = &[
+        "name",
+        "Name",
+        "spanName",
+        "span_name",
+        "span.name",
+        "SpanName",
+        "operationName",
+        "operation_name",
+        "operation",
+        "resource_name",
+        // Datadog's.
+        "resource",
+        // Elastic APM's.
+        "transaction",
+        "transaction.name",
+        // OTLP leaves out a name that is empty.
+        "startTimeUnixNano",
+        "start_time_unix_nano",
+        "span_start_timestamp_nanos",
+    ];
+    OF_LOGS.iter().any(|key| has(key)) && !NAMES_OF_SPANS.iter().any(|key| has(key))
 }
 
 #[cfg(test)]
@@ -151,3 +179,5 @@ mod tests {
         assert!(!is_log(&["trace_id", "span_id"]));
     }
 }
+        assert!(is_log(&["trace_id", "span_id", "start_time", "duration", "severity", "status"]));
+        assert!(!is_log(&["trace_id", "span_id", "operation_name", "start_time", "level"]));

@@ -449,7 +449,7 @@ impl<'a> Column<'a> {
     }
 }
 
-fn normalised(name: &str) -> String {
+pub(crate) fn normalised(name: &str) -> String {
     name.chars()
         .filter(|character| !matches!(character, '_' | '.' | '-' | ' '))
         .map(|character| character.to_ascii_lowercase())

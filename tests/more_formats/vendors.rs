@@ -355,3 +355,39 @@ fn spans_of_datadog_are_read() {
         assert_eq!(spans[0].attribute("http.method"), "GET");
     }
 }
+
+/// The upper half of a trace id, which one span of those that are sent together has, is that of all of them.
+#[test]
+fn halves_of_datadogs_trace_ids_are_joined() {
+    let span = |trace: u64, id: u64, parent: u64, tags: &str| {
+        format!(
+            r#"{{"trace_id":{trace},"span_id":{id},"parent_id":{parent},"service":"shop","resource":"r","name":"n","start":1768478400000000000,"duration":9,"meta":{{{tags}}}}}"#
+        )
+    };
+    let (tagged, other) = (span(7, 1, 0, r#""_dd.p.tid":"6968d50000000000""#), span(7, 2, 1, ""));
+    let alone = span(8, 3, 0, r#""k":"v""#);
+    let texts = [
+        format!("[[{tagged},{other}],[{alone}]]"),
+        format!("[[{alone}],[{other},{tagged}]]"),
+        format!("{other}\n{alone}\n{tagged}\n"),
+    ];
+    for text in texts {
+        let (mut spans, _) = read_whole(&text);
+        spans.sort_by(|one, other| one.ids[1].cmp(&other.ids[1]));
+        let traces: Vec<&str> = spans.iter().map(|span| span.ids[0].as_str()).collect();
+        let whole = "6968d500000000000000000000000007";
+        assert_eq!(traces, [whole, whole, "00000000000000000000000000000008"], "{text}");
+    }
+}
+
+/// Members that tracers leave out, or write as null, cost no span.
+#[test]
+fn spans_of_datadog_need_not_have_everything() {
+    let text = r#"[[{"trace_id":7,"span_id":1,"parent_id":0,"name":"worker.run","service":"jobs","type":"worker","resource":null,"meta":null,"start":1768478400000000000,"duration":5000,"error":0},
+        {"trace_id":7,"span_id":2,"parent_id":1,"name":"redis.command","resource":"GET","start":1768478400000000000,"duration":3000,"error":1,"metrics":{"n":1}}]]"#;
+    let (mut spans, format) = read_whole(text);
+    spans.sort_by(|one, other| one.ids[1].cmp(&other.ids[1]));
+    assert_eq!(format, "datadog_json");
+    let outlines: Vec<String> = spans.iter().map(super::Described::outline).collect();
+    assert_eq!(outlines, ["jobs consumer unset worker.run +0 5", "unknown_service unspecified error GET +0 3"]);
+}

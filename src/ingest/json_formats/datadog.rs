@@ -1,7 +1,11 @@
 //! Datadog's spans as JSON: what its API answers, what its interface gives of one trace, and what its tracers send.
 //! <https://docs.datadoghq.com/api/latest/spans/>
 //!
-//! Ids are decimal numbers. What is done stands in `resource`, which is what OpenTelemetry calls the span's name; Datadog's
+//! Ids are decimal numbers, of traces the lower half of 128 bits: the upper half stands in the tag `_dd.p.tid`, which tracers
+//! give to one span only of those that they send together. So a span without it [waits](waiting) for the one that has it,
+//! wherever in the input that stands; a file with a part of what was sent together may lack it.
+//!
+//! What is done stands in `resource`, which is what OpenTelemetry calls the span's name; Datadog's
 //! name of a span says of what sort it is.
 
 use serde_json::Value as Json;
@@ -10,6 +14,7 @@ use crate::frame::SpanSink as _;
 use crate::span::{KeyValue, Origin, SkipReason, SpanId, SpanKind, SpanRecord, StatusCode, TraceId, Value};
 
 use super::fields::{Fields, text_attribute};
+use super::waiting::{self, Missing};
 use crate::ingest::counting_sink::CountingSink;
 use crate::ingest::parquet::flat::times::Unit;
 use crate::ingest::text_ids;
@@ -24,10 +29,20 @@ pub(crate) fn is_item(fields: &Fields) -> bool {
         && fields.has(&["attributes.start_timestamp"])
 }
 
-/// Whether an object is a span of a tracer: `{"trace_id":…,"span_id":…,"resource":…,"meta":{…}}`.
+/// Whether an object is a span of a tracer: `{"trace_id":…,"span_id":…,"resource":…,"meta":{…}}`. Any of its own members
+/// may be absent or null.
 pub(crate) fn is_span(fields: &Fields) -> bool {
-    let is_text = |path| fields.get(path).is_some_and(Json::is_string);
-    fields.has(&["trace_id"]) && is_text("resource") && is_text("service") && fields.has(&["start"])
+    let is_of = |path: &str, is_it: fn(&Json) -> bool| fields.get(path).map(|json| json.is_null() || is_it(json));
+    let own = [
+        is_of("resource", Json::is_string),
+        is_of("service", Json::is_string),
+        is_of("type", Json::is_string),
+        is_of("meta", Json::is_object),
+        is_of("metrics", Json::is_object),
+    ];
+    let has_own = own.iter().flatten().count() >= 2 && own.iter().flatten().all(|&is_it| is_it);
+    let has_ids = fields.has(&["trace_id"]) && fields.has(&["span_id"]);
+    has_ids && fields.has(&["start"]) && has_own && fields.has(&["resource", "name"])
 }
 
 /// Whether an object is a trace of the interface: `{"root_id":…,"spans":{"…":{…}}}`.
@@ -137,7 +152,8 @@ fn emit(
         resource_attributes.extend(text_attribute(key, text));
     }
     let mut hashes = 0;
-    let trace_id = decimal_trace_id(&fields.id_text(&["trace_id"]), &upper, &mut hashes);
+    let id_text = fields.id_text(&["trace_id"]);
+    let trace_id = decimal_trace_id(&id_text, &upper, &mut hashes);
     let mut span_id = |fields: &mut Fields, path| decimal_span_id(&fields.id_text(&[path]), &mut hashes);
     let (own_id, parent_span_id) = (span_id(&mut fields, "span_id"), span_id(&mut fields, "parent_id"));
     let message = ["error.message", "error.msg"].map(|key| text_of(&attributes, key));
@@ -159,7 +175,16 @@ fn emit(
     };
     sink.tally.opaque_ids += hashes;
     sink.tally.format.get_or_insert(DATADOG);
-    sink.span(&Origin { resource_attributes, ..Origin::default() }, &span, offset);
+    let origin = Origin { resource_attributes, ..Origin::default() };
+    // A number beyond 64 bits has both halves.
+    match (id_text.parse::<u64>(), u64::from_str_radix(&upper, 16)) {
+        (Ok(_), Err(_)) => waiting::wait(origin, span, offset, Missing::UpperHalf, sink),
+        (Ok(lower), Ok(upper)) => {
+            waiting::note_halves(lower, upper, sink);
+            sink.span(&origin, &span, offset);
+        }
+        _ => sink.span(&origin, &span, offset),
+    }
 }
 
 fn kind_of_type(span_type: &str) -> SpanKind {

@@ -87,10 +87,17 @@ fn types_of_elastic_apm_tell_kinds() {
         span(2, r#""type":"messaging","subtype":"kafka","action":"send","message":{"queue":{"name":"orders"}}"#),
         span(3, r#""type":"app""#),
         span(4, r#""kind":"SERVER""#),
+        // As agents wrote types before version 6.5.
+        span(5, r#""type":"db.redis.command""#),
+        span(6, r#""type":"messaging.rabbitmq.send""#),
     ]
     .join("\n");
     let (spans, _) = read_whole(&text);
-    assert_eq!(spans.iter().map(|span| span.kind).collect::<Vec<_>>(), ["client", "producer", "internal", "server"]);
+    assert_eq!(
+        spans.iter().map(|span| span.kind).collect::<Vec<_>>(),
+        ["client", "producer", "internal", "server", "client", "producer"]
+    );
+    assert_eq!((spans[4].attribute("db.system.name"), spans[5].attribute("messaging.system")), ("redis", "rabbitmq"));
     assert_eq!((spans[0].attribute("server.address"), spans[0].attribute("server.port")), ("cart", "3000"));
     assert_eq!(
         (spans[1].attribute("messaging.system"), spans[1].attribute("messaging.destination.name")),
@@ -390,4 +397,52 @@ fn spans_of_datadog_need_not_have_everything() {
     assert_eq!(format, "datadog_json");
     let outlines: Vec<String> = spans.iter().map(super::Described::outline).collect();
     assert_eq!(outlines, ["jobs consumer unset worker.run +0 5", "unknown_service unspecified error GET +0 3"]);
+}
+
+/// Hits of Elasticsearch whose fields are lists.
+#[test]
+fn fields_of_elastic_apm_may_be_lists() {
+    let hit = |document: &str| {
+        let mut members = Vec::new();
+        flatten("", &serde_json::from_str(document).expect("JSON"), &mut members);
+        let lists = members.iter().map(|member| {
+            let (key, value) = member.split_once("\":").expect("a member");
+            format!("{key}\":[{value}]")
+        });
+        format!(r#"{{"_index":"apm","_id":"1","fields":{{{}}}}}"#, lists.collect::<Vec<_>>().join(","))
+    };
+    let text = format!(r#"{{"hits":{{"hits":[{},{}]}}}}"#, hit(APM_TRANSACTION), hit(APM_SPAN));
+    let (spans, _) = read_whole(&text);
+    assert_request_and_query(&spans, &text);
+    assert_eq!(spans[0].outline(), "checkout server error GET /api/orders +0 50000");
+    assert_eq!(spans[1].outline(), "checkout client unset SELECT FROM orders +10000 20000");
+    assert_eq!((spans[1].attribute("db.system.name"), spans[1].attribute("server.address")), ("postgresql", "db1"));
+}
+
+/// Dynatrace's spans have ids as Elastic's have, and are none of its.
+#[test]
+fn spans_of_dynatrace_are_read() {
+    let span = |id: &str, parent: &str, times: [&str; 2], more: &str| {
+        format!(
+            r#"{{"trace.id":"{TRACE}","span.id":"{id}","span.parent_id":{parent},"start_time":"2026-01-15T12:00:00.{}Z","end_time":"2026-01-15T12:00:00.{}Z","duration":"1","service.name":"shop","dt.entity.service":"SERVICE-1",{more}}}"#,
+            times[0], times[1]
+        )
+    };
+    let text = [
+        span(ROOT, "null", ["000000000", "050000000"], r#""span.name":"GET /","span.kind":"server","http.route":"/""#),
+        span(
+            CHILD,
+            &format!("\"{ROOT}\""),
+            ["010000000", "030000000"],
+            r#""span.name":"SELECT","span.kind":"client","span.status_code":"error","span.status_message":"oh""#,
+        ),
+    ]
+    .join("\n");
+    let (spans, format) = read_whole(&text);
+    assert_eq!(format, "span_documents_json");
+    assert_request_and_query(&spans, &text);
+    assert_eq!(spans[0].outline(), "shop server unset GET / +0 50000");
+    assert_eq!(spans[1].outline(), "shop client error SELECT +10000 20000");
+    assert_eq!((spans[1].message.as_str(), spans[0].attribute("http.route")), ("oh", "/"));
+    assert_eq!(spans[0].attribute("dt.entity.service"), "SERVICE-1");
 }

@@ -61,7 +61,9 @@ const OF_DOCUMENT: &[&str] =
 
 /// Whether an object is a document of APM, be it of a span or of something else.
 pub(crate) fn is_document(fields: &Fields) -> bool {
-    let has_ids = fields.has(&["trace.id"]) && fields.has(&["span.id", "transaction.id"]);
+    // Dynatrace calls its ids so, too.
+    let has_ids =
+        fields.has(&["trace.id"]) && fields.has(&["span.id", "transaction.id"]) && !fields.has(&["start_time"]);
     has_ids || fields.has(&["processor.event"])
 }
 
@@ -159,24 +161,42 @@ fn kind(fields: &mut Fields, is_transaction: bool, is_root: bool) -> SpanKind {
             _ => SpanKind::Server,
         };
     }
-    let action = fields.text_at("span.action");
-    match fields.text_at("span.type") {
+    let SpanType { of_sort, action, .. } = SpanType::of(fields);
+    match of_sort.as_str() {
         "db" | "external" | "storage" | "cache" | "ext" => SpanKind::Client,
-        "messaging" if matches!(action, "send" | "publish" | "produce") => SpanKind::Producer,
+        "messaging" if matches!(action.as_str(), "send" | "publish" | "produce") => SpanKind::Producer,
         "messaging" => SpanKind::Client,
         _ if fields.has(&["span.destination.service.resource"]) => SpanKind::Client,
         _ => SpanKind::Internal,
     }
 }
 
+/// What a span is of. Agents before version 6.5 write all of it as `span.type`: `db.postgresql.query`.
+struct SpanType {
+    of_sort: String,
+    subtype: String,
+    action: String,
+}
+
+impl SpanType {
+    fn of(fields: &Fields) -> Self {
+        let mut parts = fields.text_at("span.type").splitn(3, '.');
+        let mut part = |own: &str| {
+            let part = parts.next().unwrap_or_default();
+            let own = fields.text_at(own);
+            if own.is_empty() { part.to_owned() } else { own.to_owned() }
+        };
+        Self { of_sort: part(""), subtype: part("span.subtype"), action: part("span.action") }
+    }
+}
+
 /// What is reached: the subtype names the system, the type says of what sort it is.
 fn systems(fields: &mut Fields) -> Vec<KeyValue<'static>> {
-    let subtype = fields.text_at("span.subtype").to_owned();
+    let SpanType { of_sort, subtype, action } = SpanType::of(fields);
     let database = fields.text_at("span.db.type").to_owned();
-    let action = fields.text_at("span.action").to_owned();
     let resource = fields.text_at("span.destination.service.resource").to_owned();
     let mut attributes = Vec::new();
-    match fields.text_at("span.type") {
+    match of_sort.as_str() {
         "db" | "cache" => {
             // The type may be no more than `sql`.
             let system = if subtype.is_empty() { database } else { subtype };
@@ -190,7 +210,7 @@ fn systems(fields: &mut Fields) -> Vec<KeyValue<'static>> {
         "" => attributes.extend(text_attribute("db.system.name", database)),
         _ => {}
     }
-    let is_network = matches!(fields.text_at("span.type"), "external" | "ext");
+    let is_network = matches!(of_sort.as_str(), "external" | "ext");
     if is_network && !fields.has(&["destination.address", "span.http.url.original"]) {
         let (host, port) = resource.rsplit_once(':').unwrap_or((&resource, ""));
         attributes.extend(text_attribute("server.address", host.to_owned()));

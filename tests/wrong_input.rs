@@ -76,6 +76,32 @@ fn lines_of_logs_are_called_so() {
     }
 }
 
+/// What has the ids of spans and is none of a distributed trace is refused by name.
+#[test]
+fn observations_and_runs_are_refused_by_name() {
+    let directory = tempfile::tempdir().expect("a directory");
+    for (text, name) in [
+        (
+            r#"{"data":[{"id":"o1","traceId":"t1","type":"GENERATION","name":"llm","startTime":"2026-01-15T12:00:00Z","endTime":"2026-01-15T12:00:01Z","parentObservationId":"o0","model":"m"}],"meta":{"page":1}}"#,
+            "Langfuse",
+        ),
+        (
+            r#"{"id":"t1","name":"chain","observations":[{"id":"o1","traceId":"t1","type":"SPAN"}],"scores":[]}"#,
+            "Langfuse",
+        ),
+        (
+            r#"{"id":"0190a1b2-1111-7000-8000-000000000001","trace_id":"0190a1b2-1111-7000-8000-000000000001","name":"tool","run_type":"tool","start_time":"2026-01-15T12:00:00","end_time":"2026-01-15T12:00:01","session_id":"s"}"#,
+            "LangSmith",
+        ),
+    ] {
+        let path = write(directory.path(), "input.json", text);
+        let (code, said, run) = analyse(&[&path]);
+        assert_eq!(code, 2, "{said}");
+        assert!(said.contains(name), "{said}");
+        assert_eq!(run["inputs"][0]["spans"], 0);
+    }
+}
+
 /// Documents that are no traces: named with their keys and what they say of errors, counted, and shown in the exit code, also
 /// beside files that are read.
 #[test]

@@ -42,6 +42,10 @@ pub(crate) struct Record {
     shared: bool,
     debug: bool,
     is_version_1: bool,
+    /// Whether it has what only Zipkin's records have.
+    has_own_members: bool,
+    /// Whether it has what only spans of others have.
+    has_other_members: bool,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -72,6 +76,28 @@ impl<'de> Message<'de> for Record {
             "kind" => self.kind = SpanKind::from_text(&Scalar::next(map)?.into_text()),
             "timestamp" => self.timestamp_us = Scalar::next(map)?.time(),
             "duration" => self.duration_us = Scalar::next(map)?.to_time(),
+            "localEndpoint" | "remoteEndpoint" | "annotations" | "binaryAnnotations" | "tags" | "shared" => {
+                self.has_own_members = true;
+                self.own_field(key, map)?;
+            }
+            "debug" => self.debug = is_true(&Scalar::next(map)?),
+            _ => {
+                self.has_other_members |= OF_OTHERS.contains(&key);
+                ignore(map)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Members of spans of others that have a `traceId` and an `id`.
+const OF_OTHERS: &[&str] =
+    &["attributes", "events", "resource", "startTime", "parentObservationId", "parentSpanContext"];
+
+impl Record {
+    /// Takes the value of `key`, which only Zipkin's records have.
+    fn own_field<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
+        match key {
             "localEndpoint" => map.next_value_seed(Fill(&mut self.local)).map(drop)?,
             "remoteEndpoint" => map.next_value_seed(Fill(&mut self.remote)).map(drop)?,
             "annotations" => {
@@ -87,7 +113,6 @@ impl<'de> Message<'de> for Record {
                 self.tags = texts.collect();
             }
             "shared" => self.shared = is_true(&Scalar::next(map)?),
-            "debug" => self.debug = is_true(&Scalar::next(map)?),
             "binaryAnnotations" => {
                 self.is_version_1 = true;
                 ignore(map)?;
@@ -163,6 +188,11 @@ impl<'de> Message<'de> for Annotation {
 }
 
 impl Record {
+    /// Whether it is a span of another system, by all that it has.
+    pub(crate) fn is_of_others(&self) -> bool {
+        self.has_other_members && !self.has_own_members
+    }
+
     /// Whether one of the two says the rest of what the other says. Two that start apart are two: several consumers that
     /// received one message, for instance.
     fn completes(&self, other: &Self) -> bool {

@@ -130,6 +130,102 @@ fn go_stdouttrace_spans_are_read() {
     }
 }
 
+/// PHP's exporter prints one array for each batch, and calls times and parents otherwise than Python's.
+#[test]
+fn php_console_spans_are_read() {
+    let span = |name: &str, id: &str, parent: &str, kind: &str, times: [u64; 2], more: &str| {
+        format!(
+            r#"{{"name": "{name}", "context": {{"trace_id": "{TRACE}", "span_id": "{id}", "trace_state": "", "trace_flags": 1}}, "resource": {{"service.name": "fib", "host.name": "h"}},
+                "parent_span_id": "{parent}", "kind": "KIND_{kind}", "start": {}, "end": {}, {more}, "events": [], "links": [], "schema_url": ""}}"#,
+            times[0], times[1]
+        )
+    };
+    let start = super::START;
+    let text = format!(
+        "[\n{}\n]\n[\n{}\n]\n",
+        span(
+            "Poll",
+            CHILD,
+            ROOT,
+            "PRODUCER",
+            [start + 10_000_000, start + 30_000_000],
+            r#""attributes": {"messaging.system": "sqs"}, "status": {"code": "Error", "description": "oh"}"#
+        ),
+        span(
+            "Run",
+            ROOT,
+            "",
+            "CONSUMER",
+            [start, start + 50_000_000],
+            r#""attributes": {}, "status": {"code": "Unset", "description": ""}"#
+        )
+    );
+    let (spans, format) = read_whole(&text);
+    assert_eq!(format, "php_console_json");
+    assert_request_and_query(&spans, &text);
+    assert_eq!(spans[0].outline(), "fib consumer unset Run +0 50000");
+    assert_eq!(spans[1].outline(), "fib producer error Poll +10000 20000");
+    assert_eq!((spans[1].message.as_str(), spans[1].attribute("messaging.system")), ("oh", "sqs"));
+    assert_eq!(spans[0].resource["host.name"], "h");
+}
+
+/// What JavaScript's exporter has of a span is told from Zipkin's, whose ids have the same names.
+#[test]
+fn javascript_console_spans_are_read() {
+    let span = |new: bool, name: &str, id: &str, parent: &str, kind: u8, times: [u64; 2], more: &str| {
+        let parent = match (new, parent) {
+            (_, "") => String::new(),
+            (true, parent) => format!(
+                r#""parentSpanContext":{{"traceId":"{TRACE}","spanId":"{parent}","traceFlags":1}},"traceState":null,"#
+            ),
+            (false, parent) => format!(r#""parentId":"{parent}","#),
+        };
+        let around = match new {
+            true => {
+                r#""resource":{"attributes":{"service.name":"dice"}},"instrumentationScope":{"name":"lib","version":"1"},"#
+            }
+            false => "",
+        };
+        format!(
+            r#"{{{around}"traceId":"{TRACE}",{parent}"name":"{name}","id":"{id}","kind":{kind},"timestamp":{},"duration":{}.5,{more}}}"#,
+            times[0], times[1]
+        )
+    };
+    let start = super::START / 1_000;
+    for new in [false, true] {
+        let text = [
+            span(
+                new,
+                "send",
+                CHILD,
+                ROOT,
+                3,
+                [start + 10_000, 20_000],
+                r#""attributes":{"messaging.system":"sqs"},"status":{"code":2,"message":"oh"},"events":[{"name":"retry","attributes":{"n":1},"time":[1768478400,20000000],"droppedAttributesCount":0}],"links":[{"context":{"traceId":"8e7b3576e667ac62f55d22f7d9fd23ba","spanId":"01"},"attributes":{"k":"v"}}]"#,
+            ),
+            span(
+                new,
+                "roll",
+                ROOT,
+                "",
+                1,
+                [start, 50_000],
+                r#""attributes":{"http.route":"/roll"},"status":{"code":0},"events":[],"links":[]"#,
+            ),
+        ]
+        .join("\n");
+        let (spans, format) = read_whole(&text);
+        assert_eq!(format, "javascript_console_json");
+        assert_request_and_query(&spans, &text);
+        let service = if new { "dice" } else { "unknown_service" };
+        assert_eq!(spans[0].outline(), format!("{service} server unset roll +0 50000"));
+        assert_eq!(spans[1].outline(), format!("{service} producer error send +10000 20000"));
+        assert_eq!((spans[1].end - spans[1].start, spans[1].message.as_str()), (20_000_500, "oh"));
+        assert_eq!(spans[1].events, ["1768478400020000000 retry {\"n\": \"1\"}"]);
+        assert!(spans[1].links[0].contains("0000000000000001"), "{:?}", spans[1].links);
+    }
+}
+
 /// `encoding/json` on the structs of the protobuf: the oneof is an object around the value, ids are base64.
 #[test]
 fn otlp_through_gos_encoding_json_is_read() {

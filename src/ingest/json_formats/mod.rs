@@ -11,6 +11,7 @@ pub(crate) mod elastic_apm;
 pub(crate) mod fields;
 pub(crate) mod go_stdouttrace;
 pub(crate) mod honeycomb;
+pub(crate) mod javascript_console;
 pub(crate) mod members;
 pub(crate) mod python_console;
 pub(crate) mod span_object;

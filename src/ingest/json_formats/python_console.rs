@@ -1,5 +1,6 @@
 //! What Python's `ConsoleSpanExporter` prints (`ReadableSpan.to_json` of the OpenTelemetry SDK), pretty-printed or one span a
-//! line, and the spans of MLflow 2, which have the same keys.
+//! line, the spans of MLflow 2, which have the same keys, and what PHP's exporter of that name prints
+//! (`FriendlySpanConverter`), which calls times and parents otherwise.
 
 use crate::frame::SpanSink as _;
 use crate::span::{Event, Link, Origin, SpanRecord, StatusCode};
@@ -10,13 +11,18 @@ use crate::ingest::counting_sink::CountingSink;
 /// The format, as `run.json` names it.
 pub(crate) const PYTHON_CONSOLE: &str = "python_console_json";
 
+/// The same of PHP's.
+pub(crate) const PHP_CONSOLE: &str = "php_console_json";
+
 /// Whether an object is such a span: no other has its ids in a `context`.
 pub(crate) fn is_span(fields: &Fields) -> bool {
-    fields.has(&["context.span_id"]) && fields.has(&["context.trace_id"])
+    let context = fields.get("context").and_then(serde_json::Value::as_object);
+    context.is_some_and(|context| context.contains_key("span_id") && context.contains_key("trace_id"))
 }
 
 /// Hands the span that `fields` are to `sink`.
 pub(crate) fn emit(mut fields: Fields, offset: u64, sink: &mut CountingSink<'_>) {
+    let is_php = fields.get("parent_span_id").is_some() && fields.has(&["start"]);
     let mut context = fields.object(&["context"]);
     let (status, status_message) = match fields.has(&["status_code"]) {
         true => (StatusCode::from_text(&fields.text(&["status_code"])), fields.text(&["status_message"])),
@@ -46,20 +52,20 @@ pub(crate) fn emit(mut fields: Fields, offset: u64, sink: &mut CountingSink<'_>)
     let span = SpanRecord {
         trace_id: context.trace_id(&["trace_id"]),
         span_id: context.span_id(&["span_id"]),
-        parent_span_id: fields.span_id(&["parent_id"]),
+        parent_span_id: fields.span_id(&["parent_id", "parent_span_id"]),
         name: fields.text(&["name"]).into(),
         kind: fields.kind(&["kind"]),
         status,
         status_message: status_message.into(),
         trace_state: trace_state(&context.text(&["trace_state"])).into(),
-        start_unix_nano: fields.start(&["start_time"]),
-        end_unix_nano: fields.instant(&["end_time"]),
+        start_unix_nano: fields.start(&["start_time", "start"]),
+        end_unix_nano: fields.instant(&["end_time", "end"]),
         attributes: fields.attributes(&["attributes"]),
         events: fields.list(&["events"]).into_iter().map(event).collect(),
         links,
     };
     sink.tally.opaque_ids += fields.opaque_ids + context.opaque_ids;
-    sink.tally.format.get_or_insert(PYTHON_CONSOLE);
+    sink.tally.format.get_or_insert(if is_php { PHP_CONSOLE } else { PYTHON_CONSOLE });
     sink.span(&origin, &span, offset);
 }
 

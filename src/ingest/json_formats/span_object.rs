@@ -4,7 +4,8 @@ use serde_json::{Map, Value as Json};
 
 use super::fields::Fields;
 use super::{
-    clickhouse_rows, datadog, documents, elastic_apm, go_stdouttrace, honeycomb, python_console, xray,
+    clickhouse_rows, datadog, documents, elastic_apm, go_stdouttrace, honeycomb, javascript_console,
+    python_console, xray,
 };
 use crate::ingest::counting_sink::CountingSink;
 
@@ -55,7 +56,7 @@ pub(crate) fn may_be(key: &str, others: &[String]) -> bool {
 
 /// Whether a key that stands beside the resource of a span says that it is one.
 pub(crate) fn is_key_beside_resource(key: &str) -> bool {
-    matches!(key, "spanId" | "span_id" | "context" | "trace")
+    matches!(key, "spanId" | "span_id" | "context" | "trace" | "traceId")
 }
 
 /// Hands the spans of `object` to `sink`.
@@ -75,6 +76,8 @@ pub(crate) fn emit(object: Map<String, Json>, offset: u64, sink: &mut CountingSi
         datadog::emit_trace(fields, offset, sink);
     } else if clickhouse_rows::is_span(&fields) {
         clickhouse_rows::emit(fields, offset, sink);
+    } else if javascript_console::is_span(&fields) {
+        javascript_console::emit(fields, offset, sink);
     } else if elastic_apm::is_document(&fields) {
         elastic_apm::emit(fields, offset, sink);
     } else if xray::is_segment(&fields) {

@@ -218,6 +218,9 @@ impl Chunk<'_, '_, '_> {
             Shape::Zipkin => {
                 let (record, parsed) = parse_document(zipkin::Record::default, text, at);
                 if matches!(parsed, Parsed::Value(_)) {
+                    if record.is_of_others() {
+                        return self.read(Shape::Span, text, at, position, offset);
+                    }
                     zipkin::hold(record, offset, self.held, self.sink);
                 }
                 parsed
@@ -229,12 +232,12 @@ impl Chunk<'_, '_, '_> {
                     let has = |key: &str| document.contains_key(key);
                     if refused::json::of_keys(has).is_some() {
                         self.foreign(&document.keys().cloned().collect::<Vec<_>>(), "", offset);
-                    } else {
-                        span_object::emit(document, offset, self.sink);
-                    }
                     } else if refused::json::is_log_record(has) {
                         let keys: Vec<&str> = document.keys().map(String::as_str).collect();
                         self.sink.log_line(&keys.join(", "), offset);
+                    } else {
+                        span_object::emit(document, offset, self.sink);
+                    }
                 }
                 parsed
             }

@@ -36,7 +36,31 @@ const TEMPO_SEARCH: Refused = Refused {
     advice: "fetch the traces themselves, each with `curl TEMPO:3200/api/traces/TRACE_ID`, or give Tempo's blocks",
 };
 
+const LANGFUSE: Refused = Refused {
+    what: "JSON of Langfuse",
+    advice: "let the program that is observed send its spans to an OpenTelemetry Collector with the exporter `file` as well, \
+             and give what that writes",
+};
+
 const KNOWN: &[Known] = &[
+    Known { all: &["traceId", "parentObservationId"], any: &[], none: &[], refused: LANGFUSE },
+    Known { all: &["id", "observations"], any: &["scores", "sessionId", "projectId"], none: &[], refused: LANGFUSE },
+    Known {
+        all: &["id", "traceId", "type", "startTime"],
+        any: &["input", "output", "statusMessage", "completionStartTime", "usageDetails"],
+        none: &["spanId", "localEndpoint"],
+        refused: LANGFUSE,
+    },
+    Known {
+        all: &["id", "run_type"],
+        any: &["trace_id", "dotted_order", "parent_run_id"],
+        none: &[],
+        refused: Refused {
+            what: "JSON of LangSmith, whose runs are no spans of a distributed trace",
+            advice: "let the program that is observed send its spans to an OpenTelemetry Collector with the exporter `file` \
+                     as well, and give what that writes",
+        },
+    },
     Known {
         all: &["segmentId", "parentSpanId"],
         any: &["endpointName", "serviceCode"],
@@ -158,6 +182,18 @@ mod tests {
         of_keys(|key| keys.contains(&key)).map(|refused| refused.what)
     }
 
+    /// What has the ids of another system's spans is known by what else it has.
+    #[test]
+    fn runs_and_observations_are_refused() {
+        let observation = ["id", "traceId", "type", "name", "startTime", "input", "parentObservationId"];
+        assert_eq!(refused(&observation), Some(LANGFUSE.what));
+        assert_eq!(refused(&observation[..6]), Some(LANGFUSE.what));
+        assert_eq!(refused(&["id", "name", "timestamp", "observations", "scores"]), Some(LANGFUSE.what));
+        assert!(refused(&["id", "trace_id", "name", "run_type", "start_time", "inputs"]).is_some());
+        assert_eq!(refused(&["id", "traceId", "name", "timestamp", "kind", "tags"]), None);
+        assert_eq!(refused(&["id", "trace_id", "parent_span_id", "name", "start_time"]), None);
+    }
+
     /// What is read is never refused: one key more or less tells.
     #[test]
     fn keys_tell_one_system_from_another() {
@@ -175,9 +211,9 @@ mod tests {
     fn log_records_name_spans_and_are_none() {
         let is_log = |keys: &[&str]| is_log_record(|key| keys.contains(&key));
         assert!(is_log(&["trace_id", "span_id", "level", "msg"]));
+        assert!(is_log(&["trace_id", "span_id", "start_time", "duration", "severity", "status"]));
+        assert!(!is_log(&["trace_id", "span_id", "operation_name", "start_time", "level"]));
         assert!(!is_log(&["trace_id", "span_id", "name", "message"]));
         assert!(!is_log(&["trace_id", "span_id"]));
     }
 }
-        assert!(is_log(&["trace_id", "span_id", "start_time", "duration", "severity", "status"]));
-        assert!(!is_log(&["trace_id", "span_id", "operation_name", "start_time", "level"]));

@@ -60,7 +60,7 @@ pub(crate) fn emit(mut fields: Fields, offset: u64, sink: &mut CountingSink<'_>)
 }
 
 /// Nested columns are lists side by side, `Events.Name` and its like, or one list of objects.
-fn columns_of<const N: usize>(fields: &mut Fields, column: &str, members: [&str; N]) -> Vec<[Json; N]> {
+pub(super) fn columns_of<const N: usize>(fields: &mut Fields, column: &str, members: [&str; N]) -> Vec<[Json; N]> {
     if fields.get(column).is_some_and(Json::is_array) {
         let rows = fields.list(&[column]).into_iter();
         return rows.map(|mut row| members.map(|member| row.take(&[member]))).collect();

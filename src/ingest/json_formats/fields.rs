@@ -39,6 +39,15 @@ impl Fields {
         self.object.into_iter()
     }
 
+    /// Adds a member, in place of one with the same key; nothing for nothing.
+    pub(crate) fn insert(&mut self, key: &str, json: Json) {
+        let is_empty =
+            json.is_null() || json.as_object().is_some_and(Map::is_empty) || json.as_array().is_some_and(Vec::is_empty);
+        if !is_empty {
+            self.object.insert(key.to_owned(), json);
+        }
+    }
+
     /// The value at `path`.
     pub(crate) fn get(&self, path: &str) -> Option<&Json> {
         find(&self.object, path)

@@ -11,6 +11,8 @@ pub(crate) mod elastic_apm;
 pub(crate) mod fields;
 pub(crate) mod go_stdouttrace;
 pub(crate) mod honeycomb;
+pub(crate) mod jaeger_cassandra;
+pub(crate) mod jaeger_clickhouse;
 pub(crate) mod javascript_console;
 pub(crate) mod members;
 pub(crate) mod python_console;

@@ -4,8 +4,8 @@ use serde_json::{Map, Value as Json};
 
 use super::fields::Fields;
 use super::{
-    clickhouse_rows, datadog, documents, elastic_apm, go_stdouttrace, honeycomb, javascript_console,
-    python_console, xray,
+    clickhouse_rows, datadog, documents, elastic_apm, go_stdouttrace, honeycomb, jaeger_cassandra, jaeger_clickhouse,
+    javascript_console, python_console, xray,
 };
 use crate::ingest::counting_sink::CountingSink;
 
@@ -78,6 +78,10 @@ pub(crate) fn emit(object: Map<String, Json>, offset: u64, sink: &mut CountingSi
         clickhouse_rows::emit(fields, offset, sink);
     } else if javascript_console::is_span(&fields) {
         javascript_console::emit(fields, offset, sink);
+    } else if jaeger_cassandra::is_row(&fields) {
+        jaeger_cassandra::emit(fields, offset, sink);
+    } else if jaeger_clickhouse::is_row(&fields) {
+        jaeger_clickhouse::emit(fields, offset, sink);
     } else if elastic_apm::is_document(&fields) {
         elastic_apm::emit(fields, offset, sink);
     } else if xray::is_segment(&fields) {

@@ -36,9 +36,20 @@ const RENAMED: &[(&str, &str)] = &[
     ("aws.xray.in_progress", "in_progress"),
 ];
 
-/// Whether an object is a segment, or a subsegment that was sent alone.
+/// Whether an object is a segment, or a subsegment that was sent alone: others call their ids so, too, but have no trace ids
+/// of X-Ray's, and times as text.
 pub(crate) fn is_segment(fields: &Fields) -> bool {
-    fields.has(&["trace_id"]) && fields.has(&["id"]) && fields.has(&["start_time"]) && !fields.has(&["span_id"])
+    const OF_OTHERS: &[&str] = &["span_id", "parent_span_id", "parent_run_id", "status_code"];
+    let has_own = is_id_of_xray(fields.text_at("trace_id")) || fields.get("start_time").is_some_and(Json::is_number);
+    let has_all = ["trace_id", "id", "start_time"].iter().all(|key| fields.has(&[key]));
+    has_all && has_own && OF_OTHERS.iter().all(|key| fields.get(key).is_none())
+}
+
+/// Whether `text` is `1-`, 8 digits, `-`, and 24 digits.
+fn is_id_of_xray(text: &str) -> bool {
+    let halves = text.strip_prefix("1-").and_then(|rest| rest.split_once('-'));
+    let are_digits = |digits: &str| digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+    halves.is_some_and(|(time, rest)| time.len() == 8 && rest.len() == 24 && are_digits(time) && are_digits(rest))
 }
 
 /// What subsegments have from the segment that they are in.

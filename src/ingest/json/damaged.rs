@@ -1,62 +1,6 @@
-//! What can be had of JSON that does not parse: where it ends, a mended copy, and the spans before a cut.
+//! What can be had of JSON that does not parse: a mended copy, and the spans before a cut.
 //!
 //! Only text that the parser has refused comes here, so nothing here needs to be fast.
-
-/// How far a JSON object or array goes, told by its brackets and quotes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Extent {
-    /// It ends before this byte.
-    Complete(usize),
-    /// The text ends first.
-    Unfinished,
-    /// At this byte stands what cannot belong to it: the wrong bracket, or a line on which another document begins.
-    Broken(usize),
-}
-
-/// The extent of the object or array that `text` begins with.
-pub(crate) fn extent(text: &str) -> Extent {
-    let bytes = text.as_bytes();
-    let mut closers = Vec::new();
-    let mut in_string = false;
-    let mut before = b' ';
-    let mut at = 0;
-    while at < bytes.len() {
-        let byte = bytes[at];
-        match byte {
-            // A line that begins with an object begins the next document, and this one was cut off, be it within a string: but
-            // for items of a pretty-printed array, which stand behind `,` or `[`. One that names an envelope is never an item.
-            b'\n'
-                if bytes[at..].starts_with(b"\n{\"")
-                    && (in_string || !matches!(before, b',' | b'[') || begins_document(&bytes[at + 1..])) =>
-            {
-                return Extent::Broken(at);
-            }
-            b'\\' if in_string => at += 1,
-            b'"' => in_string = !in_string,
-            b'{' if !in_string => closers.push(b'}'),
-            b'[' if !in_string => closers.push(b']'),
-            b'}' | b']' if !in_string => {
-                if closers.pop() != Some(byte) {
-                    return Extent::Broken(at);
-                }
-                if closers.is_empty() {
-                    return Extent::Complete(at + 1);
-                }
-            }
-            _ => {}
-        }
-        if !byte.is_ascii_whitespace() {
-            before = byte;
-        }
-        at += 1;
-    }
-    Extent::Unfinished
-}
-
-/// Whether a line begins with an object that is in no other.
-fn begins_document(line: &[u8]) -> bool {
-    [&b"{\"resourceSpans\""[..], b"{\"resource_spans\"", b"{\"batches\""].iter().any(|start| line.starts_with(start))
-}
 
 /// `text` with what writers are known to get wrong put right: `NaN`, `Infinity` and numbers that are none become `null`;
 /// control characters in strings are escaped; escapes that are none, and halves of surrogate pairs, become U+FFFD.
@@ -203,21 +147,6 @@ pub(crate) fn up_to_last_span(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn extents_end_with_their_bracket() {
-        assert_eq!(extent(r#"{"a":["}]\""]} x"#), Extent::Complete(14));
-        assert_eq!(extent(r#"{"a":[1"#), Extent::Unfinished);
-        assert_eq!(extent(r#"{"a":[1}"#), Extent::Broken(7));
-        assert_eq!(extent("[\n{\"a\":1},\n{\"a\":2}\n]"), Extent::Complete(20));
-    }
-
-    /// The line after a cut one is not taken for its continuation.
-    #[test]
-    fn a_cut_line_ends_where_the_next_document_begins() {
-        assert_eq!(extent("{\"a\":[{\"b\":\"c\n{\"a\":[]}"), Extent::Broken(13));
-        assert_eq!(extent("{\"a\":[{\"b\":1}\n{\"a\":[]}"), Extent::Broken(13));
-    }
 
     #[test]
     fn mended_json_parses() {

@@ -4,5 +4,6 @@ pub(crate) mod attributes;
 pub(crate) mod damaged;
 pub(crate) mod id_text;
 pub(crate) mod lenient;
+pub(crate) mod line_starts;
 pub(crate) mod opening;
 pub(crate) mod quick;

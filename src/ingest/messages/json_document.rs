@@ -9,6 +9,7 @@ use crate::ingest::counting_sink::CountingSink;
 use crate::ingest::jaeger;
 use crate::ingest::json::damaged;
 use crate::ingest::json::lenient::{Fill, Message, Wanted, ignore};
+use crate::ingest::json::line_starts::LOOKED_AT_BYTES;
 use crate::ingest::json::quick;
 use crate::ingest::json_formats::span_object;
 use crate::ingest::otlp::json_message::{ResourceSpans, ScopeSpans, is_resource_spans_key};
@@ -134,6 +135,11 @@ impl Chunk<'_, '_, '_> {
     pub(super) fn index_of(&self, offset: u64) -> Option<usize> {
         let index = usize::try_from(offset.checked_sub(self.start)?).ok()?;
         (index < self.text.len()).then_some(index)
+    }
+
+    /// Whether there is so much text behind `at` that it can be told whether a document begins there.
+    pub(super) fn can_look_ahead(&self, at: usize) -> bool {
+        self.ended || self.text.len() >= at + LOOKED_AT_BYTES
     }
 
     /// Passes over the value at `at`.

@@ -11,8 +11,9 @@ use crate::span::SkipReason;
 
 use super::json_document::{Chunk, Parsed, Shape, parse, separators};
 use crate::ingest::counting_sink::CountingSink;
-use crate::ingest::json::damaged::{self, Extent};
+use crate::ingest::json::damaged;
 use crate::ingest::json::lenient::Text;
+use crate::ingest::json::line_starts::{self, Extent};
 use crate::ingest::json::opening::{self, looks_like_json};
 use crate::ingest::json_formats::compact_rows::{CompactRows, NoNames};
 use crate::ingest::json_formats::span_object;
@@ -102,6 +103,9 @@ fn replace_bad_utf8(bytes: &mut [u8], ended: bool) -> usize {
     bytes.len()
 }
 
+/// What is said of a line behind which another document begins before its own has ended.
+const CUT_LINE: &str = "the line ends in the middle of a value";
+
 /// Where in the envelope the walk is.
 enum Container {
     Array,
@@ -158,6 +162,8 @@ struct Walk {
     stack: Vec<Container>,
     /// Where the outermost open value begins.
     document_start: u64,
+    /// What it begins with, as those after it are likely to.
+    head: Vec<u8>,
     resync: Option<Resync>,
     /// How much of the text that is handed in next was looked at already.
     looked_at: usize,
@@ -178,6 +184,7 @@ impl Walk {
         Self {
             stack: Vec::new(),
             document_start: 0,
+            head: Vec::new(),
             resync: None,
             looked_at: 0,
             scan_budget: FREE_SCAN_BYTES,
@@ -216,9 +223,15 @@ impl Walk {
             match self.step(&mut chunk, at) {
                 Some(Step::To(next)) => at = next,
                 Some(Step::NeedMore) if ended => {
-                    chunk.sink.truncated("a JSON document", self.document_start);
-                    self.stack.clear();
-                    return text.len();
+                    let start = at + separators(&text[at..]);
+                    match line_starts::end_of_cut_line(&text[start..], text.len(), &self.head) {
+                        Some(length) => at = self.leave_cut_line(&mut chunk, start + length),
+                        None => {
+                            chunk.sink.truncated("a JSON document", self.document_start);
+                            self.stack.clear();
+                            return text.len();
+                        }
+                    }
                 }
                 Some(Step::NeedMore) => break,
                 None if ended && !self.stack.is_empty() => {
@@ -227,7 +240,8 @@ impl Walk {
                     return text.len();
                 }
                 None => {
-                    at = text.len();
+                    // That a line begins here is to be seen when there is more.
+                    at = text.len() - usize::from(!ended && text.ends_with('\n'));
                     break;
                 }
             }
@@ -261,6 +275,10 @@ impl Walk {
             (Some(Container::Array), b']') => {
                 self.stack.pop();
                 Step::To(at + 1)
+            }
+            (Some(Container::Array), _) if is_first_of_line(bytes, at) && !chunk.can_look_ahead(at) => Step::NeedMore,
+            (Some(Container::Array), _) if is_first_of_line(bytes, at) && self.begins_anew(&bytes[at..]) => {
+                self.bad(chunk, at, at, "expected an item")
             }
             (Some(Container::Array) | None, b'{' | b'[') => self.open(chunk, at),
             (Some(Container::Array), _) => match chunk.ignore(at) {
@@ -311,6 +329,15 @@ impl Walk {
         }
     }
 
+    /// Whether a line within an array of an object begins what can only be in none.
+    fn begins_anew(&self, line: &[u8]) -> bool {
+        let is_same = || {
+            let head = line_starts::head(line);
+            line_starts::is_envelope(&head) && head == self.head
+        };
+        opening::log_prefix(line).is_some() || is_same()
+    }
+
     fn find_line(&mut self, chunk: &Chunk<'_, '_, '_>, at: usize, resync: Resync) -> Option<Step> {
         let bytes = chunk.text.as_bytes();
         let line = at + memchr::memchr(b'\n', bytes.get(at..)?)? + 1;
@@ -318,20 +345,23 @@ impl Walk {
             self.resync = None;
             return Some(Step::To(line));
         }
-        match bytes.get(line) {
-            Some(b'{' | b'[') => {
-                self.resync = None;
-                Some(Step::To(line))
-            }
-            None if !chunk.ended => Some(Step::NeedMore),
-            _ => Some(Step::To(line)),
+        let rest = &bytes[line..];
+        if line_starts::may_begin_document(rest) {
+            self.resync = None;
+        } else if !chunk.ended && (rest.is_empty() || opening::may_be_log_prefix(rest)) {
+            return Some(Step::NeedMore);
         }
+        Some(Step::To(line))
     }
 
     /// Enters or reads the object or array at `at`.
     fn open(&mut self, chunk: &mut Chunk<'_, '_, '_>, at: usize) -> Step {
         if self.stack.is_empty() {
+            if !chunk.can_look_ahead(at) {
+                return Step::NeedMore;
+            }
             self.document_start = chunk.offset(at);
+            self.head = line_starts::head(&chunk.text.as_bytes()[at..]);
         }
         if self.stack.len() >= MAX_ENVELOPES {
             return match chunk.ignore(at) {
@@ -411,11 +441,15 @@ impl Walk {
         let Some(&first) = bytes.get(value) else {
             return Step::NeedMore;
         };
-        if bytes[..value].ends_with(b"\n") && bytes[value..].starts_with(b"{\"") {
-            // No writer begins a member's value at the start of a line: the line before was cut.
-            chunk.sink.malformed("JSON", chunk.offset(at), "the line ends where a value should stand");
-            self.stack.clear();
-            return Step::To(value);
+        if is_first_of_line(bytes, value) {
+            if !chunk.can_look_ahead(value) {
+                return Step::NeedMore;
+            }
+            if self.is_no_value(&bytes[value..]) {
+                chunk.sink.malformed("JSON", chunk.offset(at), "the line ends where a value should stand");
+                self.give_up();
+                return Step::To(value - 1);
+            }
         }
         let Some(Container::Object { start, known, unknown_keys, .. }) = self.stack.last_mut() else {
             unreachable!("members are read in objects only");
@@ -490,6 +524,12 @@ impl Walk {
         }
     }
 
+    /// Whether a line behind a member's colon begins the next document: the line before was cut. No writer begins a member's
+    /// value at the start of a line, but for one that gives each bracket its own.
+    fn is_no_value(&self, line: &[u8]) -> bool {
+        line.starts_with(b"{\"") || opening::log_prefix(line).is_some() || line_starts::head(line) == self.head
+    }
+
     /// Reads the string at `at`, such as the message of a log record, which may be a document itself.
     fn message(&mut self, chunk: &mut Chunk<'_, '_, '_>, key: &str, at: usize) -> Step {
         match parse(Text, chunk.text, at) {
@@ -526,10 +566,15 @@ impl Walk {
             }
             Parsed::Unfinished if !chunk.ended => Step::NeedMore,
             Parsed::Unfinished => {
-                chunk.salvage(shape, at, chunk.text.len());
+                let cut = line_starts::end_of_cut_line(&chunk.text[at..], chunk.text.len(), &self.head);
+                let end = cut.map_or(chunk.text.len(), |length| at + length);
+                chunk.salvage(shape, at, end);
+                if cut.is_some() {
+                    return Step::To(self.leave_cut_line(chunk, end));
+                }
                 chunk.sink.truncated(shape.name(), chunk.offset(at));
                 self.stack.clear();
-                Step::To(chunk.text.len())
+                Step::To(end)
             }
             Parsed::Bad { at: fault, reason } => self.bad_document(shape, chunk, at, fault, &reason),
         }
@@ -545,8 +590,10 @@ impl Walk {
     ) -> Step {
         // The parser stops at the first fault and cannot tell where the value would end: its brackets do, unless they are what
         // is damaged.
-        let extent =
-            if self.scan_budget == 0 { Extent::Broken(fault - at) } else { damaged::extent(&chunk.text[at..]) };
+        let extent = match self.scan_budget {
+            0 => Extent::Broken(before_line_feed(chunk.text, fault) - at),
+            _ => line_starts::extent(&chunk.text[at..], &self.head),
+        };
         match extent {
             Extent::Complete(length) => {
                 self.scan_budget = self.scan_budget.saturating_sub(length);
@@ -558,19 +605,22 @@ impl Walk {
                 }
                 Step::To(at + length)
             }
-            Extent::Unfinished if !chunk.ended => {
+            Extent::Unfinished(_) if !chunk.ended => {
                 self.scan_budget = self.scan_budget.saturating_sub(chunk.text.len() - at);
                 Step::NeedMore
             }
-            Extent::Unfinished => {
+            Extent::Unfinished(None) => {
                 self.scan_budget = self.scan_budget.saturating_sub(chunk.text.len() - at);
                 let line_end = memchr::memchr(b'\n', &chunk.text.as_bytes()[fault..]);
                 chunk.salvage(shape, at, line_end.map_or(chunk.text.len(), |length| fault + length));
                 self.bad(chunk, at, fault, reason)
             }
-            Extent::Broken(length) => {
+            Extent::Broken(length) | Extent::Unfinished(Some(length)) => {
                 self.scan_budget = self.scan_budget.saturating_sub(length);
                 chunk.salvage(shape, at, at + length);
+                if at + length < before_line_feed(chunk.text, fault) {
+                    return Step::To(self.leave_cut_line(chunk, at + length));
+                }
                 chunk.sink.malformed("JSON", chunk.offset(fault), reason);
                 self.give_up();
                 Step::To(at + length)
@@ -578,20 +628,49 @@ impl Walk {
         }
     }
 
-    /// Leaves the value at `at` because of a fault, and everything around it, for the next line that begins a document. The
-    /// parser may have read the line feed that ends the line with the fault.
+    /// Leaves the value at `at` because of a fault, and everything around it, for the next line that begins a document. That
+    /// may stand before the fault, if the line before it was cut where a value may follow.
     fn bad(&mut self, chunk: &mut Chunk<'_, '_, '_>, at: usize, fault: usize, reason: &str) -> Step {
-        chunk.sink.malformed("JSON", chunk.offset(fault), reason);
-        self.give_up();
-        let is_after_line_feed = fault > at && chunk.text.as_bytes()[fault - 1] == b'\n';
-        Step::To(fault.max(at) - usize::from(is_after_line_feed))
+        let fault = fault.max(at);
+        if !chunk.can_look_ahead(fault) {
+            return Step::NeedMore;
+        }
+        let line_end = before_line_feed(chunk.text, fault);
+        match line_starts::end_of_cut_line(&chunk.text[at..], fault - at, &self.head) {
+            Some(length) if at + length < line_end => Step::To(self.leave_cut_line(chunk, at + length)),
+            _ => {
+                chunk.sink.malformed("JSON", chunk.offset(fault), reason);
+                self.give_up();
+                Step::To(line_end)
+            }
+        }
     }
+
+    /// Leaves the line that ends at `end`, and all that it began; the answer is where to go on.
+    fn leave_cut_line(&mut self, chunk: &mut Chunk<'_, '_, '_>, end: usize) -> usize {
+        chunk.sink.malformed("JSON", chunk.offset(end), CUT_LINE);
+        self.give_up();
+        end
+    }
+}
+
+fn is_first_of_line(bytes: &[u8], at: usize) -> bool {
+    bytes[..at].ends_with(b"\n")
+}
+
+/// Where the line ends that is before `at` if a line begins there, and `at` otherwise: what could not go on with a line may
+/// have read its line feed.
+fn before_line_feed(text: &str, at: usize) -> usize {
+    at - usize::from(is_first_of_line(text.as_bytes(), at))
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::ingest::read::tests::read_bytes;
-    use crate::span::SkipReason;
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::ingest::read::tests::{Collected, read_bytes};
 
     const TIMES: &str = r#""startTimeUnixNano":"1700000000000000000","endTimeUnixNano":"1700000000000000001""#;
 
@@ -756,22 +835,107 @@ mod tests {
         }
     }
 
-    /// Wherever a line is cut, the next one is read.
-    #[test]
-    fn a_cut_line_costs_itself() {
-        let line = |number: u8| {
+    /// A document of each of some formats, with one span. Keys stand as their writers have them.
+    fn documents(number: u8) -> Vec<String> {
+        let (trace, span_id) = (format!("{number:032x}"), format!("{number:016x}"));
+        vec![
             format!(
                 r#"{{"resourceSpans":[{{"resource":{{"attributes":[]}},"scopeSpans":[{{"spans":[{}]}}]}}]}}"#,
-                span(number, "")
-            )
-        };
-        let whole = line(2);
-        for length in 2..whole.len() - 4 {
-            let text = [line(1), whole[..length].to_owned(), line(3), line(4)].join("\n");
-            let (collected, report) = read_bytes(text.as_bytes());
-            let found = |number: u8| collected.spans.iter().any(|span| span.contains(&format!("{number:032x}")));
-            assert!(found(1) && found(3) && found(4), "{length}: {:?} {:?}", &whole[..length], report.errors);
-            assert!(!report.errors.is_empty(), "{length}");
+                span(number, r#","attributes":[{"key":"a","value":{"stringValue":"b\n"}}]"#)
+            ),
+            format!(
+                r#"{{"traceId":"{trace}","id":"{span_id}","name":"get","timestamp":1700000000000000,"annotations":[{{"timestamp":1700000000000001,"value":"ws"}}],"tags":{{"a":"b"}}}}"#
+            ),
+            format!(
+                r#"{{"data":[{{"traceID":"{trace}","spans":[{{"traceID":"{trace}","spanID":"{span_id}","operationName":"get","references":[],"startTime":1700000000000000,"duration":7,"processID":"p1"}}],"processes":{{"p1":{{"serviceName":"shop","tags":[]}}}}}}]}}"#
+            ),
+            format!(
+                r#"{{"name":"get","context":{{"trace_id":"0x{trace}","span_id":"0x{span_id}","trace_state":"[]"}},"kind":"SpanKind.SERVER","parent_id":null,"start_time":"2026-01-15T12:00:00.000000Z","end_time":"2026-01-15T12:00:00.050000Z","status":{{"status_code":"UNSET"}},"attributes":{{"tags":["a","b"]}},"events":[],"links":[],"resource":{{"attributes":{{"service.name":"shop"}},"schema_url":""}}}}"#
+            ),
+            format!(
+                r#"{{"_index":"jaeger","_id":"1","_source":{{"traceID":"{trace}","spanID":"{span_id}","operationName":"get","references":[],"startTime":1700000000000000,"duration":7,"tags":[{{"key":"a","type":"string","value":"b"}}],"process":{{"serviceName":"shop","tags":[]}}}}}}"#
+            ),
+        ]
+    }
+
+    /// Compact, with white space behind separators, and pretty-printed.
+    fn styles(document: &str) -> [String; 3] {
+        let value: serde_json::Value = serde_json::from_str(document).expect("JSON");
+        let pretty = serde_json::to_string_pretty(&value).expect("JSON");
+        [document.to_owned(), document.replace("\":", "\": ").replace(",\"", ", \"").replace(",{", ", {"), pretty]
+    }
+
+    /// What is read of `text`, of which these documents are whole.
+    fn assert_only_the_cut_one_is_lost(text: &str, whole: &[u8], about: &str) {
+        let (collected, report) = read_bytes(text.as_bytes());
+        let missing = whole.iter().find(|number| {
+            let id = format!("{number:032x}");
+            !collected.spans.iter().any(|span| span.contains(&id))
+        });
+        assert_eq!(missing, None, "{about}: {:?}\n{text}", report.errors);
+        assert!(!report.errors.is_empty(), "{about}");
+        assert_eq!(report.skipped.total(), 1, "{about}: {:?} {:?}\n{text}", report.skipped, report.errors);
+    }
+
+    /// Wherever a document is cut, those after it are read, be it one or more, and it is counted as one.
+    #[test]
+    fn a_cut_line_costs_itself() {
+        for format in 0..documents(0).len() {
+            for style in 0..3 {
+                let document = |number: u8| styles(&documents(number)[format])[style].clone();
+                let whole = document(2);
+                let closers = whole.chars().rev().take_while(|character| matches!(character, '}' | ']' | ' ' | '\n'));
+                // Within a word and within another one, a cut is the same.
+                let is_in_word = |at: usize| whole.as_bytes()[at - 1..=at].iter().all(u8::is_ascii_alphanumeric);
+                for length in (2..whole.len() - closers.count()).filter(|length| !is_in_word(*length)) {
+                    for after in [&[3][..], &[3, 4]] {
+                        let before = [document(1), whole[..length].to_owned()];
+                        let text = before.into_iter().chain(after.iter().map(|&number| document(number)));
+                        let text = text.collect::<Vec<_>>().join("\n");
+                        let about = format!("format {format}, style {style}, cut at {length}, {} after", after.len());
+                        assert_only_the_cut_one_is_lost(&text, &[&[1], after].concat(), &about);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Where the pieces of text end that are taken at once changes nothing.
+    #[test]
+    fn a_cut_line_is_the_same_in_pieces() {
+        let meter = crate::ingest::progress::Meter::new(&(), &Arc::default());
+        let whole = &documents(2)[0];
+        for length in (2..whole.len() - 8).step_by(5) {
+            let text = [&documents(1)[0], &whole[..length], &documents(3)[0], &documents(4)[0]].join("\n");
+            let read_in_pieces = |size: usize| {
+                let mut collected = Collected::default();
+                let mut sink = CountingSink::new(Path::new("test"), &mut collected, &meter);
+                let mut walk = Walk::new(None);
+                let (mut done, mut taken) = (0, 0);
+                while taken < text.len() {
+                    taken = text.len().min(taken + size);
+                    let ended = taken == text.len();
+                    let held = &mut zipkin::Held::default();
+                    done += walk.advance(&text[done..taken], done as u64, ended, held, &mut sink);
+                }
+                let errors: Vec<String> = sink.tally.errors.iter().map(ToString::to_string).collect();
+                (collected.spans, collected.skipped, errors)
+            };
+            let at_once = read_in_pieces(text.len());
+            for size in [1, 7, 100] {
+                assert_eq!(read_in_pieces(size), at_once, "cut at {length}, pieces of {size}");
+            }
+        }
+    }
+
+    /// Lines that a log wrote something before are such, too.
+    #[test]
+    fn a_cut_line_of_a_log_costs_itself() {
+        let prefix = |line: &str| format!("2026-01-15T12:00:00.123456789Z stdout F {line}");
+        let whole = &documents(2)[0];
+        for length in 2..whole.len() - 8 {
+            let lines = [&documents(1)[0], &whole[..length], &documents(3)[0], &documents(4)[0]].map(prefix);
+            assert_only_the_cut_one_is_lost(&lines.join("\n"), &[1, 3, 4], &format!("cut at {length}"));
         }
     }
 }

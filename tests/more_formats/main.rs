@@ -3,6 +3,7 @@
 
 mod archives;
 mod console;
+mod container_logs;
 mod documents;
 mod tables;
 mod vendors;

@@ -24,6 +24,9 @@ const MAX_PREFIX_BYTES: usize = 80;
 /// The length of what a log wrote before the object that a line begins with otherwise: a time, a space, and little else.
 /// Lines that CloudWatch exports, and those of containers, are such.
 pub(crate) fn log_prefix(line: &[u8]) -> Option<usize> {
+    if let Some(ContainerLine { content, .. }) = container_line(line) {
+        return (line.get(content) == Some(&b'{')).then_some(content);
+    }
     let head = &line[..line.len().min(MAX_PREFIX_BYTES)];
     let brace = memchr::memchr(b'{', head)?;
     (begins_with_date(head) && head[..brace].ends_with(b" ") && !head[..brace].contains(&b'\n')).then_some(brace)
@@ -32,6 +35,33 @@ pub(crate) fn log_prefix(line: &[u8]) -> Option<usize> {
 /// Whether more of the text is needed to tell what [`log_prefix`] tells.
 pub(crate) fn may_be_log_prefix(line: &[u8]) -> bool {
     line.len() < MAX_PREFIX_BYTES && (begins_with_date(line) || line.len() < DATE.len()) && !line.contains(&b'\n')
+}
+
+/// A line as the runtimes of containers write it: a time, a stream, a tag, and what the container wrote.
+pub(crate) struct ContainerLine<'a> {
+    pub(crate) stream: &'a [u8],
+    /// Whether the line goes on with the next one of the stream.
+    pub(crate) is_partial: bool,
+    /// Where that begins which the container wrote.
+    pub(crate) content: usize,
+}
+
+/// What `line` begins with, if it is a line of a container's log.
+pub(crate) fn container_line(line: &[u8]) -> Option<ContainerLine<'_>> {
+    if !begins_with_date(line) {
+        return None;
+    }
+    let head = &line[..line.len().min(MAX_PREFIX_BYTES)];
+    let time = memchr::memchr(b' ', head)?;
+    let (stream, tag) = head[time + 1..].split_at_checked(b"stdout ".len())?;
+    let is_partial = match tag.first()? {
+        b'P' => true,
+        b'F' => false,
+        _ => return None,
+    };
+    let is_known = matches!(stream, b"stdout " | b"stderr ") && matches!(tag.get(1), None | Some(b' ' | b'\n'));
+    let content = (time + 1 + stream.len() + 2).min(line.len());
+    is_known.then_some(ContainerLine { stream, is_partial, content })
 }
 
 /// A date as ISO 8601 writes it, with a digit for each 0.
@@ -67,9 +97,13 @@ mod tests {
             let length = log_prefix(line.as_bytes()).expect("a prefix");
             assert_eq!(&line[length..], "{\"a\":1}");
         }
-        for line in
-            ["2026-01-15T12:00:00.000Z started", "12:00 {}", "2026-01-15T12:00:00Z\n {}", "2026-01-15T12:00:00Z{}"]
-        {
+        for line in [
+            "2026-01-15T12:00:00.000Z started",
+            "12:00 {}",
+            "2026-01-15T12:00:00Z\n {}",
+            "2026-01-15T12:00:00Z{}",
+            "2026-01-15T12:00:00Z stdout F \"rest of\": {}",
+        ] {
             assert_eq!(log_prefix(line.as_bytes()), None, "{line}");
         }
         assert!(may_be_log_prefix(b"2026-01") && !may_be_log_prefix(b"started\n"));

@@ -18,6 +18,7 @@ use crate::ingest::json::opening::{self, looks_like_json};
 use crate::ingest::json_formats::compact_rows::{CompactRows, NoNames};
 use crate::ingest::json_formats::span_object;
 use crate::ingest::messages::envelope::{self, Holds};
+use crate::ingest::messages::partial_lines::{self, PartialRecords};
 use crate::ingest::otlp::json_message::{is_other_signal_key, is_resource_spans_key};
 use crate::ingest::source::byte_stream::ByteStream;
 use crate::ingest::source::limits::MAX_MESSAGE_BYTES;
@@ -173,6 +174,7 @@ struct Walk {
     /// How many texts the text is in.
     depth: usize,
     rows: CompactRows,
+    partial_records: PartialRecords,
     /// How many documents were read, or were found to be none.
     documents: u64,
     /// What the outermost open value says of errors, and where.
@@ -191,6 +193,7 @@ impl Walk {
             fixed_offset,
             depth: 0,
             rows: CompactRows::default(),
+            partial_records: PartialRecords::default(),
             documents: 0,
             errors: None,
         }
@@ -205,6 +208,23 @@ impl Walk {
 
     /// Walks through `text`, which stands at `offset`; the answer is how much of it is done with.
     fn advance(
+        &mut self,
+        text: &str,
+        offset: u64,
+        ended: bool,
+        held: &mut zipkin::Held,
+        sink: &mut CountingSink<'_>,
+    ) -> usize {
+        let done = self.walk(text, offset, ended, held, sink);
+        if ended {
+            for (text, offset) in self.partial_records.rest() {
+                self.read_within(text.as_bytes(), offset, held, sink);
+            }
+        }
+        done
+    }
+
+    fn walk(
         &mut self,
         text: &str,
         offset: u64,
@@ -288,6 +308,13 @@ impl Walk {
                 }
                 Parsed::Unfinished => Step::NeedMore,
                 Parsed::Bad { at: fault, reason } => self.bad(chunk, at, fault, &reason),
+            },
+            (None, _) if begins_partial_line(&bytes[at..]) => match partial_lines::join(&chunk.text[at..], chunk.ended) {
+                Some(joined) => {
+                    self.read_within(joined.text.as_bytes(), chunk.offset(at), chunk.held, chunk.sink);
+                    Step::To(at + joined.length)
+                }
+                None => Step::NeedMore,
             },
             (None, _) if let Some(length) = opening::log_prefix(&bytes[at..]) => Step::To(at + length),
             (None, _) if !chunk.ended && opening::may_be_log_prefix(&bytes[at..]) => Step::NeedMore,
@@ -533,28 +560,53 @@ impl Walk {
     /// Reads the string at `at`, such as the message of a log record, which may be a document itself.
     fn message(&mut self, chunk: &mut Chunk<'_, '_, '_>, key: &str, at: usize) -> Step {
         match parse(Text, chunk.text, at) {
+            (Some(_), Parsed::Value(end)) if key == "log" && !chunk.can_look_ahead(end) => Step::NeedMore,
             (Some(text), Parsed::Value(end)) => {
-                if let Some(Container::Object { known, unknown_keys, .. }) = self.stack.last_mut() {
-                    let offset = chunk.offset(at);
-                    // What unpacks within what was unpacked could grow without bound.
-                    let unpacked = if key == "data" && self.depth == 0 { envelope::unpack(&text) } else { None };
-                    let document = unpacked.as_deref().unwrap_or(text.as_bytes()).trim_ascii_start();
-                    let is_document = looks_like_json(document);
-                    *known |= envelope::says_nothing(key, &text);
-                    if is_document && self.depth < MAX_DEPTH {
-                        // What was found in it is told where it is read.
-                        self.documents += 1;
-                        let walk = Walk { depth: self.depth + 1, ..Walk::new(Some(offset)) };
-                        read_text(document, walk, offset, chunk.held, chunk.sink);
-                    } else if unknown_keys.len() < MAX_UNKNOWN_KEYS {
-                        unknown_keys.push(key.to_owned());
-                    }
+                let offset = chunk.offset(at);
+                if key != "log" {
+                    self.read_message(chunk, key, &text, offset);
+                    return Step::To(end);
+                }
+                let stream = partial_lines::stream_of_record(&chunk.text[end..]);
+                let texts = self.partial_records.take(stream, text, offset);
+                if let (true, Some(Container::Object { known, .. })) = (texts.is_empty(), self.stack.last_mut()) {
+                    // What becomes of it is told with the rest of its line.
+                    *known = true;
+                }
+                for (text, offset) in texts {
+                    self.read_message(chunk, key, &text, offset);
                 }
                 Step::To(end)
             }
             (_, Parsed::Bad { at: fault, reason }) => self.bad(chunk, at, fault, &reason),
             _ => Step::NeedMore,
         }
+    }
+
+    /// Reads the `text` under `key` of the object that the walk is in.
+    fn read_message(&mut self, chunk: &mut Chunk<'_, '_, '_>, key: &str, text: &str, offset: u64) {
+        // What unpacks within what was unpacked could grow without bound.
+        let unpacked = if key == "data" && self.depth == 0 { envelope::unpack(text) } else { None };
+        let document = unpacked.as_deref().unwrap_or(text.as_bytes()).trim_ascii_start();
+        let is_document = looks_like_json(document) && self.depth < MAX_DEPTH;
+        if let Some(Container::Object { known, unknown_keys, .. }) = self.stack.last_mut() {
+            *known |= envelope::says_nothing(key, text);
+            if !is_document && unknown_keys.len() < MAX_UNKNOWN_KEYS {
+                unknown_keys.push(key.to_owned());
+            }
+        }
+        if is_document {
+            // What was found in it is told where it is read.
+            self.documents += 1;
+            self.read_within(document, offset, chunk.held, chunk.sink);
+        }
+    }
+
+    /// Reads a text that is made of what stands at `offset`.
+    fn read_within(&self, text: &[u8], offset: u64, held: &mut zipkin::Held, sink: &mut CountingSink<'_>) {
+        let offset = self.fixed_offset.unwrap_or(offset);
+        let walk = Walk { depth: self.depth + 1, ..Walk::new(Some(offset)) };
+        read_text(text, walk, offset, held, sink);
     }
 
     /// Reads the document at `at`.
@@ -652,6 +704,11 @@ impl Walk {
         self.give_up();
         end
     }
+}
+
+/// Whether `line` of a container's log is the first part of one that begins a document.
+fn begins_partial_line(line: &[u8]) -> bool {
+    opening::container_line(line).is_some_and(|part| part.is_partial && line.get(part.content) == Some(&b'{'))
 }
 
 fn is_first_of_line(bytes: &[u8], at: usize) -> bool {

@@ -5,4 +5,5 @@ pub(crate) mod envelope;
 pub(crate) mod framed;
 mod json_document;
 pub(crate) mod json_stream;
+mod partial_lines;
 pub(crate) mod splits;

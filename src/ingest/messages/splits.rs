@@ -22,6 +22,7 @@ use rayon::iter::{
 
 use super::framed;
 use super::json_stream;
+use super::partial_lines;
 use crate::frame::{Collecting, FrameBuilder};
 use crate::ingest::counting_sink::CountingSink;
 use crate::ingest::json_formats::waiting::{self, Waiting};
@@ -208,7 +209,11 @@ fn whole_documents(stream: &mut ByteStream) -> Option<usize> {
         // feed and `{` are the end of one document and the start of another. Text that is damaged may look so too, but
         // then the line begins what whoever reads on after damage would begin with, too.
         let is_cut = |line_feed: &usize| {
-            window.get(line_feed + 1) == Some(&b'{') && window[..*line_feed].trim_ascii_end().last() == Some(&b'}')
+            let before = &window[..*line_feed];
+            let line = || &before[memchr::memrchr(b'\n', before).map_or(0, |start| start + 1)..];
+            window.get(line_feed + 1) == Some(&b'{')
+                && before.trim_ascii_end().last() == Some(&b'}')
+                && !partial_lines::is_part_of_record(line())
         };
         if let Some(line_feed) = memchr::memrchr_iter(b'\n', window).find(is_cut) {
             return Some(line_feed + 1);

@@ -122,6 +122,17 @@ fn documents_without_spans_are_named() {
         ("{\"trace_id\":\"01\",\"span_id\":\"02\",\"severity\":\"INFO\",\"body\":\"x\"}\n", 1, "severity"),
         (r#"{"operationName":"Cart","query":"{ cart }","variables":{}}"#, 1, "operationName, query, variables"),
         (r#"{"process":{"pid":1},"message":"started"}"#, 1, "process, message"),
+        (
+            r#"{"results":[[{"field":"@message","value":"started"}],[{"field":"@message","value":"done"}]]}"#,
+            2,
+            "@message",
+        ),
+        // A time series as it is pushed to Prometheus; its message has the fields of OTLP's.
+        (
+            "\x0a\x19\x0a\x0a\x0a\x04name\x12\x02up\x12\x0b\x09\x01\x02\x03\x04\x05\x06\x07\x08\x10\x07",
+            1,
+            "protobuf without spans",
+        ),
     ] {
         let directory = tempfile::tempdir().expect("a directory");
         let other = write(directory.path(), "other.json", text);
@@ -146,6 +157,11 @@ fn parts_without_spans_are_named() {
     let (code, errors, run) = analyse(&[&write(directory.path(), "jaeger.json", answer)]);
     assert_eq!((code, &run["totals"]["spans"]), (2, &1.into()));
     assert!(errors.contains("shard 3 timed out"), "{errors}");
+    let row = r#"{"TraceId":"01","SpanId":"02","SpanName":"x","Timestamp":"2026-01-15 12:00:00","Duration":"5"}"#;
+    let answer = format!(r#"{{"meta":[],"data":[{row}],"rows":1,"exception":"Code: 159. Timeout exceeded"}}"#);
+    let (code, errors, run) = analyse(&[&write(directory.path(), "rows.json", answer)]);
+    assert_eq!((code, &run["totals"]["spans"]), (2, &1.into()));
+    assert!(errors.contains("Timeout exceeded"), "{errors}");
 }
 
 fn jaeger_trace() -> &'static str {

@@ -153,7 +153,7 @@ pub(super) fn read_stream(
     match content {
         // What there is says nothing; why there is no more is said below.
         Content::Empty | Content::Unknown if stream.has_failed() => {}
-        Content::Empty if stream.offset() == 0 => {
+        Content::Empty => {
             report.format = "empty";
             report.warnings.push(IngestWarning::Empty { path: path.clone() });
         }
@@ -199,7 +199,7 @@ pub(super) fn read_stream(
             let first_bytes = describe_bytes(stream.window());
             report.not_traces(IngestError::UnknownFormat { path: path.clone(), first_bytes }, input.found);
         }
-        Content::Empty | Content::Json | Content::Proto | Content::Framed(_) => {
+        Content::Json | Content::Proto | Content::Framed(_) => {
             let meter = Meter::new(progress, &raw_bytes).noting(&gave_spans);
             let tally = target.messages(content, &mut stream, path, &meter);
             report.take_messages(content, tally);
@@ -216,7 +216,8 @@ pub(super) fn read_stream(
         report.errors.push(IngestError::AlmostAllEmpty { path: path.clone(), offset: stream.offset() });
     } else if let Some(source) = failure {
         let is_counted = report.skipped.counts.contains_key(&SkipReason::Truncated);
-        if source.kind() == io::ErrorKind::UnexpectedEof && !is_counted {
+        let is_nothing = report.spans == 0 && report.skipped.total() == 0;
+        if (source.kind() == io::ErrorKind::UnexpectedEof || is_nothing) && !is_counted {
             report.skipped.add(SkipReason::Truncated, stream.offset());
         }
         report.errors.push(IngestError::Read { path: path.clone(), offset: stream.offset(), source });

@@ -184,3 +184,20 @@ fn hostile_archives_are_stopped() {
     let (spans, reports) = read_bytes("t", &zip(&[("../../etc/a.json", &one)], CompressionMethod::Stored));
     assert_eq!((spans.len(), counts(&reports)), (1, vec!["t/etc/a.json 1 otlp_json".to_owned()]));
 }
+
+/// A file of which nothing can be unpacked is counted, and those beside it are read.
+#[test]
+fn a_damaged_file_of_an_archive_is_counted() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("traces.zip");
+    for method in [CompressionMethod::Deflated, CompressionMethod::Bzip2, CompressionMethod::Zstd] {
+        let one = file(1);
+        let mut archive = zip(&[("a.json", &one), ("b.json", &file(2))], method);
+        let name = archive.windows(6).position(|bytes| bytes == b"a.json").expect("a name");
+        archive[name + 6..name + 26].fill(0xff);
+        fs::write(&path, archive).expect("written");
+        let (spans, reports) = read(&path);
+        assert_eq!(spans.len(), 1, "{method:?}: {reports:?}");
+        assert_eq!((reports[0].errors.len(), reports[0].skipped.total()), (1, 1), "{method:?}: {reports:?}");
+    }
+}

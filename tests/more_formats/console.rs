@@ -1,5 +1,7 @@
 //! What SDKs print, and OTLP in the spellings of languages' own serialisers.
 
+use tracescan::span::SkipReason;
+
 use super::{CHILD, ROOT, TRACE, assert_request_and_query, outlines, read_whole};
 
 fn python(indent: &str) -> String {
@@ -331,5 +333,38 @@ fn enums_are_read_in_every_spelling() {
     for text in [otlp, documents.join("\n")] {
         let (outlines, _) = outlines(&text);
         assert_eq!(outlines, vec!["shop server error e +0 1000"; kinds.len()], "{text}");
+    }
+}
+
+/// Behind what a logger writes before it, beside lines of its own and other signals. A line that is cut costs itself.
+#[test]
+fn otlp_behind_loggers_is_read() {
+    let span = |id: &str, parent: &str, name: &str, kind: u8, times: [u64; 2]| {
+        format!(
+            r#"{{"resource":{{"attributes":[{{"key":"service.name","value":{{"stringValue":"jsvc"}}}}]}},"scopeSpans":[{{"scope":{{"name":"x"}},"spans":[{{"traceId":"{TRACE}","spanId":"{id}","parentSpanId":"{parent}","name":"{name}","kind":{kind},"startTimeUnixNano":"{}","endTimeUnixNano":"{}"}}]}}]}}"#,
+            super::START + times[0],
+            super::START + times[1]
+        )
+    };
+    let request = span(ROOT, "", "GET /orders", 2, [0, 50_000_000]);
+    let query = span(CHILD, ROOT, "SELECT", 3, [10_000_000, 30_000_000]);
+    for prefix in [
+        "[otel.javaagent 2026-01-15 12:00:00:123 +0000] [BatchSpanProcessor_WorkerThread-1] INFO io.opentelemetry.exporter.logging.otlp.OtlpJsonLoggingSpanExporter - ",
+        "2026-01-15T12:00:00.123+01:00  INFO 1 --- [BatchSpanProcessor_WorkerThread-1] i.o.e.l.o.OtlpJsonLoggingSpanExporter    : ",
+        "Jan 15, 2026 12:00:00 PM io.opentelemetry.exporter.logging.otlp.internal.traces.OtlpStdoutSpanExporter export\nINFO: ",
+        "12:00:00 [main] DEBUG shop.Spans - ",
+    ] {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("app.log");
+        let metrics = r#"{"resource":{},"scopeMetrics":[{"metrics":[]}]}"#;
+        let cut = &request[..request.len() / 3];
+        let lines = [&request, cut, metrics, &query].map(|line| format!("{prefix}{line}\n"));
+        std::fs::write(&path, lines.concat()).expect("written");
+        let (spans, reports) = super::read(&path);
+        assert_request_and_query(&spans, &format!("{prefix}: {reports:?}"));
+        assert_eq!(reports[0].skipped.counts[&SkipReason::OtherSignal], 1, "{prefix}: {reports:?}");
+        // What stands between a line that is cut and the next document goes with it.
+        let lines_before = prefix.matches('\n').count() as u64;
+        assert_eq!(reports[0].skipped.total(), 2 + 3 * lines_before, "{prefix}: {reports:?}");
     }
 }

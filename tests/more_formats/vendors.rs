@@ -229,6 +229,48 @@ fn wrappers_of_cloudwatch_are_taken_off() {
     assert_eq!(outlines(&lines).0.len(), 4);
 }
 
+/// A query of Logs Insights may name the fields of the spans. Rows of other fields are told.
+#[test]
+fn fields_of_queries_are_read() {
+    let field = |(name, value): (&str, &str)| format!("{{\n  \"field\": \"{name}\", \"value\": \"{value}\"}}");
+    let row =
+        |fields: &[(&str, &str)]| format!("[{}]", fields.iter().copied().map(field).collect::<Vec<_>>().join(","));
+    let root = row(&[
+        ("@timestamp", "2026-01-15 12:00:00.000"),
+        ("trace_id", TRACE),
+        ("span_id", ROOT),
+        ("name", "GET /"),
+        ("kind", "SERVER"),
+        ("start_time_unix_nano", "1768478400000000000"),
+        ("end_time_unix_nano", "1768478400050000000"),
+        ("attributes.http.route", "/"),
+        ("resource.attributes.service.name", "shop"),
+    ]);
+    let child = row(&[
+        ("traceId", TRACE),
+        ("spanId", CHILD),
+        ("parentSpanId", ROOT),
+        ("name", "SELECT"),
+        ("kind", "CLIENT"),
+        ("startTimeUnixNano", "1768478400010000000"),
+        ("endTimeUnixNano", "1768478400030000000"),
+    ]);
+    let (spans, _) = read_whole(format!(r#"{{"results": [{root},{child}], "status": "Complete"}}"#));
+    assert_request_and_query(&spans, "rows");
+    assert_eq!(
+        (spans[0].outline().as_str(), spans[0].attribute("http.route")),
+        ("shop server unset GET / +0 50000", "/")
+    );
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("answer.json");
+    let other = row(&[("bin(5m)", "2026-01-15 12:00:00.000"), ("count(*)", "7")]);
+    std::fs::write(&path, format!(r#"{{"results": [{root},{other},{other}], "status": "Complete"}}"#))
+        .expect("written");
+    let (spans, reports) = super::read(&path);
+    assert_eq!((spans.len(), reports[0].skipped.total()), (1, 2), "{reports:?}");
+    assert!(reports[0].errors[0].to_string().contains("count(*)"), "{reports:?}");
+}
+
 /// Wrappers may stand in wrappers, but not without end.
 #[test]
 fn wrappers_nest_only_so_deep() {
@@ -283,6 +325,10 @@ fn events_of_honeycomb_are_read() {
         format!("[{}]", rows.join(",")),
         format!("[{}]", rows.each_ref().map(event).join(",")),
         rows.each_ref().map(data_first).join("\n"),
+        format!(
+            r#"{{"data":{{"series":[],"results":[{}]}}}}"#,
+            rows.each_ref().map(|row| format!(r#"{{"data":{row}}}"#)).join(",")
+        ),
     ] {
         let (spans, format) = read_whole(&text);
         assert_eq!(format, "honeycomb_json", "{text}");

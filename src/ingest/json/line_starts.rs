@@ -3,10 +3,10 @@
 //! Compact or pretty-printed, a document begins at the start of a line, and its other lines begin otherwise: but for the
 //! items of arrays that some writers set at the start of a line, too, behind `,` or `[`.
 
-use super::opening::{log_prefix, looks_like_json};
+use super::opening::{log_prefix, logger_prefix, looks_like_json};
 
 /// How much of the text behind a line's start may be looked at to tell what begins there.
-pub(crate) const LOOKED_AT_BYTES: usize = 128;
+pub(crate) const LOOKED_AT_BYTES: usize = 512;
 
 /// What objects begin with that are in no other.
 const ENVELOPES: [&[u8]; 5] =
@@ -37,7 +37,12 @@ pub(crate) fn is_envelope(head: &[u8]) -> bool {
 
 /// Whether a document may begin with `line`, or what a log wrote before one.
 pub(crate) fn may_begin_document(line: &[u8]) -> bool {
-    matches!(line.first(), Some(b'{' | b'[')) || log_prefix(line).is_some()
+    matches!(line.first(), Some(b'{' | b'[')) || has_prefix(line)
+}
+
+/// Whether a line begins with what a log wrote before a document.
+pub(crate) fn has_prefix(line: &[u8]) -> bool {
+    log_prefix(line).is_some() || logger_prefix(line).is_some()
 }
 
 /// Whether a document that does not end before it goes on with a line.
@@ -73,7 +78,7 @@ struct Marks<'a> {
 impl Marks<'_> {
     fn begins(&self, line: &[u8]) -> Begins {
         let is_of_texts = line.starts_with(b"[\"") && self.heads.iter().any(|head| head.starts_with(b"[\""));
-        if log_prefix(line).is_some() {
+        if has_prefix(line) {
             return Begins::Document;
         }
         if !looks_like_json(line) && !is_of_texts {

@@ -32,9 +32,27 @@ pub(crate) fn log_prefix(line: &[u8]) -> Option<usize> {
     (begins_with_date(head) && head[..brace].ends_with(b" ") && !head[..brace].contains(&b'\n')).then_some(brace)
 }
 
-/// Whether more of the text is needed to tell what [`log_prefix`] tells.
-pub(crate) fn may_be_log_prefix(line: &[u8]) -> bool {
-    line.len() < MAX_PREFIX_BYTES && (begins_with_date(line) || line.len() < DATE.len()) && !line.contains(&b'\n')
+/// The longest that a logger may write before OTLP on its line: a time, a thread, a level and its own name.
+const MAX_LOGGER_BYTES: usize = 512;
+
+/// The length of what a logger wrote before OTLP that a line begins with otherwise, as exporters of Java log it.
+pub(crate) fn logger_prefix(line: &[u8]) -> Option<usize> {
+    let first = line.first()?;
+    if !first.is_ascii_alphanumeric() && !matches!(first, b'[' | b'<' | b'(') {
+        return None;
+    }
+    let head = &line[..line.len().min(MAX_LOGGER_BYTES)];
+    let head = head.split(|&byte| byte == b'\n').next().unwrap_or_default();
+    let start = memchr::memmem::find(head, b"{\"resource")?;
+    let prefix = &head[..start];
+    // Within JSON there would be quotes, or nothing that is said.
+    let is_text = prefix.iter().any(u8::is_ascii_alphanumeric) && !prefix.contains(&b'"');
+    is_text.then_some(start)
+}
+
+/// Whether more of the text is needed to tell what [`log_prefix`] and [`logger_prefix`] tell.
+pub(crate) fn may_be_logger_prefix(line: &[u8]) -> bool {
+    line.len() < MAX_LOGGER_BYTES && !line.contains(&b'\n')
 }
 
 /// A line as the runtimes of containers write it: a time, a stream, a tag, and what the container wrote.
@@ -91,6 +109,24 @@ mod tests {
             assert!(!looks_like_json(text.as_bytes()), "{text}");
         }
     }
+
+    #[test]
+    fn loggers_write_before_documents() {
+        for line in ["INFO: {\"resource\":{}}", "[otel 12:00] [main] INFO a.B - {\"resourceSpans\":[]}\nx"] {
+            let length = logger_prefix(line.as_bytes()).expect("a prefix");
+            assert!(line[length..].starts_with("{\"resource"), "{line}");
+        }
+        for line in [
+            "{\"resource\":1}",
+            "[{\"resource\":1}",
+            "a\n{\"resource\":1}",
+            "  {\"resource\":1}",
+            "[\"a\",{\"resource\":1}]",
+        ] {
+            assert_eq!(logger_prefix(line.as_bytes()), None, "{line}");
+        }
+    }
+
     #[test]
     fn times_before_documents_are_passed_over() {
         for line in ["2026-01-15T12:00:00.000Z {\"a\":1}", "2026-01-15T12:00:00.123456789Z stdout F {\"a\":1}"] {
@@ -106,6 +142,6 @@ mod tests {
         ] {
             assert_eq!(log_prefix(line.as_bytes()), None, "{line}");
         }
-        assert!(may_be_log_prefix(b"2026-01") && !may_be_log_prefix(b"started\n"));
+        assert!(may_be_logger_prefix(b"2026-01") && !may_be_logger_prefix(b"started\n"));
     }
 }

@@ -39,13 +39,61 @@ impl CompactRows {
         if self.names.len() != row.len() {
             return Err(NoNames);
         }
-        let of_types =
-            texts.is_some_and(|types| types.iter().any(|name| name.starts_with("DateTime") || *name == "UInt64"));
+        let of_types = texts.is_some_and(|types| types.iter().all(|name| is_type(name)));
         if std::mem::take(&mut self.is_at_start) && of_types {
             return Ok(None);
         }
         Ok(Some(self.names.iter().cloned().zip(row).collect()))
     }
+}
+
+/// Whether `name` is that of a type of ClickHouse, with what stands in its brackets or without.
+fn is_type(name: &str) -> bool {
+    const TYPES: &[&str] = &[
+        "String",
+        "FixedString",
+        "LowCardinality",
+        "Nullable",
+        "Array",
+        "Map",
+        "Tuple",
+        "Nested",
+        "UUID",
+        "Bool",
+        "Date",
+        "Date32",
+        "DateTime",
+        "DateTime64",
+        "Time",
+        "Time64",
+        "Enum8",
+        "Enum16",
+        "JSON",
+        "Object",
+        "Variant",
+        "Dynamic",
+        "IPv4",
+        "IPv6",
+        "Decimal",
+        "Float32",
+        "Float64",
+        "BFloat16",
+        "Int8",
+        "Int16",
+        "Int32",
+        "Int64",
+        "Int128",
+        "Int256",
+        "UInt8",
+        "UInt16",
+        "UInt32",
+        "UInt64",
+        "UInt128",
+        "UInt256",
+        "SimpleAggregateFunction",
+        "AggregateFunction",
+    ];
+    TYPES.contains(&name.split('(').next().unwrap_or_default())
 }
 
 /// No names of columns came before a row.
@@ -70,5 +118,10 @@ mod tests {
         let object = rows.take_row(row(r#"["1","2",3]"#)).unwrap().expect("a row");
         assert_eq!(Json::Object(object).to_string(), r#"{"TraceId":"1","SpanId":"2","Duration":3}"#);
         assert!(rows.take_row(row("[1]")).is_err());
+        for types in [r#"["String","String"]"#, r#"["FixedString(32)","LowCardinality(String)"]"#] {
+            assert_eq!(rows.take_row(row(r#"["TraceId","SpanId"]"#)).unwrap(), None);
+            assert_eq!(rows.take_row(row(types)).unwrap(), None, "{types}");
+            assert!(rows.take_row(row(r#"["1","2"]"#)).unwrap().is_some(), "{types}");
+        }
     }
 }

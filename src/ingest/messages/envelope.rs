@@ -109,7 +109,27 @@ fn are_keys_of_document(keys: &[String]) -> bool {
 /// Whether the object that `text` begins with is what Honeycomb's API takes as the `data` of an event.
 pub(crate) fn is_event_of_honeycomb(text: &str) -> bool {
     let text = &text.as_bytes()[..text.len().min(LOOKED_AT_BYTES)];
-    text.starts_with(b"{") && memchr::memmem::find(text, b"\"trace.trace_id\"").is_some()
+    text.starts_with(b"{") && has_own_text(text, b"\"trace.trace_id\"")
+}
+
+/// Whether the object that `text` begins with has `quoted` as a key, and not only what is within it.
+fn has_own_text(text: &[u8], quoted: &[u8]) -> bool {
+    let mut depth = 0;
+    let mut in_string = false;
+    let mut at = 0;
+    while let Some(&byte) = text.get(at) {
+        match byte {
+            b'\\' if in_string => at += 1,
+            b'"' if !in_string && depth == 1 && text[at..].starts_with(quoted) => return true,
+            b'"' => in_string = !in_string,
+            b'{' | b'[' if !in_string => depth += 1,
+            b'}' | b']' if !in_string && depth == 1 => return false,
+            b'}' | b']' if !in_string => depth -= 1,
+            _ => {}
+        }
+        at += 1;
+    }
+    false
 }
 
 /// Whether the object that `text` begins with says where Elasticsearch is to put the document on the next line.

@@ -16,6 +16,7 @@ use crate::ingest::json::lenient::Text;
 use crate::ingest::json::line_starts::{self, Extent};
 use crate::ingest::json::opening::{self, looks_like_json};
 use crate::ingest::json_formats::compact_rows::{CompactRows, NoNames};
+use crate::ingest::json_formats::field_rows;
 use crate::ingest::json_formats::span_object;
 use crate::ingest::messages::envelope::{self, Holds};
 use crate::ingest::messages::partial_lines::{self, PartialRecords};
@@ -300,6 +301,9 @@ impl Walk {
             (Some(Container::Array), _) if is_first_of_line(bytes, at) && self.begins_anew(&bytes[at..]) => {
                 self.bad(chunk, at, at, "expected an item")
             }
+            // Loggers write brackets around times and threads.
+            (None, b'[') if !chunk.can_look_ahead(at) => Step::NeedMore,
+            (None, b'[') if let Some(length) = opening::logger_prefix(&bytes[at..]) => Step::To(at + length),
             (Some(Container::Array) | None, b'{' | b'[') => self.open(chunk, at),
             (Some(Container::Array), _) => match chunk.ignore(at) {
                 Parsed::Value(end) => {
@@ -309,7 +313,8 @@ impl Walk {
                 Parsed::Unfinished => Step::NeedMore,
                 Parsed::Bad { at: fault, reason } => self.bad(chunk, at, fault, &reason),
             },
-            (None, _) if begins_partial_line(&bytes[at..]) => match partial_lines::join(&chunk.text[at..], chunk.ended) {
+            (None, _) if begins_partial_line(&bytes[at..]) => match partial_lines::join(&chunk.text[at..], chunk.ended)
+            {
                 Some(joined) => {
                     self.read_within(joined.text.as_bytes(), chunk.offset(at), chunk.held, chunk.sink);
                     Step::To(at + joined.length)
@@ -317,7 +322,8 @@ impl Walk {
                 None => Step::NeedMore,
             },
             (None, _) if let Some(length) = opening::log_prefix(&bytes[at..]) => Step::To(at + length),
-            (None, _) if !chunk.ended && opening::may_be_log_prefix(&bytes[at..]) => Step::NeedMore,
+            (None, _) if !chunk.ended && opening::may_be_logger_prefix(&bytes[at..]) => Step::NeedMore,
+            (None, _) if let Some(length) = opening::logger_prefix(&bytes[at..]) => Step::To(at + length),
             (None, _) => {
                 chunk.sink.malformed("a line", chunk.offset(at), "expected a JSON object or array");
                 self.resync = Some(Resync::NextLine);
@@ -362,7 +368,7 @@ impl Walk {
             let head = line_starts::head(line);
             line_starts::is_envelope(&head) && head == self.head
         };
-        opening::log_prefix(line).is_some() || is_same()
+        line_starts::has_prefix(line) || is_same()
     }
 
     fn find_line(&mut self, chunk: &Chunk<'_, '_, '_>, at: usize, resync: Resync) -> Option<Step> {
@@ -375,7 +381,7 @@ impl Walk {
         let rest = &bytes[line..];
         if line_starts::may_begin_document(rest) {
             self.resync = None;
-        } else if !chunk.ended && (rest.is_empty() || opening::may_be_log_prefix(rest)) {
+        } else if !chunk.ended && opening::may_be_logger_prefix(rest) {
             return Some(Step::NeedMore);
         }
         Some(Step::To(line))
@@ -406,6 +412,14 @@ impl Walk {
                 None if !chunk.ended => return Step::NeedMore,
                 Some(first) if self.rows.may_begin_with(*first) => return self.row(chunk, at),
                 _ => {}
+            }
+            if matches!(self.stack.last(), Some(Container::Array)) {
+                if !chunk.can_look_ahead(at) {
+                    return Step::NeedMore;
+                }
+                if field_rows::may_begin(&bytes[at..]) {
+                    return self.field_row(chunk, at);
+                }
             }
             self.stack.push(Container::Array);
             return Step::To(at + 1);
@@ -442,6 +456,30 @@ impl Walk {
                     Ok(Some(object)) => span_object::emit(object, offset, chunk.sink),
                     Ok(None) => {}
                     Err(NoNames) => chunk.sink.unknown("an array without names of columns", "", offset),
+                }
+                Step::To(end)
+            }
+            (_, Parsed::Bad { at: fault, reason }) => self.bad(chunk, at, fault, &reason),
+            _ => Step::NeedMore,
+        }
+    }
+
+    /// Reads the array at `at`, which is a row of fields with their names.
+    fn field_row(&mut self, chunk: &mut Chunk<'_, '_, '_>, at: usize) -> Step {
+        match parse(std::marker::PhantomData::<serde_json::Value>, chunk.text, at) {
+            (Some(row), Parsed::Value(end)) => {
+                let Some(object) = field_rows::object_of_row(&row) else {
+                    // A field that is a document itself is read where it stands.
+                    self.stack.push(Container::Array);
+                    return Step::To(at + 1);
+                };
+                let offset = chunk.offset(at);
+                let keys: Vec<String> = object.keys().cloned().collect();
+                self.documents += 1;
+                if keys.iter().any(|key| span_object::may_be(key, &keys)) {
+                    span_object::emit(object, offset, chunk.sink);
+                } else {
+                    chunk.foreign(&keys, "", offset);
                 }
                 Step::To(end)
             }
@@ -538,7 +576,7 @@ impl Walk {
                     chunk.sink.skip(SkipReason::OtherSignal, chunk.offset(at));
                     self.documents += 1;
                 } else if !is_envelope && unknown_keys.len() < MAX_UNKNOWN_KEYS {
-                    let says_errors = matches!(&*key, "errors" | "error");
+                    let says_errors = matches!(&*key, "errors" | "error" | "exception");
                     unknown_keys.push(key.into_owned());
                     if says_errors {
                         self.note_errors(chunk, value, end);
@@ -554,7 +592,7 @@ impl Walk {
     /// Whether a line behind a member's colon begins the next document: the line before was cut. No writer begins a member's
     /// value at the start of a line, but for one that gives each bracket its own.
     fn is_no_value(&self, line: &[u8]) -> bool {
-        line.starts_with(b"{\"") || opening::log_prefix(line).is_some() || line_starts::head(line) == self.head
+        line.starts_with(b"{\"") || line_starts::has_prefix(line) || line_starts::head(line) == self.head
     }
 
     /// Reads the string at `at`, such as the message of a log record, which may be a document itself.

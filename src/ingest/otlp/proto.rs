@@ -78,6 +78,7 @@ fn first_message<'a>(message: &'a [u8], numbers: &[u32]) -> Option<&'a [u8]> {
 
 /// Reads one message of any length from `stream`, ResourceSpans by ResourceSpans.
 pub(crate) fn read_stream(stream: &mut ByteStream, sink: &mut CountingSink<'_>) {
+    let mut is_answer_of_tempo = false;
     loop {
         let start = stream.offset();
         let (number, header_bytes, length) = match header(stream.fill(MAX_HEADER_BYTES)) {
@@ -103,8 +104,9 @@ pub(crate) fn read_stream(stream: &mut ByteStream, sink: &mut CountingSink<'_>) 
         let message = &window[..size.min(window.len())];
         let available = message.len();
         if number == 1 {
+            is_answer_of_tempo |= is_trace(message);
             read_resource_spans(message, Position::of(message, offset), available < size, sink);
-        } else {
+        } else if !is_answer_of_tempo {
             sink.skip(SkipReason::UnknownContent, start);
         }
         if available < size {
@@ -160,24 +162,59 @@ pub(crate) fn header(head: &[u8]) -> MessageHeader {
 pub(crate) fn read_slice(message: &[u8], offset: u64, verbatim: bool, sink: &mut CountingSink<'_>) {
     let position = if verbatim { Position::of(message, offset) } else { Position::fixed(offset) };
     let mut fields = WireFields::of(message);
+    let mut is_answer_of_tempo = false;
     loop {
         let at = position.offset_of(fields.rest());
         match fields.next() {
             None => return,
             Some(Ok((1, WireField::Bytes(resource_spans)))) => {
+                is_answer_of_tempo |= is_trace(resource_spans);
                 read_resource_spans(resource_spans, position, false, sink);
             }
             // The frame that is cut off is reported by whoever read it.
             Some(Ok((1, WireField::Cut(resource_spans)))) => {
                 read_resource_spans(resource_spans, position, true, sink);
             }
+            // What Tempo says of the search beside the trace.
+            Some(Ok(_)) if is_answer_of_tempo => {}
             Some(Ok(_)) => sink.skip(SkipReason::UnknownContent, at),
             Some(Err(error)) => return sink.malformed("a message", at, error.reason),
         }
     }
 }
 
+/// Whether a message in the place of a ResourceSpans is a trace of them, as Tempo's `/api/v2/traces` answers. Where a
+/// ResourceSpans has its spans, a resource has a number.
+fn is_trace(message: &[u8]) -> bool {
+    let mut has_spans = false;
+    for (number, field) in WireFields::of(message).readable() {
+        let (1, WireField::Bytes(inner) | WireField::Cut(inner)) = (number, field) else {
+            return false;
+        };
+        has_spans |= WireFields::of(inner)
+            .readable()
+            .any(|(number, field)| matches!((number, field), (2, WireField::Bytes(_) | WireField::Cut(_))));
+    }
+    has_spans
+}
+
 fn read_resource_spans(message: &[u8], position: Position, is_cut: bool, sink: &mut CountingSink<'_>) {
+    if is_trace(message) {
+        for (_, field) in WireFields::of(message).readable() {
+            match field {
+                WireField::Bytes(inner) => read_inner_resource_spans(inner, position, false, sink),
+                WireField::Cut(inner) => read_inner_resource_spans(inner, position, is_cut, sink),
+                _ => {}
+            }
+        }
+        return;
+    }
+    read_inner_resource_spans(message, position, is_cut, sink);
+}
+
+fn read_inner_resource_spans(message: &[u8], position: Position, is_cut: bool, sink: &mut CountingSink<'_>) {
+    let start = position.offset_of(message);
+    let mut is_known = message.is_empty();
     let mut origin = Origin::default();
     // The resource may stand after the spans.
     for (number, field) in WireFields::of(message).readable() {
@@ -195,11 +232,15 @@ fn read_resource_spans(message: &[u8], position: Position, is_cut: bool, sink: &
     loop {
         let at = position.offset_of(fields.rest());
         match fields.next() {
-            None => return,
+            None if is_known => return,
+            None => return sink.skip(SkipReason::UnknownContent, start),
             Some(Ok((2 | 1000, WireField::Bytes(scope_spans) | WireField::Cut(scope_spans)))) => {
+                is_known = true;
                 read_scope_spans(scope_spans, &mut origin, &mut span, &mut encoded, position, is_cut, sink);
             }
-            Some(Ok(_)) => {}
+            Some(Ok((number, field))) => {
+                is_known |= matches!((number, field), (1 | 3, WireField::Bytes(_) | WireField::Cut(_)));
+            }
             Some(Err(error)) if error.is_cut && is_cut => return,
             Some(Err(error)) => return sink.malformed("a ResourceSpans", at, error.reason),
         }
@@ -224,11 +265,16 @@ fn read_scope_spans<'a>(
             read_scope(scope, origin);
         }
     }
+    let start = position.offset_of(message);
+    let mut is_known = message.is_empty();
     let mut fields = WireFields::of(message);
     loop {
         let at = position.offset_of(fields.rest());
-        match fields.next() {
-            None => return,
+        let field = fields.next();
+        is_known |= matches!(&field, Some(Ok((1..=3, WireField::Bytes(_) | WireField::Cut(_))) | Err(_)));
+        match field {
+            None if is_known => return,
+            None => return sink.skip(SkipReason::UnknownContent, start),
             Some(Ok((2, WireField::Bytes(bytes))))
                 if !wanted.everything && read_encoded(bytes, encoded, wanted.own) =>
             {

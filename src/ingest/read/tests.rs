@@ -255,3 +255,21 @@ fn logs_are_told_from_traces() {
     assert!(matches!(report.warnings[..], [IngestWarning::OtherSignalOnly { .. }]));
     assert!(collected.spans.is_empty());
 }
+
+/// Tempo's answer to a query of one trace has the trace in a field, and what it says of the search beside it.
+#[test]
+fn answers_of_tempo_are_unwrapped() {
+    let in_field = |message: &[u8]| {
+        let mut bytes = vec![0x0a];
+        prost::encoding::encode_varint(message.len() as u64, &mut bytes);
+        [&bytes, message].concat()
+    };
+    let trace = [message(1, 2), message(3, 2)].iter().flat_map(otlp::TracesData::encode_to_vec).collect::<Vec<u8>>();
+    let answer = [in_field(&trace), vec![0x12, 2, 8, 1]].concat();
+    let (whole, _) = read_bytes(&trace);
+    let (collected, report) = read_bytes(&answer);
+    assert_eq!((whole.spans.len(), &collected.spans), (4, &whole.spans));
+    assert_eq!((report.skipped.total(), report.errors.len()), (0, 0), "{report:?}");
+    let (collected, report) = read_bytes(&answer[..answer.len() - 60]);
+    assert!(collected.spans.len() >= 2 && report.skipped.total() > 0, "{report:?}");
+}

@@ -168,7 +168,8 @@ pub(crate) fn of_text(head: &[u8]) -> Option<Refused> {
     if has("Activity.TraceId:") {
         return Some(DOTNET_CONSOLE);
     }
-    if has("LoggingSpanExporter") || has("[tracer: ") {
+    // What the exporter of OTLP logs is read: its name ends like the other one's.
+    if has("LoggingSpanExporter") && !has("OtlpJsonLoggingSpanExporter") || has("[tracer: ") {
         return Some(JAVA_LOGGING);
     }
     if has("ResourceSpans #0") || has("    Trace ID       : ") {

@@ -3,10 +3,8 @@
 use serde_json::{Map, Value as Json};
 
 use super::fields::Fields;
-use super::{
-    clickhouse_rows, datadog, documents, elastic_apm, go_stdouttrace, honeycomb, jaeger_cassandra, jaeger_clickhouse,
-    javascript_console, python_console, xray,
-};
+use super::rows::{clickhouse_rows, jaeger_cassandra, jaeger_clickhouse};
+use super::{datadog, documents, elastic_apm, go_stdouttrace, honeycomb, javascript_console, python_console, xray};
 use crate::ingest::counting_sink::CountingSink;
 
 /// Keys of which two make an object that may be a span. Whether it is one, its whole content tells.

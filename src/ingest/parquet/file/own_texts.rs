@@ -5,7 +5,7 @@ use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::Int32Type;
 
 use super::cells::text_at;
-use super::file_dictionary::FileDictionary;
+use super::dictionaries::file_dictionary::FileDictionary;
 use crate::conventions::OwnAttribute;
 
 /// What is kept of the values of one column.

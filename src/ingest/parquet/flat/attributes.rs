@@ -12,11 +12,11 @@ use crate::conventions::{
 };
 use crate::frame::{BEYOND_CAP, ValueCaps};
 use crate::ingest::parquet::file::cells::{attributes_at, text_at};
-use crate::ingest::parquet::file::dictionary_indices::ABSENT;
+use crate::ingest::parquet::file::dictionaries::dictionary_indices::ABSENT;
+use crate::ingest::parquet::file::dictionaries::normalised_dictionary::NormalisedDictionary;
+use crate::ingest::parquet::file::dictionaries::text_dictionary::TextDictionary;
 use crate::ingest::parquet::file::fingerprint::Fingerprint;
-use crate::ingest::parquet::file::normalised_dictionary::NormalisedDictionary;
 use crate::ingest::parquet::file::own_texts::OwnTexts;
-use crate::ingest::parquet::file::text_dictionary::TextDictionary;
 
 /// JSON texts hold all attributes of a span at once, so fewer are kept than of other texts.
 const MANY_JSON_TEXTS: usize = 1 << 14;

@@ -11,7 +11,7 @@ use parquet::errors::ParquetError;
 use crate::ingest::parquet::file::cell::Cell;
 use crate::ingest::parquet::file::cells::{list_at, value_at};
 use crate::ingest::parquet::file::column_cells::Cells;
-use crate::ingest::parquet::file::file_dictionary::FileDictionary;
+use crate::ingest::parquet::file::dictionaries::file_dictionary::FileDictionary;
 use crate::ingest::parquet::file::pages::ColumnPages;
 use crate::ingest::text_ids::{self, TextId};
 use crate::span::{SpanId, TraceId, Value};

@@ -5,7 +5,7 @@ use arrow::array::RecordBatch;
 use super::mapping::dialect::Place;
 use super::table::BatchColumns;
 use crate::conventions::TraceStateSampling;
-use crate::ingest::parquet::file::text_dictionary::TextDictionary;
+use crate::ingest::parquet::file::dictionaries::text_dictionary::TextDictionary;
 use crate::span::TraceId;
 
 /// The column of trace states.

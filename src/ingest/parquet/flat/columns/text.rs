@@ -8,11 +8,11 @@ use parquet::errors::ParquetError;
 use crate::conventions::Attribute;
 use crate::frame::{SignaturePart, ValueCaps};
 use crate::ingest::parquet::file::column_cells::Cells;
-use crate::ingest::parquet::file::dictionary_indices::DictionaryIndices;
+use crate::ingest::parquet::file::dictionaries::dictionary_indices::DictionaryIndices;
+use crate::ingest::parquet::file::dictionaries::normalised_dictionary::NormalisedDictionary;
+use crate::ingest::parquet::file::dictionaries::text_dictionary::TextDictionary;
 use crate::ingest::parquet::file::fingerprint::Fingerprint;
-use crate::ingest::parquet::file::normalised_dictionary::NormalisedDictionary;
 use crate::ingest::parquet::file::pages::ColumnPages;
-use crate::ingest::parquet::file::text_dictionary::TextDictionary;
 use crate::ingest::parquet::flat::mapping::dialect::Place;
 use crate::ingest::parquet::flat::table::BatchColumns;
 

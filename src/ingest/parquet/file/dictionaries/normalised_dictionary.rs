@@ -7,14 +7,14 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use parquet::errors::ParquetError;
 
-use super::cell::Cell;
-use super::column_cells::Cells;
 use super::dictionary_indices::{ABSENT, DictionaryIndices};
 use super::file_dictionary::FileDictionary;
-use super::fingerprint::Fingerprint;
 use super::text_dictionary::{MANY_TEXTS, TextDictionary};
 use crate::conventions::{Attribute, normalise};
 use crate::frame::{ValueCaps, cap_normal};
+use crate::ingest::parquet::file::cell::Cell;
+use crate::ingest::parquet::file::column_cells::Cells;
+use crate::ingest::parquet::file::fingerprint::Fingerprint;
 
 /// What is kept of the texts of such a column ([`normalise`]), numbered alike for all its batches. What is not kept, their
 /// arguments, is hashed.

@@ -6,9 +6,9 @@ use serde_json::Value as Json;
 use crate::frame::SpanSink as _;
 use crate::span::{Event, KeyValue, Link, Origin, SpanRecord, StatusCode};
 
-use super::fields::{Fields, instant, text_attribute};
 use crate::ingest::counting_sink::CountingSink;
 use crate::ingest::json::attributes::{attributes_of_json, value_of_json};
+use crate::ingest::json_formats::fields::{Fields, instant, text_attribute};
 use crate::ingest::parquet::flat::times::Unit;
 use crate::ingest::text_ids;
 

@@ -5,9 +5,9 @@
 use serde_json::{Map, Value as Json};
 
 use super::clickhouse_rows::columns_of;
-use super::documents;
-use super::fields::Fields;
 use crate::ingest::counting_sink::CountingSink;
+use crate::ingest::json_formats::documents;
+use crate::ingest::json_formats::fields::Fields;
 
 /// The format, as `run.json` names it.
 pub(crate) const JAEGER_CLICKHOUSE: &str = "jaeger_clickhouse_json";

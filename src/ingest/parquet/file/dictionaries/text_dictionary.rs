@@ -20,13 +20,13 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use parquet::errors::ParquetError;
 
-use super::cell::Cell;
-use super::column_cells::{Cells, for_each_cell};
 use super::dictionary_indices::{ABSENT, DictionaryIndices};
 use super::file_dictionary::FileDictionary;
-use super::fingerprint::Fingerprint;
 use crate::frame::{MANY_TEXT_BYTES, SignaturePart, Symbol, Symbols, ValueCaps};
+use crate::ingest::parquet::file::cell::Cell;
 use crate::ingest::parquet::file::cells::text_at;
+use crate::ingest::parquet::file::column_cells::{Cells, for_each_cell};
+use crate::ingest::parquet::file::fingerprint::Fingerprint;
 
 /// The index of a value that has not been asked for.
 const UNSEEN: u32 = u32::MAX;

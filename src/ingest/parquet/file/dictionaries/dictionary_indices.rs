@@ -5,8 +5,8 @@ use arrow::util::bit_chunk_iterator::UnalignedBitChunk;
 use arrow::util::bit_iterator::BitIndexIterator;
 use parquet::errors::ParquetError;
 
-use super::cell::Cell;
-use super::column_cells::Cells;
+use crate::ingest::parquet::file::cell::Cell;
+use crate::ingest::parquet::file::column_cells::Cells;
 
 /// The index of "no text": null and the empty text alike.
 pub(crate) const ABSENT: u32 = 0;

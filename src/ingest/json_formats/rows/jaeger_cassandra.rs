@@ -6,10 +6,10 @@ use serde_json::{Value as Json, json};
 
 use crate::frame::SpanSink as _;
 
-use super::fields::Fields;
 use crate::ingest::counting_sink::CountingSink;
 use crate::ingest::jaeger;
 use crate::ingest::json::lenient::Fill;
+use crate::ingest::json_formats::fields::Fields;
 
 /// Whether an object is such a row.
 pub(crate) fn is_row(fields: &Fields) -> bool {

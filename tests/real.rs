@@ -56,6 +56,7 @@ impl Analysed {
 fn text(cell: &Cell) -> &str {
     match cell {
         Cell::Text(text) => text,
+        Cell::None => "",
         other => panic!("{other:?} is no text"),
     }
 }

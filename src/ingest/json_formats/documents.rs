@@ -29,7 +29,7 @@ pub(crate) const SPAN_DOCUMENTS: &str = "span_documents_json";
 const TIMESTAMPS: &[&str] = &["@timestamp", "timestamp", "time"];
 
 /// OTLP leaves out what is empty, a name among it; nobody else calls times so.
-const TIMES_OF_OTLP: &[&str] = &["startTimeUnixNano", "start_time_unix_nano"];
+const TIMES_OF_OTLP: &[&str] = &["startTimeUnixNano", "start_time_unix_nano", "endTimeUnixNano", "end_time_unix_nano"];
 
 /// Members that say that a span failed, or with what message, by their normalised names.
 const FAILURES: &[&str] = &["haserror", "iserror", "error"];

@@ -14,8 +14,14 @@ use crate::ingest::parquet::flat::calibration::{Calibration, Durations};
 use crate::ingest::parquet::flat::times::Unit;
 use crate::span::{Origin, SpanRecord, TraceId};
 
-/// So many spans wait, so that inputs of any size can be read; what comes later says nothing of those.
+/// So many spans wait for a unit, so that inputs of any size can be read; what comes later says nothing of those.
 const MAX_WAITING: usize = 100_000;
+
+/// So many spans wait for the upper half of their trace ids: the span that has it is sent together with them.
+const MAX_WAITING_FOR_HALVES: usize = 1 << 14;
+
+/// So many halves are remembered, and as many of those before.
+const MAX_HALVES: usize = 100_000;
 
 /// So many rows are compared at once.
 const MAX_COMPARED: usize = 4_096;
@@ -47,7 +53,12 @@ pub(crate) struct Waiting {
     calibration: Calibration,
     /// Starts, ends and durations that are still to be compared.
     compared: (Vec<Option<i64>>, Vec<Option<i64>>, Vec<f64>),
+    /// The unit that was assumed for spans that wait no more: the input has no other.
+    assumed: Option<Unit>,
+    waiting_for_halves: usize,
     upper_halves: HashMap<u64, u64>,
+    /// Those that came before: the spans that they are for come near them.
+    earlier_halves: HashMap<u64, u64>,
 }
 
 impl Waiting {
@@ -74,6 +85,14 @@ impl Waiting {
     fn note_upper_half(&mut self, lower: u64, upper: u64) {
         let known = self.upper_halves.entry(lower).or_insert(upper);
         *known = upper.min(*known);
+        if self.upper_halves.len() >= MAX_HALVES {
+            self.earlier_halves = std::mem::take(&mut self.upper_halves);
+        }
+    }
+
+    fn upper_half(&self, lower: u64) -> u64 {
+        let known = [&self.upper_halves, &self.earlier_halves].into_iter().filter_map(|halves| halves.get(&lower));
+        known.min().copied().unwrap_or(0)
     }
 
     /// Adds what a later part of the input says.
@@ -82,12 +101,15 @@ impl Waiting {
         later.calibrate();
         self.calibration = self.calibration.merge(later.calibration);
         self.spans.append(&mut later.spans);
+        self.assumed = self.assumed.or(later.assumed);
+        self.waiting_for_halves += later.waiting_for_halves;
+        later.earlier_halves.into_iter().for_each(|(lower, upper)| self.note_upper_half(lower, upper));
         later.upper_halves.into_iter().for_each(|(lower, upper)| self.note_upper_half(lower, upper));
     }
 
     /// Whether spans should be handed on before the input has ended.
     pub(crate) fn is_full(&self) -> bool {
-        self.spans.len() >= MAX_WAITING || self.upper_halves.len() >= MAX_WAITING
+        self.spans.len() >= MAX_WAITING || self.waiting_for_halves >= MAX_WAITING_FOR_HALVES
     }
 
     /// The unit of all durations, and whether it is proved.
@@ -99,17 +121,14 @@ impl Waiting {
         let is_fraction =
             |span: &WaitingSpan| matches!(span.missing, Missing::Unit { duration, .. } if duration.fract() != 0.0);
         // Nobody writes parts of nanoseconds.
-        let has_fractions = self.spans.iter().any(is_fraction);
-        (if has_fractions { Unit::Milliseconds } else { Unit::Nanoseconds }, false)
+        let of_these = || if self.spans.iter().any(is_fraction) { Unit::Milliseconds } else { Unit::Nanoseconds };
+        (self.assumed.unwrap_or_else(of_these), false)
     }
 }
 
 /// Takes notice of the two halves of a trace id.
 pub(crate) fn note_halves(lower: u64, upper: u64, sink: &mut CountingSink<'_>) {
     sink.waiting.note_upper_half(lower, upper);
-    if sink.waiting.is_full() {
-        release(sink);
-    }
 }
 
 /// Keeps a span, which stands at `offset`, until it is known what is `missing`.
@@ -120,6 +139,7 @@ pub(crate) fn wait(
     missing: Missing,
     sink: &mut CountingSink<'_>,
 ) {
+    sink.waiting.waiting_for_halves += usize::from(matches!(missing, Missing::UpperHalf));
     sink.waiting.spans.push(WaitingSpan { origin, span, offset, missing });
     if sink.waiting.is_full() {
         release(sink);
@@ -130,19 +150,20 @@ pub(crate) fn wait(
 pub(crate) fn release(sink: &mut CountingSink<'_>) {
     let (unit, is_proved) = sink.waiting.unit();
     let spans = std::mem::take(&mut sink.waiting.spans);
-    let upper_halves = std::mem::take(&mut sink.waiting.upper_halves);
+    sink.waiting.waiting_for_halves = 0;
     for WaitingSpan { origin, mut span, offset, missing } in spans {
         match missing {
             Missing::Unit { duration, column } => {
                 let length = (duration * unit.length_ns()).round().max(0.0) as u64;
                 span.end_unix_nano = span.start_unix_nano.saturating_add(length);
                 if !is_proved {
+                    sink.waiting.assumed = Some(unit);
                     sink.tally.assumed_unit.get_or_insert((column, unit.as_str()));
                 }
             }
             Missing::UpperHalf => {
                 let lower = u128::from_be_bytes(span.trace_id.0) as u64;
-                let upper = upper_halves.get(&lower).copied().unwrap_or(0);
+                let upper = sink.waiting.upper_half(lower);
                 span.trace_id = TraceId((u128::from(upper) << 64 | u128::from(lower)).to_be_bytes());
             }
         }

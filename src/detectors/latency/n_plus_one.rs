@@ -451,7 +451,7 @@ impl NPlusOne {
             Some(cause) => Some(Explained::ByMostOf(DESCRIPTION.name, &cause.calls)),
             None => (shape == Shape::Retry).then_some(Explained::ByMostOf("retry-storm", &rows)),
         };
-        let remedy = Remedy { edits: &edits, calls: &rows, explained, ..Remedy::none(span_of(deciding)) };
+        let remedy = Remedy { edits: &edits, calls: &rows, explained, ..Remedy::none(first) };
         findings.push(trace, finding, remedy);
     }
 

@@ -186,14 +186,13 @@ fn hops_of_chain(pattern: &Pattern<'_, SyncChain>) -> Cell {
     Cell::Int(shown_chain(pattern).len().saturating_sub(1) as i64)
 }
 
-/// Product over the hops of the chain shown of the share of findings in which the hop did not fail, of those that have it.
+/// Product over the hops of the chain shown of the share of findings with that chain in which the hop did not fail.
 fn success_rate(pattern: &Pattern<'_, SyncChain>) -> Cell {
     let shown = shown_chain(pattern);
     let mut by_hop: Vec<(u64, u64)> = vec![(0, 0); shown.len().saturating_sub(1)];
     let findings = pattern.lists(|details| &details.chain).zip(pattern.lists(|details| &details.outcomes));
-    for (chain, outcomes) in findings {
-        let common = shown.iter().zip(chain).take_while(|(shown, own)| shown == own).count();
-        for ((succeeded, all), &failed) in by_hop.iter_mut().zip(outcomes).take(common.saturating_sub(1)) {
+    for (_, outcomes) in findings.filter(|(chain, _)| *chain == shown) {
+        for ((succeeded, all), &failed) in by_hop.iter_mut().zip(outcomes) {
             *succeeded += u64::from(!failed);
             *all += 1;
         }

@@ -8,7 +8,9 @@ mod served;
 
 use std::collections::BTreeMap;
 
-use crate::conventions::{Attribute, HTTP_METHODS, UncountedCalls, command_template, listed_names, name_template};
+use crate::conventions::{
+    Attribute, HTTP_METHODS, UncountedCalls, command_template, is_one_of, listed_names, name_template,
+};
 use crate::frame::{Signature, Symbol, Symbols};
 
 /// Kind of a target, with the names in tables.
@@ -316,7 +318,7 @@ impl<'a> Attributes<'a> {
 
 /// Whether a database's query texts are commands with keys.
 fn has_commands_of_keys(system: &str) -> bool {
-    ["redis", "valkey", "memcached"].iter().any(|known| system.eq_ignore_ascii_case(known))
+    is_one_of(system, &["redis", "valkey", "memcached"])
 }
 
 /// A host, as recorded.

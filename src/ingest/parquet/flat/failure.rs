@@ -1,6 +1,7 @@
 //! Columns that tell the spans that failed and not how the others ended (`error`, `has_error`): a flag, or the text of what
 //! went wrong.
 
+use crate::conventions::is_one_of;
 use crate::span::StatusCode;
 
 /// What stands for "no error", beside zero and nothing.
@@ -28,10 +29,6 @@ pub(crate) fn message_of_failure(text: &str) -> Option<&str> {
     let text = text.trim();
     let is_one = text.parse().is_ok_and(|number: f64| number == 1.0);
     (status_of_failure(text) == StatusCode::Error && !is_one && !is_one_of(text, &ERROR)).then_some(text)
-}
-
-fn is_one_of(text: &str, words: &[&str]) -> bool {
-    words.iter().any(|word| text.eq_ignore_ascii_case(word))
 }
 
 #[cfg(test)]

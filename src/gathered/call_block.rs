@@ -1,14 +1,17 @@
 //! Logged calls in some ten to twenty bytes each: memory that a run touches is most of what a log of every call would cost.
 //!
 //! ```text
-//! number of kinds ─ kind ─ kind ─ … ─ trace ─ call ─ call ─ … ─ trace ─ call ─ …
-//! kind:  flags ─ target ─ caller ─ operations ─ instance      what many calls have in common, told once
-//! trace: 0 ─ number after the one before ─ start after the one before
-//! call:  number of its kind ─ start in the trace ─ duration ─ row ─ caller span ─ what the flags say is there
+//! bytes of traces ─ trace ─ trace ─ … ─ number of edges ─ edge ─ edge ─ …
+//! trace: number after the one before ─ start after the one before
+//! edge:  target ─ caller ─ number of kinds ─ kind ─ kind ─ … ─ bytes of calls ─ call ─ call ─ …
+//! kind:  flags ─ operations ─ instance                      what many calls have in common, told once
+//! call:  kind and whether its trace is another ─ traces ahead ─ start in the trace ─ duration ─ row ─ caller span ─
+//!        what the flags say is there
 //! ```
 //!
-//! Numbers are [`varints`](super::varints). Many sources know only microseconds or milliseconds: times of a call are divided by
-//! the largest unit that divides all of them, which is part of its kind. Calls are packed as they come, without being sorted.
+//! Those of one edge lie together, because whoever asks for calls mostly asks for those of few edges. Numbers are
+//! [`varints`](super::varints). Many sources know only microseconds or milliseconds: times of a call are divided by the largest unit
+//! that divides all of them, which is part of its kind. Calls are packed as they come, without being sorted.
 
 use std::hash::{Hash, Hasher};
 
@@ -99,16 +102,56 @@ impl TraceHead {
     const NONE: Self = Self { trace: 0, start: 0 };
 }
 
-/// Packs calls one after the other: those of one trace should come together.
+/// Calls along one edge.
+#[derive(Clone, Debug, Default)]
+struct Stream {
+    edge: EdgeOfCalls,
+    /// In the order of their numbers.
+    kinds: Vec<Kind>,
+    calls: u64,
+    /// The place of the trace of the last call.
+    trace: u32,
+    packed: Packer,
+}
+
+impl Stream {
+    fn clear(&mut self) {
+        let Self { edge, kinds, calls, trace, packed } = self;
+        (*edge, *calls, *trace) = Default::default();
+        kinds.clear();
+        packed.0.clear();
+    }
+}
+
+/// Where calls of a kind go.
+#[derive(Clone, Copy, Debug)]
+struct KindPlace {
+    /// The place of its edge.
+    stream: u32,
+    /// Its number among the kinds of this edge.
+    number: u32,
+}
+
+/// Packs calls: those of one trace should come together.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct CallPacker {
-    kinds: HashMap<Kind, u64, FixedState>,
-    /// The kinds in the order of their numbers, and how many calls are of each.
-    order: Vec<(Kind, u64)>,
-    packed: Vec<u8>,
+    kinds: HashMap<Kind, KindPlace, FixedState>,
+    /// The places of edges.
+    edges: HashMap<EdgeOfCalls, u32, FixedState>,
+    /// By places of edges; more than there are edges where room is left of calls that were packed before.
+    streams: Vec<Stream>,
+    /// Bytes that these have room for.
+    room: usize,
+    traces: Packer,
     head: Option<TraceHead>,
+    /// The place of the trace of the last call.
+    trace: u32,
     calls: usize,
 }
+
+/// So much room is kept for the next calls: edges come in another order then, so that each place ends up with the room for the most
+/// calls that any had.
+const MOST_ROOM: usize = 2 << 20;
 
 impl CallPacker {
     /// Number of calls.
@@ -118,66 +161,106 @@ impl CallPacker {
 
     /// About how many bytes of memory it takes.
     pub(super) fn bytes(&self) -> usize {
-        self.packed.capacity() + self.order.capacity() * 3 * size_of::<Kind>()
+        self.room
+            + self.traces.0.capacity()
+            + self.kinds.capacity() * 3 * size_of::<Kind>()
+            + self.streams.capacity() * size_of::<Stream>()
     }
 
     /// Adds a call.
     pub(super) fn push(&mut self, call: &LoggedCall) {
         let known = self.head.filter(|head| head.trace == call.trace.0);
-        let head = known.unwrap_or_else(|| TraceHead {
-            trace: call.trace.0,
-            // A multiple of all units, so that what is left is one too.
-            start: call.start.wrapping_sub(call.start.rem_euclid(TIME_UNITS_NS[0])),
-        });
+        let head = known.unwrap_or_else(|| self.begin_trace(call));
         let times = [call.start.wrapping_sub(head.start), call.duration, after_caller(call)];
         let kind = Kind::of(call, unit_of(times));
-        let next = self.order.len() as u64;
-        let number = *self.kinds.entry(kind).or_insert(next);
-        if number == next {
-            self.order.push((kind, 0));
+        let KindPlace { stream, number } = match self.kinds.get(&kind) {
+            Some(&place) => place,
+            None => self.new_kind(kind),
+        };
+        let stream = &mut self.streams[stream as usize];
+        let room = stream.packed.0.capacity();
+        let ahead = self.trace - stream.trace;
+        stream.packed.number(u64::from(number) << 1 | u64::from(ahead > 0));
+        if ahead > 0 {
+            stream.packed.number(ahead.into());
+            stream.trace = self.trace;
         }
-        self.order[number as usize].1 += 1;
-        let mut packed = Packer(std::mem::take(&mut self.packed));
-        if known.is_none() {
-            let last = self.head.unwrap_or(TraceHead::NONE);
-            packed.number(0);
-            packed.signed(i64::from(head.trace) - i64::from(last.trace));
-            packed.signed(head.start.wrapping_sub(last.start));
-        }
-        self.head = Some(head);
-        packed.number(number + 1);
-        packed.call(call, times, kind.unit_ns());
-        self.packed = packed.0;
+        stream.packed.call(call, times, kind.unit_ns());
+        stream.calls += 1;
+        self.room += stream.packed.0.capacity() - room;
         self.calls += 1;
     }
 
-    /// How many calls go along which edges: target and caller service, of which some come several times.
+    fn begin_trace(&mut self, call: &LoggedCall) -> TraceHead {
+        // A multiple of all units, so that what is left is one too.
+        let start = call.start.wrapping_sub(call.start.rem_euclid(TIME_UNITS_NS[0]));
+        let head = TraceHead { trace: call.trace.0, start };
+        self.trace = if self.head.is_some() { self.trace + 1 } else { 0 };
+        let last = self.head.replace(head).unwrap_or(TraceHead::NONE);
+        self.traces.signed(i64::from(head.trace) - i64::from(last.trace));
+        self.traces.signed(head.start.wrapping_sub(last.start));
+        head
+    }
+
+    fn new_kind(&mut self, kind: Kind) -> KindPlace {
+        let edge = (kind.target, kind.caller_service);
+        let next = self.edges.len() as u32;
+        let place = *self.edges.entry(edge).or_insert(next);
+        if place as usize == self.streams.len() {
+            self.streams.push(Stream::default());
+        }
+        let stream = &mut self.streams[place as usize];
+        stream.edge = edge;
+        let place = KindPlace { stream: place, number: stream.kinds.len() as u32 };
+        stream.kinds.push(kind);
+        self.kinds.insert(kind, place);
+        place
+    }
+
+    fn streams(&self) -> &[Stream] {
+        &self.streams[..self.edges.len()]
+    }
+
+    /// How many calls go along which edges: target and caller service.
     pub(super) fn edges(&self) -> impl Iterator<Item = (EdgeOfCalls, u64)> {
-        self.order.iter().map(|(kind, calls)| ((kind.target, kind.caller_service), *calls))
+        self.streams().iter().map(|stream| (stream.edge, stream.calls))
     }
 
     /// The calls, packed.
     pub(super) fn block(&self) -> Box<[u8]> {
-        let mut packed = Packer(Vec::with_capacity(self.packed.len() + 24 * self.order.len() + 8));
-        packed.number(self.order.len() as u64);
-        for (kind, _) in &self.order {
-            packed.0.extend_from_slice(&[kind.flags, kind.target.kind as u8]);
-            for name in [kind.target.name, kind.caller_service, kind.caller_operation, kind.operation] {
-                packed.number(name.0.into());
+        let bytes: usize = self.streams().iter().map(|stream| 20 + stream.packed.0.len()).sum();
+        let mut packed = Packer(Vec::with_capacity(bytes + self.traces.0.len() + 20 * self.kinds.len() + 20));
+        packed.number(self.traces.0.len() as u64);
+        packed.0.extend_from_slice(&self.traces.0);
+        packed.number(self.edges.len() as u64);
+        for Stream { edge: (target, caller_service), kinds, packed: calls, .. } in self.streams() {
+            packed.0.push(target.kind as u8);
+            packed.number(target.name.0.into());
+            packed.number(caller_service.0.into());
+            packed.number(kinds.len() as u64);
+            for kind in kinds {
+                packed.0.push(kind.flags);
+                packed.number(kind.caller_operation.0.into());
+                packed.number(kind.operation.0.into());
+                packed.number(kind.instance);
             }
-            packed.number(kind.instance);
+            packed.number(calls.0.len() as u64);
+            packed.0.extend_from_slice(&calls.0);
         }
-        packed.0.extend_from_slice(&self.packed);
         packed.0.into_boxed_slice()
     }
 
     /// Forgets all calls, but keeps the room that they took.
     pub(super) fn clear(&mut self) {
-        let Self { kinds, order, packed, head, calls } = self;
+        let Self { kinds, edges, streams, room, traces, head, trace, calls } = self;
         kinds.clear();
-        order.clear();
-        packed.clear();
-        (*head, *calls) = (None, 0);
+        edges.clear();
+        if *room > MOST_ROOM {
+            (*streams, *room) = Default::default();
+        }
+        streams.iter_mut().for_each(Stream::clear);
+        traces.0.clear();
+        (*head, *trace, *calls) = (None, 0, 0);
     }
 }
 
@@ -231,51 +314,52 @@ pub(super) fn unpack(
     mut take: impl FnMut(LoggedCall),
 ) {
     let mut packed = Unpacker(packed);
-    let mut kinds: Vec<(Kind, bool)> = Vec::new();
+    let mut packed_traces = packed.part();
+    // The number and the start of each.
+    let mut traces: Vec<(TraceNumber, i64)> = Vec::new();
+    let mut kinds: Vec<Kind> = Vec::new();
     for _ in 0..packed.number() {
         if packed.0.is_empty() {
             return;
         }
-        let flags = packed.byte();
         let kind = TargetKind::ALL.get(usize::from(packed.byte())).copied().unwrap_or_default();
-        let [name, caller_service, caller_operation, operation] =
-            std::array::from_fn(|_| Symbol(packed.number() as u32));
-        let target = Target { name, kind };
-        let instance = packed.number();
-        kinds.push((
-            Kind { target, caller_service, caller_operation, operation, instance, flags },
-            wants((target, caller_service)),
-        ));
-    }
-    let (mut head, mut trace) = (TraceHead::NONE, TraceNumber::NONE);
-    while !packed.0.is_empty() {
-        let Some(kind) = packed.number().checked_sub(1) else {
-            head.trace = i64::from(head.trace).wrapping_add(packed.signed()) as u32;
-            head.start = head.start.wrapping_add(packed.signed());
-            trace = rank_of(TraceNumber(head.trace));
+        let target = Target { kind, name: Symbol(packed.number() as u32) };
+        let caller_service = Symbol(packed.number() as u32);
+        kinds.clear();
+        for _ in 0..packed.number() {
+            if packed.0.is_empty() {
+                return;
+            }
+            let flags = packed.byte();
+            let [caller_operation, operation] = std::array::from_fn(|_| Symbol(packed.number() as u32));
+            let instance = packed.number();
+            kinds.push(Kind { target, caller_service, caller_operation, operation, instance, flags });
+        }
+        let mut calls = packed.part();
+        if !wants((target, caller_service)) {
             continue;
-        };
-        let Some((kind, is_wanted)) = kinds.get(kind as usize) else { return };
-        if *is_wanted {
-            take(packed.call(kind, head.start, trace));
-        } else {
-            packed.skip_call(kind);
+        }
+        let mut head = TraceHead::NONE;
+        while !packed_traces.0.is_empty() {
+            head.trace = i64::from(head.trace).wrapping_add(packed_traces.signed()) as u32;
+            head.start = head.start.wrapping_add(packed_traces.signed());
+            traces.push((rank_of(TraceNumber(head.trace)), head.start));
+        }
+        let mut place = 0usize;
+        while !calls.0.is_empty() {
+            let number = calls.number();
+            if number & 1 > 0 {
+                place = place.saturating_add(calls.number() as usize);
+            }
+            let Some((kind, &(trace, start))) = kinds.get((number >> 1) as usize).zip(traces.get(place)) else {
+                return;
+            };
+            take(calls.call(kind, start, trace));
         }
     }
 }
 
 impl Unpacker<'_> {
-    /// Passes over a call: mostly few are wanted.
-    fn skip_call(&mut self, kind: &Kind) {
-        let has = |flag: u8| kind.flags & flag != 0;
-        self.skip_numbers(4 + usize::from(has(STANDS_FOR_SEVERAL)) + usize::from(has(IS_FIRST_OF_CALLER)));
-        if has(IS_FAILED) {
-            self.skip_bytes(1 + size_of::<SpanId>());
-            self.skip_numbers(1);
-            self.skip_bytes(if has(HAS_ADJUSTED_COUNT) { size_of::<f64>() } else { 0 });
-        }
-    }
-
     fn call(&mut self, kind: &Kind, trace_start: i64, trace: TraceNumber) -> LoggedCall {
         let &Kind { target, caller_service, caller_operation, operation, instance, flags } = kind;
         let (has, unit) = (|flag: u8| flags & flag != 0, kind.unit_ns());
@@ -362,14 +446,23 @@ mod tests {
         packer.block()
     }
 
+    /// Edge by edge, in the order in which edges came first.
+    fn by_edge(calls: &[LoggedCall]) -> Vec<LoggedCall> {
+        let edge = |call: &LoggedCall| (call.target, call.caller_service);
+        let mut ordered = calls.to_vec();
+        ordered.sort_by_key(|call| calls.iter().position(|first| edge(first) == edge(call)));
+        ordered
+    }
+
     proptest! {
-        /// Whatever calls say, also what no trace says, they come back as they were and in their order; those of targets that
+        /// Whatever calls say, also what no trace says, they come back as they were, those of each edge in their order; those of targets that
         /// are not wanted are left out, and a block cut short is no panic.
         #[test]
         fn calls_come_back(calls in proptest::collection::vec(any_call(), 0..40), cut in any::<prop::sample::Index>()) {
             let packed = packed(&calls);
             let mut found = Vec::new();
             unpack(&packed, |_| true, |trace| trace, |call| found.push(call));
+            let calls = by_edge(&calls);
             prop_assert_eq!(&found, &calls);
             let (mut wanted, name) = (Vec::new(), Symbol(1));
             let renumbered = |trace: TraceNumber| TraceNumber(trace.0 ^ 5);

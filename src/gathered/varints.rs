@@ -14,18 +14,28 @@ pub(super) fn in_units(time_ns: i64, unit_ns: i64) -> i64 {
 /// The bit of each of eight bytes that says that its number goes on.
 const HAS_NEXT: u64 = 0x8080_8080_8080_8080;
 
-/// How many bytes there are up to the first that ends a number, that one included.
-fn bytes_to_first(ends: u64) -> usize {
-    ends.trailing_zeros() as usize / 8 + 1
-}
-
 /// Takes numbers.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Packer(pub(super) Vec<u8>);
 
 impl Packer {
-    /// Adds a number.
-    pub(super) fn number(&mut self, mut number: u64) {
+    /// Adds a number. Its bytes are made all at once, as [`Unpacker::number`] reads them, for the same reason.
+    pub(super) fn number(&mut self, number: u64) {
+        if number >= 1 << 56 {
+            return self.long_number(number);
+        }
+        let bytes = (u64::BITS - (number | 1).leading_zeros()).div_ceil(7) as usize;
+        // One number becomes twenty-eights of bits, then fourteens, then sevens.
+        let word = number & 0x0fff_ffff | (number & 0x00ff_ffff_f000_0000) << 4;
+        let word = word & 0x0000_3fff_0000_3fff | (word & 0x0fff_c000_0fff_c000) << 2;
+        let word = word & 0x007f_007f_007f_007f | (word & 0x3f80_3f80_3f80_3f80) << 1;
+        let but_the_last = (1u64 << (8 * (bytes - 1))) - 1;
+        let end = self.0.len() + bytes;
+        self.0.extend_from_slice(&(word | HAS_NEXT & but_the_last).to_le_bytes());
+        self.0.truncate(end);
+    }
+
+    fn long_number(&mut self, mut number: u64) {
         while number >= 0x80 {
             self.0.push(number as u8 | 0x80);
             number >>= 7;
@@ -50,9 +60,12 @@ impl Unpacker<'_> {
         first
     }
 
-    /// Passes over some bytes.
-    pub(super) fn skip_bytes(&mut self, bytes: usize) {
-        self.0 = self.0.get(bytes..).unwrap_or_default();
+    /// The bytes that follow the number that says how many they are, or as many as there are.
+    pub(super) fn part(&mut self) -> Self {
+        let bytes = usize::try_from(self.number()).unwrap_or(usize::MAX).min(self.0.len());
+        let (part, rest) = self.0.split_at(bytes);
+        self.0 = rest;
+        Self(part)
     }
 
     /// The next eight bytes.
@@ -63,39 +76,20 @@ impl Unpacker<'_> {
     /// The next number. Which of the next eight bytes is its last is told by all of them at once: lengths of numbers that follow
     /// each other differ, so that asking byte after byte would mostly be guessed wrong.
     pub(super) fn number(&mut self) -> u64 {
-        let Some((word, ends)) = self.word_with_ends() else { return self.long_number() };
+        let Some(&bytes) = self.0.first_chunk() else { return self.long_number() };
+        // The first byte is the lowest.
+        let word = u64::from_le_bytes(bytes);
+        let ends = !word & HAS_NEXT;
         if ends == 0 {
             return self.long_number();
         }
-        self.0 = &self.0[bytes_to_first(ends)..];
+        self.0 = &self.0[ends.trailing_zeros() as usize / 8 + 1..];
         // The bits below the first end, and its own seven.
         let word = word & (ends ^ (ends - 1)) & !HAS_NEXT;
         // Sevens of bits become fourteens, then twenty-eights, then one number.
         let word = word & 0x007f_007f_007f_007f | (word & 0x7f00_7f00_7f00_7f00) >> 1;
         let word = word & 0x0000_3fff_0000_3fff | (word & 0x3fff_0000_3fff_0000) >> 2;
         word & 0x0fff_ffff | (word & 0x0fff_ffff_0000_0000) >> 4
-    }
-
-    /// Passes over some numbers.
-    pub(super) fn skip_numbers(&mut self, mut numbers: usize) {
-        while numbers > 0 {
-            let Some((_, mut ends)) = self.word_with_ends().filter(|&(_, ends)| ends != 0) else {
-                self.long_number();
-                numbers -= 1;
-                continue;
-            };
-            let passed = numbers.min(ends.count_ones() as usize);
-            (1..passed).for_each(|_| ends &= ends - 1);
-            self.0 = &self.0[bytes_to_first(ends)..];
-            numbers -= passed;
-        }
-    }
-
-    /// The next eight bytes, the first the lowest, and the highest bit of each that is the last of a number. `None` if there are
-    /// fewer.
-    fn word_with_ends(&self) -> Option<(u64, u64)> {
-        let word = u64::from_le_bytes(*self.0.first_chunk()?);
-        Some((word, !word & HAS_NEXT))
     }
 
     fn long_number(&mut self) -> u64 {
@@ -135,12 +129,10 @@ mod tests {
     }
 
     proptest! {
-        /// Numbers of all lengths are written as they are defined and come back, also where some are passed over; where bytes end
-        /// too early, the rest is zeros.
+        /// Numbers of all lengths are written as they are defined and come back; where bytes end too early, the rest is zeros.
         #[test]
         fn numbers_come_back(
             numbers in proptest::collection::vec((any::<u64>(), 0..64u32).prop_map(|(number, shift)| number >> shift), 0..40),
-            first in any::<prop::sample::Index>(),
             cut in any::<prop::sample::Index>(),
         ) {
             let mut packer = Packer::default();
@@ -150,13 +142,8 @@ mod tests {
             let mut unpacker = Unpacker(&packed);
             prop_assert_eq!(&numbers.iter().map(|_| unpacker.number()).collect::<Vec<_>>(), &numbers);
             prop_assert!(unpacker.0.is_empty());
-            let first = first.index(numbers.len() + 1);
-            let mut unpacker = Unpacker(&packed);
-            unpacker.skip_numbers(first);
-            let rest: Vec<u64> = numbers[first..].iter().map(|_| unpacker.number()).collect();
-            prop_assert_eq!(&rest, &numbers[first..]);
             let mut unpacker = Unpacker(&packed[..cut.index(packed.len() + 1)]);
-            unpacker.skip_numbers(numbers.len());
+            numbers.iter().for_each(|_| _ = unpacker.number());
             prop_assert_eq!((unpacker.0.len(), unpacker.number()), (0, 0));
         }
     }

@@ -44,7 +44,7 @@ fn run_on_pool(args: &AnalyzeArgs, settings: &Settings) -> anyhow::Result<Outcom
     // Before the work, and before the results take its place.
     let baseline = args.baseline.as_deref().map(Baseline::read).transpose()?;
     if let Some(baseline) = &baseline {
-        check_gate_over_both(settings, &baseline.run.enabled, &settings.enabled)?;
+        check_gate_over_both(settings, &baseline.run, &settings.enabled)?;
     }
     let reading = settings.reading();
     let bar = Bar::for_reading(&args.input.inputs);

@@ -16,6 +16,7 @@ use crate::report::{
 };
 
 use super::Outcome;
+use super::process::arguments;
 use super::process::diagnostics::{say, say_configuration};
 use super::process::standard_output;
 use super::recorded_report::RecordedReport;
@@ -49,7 +50,7 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<Outcome> {
     let new = ComparedRun::read(&args.new)?;
     let enabled: Vec<&str> = new.enabled.iter().map(String::as_str).collect();
     check_gate(&settings, &enabled, true)?;
-    check_gate_over_both(&settings, &old.enabled, &enabled)?;
+    check_gate_over_both(&settings, &old, &enabled)?;
     let names = new.names.clone();
     let ignored = ignored(&settings, &names);
     let mut comparison = Comparison::new(old, new, &settings.compare);
@@ -62,7 +63,7 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<Outcome> {
     let comparison_in_words = summary_of_comparison(&args.old, &comparison);
     if let Some(directory) = &args.output {
         let run = ComparisonRun {
-            arguments: std::env::args().skip(1).collect(),
+            arguments: arguments(),
             settings: serde_json::to_value(&settings)?,
             baseline: args.old.display().to_string(),
             run: args.new.display().to_string(),
@@ -79,13 +80,19 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<Outcome> {
     write_reports_of_comparison(&args.new, &settings, &tables, &comparison_in_words, &statuses, &gate)?;
     let all: Vec<&Table> = tables.iter().collect();
     let (top, style) = (settings.top, standard_output::style(settings.color));
+    let links = TraceLinks::default();
     standard_output::write(|out| match settings.format {
         StdoutFormat::Table => write_comparison(out, &comparison_in_words, top, style),
-        StdoutFormat::Markdown => write_markdown_tables(out, &tables, top),
+        StdoutFormat::Markdown => write_markdown_tables(out, &tables, standard_output::markdown(top, &links)),
         StdoutFormat::Csv => write_csv(out, &all, top),
         StdoutFormat::Json => write_json_tables(out, &all, top),
         StdoutFormat::Ndjson => write_ndjson(out, &all, top),
     })?;
+    if settings.format.is_for_programs()
+        && let Some(left_out) = standard_output::rows_left_out(&all, top)
+    {
+        say(&left_out);
+    }
     for failure in &failures {
         say(&format!("failed: {failure}"));
     }
@@ -110,7 +117,7 @@ fn write_reports_of_comparison(
     });
     let totals = &recorded.summary.totals;
     let between = (totals.first_start.unwrap_or(0), totals.last_end.unwrap_or(0));
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments = arguments();
     let report = Report {
         summary: &recorded.summary,
         problems: &ProblemList { table: &recorded.problems, first_failure: None },

@@ -62,7 +62,7 @@ fn merge(
     let (files, descriptions): (Vec<PartialReader>, Vec<PartDescription>) = parts.into_iter().unzip();
     let baseline = args.baseline.as_deref().map(Baseline::read).transpose()?;
     if let Some(baseline) = &baseline {
-        check_gate_over_both(settings, &baseline.run.enabled, &settings.enabled)?;
+        check_gate_over_both(settings, &baseline.run, &settings.enabled)?;
     }
     let mut read = Read { all_read: true, baseline, ..Read::default() };
     for description in descriptions {

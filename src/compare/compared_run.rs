@@ -106,6 +106,11 @@ const LATENCY_COLUMNS: &[&str] =
 const ROOT: &str = "root";
 
 impl ComparedRun {
+    /// Whether any request came in.
+    pub(crate) fn has_requests(&self) -> bool {
+        self.seen.requests.values().any(|&requests| requests > 0)
+    }
+
     /// The run in an output directory.
     ///
     /// # Errors

@@ -25,6 +25,14 @@ pub(crate) struct Budget {
     pub(crate) max_failed_share: Option<f64>,
 }
 
+impl Budget {
+    /// Whether anything is limited.
+    pub(crate) fn has_limit(&self) -> bool {
+        let Self { entry: _, max_calls, max_database_calls, max_depth, max_p99_ns, max_failed_share } = self;
+        max_calls.or(*max_database_calls).or(*max_depth).is_some() || max_p99_ns.is_some() || max_failed_share.is_some()
+    }
+}
+
 /// A limit and what it was compared with.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct CheckedBudget {

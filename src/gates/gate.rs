@@ -84,9 +84,9 @@ pub(crate) struct PatternForGate {
     pub(crate) title: String,
     /// Findings that count.
     pub(crate) findings: u64,
-    /// Findings that are too small, but count if the gate names the detector
-    /// ([`Description::gates_at_any_impact`](crate::detectors::Description::gates_at_any_impact)).
-    pub(crate) findings_if_named: u64,
+    /// Findings that are too small, but count whatever their impact if the gate asks for more than any finding: for the detector, or for
+    /// what became of the pattern ([`Description::gates_at_any_impact`](crate::detectors::Description::gates_at_any_impact)).
+    pub(crate) findings_if_singled_out: u64,
     /// The largest impact of these in ns, and its trace.
     pub(crate) worst: Option<(i64, String)>,
     /// Summed impact in ns.
@@ -141,39 +141,44 @@ impl Gate<'_> {
         Some(Tripped { findings, patterns: tripping.len() as u64, worst: told })
     }
 
-    /// How many findings of a pattern count.
-    fn findings(&self, pattern: &PatternForGate) -> u64 {
-        let names_it = |word: &GateWord| matches!(word, GateWord::Detector(name) if *name == pattern.detector);
-        let is_named = self.words.iter().any(names_it) && !self.thresholds.is_set;
-        pattern.findings + if is_named { pattern.findings_if_named } else { 0 }
-    }
-
-    /// Whether it fails because of a pattern.
-    pub(crate) fn trips(&self, pattern: &PatternForGate) -> bool {
-        let Thresholds { min_total_impact_ns, min_failed_requests, .. } = self.thresholds;
-        let is_meant = self.words.iter().any(|word| match word {
+    /// The words that mean a pattern.
+    fn words_for<'a>(&'a self, pattern: &'a PatternForGate) -> impl Iterator<Item = &'a GateWord> {
+        self.words.iter().filter(|word| match word {
             GateWord::Any => true,
             GateWord::New => pattern.status == Some(Status::New),
             GateWord::Worse => pattern.status == Some(Status::Worse),
             GateWord::Budget => false,
             GateWord::Detector(name) => *name == pattern.detector,
-        });
-        is_meant
-            && pattern.status != Some(Status::Ignored)
-            && self.findings(pattern) > 0
-            && min_total_impact_ns.is_none_or(|least| pattern.impact_ns >= least)
-            && min_failed_requests.is_none_or(|least| pattern.failed_requests >= least)
+        })
     }
 
-    /// What of it can see nothing: a word, and why.
+    /// How many findings of a pattern count.
+    fn findings(&self, pattern: &PatternForGate) -> u64 {
+        let is_singled_out = self.words_for(pattern).any(|word| *word != GateWord::Any);
+        pattern.findings + if is_singled_out { pattern.findings_if_singled_out } else { 0 }
+    }
+
+    /// Whether it fails because of a pattern. What costs no time is not measured by it.
+    pub(crate) fn trips(&self, pattern: &PatternForGate) -> bool {
+        let Thresholds { min_total_impact_ns, min_failed_requests, .. } = self.thresholds;
+        let is_large = pattern.findings > 0
+            && min_total_impact_ns.is_none_or(|least| pattern.impact_ns >= least)
+            && min_failed_requests.is_none_or(|least| pattern.failed_requests >= least);
+        let is_enough = |word: &GateWord| is_large || *word != GateWord::Any && pattern.findings_if_singled_out > 0;
+        pattern.status != Some(Status::Ignored) && self.words_for(pattern).any(is_enough)
+    }
+
+    /// What of it can see nothing: a word, and why. `has_findings` says whether any detector that is on has some, `has_limits`
+    /// whether any budget has one.
     ///
     /// # Errors
     /// If somebody asked for what is not there: a detector that is off, or statuses without a baseline.
     pub(crate) fn check(
         &self,
         is_enabled: impl Fn(&str) -> bool,
+        has_findings: bool,
         has_baseline: bool,
-        budgets: usize,
+        has_limits: bool,
     ) -> Result<(), BlindGate> {
         for word in self.words {
             let blind = match word {
@@ -181,7 +186,10 @@ impl Gate<'_> {
                 GateWord::New | GateWord::Worse if !has_baseline => {
                     Some("there is no baseline: --baseline DIR names one")
                 }
-                GateWord::Budget if budgets == 0 => Some("the configuration has no [budget] table"),
+                GateWord::Any | GateWord::New | GateWord::Worse if !has_findings => {
+                    Some("no detector that is on has findings")
+                }
+                GateWord::Budget if !has_limits => Some("the configuration has no [budget] table with a limit"),
                 _ => None,
             };
             if let Some(reason) = blind {
@@ -217,7 +225,7 @@ mod tests {
             detector: detector.to_owned(),
             title: format!("{detector} of {impact_ms}"),
             findings: 2,
-            findings_if_named: 0,
+            findings_if_singled_out: 0,
             worst: Some((1, "ab".to_owned())),
             impact_ns: impact_ms * 1_000_000,
             failed_requests,
@@ -274,19 +282,23 @@ mod tests {
         }
     }
 
-    /// What costs no time trips gates that name its detector, unless somebody has said how large findings must be.
+    /// What costs no time trips gates that name its detector or what became of it, however large findings must be.
     #[test]
-    fn what_costs_no_time_counts_where_it_is_named() {
-        let lost = PatternForGate { findings: 0, findings_if_named: 3, ..pattern("dual-write", None, 0, 0) };
+    fn what_costs_no_time_counts_where_it_is_singled_out() {
+        let new = Some(Status::New);
+        let lost = PatternForGate { findings: 0, findings_if_singled_out: 3, ..pattern("dual-write", new, 0, 0) };
         for (on, is_set, findings) in [
             ("dual-write", false, Some(3)),
             ("any,dual-write", false, Some(3)),
-            ("dual-write", true, None),
+            ("dual-write", true, Some(3)),
+            ("new", true, Some(3)),
+            ("worse", true, None),
             ("any", false, None),
             ("n-plus-one", false, None),
         ] {
             let words = words(on);
-            let gate = Gate { words: &words, thresholds: Thresholds { is_set, ..UNSET } };
+            let min_total_impact_ns = is_set.then_some(1);
+            let gate = Gate { words: &words, thresholds: Thresholds { is_set, min_total_impact_ns, ..UNSET } };
             let tripped = gate.tripped_by(std::slice::from_ref(&lost));
             assert_eq!(tripped.map(|tripped| tripped.findings), findings, "{on} {is_set}");
         }
@@ -303,25 +315,37 @@ mod tests {
     /// A gate that could not trip whatever happened is a mistake of whoever set it.
     #[test]
     fn blind_gates_are_errors() {
-        for (on, has_baseline, budgets, told) in [
-            ("any", false, 0, None),
-            ("new", true, 0, None),
-            ("new", false, 0, Some("--fail-on new would see nothing: there is no baseline: --baseline DIR names one")),
+        for (on, has_baseline, has_limits, told) in [
+            ("any", false, false, None),
+            ("new", true, false, None),
+            (
+                "new",
+                false,
+                false,
+                Some("--fail-on new would see nothing: there is no baseline: --baseline DIR names one"),
+            ),
             (
                 "any,worse",
                 false,
-                0,
+                false,
                 Some("--fail-on worse would see nothing: there is no baseline: --baseline DIR names one"),
             ),
-            ("budget", false, 1, None),
-            ("budget", false, 0, Some("--fail-on budget would see nothing: the configuration has no [budget] table")),
-            ("n-plus-one", false, 0, None),
-            ("retry-storm", false, 0, Some("--fail-on retry-storm would see nothing: that detector is off")),
+            ("budget", false, true, None),
+            (
+                "budget",
+                false,
+                false,
+                Some("--fail-on budget would see nothing: the configuration has no [budget] table with a limit"),
+            ),
+            ("n-plus-one", false, false, None),
+            ("retry-storm", false, false, Some("--fail-on retry-storm would see nothing: that detector is off")),
         ] {
             let words = words(on);
             let gate = Gate { words: &words, thresholds: UNSET };
-            let checked = gate.check(|name| name == "n-plus-one", has_baseline, budgets);
+            let checked = gate.check(|name| name == "n-plus-one", true, has_baseline, has_limits);
             assert_eq!(checked.err().map(|error| error.to_string()).as_deref(), told, "{on}");
+            let of_no_findings = gate.check(|_| true, false, true, true);
+            assert_eq!(of_no_findings.is_err(), !["budget", "n-plus-one", "retry-storm"].contains(&on), "{on}");
         }
     }
 }

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use hashbrown::HashMap;
 
-use crate::detectors::{Cell, Column, EXPLAINED_BY, TableRow, Unit, Whole, catalog};
+use crate::detectors::{Cell, Column, EXPLAINED_BY, Level, TableRow, Unit, Whole, catalog};
 use crate::frame::Symbol;
 use crate::partial::TraceNumber;
 use crate::savings::{Beyond, Overlaps, beyond};
@@ -18,7 +18,11 @@ pub(crate) const PROBLEMS: &str = "problems";
 
 /// Columns of the list of problems.
 pub(crate) static PROBLEM_COLUMNS: [Column; 26] = [
-    Column::new("rank", Unit::Count, "place in the ranking by saving_share + failed_requests / requests of the dump"),
+    Column::new(
+        "rank",
+        Unit::Count,
+        "place in the ranking by saving_share + failed_requests / requests of the dump; structure follows by level",
+    ),
     Column::new("pattern_id", Unit::Id, "row of the detector's table"),
     Column::new("detector", Unit::Text, "detector that reports it"),
     Column::new("level", Unit::Text, "problem, risk or note"),
@@ -46,8 +50,8 @@ pub(crate) static PROBLEM_COLUMNS: [Column; 26] = [
     Column::adding_up("wasted_ns", Unit::Nanoseconds, "work that nobody waited for or used: retries that failed"),
     Column::new("upper_bound", Unit::Flag, "whether the saving is the most that a fix can save"),
     Column::new("explained_by", Unit::Id, "pattern that causes this one; empty if none does"),
-    Column::new("first_seen", Unit::Time, "start of the first finding"),
-    Column::new("last_seen", Unit::Time, "start of the last finding"),
+    Column::new("first_seen", Unit::Time, "start of what was seen first; empty if only examples of many are known"),
+    Column::new("last_seen", Unit::Time, "start of what was seen last"),
     Column::new("example_trace_id", Unit::Id, "the trace in which it saves most"),
     Column::new("fix", Unit::Text, "what to do about it"),
     Column::new(
@@ -87,6 +91,28 @@ struct Problem {
     example: TraceNumber,
 }
 
+impl Problem {
+    /// Its level, if it tells of the structure of a system and of no request that would have been shorter or not have failed, nor of
+    /// work in vain.
+    fn of_structure(&self, ranked: &Ranked) -> Option<Level> {
+        let costs_nothing = (self.saving_ns, self.failed_requests, self.wasted_ns) == (0, 0, 0);
+        (ranked.description.gates_at_any_impact && costs_nothing).then(|| ranked.levels[self.pattern as usize])
+    }
+
+    /// The starts of what was seen first and last. Where the row of its detector tells of more traces than it has findings, these are
+    /// but examples: if the row does not say when, nobody knows.
+    fn seen(&self, row: Option<&TableRow<'_>>) -> [Cell; 2] {
+        let of_row = |name: &str| row.and_then(|row| row.get(name));
+        if let (Some(first), Some(last)) = (of_row("first_seen"), of_row("last_seen")) {
+            return [first.clone(), last.clone()];
+        }
+        match of_row("traces") {
+            Some(&Cell::Int(traces)) if traces > self.findings as i64 => [Cell::None, Cell::None],
+            _ => [Cell::Int(self.first_seen), Cell::Int(self.last_seen)],
+        }
+    }
+}
+
 /// Ranks the patterns of all detectors.
 pub(crate) fn problems(ranked: &[Ranked], overlaps: &Overlaps, denominators: Denominators, whole: &Whole<'_>) -> Table {
     let mut problems: Vec<Problem> = Vec::new();
@@ -111,8 +137,9 @@ pub(crate) fn problems(ranked: &[Ranked], overlaps: &Overlaps, denominators: Den
             let problem = &problems[index];
             let description = ranked[problem.of].description;
             let is_upper_bound = description.problem.as_ref().is_some_and(|text| text.is_upper_bound);
-            let last = (explained_by[index].is_some(), is_upper_bound);
-            (last, Reverse(problem.wasted_ns), description.name, problem.pattern)
+            let structure = problem.of_structure(&ranked[problem.of]);
+            let part = (explained_by[index].is_some(), structure, is_upper_bound);
+            (part, Reverse(problem.wasted_ns), description.name, problem.pattern)
         };
         let (left_key, right_key) = (key(left), key(right));
         let by_score = || score(&problems[right]).total_cmp(&score(&problems[left]));
@@ -271,6 +298,7 @@ impl Listed<'_> {
             let share = |part: f64, all: f64| Cell::Float(if all > 0.0 { part / all } else { 0.0 });
             let target = findings.target.get(problem.finding);
             let per_request = problem.saving_ns.checked_div(problem.requests as i64);
+            let [first_seen, last_seen] = problem.seen(row.as_ref());
             let cells = [
                 Cell::Int(rank as i64 + 1),
                 Cell::Text(id(problem).to_owned()),
@@ -292,8 +320,8 @@ impl Listed<'_> {
                 Cell::Int(problem.wasted_ns),
                 Cell::Flag(text.is_upper_bound),
                 Cell::Text(explained_by[place].map_or_else(String::new, |by| id(&problems[by]).to_owned())),
-                Cell::Int(problem.first_seen),
-                Cell::Int(problem.last_seen),
+                first_seen,
+                last_seen,
                 whole.trace_id(problem.example),
                 Cell::Text(row.map_or("", |row| (text.fix)(&row)).to_owned()),
                 Cell::Text(String::new()),

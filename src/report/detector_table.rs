@@ -33,16 +33,6 @@ impl DetectorTable<'_> {
         self.table.terminal_columns.contains(&column)
     }
 
-    /// What is said instead of an empty table.
-    pub(in crate::report) fn none_found(&self) -> String {
-        let thresholds: Vec<String> = self.thresholds.iter().map(|(name, value)| format!("{name} = {value}")).collect();
-        if thresholds.is_empty() {
-            "none found".to_owned()
-        } else {
-            format!("none found with {}", thresholds.join(", "))
-        }
-    }
-
     /// What is said of an empty table in a list of such.
     pub(in crate::report) fn found_nothing(&self) -> String {
         let thresholds: Vec<String> = self.thresholds.iter().map(|(name, value)| format!("{name} = {value}")).collect();
@@ -54,13 +44,13 @@ impl DetectorTable<'_> {
         if said.is_empty() { name.to_owned() } else { format!("{name} ({})", said.join(", ")) }
     }
 
-    /// How many rows are shown, of how many, and how to see the rest.
-    pub(in crate::report) fn rows_shown(&self, top: usize) -> String {
+    /// How many rows are shown, of how many, and where the `rest` is.
+    pub(in crate::report) fn rows_shown(&self, top: usize, rest: fn(usize) -> String) -> String {
         let rows = self.table.row_count();
         let shown = if rows <= top {
             units::counted(rows as u64, "row")
         } else {
-            format!("{} of {} rows; --top {rows} shows all", units::count(top), units::count(rows))
+            format!("{} of {} rows; {}", units::count(top), units::count(rows), rest(rows))
         };
         match self.table.summed_up {
             0 => shown,

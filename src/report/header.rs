@@ -28,10 +28,14 @@ pub(in crate::report) fn header_lines(summary: &Summary) -> Vec<(&'static str, S
         ),
     ));
     lines.extend(summary.time_range().map(|range| ("time", range)));
-    lines.push((
-        "roots",
-        format!("{}, which took {} in all", units::count(totals.roots), units::duration(totals.root_duration_ns)),
-    ));
+    let mut roots =
+        format!("{}, which took {} in all", units::count(totals.roots), units::duration(totals.root_duration_ns));
+    // Shares of time are of that.
+    let whole = units::duration(totals.segment_duration_ns);
+    if whole != units::duration(totals.root_duration_ns) {
+        roots.push_str(&format!(" (all request time: {whole}, with asynchronous parts)"));
+    }
+    lines.push(("roots", roots));
     lines.push(("calls", summary.calls_by_kind()));
     lines.extend(summary.oddities().into_iter().map(|oddity| ("quality", oddity)));
     lines.extend(summary.doubts().into_iter().map(|doubt| (CAUTION, doubt)));

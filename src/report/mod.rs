@@ -35,7 +35,7 @@ pub(crate) use kinds::{
     CodeLocation, Evidence, GateSummary, GraphEdge, PathStack, PathsOfEntry, PathsOfRequests, Report, ReportFile,
     check_report_files, write_reports,
 };
-pub(crate) use markdown::{write_markdown, write_markdown_table, write_markdown_tables};
+pub(crate) use markdown::{MarkdownStyle, write_markdown, write_markdown_table, write_markdown_tables};
 pub(crate) use output::{WholeFile, finish_files, remove_unfinished_files, write_comparison_files, write_files};
 pub(crate) use parquet::{UNIX_NANO, write_parquet_table};
 pub(crate) use problem_list::{FirstFailure, ProblemList};

@@ -5,7 +5,8 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 use anyhow::Context as _;
 
 use crate::cli::ColorChoice;
-use crate::report::{TerminalStyle, TraceLinks, TraceUrl};
+use crate::rank::Table;
+use crate::report::{MarkdownStyle, TerminalStyle, TraceLinks, TraceUrl, units};
 
 /// Columns of an output that is no terminal.
 const DEFAULT_WIDTH: usize = 120;
@@ -39,6 +40,20 @@ pub(in crate::commands) fn links(color: ColorChoice, url: Option<&TraceUrl>, bet
         ColorChoice::Never => false,
     };
     TraceLinks { url: url.filter(|_| takes_links).cloned(), between }
+}
+
+/// How tables look in Markdown on standard output, where `--top` sets how many of their rows are shown.
+pub(in crate::commands) fn markdown(top: usize, links: &TraceLinks) -> MarkdownStyle<'_> {
+    MarkdownStyle { rows: top, rest: |rows| format!("--top {rows} shows all"), links }
+}
+
+/// What programs that read standard output, and so count on its rows, must know of those that `--top` leaves out.
+pub(in crate::commands) fn rows_left_out(tables: &[&Table], top: usize) -> Option<String> {
+    let cut = tables.iter().filter(|table| table.row_count() > top);
+    let cut: Vec<String> = cut
+        .map(|table| format!("{} of {} of {}", units::count(top), units::count(table.row_count()), table.name))
+        .collect();
+    (!cut.is_empty()).then(|| format!("rows left out: {}; --top N gives more", cut.join(", ")))
 }
 
 /// Writes bytes to standard output. A reader that has read enough is no error.

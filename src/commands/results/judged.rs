@@ -11,7 +11,7 @@ use crate::compare::{ComparedRun, Comparison, PatternNames, Status, title};
 use crate::config::Settings;
 use crate::detectors::{CatalogEntry, Cell, Level, Whole, catalog};
 use crate::gates::{
-    CheckedBudget, Gate, GateWord, IgnoredPatterns, PatternForGate, PatternForIgnore, Thresholds, Tripped,
+    Budget, CheckedBudget, Gate, GateWord, IgnoredPatterns, PatternForGate, PatternForIgnore, Thresholds, Tripped,
 };
 use crate::partial::TraceNumber;
 use crate::rank::{PatternRequests, Ranked, Table};
@@ -45,7 +45,10 @@ impl Baseline {
 pub(in crate::commands) fn check_gate(settings: &Settings, enabled: &[&str], has_baseline: bool) -> anyhow::Result<()> {
     let words = settings.gate_words();
     let gate = Gate { words: &words, thresholds: settings.gate_thresholds() };
-    gate.check(|name| enabled.contains(&name), has_baseline, settings.budgets.len())?;
+    let has_findings =
+        catalog().iter().any(|entry| entry.description.has_findings && enabled.contains(&entry.description.name));
+    let has_limits = settings.budgets.iter().any(Budget::has_limit);
+    gate.check(|name| enabled.contains(&name), has_findings, has_baseline, has_limits)?;
     Ok(())
 }
 
@@ -55,17 +58,20 @@ pub(in crate::commands) fn check_gate(settings: &Settings, enabled: &[&str], has
 /// If there is none, and the gate asks.
 pub(in crate::commands) fn check_gate_over_both(
     settings: &Settings,
-    old: &[String],
+    old: &ComparedRun,
     new: &[&str],
 ) -> anyhow::Result<()> {
     let asked = settings.fail_on.iter().find(|word| *word == "new" || *word == "worse");
     let is_in_both = |entry: &CatalogEntry| {
         let name = entry.description.name;
-        entry.description.has_findings && new.contains(&name) && old.iter().any(|known| known == name)
+        entry.description.has_findings && new.contains(&name) && old.enabled.iter().any(|known| known == name)
     };
     match asked {
         Some(word) if !catalog().iter().any(is_in_both) => {
             bail!("--fail-on {word} would see nothing: no detector was on in both runs")
+        }
+        Some(word) if !old.has_requests() => {
+            bail!("--fail-on {word} would see nothing: there is no request in the baseline")
         }
         _ => Ok(()),
     }
@@ -172,8 +178,8 @@ pub(in crate::commands) fn tripping(settings: &Settings, patterns: &[PatternForG
 #[derive(Clone, Copy, Default)]
 struct Counted {
     findings: u64,
-    /// Those that are too small, but count if the detector is named.
-    if_named: u64,
+    /// Those that are too small, but count if the pattern is singled out.
+    if_singled_out: u64,
     /// The largest impact in ns and its trace; of equal ones the smallest id.
     worst: Option<(i64, Reverse<TraceNumber>)>,
 }
@@ -197,11 +203,11 @@ pub(in crate::commands) fn patterns_for_gate(
             let counts = thresholds.counts(impact_ns, findings.induced[row], is_failure);
             if is_problem && (counts || description.gates_at_any_impact) {
                 let counted = &mut counted[pattern as usize];
-                *(if counts { &mut counted.findings } else { &mut counted.if_named }) += 1;
+                *(if counts { &mut counted.findings } else { &mut counted.if_singled_out }) += 1;
                 counted.worst = counted.worst.max(Some((impact_ns, Reverse(findings.trace[row]))));
             }
         }
-        for (id, Counted { findings, if_named, worst }) in pattern_ids.iter().zip(counted) {
+        for (id, Counted { findings, if_singled_out, worst }) in pattern_ids.iter().zip(counted) {
             let Some(names) = names.get(id) else { continue };
             let trace = |number: TraceNumber| {
                 let id = number.index().and_then(|index| whole.trace_ids.get(index));
@@ -211,7 +217,7 @@ pub(in crate::commands) fn patterns_for_gate(
             all.push(pattern_for_gate(
                 id,
                 names,
-                [findings, if_named],
+                [findings, if_singled_out],
                 worst,
                 statuses.get(id).map(|(status, _)| *status),
             ));
@@ -232,11 +238,11 @@ pub(in crate::commands) fn recorded_patterns_for_gate(
         let counts = names.largest_impact_ns.is_some_and(|impact| thresholds.counts(impact, false, is_failure));
         let at_any_impact =
             |entry: &CatalogEntry| entry.description.name == names.detector && entry.description.gates_at_any_impact;
-        let is_named_enough = catalog.iter().any(at_any_impact);
+        let counts_at_any = catalog.iter().any(at_any_impact);
         let worst = names.largest_impact_ns.map(|impact| (impact, names.example_trace_id.clone()));
         let findings = match (names.is_risk, counts) {
             (false, true) => [names.findings, 0],
-            (false, false) if is_named_enough => [0, names.findings],
+            (false, false) if counts_at_any => [0, names.findings],
             _ => [0, 0],
         };
         pattern_for_gate(id, names, findings, worst, statuses.get(id).map(|(status, _)| *status))
@@ -247,7 +253,7 @@ pub(in crate::commands) fn recorded_patterns_for_gate(
 fn pattern_for_gate(
     id: &str,
     names: &PatternNames,
-    [findings, findings_if_named]: [u64; 2],
+    [findings, findings_if_singled_out]: [u64; 2],
     worst: Option<(i64, String)>,
     status: Option<Status>,
 ) -> PatternForGate {
@@ -256,7 +262,7 @@ fn pattern_for_gate(
         detector: names.detector.clone(),
         title: title(names),
         findings,
-        findings_if_named,
+        findings_if_singled_out,
         worst,
         impact_ns: names.impact_ns,
         failed_requests: names.failed_requests,

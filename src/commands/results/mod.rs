@@ -36,6 +36,7 @@ use crate::savings::Overlaps;
 use crate::trace::{Semantics, TargetKind};
 
 use super::Outcome;
+use super::process::arguments;
 use super::process::diagnostics::say;
 use super::process::progress::Bar;
 use super::process::standard_output;
@@ -146,7 +147,7 @@ pub(super) fn present(
     }
     phases.end("rank");
 
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments = arguments();
     if let Some(directory) = output {
         let run = Run {
             arguments: arguments.clone(),
@@ -367,6 +368,11 @@ fn print(settings: &Settings, printed: &Printed<'_>) -> anyhow::Result<()> {
         quiet: settings.quiet,
         links: standard_output::links(settings.color, settings.trace_url.as_ref(), times_of(summary)),
     };
+    if settings.format.is_for_programs()
+        && let Some(left_out) = standard_output::rows_left_out(&tables, settings.top)
+    {
+        say(&left_out);
+    }
     let style = standard_output::style(settings.color);
     standard_output::write(|out| match settings.format {
         StdoutFormat::Table => {
@@ -376,8 +382,10 @@ fn print(settings: &Settings, printed: &Printed<'_>) -> anyhow::Result<()> {
             write_comparison(out, comparison, settings.top, style)
         }
         StdoutFormat::Markdown => {
-            write_markdown(out, summary, problems, &tables_of_detectors, settings.top)?;
-            write_markdown_tables(out, compared, settings.top)
+            let links = TraceLinks { url: settings.trace_url.clone(), between: times_of(summary) };
+            let style = standard_output::markdown(settings.top, &links);
+            write_markdown(out, summary, problems, &tables_of_detectors, style)?;
+            write_markdown_tables(out, compared, style)
         }
         StdoutFormat::Csv => write_csv(out, &tables, settings.top),
         StdoutFormat::Json => write_json(out, summary, &tables, settings.top),

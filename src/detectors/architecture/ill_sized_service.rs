@@ -4,6 +4,9 @@ mod facts;
 
 use std::collections::BTreeSet;
 
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+
 use crate::conventions::FindingKind;
 use crate::detectors::kit::{
     Cell, Concluded, Count, Description, Detector, Level, NoDetails, ProblemText, RankedBy, RowColumn, SeenInTraces,
@@ -114,8 +117,8 @@ Microservice Bad Smells\", IEEE Software 35(3), 2018: megaservice, nanoservice. 
 fn title(row: &TableRow<'_>) -> String {
     let service = row.text("service");
     match row.text("kind") {
-        "god" => format!("{service} does what several services should do: {} operations", row.count("operations")),
-        _ => format!("{service} is farther away than its work is long"),
+        "god" => format!("{service} does what several services should do: {}", row.counted("operations", "operation")),
+        _ => format!("the way to {service} takes longer than its work"),
     }
 }
 
@@ -247,12 +250,13 @@ impl Conclusion {
             .copied()
             .filter(|service| seen.services[service].entries > 0 && !gateways.contains(service))
             .collect();
-        for (place, &service) in serving.iter().enumerate() {
+        let number_of_capabilities = |service: &Symbol| seen.services[service].capabilities().len();
+        let mut capabilities: Vec<usize> = serving.iter().map(number_of_capabilities).collect();
+        capabilities.sort_unstable();
+        for &service in &serving {
             let facts = &seen.services[&service];
-            let others = serving.iter().enumerate().filter(|&(other, _)| other != place);
-            let of_others = others.map(|(_, other)| seen.services[other].capabilities().len()).collect();
             let is_god = serving.len() >= MIN_SERVING_SERVICES
-                && detector.has_too_many(facts.capabilities().len(), of_others)
+                && detector.has_too_many(facts.capabilities().len(), &capabilities)
                 && facts.own_share() >= MIN_OWN_SHARE;
             if is_god {
                 conclusion.push_god(detector, service, facts, callers_of(facts, &seen, &gateways), whole);
@@ -260,11 +264,16 @@ impl Conclusion {
         }
         // Without any database nobody knows who owns data.
         if seen.has_databases {
+            let mut calls_of: HashMap<Symbol, Vec<usize>, FixedState> = HashMap::default();
+            for (call, &service) in seen.nano_calls.service.iter().enumerate() {
+                calls_of.entry(service).or_default().push(call);
+            }
             for service in services {
                 let facts = &seen.services[&service];
                 let callers = callers_of(facts, &seen, &gateways);
                 if facts.is_nano_by_structure() && is_called_by_one_other(service, &callers, whole) {
-                    conclusion.push_nano(detector, service, facts, callers, &seen.nano_calls, whole);
+                    let own = calls_of.remove(&service).unwrap_or_default();
+                    conclusion.push_nano(detector, service, facts, callers, (&seen.nano_calls, own), whole);
                 }
             }
         }
@@ -311,10 +320,9 @@ impl Conclusion {
         service: Symbol,
         facts: &Facts,
         callers: BTreeSet<Symbol>,
-        calls: &NanoCalls,
+        (calls, mut own): (&NanoCalls, Vec<usize>),
         whole: &Whole<'_>,
     ) {
-        let mut own: Vec<usize> = (0..calls.service.len()).filter(|&call| calls.service[call] == service).collect();
         let median = |times: &[i64]| {
             let mut times: Vec<i64> = own.iter().map(|&call| times[call]).collect();
             times.sort_unstable();
@@ -364,15 +372,17 @@ impl Conclusion {
 }
 
 impl IllSizedService {
-    /// Whether so many capabilities are too many, where other services have so many.
-    fn has_too_many(&self, capabilities: usize, mut of_others: Vec<usize>) -> bool {
+    /// Whether so many capabilities are too many, where all services, this one among them, have so many: they come sorted.
+    fn has_too_many(&self, capabilities: usize, of_all: &[usize]) -> bool {
         let Count(least) = self.min_capabilities;
-        of_others.sort_unstable();
-        let middle = of_others.len() / 2;
-        let median = match of_others.len() {
+        let own = of_all.partition_point(|&number| number < capabilities);
+        let others = of_all.len().saturating_sub(1);
+        let of_other = |place: usize| of_all[place + usize::from(place >= own)] as f64;
+        let middle = others / 2;
+        let median = match others {
             0 => return false,
-            odd if odd % 2 == 1 => of_others[middle] as f64,
-            _ => (of_others[middle - 1] + of_others[middle]) as f64 / 2.0,
+            odd if odd % 2 == 1 => of_other(middle),
+            _ => f64::midpoint(of_other(middle - 1), of_other(middle)),
         };
         capabilities >= least as usize && capabilities as f64 >= TIMES_OF_MEDIAN * median
     }

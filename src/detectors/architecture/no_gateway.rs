@@ -91,8 +91,8 @@ Microservices\", 2nd edition, 2021, chapter 14.",
 };
 
 fn title(row: &TableRow<'_>) -> String {
-    let (service, entries) = (row.text("service"), row.count("entries"));
-    format!("clients reach {service} directly: {entries} requests from outside")
+    let (service, entries) = (row.text("service"), row.counted("entries", "request"));
+    format!("clients reach {service} directly: {entries} from outside")
 }
 
 fn fix(_row: &TableRow<'_>) -> &'static str {

@@ -92,15 +92,15 @@ persistency.",
 
 fn title(row: &TableRow<'_>) -> String {
     let (database, table, owner) = (row.text("database"), row.text("table"), row.text("owner"));
-    let services = row.count("services");
+    let services = row.counted("services", "service");
     match row.text("kind") {
         "several-writers" => format!("{} write {table} of {database}", row.names("writers").join(", ")),
         "foreign-reader" => {
             let readers: Vec<&str> = row.names("readers").iter().map(String::as_str).collect();
             format!("{} read {table} of {database}, which {owner} writes", readers.join(", "))
         }
-        "common-reader" => format!("{services} services read {table} of {database}, which none of them writes"),
-        _ => format!("{services} services have their tables in {database}"),
+        "common-reader" => format!("{services} read {table} of {database}, which none of them writes"),
+        _ => format!("{services} have their tables in {database}"),
     }
 }
 

@@ -159,10 +159,7 @@ fn title(row: &TableRow<'_>) -> String {
     let step = joined([row.text("step_service"), row.text("step_operation")]);
     let failed = joined([row.text("failed_target"), row.text("failed_operation")]);
     let service = row.text("service");
-    match row.count("traces") {
-        1 => format!("{service} does not undo {step} when {failed} fails: once"),
-        traces => format!("{service} does not undo {step} when {failed} fails: {traces} times"),
-    }
+    format!("{service} does not undo {step} when {failed} fails: {}", row.times("traces"))
 }
 
 fn fix(row: &TableRow<'_>) -> &'static str {

@@ -1,5 +1,7 @@
 //! How a detector describes itself, to people: names, documentation, what its columns mean.
 
+use crate::report::units;
+
 /// A detector's description. Help, `explain` and tables are made from it.
 #[derive(Debug)]
 pub struct Description {
@@ -51,6 +53,12 @@ pub struct TableRow<'a> {
 }
 
 impl<'a> TableRow<'a> {
+    /// A value, if there is such a column.
+    pub fn get(&self, column: &str) -> Option<&'a Cell> {
+        let index = self.columns.iter().position(|known| known.name == column)?;
+        self.values[index].get(self.row)
+    }
+
     fn cell(&self, column: &str) -> Option<&'a Cell> {
         let index = self.columns.iter().position(|known| known.name == column);
         debug_assert!(index.is_some(), "there is no column {column}");
@@ -82,6 +90,19 @@ impl<'a> TableRow<'a> {
         match self.cell(column) {
             Some(Cell::Int(number)) => *number,
             _ => 0,
+        }
+    }
+
+    /// A whole number with its noun: `1 call`, `12,345 calls`.
+    pub fn counted(&self, column: &str, noun: &str) -> String {
+        units::counted(self.count(column) as u64, noun)
+    }
+
+    /// How often: `once`, `12,345 times`.
+    pub fn times(&self, column: &str) -> String {
+        match self.count(column) {
+            1 => "once".to_owned(),
+            times => format!("{} times", units::count(times)),
         }
     }
 
@@ -168,6 +189,11 @@ impl Column {
     /// A column whose values add up.
     pub(crate) const fn adding_up(name: &'static str, unit: Unit, doc: &'static str) -> Self {
         Self { name, unit, doc, adds_up: true }
+    }
+
+    /// Whether its values are ids of traces.
+    pub(crate) fn is_trace(&self) -> bool {
+        self.name.ends_with("trace_id")
     }
 }
 

@@ -146,7 +146,7 @@ fn title(row: &TableRow<'_>) -> String {
         "problem" => "that need not wait for each other",
         _ => "that may not need to",
     };
-    format!("{what} makes {} calls one after the other {proof}: {}", calls.len(), calls.join(" → "))
+    format!("{what} makes {} calls one after the other {proof}: {}", calls.len(), calls.join(", "))
 }
 
 fn fix(row: &TableRow<'_>) -> &'static str {

@@ -95,17 +95,17 @@ G. Hohpe, B. Woolf, \"Enterprise Integration Patterns\", 2003, \"Dead Letter Cha
 };
 
 fn title(row: &TableRow<'_>) -> String {
-    let (topic, messages) = (row.text("topic"), row.count("messages"));
+    let (topic, messages) = (row.text("topic"), row.counted("messages", "message"));
     let who = match row.text("service") {
         "" => "consumers".to_owned(),
         service => service.to_owned(),
     };
     if row.text("kind") == FindingKind::Poison.as_str() {
-        return format!("{messages} messages of {topic} failed in {who} time after time");
+        return format!("{messages} of {topic} failed in {who} time after time");
     }
     match row.text("source") {
-        source if source.is_empty() || source == topic => format!("{messages} messages ended in {topic}"),
-        source => format!("{messages} messages of {source} ended in {topic}"),
+        source if source.is_empty() || source == topic => format!("{messages} ended in {topic}"),
+        source => format!("{messages} of {source} ended in {topic}"),
     }
 }
 

@@ -88,11 +88,8 @@ Condition\", ACM Queue 10(4), 2012.",
 };
 
 fn title(row: &TableRow<'_>) -> String {
-    let (group, topic, duplicates) = (row.text("group"), row.text("topic"), row.count("duplicates"));
-    format!(
-        "{group} processes {duplicates} messages of {topic} again, and writes to {} again",
-        row.text("repeated_write")
-    )
+    let (group, topic, duplicates) = (row.text("group"), row.text("topic"), row.counted("duplicates", "message"));
+    format!("{group} processes {duplicates} of {topic} again, and writes to {} again", row.text("repeated_write"))
 }
 
 fn fix(row: &TableRow<'_>) -> &'static str {

@@ -103,13 +103,13 @@ Semantics\".",
 };
 
 fn title(row: &TableRow<'_>) -> String {
-    let (group, topic, late) = (row.text("group"), row.text("topic"), row.count("late"));
+    let (group, topic, late) = (row.text("group"), row.text("topic"), row.counted("late", "message"));
     if row.text("kind") == FindingKind::Overlap.as_str() {
         format!(
             "{group} processes messages of one key of {topic} at the same time: {late} did not wait for the one before"
         )
     } else {
-        format!("{group} processes {late} messages of {topic} after later ones")
+        format!("{group} processes {late} of {topic} after later ones")
     }
 }
 

@@ -107,8 +107,8 @@ OWASP, \"Logging Cheat Sheet\". OWASP Top 10 (2021), A09 \"Security Logging and 
 
 fn title(row: &TableRow<'_>) -> String {
     let (service, attribute) = (row.text("service"), row.text("attribute"));
-    let (what, spans) = (what_it_is(row.text("kind")), row.count("spans"));
-    format!("{service} writes {what} to {attribute} of {spans} spans")
+    let (what, spans) = (what_it_is(row.text("kind")), row.counted("spans", "span"));
+    format!("{service} writes {what} to {attribute} of {spans}")
 }
 
 fn what_it_is(kind: &str) -> &'static str {

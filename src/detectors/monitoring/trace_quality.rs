@@ -114,23 +114,28 @@ Instrumentation Score, <https://github.com/instrumentation-score/spec>. W3C Trac
 };
 
 fn title(row: &TableRow<'_>) -> String {
-    let (service, target, spans) = (row.text("service"), row.text("target"), row.count("spans"));
+    let (service, target) = (row.text("service"), row.text("target"));
+    let [spans, calls, traces, callees] = ["span", "call", "trace", "callee"].map(|noun| row.counted("spans", noun));
+    let is_one = row.count("spans") == 1;
+    let s = if is_one { "s" } else { "" };
     match FindingKind::of_text(row.text("kind")) {
         FindingKind::BrokenContext => {
-            format!("{service} does not hand its context on to {target}: {spans} calls lead nowhere")
+            format!("{service} does not hand its context on to {target}: {calls} lead{s} nowhere")
         }
-        FindingKind::ClientRoot => format!("{spans} traces of {service} begin with a call: who asked is not traced"),
+        FindingKind::ClientRoot => format!("{traces} of {service} begin{s} with a call: who asked is not traced"),
         FindingKind::ClockSkew => {
-            format!("clocks of {service} and {target} differ: {spans} callees stick out of their calls")
+            format!("clocks of {service} and {target} differ: {callees} stick{s} out of the call")
         }
-        FindingKind::ErrorWithoutStatus => format!("{spans} spans of {service} failed and have no status"),
-        FindingKind::LostCallee => format!("{target} recorded nothing of {spans} calls of {service}"),
-        FindingKind::MissingKind => format!("{spans} spans of {service} do not say that they call or serve"),
-        FindingKind::MissingRoot => format!("{spans} traces that begin in {service} have no root"),
-        FindingKind::NoServiceName => format!("{spans} spans do not say of which service they are"),
-        FindingKind::Orphan => format!("{spans} spans of {service} have parents that are not there"),
+        FindingKind::ErrorWithoutStatus => format!("{spans} of {service} failed without a status"),
+        FindingKind::LostCallee => format!("{target} recorded nothing of {calls} of {service}"),
+        FindingKind::MissingKind => format!("no kind says whether {spans} of {service} call{s} or serve{s}"),
+        FindingKind::MissingRoot => format!("{traces} that begin{s} in {service} lack{s} a root"),
+        FindingKind::NoServiceName => format!("of which service {spans} may be is not recorded"),
+        FindingKind::Orphan => format!("the parents of {spans} of {service} are not there"),
         FindingKind::UnboundedNames => format!("{service} has too many names of spans to group them"),
-        FindingKind::UninstrumentedCallee => format!("{target}, which {service} calls {spans} times, is not traced"),
+        FindingKind::UninstrumentedCallee => {
+            format!("{target}, which {service} calls {}, is not traced", row.times("spans"))
+        }
         _ => joined([service, "makes calls of which nobody knows where they go"]),
     }
 }
@@ -195,6 +200,10 @@ static COLUMNS: &[Column] = &[
     Column::new("traces", Unit::Count, "traces with such spans", |row, _| Cell::Int(row.sightings.count.traces as i64)),
     Column::new("weighted_traces", Unit::Number, WEIGHTED_TRACES_DOC, |row, whole| {
         whole.weighted(row.sightings.count.weighted())
+    }),
+    Column::new("first_seen", Unit::Time, "start of the first of the spans", |row, _| Cell::Int(row.sightings.first)),
+    Column::new("last_seen", Unit::Time, "the same of the trace that was seen last", |row, _| {
+        Cell::Int(row.sightings.last)
     }),
     Column::new("example_trace_id", Unit::Id, "the first of these traces in the order of ids", |row, whole| {
         row.sightings.example_cell(whole)

@@ -113,8 +113,7 @@ chapter 22, \"Latency and Deadlines\".",
 };
 
 fn title(row: &TableRow<'_>) -> String {
-    let (caller, target, waits) = (row.text("caller_service"), row.text("target"), row.count("waits"));
-    let times = if waits == 1 { "once".to_owned() } else { format!("{waits} times") };
+    let (caller, target, times) = (row.text("caller_service"), row.text("target"), row.times("waits"));
     match row.text("kind") {
         "no-timeout" => format!("{caller} waits for {target} without a timeout, {times}"),
         "long-timeout" => {

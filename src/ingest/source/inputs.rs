@@ -20,12 +20,15 @@ const MAX_DIRECTORY_DEPTH: usize = 32;
 pub(crate) fn find_inputs(paths: &[PathBuf], retry_timeout: Duration) -> Vec<Result<Input, NotRead>> {
     let mut inputs = Vec::new();
     for path in paths {
-        if path.as_os_str() == STANDARD_INPUT {
+        let is_standard_input = |path: &Path| path.as_os_str() == STANDARD_INPUT;
+        if is_standard_input(path) && inputs.iter().flatten().any(|input: &Input| is_standard_input(&input.path)) {
+            inputs.push(Err(NotRead::LeftOut { path: path.clone(), reason: "standard input is read once" }));
+        } else if is_standard_input(path) {
             inputs.push(Ok(Input { path: path.clone(), found: false }));
         } else if object_stores::is_url(path) {
             inputs.extend(object_stores::find(path, retry_timeout));
         } else if path.is_dir() {
-            search(path, 0, &mut inputs);
+            inputs.extend(found_in(path));
         } else if let Some(pattern) = path.to_str().filter(|text| text.contains(['*', '?', '[']) && !path.exists()) {
             inputs.extend(find_matches(path, pattern));
         } else {
@@ -33,6 +36,12 @@ pub(crate) fn find_inputs(paths: &[PathBuf], retry_timeout: Duration) -> Vec<Res
         }
     }
     inputs
+}
+
+fn found_in(directory: &Path) -> Vec<Result<Input, NotRead>> {
+    let mut search = Search::default();
+    search.directory(directory, 0);
+    search.inputs
 }
 
 fn find_matches(path: &Path, pattern: &str) -> Vec<Result<Input, NotRead>> {
@@ -44,7 +53,7 @@ fn find_matches(path: &Path, pattern: &str) -> Vec<Result<Input, NotRead>> {
     let mut inputs = Vec::new();
     for found in matches {
         match found {
-            Ok(found) if found.is_dir() => search(&found, 0, &mut inputs),
+            Ok(found) if found.is_dir() => inputs.extend(found_in(&found)),
             Ok(found) => {
                 inputs.push(match why_no_spans(&name_of(&found), |name| found.with_file_name(name).exists()) {
                     Some(reason) => Err(NotRead::LeftOut { path: found, reason }),
@@ -60,28 +69,54 @@ fn find_matches(path: &Path, pattern: &str) -> Vec<Result<Input, NotRead>> {
     if inputs.is_empty() { fail("no file matches it".to_owned()) } else { inputs }
 }
 
-fn search(directory: &Path, depth: usize, inputs: &mut Vec<Result<Input, NotRead>>) {
-    let entries: io::Result<Vec<fs::DirEntry>> = fs::read_dir(directory).and_then(Iterator::collect);
-    let mut entries = match entries {
-        Ok(entries) => entries,
-        Err(source) => {
-            inputs.push(Err(NotRead::Failed(IngestError::Open { path: directory.to_owned(), source })));
-            return;
+/// A search through directories.
+#[derive(Default)]
+struct Search {
+    inputs: Vec<Result<Input, NotRead>>,
+    /// Directories that were met, by the paths that no link is part of: links may lead back, or to the same files again.
+    met: HashSet<PathBuf>,
+}
+
+impl Search {
+    fn fail(&mut self, path: &Path, source: io::Error) {
+        self.inputs.push(Err(NotRead::Failed(IngestError::Open { path: path.to_owned(), source })));
+    }
+
+    fn leave_out(&mut self, path: PathBuf, reason: &'static str) {
+        self.inputs.push(Err(NotRead::LeftOut { path, reason }));
+    }
+
+    fn directory(&mut self, directory: &Path, depth: usize) {
+        let own = match fs::canonicalize(directory) {
+            Ok(own) => own,
+            Err(source) => return self.fail(directory, source),
+        };
+        if !self.met.insert(own) {
+            return self.leave_out(directory.to_owned(), "what is there was met by another path already");
         }
-    };
-    entries.sort_by_key(fs::DirEntry::file_name);
-    let names: HashSet<String> = entries.iter().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
-    for entry in entries {
-        let path = entry.path();
-        if let Some(reason) = why_no_spans(&name_of(&path), |name| names.contains(name)) {
-            inputs.push(Err(NotRead::LeftOut { path, reason }));
-        } else if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            // Linked directories are not searched: they may lead back here.
-            if depth < MAX_DIRECTORY_DEPTH {
-                search(&path, depth + 1, inputs);
+        if depth > MAX_DIRECTORY_DEPTH {
+            return self.leave_out(directory.to_owned(), "it lies too deep; give it by its own path to read it");
+        }
+        let entries: io::Result<Vec<fs::DirEntry>> = fs::read_dir(directory).and_then(Iterator::collect);
+        let mut entries = match entries {
+            Ok(entries) => entries,
+            Err(source) => return self.fail(directory, source),
+        };
+        entries.sort_by_key(fs::DirEntry::file_name);
+        let names: HashSet<String> =
+            entries.iter().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+        for entry in entries {
+            let path = entry.path();
+            if let Some(reason) = why_no_spans(&name_of(&path), |name| names.contains(name)) {
+                self.leave_out(path, reason);
+                continue;
             }
-        } else if path.is_file() {
-            inputs.push(Ok(Input { path, found: true }));
+            match fs::metadata(&path) {
+                Ok(found) if found.is_dir() => self.directory(&path, depth + 1),
+                Ok(found) if found.is_file() => self.inputs.push(Ok(Input { path, found: true })),
+                Ok(_) => self.leave_out(path, "it is a pipe, a socket or a device; give it by its own path to read it"),
+                Err(source) => self.fail(&path, source),
+            }
         }
     }
 }
@@ -93,6 +128,40 @@ fn name_of(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Linked directories are read, once; what cannot be read is told.
+    #[cfg(unix)]
+    #[test]
+    fn nothing_in_a_directory_vanishes() {
+        use std::os::unix::fs::symlink;
+        use std::os::unix::net::UnixListener;
+
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let path = |name: &str| directory.path().join(name);
+        fs::create_dir_all(path("in/day")).expect("directories");
+        fs::create_dir_all(path("elsewhere")).expect("directories");
+        fs::write(path("in/day/a"), "x").expect("a file");
+        fs::write(path("elsewhere/b"), "x").expect("a file");
+        symlink(path("elsewhere"), path("in/linked")).expect("a link");
+        symlink(path("in"), path("in/up")).expect("a link");
+        symlink(path("in/day"), path("in/day 2")).expect("a link");
+        symlink(path("nowhere"), path("in/gone")).expect("a link");
+        symlink(path("elsewhere/b"), path("in/file")).expect("a link");
+        let _listener = UnixListener::bind(path("in/socket")).expect("a socket");
+        let found: Vec<String> = find_inputs(&[path("in")], Duration::ZERO)
+            .into_iter()
+            .map(|input| match input {
+                Ok(input) => name_of(&input.path),
+                Err(NotRead::LeftOut { path, reason }) => format!("{}: {reason}", name_of(&path)),
+                Err(NotRead::Failed(error)) => error.to_string(),
+            })
+            .collect();
+        let again = "what is there was met by another path already";
+        assert_eq!(found[..3], ["a".to_owned(), format!("day 2: {again}"), "file".to_owned()]);
+        assert!(found[3].contains("gone") && found[3].contains("No such file"), "{}", found[3]);
+        let socket = "socket: it is a pipe, a socket or a device; give it by its own path to read it";
+        assert_eq!(found[4..], ["b".to_owned(), socket.to_owned(), format!("up: {again}")]);
+    }
 
     #[test]
     fn globs_are_expanded_unless_the_file_is_there() {
@@ -118,6 +187,8 @@ mod tests {
         assert_eq!(found("**/*.json"), ["[x].json", "day=1/a.json"]);
         assert_eq!(found("[x].json"), ["[x].json"]);
         assert_eq!(found("*"), ["[x].json", "_part_id=2/c", "not a.parquet.crc", "day=1/a.json", "day=1/part/b"]);
+        let twice = find_inputs(&[STANDARD_INPUT, STANDARD_INPUT].map(PathBuf::from), Duration::ZERO);
+        assert!(twice[0].is_ok() && matches!(twice[1], Err(NotRead::LeftOut { .. })), "{twice:?}");
         assert!(found("none*")[0].contains("no file matches"), "{:?}", found("none*"));
     }
 

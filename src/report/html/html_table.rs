@@ -61,7 +61,7 @@ impl HtmlTable {
             columns
                 .iter()
                 .map(|(column, cells)| {
-                    let is_trace = column.name.ends_with("trace_id");
+                    let is_trace = column.is_trace();
                     let href = match &cells[row] {
                         Cell::Text(id) if is_trace => links.address(id),
                         _ => String::new(),

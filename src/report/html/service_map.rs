@@ -155,7 +155,12 @@ fn drawn_edge(edge: &GraphEdge, from: (usize, usize), to: (usize, usize), larges
         path,
         classes: classes.join(" "),
         widths: [0, 1, 2].map(width),
-        title: format!("{caller} → {target}: {} calls, {} failed, {} waited", figures[0], figures[1], figures[2]),
+        title: format!(
+            "{caller} → {target}: {}, {} failed, {} waited",
+            units::counted(edge.calls, "call"),
+            figures[1],
+            figures[2]
+        ),
         caller,
         target,
         figures,

@@ -50,6 +50,8 @@ pub(super) struct Verdict {
     pub(super) tiles: Vec<Tile>,
     pub(super) callouts: Vec<Callout>,
     pub(super) cautions: Vec<String>,
+    /// What was odd about the data, in one line; empty if nothing was.
+    pub(super) quality: String,
     pub(super) facts: Vec<[String; 2]>,
 }
 
@@ -131,6 +133,7 @@ impl Verdict {
             tiles,
             callouts: callouts(report, first),
             cautions,
+            quality: shortened(&report.summary.oddities().join("; "), MAX_FACT),
             facts,
         }
     }
@@ -153,11 +156,13 @@ fn headline(report: &Report<'_>, unexplained: u64, saved: f64) -> String {
     };
     let problems = match (unexplained, saved) {
         (0, _) => "no anti-pattern was found".to_owned(),
-        (1, saved) if saved > 0.0 => format!("one problem holds {} of their time", units::share(saved)),
+        (1, saved) if saved > 0.0 => format!("one problem holds {} of all request time", units::share(saved)),
         (2..=5, saved) if saved > 0.0 => {
-            format!("{} hold {} of their time", units::counted(unexplained, "problem"), units::share(saved))
+            format!("{} hold {} of all request time", units::counted(unexplained, "problem"), units::share(saved))
         }
-        (_, saved) if saved > 0.0 => format!("the first five problems hold {} of their time", units::share(saved)),
+        (_, saved) if saved > 0.0 => {
+            format!("the first five problems hold {} of all request time", units::share(saved))
+        }
         (count, _) => format!("{} to look at", units::counted(count, "problem")),
     };
     format!("{failed}; {problems}")

@@ -16,8 +16,8 @@ const MAX_CASES: usize = 5_000;
 
 /// Writes the report.
 ///
-/// A pattern's case fails if the gate fails because of it, or, where there is no gate, if no other explains it; it is skipped if it
-/// is known.
+/// A pattern's case fails if the gate fails because of it, or, where there is no gate, if it is a problem that no other explains; it
+/// is skipped if it is known.
 ///
 /// # Errors
 /// If `out` fails.
@@ -76,7 +76,7 @@ fn failure(kind: &str, message: &str, text: &str) -> TestCaseStatus {
 
 fn case_of_pattern(pattern: &Pattern<'_>, has_gate: bool) -> TestCase {
     let (title, details) = (pattern.title(), pattern.details());
-    let is_alone = pattern.name("explained_by").is_empty() && !pattern.is_note();
+    let is_alone = pattern.name("explained_by").is_empty() && pattern.is_problem();
     let fails = if has_gate { pattern.trips_gate() } else { is_alone };
     let status = if pattern.is_ignored() {
         let mut status = TestCaseStatus::skipped();

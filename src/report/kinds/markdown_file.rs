@@ -3,7 +3,7 @@
 
 use std::io::{self, Write};
 
-use crate::report::markdown::{write_markdown, write_markdown_tables};
+use crate::report::markdown::{MarkdownStyle, write_markdown, write_markdown_tables};
 use crate::report::text::sanitized::sanitized_in_markdown;
 
 use super::write::Report;
@@ -23,8 +23,9 @@ pub(super) fn write_markdown_file(out: &mut impl Write, report: &Report<'_>) -> 
     for rows in ROWS {
         text.clear();
         write_gate(&mut text, report)?;
-        write_markdown(&mut text, report.summary, report.problems, report.detectors, rows)?;
-        write_markdown_tables(&mut text, report.compared, rows)?;
+        let style = MarkdownStyle { rows, rest: |_| "the tables of --output hold all".to_owned(), links: report.links };
+        write_markdown(&mut text, report.summary, report.problems, report.detectors, style)?;
+        write_markdown_tables(&mut text, report.compared, style)?;
         if text.len() <= MAX_BYTES {
             break;
         }

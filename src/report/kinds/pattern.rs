@@ -87,6 +87,11 @@ impl<'a> Pattern<'a> {
         self.report.gate.tripped.contains(self.id())
     }
 
+    /// Whether harm was recorded.
+    pub(super) fn is_problem(&self) -> bool {
+        self.name("level") == Level::Problem.as_str()
+    }
+
     /// Whether it is worth knowing, and may be meant so.
     pub(super) fn is_note(&self) -> bool {
         self.name("level") == Level::Note.as_str()

@@ -54,9 +54,15 @@ pub(super) fn write_sarif(out: &mut impl Write, report: &Report<'_>) -> io::Resu
     out.write_all(b"\n")
 }
 
+/// Text of a message, in which a number in braces would be an argument (SARIF 2.1.0, section 3.11.5), and text in brackets before an
+/// address a link (3.11.6).
+fn message(text: &str) -> String {
+    text.replace('{', "{{").replace('}', "}}").replace("](", "] (")
+}
+
 /// What the reader must know beside the results.
 fn notifications(report: &Report<'_>, left_out: u64) -> Vec<Value> {
-    let notification = |level: &str, text: String| json!({"level": level, "message": {"text": text}});
+    let notification = |level: &str, text: String| json!({"level": level, "message": {"text": message(&text)}});
     let mut all = Vec::new();
     if left_out > 0 {
         let patterns = units::counted(left_out, "pattern");
@@ -102,8 +108,7 @@ fn result(pattern: &Pattern<'_>, rule: Option<usize>, is_compared: bool) -> Valu
         Severity::Warning => "warning",
         Severity::Note => "note",
     };
-    // In SARIF, text in brackets before an address is a link.
-    let text = format!("{}. {}", pattern.title(), pattern.details()).replace("](", "] (");
+    let text = message(&format!("{}. {}", pattern.title(), pattern.details()));
     let (path, line) = pattern.place();
     let service = told(pattern.name("service"));
     let places = [("service", "module"), ("operation", "function")].map(|(column, kind)| {

@@ -222,7 +222,7 @@ fn parts_learn_from_each_other() {
 
     done(&["analyze", text(&path("both.jsonl")), "--output", text(&path("both"))]);
     done(&["analyze", text(&path("first.jsonl")), "--output", text(&path("alone"))]);
-    for (name, counts) in [("first", "20 spans of 3 traces"), ("second", "3 spans of 1 traces")] {
+    for (name, counts) in [("first", "20 spans of 3 traces"), ("second", "3 spans of 1 trace ")] {
         let (input, part) = (path(&format!("{name}.jsonl")), path(&format!("{name}.partial")));
         let output = tracescan(&["analyze", text(&input), "--partial", text(&part)]);
         let said = String::from_utf8_lossy(&output.stderr);
@@ -334,6 +334,32 @@ fn traces_in_several_parts_are_told() {
         serde_json::from_str(&fs::read_to_string(path("out").join("run.json")).unwrap()).unwrap();
     assert_eq!((&run["totals"]["traces"], &run["totals"]["spans"]), (&1.into(), &3.into()));
     assert_eq!(run["quality"]["in_several_parts"], 1);
+}
+
+/// Parts tell apart what each of them has, which together may be more than one run would.
+#[test]
+fn more_values_than_one_run_tells_apart_are_told() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    let name = |number: u32| -> String {
+        (0..4).map(|place| char::from(b'a' + (number / 26u32.pow(place) % 26) as u8)).collect()
+    };
+    for (part, names) in [("few", 0..9_000), ("more", 8_000..16_000), ("many", 16_000..17_000)] {
+        let spans: Vec<String> =
+            names.map(|id| span("web", [id / 500 + 1, id + 1, 0], 2, &name(id), [0, 10], &[])).collect();
+        fs::write(path(&format!("{part}.jsonl")), spans.join("\n")).unwrap();
+        done(&["analyze", text(&path(&format!("{part}.jsonl"))), "--partial", text(&path(part))]);
+    }
+    let merged = |parts: &[&str]| {
+        let files: Vec<PathBuf> = parts.iter().map(|part| path(part)).collect();
+        let arguments: Vec<&str> = ["merge", "-q"].into_iter().chain(files.iter().map(|file| text(file))).collect();
+        let output = tracescan(&arguments);
+        assert!(output.status.success());
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    let told = "name has 17,000 values in all parts together, and one run tells 16,384 apart";
+    assert!(!merged(&["few", "more"]).contains("together"));
+    assert!(merged(&["few", "more", "many"]).contains(told));
 }
 
 /// What cannot be merged is refused with what differs, and nothing is written.

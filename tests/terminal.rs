@@ -253,3 +253,39 @@ fn robot_shop_says_what_was_refused() {
         assert!(text.lines().all(|line| line.width() <= width), "{width}");
     }
 }
+
+/// What costs nothing is listed by how sure its harm is, and was seen when the table of its detector says so; a row that has examples
+/// only says nothing of that.
+#[test]
+fn structure_is_listed_by_level_with_its_own_times() {
+    let smells = sample("smells.flat.parquet");
+    let document = shown(80, &["analyze", &smells, "--format", "json", "--top", "1000"]);
+    let document: Value = serde_json::from_str(&document).expect("JSON");
+    let rows = |table: &str| document[table].as_array().expect("a table").clone();
+    let problems = rows("problems");
+    let numbers = ["saving_ns", "failed_requests", "wasted_ns"];
+    let costs_nothing = |row: &Value| numbers.iter().all(|name| row[*name] == 0);
+    let of_structure = ["shared-database", "dual-write", "no-gateway", "sensitive-data", "trace-quality"];
+    let levels: Vec<&str> = problems
+        .iter()
+        .filter(|row| costs_nothing(row) && of_structure.iter().any(|name| row["detector"] == *name))
+        .map(|row| row["level"].as_str().expect("a level"))
+        .collect();
+    let place = |level: &&str| ["problem", "risk", "note"].iter().position(|known| known == level);
+    assert!(levels.is_sorted_by_key(place), "{levels:?}");
+    assert!(["problem", "risk", "note"].iter().all(|level| levels.contains(level)), "{levels:?}");
+
+    let mut found = 0;
+    for table in ["sensitive_data", "trace_quality", "distributed_monolith", "no_gateway"] {
+        for own in rows(table) {
+            let problem = problems.iter().find(|row| row["pattern_id"] == own["pattern_id"]).expect("its problem");
+            for time in ["first_seen", "last_seen"] {
+                assert_eq!(problem[time], own[time], "{own}");
+            }
+            found += usize::from(own["first_seen"] != own["last_seen"]);
+        }
+    }
+    assert!(found > 10, "{found}");
+    let with_examples = problems.iter().find(|row| row["detector"] == "shared-database").expect("a row");
+    assert!(with_examples["first_seen"].is_null(), "{with_examples}");
+}

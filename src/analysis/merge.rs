@@ -7,7 +7,9 @@ use hashbrown::HashMap;
 use rayon::prelude::*;
 
 use crate::conventions::Lists;
-use crate::frame::{SignatureId, SpillStore, Symbol, Vocabulary};
+use crate::frame::{
+    MAX_DISTINCT_VALUES, SignatureId, SignaturePart, SpillStore, Symbol, Vocabulary, parts_with_many_values,
+};
 use crate::partial::{PartialError, PartialReader, Renumbering, TraceNumber};
 use crate::savings::Overlaps;
 use crate::span::TraceId;
@@ -29,6 +31,9 @@ pub(crate) struct MergedParts {
     pub(crate) analysis: Analysis,
     /// What the signatures tell, and the strings.
     pub(crate) semantics: Semantics,
+    /// What has more distinct values in all parts together than one run would tell apart, and how many: each part has told its own
+    /// apart, and what that made of its traces stays.
+    pub(crate) with_many_values: Vec<(SignaturePart, usize)>,
 }
 
 /// Merges parts that were analysed with `settings` and `lists`. What was gathered is put aside in `store` where it is too much for memory.
@@ -45,6 +50,9 @@ pub(crate) fn merge_parts(
     let is_void =
         files.iter().zip(&services).map(|(file, own)| is_void(file, own, &services)).collect::<Result<Vec<_>, _>>()?;
     let vocabulary = vocabulary_of(files, &services)?;
+    let signatures = (0..vocabulary.all.signatures.len() as u32).map(SignatureId);
+    let resolved = signatures.map(|id| vocabulary.all.signatures.resolve(id));
+    let with_many_values = parts_with_many_values(resolved, MAX_DISTINCT_VALUES);
     let semantics = derive_asked(&vocabulary.all, lists, settings.gathers().of_signatures);
     let symbols: Vec<Vec<Symbol>> = vocabulary
         .strings
@@ -75,7 +83,7 @@ pub(crate) fn merge_parts(
     results.totals.traces = trace_ids.len() as u64;
     results.quality.in_several_parts = in_several;
     let analysis = see_targets(Analysis { results, trace_ids, ..Analysis::default() }, settings);
-    Ok(MergedParts { analysis, semantics })
+    Ok(MergedParts { analysis, semantics, with_many_values })
 }
 
 /// What the rows that were kept are looked at with.

@@ -9,7 +9,7 @@ use crate::cli::AnalyzeArgs;
 use crate::config::Settings;
 use crate::frame::Collection;
 use crate::ingest::{self, ReadFrames};
-use crate::report::{SelectionSummary, WholeFile, check_report_files, finish_files};
+use crate::report::{SelectionSummary, WholeFile, check_report_files, finish_files, units};
 use crate::trace::{self, Semantics};
 
 use super::Outcome;
@@ -86,7 +86,8 @@ fn run_on_pool(args: &AnalyzeArgs, settings: &Settings) -> anyhow::Result<Outcom
         let part = PartDescription::new(settings, &inputs, counts);
         let traces = write_part(path, part, &collection, &semantics, settings, &done)?;
         bar.finish();
-        say(&format!("wrote what {spans} spans of {traces} traces give to {}", path.display()));
+        let (of_spans, of_traces) = (units::counted(spans as u64, "span"), units::counted(traces as u64, "trace"));
+        say(&format!("wrote what {of_spans} of {of_traces} give to {}", path.display()));
         return Ok(outcome(spans as u64, no_match.as_deref(), all_read, false, settings));
     }
     let mut analysis = analysis::analyse(&collection, &semantics, &settings.analysis(), &done, interrupt::flag());

@@ -7,6 +7,7 @@ use anyhow::{Context as _, bail};
 use crate::analysis::{MergedParts, merge_parts};
 use crate::cli::MergeArgs;
 use crate::config::{AnalysedWith, Settings};
+use crate::frame::MAX_DISTINCT_VALUES;
 use crate::partial::{PartialError, PartialReader};
 use crate::report::{BeyondCapSummary, check_report_files, units};
 
@@ -81,13 +82,21 @@ fn merge(
         read.counts.inconsistent_sampling += description.counts.inconsistent_sampling;
     }
     let store = settings.reading().spill;
-    let MergedParts { mut analysis, semantics } =
+    let MergedParts { mut analysis, semantics, with_many_values } =
         merge_parts(&files, &settings.analysis(), &settings.lists(), store.as_ref())?;
     if let Some(failure) = analysis.results.failure.take() {
         return Err(failure.into());
     }
     semantics.symbols.check()?;
     phases.end("merge");
+    for (part, values) in with_many_values {
+        say(&format!(
+            "warning: {} has {} in all parts together, and one run tells {} apart: its rows would not be these",
+            part.as_str(),
+            units::counted(values as u64, "value"),
+            units::count(MAX_DISTINCT_VALUES)
+        ));
+    }
     let in_several = analysis.results.quality.in_several_parts;
     if in_several > 0 {
         say(&format!(

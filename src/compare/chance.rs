@@ -24,6 +24,19 @@ impl Counts {
         two_sided(self.new, self.old + self.new, self.expected_new_share)
     }
 
+    /// The same, where a count of none may stand for up to so many that were not told: the largest that it can be then.
+    pub(super) fn p_value_where_none(&self, untold: u64) -> f64 {
+        let Self { old, new, expected_new_share } = *self;
+        let odds = expected_new_share / (1.0 - expected_new_share);
+        // The more of them there were, the less rates differ, until they are equal.
+        let told = |equal: f64| untold.min(equal.round() as u64);
+        match (old, new) {
+            (0, new) => Self { old: told(new as f64 / odds), ..*self }.p_value(),
+            (old, 0) => Self { new: told(old as f64 * odds), ..*self }.p_value(),
+            _ => self.p_value(),
+        }
+    }
+
     /// The smallest that it can be, given the sum of the counts.
     fn smallest_p_value(&self) -> f64 {
         let all = self.old + self.new;

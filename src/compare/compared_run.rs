@@ -5,6 +5,7 @@ use std::path::Path;
 
 use hashbrown::{HashMap, HashSet};
 
+use crate::detectors::{CatalogEntry, catalog};
 use crate::rank::{ENTRIES, PATTERN_ENTRIES, PATTERNS, PROBLEMS, Table};
 
 use super::recorded_run::{CompareError, RunDirectory, TableColumns};
@@ -168,6 +169,7 @@ impl ComparedRun {
         let is_risk = |row: &usize| !matches!(problems.text("level", *row), "" | "problem");
         let risks: HashSet<&str> =
             (0..problems.len()).filter(is_risk).map(|row| problems.text("pattern_id", row)).collect();
+        let untold = untold(&settings);
         let mut run = Self { enabled, settings, ..Self::default() };
         for row in 0..entries.len() {
             let entry = entry_of(entries, row);
@@ -207,6 +209,7 @@ impl ComparedRun {
             let seen = PatternSeen {
                 requests_of_entries: BTreeMap::new(),
                 requests: patterns.count("requests", row),
+                untold: untold.get(patterns.text("detector", row)).copied().unwrap_or(0),
                 impact_p50_ns: int("impact_p50_ns").unwrap_or(0),
                 impact_mad_ns: int("impact_mad_ns").unwrap_or(0),
                 impact_bounds_ns: int("impact_p50_low_ns").zip(int("impact_p50_high_ns")),
@@ -237,6 +240,15 @@ impl ComparedRun {
     pub(crate) fn is_enabled(&self, detector: &str) -> bool {
         self.enabled.iter().any(|name| name == detector)
     }
+}
+
+/// In how many requests something may be and detectors are silent, because they are too few, by their names.
+fn untold(settings: &serde_json::Value) -> HashMap<&'static str, u64> {
+    let of_detector = |entry: CatalogEntry| {
+        let least = settings.get(entry.description.name)?.get(entry.description.least_of_all_traces?)?.as_u64()?;
+        Some((entry.description.name, least.saturating_sub(1)))
+    };
+    catalog().into_iter().filter_map(of_detector).collect()
 }
 
 fn entry_of(columns: &TableColumns, row: usize) -> EntryName {

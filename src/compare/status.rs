@@ -85,6 +85,8 @@ pub(crate) struct PatternSeen {
     pub(crate) requests_of_entries: BTreeMap<EntryName, u64>,
     /// Requests with the pattern.
     pub(crate) requests: u64,
+    /// In how many requests the other run may have it and its detector is silent, because they are too few.
+    pub(crate) untold: u64,
     /// Median of its impact in each of these, in ns.
     pub(crate) impact_p50_ns: i64,
     /// Median of the distances from that, in ns.
@@ -143,6 +145,8 @@ struct Exposure<'a> {
     with_in_both: [u64; 2],
     /// Those to compare, if an entry is in both runs.
     counts: Option<Counts>,
+    /// In how many requests it may be in a run that does not have it.
+    untold: u64,
 }
 
 impl<'a> Exposure<'a> {
@@ -177,7 +181,8 @@ impl<'a> Exposure<'a> {
             new: with_in_both[1],
             expected_new_share: expected_new / in_both as f64,
         });
-        Self { id, with, out_of, with_in_both, counts }
+        let untold = patterns.iter().flatten().map(|pattern| pattern.untold).max().unwrap_or(0);
+        Self { id, with, out_of, with_in_both, counts, untold }
     }
 
     fn verdict(&self, patterns: [&BTreeMap<String, PatternSeen>; 2], rules: &ComparisonRules, level: f64) -> Verdict {
@@ -210,7 +215,7 @@ impl<'a> Exposure<'a> {
         };
         // What most of its requests came in by was not there: that it is also seen elsewhere decides nothing.
         let elsewhere = new - self.with_in_both[1];
-        let differs = counts.p_value() < level;
+        let differs = counts.p_value_where_none(self.untold) < level;
         let [of_old, of_new] = [self.seen_in(0), self.seen_in(1)];
         let seen = format!("in {of_new} of its entries; {of_old} before");
         if old == 0 {
@@ -303,6 +308,7 @@ mod tests {
         let seen = PatternSeen {
             requests_of_entries: of_entries.map(|&(operation, _, with)| (entry(operation), with)).collect(),
             requests: entries.iter().map(|(_, _, with)| with).sum(),
+            untold: 0,
             impact_p50_ns: impact.0 * 1_000_000,
             impact_mad_ns: impact.1 * 1_000_000,
             impact_bounds_ns: Some((impact.0 * 1_000_000, impact.0 * 1_000_000)),
@@ -315,6 +321,19 @@ mod tests {
 
     fn status(old: &RunSeen, new: &RunSeen) -> Status {
         verdicts(old, new, &ComparisonRules::default())["1"].status
+    }
+
+    /// Nine of a thousand that a detector did not tell may have been there.
+    #[test]
+    fn what_may_not_have_been_told_is_not_new() {
+        let none = run(&[("a", 1_000, 0)], (5, 0));
+        for (with, untold, is_told) in [(20, 0, true), (20, 9, false), (40, 9, true), (9, 9, false), (40, 900, false)] {
+            let mut some = run(&[("a", 1_000, with)], (5, 0));
+            some.patterns.values_mut().for_each(|pattern| pattern.untold = untold);
+            let [appeared, vanished] = [status(&none, &some), status(&some, &none)];
+            let expected = if is_told { [Status::New, Status::Gone] } else { [Status::Same; 2] };
+            assert_eq!([appeared, vanished], expected, "{with} {untold}");
+        }
     }
 
     /// Every status by counts, each beside what just misses it.

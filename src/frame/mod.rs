@@ -24,6 +24,7 @@ pub use group::{Collection, Grouping, group};
 pub use own_values::{OwnRows, OwnSlice, OwnValues};
 pub(crate) use own_values::{OwnSlots, only_link};
 pub use partitions::{CollectedRow, CollectedSpan, PARTITIONS, Partition, Partitions, Run, partition_of};
+pub(crate) use signatures::parts_with_many_values;
 pub use signatures::{Signature, SignatureId, Signatures};
 pub use sink::{EncodedSpan, Said, SpanSink, Wanted};
 pub(crate) use spill::PutAside;

@@ -4,7 +4,7 @@
 //! (class, target, operation, own failure, …) is worked out once for each, and a span's row holds one number.
 
 use foldhash::fast::FixedState;
-use hashbrown::HashTable;
+use hashbrown::{HashSet, HashTable};
 use std::hash::BuildHasher;
 
 use crate::conventions::{ATTRIBUTE_COUNT, Attribute};
@@ -50,6 +50,21 @@ impl Signature {
     pub fn get(&self, attribute: Attribute) -> Symbol {
         self.attributes[attribute as usize]
     }
+}
+
+/// How many distinct values the parts of some signatures have, of those that have more than `most`.
+pub(crate) fn parts_with_many_values(
+    signatures: impl IntoIterator<Item = Signature>,
+    most: usize,
+) -> Vec<(SignaturePart, usize)> {
+    let mut values: Vec<HashSet<Symbol, FixedState>> = vec![HashSet::default(); SignaturePart::COUNT];
+    for signature in signatures {
+        for (part, value) in signature.parts().filter(|(_, value)| !value.is_empty()) {
+            values[part.index()].insert(value);
+        }
+    }
+    let counted = SignaturePart::all().zip(values.iter().map(HashSet::len));
+    counted.filter(|&(_, values)| values > most).collect()
 }
 
 /// An interner of signatures, stored as words: service, name, kind and status, then pairs of attribute and value.

@@ -70,6 +70,7 @@ Z. Zhang et al., \"CRISP: Critical Path Analysis of Large-Scale Microservice Arc
     has_findings: false,
     gates_at_any_impact: false,
     needs_failures: false,
+    least_of_all_traces: None,
     terminal_columns: &["rank", "suspect", "kind", "score", "blame_ns", "blame_share", "time_ratio", "excess_failures", "vanished_calls", "appeared_calls", "onset", "evidence", "example_trace_id"],
     ranked_by: &[RankedBy::Largest("score")],
     problem: None,
@@ -85,6 +86,7 @@ pub(crate) static SUSPECT_ROWS: Description = Description {
     has_findings: false,
     gates_at_any_impact: false,
     needs_failures: false,
+    least_of_all_traces: None,
     terminal_columns: &[
         "rank",
         "suspect",

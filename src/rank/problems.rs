@@ -21,7 +21,7 @@ pub(crate) static PROBLEM_COLUMNS: [Column; 26] = [
     Column::new(
         "rank",
         Unit::Count,
-        "place in the ranking by saving_share + failed_requests / requests of the dump; structure follows by level",
+        "place in the ranking by saving_share + failed_requests / requests of the dump; what costs nothing by level",
     ),
     Column::new("pattern_id", Unit::Id, "row of the detector's table"),
     Column::new("detector", Unit::Text, "detector that reports it"),
@@ -92,22 +92,20 @@ struct Problem {
 }
 
 impl Problem {
-    /// Its level, if it tells of the structure of a system and of no request that would have been shorter or not have failed, nor of
-    /// work in vain.
-    fn of_structure(&self, ranked: &Ranked) -> Option<Level> {
-        let costs_nothing = (self.saving_ns, self.failed_requests, self.wasted_ns) == (0, 0, 0);
-        (ranked.description.gates_at_any_impact && costs_nothing).then(|| ranked.levels[self.pattern as usize])
+    /// How sure the harm is, where it tells of the structure of a system and not of requests.
+    fn level_of_structure(&self, ranked: &Ranked) -> Level {
+        if ranked.description.gates_at_any_impact { ranked.levels[self.pattern as usize] } else { Level::Problem }
     }
 
-    /// The starts of what was seen first and last. Where the row of its detector tells of more traces than it has findings, these are
-    /// but examples: if the row does not say when, nobody knows.
+    /// The starts of what was seen first and last. Where its findings are of no request, and the row of its detector tells of more
+    /// traces than there are, they are but examples: if the row does not say when, nobody knows.
     fn seen(&self, row: Option<&TableRow<'_>>) -> [Cell; 2] {
         let of_row = |name: &str| row.and_then(|row| row.get(name));
         if let (Some(first), Some(last)) = (of_row("first_seen"), of_row("last_seen")) {
             return [first.clone(), last.clone()];
         }
         match of_row("traces") {
-            Some(&Cell::Int(traces)) if traces > self.findings as i64 => [Cell::None, Cell::None],
+            Some(&Cell::Int(traces)) if self.requests == 0 && traces > self.findings as i64 => [Cell::None, Cell::None],
             _ => [Cell::Int(self.first_seen), Cell::Int(self.last_seen)],
         }
     }
@@ -137,9 +135,9 @@ pub(crate) fn problems(ranked: &[Ranked], overlaps: &Overlaps, denominators: Den
             let problem = &problems[index];
             let description = ranked[problem.of].description;
             let is_upper_bound = description.problem.as_ref().is_some_and(|text| text.is_upper_bound);
-            let structure = problem.of_structure(&ranked[problem.of]);
-            let part = (explained_by[index].is_some(), structure, is_upper_bound);
-            (part, Reverse(problem.wasted_ns), description.name, problem.pattern)
+            let part = (explained_by[index].is_some(), is_upper_bound);
+            let level = problem.level_of_structure(&ranked[problem.of]);
+            (part, Reverse(problem.wasted_ns), level, description.name, problem.pattern)
         };
         let (left_key, right_key) = (key(left), key(right));
         let by_score = || score(&problems[right]).total_cmp(&score(&problems[left]));

@@ -35,6 +35,7 @@ static PATTERNED: Description = Description {
     has_findings: true,
     gates_at_any_impact: false,
     needs_failures: false,
+    least_of_all_traces: None,
     terminal_columns: &[],
     ranked_by: &[RankedBy::Largest("impact_ns")],
     problem: None,

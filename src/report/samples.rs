@@ -35,6 +35,7 @@ static DESCRIPTION: Description = Description {
     has_findings: true,
     gates_at_any_impact: false,
     needs_failures: false,
+    least_of_all_traces: None,
     terminal_columns: &[
         "rank",
         "caller_service",

@@ -86,6 +86,7 @@ Bad Smells\", IEEE Software 35(3), 2018: cyclic dependency, shared persistency."
     has_findings: true,
     gates_at_any_impact: true,
     needs_failures: false,
+    least_of_all_traces: None,
     terminal_columns: &[
         "rank",
         "level",

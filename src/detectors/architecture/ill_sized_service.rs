@@ -93,6 +93,7 @@ Microservice Bad Smells\", IEEE Software 35(3), 2018: megaservice, nanoservice. 
     has_findings: true,
     gates_at_any_impact: true,
     needs_failures: false,
+    least_of_all_traces: None,
     terminal_columns: &[
         "rank",
         "level",

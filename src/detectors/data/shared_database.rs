@@ -64,6 +64,7 @@ persistency.",
     has_findings: true,
     gates_at_any_impact: true,
     needs_failures: false,
+    least_of_all_traces: None,
     terminal_columns: &[
         "rank",
         "level",

@@ -135,6 +135,7 @@ H. Garcia-Molina, K. Salem, \"Sagas\", SIGMOD 1987. C. Richardson, \"Microservic
     has_findings: true,
     gates_at_any_impact: true,
     needs_failures: true,
+    least_of_all_traces: None,
     terminal_columns: &[
         "rank",
         "service",

@@ -21,6 +21,9 @@ pub struct Description {
     pub gates_at_any_impact: bool,
     /// Whether it may miss everything where spans do not say whether they failed.
     pub needs_failures: bool,
+    /// The threshold below which what all traces show together is not told, if there is one: another run may have seen nearly as much
+    /// and be silent.
+    pub least_of_all_traces: Option<&'static str>,
     /// Columns that a terminal shows if it has room, the most important first. From left to right stand what a row is about,
     /// numbers and ids, each in the order of the table.
     pub terminal_columns: &'static [&'static str],

@@ -75,6 +75,7 @@ Z. Zhang et al., \"CRISP: Critical Path Analysis of Large-Scale Microservice Arc
     has_findings: false,
     gates_at_any_impact: false,
     needs_failures: false,
+    least_of_all_traces: None,
     terminal_columns: &[
         "rank",
         "entry_service",

@@ -127,6 +127,7 @@ Software Performance AntiPatterns\", CMG 2003.",
     has_findings: true,
     gates_at_any_impact: false,
     needs_failures: false,
+    least_of_all_traces: None,
     terminal_columns: &[
         "rank",
         "caller_service",

@@ -80,6 +80,7 @@ Availability\", ACM Queue 15(2), 2017).",
     has_findings: true,
     gates_at_any_impact: false,
     needs_failures: false,
+    least_of_all_traces: None,
     terminal_columns: &[
         "rank",
         "chain",

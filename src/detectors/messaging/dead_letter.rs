@@ -72,6 +72,7 @@ G. Hohpe, B. Woolf, \"Enterprise Integration Patterns\", 2003, \"Dead Letter Cha
     has_findings: true,
     gates_at_any_impact: true,
     needs_failures: false,
+    least_of_all_traces: None,
     terminal_columns: &[
         "rank",
         "topic",

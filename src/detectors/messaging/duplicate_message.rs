@@ -65,6 +65,7 @@ Condition\", ACM Queue 10(4), 2012.",
     has_findings: true,
     gates_at_any_impact: true,
     needs_failures: false,
+    least_of_all_traces: None,
     terminal_columns: &[
         "rank",
         "level",

@@ -87,6 +87,7 @@ G. Hohpe, B. Woolf, \"Enterprise Integration Patterns\", 2003, \"Claim Check\". 
     has_findings: true,
     gates_at_any_impact: true,
     needs_failures: false,
+    least_of_all_traces: None,
     terminal_columns: &[
         "rank",
         "service",

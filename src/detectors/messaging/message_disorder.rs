@@ -81,6 +81,7 @@ Semantics\".",
     has_findings: true,
     gates_at_any_impact: true,
     needs_failures: false,
+    least_of_all_traces: Some("min_late"),
     terminal_columns: &[
         "rank",
         "level",

@@ -90,6 +90,7 @@ Instrumentation Score, <https://github.com/instrumentation-score/spec>. W3C Trac
     has_findings: true,
     gates_at_any_impact: true,
     needs_failures: false,
+    least_of_all_traces: Some("min_spans"),
     terminal_columns: &[
         "rank",
         "service",

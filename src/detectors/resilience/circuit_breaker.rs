@@ -90,6 +90,7 @@ defaults of `resilience4j_*`.",
     has_findings: true,
     gates_at_any_impact: false,
     needs_failures: true,
+    least_of_all_traces: Some("min_avoided"),
     terminal_columns: &[
         "rank",
         "caller_service",

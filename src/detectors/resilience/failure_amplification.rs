@@ -159,6 +159,7 @@ chapter 22.",
     has_findings: true,
     gates_at_any_impact: false,
     needs_failures: true,
+    least_of_all_traces: None,
     terminal_columns: &[
         "rank",
         "origin_service",

@@ -83,6 +83,7 @@ B. Beyer et al., \"Site Reliability Engineering\", 2016, chapter 12 \"Effective 
     has_findings: true,
     gates_at_any_impact: false,
     needs_failures: true,
+    least_of_all_traces: None,
     terminal_columns: &[
         "rank",
         "origin_service",

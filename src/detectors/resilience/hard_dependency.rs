@@ -89,6 +89,7 @@ Queue 15(2), 2017.",
     has_findings: true,
     gates_at_any_impact: false,
     needs_failures: true,
+    least_of_all_traces: Some("min_failures"),
     terminal_columns: &[
         "rank",
         "caller_service",

@@ -114,6 +114,7 @@ Engineering\", 2016, chapter 22 \"Addressing Cascading Failures\".",
     has_findings: true,
     gates_at_any_impact: false,
     needs_failures: true,
+    least_of_all_traces: None,
     terminal_columns: &[
         "rank",
         "caller_service",

@@ -99,6 +99,7 @@ R. Fielding, M. Nottingham, J. Reschke, RFC 9110 \"HTTP Semantics\", 2022, secti
     has_findings: true,
     gates_at_any_impact: false,
     needs_failures: true,
+    least_of_all_traces: Some("min_throttled"),
     terminal_columns: &[
         "rank",
         "caller_service",

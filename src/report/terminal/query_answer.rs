@@ -29,6 +29,7 @@ static NO_DETECTOR: Description = Description {
     has_findings: false,
     gates_at_any_impact: false,
     needs_failures: false,
+    least_of_all_traces: None,
     terminal_columns: &[],
     ranked_by: &[],
     problem: None,

@@ -73,6 +73,7 @@ static DESCRIPTION: Description = Description {
     has_findings: false,
     gates_at_any_impact: false,
     needs_failures: false,
+    least_of_all_traces: None,
     terminal_columns: &["rank"],
     ranked_by: &[RankedBy::Largest("at_once")],
     problem: None,

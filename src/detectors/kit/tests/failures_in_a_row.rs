@@ -38,6 +38,7 @@ static DESCRIPTION: Description = Description {
     has_findings: true,
     gates_at_any_impact: false,
     needs_failures: false,
+    least_of_all_traces: None,
     terminal_columns: &["rank"],
     ranked_by: &[RankedBy::Largest("failures")],
     problem: None,

@@ -33,6 +33,7 @@ static DESCRIPTION: Description = Description {
     has_findings: true,
     gates_at_any_impact: false,
     needs_failures: false,
+    least_of_all_traces: None,
     terminal_columns: &["rank"],
     ranked_by: &[RankedBy::Largest("longest_ns")],
     problem: None,

@@ -15,6 +15,7 @@ static DESCRIPTION: Description = Description {
     has_findings: true,
     gates_at_any_impact: false,
     needs_failures: false,
+    least_of_all_traces: None,
     terminal_columns: COLUMNS,
     ranked_by: &[RankedBy::Largest("saving_ns")],
     problem: None,

@@ -17,6 +17,8 @@ pub(crate) struct CountingSink<'a> {
     sink: &'a mut dyn SpanSink,
     meter: &'a Meter<'a>,
     told_spans: u64,
+    /// Whether what is left out is told of otherwise.
+    is_salvaging: bool,
     /// What the input came to so far.
     pub(crate) tally: Tally,
     /// What waits for the rest of the input.
@@ -25,7 +27,7 @@ pub(crate) struct CountingSink<'a> {
 
 impl<'a> CountingSink<'a> {
     pub(crate) fn new(path: &'a Path, sink: &'a mut dyn SpanSink, meter: &'a Meter<'a>) -> Self {
-        Self { path, sink, meter, told_spans: 0, tally: Tally::default(), waiting: Waiting::default() }
+        Self::resume(path, sink, meter, Tally::default(), Waiting::default())
     }
 
     /// Goes on where `tally` stopped and with what was `waiting`.
@@ -36,7 +38,7 @@ impl<'a> CountingSink<'a> {
         tally: Tally,
         waiting: Waiting,
     ) -> Self {
-        Self { path, sink, meter, told_spans: tally.spans, tally, waiting }
+        Self { path, sink, meter, told_spans: tally.spans, is_salvaging: false, tally, waiting }
     }
 
     /// The input.
@@ -55,6 +57,14 @@ impl<'a> CountingSink<'a> {
         self.skip(SkipReason::MalformedMessage, offset);
         let reason = reason.into();
         self.fail(IngestError::Malformed { path: self.path.to_owned(), offset, what, reason });
+    }
+
+    /// Takes what `read` can read of a part that is damaged. The part is told of as a whole, so that what is left out of it is
+    /// not told again.
+    pub(crate) fn salvage(&mut self, read: impl FnOnce(&mut Self)) {
+        self.is_salvaging = true;
+        read(self);
+        self.is_salvaging = false;
     }
 
     /// Counts a part that the input ends in, and says so.
@@ -98,7 +108,9 @@ impl<'a> CountingSink<'a> {
 
     /// Notes a failure.
     pub(crate) fn fail(&mut self, error: IngestError) {
-        self.tally.fail(error);
+        if !self.is_salvaging {
+            self.tally.fail(error);
+        }
     }
 }
 
@@ -106,6 +118,7 @@ impl<'a> CountingSink<'a> {
 impl SpanSink for CountingSink<'_> {
     fn span(&mut self, origin: &Origin<'_>, span: &SpanRecord<'_>, offset: u64) {
         match unusable(span.trace_id, span.span_id, span.start_unix_nano) {
+            Some(_) if self.is_salvaging => {}
             Some(reason) => self.tally.skipped.add(reason, offset),
             None => self.tally.spans += 1,
         }
@@ -124,6 +137,9 @@ impl SpanSink for CountingSink<'_> {
     }
 
     fn skip(&mut self, reason: SkipReason, offset: u64) {
+        if self.is_salvaging {
+            return;
+        }
         self.tally.skipped.add(reason, offset);
         self.sink.skip(reason, offset);
     }

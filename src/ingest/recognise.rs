@@ -2,7 +2,7 @@
 
 use super::arrow_ipc::is_arrow_ipc;
 use super::json::opening::{log_prefix, logger_prefix, looks_like_json, looks_like_named_rows, text_start};
-use super::otlp::framing::{Framing, recognise_framing};
+use super::otlp::framing::{Framing, recognise_damaged, recognise_framing};
 use super::otlp::proto;
 use super::parquet::file::footer;
 use super::refused::{self, Refused};
@@ -10,6 +10,9 @@ use super::source::byte_stream::ByteStream;
 
 /// How much of the content is looked at to recognise it.
 const HEAD_BYTES: usize = 64 << 10;
+
+/// How much of it is looked at for frames between which something is damaged.
+const DAMAGED_HEAD_BYTES: usize = 1 << 20;
 
 /// What the bytes are once they are decompressed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -62,14 +65,19 @@ pub(crate) fn recognise(stream: &mut ByteStream) -> Content {
     if is_json {
         return Content::Json;
     }
-    match recognise_framing(head, ended) {
-        Some(framing) => Content::Framed(framing),
-        None if has_json_line(head) || has_printed_span(head) => Content::Json,
-        None => {
-            let refused = refused::bytes::of_text(head).map(Content::Refused);
-            refused.or_else(|| refused::bytes::markup(head).map(Content::NoTraces)).unwrap_or(Content::Unknown)
-        }
+    if let Some(framing) = recognise_framing(head, ended) {
+        return Content::Framed(framing);
     }
+    if has_json_line(head) || has_printed_span(head) {
+        return Content::Json;
+    }
+    if let Some(refused) = refused::bytes::of_text(head) {
+        return Content::Refused(refused);
+    }
+    if let Some(markup) = refused::bytes::markup(head) {
+        return Content::NoTraces(markup);
+    }
+    recognise_damaged(stream.fill(DAMAGED_HEAD_BYTES)).map_or(Content::Unknown, Content::Framed)
 }
 
 /// So much white space is left before what is behind it: a line feed may be the first byte of a message.

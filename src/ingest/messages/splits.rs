@@ -1,6 +1,8 @@
 //! Reads one stream on several threads: it is cut into splits, each from where one message ends to where another does, which
 //! are decoded apart from one another.
 //!
+//! A frame that cannot be believed ends a split. It is read with what is damaged around it, and splits begin again behind it.
+//!
 //! Where the cuts are depends on the bytes alone, so that the spans, and what is left out, do not depend on the number of
 //! threads. What cannot be cut, such as one large pretty-printed document, is left for whoever reads it as a stream.
 //!
@@ -26,8 +28,9 @@ use super::partial_lines;
 use crate::frame::{Collecting, FrameBuilder};
 use crate::ingest::counting_sink::CountingSink;
 use crate::ingest::json_formats::waiting::{self, Waiting};
-use crate::ingest::otlp::framing;
+use crate::ingest::otlp::framing::{self, FrameHeader};
 use crate::ingest::otlp::proto;
+use crate::ingest::otlp::whole_message::Effort;
 use crate::ingest::progress::Meter;
 use crate::ingest::recognise::Content;
 use crate::ingest::source::byte_stream::ByteStream;
@@ -68,45 +71,54 @@ pub(crate) fn read(
     let mut held = zipkin::Held::default();
     let mut waiting = Waiting::default();
     let mut buffers = Vec::new();
-    let (mut batch, mut may_go_on) = next_batch(stream, content, &mut buffers);
-    while may_go_on || !batch.is_empty() {
-        if builders.len() < batch.len() {
-            builders.resize_with(batch.len(), || FrameBuilder::of(collecting));
-        }
-        let decode = |(split, builder): (Split, &mut FrameBuilder)| {
-            let mut sink = CountingSink::new(path, builder, meter);
-            let mut stream = ByteStream::of_split(split.bytes, split.offset);
-            let mut held = zipkin::Held::default();
-            read_as(content, &mut stream, &mut held, &mut sink);
-            sink.tell_progress();
-            (sink.tally, sink.waiting, held, stream.into_buffer())
-        };
-        let decode_all = || -> Vec<_> { batch.into_par_iter().zip(builders.par_iter_mut()).map(decode).collect() };
-        let (decoded, next) = rayon::join(decode_all, || next_batch(stream, content, &mut buffers));
-        for (tally_of_split, waiting_of_split, held_of_split, buffer) in decoded {
-            tally.add(tally_of_split);
-            waiting.add(waiting_of_split);
-            held.add(held_of_split);
-            buffers.push(buffer);
-        }
-        buffers.retain(|buffer| buffer.capacity() <= MAX_KEPT_BYTES);
-        if held.is_full() || waiting.is_full() {
-            let (tally_so_far, was_waiting) = (std::mem::take(&mut tally), std::mem::take(&mut waiting));
-            let mut sink = CountingSink::resume(path, &mut builders[0], meter, tally_so_far, was_waiting);
-            if held.is_full() {
-                zipkin::release(&mut held, &mut sink);
+    let mut effort = Effort::default();
+    loop {
+        let (mut batch, mut may_go_on) = next_batch(stream, content, &mut effort, &mut buffers);
+        while may_go_on || !batch.is_empty() {
+            if builders.len() < batch.len() {
+                builders.resize_with(batch.len(), || FrameBuilder::of(collecting));
             }
-            if sink.waiting.is_full() {
-                waiting::release(&mut sink);
+            let decode = |(split, builder): (Split, &mut FrameBuilder)| {
+                let mut sink = CountingSink::new(path, builder, meter);
+                let mut stream = ByteStream::of_split(split.bytes, split.offset);
+                let mut held = zipkin::Held::default();
+                read_as(content, &mut stream, &mut held, &mut sink);
+                sink.tell_progress();
+                (sink.tally, sink.waiting, held, stream.into_buffer())
+            };
+            let decode_all = || -> Vec<_> { batch.into_par_iter().zip(builders.par_iter_mut()).map(decode).collect() };
+            let (decoded, next) = rayon::join(decode_all, || next_batch(stream, content, &mut effort, &mut buffers));
+            for (tally_of_split, waiting_of_split, held_of_split, buffer) in decoded {
+                tally.add(tally_of_split);
+                waiting.add(waiting_of_split);
+                held.add(held_of_split);
+                buffers.push(buffer);
             }
+            buffers.retain(|buffer| buffer.capacity() <= MAX_KEPT_BYTES);
+            if held.is_full() || waiting.is_full() {
+                let (tally_so_far, was_waiting) = (std::mem::take(&mut tally), std::mem::take(&mut waiting));
+                let mut sink = CountingSink::resume(path, &mut builders[0], meter, tally_so_far, was_waiting);
+                if held.is_full() {
+                    zipkin::release(&mut held, &mut sink);
+                }
+                if sink.waiting.is_full() {
+                    waiting::release(&mut sink);
+                }
+                (tally, waiting) = (sink.tally, sink.waiting);
+            }
+            (batch, may_go_on) = next;
+        }
+        let mut sink = CountingSink::resume(path, &mut builders[0], meter, tally, waiting);
+        if let Content::Framed(framing) = content
+            && framed::read_frame(stream, framing, &mut held, &mut effort, &mut sink)
+        {
             (tally, waiting) = (sink.tally, sink.waiting);
+            continue;
         }
-        (batch, may_go_on) = next;
+        read_to_end(content, stream, held, &mut sink);
+        let tally = sink.tally;
+        return (builders, tally);
     }
-    let mut sink = CountingSink::resume(path, &mut builders[0], meter, tally, waiting);
-    read_to_end(content, stream, held, &mut sink);
-    let tally = sink.tally;
-    (builders, tally)
 }
 
 /// Reads all of `stream` as what it holds, and hands on what has waited for the end, `held` first.
@@ -133,7 +145,12 @@ fn read_as(content: Content, stream: &mut ByteStream, held: &mut zipkin::Held, s
 /// Takes the next splits from `stream` into `buffers`, as far as there are any: memory that is used again costs no page
 /// faults. Also whether there may be more although there are not as many as could be: what was read before is to be looked at
 /// before gigabytes of nothing are.
-fn next_batch(stream: &mut ByteStream, content: Content, buffers: &mut Vec<Vec<u8>>) -> (Vec<Split>, bool) {
+fn next_batch(
+    stream: &mut ByteStream,
+    content: Content,
+    effort: &mut Effort,
+    buffers: &mut Vec<Vec<u8>>,
+) -> (Vec<Split>, bool) {
     let mut batch = Vec::new();
     while batch.len() < BATCH {
         if let Content::Framed(framing) = content
@@ -141,7 +158,7 @@ fn next_batch(stream: &mut ByteStream, content: Content, buffers: &mut Vec<Vec<u
         {
             return (batch, true);
         }
-        let Some(length) = next_split(stream, content).filter(|length| *length > 0) else {
+        let Some(length) = next_split(stream, content, effort).filter(|length| *length > 0) else {
             break;
         };
         let mut bytes = buffers.pop().unwrap_or_default();
@@ -154,42 +171,47 @@ fn next_batch(stream: &mut ByteStream, content: Content, buffers: &mut Vec<Vec<u
 }
 
 /// The length of the next split, which is then in the window; `None` if the stream cannot be cut here.
-fn next_split(stream: &mut ByteStream, content: Content) -> Option<usize> {
+fn next_split(stream: &mut ByteStream, content: Content, effort: &mut Effort) -> Option<usize> {
+    effort.passed(stream.offset());
     match content {
-        Content::Framed(framing) => {
-            whole_messages(stream, framing::MAX_HEADER_BYTES, |head| match framing.header(head) {
-                framing::FrameHeader::Frame { bytes, length } => Some((bytes, length)),
-                _ => None,
-            })
-        }
-        Content::Proto => whole_messages(stream, proto::MAX_HEADER_BYTES, |head| match proto::header(head) {
-            proto::MessageHeader::Field { bytes, length, .. } => Some((bytes, length)),
-            proto::MessageHeader::LineFeed => Some((1, 0)),
-            _ => None,
+        Content::Framed(framing) => whole_messages(stream, |stream, start| {
+            let header = framing.header(&stream.fill(start + framing::MAX_HEADER_BYTES)[start..]);
+            let FrameHeader::Frame { bytes, length } = header else {
+                return None;
+            };
+            end_in_split(start, bytes, length)?;
+            framed::believed_frame(stream, framing, start, effort).map(|message| message.end)
+        }),
+        Content::Proto => whole_messages(stream, |stream, start| {
+            let head = &stream.fill(start + proto::MAX_HEADER_BYTES)[start..];
+            let end = match proto::header(&head[..head.len().min(proto::MAX_HEADER_BYTES)]) {
+                proto::MessageHeader::Field { bytes, length, .. } => end_in_split(start, bytes, length)?,
+                proto::MessageHeader::LineFeed => start + 1,
+                _ => return None,
+            };
+            (stream.fill(end).len() >= end).then_some(end)
         }),
         _ => whole_documents(stream),
     }
 }
 
-/// Whole messages of together about [`SPLIT_BYTES`]. `header` tells the bytes of a message's header and of the message.
+/// Where a message ends whose header of so many `bytes` begins at `start` of a split, if the split may be so large: what is
+/// too large is left in the stream.
+fn end_in_split(start: usize, bytes: usize, length: u64) -> Option<usize> {
+    let end = usize::try_from(length).ok()?.checked_add(start + bytes)?;
+    (end <= MAX_SPLIT_BYTES).then_some(end)
+}
+
+/// Whole messages of together about [`SPLIT_BYTES`]. `end_of` tells where the message ends that begins at a place of the window,
+/// `None` if it is cut off, damaged or too large, which is not ours to judge: it is left in the stream.
 fn whole_messages(
     stream: &mut ByteStream,
-    max_header_bytes: usize,
-    header: impl Fn(&[u8]) -> Option<(usize, u64)>,
+    mut end_of: impl FnMut(&mut ByteStream, usize) -> Option<usize>,
 ) -> Option<usize> {
     let mut length = 0;
-    while length < SPLIT_BYTES {
-        let head = &stream.fill(length + max_header_bytes)[length..];
-        let Some((bytes, message)) = header(&head[..head.len().min(max_header_bytes)]) else {
-            break;
-        };
-        let Some(end) = usize::try_from(message).ok().and_then(|message| message.checked_add(length + bytes)) else {
-            break;
-        };
-        // What is cut off or too large is none of ours to judge: it is left in the stream.
-        if end > MAX_SPLIT_BYTES || stream.fill(end).len() < end {
-            break;
-        }
+    while length < SPLIT_BYTES
+        && let Some(end) = end_of(stream, length)
+    {
         length = end;
     }
     (length > 0).then_some(length)

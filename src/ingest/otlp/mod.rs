@@ -7,3 +7,4 @@ pub(crate) mod names;
 pub(crate) mod proto;
 pub(crate) mod protobuf_fields;
 pub(crate) mod value;
+pub(crate) mod whole_message;

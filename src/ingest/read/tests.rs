@@ -177,6 +177,74 @@ fn a_cut_costs_only_what_follows() {
     }
 }
 
+/// Wherever frames are damaged, and however many, all messages but the damaged ones are read, and each damage is told once,
+/// with its place.
+#[test]
+fn damage_between_frames_costs_only_what_it_hits() {
+    const MESSAGES: usize = 60;
+    let data: Vec<otlp::TracesData> = (1..=MESSAGES as u8).map(|number| message(number, 3)).collect();
+    let messages: Vec<Vec<u8>> = data.iter().map(otlp::TracesData::encode_to_vec).collect();
+    let zstds: Vec<Vec<u8>> = messages.iter().map(|message| zstd(message)).collect();
+    let jsons: Vec<Vec<u8>> = data.iter().map(|data| json(data).into_bytes()).collect();
+    let varints: Vec<u8> = data.iter().flat_map(otlp::TracesData::encode_length_delimited_to_vec).collect();
+    let bytes_of = |messages: &[Vec<u8>]| messages[0].len();
+    for (name, whole, message_bytes) in [
+        ("lengths", with_lengths(&messages, b""), bytes_of(&messages)),
+        ("grpc", with_lengths(&messages, &[0]), bytes_of(&messages)),
+        ("varints", varints, bytes_of(&messages)),
+        ("zstd", with_lengths(&zstds, b""), bytes_of(&zstds)),
+        ("json", with_lengths(&jsons, b""), bytes_of(&jsons)),
+    ] {
+        let (all, _) = read_bytes(&whole);
+        assert_eq!(all.spans.len(), 3 * MESSAGES, "{name}");
+        let hole = message_bytes / 2;
+        let middle = whole.len() / 2;
+        for damages in [
+            vec![2],
+            vec![message_bytes / 3],
+            vec![2 * message_bytes],
+            vec![middle],
+            vec![message_bytes / 3, middle, middle + 5 * message_bytes, whole.len() - 4 * message_bytes],
+        ] {
+            let mut bytes = whole.clone();
+            for &at in damages.iter().rev() {
+                bytes.drain(at..at + hole);
+            }
+            let (read, report) = read_bytes(&bytes);
+            let context = format!("{name} without {hole} bytes at {damages:?}: {:?}", report.errors);
+            let lost = all.spans.iter().filter(|span| !read.spans.contains(span)).count();
+            assert!(lost <= 2 * 3 * damages.len(), "{lost} spans lost of {context}");
+            assert_eq!(report.skipped.total(), damages.len() as u64, "{context}");
+            assert_eq!(report.errors.len(), damages.len(), "{context}");
+            for (number, (at, told)) in damages.iter().zip(&report.skipped.first_offsets).enumerate() {
+                // Where the end of a value is missing, the length is wrong of the next message only.
+                let at = (at - number * hole) as u64;
+                assert!(told.abs_diff(at) <= 2 * message_bytes as u64, "{context}");
+            }
+        }
+    }
+}
+
+/// Frames that claim to end where others go on, over and over, are searched in a time that their size allows.
+#[test]
+fn lengths_that_lie_do_not_cost_a_search_each() {
+    let honest = message(1, 1).encode_to_vec();
+    let mut bytes = with_lengths(&[honest.clone(), honest.clone()], b"");
+    let spans = 20_000;
+    for number in 0..spans {
+        // The start of a message that holds all others, up to a length of several megabytes.
+        bytes.extend_from_slice(&(3_000_000u32 + number).to_be_bytes());
+        bytes.push(0x0a);
+        prost::encoding::encode_varint(2_999_990 + u64::from(number), &mut bytes);
+        bytes.extend(with_lengths(std::slice::from_ref(&honest), b""));
+    }
+    let started = std::time::Instant::now();
+    let (read, report) = read_bytes(&bytes);
+    assert!(started.elapsed().as_secs() < 60, "{:?}", started.elapsed());
+    assert!(read.spans.len() >= 2, "{}", read.spans.len());
+    assert!(!report.errors.is_empty() && report.errors.len() < 20);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 

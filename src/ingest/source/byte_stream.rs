@@ -8,6 +8,9 @@ use std::io::{self, BufRead, Read};
 /// How many bytes are asked of the reader at once.
 const READ_SIZE: usize = 256 << 10;
 
+/// How often a byte is moved for each that is consumed.
+const MAX_MOVES: usize = 8;
+
 /// See the module.
 pub(crate) struct ByteStream {
     reader: Box<dyn Read + Send>,
@@ -52,9 +55,11 @@ impl ByteStream {
     }
 
     /// Makes room for at least one more byte. The window moves to the front of the buffer only when little room is left behind
-    /// it, so that bytes are moved seldom. The buffer doubles as bytes arrive, however many are `wanted`.
+    /// it, and not if little of it was consumed, so that bytes are moved seldom, whatever lengths the input claims. The buffer
+    /// doubles as bytes arrive, however many are `wanted`.
     fn make_room(&mut self, wanted: usize) {
-        if self.start > 0 && (self.start == self.end || self.buffer.len() - self.end < READ_SIZE) {
+        let window_bytes = self.end - self.start;
+        if self.start > window_bytes / MAX_MOVES && self.buffer.len() - self.end < READ_SIZE || window_bytes == 0 {
             self.buffer.copy_within(self.start..self.end, 0);
             self.end -= self.start;
             self.start = 0;

@@ -37,6 +37,24 @@ fn tables(directory: &Path) -> Vec<(String, Vec<u8>)> {
     tables
 }
 
+/// `-` is standard output, and what is written there is what a file would hold; nothing is called `-`.
+#[test]
+fn a_part_may_go_to_standard_output() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/samples/incident.flat.parquet");
+    let run = |partial: &str| {
+        let arguments = ["analyze", sample, "--partial", partial, "--threads", "1"];
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tracescan"));
+        command.current_dir(&directory).args(arguments).output().expect("the program runs")
+    };
+    let (to_file, piped) = (run("file.partial"), run("-"));
+    assert!(to_file.status.success() && to_file.stdout.is_empty());
+    assert!(piped.status.success(), "{}", String::from_utf8_lossy(&piped.stderr));
+    assert!(String::from_utf8_lossy(&piped.stderr).contains("standard output"));
+    assert!(!directory.path().join("-").exists());
+    assert!(piped.stdout == fs::read(directory.path().join("file.partial")).expect("the part"));
+}
+
 /// Cuts a Parquet file in `count` between traces, which fall to parts by a hash that `seed` decides.
 fn cut(file: &Path, directory: &Path, count: usize, seed: u64) -> Vec<PathBuf> {
     let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(file).expect("a file")).expect("Parquet");

@@ -46,7 +46,7 @@ pub struct AnalyzeArgs {
 
     /// Write what this part of an input gives to FILE, for merge
     ///
-    /// Nothing is ranked or printed then; tracescan merge makes one result of many parts.
+    /// Nothing is ranked or printed then; tracescan merge makes one result of many parts. As FILE, - is standard output.
     #[arg(
         long,
         value_name = "FILE",

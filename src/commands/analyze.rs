@@ -1,8 +1,10 @@
 //! `tracescan analyze`: the main job.
 
+use std::borrow::Cow;
+use std::io::IsTerminal as _;
 use std::path::Path;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 
 use crate::analysis;
 use crate::cli::AnalyzeArgs;
@@ -17,7 +19,8 @@ use super::no_match::no_match;
 use super::part_description::PartDescription;
 use super::process::diagnostics::{all_absent, say, say_configuration, say_input_problems};
 use super::process::progress::Bar;
-use super::process::{interrupt, threads};
+use super::process::standard_output::STANDARD_OUTPUT;
+use super::process::{interrupt, standard_output, threads};
 use super::results::judged::{Baseline, check_gate, check_gate_over_both};
 use super::results::{Phases, Read, ReadCounts, beyond_cap_summaries, input_summaries, names_code, outcome, present};
 
@@ -31,6 +34,11 @@ const MOST_SPANS_TO_READ_AGAIN: u64 = 10_000_000;
 pub(crate) fn run(args: &AnalyzeArgs) -> anyhow::Result<Outcome> {
     let settings = Settings::for_analyze(args)?;
     say_configuration(&settings);
+    if args.partial.as_deref().is_some_and(is_standard_output) && std::io::stdout().is_terminal() {
+        bail!(
+            "standard output is a terminal, which cannot show partial results: redirect it, or name a file with --partial"
+        );
+    }
     check_report_files(&settings.reports)?;
     check_gate(&settings, &settings.enabled, args.baseline.is_some())?;
     // For inputs that must be copied before they can be read, too. A program around this one may have said otherwise.
@@ -87,7 +95,7 @@ fn run_on_pool(args: &AnalyzeArgs, settings: &Settings) -> anyhow::Result<Outcom
         let traces = write_part(path, part, &collection, &semantics, settings, &done)?;
         bar.finish();
         let (of_spans, of_traces) = (units::counted(spans as u64, "span"), units::counted(traces as u64, "trace"));
-        say(&format!("wrote what {of_spans} of {of_traces} give to {}", path.display()));
+        say(&format!("wrote what {of_spans} of {of_traces} give to {}", output_name(path)));
         return Ok(outcome(spans as u64, no_match.as_deref(), all_read, false, settings));
     }
     let mut analysis = analysis::analyse(&collection, &semantics, &settings.analysis(), &done, interrupt::flag());
@@ -123,7 +131,16 @@ fn run_on_pool(args: &AnalyzeArgs, settings: &Settings) -> anyhow::Result<Outcom
     present(analysis, &semantics, read, settings, args.results.output.as_deref(), phases)
 }
 
-/// Analyses a part of an input and writes what it gives to `path`, whole or not at all.
+fn is_standard_output(path: &Path) -> bool {
+    path.as_os_str() == STANDARD_OUTPUT
+}
+
+/// What is written to `path`, for people.
+fn output_name(path: &Path) -> Cow<'_, str> {
+    if is_standard_output(path) { Cow::Borrowed("standard output") } else { path.to_string_lossy() }
+}
+
+/// Analyses a part of an input and writes what it gives to `path`, a file whole or not at all.
 fn write_part(
     path: &Path,
     mut part: PartDescription,
@@ -132,13 +149,21 @@ fn write_part(
     settings: &Settings,
     done: &(dyn Fn(u64) + Sync),
 ) -> anyhow::Result<usize> {
-    let failed = || format!("failed to write partial results to {}", path.display());
-    let file = WholeFile::create(path).with_context(failed)?;
+    let failed = || format!("failed to write partial results to {}", output_name(path));
     let (settings, cancelled) = (settings.analysis(), interrupt::flag());
     let describe = || {
         part.beyond_cap = beyond_cap_summaries(collection);
         part.as_json()
     };
+    if is_standard_output(path) {
+        let mut traces = 0;
+        let written = standard_output::write_binary(|out| {
+            traces = analysis::analyse_part(collection, semantics, &settings, out, describe, done, cancelled)?;
+            Ok(())
+        });
+        return written.map(|()| traces).with_context(failed);
+    }
+    let file = WholeFile::create(path).with_context(failed)?;
     let traces = analysis::analyse_part(collection, semantics, &settings, file.file(), describe, done, cancelled)
         .with_context(failed)?;
     finish_files(vec![file]).map_err(|(_, source)| source).with_context(failed)?;

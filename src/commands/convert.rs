@@ -16,15 +16,13 @@ use crate::report::{CanonicalWriter, WholeFile, finish_files};
 use super::Outcome;
 use super::process::diagnostics::{all_absent, say, say_input_problems};
 use super::process::progress::Bar;
+use super::process::standard_output::STANDARD_OUTPUT;
 use super::process::{standard_output, threads};
 
 mod sorted_runs;
 mod span_store;
 
 use span_store::SpanStore;
-
-/// Standard output, as a path.
-const STANDARD_OUTPUT: &str = "-";
 
 /// Reads all inputs, sorts their spans and writes them.
 ///

@@ -8,6 +8,9 @@ use crate::cli::ColorChoice;
 use crate::rank::Table;
 use crate::report::{MarkdownStyle, TerminalStyle, TraceLinks, TraceUrl, units};
 
+/// Standard output, as a path.
+pub(in crate::commands) const STANDARD_OUTPUT: &str = "-";
+
 /// Columns of an output that is no terminal.
 const DEFAULT_WIDTH: usize = 120;
 

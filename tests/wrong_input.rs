@@ -321,6 +321,47 @@ fn an_absent_input_is_one_line() {
     assert_eq!((code, &run["totals"]["spans"]), (2, &1.into()));
 }
 
+/// A file may have any name that the system allows: a good one is read, and an absent one is an error as any other.
+#[cfg(unix)]
+#[test]
+fn names_that_are_no_text_are_names() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt as _;
+    let directory = tempfile::tempdir().expect("a directory");
+    let named = |name: &[u8]| directory.path().join(OsStr::from_bytes(name));
+    let (good_file, part, absent) = (named(b"spans-\xff\xfe.json"), named(b"\xc3.partial"), named(b"none-\xe9.json"));
+    // Some file systems take text only.
+    if fs::write(&good_file, good()).is_err() {
+        return;
+    }
+    let run = |args: &[&OsStr]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tracescan"));
+        let output = command.current_dir(&directory).args(args).output().expect("the binary runs");
+        (output.status.code(), stderr(&output))
+    };
+    let [analyze, partial, merge, compare, convert, out, query, sql] =
+        ["analyze", "--partial", "merge", "compare", "convert", "--output", "query", "SELECT 1"].map(OsStr::new);
+    let (good_file, part, absent) = (good_file.as_os_str(), part.as_os_str(), absent.as_os_str());
+    let (tables, converted) = (named(b"out-\xff"), named(b"\xff.parquet"));
+    for (args, expected) in [
+        (vec![analyze, good_file], 0),
+        (vec![analyze, good_file, partial, part], 0),
+        (vec![merge, part, out, tables.as_os_str()], 0),
+        (vec![compare, tables.as_os_str(), tables.as_os_str()], 0),
+        (vec![convert, good_file, out, converted.as_os_str()], 0),
+        (vec![query, tables.as_os_str(), sql], 0),
+        (vec![analyze, absent], 2),
+        (vec![merge, absent], 2),
+        (vec![compare, absent, absent], 2),
+        (vec![convert, absent, out, converted.as_os_str()], 2),
+        (vec![query, absent, sql], 2),
+    ] {
+        let (code, errors) = run(&args);
+        assert_eq!(code, Some(expected), "{args:?}: {errors}");
+        assert!(!errors.contains("panicked"), "{args:?}: {errors}");
+    }
+}
+
 /// The wrong format is the user's mistake, told once and not for every record.
 #[test]
 fn the_wrong_input_format_is_one_message() {

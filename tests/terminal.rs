@@ -261,7 +261,7 @@ fn structure_is_listed_by_level_with_its_own_times() {
     let smells = sample("smells.flat.parquet");
     let document = shown(80, &["analyze", &smells, "--format", "json", "--top", "1000"]);
     let document: Value = serde_json::from_str(&document).expect("JSON");
-    let rows = |table: &str| document[table].as_array().expect("a table").clone();
+    let rows = |table: &str| document["tables"][table].as_array().expect("a table").clone();
     let problems = rows("problems");
     let numbers = ["saving_ns", "failed_requests", "wasted_ns"];
     let costs_nothing = |row: &Value| numbers.iter().all(|name| row[*name] == 0);

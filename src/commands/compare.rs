@@ -120,7 +120,7 @@ fn write_reports_of_comparison(
     let arguments = arguments();
     let report = Report {
         summary: &recorded.summary,
-        problems: &ProblemList { table: &recorded.problems, first_failure: None },
+        problems: &ProblemList { table: &recorded.problems, first_failure: None, notes_left_out: 0 },
         detectors: &recorded.detectors(),
         entries: recorded.entries.as_ref(),
         compared: tables,

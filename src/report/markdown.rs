@@ -185,7 +185,7 @@ mod tests {
     fn names_cannot_break_the_tables() {
         let table = samples::table();
         let mut out = Vec::new();
-        let problems = ProblemList { table: &samples::problems(), first_failure: None };
+        let problems = ProblemList { table: &samples::problems(), first_failure: None, notes_left_out: 0 };
         let links = TraceLinks { url: TraceUrl::parse("https://x.example/{trace_id}?a=|"), between: (0, 0) };
         let style = MarkdownStyle { rows: 2, rest: |rows| format!("--top {rows} shows all"), links: &links };
         write_markdown(&mut out, &samples::summary(), &problems, &samples::detector_tables(&table), style).unwrap();

@@ -12,6 +12,8 @@ pub(crate) struct ProblemList<'a> {
     pub table: &'a Table,
     /// The failure that was first, if any is known.
     pub first_failure: Option<FirstFailure>,
+    /// Rows of level note that were left out of the table.
+    pub notes_left_out: u64,
 }
 
 /// The failure that was first.
@@ -180,6 +182,9 @@ impl ProblemList<'_> {
                 units::counted(patterns, "pattern")
             ),
         };
+        if self.notes_left_out > 0 {
+            text.push_str(&format!(", beside {}", units::counted(self.notes_left_out, "note")));
+        }
         let (share, mended) = (self.saved_by_first(totals.segment_duration_ns), self.mended_by_first());
         let mut holds = Vec::new();
         if share > 0.0 {
@@ -278,7 +283,7 @@ mod tests {
     #[test]
     fn what_failed_is_said_as_far_as_it_is_known() {
         let table = samples::problems();
-        let problems = ProblemList { table: &table, first_failure: None };
+        let problems = ProblemList { table: &table, first_failure: None, notes_left_out: 0 };
         let failed = |spans: u64, failed_spans: u64, with_status: u64| {
             let mut summary = samples::summary();
             (summary.totals.spans, summary.totals.failed_spans) = (spans, failed_spans);

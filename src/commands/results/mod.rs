@@ -173,7 +173,7 @@ pub(super) fn present(
     let comparison = comparison.map(|(path, comparison)| summary_of_comparison(&path, &comparison));
     let printed = Printed {
         summary: &summary,
-        problems: ProblemList { table: &problems, first_failure: first_failure(&ranked) },
+        problems: ProblemList { table: &problems, first_failure: first_failure(&ranked), notes_left_out: 0 },
         ranked: &ranked,
         compared: &compared,
         comparison: comparison.as_ref(),
@@ -359,7 +359,9 @@ fn print(settings: &Settings, printed: &Printed<'_>) -> anyhow::Result<()> {
         tables_of_detectors.splice(0..0, described);
     }
     let shown_problems = problems.table.without("level", Level::Note.as_str()).filter(|_| !are_notes_shown);
-    let problems = &ProblemList { table: shown_problems.as_ref().unwrap_or(problems.table), ..problems.clone() };
+    let shown = shown_problems.as_ref().unwrap_or(problems.table);
+    let notes_left_out = (problems.table.row_count() - shown.row_count()) as u64;
+    let problems = &ProblemList { table: shown, notes_left_out, ..problems.clone() };
     let report = TerminalReport {
         summary,
         problems,

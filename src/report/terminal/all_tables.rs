@@ -181,7 +181,7 @@ mod tests {
         let summary = samples::summary();
         let tables = samples::detector_tables(&table);
         let links = TraceLinks::default();
-        let problems = ProblemList { table: &samples::problems(), first_failure: None };
+        let problems = ProblemList { table: &samples::problems(), first_failure: None, notes_left_out: 0 };
         let report =
             TerminalReport { summary: &summary, problems: &problems, tables: &tables, top: 2, quiet: false, links };
         write_terminal(&mut out, &report, style).unwrap();

@@ -3,6 +3,9 @@
 
 use std::borrow::Cow;
 
+use super::data_access::end_of_dollar_quoted;
+use super::query_language::QueryLanguage;
+
 /// Longest template kept, in bytes.
 const MAX_TEMPLATE_BYTES: usize = 1000;
 
@@ -12,7 +15,7 @@ const MAX_TEMPLATE_BYTES: usize = 1000;
 pub fn query_template(text: &str) -> String {
     let mut template = QueryTemplate {
         text,
-        is_json: is_json(text),
+        language: QueryLanguage::of(text),
         out: String::with_capacity(text.len().min(MAX_TEMPLATE_BYTES)),
         depth: 0,
         has_from: false,
@@ -40,7 +43,7 @@ pub fn query_template(text: &str) -> String {
 
 struct QueryTemplate<'a> {
     text: &'a str,
-    is_json: bool,
+    language: QueryLanguage,
     out: String,
     /// How many parentheses are open.
     depth: usize,
@@ -51,10 +54,11 @@ struct QueryTemplate<'a> {
 impl QueryTemplate<'_> {
     /// Adds what stands at `at` and behind it, as far as there is room; the answer is where that ends.
     fn push_from(&mut self, mut at: usize) -> usize {
-        let Self { text, is_json, ref mut out, ref mut depth, ref mut has_from } = *self;
+        let Self { text, language, ref mut out, ref mut depth, ref mut has_from } = *self;
         let bytes = text.as_bytes();
+        let is_json = language == QueryLanguage::Json;
         while at < bytes.len() && out.len() < MAX_TEMPLATE_BYTES {
-            if let Some(end) = end_of_comment(bytes, at, is_json) {
+            if let Some(end) = language.end_of_comment(bytes, at) {
                 push_space(out);
                 at = end;
                 continue;
@@ -90,6 +94,10 @@ impl QueryTemplate<'_> {
                     at = end_of_digits(bytes, at + 1);
                     out.push('?');
                 }
+                b'$' if let Some(end) = end_of_dollar_string(bytes, at) => {
+                    at = end;
+                    out.push('?');
+                }
                 b'(' => {
                     let list = if ends_with_in(out) { end_of_arguments(text, at) } else { None };
                     out.push('(');
@@ -105,6 +113,7 @@ impl QueryTemplate<'_> {
                     let word = &text[at..end];
                     if is_literal(word) {
                         if out.ends_with('-')
+                            && !out.ends_with("--")
                             && !out[..out.len() - 1].trim_end().ends_with(|c: char| c == '?' || c.is_alphanumeric())
                         {
                             out.pop();
@@ -129,15 +138,17 @@ impl QueryTemplate<'_> {
 
     /// Where the FROM of a SELECT begins that has no room, if what was written ends at `at`.
     fn left_out_from(&self, mut at: usize) -> Option<usize> {
-        let (text, bytes, mut depth) = (self.text, self.text.as_bytes(), self.depth);
+        let (text, bytes, language, mut depth) = (self.text, self.text.as_bytes(), self.language, self.depth);
         let is_select = text.trim_start().get(.."select".len()).is_some_and(|word| word.eq_ignore_ascii_case("select"));
         if self.has_from || !is_select {
             return None;
         }
         while at < bytes.len() {
+            if let Some(end) = end_of_string(bytes, at).or_else(|| language.end_of_comment(bytes, at)) {
+                at = end;
+                continue;
+            }
             match bytes[at] {
-                b'\'' | b'"' | b'`' => at = end_of_quoted(bytes, at),
-                _ if end_of_comment(bytes, at, false).is_some() => at = end_of_comment(bytes, at, false)?,
                 byte if is_word(byte) => {
                     let end = end_of_word(bytes, at);
                     if depth == 0 && text[at..end].eq_ignore_ascii_case("from") {
@@ -152,19 +163,6 @@ impl QueryTemplate<'_> {
             }
         }
         None
-    }
-}
-
-/// Where the comment ends that begins at `at`, if one does.
-fn end_of_comment(bytes: &[u8], at: usize, is_json: bool) -> Option<usize> {
-    match bytes[at] {
-        b'-' if bytes.get(at + 1) == Some(&b'-') && !is_json => {
-            Some(memchr::memchr(b'\n', &bytes[at..]).map_or(bytes.len(), |length| at + length))
-        }
-        b'/' if bytes.get(at + 1) == Some(&b'*') => {
-            Some(memchr::memmem::find(&bytes[at + 2..], b"*/").map_or(bytes.len(), |length| at + length + 4))
-        }
-        _ => None,
     }
 }
 
@@ -267,21 +265,18 @@ pub(crate) fn command_template(command: &str) -> String {
 
 /// A query text without its comments: they say who asks rather than what, as the trace that sqlcommenter writes into them.
 pub(super) fn without_comments(text: &str) -> Cow<'_, str> {
-    let has_any = memchr::memmem::find(text.as_bytes(), b"/*").or_else(|| memchr::memmem::find(text.as_bytes(), b"--"));
-    if has_any.is_none() {
+    if !["/*", "--", "//"].iter().any(|begin| memchr::memmem::find(text.as_bytes(), begin.as_bytes()).is_some()) {
         return Cow::Borrowed(text);
     }
-    let (bytes, is_json) = (text.as_bytes(), is_json(text));
+    let (bytes, language) = (text.as_bytes(), QueryLanguage::of(text));
     let (mut kept, mut begin, mut at) = (String::with_capacity(text.len()), 0, 0);
     while at < bytes.len() {
-        if let Some(end) = end_of_comment(bytes, at, is_json) {
+        if let Some(end) = language.end_of_comment(bytes, at) {
             kept.push_str(text[begin..at].trim_end());
             kept.push(' ');
-            (begin, at) = (end.min(bytes.len()), end.min(bytes.len()));
-        } else if matches!(bytes[at], b'\'' | b'"' | b'`') {
-            at = end_of_quoted(bytes, at);
+            (begin, at) = (end, end);
         } else {
-            at += 1;
+            at = end_of_string(bytes, at).unwrap_or(at + 1);
         }
     }
     kept.push_str(&text[begin..]);
@@ -292,7 +287,7 @@ pub(super) fn without_comments(text: &str) -> Cow<'_, str> {
 /// `{x:String}`) outside its string literals.
 pub(super) fn has_placeholder(text: &str) -> bool {
     let bytes = text.as_bytes();
-    let json = is_json(text);
+    let json = QueryLanguage::of(text) == QueryLanguage::Json;
     let behind_word = |at: usize| at + bytes[at..].iter().take_while(|&&byte| is_word(byte)).count();
     let mut at = 0;
     while at < bytes.len() {
@@ -563,12 +558,13 @@ fn is_literal(word: &str) -> bool {
     word.as_bytes()[0].is_ascii_digit() || is_identifier(word)
 }
 
-fn is_json(text: &str) -> bool {
-    text.trim_start().starts_with(['{', '['])
-}
-
 fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80
+}
+
+/// Whether it may stand inside the name of a table or column.
+fn is_name(byte: u8) -> bool {
+    is_word(byte) || byte == b'$'
 }
 
 /// The end of the word at `at`: a UUID, a number with point and exponent, or a run of word characters.
@@ -607,6 +603,23 @@ fn end_of_quoted(bytes: &[u8], at: usize) -> usize {
         end += 1;
     }
     bytes.len()
+}
+
+/// The end of the string like `$tag$…$tag$` that begins at `at`, if one does. A dollar inside a name begins none, nor does one
+/// before a number.
+fn end_of_dollar_string(bytes: &[u8], at: usize) -> Option<usize> {
+    let begins = bytes[at] == b'$'
+        && bytes[..at].last().is_none_or(|&before| !is_name(before))
+        && bytes.get(at + 1).is_some_and(|next| !next.is_ascii_digit());
+    if begins { end_of_dollar_quoted(bytes, at) } else { None }
+}
+
+/// The end of the quoted text at `at`, of whatever quotes, if one begins there.
+fn end_of_string(bytes: &[u8], at: usize) -> Option<usize> {
+    match bytes[at] {
+        b'\'' | b'"' | b'`' => Some(end_of_quoted(bytes, at)),
+        _ => end_of_dollar_string(bytes, at),
+    }
 }
 
 fn push_space(out: &mut String) {
@@ -653,6 +666,10 @@ mod tests {
             ("select a from t where b in (?, ?, ?", "select a from t where b in (?"),
             ("select a from t where b = \"c d\" or b like \"e%\"", "select a from t where b = ? or b like ?"),
             ("select a from t where b in (\"c\", \"d\")", "select a from t where b in (?)"),
+            ("select a--b\nfrom t where c = $$ -- d $$ and e = $f$ 'g $f$", "select a from t where c = ? and e = ?"),
+            ("MATCH (a)<--(b {id: 7}) // why\nRETURN b", "MATCH (a)<--(b {id: ?}) RETURN b"),
+            ("HGET stock--7 a--b", "HGET stock--? a--b"),
+            ("SCAN 0 MATCH stock:/* COUNT 9", "SCAN ? MATCH stock:/* COUNT ?"),
             // Others keep what they have.
             ("select a from t where b = \"t\".\"c\"", "select a from t where b = \"t\".\"c\""),
             ("insert into t (\"a\", \"b\") values (1, 2)", "insert into t (\"a\", \"b\") values (?, ?)"),
@@ -750,6 +767,9 @@ mod tests {
             ("/* a? */ select '/* b */' -- c\n, 2", "select '/* b */' \n, 2"),
             ("select 1 /* goes on", "select 1"),
             (r#"{"a": "--"}"#, r#"{"a": "--"}"#),
+            ("select $$ -- a $$ -- b", "select $$ -- a $$"),
+            ("MATCH (a)-->(b) // why\nRETURN b", "MATCH (a)-->(b) \nRETURN b"),
+            ("DEL stock--7", "DEL stock--7"),
         ] {
             assert_eq!(without_comments(query), rest);
         }

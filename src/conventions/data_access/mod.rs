@@ -14,3 +14,4 @@ pub(crate) use statement::Statement;
 pub(crate) use summary::{key_prefix, listed_names, listed_tables, tables_of_name, tables_of_summary};
 pub(crate) use systems::SystemKind;
 pub(crate) use table_name::TableUse;
+pub(super) use tokens::end_of_dollar_quoted;

@@ -114,7 +114,7 @@ fn inside(text: &str, at: usize, end: usize) -> &str {
 }
 
 /// Past a string like `$$…$$` or `$tag$…$tag$` at `at`, if there is one.
-fn end_of_dollar_quoted(bytes: &[u8], at: usize) -> Option<usize> {
+pub(in crate::conventions) fn end_of_dollar_quoted(bytes: &[u8], at: usize) -> Option<usize> {
     let is_tag = |byte: u8| is_word(byte) && byte != b'$';
     let tag = bytes[at + 1..].iter().position(|&byte| !is_tag(byte)).map(|length| at + 1 + length)?;
     let delimiter = (bytes[tag] == b'$').then(|| &bytes[at..=tag])?;

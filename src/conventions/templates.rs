@@ -287,10 +287,20 @@ pub(super) fn without_comments(text: &str) -> Cow<'_, str> {
 /// `{x:String}`) outside its string literals.
 pub(super) fn has_placeholder(text: &str) -> bool {
     let bytes = text.as_bytes();
-    let json = QueryLanguage::of(text) == QueryLanguage::Json;
+    let language = QueryLanguage::of(text);
+    let json = language == QueryLanguage::Json;
     let behind_word = |at: usize| at + bytes[at..].iter().take_while(|&&byte| is_word(byte)).count();
+    // A single colon behind it makes a word the name of a field, or a part of a key: `{$gt: 1}`, `@name:ann`, `GET :1:cart`.
+    let is_named = |at: usize| {
+        let end = behind_word(at);
+        !json && end > at && !(bytes.get(end) == Some(&b':') && bytes.get(end + 1) != Some(&b':'))
+    };
     let mut at = 0;
     while at < bytes.len() {
+        if let Some(end) = end_of_dollar_string(bytes, at) {
+            at = end;
+            continue;
+        }
         let next = bytes.get(at + 1).copied().unwrap_or(b' ');
         let before = if at == 0 { b' ' } else { bytes[at - 1] };
         match bytes[at] {
@@ -305,18 +315,25 @@ pub(super) fn has_placeholder(text: &str) -> bool {
             b'?' => return true,
             b'%' if next == b's' => return true,
             b'%' if next == b'(' && bytes[behind_word(at + 2)..].starts_with(b")s") => return true,
-            b'$' if next.is_ascii_digit() || !json && next.is_ascii_alphabetic() => return true,
-            b'{' if !json && next.is_ascii_alphabetic() && bytes.get(behind_word(at + 1)) == Some(&b':') => {
+            // Names may have a dollar inside: `v$session`.
+            b'$' if !is_name(before) && (next.is_ascii_digit() || next.is_ascii_alphabetic() && is_named(at + 1)) => {
                 return true;
             }
-            b':' if !json
+            b'{' if !json && begins_with_typed_placeholder(&text[at..]) => return true,
+            // In Cypher it is the sign of a label.
+            b':' if language != QueryLanguage::Cypher
                 && next.is_ascii_alphanumeric()
+                && is_named(at + 1)
                 && !is_word(before)
-                && !matches!(before, b':' | b'}' | b']') =>
+                && !matches!(before, b':' | b'}' | b']' | b'"' | b'\'' | b'`') =>
             {
                 return true;
             }
-            b'@' if !json && (next.is_ascii_alphabetic() || next == b'_') && !is_word(before) && before != b'@' => {
+            b'@' if (next.is_ascii_alphabetic() || next == b'_')
+                && is_named(at + 1)
+                && !is_word(before)
+                && before != b'@' =>
+            {
                 return true;
             }
             _ => {}
@@ -324,6 +341,42 @@ pub(super) fn has_placeholder(text: &str) -> bool {
         at += 1;
     }
     false
+}
+
+/// Families of the types of ClickHouse, of which there are several sizes.
+const CLICKHOUSE_TYPES: [&str; 21] = [
+    "Array",
+    "Bool",
+    "Date",
+    "DateTime",
+    "Decimal",
+    "Dynamic",
+    "Enum",
+    "FixedString",
+    "Float",
+    "IPv",
+    "Identifier",
+    "Int",
+    "JSON",
+    "LowCardinality",
+    "Map",
+    "Nullable",
+    "String",
+    "Time",
+    "Tuple",
+    "UInt",
+    "UUID",
+];
+
+/// Whether the braces that a text begins with hold a placeholder of ClickHouse, `{id:UInt32}`: a name and, right behind the colon,
+/// a type. What else has names before colons is a literal: `{id: 17}`, or the hash tag of a key.
+fn begins_with_typed_placeholder(text: &str) -> bool {
+    let inside = text.strip_prefix('{').and_then(|text| text.split_once('}'));
+    let Some((name, of_type)) = inside.and_then(|(inside, _)| inside.split_once(':')) else { return false };
+    let (family, arguments) = of_type.split_at(of_type.find('(').unwrap_or(of_type.len()));
+    name.bytes().all(is_word)
+        && CLICKHOUSE_TYPES.contains(&family.trim_end_matches(|c: char| c.is_ascii_digit()))
+        && (arguments.is_empty() || arguments.ends_with(')'))
 }
 
 /// A URL's path, or a request target, with identifiers as `{}`; query string and fragment are dropped.
@@ -724,6 +777,12 @@ mod tests {
             "a = :1",
             "MATCH (n {id: $id}) RETURN n",
             "a = {id:UInt32}",
+            "a IN {ids:Array(Tuple(UInt8, String))}",
+            "MATCH (:Person)-[:KNOWS]->(b) WHERE b.id = $id RETURN b",
+            "a = @p0::int",
+            "a = :id::int",
+            "select a[$1:$2]",
+            "select $$a$$, $b",
         ] {
             assert!(has_placeholder(query), "{query}");
         }
@@ -738,6 +797,16 @@ mod tests {
             "a LIKE '%(b)s'",
             "a[1:2]",
             r#"{"$match": {"a": 1}}"#,
+            "MATCH (:Person {id: 17})-[:KNOWS]->(b:Person:Admin) RETURN b",
+            "db.orders.find({total:{$gt:17}, \"id\":5})",
+            "INSERT INTO t (a) VALUES ({a:true, 'b':2})",
+            "UPDATE t USE KEYS \"k\" SET a = {b:c}",
+            "HGET {cart:items}:7 f",
+            "GET :1:cart",
+            "FT.SEARCH idx @name:bob",
+            "SELECT sid FROM v$session, gv$$lock",
+            "SELECT a$b, c$1 FROM t",
+            "SELECT $tag$ ? :a $1 $tag$, $$ @b $$",
         ] {
             assert!(!has_placeholder(query), "{query}");
         }

@@ -250,6 +250,9 @@ fn end_of_arguments(text: &str, open: usize) -> Option<usize> {
     has_any.then_some(bytes.len())
 }
 
+/// What parts the words of keys. Hash tags and the values of fields that are searched have braces.
+const KEY_SEPARATORS: [char; 6] = [' ', ':', '/', '*', '{', '}'];
+
 /// A command to a store of keys and values, templated as a query already, with the parts of keys that single things are told by as
 /// `?`: by the rule for segments of paths, which knows the ids that are no literals of a query language.
 pub(crate) fn command_template(command: &str) -> String {
@@ -258,9 +261,15 @@ pub(crate) fn command_template(command: &str) -> String {
     let Some((verb, arguments)) = command.split_once(' ').filter(|_| command.as_bytes().iter().all(is_of_keys)) else {
         return command.to_owned();
     };
-    let part = |part: &str| if is_id_in_path(part) { "?".to_owned() } else { part.to_owned() };
-    let word = |word: &str| word.split(':').map(part).collect::<Vec<_>>().join(":");
-    format!("{verb} {}", arguments.split(' ').map(word).collect::<Vec<_>>().join(" "))
+    let mut template = format!("{verb} ");
+    for part in arguments.split_inclusive(KEY_SEPARATORS) {
+        let word = part.trim_end_matches(KEY_SEPARATORS);
+        // The name of a field that is searched begins with `@`, and what was a literal is no part of an id any more.
+        let is_id = is_id_in_path(&word.trim_start_matches('@').replace('?', ""));
+        template.push_str(if is_id { "?" } else { word });
+        template.push_str(&part[word.len()..]);
+    }
+    template
 }
 
 /// A query text without its comments: they say who asks rather than what, as the trace that sqlcommenter writes into them.
@@ -821,6 +830,14 @@ mod tests {
             ("GET user:a@b.c:name", "GET user:?:name"),
             ("GET feature_flags", "GET feature_flags"),
             ("GET V2_x8Qz1mN7", "GET ?"),
+            ("GET {shop:stock}:?", "GET {shop:stock}:?"),
+            ("GET {user:aX9qPz}:profile", "GET {user:?}:profile"),
+            ("FT.SEARCH idx @name:bob", "FT.SEARCH idx @name:bob"),
+            ("FT.SEARCH idx @tag:{aX9qPz} @mail:a@b.c", "FT.SEARCH idx @tag:{?} @mail:?"),
+            ("GET user-? stock.?", "GET user-? stock.?"),
+            ("GET aX9qPz-?", "GET ?"),
+            ("KEYS stock*", "KEYS stock*"),
+            ("GET page:/stock/aX9qPz", "GET page:/stock/?"),
             ("SET k9z8y7 ?; GET k9z8y7", "SET k9z8y7 ?; GET k9z8y7"),
             ("EVAL return redis.call(?) 1 a9b8c7", "EVAL return redis.call(?) 1 a9b8c7"),
         ] {

@@ -281,10 +281,8 @@ fn see_skew(trace: &TraceView<'_>, call: &Call, scratch: &mut Scratch, edge: &mu
     if is_longer || (goes_on && trace.calls.roles[call.row as usize].failed) {
         return;
     }
-    let is_async = trace.tree.is_async[call.callee as usize];
-    let is_late = trace.tree.is_only_late(call.callee, trace.semantics)
-        && trace.tree.kind(call.callee, trace.semantics) == SpanKind::Server;
-    if is_async && !is_late {
+    let is_late = !trace.tree.waits_for(call.row, call.callee);
+    if is_late && !may_be_of_a_clock(trace, call.callee) {
         return;
     }
     let (caller, target) = (call.caller_service, call.target.name);
@@ -305,6 +303,15 @@ fn see_skew(trace: &TraceView<'_>, call: &Call, scratch: &mut Scratch, edge: &mu
     if sticks_out {
         scratch.add(FindingKind::ClockSkew, caller, target, call.row, u64::from(call.weight));
     }
+}
+
+/// Whether a callee that nobody waits for may only seem late. Where an interceptor was late, which has the caller's clock, the
+/// callee was; a proxy may have the callee's.
+fn may_be_of_a_clock(trace: &TraceView<'_>, callee: Row) -> bool {
+    let late = trace.tree.path_root_of(callee);
+    (late == callee || trace.semantics_of(late).is_proxy)
+        && trace.tree.is_only_late(late, trace.semantics)
+        && trace.tree.kind(callee, trace.semantics) == SpanKind::Server
 }
 
 /// Takes notice of callees that begin when their calls have ended, once all other calls were seen.

@@ -66,7 +66,11 @@ pub fn classify(error_type: &str, http_status: u16, rpc_status: Option<RpcStatus
     } else if contains(&["too many requests", "throttl", "rate limit", "ratelimit", "rate_limit", "resource_exhausted"])
     {
         ErrorClass::Throttled
-    } else if contains(&UNAVAILABLE_WORDS) || has_word(&text, "enotfound") || has_word(&text, "epipe") {
+    } else if contains(&UNAVAILABLE_WORDS)
+        || says_nobody_is_found(&text)
+        || has_word(&text, "enotfound")
+        || has_word(&text, "epipe")
+    {
         ErrorClass::Unavailable
     } else {
         ErrorClass::Server
@@ -75,7 +79,7 @@ pub fn classify(error_type: &str, http_status: u16, rpc_status: Option<RpcStatus
 
 /// What the errors of connections are called: by people, by the system's calls and their names in Go, Java, Node.js, Python and
 /// .NET, and by the semantic conventions.
-const UNAVAILABLE_WORDS: [&str; 29] = [
+const UNAVAILABLE_WORDS: [&str; 28] = [
     "connect",
     "unavailable",
     "refused",
@@ -104,8 +108,16 @@ const UNAVAILABLE_WORDS: [&str; 29] = [
     "und_err_socket",
     "err_network",
     "dns_error",
-    "host_not_found",
 ];
+
+/// Whether a text in small letters says that there is nobody to ask, as Redis' Sentinel does, replica sets, and those who look up
+/// hosts. Whatever else is not found may be what was asked for.
+fn says_nobody_is_found(text: &str) -> bool {
+    const NOBODY: [&str; 9] =
+        ["host", "server", "master", "slave", "primary", "replica", "leader", "coordinator", "broker"];
+    let joined = text.replace([' ', '_'], "");
+    joined.match_indices("notfound").any(|(at, _)| NOBODY.iter().any(|nobody| joined[..at].ends_with(nobody)))
+}
 
 /// Whether a text in small letters has this word: a `FileNotFoundException` is no `ENOTFOUND`, a `MessagePipelineException` no
 /// `EPIPE`.
@@ -134,11 +146,10 @@ pub fn says_nothing_is_there(text: &str) -> bool {
         "key does not exist",
         "contains no elements",
     ];
-    const NOBODY: [&str; 5] =
-        ["getaddrinfo", "host not found", "hostnotfound", "server not found", "connection not found"];
+    const NOBODY: [&str; 2] = ["getaddrinfo", "connection not found"];
     let text = text.to_ascii_lowercase();
     let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
-    says(&NOTHING) && !says(&NOBODY) && !has_word(&text, "enotfound")
+    says(&NOTHING) && !says(&NOBODY) && !says_nobody_is_found(&text) && !has_word(&text, "enotfound")
 }
 
 /// Whether the type or the message of an error says that a circuit breaker rejected the call: those of resilience4j, Polly,
@@ -279,6 +290,11 @@ mod tests {
             ("Error: getaddrinfo ENOTFOUND cart", 0, None, ErrorClass::Unavailable),
             ("java.io.FileNotFoundException", 0, None, ErrorClass::Server),
             ("ModuleNotFoundError", 0, None, ErrorClass::Server),
+            ("UserNotFound", 0, None, ErrorClass::Server),
+            ("redis.sentinel.SlaveNotFoundError", 0, None, ErrorClass::Unavailable),
+            ("httplib2.error.ServerNotFoundError", 0, None, ErrorClass::Unavailable),
+            ("LeaderNotFoundException", 0, None, ErrorClass::Unavailable),
+            ("host_not_found", 0, None, ErrorClass::Unavailable),
             ("", 503, None, ErrorClass::Unavailable),
             ("UNAVAILABLE", 0, None, ErrorClass::Unavailable),
             ("", 499, None, ErrorClass::Cancelled),
@@ -320,6 +336,9 @@ mod tests {
             "NoSuchKey",
             "key not found",
             "ResourceNotFoundException",
+            "FileNotFoundException",
+            "UserNotFound",
+            "answer of the server: not found",
             "memcache: cache miss",
             "javax.persistence.NoResultException",
             "ORA-01403: no data found",
@@ -333,6 +352,9 @@ mod tests {
             "getaddrinfo: name not found",
             "host not found",
             "connection not found",
+            "redis.sentinel.SlaveNotFoundError",
+            "PrimaryNotFoundException",
+            "coordinator not found",
             "deadlock detected",
             "nil pointer",
         ] {

@@ -193,7 +193,7 @@ attributes! {
         RpcService: shape = ["rpc.service"],
         /// RPC method, fully qualified in the current form.
         RpcMethod: shape = ["rpc.method"],
-        /// RPC status, a name or a number.
+        /// RPC status, a name or a number: which it is of, the RPC system says.
         RpcStatusCode: shape = [
             "rpc.status_code",
             "rpc.response.status_code",
@@ -201,8 +201,9 @@ attributes! {
             "rpc.connect_rpc.error_code",
             "grpc.code",
             "grpc.status_code",
-            "rpc.jsonrpc.error_code",
         ],
+        /// Error code of JSON-RPC.
+        JsonRpcErrorCode: shape = ["rpc.jsonrpc.error_code"],
         /// Database system.
         DbSystem: shape = ["db.system.name", "db.system", "db.type"],
         /// Database namespace.

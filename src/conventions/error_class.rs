@@ -1,5 +1,8 @@
 //! The class of an error: what kind of thing went wrong, whatever protocol said so.
 
+use super::attributes::Attribute;
+use super::words::is_one_of;
+
 /// Class of a failed span's error. The variants are in the order of their names, by which ties are broken.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 #[repr(u8)]
@@ -174,6 +177,35 @@ pub(crate) fn says_breaker_is_open(text: &str) -> bool {
     WORDS.iter().any(|word| text.contains(word))
 }
 
+/// The code that an RPC was answered with, as recorded.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RpcCode<'t> {
+    /// A number or a name of gRPC, or of what has the same codes.
+    Grpc(&'t str),
+    /// A number of JSON-RPC: most are the application's own.
+    JsonRpc(&'t str),
+}
+
+impl<'t> RpcCode<'t> {
+    /// The one that the attributes of a span tell. The semantic conventions keep codes of all systems under one name; below 0 only
+    /// JSON-RPC has some.
+    pub fn of(value_of: impl Fn(Attribute) -> Option<&'t str>) -> Option<Self> {
+        let Some(code) = value_of(Attribute::RpcStatusCode) else {
+            return value_of(Attribute::JsonRpcErrorCode).map(Self::JsonRpc);
+        };
+        let is_json_rpc = || value_of(Attribute::RpcSystem).is_some_and(|system| is_one_of(system, &["jsonrpc"]));
+        Some(if code.trim_start().starts_with('-') || is_json_rpc() { Self::JsonRpc(code) } else { Self::Grpc(code) })
+    }
+
+    /// What it amounts to; `None` if it is no code.
+    pub fn status(self) -> Option<RpcStatus> {
+        match self {
+            Self::Grpc(code) => RpcStatus::parse(code),
+            Self::JsonRpc(code) => code.trim().parse().ok().map(RpcStatus::of_json_rpc),
+        }
+    }
+}
+
 /// A gRPC status code, 0 to 16.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct RpcStatus(pub u8);
@@ -204,6 +236,8 @@ fn bare(name: &str) -> impl Iterator<Item = u8> {
 }
 
 impl RpcStatus {
+    /// The call succeeded.
+    const OK: Self = Self(0);
     /// Nothing more is known.
     const UNKNOWN: Self = Self(2);
     /// The request is wrong.
@@ -215,23 +249,23 @@ impl RpcStatus {
     /// Nobody is there.
     pub const UNAVAILABLE: Self = Self(14);
 
-    /// The code written as a number or as a name in any case, or what an error of JSON-RPC amounts to; `None` for anything else.
+    /// The code written as a number or as a name in any case; `None` for anything else.
     pub fn parse(text: &str) -> Option<Self> {
-        match text.trim().parse::<i64>() {
-            Ok(number @ 0..=16) => Some(Self(number as u8)),
-            Ok(number) => Self::of_json_rpc(number),
+        match text.trim().parse::<u8>() {
+            Ok(number) if number <= 16 => Some(Self(number)),
+            Ok(_) => None,
             Err(_) => Self::from_name(text),
         }
     }
 
     /// What an error of JSON-RPC 2.0 amounts to, by the codes that it reserves and those that it leaves to servers and applications:
-    /// <https://www.jsonrpc.org/specification#error_object>.
-    fn of_json_rpc(code: i64) -> Option<Self> {
+    /// <https://www.jsonrpc.org/specification#error_object>. Who records 0 had no error.
+    fn of_json_rpc(code: i64) -> Self {
         match code {
-            -32_700 | -32_600 | -32_602 => Some(Self::INVALID_ARGUMENT),
-            -32_601 => Some(Self::UNIMPLEMENTED),
-            ..0 => Some(Self::UNKNOWN),
-            _ => None,
+            0 => Self::OK,
+            -32_700 | -32_600 | -32_602 => Self::INVALID_ARGUMENT,
+            -32_601 => Self::UNIMPLEMENTED,
+            _ => Self::UNKNOWN,
         }
     }
 
@@ -244,7 +278,7 @@ impl RpcStatus {
 
     /// Whether the call succeeded.
     pub fn is_ok(self) -> bool {
-        self.0 == 0
+        self == Self::OK
     }
 
     /// Whether the semantic conventions call it an error of the server.
@@ -325,6 +359,38 @@ mod tests {
             ("", 0, None, ErrorClass::Server),
         ] {
             assert_eq!(classify(error_type, http, rpc.map(RpcStatus)), class, "{error_type} {http} {rpc:?}");
+        }
+    }
+
+    /// Codes of JSON-RPC are numbers that gRPC has too, and are none of its codes.
+    #[test]
+    fn codes_are_read_by_their_system() {
+        for (system, status_code, json_rpc_code, status) in [
+            ("", "14", "", Some(RpcStatus::UNAVAILABLE)),
+            ("grpc", "RESOURCE_EXHAUSTED", "", Some(RpcStatus::RESOURCE_EXHAUSTED)),
+            ("grpc", "100", "", None),
+            ("", "-32602", "", Some(RpcStatus::INVALID_ARGUMENT)),
+            ("jsonrpc", "-32601", "", Some(RpcStatus::UNIMPLEMENTED)),
+            ("JsonRpc", "14", "", Some(RpcStatus::UNKNOWN)),
+            ("jsonrpc", "0", "", Some(RpcStatus::OK)),
+            ("jsonrpc", "soon", "", None),
+            ("", "", "8", Some(RpcStatus::UNKNOWN)),
+            ("jsonrpc", "", " 1 ", Some(RpcStatus::UNKNOWN)),
+            ("jsonrpc", "", "4001", Some(RpcStatus::UNKNOWN)),
+            ("jsonrpc", "", "-32700", Some(RpcStatus::INVALID_ARGUMENT)),
+            ("jsonrpc", "", "0", Some(RpcStatus::OK)),
+            ("grpc", "", "", None),
+        ] {
+            let value_of = |attribute| {
+                let value = match attribute {
+                    Attribute::RpcSystem => system,
+                    Attribute::RpcStatusCode => status_code,
+                    _ => json_rpc_code,
+                };
+                (!value.is_empty()).then_some(value)
+            };
+            let found = RpcCode::of(value_of).and_then(RpcCode::status);
+            assert_eq!(found, status, "{system} {status_code} {json_rpc_code}");
         }
     }
 

@@ -10,7 +10,7 @@ use foldhash::fast::FixedState;
 use hashbrown::HashSet;
 
 use crate::conventions::{
-    ATTRIBUTE_COUNT, Attribute, END_OF_HOST, OwnAttributes, RpcStatus, TraceStateSampling, arguments_of,
+    ATTRIBUTE_COUNT, Attribute, END_OF_HOST, OwnAttributes, RpcCode, TraceStateSampling, arguments_of,
     attribute_of_key, count_of_attribute, exception_attribute_of_key, normalise, resource_attribute_of_key,
 };
 use crate::sensitive::{Sampling, Scan, SensitiveFacts, masked};
@@ -232,12 +232,13 @@ impl FrameBuilder {
     /// Whether a span may have failed: of others, which tell of exceptions that they coped with, messages say nothing.
     fn may_have_failed(&self, status: StatusCode, attributes: &[Symbol; ATTRIBUTE_COUNT]) -> bool {
         let text = |attribute: Attribute| self.symbols.resolve(attributes[attribute as usize]);
+        let recorded = |attribute| Some(text(attribute)).filter(|text| !text.is_empty());
         match status {
             StatusCode::Error => true,
             StatusCode::Ok => false,
             StatusCode::Unset => {
                 text(Attribute::HttpStatusCode).trim().parse().is_ok_and(|code: u16| code >= 400)
-                    || RpcStatus::parse(text(Attribute::RpcStatusCode)).is_some_and(|status| !status.is_ok())
+                    || RpcCode::of(recorded).and_then(RpcCode::status).is_some_and(|status| !status.is_ok())
             }
         }
     }

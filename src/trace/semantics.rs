@@ -8,7 +8,7 @@ use rayon::iter::ParallelIterator as _;
 use rayon::slice::{ParallelSlice as _, ParallelSliceMut as _};
 
 use crate::conventions::{
-    Attribute, ErrorClass, FindingKind, Lists, RpcStatus, UncountedCalls, acquires_connection, classify,
+    Attribute, ErrorClass, FindingKind, Lists, RpcCode, RpcStatus, UncountedCalls, acquires_connection, classify,
     count_of_jaeger_sampler, is_http_word, name_template, says_breaker_is_open, says_nothing_is_there,
 };
 use crate::frame::{Signature, SignatureId, Symbol, Symbols, Vocabulary};
@@ -393,7 +393,8 @@ fn semantics_of(
     let (entry_operation, entry_operation_is_bare) = entry_operation(&attributes, &operation, &method);
 
     let http_status: u16 = attributes.get(A::HttpStatusCode).and_then(|code| code.trim().parse().ok()).unwrap_or(0);
-    let rpc_status = attributes.get(A::RpcStatusCode).and_then(RpcStatus::parse);
+    let rpc_code = RpcCode::of(|attribute| attributes.get(attribute));
+    let rpc_status = rpc_code.and_then(RpcCode::status);
     let (error, exception) = (attributes.get(A::ErrorType), attributes.get(A::ExceptionType));
     let recorded_error = error.or(exception);
     let is_database = class == Class::Database;
@@ -411,10 +412,10 @@ fn semantics_of(
     let error_type = match (recorded_error, rpc_status) {
         (Some(recorded), _) => recorded.to_owned(),
         (None, _) if http_status >= 400 => format!("http {http_status}"),
-        (None, Some(status)) if !status.is_ok() => {
-            let code = attributes.get(A::RpcStatusCode).filter(|code| code.starts_with('-'));
-            code.map_or_else(|| format!("grpc {}", status.0), |code| format!("jsonrpc {code}"))
-        }
+        (None, Some(status)) if !status.is_ok() => match rpc_code {
+            Some(RpcCode::JsonRpc(code)) => format!("jsonrpc {code}"),
+            _ => format!("grpc {}", status.0),
+        },
         _ => "error".to_owned(),
     };
     let failed_as_client = http_status >= 400 || rpc_status.is_some_and(|status| !status.is_ok());

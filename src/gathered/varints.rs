@@ -19,8 +19,18 @@ const HAS_NEXT: u64 = 0x8080_8080_8080_8080;
 pub(super) struct Packer(pub(super) Vec<u8>);
 
 impl Packer {
-    /// Adds a number. Its bytes are made all at once, as [`Unpacker::number`] reads them, for the same reason.
+    /// Adds a number. Most are of one byte: rows, and what is known by a number. Those of times are made all at once, as
+    /// [`Unpacker::number`] reads them, for the same reason.
+    #[inline]
     pub(super) fn number(&mut self, number: u64) {
+        if number < 0x80 {
+            self.0.push(number as u8);
+        } else {
+            self.large_number(number);
+        }
+    }
+
+    fn large_number(&mut self, number: u64) {
         if number >= 1 << 56 {
             return self.long_number(number);
         }

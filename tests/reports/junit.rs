@@ -38,7 +38,8 @@ fn it_is_valid_whatever_the_input() {
                 let suite = document.test_suites.last().unwrap();
                 assert_eq!(suite.test_cases[0].name.as_str(), name);
             }
-            "real" => assert_eq!(failures, 9),
+            // A risk is none.
+            "real" => assert_eq!(failures, 8),
             _ => assert!(failures > 10, "{}: {failures}", input.name),
         }
     }

@@ -11,7 +11,6 @@ mod finding_kind;
 mod kept_values;
 mod message_template;
 mod normal_form;
-mod query_language;
 mod sampling;
 mod spellings;
 mod templates;

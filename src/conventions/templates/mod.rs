@@ -1,10 +1,12 @@
 //! Templates: what repeats in a query, a path or a span name once its literals are taken out, so that a thousand calls
 //! with a thousand ids count as one operation.
 
+mod query_language;
+
 use std::borrow::Cow;
 
 use super::data_access::end_of_dollar_quoted;
-use super::query_language::QueryLanguage;
+use query_language::QueryLanguage;
 
 /// Longest template kept, in bytes.
 const MAX_TEMPLATE_BYTES: usize = 1000;

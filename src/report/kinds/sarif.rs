@@ -156,3 +156,14 @@ fn result(pattern: &Pattern<'_>, rule: Option<usize>, is_compared: bool) -> Valu
     }
     result
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_neither_arguments_nor_links() {
+        assert_eq!(message("GET /a/{id} fails: [see](https://x)"), "GET /a/{{id}} fails: [see] (https://x)");
+        assert_eq!(message("{0} }{"), "{{0}} }}{{");
+    }
+}

@@ -19,13 +19,6 @@ pub enum StdoutFormat {
     Ndjson,
 }
 
-impl StdoutFormat {
-    /// Whether programs read it rather than people.
-    pub fn is_for_programs(self) -> bool {
-        matches!(self, Self::Csv | Self::Json | Self::Ndjson)
-    }
-}
-
 /// Which tables are printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]

@@ -88,11 +88,7 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<Outcome> {
         StdoutFormat::Json => write_json_tables(out, &all, top),
         StdoutFormat::Ndjson => write_ndjson(out, &all, top),
     })?;
-    if settings.format.is_for_programs()
-        && let Some(left_out) = standard_output::rows_left_out(&all, top)
-    {
-        say(&left_out);
-    }
+    standard_output::say_rows_left_out(settings.format, &all, top);
     for failure in &failures {
         say(&format!("failed: {failure}"));
     }

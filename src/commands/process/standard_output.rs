@@ -4,9 +4,11 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 
 use anyhow::Context as _;
 
-use crate::cli::ColorChoice;
+use crate::cli::{ColorChoice, StdoutFormat};
 use crate::rank::Table;
 use crate::report::{MarkdownStyle, TerminalStyle, TraceLinks, TraceUrl, units};
+
+use super::diagnostics::say;
 
 /// Standard output, as a path.
 pub(in crate::commands) const STANDARD_OUTPUT: &str = "-";
@@ -50,13 +52,18 @@ pub(in crate::commands) fn markdown(top: usize, links: &TraceLinks) -> MarkdownS
     MarkdownStyle { rows: top, rest: |rows| format!("--top {rows} shows all"), links }
 }
 
-/// What programs that read standard output, and so count on its rows, must know of those that `--top` leaves out.
-pub(in crate::commands) fn rows_left_out(tables: &[&Table], top: usize) -> Option<String> {
+/// Tells those who run programs that read standard output, and so count on its rows, of rows that `--top` leaves out.
+pub(in crate::commands) fn say_rows_left_out(format: StdoutFormat, tables: &[&Table], top: usize) {
+    if !matches!(format, StdoutFormat::Csv | StdoutFormat::Json | StdoutFormat::Ndjson) {
+        return;
+    }
     let cut = tables.iter().filter(|table| table.row_count() > top);
     let cut: Vec<String> = cut
         .map(|table| format!("{} of {} of {}", units::count(top), units::count(table.row_count()), table.name))
         .collect();
-    (!cut.is_empty()).then(|| format!("rows left out: {}; --top N gives more", cut.join(", ")))
+    if !cut.is_empty() {
+        say(&format!("rows left out: {}; --top N gives more", cut.join(", ")));
+    }
 }
 
 /// Writes bytes to standard output. A reader that has read enough is no error.

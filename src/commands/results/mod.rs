@@ -370,11 +370,7 @@ fn print(settings: &Settings, printed: &Printed<'_>) -> anyhow::Result<()> {
         quiet: settings.quiet,
         links: standard_output::links(settings.color, settings.trace_url.as_ref(), times_of(summary)),
     };
-    if settings.format.is_for_programs()
-        && let Some(left_out) = standard_output::rows_left_out(&tables, settings.top)
-    {
-        say(&left_out);
-    }
+    standard_output::say_rows_left_out(settings.format, &tables, settings.top);
     let style = standard_output::style(settings.color);
     standard_output::write(|out| match settings.format {
         StdoutFormat::Table => {

@@ -105,7 +105,7 @@ Applications\", 2017, chapter 11: keeping systems in sync.",
     has_findings: true,
     gates_at_any_impact: true,
     needs_failures: false,
-    least_of_all_traces: Some("min_entries"),
+    least_of_all_traces: None,
     terminal_columns: &[
         "rank",
         "level",

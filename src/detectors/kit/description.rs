@@ -21,8 +21,8 @@ pub struct Description {
     pub gates_at_any_impact: bool,
     /// Whether it may miss everything where spans do not say whether they failed.
     pub needs_failures: bool,
-    /// The threshold below which what all traces show together is not told, if there is one: another run may have seen nearly as much
-    /// and be silent.
+    /// The threshold that says how often something must have happened, over all traces, for any of its rows to be told, if there is one:
+    /// another run may have seen nearly as much and be silent. What must have been looked at for a row is none.
     pub least_of_all_traces: Option<&'static str>,
     /// Columns that a terminal shows if it has room, the most important first. From left to right stand what a row is about,
     /// numbers and ids, each in the order of the table.

@@ -115,7 +115,7 @@ Analysis of Large-scale Internet Services\", OSDI 2014: what many traces prove o
     has_findings: true,
     gates_at_any_impact: false,
     needs_failures: false,
-    least_of_all_traces: Some("min_traces"),
+    least_of_all_traces: None,
     terminal_columns: &[
         "rank",
         "level",

@@ -89,7 +89,7 @@ conventions for messaging spans.",
     has_findings: true,
     gates_at_any_impact: true,
     needs_failures: false,
-    least_of_all_traces: Some("min_messages"),
+    least_of_all_traces: None,
     terminal_columns: &[
         "rank",
         "level",

@@ -82,7 +82,7 @@ chapter 22, \"Latency and Deadlines\".",
     has_findings: true,
     gates_at_any_impact: false,
     needs_failures: true,
-    least_of_all_traces: Some("min_give_ups"),
+    least_of_all_traces: None,
     terminal_columns: &[
         "rank",
         "caller_service",

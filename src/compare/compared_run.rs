@@ -258,3 +258,19 @@ fn entry_of(columns: &TableColumns, row: usize) -> EntryName {
         operation: columns.text("entry_operation", row).to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detectors::Detectors;
+
+    /// A threshold that is no longer called so would hide nothing, and nobody would notice.
+    #[test]
+    fn thresholds_that_may_hide_something_are_settings() {
+        let settings = serde_json::to_value(Detectors::default()).unwrap();
+        let untold = untold(&settings);
+        let named = catalog().into_iter().filter(|entry| entry.description.least_of_all_traces.is_some());
+        assert_eq!(untold.len(), named.count());
+        assert_eq!((untold["circuit-breaker"], untold.get("n-plus-one")), (9, None));
+    }
+}

@@ -32,6 +32,9 @@ fn places_of(mut present: Present) -> impl Iterator<Item = usize> {
 }
 
 impl OwnValues {
+    /// Those of a span that has none.
+    pub(crate) const NONE: Self = Self { present: 0, values: [0; COUNT] };
+
     /// The value of `attribute`, if the span has it.
     pub fn get(&self, attribute: OwnAttribute) -> Option<u64> {
         Some(self.values[attribute as usize]).filter(|&value| value != 0)
@@ -231,16 +234,9 @@ impl OwnSlots {
         self.put(link, 0, link.value_of(&only_link_text(trace_id, span_id)));
     }
 
-    /// What was put, if anything is `asked` for.
-    pub(crate) fn values(&self, asked: OwnAttributes) -> Option<&OwnValues> {
-        (!asked.is_empty()).then_some(&self.values)
-    }
-
-    /// Forgets what was put. Most spans have nothing, and to look takes less than to write.
-    pub(crate) fn clear(&mut self) {
-        if !self.values.is_empty() {
-            *self = Self::default();
-        }
+    /// What was put.
+    pub(crate) fn values(&self) -> &OwnValues {
+        &self.values
     }
 }
 
@@ -260,7 +256,7 @@ pub(crate) fn own_values_of(asked: OwnAttributes, origin: &Origin<'_>, span: &Sp
     {
         slots.put_only_link(link.trace_id, link.span_id);
     }
-    slots.values(asked).copied()
+    Some(slots.values)
 }
 
 /// The only link of a CONSUMER span, which leads to whoever has sent its message.
@@ -534,9 +530,7 @@ mod tests {
         for (rank, value) in [(1, 7), (0, 8), (1, 9), (0, 0), (0, 10)] {
             slots.put(OwnAttribute::MessageId, rank, value);
         }
-        let values = *slots.values(OwnAttributes::ALL).unwrap();
-        assert_eq!(values.get(OwnAttribute::MessageId), Some(10));
-        assert_eq!(values.get(OwnAttribute::MessageBodySize), None);
-        assert_eq!(slots.values(OwnAttributes::NONE), None);
+        assert_eq!(slots.values().get(OwnAttribute::MessageId), Some(10));
+        assert_eq!(slots.values().get(OwnAttribute::MessageBodySize), None);
     }
 }

@@ -55,6 +55,8 @@ impl<'a> Said<'a> {
 
 /// So many keys, services and buckets have numbers; where there are more, most do not come again.
 const MANY_NUMBERS: usize = 1 << 10;
+/// The same of lists of keys.
+const MANY_LISTS: usize = 1 << 14;
 
 /// Numbers from here on may be those of cards.
 const MIN_CARD: u64 = 1_000_000_000_000;
@@ -96,7 +98,8 @@ pub(crate) struct Scan {
     last: Option<(TraceId, bool)>,
     facts: SensitiveFacts<Box<str>>,
     numbers: Numbers,
-    /// Spans that say something somewhere, by numbers of bucket, service and key: they are counted far more often than looked up.
+    /// Spans by numbers of bucket, service and list of keys under which they say something: most have the keys of others, so that a
+    /// span is counted once and not under each of them.
     spans: HashMap<[u32; 3], u64, FixedState>,
     clean: CleanValues,
     /// Keys under which the span says something, and what was found there.
@@ -111,6 +114,8 @@ struct Numbers {
     /// As they are, and as they may be shown.
     services: Vec<(Box<str>, Box<str>)>,
     keys: HashMap<SaidKey, Key, FixedState>,
+    /// Numbers of keys.
+    lists: HashMap<Box<[u32]>, u32, FixedState>,
 }
 
 /// What is known of a key.
@@ -141,8 +146,16 @@ impl Numbers {
         new
     }
 
+    fn list(&mut self, keys: &[u32]) -> u32 {
+        if let Some(known) = self.lists.get(keys) {
+            return *known;
+        }
+        let next = self.lists.len() as u32;
+        *self.lists.entry(keys.into()).or_insert(next)
+    }
+
     fn are_many(&self) -> bool {
-        self.keys.len().max(self.services.len()).max(self.buckets.len()) > MANY_NUMBERS
+        self.keys.len().max(self.services.len()).max(self.buckets.len()) > MANY_NUMBERS || self.lists.len() > MANY_LISTS
     }
 }
 
@@ -211,7 +224,8 @@ impl Scan {
         }
         let numbers = [self.numbers.bucket(Bucket::of_level(level)), self.numbers.service(service, self.secrets)];
         let key = self.numbers.key(said, self.secrets).number;
-        *self.spans.entry([numbers[0], numbers[1], key]).or_default() += spans;
+        let list = self.numbers.list(&[key]);
+        *self.spans.entry([numbers[0], numbers[1], list]).or_default() += spans;
     }
 
     /// Gives up what is no longer wanted.
@@ -234,7 +248,7 @@ impl Scan {
         }
         let bucket = Bucket::of(span.trace_id, self.sampling.is_by_trace);
         let numbers = [self.numbers.bucket(bucket), self.numbers.service(&origin.service_name(), self.secrets)];
-        let of_span = OfSpan { span, bucket, numbers, is_counted };
+        let of_span = OfSpan { span, bucket, numbers };
         self.keys_of_span.clear();
         self.found_in_span.clear();
         self.see_text(of_span, Said::NAME, &span.name);
@@ -249,6 +263,10 @@ impl Scan {
         }
         for attribute in &origin.resource_attributes {
             self.see_value(of_span, Said::resource_attribute(&attribute.key), &attribute.value);
+        }
+        if !is_counted {
+            let list = self.numbers.list(&self.keys_of_span);
+            *self.spans.entry([numbers[0], numbers[1], list]).or_default() += 1;
         }
     }
 
@@ -270,12 +288,20 @@ impl Scan {
 
     /// Books what was counted by numbers, and forgets these.
     fn settle(&mut self) {
-        let Numbers { buckets, services, keys } = std::mem::take(&mut self.numbers);
+        let Numbers { buckets, services, keys, lists } = std::mem::take(&mut self.numbers);
         let mut names: Vec<String> = vec![String::new(); keys.len()];
         for (key, known) in keys {
             names[known.number as usize] = name_of_place(key.said(), self.secrets);
         }
-        for ([bucket, service, key], spans) in self.spans.drain() {
+        let mut keys_of_lists: Vec<Box<[u32]>> = vec![Box::default(); lists.len()];
+        lists.into_iter().for_each(|(keys, list)| keys_of_lists[list as usize] = keys);
+        let mut by_key: HashMap<[u32; 3], u64, FixedState> = HashMap::default();
+        for ([bucket, service, list], spans) in self.spans.drain() {
+            for &key in &keys_of_lists[list as usize] {
+                *by_key.entry([bucket, service, key]).or_default() += spans;
+            }
+        }
+        for ([bucket, service, key], spans) in by_key {
             let place = hash_of_place(&services[service as usize].1, &names[key as usize]);
             *self.facts.spans.entry((buckets[bucket as usize], place)).or_default() += spans;
         }
@@ -286,26 +312,24 @@ impl Scan {
         if *value == Value::Empty {
             return;
         }
-        let known = self.count(of_span, said);
+        let known = self.key_of_span(said);
         if let Some(text) = text_to_look_at(value, known.traits) {
             self.look(of_span, said, known, &text);
         }
     }
 
     fn see_text(&mut self, of_span: OfSpan<'_>, said: Said<'_>, text: &str) {
-        let known = self.count(of_span, said);
+        let known = self.key_of_span(said);
         if !text.is_empty() {
             self.look(of_span, said, known, text);
         }
     }
 
-    /// Counts the span as one that says something under a key.
-    fn count(&mut self, of_span: OfSpan<'_>, said: Said<'_>) -> Key {
+    /// Takes notice that the span says something under a key.
+    fn key_of_span(&mut self, said: Said<'_>) -> Key {
         let known = self.numbers.key(said, self.secrets);
-        if !of_span.is_counted && !self.keys_of_span.contains(&known.number) {
+        if !self.keys_of_span.contains(&known.number) {
             self.keys_of_span.push(known.number);
-            let [bucket, service] = of_span.numbers;
-            *self.spans.entry([bucket, service, known.number]).or_default() += 1;
         }
         known
     }
@@ -414,8 +438,6 @@ struct OfSpan<'a> {
     bucket: Bucket,
     /// Of the bucket and the service.
     numbers: [u32; 2],
-    /// Whether it was counted before.
-    is_counted: bool,
 }
 
 /// Hashes of what was found in a text.

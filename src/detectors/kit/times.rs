@@ -1,18 +1,26 @@
 //! Quantiles of times, or of sizes, that are too many to be kept one by one.
 
+use std::borrow::Cow;
+
 use crate::partial::{Stored, columns};
 use crate::trace::TimeBuckets;
 
 /// So many are kept one by one, and quantiles are exact; of more only buckets are, which are 0.8 % wide. Their number alone decides.
 const MAX_EXACT: usize = 1 << 14;
 
+/// So many are put into buckets at once: buckets are far apart, and there are those of many edges.
+const MAX_WAITING: usize = 1 << 6;
+
+type Buckets = [TimeBuckets; 2];
+
 /// Times in ns, which may be negative; or sizes in bytes.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Times {
     count: u64,
+    /// All of them, or those that are not in buckets yet.
     exact: Vec<i64>,
     /// Those below zero, by how far, and the others; none as long as all are kept.
-    buckets: Option<Box<[TimeBuckets; 2]>>,
+    buckets: Option<Box<Buckets>>,
 }
 
 columns! {
@@ -28,12 +36,10 @@ impl Times {
     /// Adds one.
     pub(crate) fn add(&mut self, time: i64) {
         self.count += 1;
-        match &mut self.buckets {
-            Some(buckets) => add_to(buckets, time),
-            None => {
-                self.exact.push(time);
-                self.keep_few();
-            }
+        self.exact.push(time);
+        let most = if self.buckets.is_some() { MAX_WAITING } else { MAX_EXACT };
+        if self.exact.len() > most {
+            self.put_into_buckets();
         }
     }
 
@@ -45,14 +51,25 @@ impl Times {
             let own = self.buckets.get_or_insert_default();
             own.iter_mut().zip(others.iter()).for_each(|(own, other)| own.merge(other));
         }
-        self.keep_few();
+        if self.buckets.is_some() || self.exact.len() > MAX_EXACT {
+            self.put_into_buckets();
+        }
     }
 
-    fn keep_few(&mut self) {
-        if self.buckets.is_some() || self.exact.len() > MAX_EXACT {
-            let buckets = self.buckets.get_or_insert_default();
-            self.exact.drain(..).for_each(|time| add_to(buckets, time));
+    fn put_into_buckets(&mut self) {
+        let buckets = self.buckets.get_or_insert_default();
+        self.exact.iter().for_each(|&time| add_to(buckets, time));
+        self.exact.clear();
+        self.exact.shrink_to(MAX_WAITING + 1);
+    }
+
+    /// All of them in buckets, if there are too many to keep them.
+    fn buckets(&self) -> Option<Cow<'_, Buckets>> {
+        let mut buckets = Cow::Borrowed(&**self.buckets.as_ref()?);
+        for &time in &self.exact {
+            add_to(buckets.to_mut(), time);
         }
+        Some(buckets)
     }
 
     /// How many there are.
@@ -63,12 +80,12 @@ impl Times {
     /// The quantile by nearest rank, ⌈q n⌉; none of none.
     pub(crate) fn quantile(&self, share: f64) -> Option<i64> {
         let rank = (self.count as f64 * share).ceil().max(1.0) as i64;
-        let Some(buckets) = &self.buckets else {
+        let Some(buckets) = self.buckets() else {
             let mut exact = self.exact.clone();
             exact.sort_unstable();
             return exact.get(rank as usize - 1).copied();
         };
-        let [below, above] = &**buckets;
+        let [below, above] = &*buckets;
         let negative: i64 = (0..below.len()).map(|bucket| below.get(bucket)).sum();
         if rank > negative {
             Some(above.nearest_rank(rank - negative))
@@ -80,18 +97,18 @@ impl Times {
     /// About how many bytes of memory they take.
     pub(crate) fn bytes(&self) -> usize {
         let buckets = self.buckets.as_ref().map_or(0, |buckets| buckets.iter().map(TimeBuckets::len).sum());
-        size_of::<Self>() + (self.exact.len() + buckets) * size_of::<i64>()
+        size_of::<Self>() + (self.exact.capacity() + buckets) * size_of::<i64>()
     }
 
     /// As they are written.
     pub(crate) fn row(&self) -> TimesRow {
-        let amounts = |place: usize| match &self.buckets {
-            Some(buckets) => (0..buckets[place].len()).map(|bucket| buckets[place].get(bucket)).collect(),
-            None => Vec::new(),
+        let Some(buckets) = self.buckets() else {
+            let mut exact = self.exact.clone();
+            exact.sort_unstable();
+            return TimesRow { exact, below: Vec::new(), above: Vec::new() };
         };
-        let mut exact = self.exact.clone();
-        exact.sort_unstable();
-        TimesRow { exact, below: amounts(0), above: amounts(1) }
+        let [below, above] = buckets.each_ref().map(|times| (0..times.len()).map(|bucket| times.get(bucket)).collect());
+        TimesRow { exact: Vec::new(), below, above }
     }
 }
 
@@ -111,7 +128,7 @@ impl TimesColumns {
     }
 }
 
-fn add_to([below, above]: &mut [TimeBuckets; 2], time: i64) {
+fn add_to([below, above]: &mut Buckets, time: i64) {
     if time < 0 {
         below.add(time.saturating_neg(), 1);
     } else {

@@ -463,7 +463,7 @@ fn read_encoded<'a>(message: &'a [u8], encoded: &mut EncodedSpan<'a>, own: OwnAt
         let link = read_link(link);
         own_slots.put_only_link(link.trace_id, link.span_id);
     }
-    *own_values = own_slots.values(own).copied();
+    *own_values = (!own.is_empty()).then(|| *own_slots.values());
     row.start_unix_nano = start_time(row.start_unix_nano, end_unix_nano.is_some());
     row.duration_ns = end_unix_nano.unwrap_or(0).wrapping_sub(row.start_unix_nano) as i64;
     unusable(row.trace_id, row.span_id, row.start_unix_nano).is_none()

@@ -14,18 +14,19 @@ impl Services {
     pub(in crate::trace) fn rebuild(&mut self, trace: &TraceView<'_>) {
         self.names.clear();
         self.place_of_row.clear();
-        let mut last = 0;
-        for row in 0..trace.tree.len() as Row {
+        let (mut last, names) = (0, &mut self.names);
+        let places = (0..trace.tree.len() as Row).map(|row| {
             let service = trace.service(row);
-            if self.names.get(last) != Some(&service) {
+            if names.get(last) != Some(&service) {
                 // There are few, and those that came lately come again.
-                last = self.names.iter().rposition(|&known| known == service).unwrap_or_else(|| {
-                    self.names.push(service);
-                    self.names.len() - 1
+                last = names.iter().rposition(|&known| known == service).unwrap_or_else(|| {
+                    names.push(service);
+                    names.len() - 1
                 });
             }
-            self.place_of_row.push(last as u32);
-        }
+            last as u32
+        });
+        self.place_of_row.extend(places);
     }
 
     /// Their names.

@@ -32,17 +32,22 @@ impl OwnTexts {
         if column.is_null(row) {
             return 0;
         }
-        let key = column.as_dictionary_opt::<Int32Type>().map(|column| column.keys().value(row) as usize);
-        let known = key.and_then(|key| self.of_keys.get_mut(key));
-        if let Some(&mut Some((of, kept))) = known
+        match column.as_dictionary_opt::<Int32Type>() {
+            Some(column) => self.kept_of_key(attribute, column.values(), column.keys().value(row) as usize),
+            None => attribute.value_of(&text_at(column, row)),
+        }
+    }
+
+    /// What is kept of the value of `attribute` with the key `key` of the dictionary that was begun last.
+    pub(crate) fn kept_of_key(&mut self, attribute: OwnAttribute, dictionary: &ArrayRef, key: usize) -> u64 {
+        let Some(known) = self.of_keys.get_mut(key) else { return 0 };
+        if let Some((of, kept)) = *known
             && of == attribute
         {
             return kept;
         }
-        let kept = attribute.value_of(&text_at(column, row));
-        if let Some(known) = known {
-            *known = Some((attribute, kept));
-        }
+        let kept = attribute.value_of(&text_at(dictionary, key));
+        *known = Some((attribute, kept));
         kept
     }
 }

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray};
-use arrow::datatypes::{DataType, Int32Type};
+use arrow::datatypes::DataType;
 
 use crate::conventions::{
     Attribute, AttributeClass, OwnAttribute, OwnAttributes, attribute_of_key, resource_attribute_of_key,
@@ -13,6 +13,7 @@ use crate::conventions::{
 use crate::frame::{BEYOND_CAP, ValueCaps};
 use crate::ingest::parquet::file::cells::{attributes_at, text_at};
 use crate::ingest::parquet::file::dictionaries::dictionary_indices::ABSENT;
+use crate::ingest::parquet::file::dictionaries::file_dictionary::KeysOfRows;
 use crate::ingest::parquet::file::dictionaries::normalised_dictionary::NormalisedDictionary;
 use crate::ingest::parquet::file::dictionaries::text_dictionary::TextDictionary;
 use crate::ingest::parquet::file::fingerprint::Fingerprint;
@@ -299,30 +300,50 @@ impl AttributeColumn {
         self.begin_keys(keys);
         self.values.begin(entries);
         self.own_values.begin(entries);
+        let (known_keys, known_values) = (KeysOfRows::of(keys), KeysOfRows::of(entries));
         let offsets = map.value_offsets();
         for row in 0..map.len() {
             if map.is_valid(row) {
                 for entry in offsets[row] as usize..offsets[row + 1] as usize {
-                    let wanted = self.wanted_at(keys, entry);
-                    if wanted == Wanted::NOT {
-                        continue;
-                    }
+                    let wanted = match known_keys {
+                        Some(known) => known.at(entry).and_then(|key| self.wanted_of_keys.get(key).copied()),
+                        None => Some(self.want(&text_at(keys, entry))),
+                    };
+                    let Some(wanted) = wanted.filter(|&wanted| wanted != Wanted::NOT) else { continue };
+                    let key = known_values.and_then(|known| Some((known.values, known.at(entry)?)));
                     if let Some((own, _)) = wanted.as_own() {
-                        tell(row, wanted, self.own_values.kept_at(own, entries, entry));
+                        tell(row, wanted, self.own_value(own, entries, entry, key));
                     } else if wanted.is_told() {
                         let (code, hash) = self.code_of(wanted, &text_at(entries, entry));
                         pairs.push(wanted, code);
                         tell(row, wanted, hash);
                     } else {
-                        let index = self.values.index_at(entries, entry);
+                        let index = match key {
+                            Some((_, key)) => self.values.index_of_key(key),
+                            None => self.values.index_at(entries, entry),
+                        };
                         pairs.push(wanted, self.capped(wanted, index));
                         if let Some((own, of)) = self.also_own(wanted) {
-                            tell(row, own, self.own_values.kept_at(of, entries, entry));
+                            tell(row, own, self.own_value(of, entries, entry, key));
                         }
                     }
                 }
             }
             pairs.end_row();
+        }
+    }
+
+    /// What is kept of the value of `attribute` at `entry`, of which the dictionary and the key in it are told if there is one.
+    fn own_value(
+        &mut self,
+        attribute: OwnAttribute,
+        entries: &ArrayRef,
+        entry: usize,
+        key: Option<(&ArrayRef, usize)>,
+    ) -> u64 {
+        match key {
+            Some((dictionary, key)) => self.own_values.kept_of_key(attribute, dictionary, key),
+            None => self.own_values.kept_at(attribute, entries, entry),
         }
     }
 
@@ -336,24 +357,10 @@ impl AttributeColumn {
     }
 
     fn begin_keys(&mut self, keys: &ArrayRef) {
-        let Some(dictionary) = keys.as_dictionary_opt::<Int32Type>() else {
-            return;
-        };
-        let texts = dictionary.values();
+        let Some(KeysOfRows { values: texts, .. }) = KeysOfRows::of(keys) else { return };
         if !self.keys.as_ref().is_some_and(|known| Arc::ptr_eq(known, texts)) {
             self.wanted_of_keys = (0..texts.len()).map(|key| self.want(&text_at(texts, key))).collect();
             self.keys = Some(Arc::clone(texts));
-        }
-    }
-
-    fn wanted_at(&self, keys: &ArrayRef, entry: usize) -> Wanted {
-        match keys.as_dictionary_opt::<Int32Type>() {
-            Some(dictionary) if dictionary.is_valid(entry) => {
-                let key = dictionary.keys().value(entry) as usize;
-                self.wanted_of_keys.get(key).copied().unwrap_or(Wanted::NOT)
-            }
-            Some(_) => Wanted::NOT,
-            None => self.want(&text_at(keys, entry)),
         }
     }
 

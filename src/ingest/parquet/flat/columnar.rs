@@ -20,6 +20,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use parquet::errors::ParquetError;
 
+use super::columns::nested::{NestedPart, NestedValues};
 use super::columns::row::RowColumns;
 use super::columns::sampled::{RowsToRead, SampledColumns, SampledRow};
 use super::columns::signature::{AskedAttributes, Needed, SignatureColumns};
@@ -146,6 +147,9 @@ struct ColumnReader<'a> {
     /// Rows of the row group that are of traces that were sampled when they came.
     sampled: Vec<SampledRow>,
     sampled_columns: SampledColumns<'a>,
+    /// What these rows say in the parts that are looked at when they come.
+    nested: NestedValues,
+    nested_parts: Vec<NestedPart>,
     /// What the row group is read from.
     file: Option<Arc<SharedFile>>,
     rows: RowColumns<'a>,
@@ -160,6 +164,8 @@ impl<'a> ColumnReader<'a> {
             table,
             sampled: Vec::new(),
             sampled_columns: SampledColumns::of(table),
+            nested: NestedValues::default(),
+            nested_parts: Vec::new(),
             file: None,
             rows: RowColumns::new(table),
             record_types: TextDictionary::default(),
@@ -188,6 +194,13 @@ impl<'a> ColumnReader<'a> {
         }
         self.rows.open(&file, row_group, &mut roots)?;
         self.signatures.open_pages(self.table, &file, row_group, &mut roots)?;
+        self.nested_parts.clear();
+        if let Some(scan) = builder.scan_mut().filter(|scan| scan.counts_by_level())
+            && self.sampled_columns.can_look_at(row_group)
+        {
+            self.nested.begin(scan.secrets());
+            self.nested_parts = self.sampled_columns.parts_in(row_group, &roots);
+        }
         let first_row_of_group = self.table.footer.first_row_of(row_group);
         let mut batches = self.table.batches_of((*file).clone(), row_group, &roots, true)?;
         while let Some(batch) = self.table.next_batch(&mut batches) {
@@ -210,7 +223,8 @@ impl<'a> ColumnReader<'a> {
             return None;
         }
         if scan.counts_by_level() && self.sampled_columns.can_look_at(row_group) {
-            return self.sampled_columns.look_at(&file, row_group, &rows, scan).ok();
+            let nested = (&self.nested, &self.nested_parts[..]);
+            return self.sampled_columns.look_at(&file, row_group, &rows, nested, scan).ok();
         }
         Some(RowsToRead { counted: Vec::new(), not_counted: rows })
     }
@@ -235,7 +249,8 @@ impl<'a> ColumnReader<'a> {
         builder: &mut FrameBuilder,
     ) -> Result<(), ParquetError> {
         let record_type = self.record_type();
-        let Self { table, sampled, rows, record_types, record_type_indices, signatures, .. } = self;
+        let Self { table, sampled, nested, nested_parts, rows, record_types, record_type_indices, signatures, .. } =
+            self;
         let is_scanned = builder.sampled_level().is_some();
         record_type_indices.clear();
         if let Some(column) = record_type.and_then(|place| columns.get(batch, place)) {
@@ -246,19 +261,20 @@ impl<'a> ColumnReader<'a> {
             None => true,
         };
         signatures.begin_batch(columns, batch, rows)?;
-        for row in 0..batch.num_rows() {
-            let offset = first_row + row as u64;
-            if !is_span(row) {
+        for at in 0..batch.num_rows() {
+            let offset = first_row + at as u64;
+            if !is_span(at) {
                 builder.skip(SkipReason::OtherSignal, offset);
                 continue;
             }
-            let span = rows.at(row);
-            let (signature, arguments) = signatures.at(row, span.trace_id, builder);
-            builder.push_row(span, signature, arguments, signatures.own_values(row), offset);
+            let span = rows.at(at);
+            let (signature, arguments) = signatures.at(at, span.trace_id, builder);
+            builder.push_row(span, signature, arguments, signatures.own_values(at), offset);
             if is_scanned && builder.samples(span) {
                 // Row groups of more rows than that are none that anybody writes.
                 let row = u32::try_from(offset - first_row_of_group).unwrap_or(u32::MAX);
-                sampled.push(SampledRow { row, level: level_of(span.trace_id) });
+                let nested = nested.look(table, columns, batch, at, nested_parts);
+                sampled.push(SampledRow { row, level: level_of(span.trace_id), nested });
             }
         }
         Ok(())

@@ -42,7 +42,8 @@ pub(crate) fn read_rows(
     let read = guarded(|| {
         Ok((|| {
             let roots = roots_of_records(table);
-            let mut batches = table.batches_of_rows(table.file_for(row_group, &roots)?, row_group, &roots, rows)?;
+            let mut batches =
+                table.batches_of_rows(table.file_for(row_group, &roots)?, row_group, &roots, rows, false)?;
             while let Some(batch) = table.next_batch(&mut batches) {
                 let (mut row, batch) = batch?;
                 read_batch(table, &batches, &batch, sink, &mut row);

@@ -256,6 +256,7 @@ impl Table {
         row_group: usize,
         roots: &[usize],
         rows: &[usize],
+        dictionaries: bool,
     ) -> Result<Batches, IngestError> {
         let mut selectors: Vec<RowSelector> = Vec::new();
         let mut next = 0;
@@ -263,7 +264,7 @@ impl Table {
             selectors.extend([RowSelector::skip(run[0] - next), RowSelector::select(run.len())]);
             next = run[0] + run.len();
         }
-        self.batches_with(file, row_group, roots, false, Some(RowSelection::from(selectors)))
+        self.batches_with(file, row_group, roots, dictionaries, Some(RowSelection::from(selectors)))
     }
 
     fn batches_with(

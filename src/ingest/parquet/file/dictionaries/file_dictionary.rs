@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use arrow::array::ArrayRef;
+use arrow::array::{Array as _, ArrayRef, AsArray as _};
+use arrow::buffer::NullBuffer;
+use arrow::datatypes::Int32Type;
 
 use crate::ingest::parquet::file::cells::text_at;
 
@@ -25,5 +27,29 @@ impl FileDictionary {
     pub(crate) fn text(&self, key: usize) -> Option<String> {
         let values = self.0.as_ref().filter(|values| key < values.len())?;
         Some(text_at(values, key).into_owned())
+    }
+}
+
+/// The keys of the rows of a column that has a dictionary: found once for a batch, because every row asks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct KeysOfRows<'a> {
+    keys: &'a [i32],
+    nulls: Option<&'a NullBuffer>,
+    /// The dictionary.
+    pub(crate) values: &'a ArrayRef,
+}
+
+impl<'a> KeysOfRows<'a> {
+    /// Those of `column`; `None` if it has no dictionary.
+    pub(crate) fn of(column: &'a ArrayRef) -> Option<Self> {
+        let column = column.as_dictionary_opt::<Int32Type>()?;
+        Some(Self { keys: column.keys().values(), nulls: column.nulls(), values: column.values() })
+    }
+
+    /// The key at `row`; `None` if it has no value.
+    #[inline]
+    pub(crate) fn at(&self, row: usize) -> Option<usize> {
+        let is_null = self.nulls.is_some_and(|nulls| nulls.is_null(row));
+        if is_null { None } else { usize::try_from(self.keys[row]).ok() }
     }
 }

@@ -187,6 +187,12 @@ impl TextDictionary {
         }
     }
 
+    /// The index of a key of the dictionary that was begun last.
+    #[inline]
+    pub(crate) fn index_of_key(&mut self, key: usize) -> u32 {
+        u32::try_from(key).map_or(ABSENT, |key| self.entry(Cell::Key(key)).index)
+    }
+
     fn index_in_dictionary(&mut self, column: &ArrayRef, row: usize) -> u32 {
         match column.as_dictionary_opt::<Int32Type>() {
             Some(column) => self.entry(Cell::Key(column.keys().value(row) as u32)).index,

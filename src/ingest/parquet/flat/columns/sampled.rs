@@ -16,25 +16,18 @@ use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
 
 use crate::ingest::IngestError;
 use crate::ingest::parquet::file::cell::Cell;
-use crate::ingest::parquet::file::cells::{attributes_at, value_at};
+use crate::ingest::parquet::file::cells::value_at;
 use crate::ingest::parquet::file::guard::guarded;
 use crate::ingest::parquet::file::pages::{ColumnPages, ValueType};
-use crate::ingest::parquet::flat::events::EventColumns;
 use crate::ingest::parquet::flat::mapping::dialect::Place;
 use crate::ingest::parquet::flat::mapping::field::Field;
 use crate::ingest::parquet::flat::mapping::stores::Owner;
 use crate::ingest::parquet::flat::table::Table;
 use crate::ingest::source::shared_file::SharedFile;
-use crate::sensitive::{Glance, Said, SaidKey, Scan, Secrets, Spot};
-use crate::span::{KeyValue, UNKNOWN_SERVICE, Value};
+use crate::sensitive::{Glance, Said, Scan, Secrets, Spot};
+use crate::span::{UNKNOWN_SERVICE, Value};
 
-/// The fields in which a cell holds many values of attributes.
-const ATTRIBUTES: [Field; 4] =
-    [Field::Attributes, Field::NumberAttributes, Field::BoolAttributes, Field::ResourceAttributes];
-const EVENTS: [Field; 4] = [Field::Events, Field::EventTimes, Field::EventNames, Field::EventAttributes];
-
-/// What the resource calls the service, whatever its attributes say beside the service's own column.
-const SERVICE_NAME: &str = "service.name";
+use super::nested::{NestedOfRow, NestedPart, NestedValues, SERVICE_NAME};
 
 /// A row, counted from the first of its row group, and the level of its trace.
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +36,8 @@ pub(crate) struct SampledRow {
     pub(crate) row: u32,
     /// The level of its trace.
     pub(crate) level: u32,
+    /// What it says in the parts that were looked at when it came.
+    pub(crate) nested: NestedOfRow,
 }
 
 /// Rows that must be read with all that they say.
@@ -75,10 +70,19 @@ struct SampledColumn<'a> {
 struct Grouped {
     /// Which rows they are.
     rows: BooleanBuffer,
-    /// The number of the group of each row, from 1 on; 0 is for those that are left out.
-    group_of_row: Vec<u32>,
+    /// The same rows ascending, each with the number of its group, from 1 on; 0 is for those that are left out.
+    groups_of_rows: Vec<(u32, u32)>,
     /// The level and the service of each group.
     groups: Vec<(u32, Box<str>)>,
+}
+
+impl Grouped {
+    /// The groups of rows that are asked for in their order. Few rows of many are sampled, so that a list of them stays near while
+    /// one by all rows does not.
+    fn walk(&self) -> impl FnMut(usize) -> usize {
+        let mut left = self.groups_of_rows.iter();
+        move |row| left.find(|(sampled, _)| *sampled as usize == row).map_or(0, |&(_, group)| group as usize)
+    }
 }
 
 /// What was found in a column.
@@ -120,64 +124,75 @@ impl<'a> SampledColumns<'a> {
 
     /// Whether what the spans of a row group say can be looked at by columns.
     pub(crate) fn can_look_at(&self, row_group: usize) -> bool {
-        self.are_distinct && !(self.have_attributes && ATTRIBUTES.iter().any(|&field| self.has(row_group, field)))
+        let of_attributes = [NestedPart::Span, NestedPart::Resource];
+        self.are_distinct && !(self.have_attributes && !self.roots_of_parts(row_group, &of_attributes).is_empty())
     }
 
     /// The root fields that are looked at.
     pub(crate) fn roots(&self, row_group: usize) -> Vec<usize> {
         let of_columns = self.columns.iter().map(|column| column.root);
-        of_columns.chain(self.nested_roots(row_group)).collect()
+        of_columns.chain(self.roots_of_parts(row_group, &NestedPart::ALL)).collect()
     }
 
-    /// Those of which a cell holds many values.
-    fn nested_roots(&self, row_group: usize) -> impl Iterator<Item = usize> {
-        let fields = ATTRIBUTES.into_iter().chain(EVENTS).filter(move |&field| self.has(row_group, field));
-        fields.filter_map(|field| Some(self.table.mapping.field(field)?.place.root))
+    /// Those of some parts.
+    fn roots_of_parts(&self, row_group: usize, parts: &[NestedPart]) -> Vec<usize> {
+        let fields = parts.iter().flat_map(|part| part.fields(self.table, row_group));
+        fields.filter_map(|field| Some(self.table.mapping.field(field)?.place.root)).collect()
     }
 
-    fn has(&self, row_group: usize, field: Field) -> bool {
-        let column = self.table.mapping.field(field);
-        column.is_some_and(|column| !self.table.is_empty_column(row_group, column.place.root))
+    /// The parts of a row group of which `roots` hold everything.
+    pub(crate) fn parts_in(&self, row_group: usize, roots: &[usize]) -> Vec<NestedPart> {
+        let is_in = |part: &NestedPart| {
+            let needed = self.roots_of_parts(row_group, &[*part]);
+            !needed.is_empty() && needed.iter().all(|root| roots.contains(root))
+        };
+        NestedPart::ALL.into_iter().filter(is_in).collect()
     }
 
-    /// Looks at some rows of a row group, which come in their order. `file` is prepared for [its columns](Self::roots).
+    /// Looks at some rows of a row group, which come in their order, and of which some parts were looked at before: `nested` tells
+    /// what they say. `file` is prepared for [its columns](Self::roots).
     pub(crate) fn look_at(
         &self,
         file: &Arc<SharedFile>,
         row_group: usize,
         rows: &[SampledRow],
+        (nested, parts): (&NestedValues, &[NestedPart]),
         scan: &mut Scan,
     ) -> Result<RowsToRead, IngestError> {
         let secrets = scan.secrets();
+        let parts_left: Vec<NestedPart> = NestedPart::ALL.into_iter().filter(|part| !parts.contains(part)).collect();
         let read = guarded(|| {
             Ok((|| {
                 let grouped = self.group(file, row_group, rows)?;
                 let find = |column: &SampledColumn<'_>| self.find(file, row_group, column, &grouped, secrets);
-                let (found, nested) = rayon::join(
+                let (found, left) = rayon::join(
                     || self.columns.par_iter().map(find).collect::<Result<Vec<Found>, IngestError>>(),
-                    || guarded(|| Ok(self.find_nested(file, row_group, rows, &grouped, secrets))),
+                    || guarded(|| Ok(self.look_at_parts(file, row_group, rows, &parts_left, secrets))),
                 );
-                Ok((grouped, found?, nested))
+                Ok((grouped, found?, left))
             })())
         });
         let failure = |error: ParquetError| {
             self.table.footer.failure(row_group, self.table.footer.first_row_of(row_group), &error)
         };
-        let (grouped, found, nested) = read.unwrap_or_else(|error| Err(failure(error)))?;
-        let nested = nested.unwrap_or_else(|error| Err(failure(error)))?;
-        let of_columns = self.columns.iter().map(|column| column.said).zip(&found);
-        let of_nested = nested.iter().map(|(said, found)| (said.said(), found));
-        for (said, found) in of_columns.chain(of_nested) {
-            for ((level, service), &spans) in grouped.groups.iter().zip(&found.spans[1..]) {
+        let (grouped, found, left) = read.unwrap_or_else(|error| Err(failure(error)))?;
+        let (values_left, left) = left.unwrap_or_else(|error| Err(failure(error)))?;
+        let groups = grouped.groups_of_rows.iter().copied();
+        let nested = nested.found(rows.iter().map(|row| row.nested).zip(groups.clone()), grouped.groups.len());
+        let left = values_left.found(left.into_iter().zip(groups), grouped.groups.len());
+        let of_columns = self.columns.iter().zip(&found).map(|(column, found)| (column.said, &found.spans));
+        let of_nested = [&nested, &left].into_iter().flat_map(|found| &found.spans);
+        for (said, spans) in of_columns.chain(of_nested.map(|(said, spans)| (said.said(), spans))) {
+            for ((level, service), &spans) in grouped.groups.iter().zip(&spans[1..]) {
                 scan.count_spans(*level, service, said, spans);
             }
         }
-        let nested = nested.into_iter().map(|(_, found)| found);
-        let mut with_finds: Vec<u32> = found.into_iter().chain(nested).flat_map(|found| found.rows).collect();
+        let found = found.into_iter().map(|found| found.rows);
+        let mut with_finds: Vec<u32> = found.chain([nested.rows, left.rows]).flatten().collect();
         with_finds.sort_unstable();
         let mut to_read = RowsToRead::default();
-        for &row in rows {
-            if grouped.group_of_row[row.row as usize] == 0 {
+        for (&row, &(_, group)) in rows.iter().zip(&grouped.groups_of_rows) {
+            if group == 0 {
                 to_read.not_counted.push(row);
             } else if with_finds.binary_search(&row.row).is_ok() {
                 to_read.counted.push(row);
@@ -193,7 +208,8 @@ impl<'a> SampledColumns<'a> {
         wanted.resize(count);
         rows.iter().for_each(|row| wanted.set_bit(row.row as usize, true));
         let wanted = wanted.finish();
-        let mut service_of_row: Vec<u32> = vec![0; count];
+        let mut grouped =
+            Grouped { rows: wanted, groups_of_rows: rows.iter().map(|row| (row.row, 0)).collect(), groups: Vec::new() };
         let mut names: Vec<Box<str>> = Vec::new();
         let mut numbers: HashMap<Box<str>, u32, FixedState> = HashMap::default();
         let mut number_of = |value: &Value<'_>| {
@@ -208,19 +224,21 @@ impl<'a> SampledColumns<'a> {
             })
         };
         let mut of_keys: Vec<Option<u32>> = Vec::new();
-        self.for_each_value(file, row_group, &self.columns[0], &wanted, |row, value| {
-            service_of_row[row] = match value {
+        let mut left = grouped.groups_of_rows.iter_mut();
+        self.for_each_value(file, row_group, &self.columns[0], &grouped.rows, |row, value| {
+            let service = match value {
                 Looked::Key(key, dictionary) => {
                     of_keys.resize(dictionary.len(), None);
                     *of_keys[key].get_or_insert_with(|| number_of(&value_at(dictionary, key)))
                 }
                 Looked::Value(value) => number_of(value),
             };
+            if let Some((_, group)) = left.find(|(sampled, _)| *sampled as usize == row) {
+                *group = service;
+            }
         })?;
-        let mut grouped = Grouped { rows: wanted, group_of_row: service_of_row, groups: Vec::new() };
         let mut known: HashMap<(u32, u32), u32, FixedState> = HashMap::default();
-        for row in rows {
-            let group = &mut grouped.group_of_row[row.row as usize];
+        for (row, (_, group)) in rows.iter().zip(&mut grouped.groups_of_rows) {
             if *group > 0 {
                 let service = &names[*group as usize - 1];
                 *group = *known.entry((row.level, *group)).or_insert_with(|| {
@@ -249,8 +267,9 @@ impl<'a> SampledColumns<'a> {
         let mut found = Found::none(grouped);
         // No message is not even an empty one.
         let counts_empty = column.said != Said::STATUS_MESSAGE;
+        let mut group_of = grouped.walk();
         self.for_each_value(file, row_group, column, &grouped.rows, |row, value| {
-            let group = grouped.group_of_row[row] as usize;
+            let group = group_of(row);
             if group == 0 {
                 return;
             }
@@ -269,55 +288,34 @@ impl<'a> SampledColumns<'a> {
         // Every span has a name, though it may be empty.
         if column.said == Said::NAME {
             found.spans.fill(0);
-            grouped.rows.set_indices().for_each(|row| found.spans[grouped.group_of_row[row] as usize] += 1);
+            grouped.groups_of_rows.iter().for_each(|&(_, group)| found.spans[group as usize] += 1);
         }
         Ok(found)
     }
 
-    /// Finds what the columns say of which a cell holds many values.
-    fn find_nested(
+    /// Looks at some parts of all of the rows, which signatures do not need.
+    fn look_at_parts(
         &self,
         file: &Arc<SharedFile>,
         row_group: usize,
         rows: &[SampledRow],
-        grouped: &Grouped,
+        parts: &[NestedPart],
         secrets: Secrets,
-    ) -> Result<Vec<(SaidKey, Found)>, IngestError> {
-        let roots: Vec<usize> = self.nested_roots(row_group).collect();
+    ) -> Result<(NestedValues, Vec<NestedOfRow>), IngestError> {
+        let (mut values, mut of_rows) = (NestedValues::default(), Vec::with_capacity(rows.len()));
+        let roots = self.roots_of_parts(row_group, parts);
         if roots.is_empty() {
-            return Ok(Vec::new());
+            return Ok((values, of_rows));
         }
-        let rows: Vec<usize> =
-            rows.iter().map(|row| row.row as usize).filter(|&row| grouped.group_of_row[row] > 0).collect();
-        let mut nested = NestedValues::new(grouped, secrets);
-        let mut batches = self.table.batches_of_rows((**file).clone(), row_group, &roots, &rows)?;
-        let mut rows = rows.into_iter();
+        values.begin(secrets);
+        let rows: Vec<usize> = rows.iter().map(|row| row.row as usize).collect();
+        let mut batches = self.table.batches_of_rows((**file).clone(), row_group, &roots, &rows, true)?;
         while let Some(batch) = self.table.next_batch(&mut batches) {
             let (_, batch) = batch?;
-            let column = |field| self.table.mapping.field(field).and_then(|of| batches.columns.get(&batch, of.place));
-            let [whole, times, names, attributes] = EVENTS.map(column);
-            let events = EventColumns { whole, times, names, attributes };
-            for (at, row) in rows.by_ref().take(batch.num_rows()).enumerate() {
-                nested.begin_row(row);
-                for field in ATTRIBUTES {
-                    let Some(column) = column(field) else { continue };
-                    for KeyValue { key, value } in &attributes_at(column, at) {
-                        match field {
-                            // The service's own column says it.
-                            Field::ResourceAttributes if key == SERVICE_NAME => {}
-                            Field::ResourceAttributes => nested.see(Said::resource_attribute(key), value),
-                            _ => nested.see(Said::attribute(key), value),
-                        }
-                    }
-                }
-                for event in events.at(at) {
-                    for KeyValue { key, value } in &event.attributes {
-                        nested.see(Said::event_attribute(key), value);
-                    }
-                }
-            }
+            let look = |at| values.look(self.table, &batches.columns, &batch, at, parts);
+            of_rows.extend((0..batch.num_rows()).map(look));
         }
-        Ok(nested.found)
+        Ok((values, of_rows))
     }
 
     /// Hands over the values that the `wanted` rows of a row group have in a column.
@@ -386,65 +384,11 @@ fn for_each_value_of_pages(
     })
 }
 
-/// What attributes say that have no columns of their own.
-struct NestedValues<'a> {
-    grouped: &'a Grouped,
-    secrets: Secrets,
-    glance: Glance,
-    numbers: HashMap<SaidKey, usize, FixedState>,
-    spots: Vec<Spot>,
-    found: Vec<(SaidKey, Found)>,
-    row: usize,
-    /// Keys that came in this row.
-    keys_of_row: Vec<usize>,
-}
-
-impl<'a> NestedValues<'a> {
-    fn new(grouped: &'a Grouped, secrets: Secrets) -> Self {
-        Self {
-            grouped,
-            secrets,
-            glance: Glance::default(),
-            numbers: HashMap::default(),
-            spots: Vec::new(),
-            found: Vec::new(),
-            row: 0,
-            keys_of_row: Vec::new(),
-        }
-    }
-
-    fn begin_row(&mut self, row: usize) {
-        self.row = row;
-        self.keys_of_row.clear();
-    }
-
-    fn see(&mut self, said: Said<'_>, value: &Value<'_>) {
-        if *value == Value::Empty {
-            return;
-        }
-        let number = match self.numbers.get(&said) {
-            Some(&known) => known,
-            None => {
-                self.spots.push(Spot::of(said, self.secrets));
-                self.found.push((said.into(), Found::none(self.grouped)));
-                self.numbers.insert(said.into(), self.found.len() - 1);
-                self.found.len() - 1
-            }
-        };
-        let (_, found) = &mut self.found[number];
-        if !self.keys_of_row.contains(&number) {
-            self.keys_of_row.push(number);
-            found.spans[self.grouped.group_of_row[self.row] as usize] += 1;
-        }
-        if !self.glance.is_clean(self.spots[number], value) {
-            found.rows.push(self.row as u32);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray};
+    use arrow::array::{
+        ArrayRef, BooleanArray, Float64Array, Int64Array, MapBuilder, RecordBatch, StringArray, StringBuilder,
+    };
     use parquet::arrow::ArrowWriter;
     use parquet::file::properties::WriterProperties;
 
@@ -500,8 +444,53 @@ mod tests {
         vec![("attributes", attributes), ("resource_attributes", resources), ("events", events)]
     }
 
+    /// Where attributes stand.
+    #[derive(Clone, Copy, PartialEq, Debug)]
+    enum Attributes {
+        Columns,
+        Json,
+        Maps,
+    }
+
+    type Entries = Vec<(&'static str, Option<String>)>;
+
+    fn maps(entries_of: &dyn Fn(usize) -> Option<Entries>) -> ArrayRef {
+        let mut maps = MapBuilder::new(None, StringBuilder::new(), StringBuilder::new());
+        for row in 0..ROWS {
+            let entries = entries_of(row);
+            for (key, value) in entries.iter().flatten() {
+                maps.keys().append_value(key);
+                maps.values().append_option(value.as_ref());
+            }
+            maps.append(entries.is_some()).expect("keys and values");
+        }
+        Arc::new(maps.finish())
+    }
+
+    /// Attributes in maps, with values that stand under several keys, and keys that have no value.
+    fn map_columns() -> Vec<(&'static str, ArrayRef)> {
+        let attributes = maps(&|row| {
+            let email = || Some(format!("kim{}@shop-mail.com", row % 4));
+            match row % 6 {
+                0 => Some(vec![("user.email", email()), ("n", Some("4".to_owned()))]),
+                1 => Some(vec![
+                    ("payment.card", Some(format!("{}", 4_556_737_586_899_855 + row as i64))),
+                    ("note", None),
+                ]),
+                2 => Some(Vec::new()),
+                3 => None,
+                _ => Some(vec![("db.password", Some("tRustN0one!".to_owned())), ("n", Some("tRustN0one!".to_owned()))]),
+            }
+        });
+        let resources = maps(&|row| {
+            let service = ("service.name", Some("told-by-the-resource".to_owned()));
+            Some(vec![service, ("host.name", Some(format!("h{}", row % 3))), ("n", Some("4".to_owned()))])
+        });
+        vec![("attributes", attributes), ("resource_attributes", resources)]
+    }
+
     /// A table with something to find in each sort of column.
-    fn table(dictionaries: bool, is_nested: bool) -> Table {
+    fn table(dictionaries: bool, attributes: Attributes) -> Table {
         let texts = |text: &dyn Fn(usize) -> Option<String>| -> ArrayRef {
             Arc::new((0..ROWS).map(text).collect::<StringArray>())
         };
@@ -532,7 +521,11 @@ mod tests {
                 }),
             ),
         ];
-        columns.extend(if is_nested { nested_columns(&texts) } else { flat_columns(&texts, &numbers) });
+        columns.extend(match attributes {
+            Attributes::Columns => flat_columns(&texts, &numbers),
+            Attributes::Json => nested_columns(&texts),
+            Attributes::Maps => map_columns(),
+        });
         let columns = columns.into_iter().map(|(name, column)| (name, column, true));
         let batch = RecordBatch::try_from_iter_with_nullable(columns).expect("columns of one length");
         let mut file = tempfile::tempfile().expect("a file");
@@ -568,10 +561,11 @@ mod tests {
     /// Columns tell what spans tell one by one, with dictionaries and without, whether all traces are looked at or few.
     #[test]
     fn columns_say_what_spans_say() {
-        for case in 0..8 {
-            let [dictionaries, is_nested, takes_all] = [1, 2, 4].map(|bit| case & bit > 0);
+        for case in 0..12 {
+            let [dictionaries, takes_all] = [1, 2].map(|bit| case & bit > 0);
             let most = if takes_all { ROWS } else { 60 };
-            let table = table(dictionaries, is_nested);
+            let attributes = [Attributes::Columns, Attributes::Json, Attributes::Maps][case / 4];
+            let table = table(dictionaries, attributes);
             let row_groups = table.footer.row_groups();
             assert!(row_groups > 1 && SampledColumns::of(&table).can_look_at(0));
             let builder = || {
@@ -587,7 +581,7 @@ mod tests {
             let [by_columns, by_spans] =
                 [&mut by_columns.builder, &mut by_spans].map(|of| told(of.take_sensitive_facts().expect("facts")));
             assert!(by_spans[1].len() > 9 && by_spans.iter().all(|list| !list.is_empty()), "{by_spans:?}");
-            assert_eq!(by_columns, by_spans, "dictionaries {dictionaries}, nested {is_nested}, {most} traces");
+            assert_eq!(by_columns, by_spans, "dictionaries {dictionaries}, {attributes:?}, {most} traces");
         }
     }
 }

@@ -343,7 +343,7 @@ impl SignatureColumns {
                     None => wanted.as_own(),
                 };
                 if let Some((attribute, rank)) = own {
-                    own_of_rows[row].put(attribute, rank, hash);
+                    own_of_rows.slots(row).put(attribute, rank, hash);
                 }
             });
             pairs.add_to(fingerprints, source, &self.served);
@@ -395,11 +395,11 @@ impl SignatureColumns {
         if !has_items(ids) {
             return;
         }
-        for (row, slots) in self.own.of_rows.iter_mut().enumerate().filter(|(row, _)| self.served[*row]) {
+        for row in (0..batch.num_rows()).filter(|&row| self.served[row]) {
             if SpanKind::from_text(kinds.text_at(row)) == SpanKind::Consumer
                 && let [link] = &links.at(row)[..]
             {
-                slots.put_only_link(link.trace_id, link.span_id);
+                self.own.of_rows.slots(row).put_only_link(link.trace_id, link.span_id);
             }
         }
     }
@@ -486,7 +486,7 @@ impl SignatureColumns {
 
     /// The own values of the span at `row` of the batch, if they are asked for.
     pub(crate) fn own_values(&self, row: usize) -> Option<&OwnValues> {
-        self.own.of_rows.get(row)?.values(self.own.asked)
+        self.own.values(row)
     }
 
     fn work_out(&self, row: usize, count: u32, builder: &mut FrameBuilder) -> SignatureId {

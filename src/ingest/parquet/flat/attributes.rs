@@ -123,6 +123,15 @@ impl PairsOfRows {
         self.ends.push(self.pairs.len());
     }
 
+    /// Adds a row like the last one.
+    fn repeat_row(&mut self) {
+        let mut ends = self.ends.iter().rev();
+        let end = ends.next().copied().unwrap_or(0);
+        let start = ends.next().copied().unwrap_or(0);
+        self.pairs.extend_from_within(start..end);
+        self.end_row();
+    }
+
     /// Adds all pairs to the fingerprints of their rows, as those of source number `source`, but for the peers of rows that
     /// are `served`.
     pub(crate) fn add_to(&self, fingerprints: &mut [Fingerprint], source: u32, served: &[bool]) {
@@ -186,6 +195,8 @@ pub(crate) struct AttributeColumn {
     codes: Vec<u32>,
     values: TextDictionary,
     own_values: OwnTexts,
+    /// What was told of the row before.
+    told: Vec<(Wanted, u64)>,
     /// What keys are wanted as that are wanted twice: in signatures, and beside rows.
     also_own: Vec<(Wanted, Wanted)>,
     /// The values of the attributes that are too many to be kept.
@@ -221,6 +232,7 @@ impl AttributeColumn {
             codes: Vec::new(),
             values: TextDictionary::default(),
             own_values: OwnTexts::default(),
+            told: Vec::new(),
             also_own: also_own(of),
             normal_values: normalised
                 .map(|attribute| (attribute, NormalisedDictionary::new(attribute, 0, caps)))
@@ -302,35 +314,51 @@ impl AttributeColumn {
         self.own_values.begin(entries);
         let (known_keys, known_values) = (KeysOfRows::of(keys), KeysOfRows::of(entries));
         let offsets = map.value_offsets();
+        let mut told = std::mem::take(&mut self.told);
+        let mut last = 0..0;
+        told.clear();
         for row in 0..map.len() {
-            if map.is_valid(row) {
-                for entry in offsets[row] as usize..offsets[row + 1] as usize {
-                    let wanted = match known_keys {
-                        Some(known) => known.at(entry).and_then(|key| self.wanted_of_keys.get(key).copied()),
-                        None => Some(self.want(&text_at(keys, entry))),
+            let entries_of_row = match map.is_valid(row) {
+                true => offsets[row] as usize..offsets[row + 1] as usize,
+                false => 0..0,
+            };
+            // Spans of one batch of an exporter have one resource, and lie one behind the other.
+            let are_last = |known: KeysOfRows<'_>| known.are_equal(entries_of_row.clone(), last.clone());
+            if row > 0 && known_values.is_some_and(are_last) && known_keys.is_some_and(are_last) {
+                pairs.repeat_row();
+                told.iter().for_each(|&(wanted, hash)| tell(row, wanted, hash));
+                continue;
+            }
+            told.clear();
+            for entry in entries_of_row.clone() {
+                let wanted = match known_keys {
+                    Some(known) => known.at(entry).and_then(|key| self.wanted_of_keys.get(key).copied()),
+                    None => Some(self.want(&text_at(keys, entry))),
+                };
+                let Some(wanted) = wanted.filter(|&wanted| wanted != Wanted::NOT) else { continue };
+                let key = known_values.and_then(|known| Some((known.values, known.at(entry)?)));
+                if let Some((own, _)) = wanted.as_own() {
+                    told.push((wanted, self.own_value(own, entries, entry, key)));
+                } else if wanted.is_told() {
+                    let (code, hash) = self.code_of(wanted, &text_at(entries, entry));
+                    pairs.push(wanted, code);
+                    told.push((wanted, hash));
+                } else {
+                    let index = match key {
+                        Some((_, key)) => self.values.index_of_key(key),
+                        None => self.values.index_at(entries, entry),
                     };
-                    let Some(wanted) = wanted.filter(|&wanted| wanted != Wanted::NOT) else { continue };
-                    let key = known_values.and_then(|known| Some((known.values, known.at(entry)?)));
-                    if let Some((own, _)) = wanted.as_own() {
-                        tell(row, wanted, self.own_value(own, entries, entry, key));
-                    } else if wanted.is_told() {
-                        let (code, hash) = self.code_of(wanted, &text_at(entries, entry));
-                        pairs.push(wanted, code);
-                        tell(row, wanted, hash);
-                    } else {
-                        let index = match key {
-                            Some((_, key)) => self.values.index_of_key(key),
-                            None => self.values.index_at(entries, entry),
-                        };
-                        pairs.push(wanted, self.capped(wanted, index));
-                        if let Some((own, of)) = self.also_own(wanted) {
-                            tell(row, own, self.own_value(of, entries, entry, key));
-                        }
+                    pairs.push(wanted, self.capped(wanted, index));
+                    if let Some((own, of)) = self.also_own(wanted) {
+                        told.push((own, self.own_value(of, entries, entry, key)));
                     }
                 }
             }
             pairs.end_row();
+            told.iter().for_each(|&(wanted, hash)| tell(row, wanted, hash));
+            last = entries_of_row;
         }
+        self.told = told;
     }
 
     /// What is kept of the value of `attribute` at `entry`, of which the dictionary and the key in it are told if there is one.
@@ -398,5 +426,86 @@ impl AttributeColumn {
         self.texts.len() > MANY_JSON_TEXTS
             || self.values.is_large()
             || self.normal_values.iter().any(|(_, normal)| normal.is_large())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{DictionaryArray, Int32Array, MapArray, StringArray, StructArray};
+    use arrow::buffer::{NullBuffer, OffsetBuffer};
+    use arrow::datatypes::{Field, Fields};
+
+    use super::*;
+
+    /// Maps of so many entries a row, none of which is not even an empty one.
+    fn map_of(keys: ArrayRef, values: ArrayRef, rows: &[Option<usize>]) -> ArrayRef {
+        let fields = Fields::from(vec![
+            Field::new("key", keys.data_type().clone(), false),
+            Field::new("value", values.data_type().clone(), true),
+        ]);
+        let entries = StructArray::new(fields.clone(), vec![keys, values], None);
+        let field = Field::new("entries", DataType::Struct(fields), false);
+        let offsets = OffsetBuffer::from_lengths(rows.iter().map(|entries| entries.unwrap_or(0)));
+        let nulls = NullBuffer::from_iter(rows.iter().map(Option::is_some));
+        Arc::new(MapArray::new(Arc::new(field), offsets, entries, Some(nulls), false))
+    }
+
+    /// What each row says as texts, and what it was told beside that.
+    fn read(column: &ArrayRef) -> Vec<(Vec<(Wanted, String)>, Vec<(Wanted, u64)>)> {
+        let caps = Arc::new(ValueCaps::default());
+        let mut attributes = AttributeColumn::of_resources(true, OwnAttributes::INSTANCE, &caps);
+        let (mut pairs, mut told) = (PairsOfRows::default(), vec![Vec::new(); column.len()]);
+        attributes.read(column, &mut pairs, &mut |row, wanted, hash| told[row].push((wanted, hash)));
+        let text = |pair: &[u32]| (Wanted(pair[0]), attributes.text(Wanted(pair[0]), pair[1]).to_owned());
+        let texts = (0..column.len()).map(|row| pairs.row(row).chunks_exact(2).map(text).collect());
+        texts.zip(told).collect()
+    }
+
+    /// Rows that say the same as the one before say it again, and others do not, also those that begin or end like it.
+    #[test]
+    fn maps_with_dictionaries_say_what_others_say() {
+        let keys = ["service.name", "service.instance.id", "service.version", "unknown"];
+        let values = ["cart", "i-1", "i-2", "v1"];
+        // Key and value of each entry.
+        let cart = [(0, Some(0)), (1, Some(1)), (2, Some(3)), (3, Some(3))];
+        let other = [(0, Some(0)), (1, Some(2)), (2, Some(3)), (3, Some(3))];
+        let rows: [Option<&[(i32, Option<i32>)]>; 11] = [
+            Some(&cart),
+            Some(&cart),
+            Some(&other),
+            Some(&cart[..2]),
+            Some(&cart[..2]),
+            None,
+            Some(&[]),
+            Some(&cart),
+            None,
+            Some(&other[1..]),
+            Some(&other[1..]),
+        ];
+        let without_value = [(0, Some(0)), (1, None)];
+        let with_nulls = rows.iter().copied().chain([Some(&without_value[..]); 2]).collect::<Vec<_>>();
+        for rows in [&rows[..], &with_nulls] {
+            let entries: Vec<(i32, Option<i32>)> = rows.iter().copied().flatten().flatten().copied().collect();
+            let lengths: Vec<Option<usize>> = rows.iter().map(|row| row.map(<[_]>::len)).collect();
+            let key_numbers = Int32Array::from_iter_values(entries.iter().map(|entry| entry.0));
+            let value_numbers: Int32Array = entries.iter().map(|entry| entry.1).collect();
+            let dictionary = |numbers: Int32Array, texts: [&str; 4]| -> ArrayRef {
+                Arc::new(DictionaryArray::new(numbers, Arc::new(StringArray::from_iter_values(texts))))
+            };
+            let plain_keys = entries.iter().map(|entry| keys[entry.0 as usize]);
+            let plain_values = entries.iter().map(|entry| Some(values[entry.1? as usize]));
+            let plain = map_of(
+                Arc::new(StringArray::from_iter_values(plain_keys)),
+                Arc::new(plain_values.collect::<StringArray>()),
+                &lengths,
+            );
+            let read_plain = read(&plain);
+            assert_eq!(
+                read(&map_of(dictionary(key_numbers, keys), dictionary(value_numbers, values), &lengths)),
+                read_plain
+            );
+            assert_eq!(read_plain[0], read_plain[1]);
+            assert!(read_plain[0].0.len() > 1 && !read_plain[0].1.is_empty() && read_plain[2] != read_plain[1]);
+        }
     }
 }

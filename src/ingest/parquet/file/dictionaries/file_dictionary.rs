@@ -1,5 +1,6 @@
 //! The dictionary of the file that a column's keys point into, of which each value is looked at once.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{Array as _, ArrayRef, AsArray as _};
@@ -51,5 +52,10 @@ impl<'a> KeysOfRows<'a> {
     pub(crate) fn at(&self, row: usize) -> Option<usize> {
         let is_null = self.nulls.is_some_and(|nulls| nulls.is_null(row));
         if is_null { None } else { usize::try_from(self.keys[row]).ok() }
+    }
+
+    /// Whether some rows have the keys of others, one by one. Where some have no value, that is not known.
+    pub(crate) fn are_equal(&self, rows: Range<usize>, others: Range<usize>) -> bool {
+        self.nulls.is_none_or(|nulls| nulls.null_count() == 0) && self.keys[rows] == self.keys[others]
     }
 }

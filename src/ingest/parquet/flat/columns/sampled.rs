@@ -165,9 +165,10 @@ impl<'a> SampledColumns<'a> {
             Ok((|| {
                 let grouped = self.group(file, row_group, rows)?;
                 let find = |column: &SampledColumn<'_>| self.find(file, row_group, column, &grouped, secrets);
+                let look = |&part: &NestedPart| guarded(|| Ok(self.look_at_part(file, row_group, rows, part, secrets)));
                 let (found, left) = rayon::join(
                     || self.columns.par_iter().map(find).collect::<Result<Vec<Found>, IngestError>>(),
-                    || guarded(|| Ok(self.look_at_parts(file, row_group, rows, &parts_left, secrets))),
+                    || parts_left.par_iter().map(look).collect::<Result<Vec<_>, ParquetError>>(),
                 );
                 Ok((grouped, found?, left))
             })())
@@ -176,19 +177,24 @@ impl<'a> SampledColumns<'a> {
             self.table.footer.failure(row_group, self.table.footer.first_row_of(row_group), &error)
         };
         let (grouped, found, left) = read.unwrap_or_else(|error| Err(failure(error)))?;
-        let (values_left, left) = left.unwrap_or_else(|error| Err(failure(error)))?;
-        let groups = grouped.groups_of_rows.iter().copied();
-        let nested = nested.found(rows.iter().map(|row| row.nested).zip(groups.clone()), grouped.groups.len());
-        let left = values_left.found(left.into_iter().zip(groups), grouped.groups.len());
+        let left: Vec<(NestedValues, Vec<NestedOfRow>)> = match left {
+            Ok(left) => left.into_iter().collect::<Result<_, _>>()?,
+            Err(error) => return Err(failure(error)),
+        };
+        let (groups, count) = (grouped.groups_of_rows.iter().copied(), grouped.groups.len());
+        let mut nested = vec![nested.found(rows.iter().map(|row| row.nested).zip(groups.clone()), count)];
+        nested.extend(
+            left.into_iter().map(|(values, of_rows)| values.found(of_rows.into_iter().zip(groups.clone()), count)),
+        );
         let of_columns = self.columns.iter().zip(&found).map(|(column, found)| (column.said, &found.spans));
-        let of_nested = [&nested, &left].into_iter().flat_map(|found| &found.spans);
+        let of_nested = nested.iter().flat_map(|found| &found.spans);
         for (said, spans) in of_columns.chain(of_nested.map(|(said, spans)| (said.said(), spans))) {
             for ((level, service), &spans) in grouped.groups.iter().zip(&spans[1..]) {
                 scan.count_spans(*level, service, said, spans);
             }
         }
-        let found = found.into_iter().map(|found| found.rows);
-        let mut with_finds: Vec<u32> = found.chain([nested.rows, left.rows]).flatten().collect();
+        let of_nested = nested.into_iter().map(|found| found.rows);
+        let mut with_finds: Vec<u32> = found.into_iter().map(|found| found.rows).chain(of_nested).flatten().collect();
         with_finds.sort_unstable();
         let mut to_read = RowsToRead::default();
         for (&row, &(_, group)) in rows.iter().zip(&grouped.groups_of_rows) {
@@ -293,17 +299,17 @@ impl<'a> SampledColumns<'a> {
         Ok(found)
     }
 
-    /// Looks at some parts of all of the rows, which signatures do not need.
-    fn look_at_parts(
+    /// Looks at a part of all of the rows, which signatures do not need.
+    fn look_at_part(
         &self,
         file: &Arc<SharedFile>,
         row_group: usize,
         rows: &[SampledRow],
-        parts: &[NestedPart],
+        part: NestedPart,
         secrets: Secrets,
     ) -> Result<(NestedValues, Vec<NestedOfRow>), IngestError> {
         let (mut values, mut of_rows) = (NestedValues::default(), Vec::with_capacity(rows.len()));
-        let roots = self.roots_of_parts(row_group, parts);
+        let roots = self.roots_of_parts(row_group, &[part]);
         if roots.is_empty() {
             return Ok((values, of_rows));
         }
@@ -312,7 +318,7 @@ impl<'a> SampledColumns<'a> {
         let mut batches = self.table.batches_of_rows((**file).clone(), row_group, &roots, &rows, true)?;
         while let Some(batch) = self.table.next_batch(&mut batches) {
             let (_, batch) = batch?;
-            let look = |at| values.look(self.table, &batches.columns, &batch, at, parts);
+            let look = |at| values.look(self.table, &batches.columns, &batch, at, &[part]);
             of_rows.extend((0..batch.num_rows()).map(look));
         }
         Ok((values, of_rows))

@@ -124,7 +124,7 @@ fn the_first_screen_gives_the_answer() {
     for said in [
         "7 of 211 requests failed",
         "12:01:00 payment POST /charges, 503",
-        "checkout retries payment POST /charges up to 5 times",
+        "checkout tries payment POST /charges up to 5 times",
         "Open trace <a href=\"https://jaeger.example/trace/7382f0db29fa3860b8279190526e13ba\"",
     ] {
         assert!(start.contains(said), "{said}");

@@ -221,11 +221,10 @@ fn people_see_the_columns_that_they_asked_for() {
     insta::assert_snapshot!(
         runs.answer(&["SELECT saving_ns, title, upper_bound FROM problems ORDER BY rank", "--top", "2"]),
         @"
-                                                                                                             upper
-    saving  title                                                                                            bound
-    ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
-     2.8 s  checkout retries payment POST /charges up to 5 times, always after the same pause                no
-     1.6 s  web retries orders GET /orders up to 9 times, 2 layers multiplying, always after the same pause  no
+    saving  title                                                                                     upper bound
+    ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+     2.8 s  checkout tries payment POST /charges up to 5 times, always after the same pause           no
+     1.6 s  web tries orders GET /orders up to 3 times, 9 over 2 layers, always after the same pause  no
     2 of 53 rows
     "
     );
@@ -235,7 +234,7 @@ fn people_see_the_columns_that_they_asked_for() {
     service   operation      target   saving  first seen      title               example trace id
     ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
     checkout  POST /charges  payment   2.8 s  01-15 12:01:00  checkout …5 times,  7382f0db29fa3860b8279190526e13ba
-    web       GET /orders    orders    1.6 s  01-15 12:01:13  web retri…iplying,  21130da83f376fcc5e6f4562c7a2e50d
+    web       GET /orders    orders    1.6 s  01-15 12:01:13  web tries… layers,  21130da83f376fcc5e6f4562c7a2e50d
     title: … always after the same pause
     2 rows
     ");
@@ -245,7 +244,7 @@ fn people_see_the_columns_that_they_asked_for() {
     service       checkout
     operation     POST /charges
     target        payment
-    title         checkout retries payment POST /charges up to 5 times, always after the same pause
+    title         checkout tries payment POST /charges up to 5 times, always after the same pause
     fix           fewer attempts, exponential backoff with jitter, a retry budget; give up fast while the target
                   is down
     explained by

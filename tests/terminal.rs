@@ -198,8 +198,8 @@ fn a_trace_is_told_at_a_glance() {
         assert!(text.lines().count() <= 40 && text.lines().all(|line| line.width() <= width), "{text}");
         let place = |what: &str| text.find(what).unwrap_or_else(|| panic!("{what} is not in\n{text}"));
         assert!(place("[1] n-plus-one: orders GET /products/{id} → catalog") < place("on the critical path"));
-        let folded =
-            text.lines().find(|line| line.contains("orders: GET  ×18  total 37 ms")).expect("a line for the loop");
+        let folded = text.lines().find(|line| line.contains("orders: GET  ×18  total 37 ms  1 below"));
+        let folded = folded.expect("a line for the loop");
         assert!(folded.contains('█'), "the loop is on the critical path");
         let unfolded = shown(width, &["trace", &incident, "42790c7a", "--all"]);
         assert!(!unfolded.contains('×') && unfolded.lines().count() > 68, "{unfolded}");

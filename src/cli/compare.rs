@@ -53,7 +53,7 @@ pub struct CompareArgs {
     )]
     pub format: Option<StdoutFormat>,
 
-    /// Rows of each table to print [default: 5 on a terminal, else 10]
+    /// Rows of each table to print [default: 5 as tables, else 10]
     #[arg(long, value_name = "N", help_heading = RESULTS)]
     pub top: Option<usize>,
 

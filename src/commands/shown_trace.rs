@@ -133,6 +133,7 @@ fn finding(view: &TraceView<'_>, found: Found<'_>) -> ShownFinding {
     let target = findings.target.get(row);
     ShownFinding {
         detector,
+        kind: findings.kind.get(row).as_str(),
         pattern_id: pattern_id(detector, key),
         span_id: findings.span_id[row].to_string(),
         service: name(view, findings.service[row]),

@@ -13,7 +13,7 @@ Rates are requests with the pattern for 1,000 requests of its own entries, so th
 2. `worse`, `better`: in at least 1.5 times as large a share of requests (or as small), or with 1.5 times the median impact on
    each, and beyond chance;
 3. `gone`: its entries are used, the pattern is not there;
-4. `unseen_entry`, `not_exercised`: its entries were not used in the baseline, or are not any more: nothing can be said;
+4. `unseen_entry`, `not_exercised`: too few requests came in by its entries in the baseline to tell, or come in now;
 5. `same`: nothing that chance would not do;
 6. `ignored`: an `[[ignore]]` of the configuration knows it.
 
@@ -32,7 +32,7 @@ Two nights are never alike. Rules that compare counts cry wolf on small ones, an
 
     rank  status  title                                        old_rate  new_rate
        1  new     cart calls postgresql SELECT items up to 50 times  0        80
-       2  worse   web retries orders GET /orders up to 9 times       2        11
+       2  worse   web tries orders GET /orders up to 9 times         2        11
 
 ## How to use it
 

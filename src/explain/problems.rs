@@ -24,7 +24,7 @@ of the other. In a list by claimed impact the same second counts twice, and the 
 
 ## What it looks like
 
-    1  checkout retries payment POST /charges up to 5 times, always after the same pause
+    1  checkout tries payment POST /charges up to 5 times, always after the same pause
        4 requests (1.9 %) · saves 2.8 s = 20 % of all request time · 12:01:00 to 12:04:03
        trace 7382f0db · tracescan explain retry-storm
 
@@ -39,8 +39,9 @@ most that can go (`upper_bound`), and what another pattern explains comes last.
 retry storm whose attempts look like an N+1, the origin of a failure that spread. A retry storm is not explained by the failure
 that it answers: each needs its own fix.
 
-*Status*, with `--baseline` or `[[ignore]]`: `new`, `worse`, `better`, `same`, `unseen_entry` (its entries were not used in the
-baseline), `ignored`; `status_reason` says why. `tracescan explain compare` has the rules; what is gone is in table `changes`.
+*Status*, with `--baseline` or `[[ignore]]`: `new`, `worse`, `better`, `same`, `unseen_entry` (too few requests came in by its
+entries in the baseline), `ignored`; `status_reason` says why. `tracescan explain compare` has the rules; what is gone is in
+table `changes`.
 
 ## How to use it
 

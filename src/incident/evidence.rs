@@ -27,12 +27,19 @@ pub(super) fn evidence(suspect: &Scored, times: &OwnTimes, requests: u64, symbol
         parts.push(format!("{} {more} than expected of {of}", counted(count, "failure")));
     }
     if let ([Some(window), Some(baseline)], Some(_)) = (times.median_ns, times.ratio()) {
-        parts.push(format!("{} per request, {} before", units::duration(window), units::duration(baseline)));
-    }
-    for (calls, sign) in [(blamed.vanished_calls, -1.0), (blamed.appeared_calls, 1.0)] {
-        if calls >= LEAST_COUNT {
-            parts.push(format!("{} {} than expected", counted(calls.round(), "call"), more_or_fewer(sign)));
+        let [window, baseline] = [window, baseline].map(units::duration);
+        if window != baseline {
+            parts.push(format!("{window} per request, {baseline} before"));
         }
+    }
+    // Calls of some operations may be missing while there are more of others.
+    let changed: Vec<String> = [(blamed.vanished_calls, -1.0), (blamed.appeared_calls, 1.0)]
+        .into_iter()
+        .filter(|(calls, _)| *calls >= LEAST_COUNT)
+        .map(|(calls, sign)| format!("{} {}", counted(calls.round(), "call"), more_or_fewer(sign)))
+        .collect();
+    if !changed.is_empty() {
+        parts.push(format!("{} than expected", changed.join(" of some operations and ")));
     }
     if let Some(onset) = times.onset {
         parts.push(format!("since {}", time_of_day(onset)));

@@ -18,6 +18,7 @@ use super::text_ids;
 use crate::ingest::counting_sink::CountingSink;
 use crate::ingest::json::lenient::{Fill, List, Listed, Message, Scalar, Wanted, ignore};
 use crate::ingest::otlp::json_message::Attributes;
+use crate::ingest::refused::json::{LEVELS_OF_LOGS, MESSAGES_OF_LOGS};
 
 /// The format, as `run.json` names it.
 pub(crate) const ZIPKIN_JSON: &str = "zipkin_json";
@@ -82,7 +83,8 @@ impl<'de> Message<'de> for Record {
             }
             "debug" => self.debug = is_true(&Scalar::next(map)?),
             _ => {
-                self.has_other_members |= OF_OTHERS.contains(&key);
+                self.has_other_members |=
+                    OF_OTHERS.contains(&key) || MESSAGES_OF_LOGS.contains(&key) || LEVELS_OF_LOGS.contains(&key);
                 ignore(map)?;
             }
         }
@@ -90,7 +92,7 @@ impl<'de> Message<'de> for Record {
     }
 }
 
-/// Members of spans of others that have a `traceId` and an `id`.
+/// Members of spans of others that have a `traceId` and an `id`; lines of logs may have these, too.
 const OF_OTHERS: &[&str] =
     &["attributes", "events", "resource", "startTime", "parentObservationId", "parentSpanContext"];
 

@@ -70,16 +70,18 @@ pub(crate) struct SelectionSummary {
 impl SelectionSummary {
     /// What was asked for, and what that left out.
     pub(in crate::report) fn in_words(&self) -> String {
-        let mut conditions = Vec::new();
-        if !self.services.is_empty() {
-            conditions.push(format!("of {}", self.services.join(" or ")));
-        }
+        let of_services = match &self.services[..] {
+            [] => None,
+            services => Some(format!("of {}", services.join(" or "))),
+        };
+        let mut times = Vec::new();
         if let Some(since) = self.since {
-            conditions.push(format!("that starts at {} or later", units::time(since)));
+            times.push(format!("that starts at {} or later", units::time(since)));
         }
         if let Some(until) = self.until {
-            conditions.push(format!("that starts before {}", units::time(until)));
+            times.push(format!("that starts before {}", units::time(until)));
         }
+        let of_times = Some(times.join(" and ")).filter(|times| !times.is_empty());
         let not_read = match self.row_groups_not_read {
             0 => String::new(),
             row_groups => format!(
@@ -90,7 +92,7 @@ impl SelectionSummary {
         };
         format!(
             "whole traces with a span {}; {} of other traces left out{not_read}",
-            conditions.join(" and "),
+            of_services.into_iter().chain(of_times).collect::<Vec<_>>().join(" "),
             units::counted(self.spans_left_out + self.spans_not_read, "span")
         )
     }
@@ -484,8 +486,11 @@ impl Summary {
     fn clock_skew(&self) -> Option<String> {
         let skew = &self.quality.clock_skew;
         let worst = skew.iter().reduce(|worst, pair| if pair.max_ns > worst.max_ns { pair } else { worst })?;
+        let spans: u64 = skew.iter().map(|pair| pair.spans).sum();
+        let (s, their) = if spans == 1 { ("s", "its call") } else { ("", "their calls") };
         Some(format!(
-            "clock skew between {} of services, up to {} from {} to {}",
+            "clock skew: {} of {} of services stick{s} out of {their}, by up to {} from {} to {}",
+            units::counted(spans, "callee"),
             units::counted(skew.len() as u64, "pair"),
             units::duration(worst.max_ns),
             worst.caller,

@@ -373,13 +373,19 @@ impl Scan {
     }
 }
 
-/// The text of a value in which something may be found. Nothing that is secret is a flag, a measure, or bytes that nobody can read.
+/// The text of a value in which something may be found: the one that formats have which know only texts. Nothing that is secret is a
+/// flag or a measure, and of bytes that nobody can read only their key tells.
 fn text_to_look_at<'a>(value: &'a Value<'_>, traits: KeyTraits) -> Option<Cow<'a, str>> {
     match value {
         Value::Str(text) | Value::Json(text) if !text.is_empty() => Some(Cow::Borrowed(text)),
         Value::Int(number) if number.unsigned_abs() >= MIN_CARD || traits.credential.is_some() => {
             Some(Cow::Owned(number.to_string()))
         }
+        // Some stores keep all numbers so.
+        Value::Double(number) if number.abs() >= MIN_CARD as f64 || traits.credential.is_some() => {
+            Some(Cow::Owned(value.to_text().into_owned()))
+        }
+        Value::Bytes(_) if traits.credential.is_some() => Some(Cow::Owned(value.to_text().into_owned())),
         _ => None,
     }
 }
@@ -482,5 +488,30 @@ impl CleanValues {
 
     fn add(&mut self, hash: u64) {
         self.0[hash as usize % Self::COUNT] = hash;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Numbers and bytes are looked at as the texts that they are in formats which know only texts: where their key is that of a secret,
+    /// or they may be of a card.
+    #[test]
+    fn values_of_all_types_are_looked_at() {
+        let secrets = Secrets::default();
+        let look =
+            |key: &str, value: &Value<'_>| text_to_look_at(value, secrets.traits_of(key)).map(|text| text.into_owned());
+        for (key, value, text) in [
+            ("n", Value::Int(4_556_737_586_899_855), Some("4556737586899855")),
+            ("n", Value::Double(4_556_737_586_899_855.0), Some("4556737586899855")),
+            ("n", Value::Double(0.5), None),
+            ("db.password", Value::Double(4821.0), Some("4821")),
+            ("db.password", Value::Bytes(b"hunter2".as_slice().into()), Some("aHVudGVyMg==")),
+            ("n", Value::Bytes(b"hunter2".as_slice().into()), None),
+            ("db.password", Value::Bool(true), None),
+        ] {
+            assert_eq!(look(key, &value).as_deref(), text, "{key} {value:?}");
+        }
     }
 }

@@ -155,6 +155,7 @@ fn segments_of_xray_are_read() {
             (1, "rpc.method", "GetItem"),
             (1, "db.collection.name", "t"),
             (1, "aws.retries", "2"),
+            (1, "error.type", "throttled"),
             (3, "server.address", "api.example.com"),
             (4, "db.query.text", "SELECT 1"),
             (4, "db.system.name", "postgresql"),

@@ -48,7 +48,7 @@ pub struct ResultsArgs {
     )]
     pub format: Option<StdoutFormat>,
 
-    /// Rows of each table to print [default: 5 on a terminal, else 10]
+    /// Rows of each table to print [default: 5 as tables, else 10]
     #[arg(long, value_name = "N")]
     pub top: Option<usize>,
 

@@ -402,10 +402,8 @@ fn first_failure(ranked: &[Ranked]) -> Option<FirstFailure> {
     let (start, row) = starts.min()?;
     let row = TableRow { columns: &table.columns, values: &table.values, row };
     let place = [row.text("origin_service"), row.text("origin_operation"), row.text("origin_target")];
-    let reason = [row.text("message"), row.text("error_type"), row.text("error_class")];
     let place: Vec<&str> = place.into_iter().filter(|name| !name.is_empty()).collect();
-    let reason = reason.into_iter().find(|reason| !reason.is_empty());
-    let what = match reason {
+    let what = match row.first_said(["message", "error_type", "error_class"]) {
         Some(reason) => format!("{}, {reason}", place.join(" ")),
         None => place.join(" "),
     };

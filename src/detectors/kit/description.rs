@@ -78,6 +78,12 @@ impl<'a> TableRow<'a> {
         }
     }
 
+    /// The first of some texts that says something: one that is not `unknown`, and more than what stands for values and secrets.
+    pub(crate) fn first_said<const N: usize>(&self, columns: [&str; N]) -> Option<&'a str> {
+        let says_something = |text: &&str| *text != "unknown" && text.contains(char::is_alphanumeric);
+        columns.map(|column| self.text(column)).into_iter().find(says_something)
+    }
+
     /// Names; none if there are none.
     pub fn names(&self, column: &str) -> &'a [String] {
         let cell = self.cell(column);

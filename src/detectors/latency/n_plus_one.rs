@@ -159,11 +159,17 @@ fn title(row: &TableRow<'_>) -> String {
         _ if row.text("execution") == "parallel" => "in parallel",
         _ => "one after the other",
     };
+    let most = row.count("calls_max");
+    // Calls are those of the trace to the target: of other operations and entry spans too, unless one makes all of them.
+    if row.count("group_calls_p50") < row.count("calls_p50") {
+        let often = if operation.is_empty() { String::new() } else { format!(", most often {operation}") };
+        return format!("{who} {target} up to {most} times in one trace{often}, {how}");
+    }
     let entry = match row.text("caller_operation") {
         "" => String::new(),
         entry => format!(" for one {entry}"),
     };
-    format!("{who} {} up to {} times{entry}, {how}", joined([target, operation]), row.count("calls_max"))
+    format!("{who} {} up to {most} times{entry}, {how}", joined([target, operation]))
 }
 
 fn fix(row: &TableRow<'_>) -> &'static str {

@@ -131,7 +131,9 @@ fn title(row: &TableRow<'_>) -> String {
         FindingKind::LostCallee => format!("{target} recorded nothing of {calls} of {service}"),
         FindingKind::MissingKind => format!("no kind says whether {spans} of {service} call{s} or serve{s}"),
         FindingKind::MissingRoot => format!("{traces} that begin{s} in {service} lack{s} a root"),
-        FindingKind::NoServiceName => format!("of which service {spans} may be is not recorded"),
+        FindingKind::NoServiceName => {
+            format!("{spans} do{} not say which service they are of", if is_one { "es" } else { "" })
+        }
         FindingKind::Orphan => format!("the parents of {spans} of {service} are not there"),
         FindingKind::UnboundedNames => format!("{service} has too many names of spans to group them"),
         FindingKind::UninstrumentedCallee => {

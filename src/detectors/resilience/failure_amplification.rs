@@ -184,7 +184,7 @@ chapter 22.",
 fn title(row: &TableRow<'_>) -> String {
     let what = joined([row.text("origin_service"), row.text("origin_operation"), row.text("origin_target")]);
     let how = if row.flag("slow") { "is slow" } else { "fails" };
-    format!("{what} {how} and makes up to {} services fail", row.count("services_failed_max"))
+    format!("{what} {how}, and up to {} services in all fail", row.count("services_failed_max"))
 }
 
 fn fix(_row: &TableRow<'_>) -> &'static str {

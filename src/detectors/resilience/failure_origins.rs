@@ -107,9 +107,8 @@ B. Beyer et al., \"Site Reliability Engineering\", 2016, chapter 12 \"Effective 
 
 fn title(row: &TableRow<'_>) -> String {
     let what = joined([row.text("origin_service"), row.text("origin_operation"), row.text("origin_target")]);
-    let how = if row.flag("slow") { "is slow: its caller gives up" } else { "fails" };
-    let said = [row.text("message"), row.text("error_type"), row.text("error_class")];
-    let why = said.into_iter().find(|text| !text.is_empty() && *text != "unknown");
+    let how = if row.flag("slow") { "is slow, and its caller gives up" } else { "fails" };
+    let why = row.first_said(["message", "error_type", "error_class"]);
     why.map_or_else(|| format!("{what} {how}"), |why| format!("{what} {how}: {why}"))
 }
 

@@ -137,17 +137,19 @@ Engineering\", 2016, chapter 22 \"Addressing Cascading Failures\".",
 
 fn title(row: &TableRow<'_>) -> String {
     let what = joined([row.text("target"), row.text("operation")]);
-    let most = row.count("attempts_max").max(row.count("amplification_max"));
+    let (most, multiplied) = (row.count("attempts_max"), row.count("amplification_max"));
     let how = match row.text("backoff") {
         "none" => ", without backoff",
         "fixed" => ", always after the same pause",
         _ => "",
     };
     let layers = match row.count("layers_max") {
+        layers if layers > 1 && multiplied > most => format!(", {multiplied} over {layers} layers"),
         layers if layers > 1 => format!(", {layers} layers multiplying"),
         _ => String::new(),
     };
-    format!("{} retries {what} up to {most} times{layers}{how}", row.text("caller_service"))
+    // Attempts, of which the first is no retry.
+    format!("{} tries {what} up to {most} times{layers}{how}", row.text("caller_service"))
 }
 
 fn fix(row: &TableRow<'_>) -> &'static str {

@@ -23,7 +23,7 @@ const ROWS_PER_GROUP: usize = 1_000_000;
 type TextMap = MapBuilder<StringBuilder, StringBuilder>;
 
 /// Names of the columns of text.
-const TEXTS: [&str; 10] = [
+const TEXTS: [&str; 11] = [
     "TraceId",
     "SpanId",
     "ParentSpanId",
@@ -34,6 +34,7 @@ const TEXTS: [&str; 10] = [
     "ScopeName",
     "ScopeVersion",
     "StatusCode",
+    "StatusMessage",
 ];
 
 /// Writes spans as rows of `otel_traces`.
@@ -89,6 +90,7 @@ impl<W: Write + Send> ClickHouseWriter<W> {
                 origin.scope_name.to_string(),
                 origin.scope_version.to_string(),
                 status_name(record.status).to_owned(),
+                record.status_message.to_string(),
             ];
             for (column, value) in self.texts.iter_mut().zip(values) {
                 column.append_value(value);

@@ -125,6 +125,7 @@ fn emit_segment(
     let start_unix_nano = fields.start(&["start_time"]);
     // What is in progress has no end yet.
     let end_unix_nano = fields.instant(&["end_time"]).max(start_unix_nano);
+    let is_throttled = fields.get("throttle") == Some(&Json::Bool(true));
     let status = status(&mut fields, kind);
     let events = exceptions(&mut fields, end_unix_nano);
     let status_message = match (status, events.first()) {
@@ -135,6 +136,9 @@ fn emit_segment(
     };
     let status_message = status_message.map(|message| message.value.to_text().into_owned()).unwrap_or_default();
     let mut attributes = attributes(&mut fields, &name, &namespace);
+    // Services of AWS answer so with 400, which otherwise says that the request is wrong.
+    attributes
+        .extend(is_throttled.then(|| KeyValue { key: "error.type".into(), value: Value::Str("throttled".into()) }));
     let opaque_ids = fields.opaque_ids;
     attributes.extend(fields.attributes(&["annotations"]));
     for attribute in fields.attributes(&["metadata"]) {

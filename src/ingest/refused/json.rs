@@ -133,26 +133,40 @@ pub(crate) fn of_keys(has: impl Fn(&str) -> bool) -> Option<Refused> {
     KNOWN.iter().find(is_it).map(|known| known.refused)
 }
 
+/// What a line of a log says, and how bad that is.
+pub(crate) const MESSAGES_OF_LOGS: &[&str] = &["message", "msg", "body"];
+pub(crate) const LEVELS_OF_LOGS: &[&str] =
+    &["level", "log.level", "severity", "severityText", "severity_text", "levelname"];
+
 /// Whether an object that names a span is the record of a log within it. Lines of logs have times and durations as spans
-/// have: what they never have is a span's name.
+/// have: what they never have is a span's name. Some name their logger; where they have both a message and a level, they are spans
+/// only if something else says so.
 pub(crate) fn is_log_record(has: impl Fn(&str) -> bool) -> bool {
-    const OF_LOGS: &[&str] = &[
-        "message",
-        "msg",
-        "body",
-        "level",
-        "log.level",
-        "severity",
-        "severityText",
-        "severity_text",
-        "levelname",
-        "logger",
-        "logger_name",
-        "log",
+    const OF_LOGS: &[&str] = &["logger", "logger_name", "log"];
+    const OF_LOGGERS: &[&str] = &["name", "Name"];
+    const OF_SPANS: &[&str] = &[
+        "kind",
+        "Kind",
+        "spanKind",
+        "span_kind",
+        "span.kind",
+        "SpanKind",
+        "parentSpanId",
+        "parent_span_id",
+        "ParentSpanId",
+        "parentId",
+        "parent_id",
+        "startTime",
+        "start_time",
+        "StartTime",
+        "endTime",
+        "end_time",
+        "EndTime",
+        "attributes",
+        "Attributes",
+        "span_attributes",
     ];
     const NAMES_OF_SPANS: &[&str] = &[
-        "name",
-        "Name",
         "spanName",
         "span_name",
         "span.name",
@@ -171,7 +185,15 @@ pub(crate) fn is_log_record(has: impl Fn(&str) -> bool) -> bool {
         "start_time_unix_nano",
         "span_start_timestamp_nanos",
     ];
-    OF_LOGS.iter().any(|key| has(key)) && !NAMES_OF_SPANS.iter().any(|key| has(key))
+    let has_any = |keys: &[&str]| keys.iter().any(|key| has(key));
+    if has_any(NAMES_OF_SPANS) {
+        return false;
+    }
+    let (has_message, has_level) = (has_any(MESSAGES_OF_LOGS), has_any(LEVELS_OF_LOGS));
+    match has_any(OF_LOGGERS) {
+        true => has_message && has_level && !has_any(OF_SPANS),
+        false => has_message || has_level || has_any(OF_LOGS),
+    }
 }
 
 #[cfg(test)]
@@ -214,6 +236,8 @@ mod tests {
         assert!(is_log(&["trace_id", "span_id", "start_time", "duration", "severity", "status"]));
         assert!(!is_log(&["trace_id", "span_id", "operation_name", "start_time", "level"]));
         assert!(!is_log(&["trace_id", "span_id", "name", "message"]));
+        assert!(is_log(&["@timestamp", "traceId", "spanId", "severity", "message", "name", "durationMs"]));
+        assert!(!is_log(&["@timestamp", "traceId", "spanId", "severity", "message", "name", "parentSpanId"]));
         assert!(!is_log(&["trace_id", "span_id"]));
     }
 }

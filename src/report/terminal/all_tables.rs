@@ -203,7 +203,8 @@ mod tests {
         calls    5,000 service, 4,000 database
         quality  400 spans whose parent is not in the input (3.2 %)
                  8 traces without root (1.2 %)
-                 clock skew between 1 pair of services, up to 1.5 ms from web to cart
+                 clock skew: 3 callees of 1 pair of services stick out of their calls,
+                 by up to 1.5 ms from web to cart
                  no span says how it was sampled: counts are of recorded spans
         caution  3.2 % of all spans have a parent that is not in the input: traces are
                  incomplete, so counts and chains come out too small
@@ -251,7 +252,7 @@ mod tests {
         calls    5,000 service, 4,000 database
         quality  400 spans whose parent is not in the input (3.2 %)
                  8 traces without root (1.2 %)
-                 clock skew between 1 pair of services, up to 1.5 ms from web to cart
+                 clock skew: 3 callees of 1 pair of services stick out of their calls, by up to 1.5 ms from web to cart
                  no span says how it was sampled: counts are of recorded spans
         caution  3.2 % of all spans have a parent that is not in the input: traces are incomplete, so counts and chains come out too small
         failed   7 spans in 4 traces; 3 of 670 requests failed (0.4 %)

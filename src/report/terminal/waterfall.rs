@@ -166,6 +166,10 @@ impl Told {
             if failed > 0 {
                 run.push_str(&format!("  {} failed", units::count(failed)));
             }
+            // Those that failed are told already.
+            if line.shown_alone > failed {
+                run.push_str(&format!("  {} below", units::count(line.shown_alone)));
+            }
         }
         // What begins here if that is not the request itself, then findings.
         let mut remarks: Vec<String> =
@@ -411,7 +415,10 @@ fn write_findings(
         let indent = mark.len() + 1;
         let width = style.width.saturating_sub(indent).max(MIN_TEXT_WIDTH);
         let operation = finding.call_operation.as_ref().unwrap_or(&finding.operation);
-        let about = format!("{}: {} {operation}{target}", finding.detector, finding.service);
+        let kind = if finding.kind.is_empty() { String::new() } else { format!(" ({})", finding.kind) };
+        let who = [&finding.service, operation].into_iter().filter(|name| !name.is_empty()).map(String::as_str);
+        let who = who.collect::<Vec<_>>().join(" ");
+        let about = format!("{}{kind}: {who}{target}", finding.detector);
         for (index, line) in broken(&sanitized(&about), width).iter().enumerate() {
             match index {
                 0 => writeln!(out, "{} {line}", paint.warning(&mark))?,

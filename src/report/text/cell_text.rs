@@ -39,11 +39,15 @@ pub(in crate::report) fn title(column: &Column) -> String {
         }
         _ => return words(name),
     };
-    format!("{} {statistic} per request", words(what)).trim_start().to_owned()
+    let of = if OF_REQUESTS.contains(&what) { " per request" } else { "" };
+    format!("{} {statistic}{of}", words(what)).trim_start().to_owned()
 }
 
 /// What names of columns end with that tell of single requests.
 const STATISTICS: [&str; 5] = ["p50", "p95", "p99", "max", "mean"];
+
+/// What a request has of each once: other times are those of calls, of messages, or of pauses between them.
+const OF_REQUESTS: [&str; 5] = ["", "duration", "impact", "saving", "serial"];
 
 fn words(name: &str) -> String {
     if name == "saving" { "saved".to_owned() } else { name.replace("saving_", "saved_").replace('_', " ") }
@@ -69,6 +73,7 @@ mod tests {
             ("time_total_ns", true, "time in all"),
             ("deep_critical_ns", true, "deep critical in all"),
             ("p50_ns", false, "p50 per request"),
+            ("lag_p50_ns", false, "lag p50"),
             ("max_ns", false, "max per request"),
             ("difference_ns", false, "difference"),
         ] {

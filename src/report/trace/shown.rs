@@ -101,6 +101,8 @@ pub(crate) struct ShownSection {
 pub(crate) struct ShownFinding {
     /// The detector.
     pub detector: &'static str,
+    /// What kind of finding it is; empty if the detector tells no kinds.
+    pub kind: &'static str,
     /// Its row in the detector's table.
     pub pattern_id: String,
     /// The span to look at.

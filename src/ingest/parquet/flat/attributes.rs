@@ -450,8 +450,13 @@ mod tests {
         Arc::new(MapArray::new(Arc::new(field), offsets, entries, Some(nulls), false))
     }
 
+    type Texts = Vec<(Wanted, String)>;
+    type Told = Vec<(Wanted, u64)>;
+    /// Key and value of an entry.
+    type Entry = (i32, Option<i32>);
+
     /// What each row says as texts, and what it was told beside that.
-    fn read(column: &ArrayRef) -> Vec<(Vec<(Wanted, String)>, Vec<(Wanted, u64)>)> {
+    fn read(column: &ArrayRef) -> Vec<(Texts, Told)> {
         let caps = Arc::new(ValueCaps::default());
         let mut attributes = AttributeColumn::of_resources(true, OwnAttributes::INSTANCE, &caps);
         let (mut pairs, mut told) = (PairsOfRows::default(), vec![Vec::new(); column.len()]);
@@ -466,10 +471,9 @@ mod tests {
     fn maps_with_dictionaries_say_what_others_say() {
         let keys = ["service.name", "service.instance.id", "service.version", "unknown"];
         let values = ["cart", "i-1", "i-2", "v1"];
-        // Key and value of each entry.
         let cart = [(0, Some(0)), (1, Some(1)), (2, Some(3)), (3, Some(3))];
         let other = [(0, Some(0)), (1, Some(2)), (2, Some(3)), (3, Some(3))];
-        let rows: [Option<&[(i32, Option<i32>)]>; 11] = [
+        let rows: [Option<&[Entry]>; 11] = [
             Some(&cart),
             Some(&cart),
             Some(&other),
@@ -485,7 +489,7 @@ mod tests {
         let without_value = [(0, Some(0)), (1, None)];
         let with_nulls = rows.iter().copied().chain([Some(&without_value[..]); 2]).collect::<Vec<_>>();
         for rows in [&rows[..], &with_nulls] {
-            let entries: Vec<(i32, Option<i32>)> = rows.iter().copied().flatten().flatten().copied().collect();
+            let entries: Vec<Entry> = rows.iter().copied().flatten().flatten().copied().collect();
             let lengths: Vec<Option<usize>> = rows.iter().map(|row| row.map(<[_]>::len)).collect();
             let key_numbers = Int32Array::from_iter_values(entries.iter().map(|entry| entry.0));
             let value_numbers: Int32Array = entries.iter().map(|entry| entry.1).collect();

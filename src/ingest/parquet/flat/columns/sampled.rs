@@ -125,7 +125,7 @@ impl<'a> SampledColumns<'a> {
     /// Whether what the spans of a row group say can be looked at by columns.
     pub(crate) fn can_look_at(&self, row_group: usize) -> bool {
         let of_attributes = [NestedPart::Span, NestedPart::Resource];
-        self.are_distinct && !(self.have_attributes && !self.roots_of_parts(row_group, &of_attributes).is_empty())
+        self.are_distinct && (!self.have_attributes || self.roots_of_parts(row_group, &of_attributes).is_empty())
     }
 
     /// The root fields that are looked at.

@@ -65,6 +65,27 @@ fn documents_of_elastic_apm_are_read() {
     }
 }
 
+/// What stands beside spans in indices of APM is counted as other signals, nested and with dots.
+#[test]
+fn errors_and_metrics_of_elastic_apm_are_no_spans() {
+    let text = [
+        APM_SPAN.replace('\n', ""),
+        r#"{"processor":{"event":"error"},"trace":{"id":"a1"},"error":{"id":"e"},"timestamp":{"us":1768478400000000}}"#
+            .to_owned(),
+        r#"{"processor.event":"error","trace.id":"a1","error.id":"e"}"#.to_owned(),
+        r#"{"processor":{"event":"metric"},"metricset":{"name":"x"}}"#.to_owned(),
+        r#"{"processor.event":"metric","metricset.name":"x"}"#.to_owned(),
+    ];
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("apm.jsonl");
+    std::fs::write(&path, text.join("\n")).expect("written");
+    let (spans, reports) = super::read(&path);
+    assert_eq!((spans.len(), reports[0].errors.len()), (1, 0), "{:?}", reports[0].errors);
+    let counts: Vec<(&str, u64)> =
+        reports[0].skipped.counts.iter().map(|(reason, &count)| (reason.as_str(), count)).collect();
+    assert_eq!(counts, [("other_signal", 4)]);
+}
+
 fn flatten(prefix: &str, json: &serde_json::Value, members: &mut Vec<String>) {
     match json {
         serde_json::Value::Object(object) => object.iter().for_each(|(key, value)| {

@@ -31,6 +31,10 @@ const PAIRS: &[[&str; 2]] = &[
     ["trace", "processor"],
     ["trace.id", "transaction.id"],
     ["trace.id", "span.id"],
+    // What stands beside its spans: errors and metrics.
+    ["trace.id", "processor.event"],
+    ["metricset", "processor"],
+    ["metricset.name", "processor.event"],
     // X-Ray.
     ["trace_id", "id"],
     // Honeycomb.

@@ -249,3 +249,29 @@ pub enum Cell {
     /// Of [`Unit::Durations`].
     Ints(Vec<i64>),
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What stands for a value or a secret says nothing, and neither does a class that nobody knows.
+    #[test]
+    fn the_first_that_says_something_is_told() {
+        let columns = ["message", "error_type", "error_class"].map(|name| Column {
+            name,
+            unit: Unit::Text,
+            doc: "",
+            adds_up: false,
+        });
+        for (said, first) in [
+            (["refused ?", "IOError", "server"], Some("refused ?")),
+            (["?", "KeyError", "server"], Some("KeyError")),
+            (["", "", "timeout"], Some("timeout")),
+            (["{}", "", "unknown"], None),
+        ] {
+            let values = said.map(|text| vec![Cell::Text(text.to_owned())]);
+            let row = TableRow { columns: &columns, values: &values, row: 0 };
+            assert_eq!(row.first_said(["message", "error_type", "error_class"]), first, "{said:?}");
+        }
+    }
+}

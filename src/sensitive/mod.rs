@@ -25,7 +25,7 @@ pub(crate) use kind::SensitiveKind;
 pub(crate) use placeholder::MASKED_WORDS;
 pub use sampling::Sampling;
 pub(crate) use sampling::{SampledTraces, level_of};
-pub(crate) use scan::{Glance, Said, SaidKey, Scan, Spot};
+pub(crate) use scan::{Glance, KeyLists, Said, SaidKey, Scan, Spot};
 pub use secret_names::Secrets;
 pub(crate) use secret_names::{ARGUMENTS, SecretLists};
 

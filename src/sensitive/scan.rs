@@ -107,6 +107,38 @@ pub(crate) struct Scan {
     found_in_span: Vec<(u32, SensitiveKind)>,
 }
 
+/// Lists of the numbers of keys under which spans say something, each once: most spans have the keys of others.
+#[derive(Debug, Default)]
+pub(crate) struct KeyLists(HashMap<Box<[u32]>, u32, FixedState>);
+
+impl KeyLists {
+    /// The number of a list, new or known.
+    pub(crate) fn number_of(&mut self, keys: &[u32]) -> u32 {
+        if let Some(known) = self.0.get(keys) {
+            return *known;
+        }
+        let next = self.0.len() as u32;
+        *self.0.entry(keys.into()).or_insert(next)
+    }
+
+    /// The lists by their numbers.
+    pub(crate) fn by_number(&self) -> Vec<&[u32]> {
+        let mut lists: Vec<&[u32]> = vec![&[]; self.0.len()];
+        self.0.iter().for_each(|(keys, &list)| lists[list as usize] = keys);
+        lists
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Forgets all.
+    pub(crate) fn clear(&mut self) {
+        self.0.clear();
+    }
+}
+
 /// Buckets, services and keys as numbers.
 #[derive(Debug, Default)]
 struct Numbers {
@@ -115,7 +147,7 @@ struct Numbers {
     services: Vec<(Box<str>, Box<str>)>,
     keys: HashMap<SaidKey, Key, FixedState>,
     /// Numbers of keys.
-    lists: HashMap<Box<[u32]>, u32, FixedState>,
+    lists: KeyLists,
 }
 
 /// What is known of a key.
@@ -144,14 +176,6 @@ impl Numbers {
         let new = Key { number: self.keys.len() as u32, traits: secrets.traits_of(said.key), hash: said.hash() };
         self.keys.insert(said.into(), new);
         new
-    }
-
-    fn list(&mut self, keys: &[u32]) -> u32 {
-        if let Some(known) = self.lists.get(keys) {
-            return *known;
-        }
-        let next = self.lists.len() as u32;
-        *self.lists.entry(keys.into()).or_insert(next)
     }
 
     fn are_many(&self) -> bool {
@@ -224,7 +248,7 @@ impl Scan {
         }
         let numbers = [self.numbers.bucket(Bucket::of_level(level)), self.numbers.service(service, self.secrets)];
         let key = self.numbers.key(said, self.secrets).number;
-        let list = self.numbers.list(&[key]);
+        let list = self.numbers.lists.number_of(&[key]);
         *self.spans.entry([numbers[0], numbers[1], list]).or_default() += spans;
     }
 
@@ -265,7 +289,7 @@ impl Scan {
             self.see_value(of_span, Said::resource_attribute(&attribute.key), &attribute.value);
         }
         if !is_counted {
-            let list = self.numbers.list(&self.keys_of_span);
+            let list = self.numbers.lists.number_of(&self.keys_of_span);
             *self.spans.entry([numbers[0], numbers[1], list]).or_default() += 1;
         }
     }
@@ -293,11 +317,10 @@ impl Scan {
         for (key, known) in keys {
             names[known.number as usize] = name_of_place(key.said(), self.secrets);
         }
-        let mut keys_of_lists: Vec<Box<[u32]>> = vec![Box::default(); lists.len()];
-        lists.into_iter().for_each(|(keys, list)| keys_of_lists[list as usize] = keys);
+        let keys_of_lists = lists.by_number();
         let mut by_key: HashMap<[u32; 3], u64, FixedState> = HashMap::default();
         for ([bucket, service, list], spans) in self.spans.drain() {
-            for &key in &keys_of_lists[list as usize] {
+            for &key in keys_of_lists[list as usize] {
                 *by_key.entry([bucket, service, key]).or_default() += spans;
             }
         }

@@ -63,6 +63,12 @@ impl Times {
         self.exact.shrink_to(MAX_WAITING + 1);
     }
 
+    fn sorted(&self) -> Vec<i64> {
+        let mut exact = self.exact.clone();
+        exact.sort_unstable();
+        exact
+    }
+
     /// All of them in buckets, if there are too many to keep them.
     fn buckets(&self) -> Option<Cow<'_, Buckets>> {
         let mut buckets = Cow::Borrowed(&**self.buckets.as_ref()?);
@@ -81,9 +87,7 @@ impl Times {
     pub(crate) fn quantile(&self, share: f64) -> Option<i64> {
         let rank = (self.count as f64 * share).ceil().max(1.0) as i64;
         let Some(buckets) = self.buckets() else {
-            let mut exact = self.exact.clone();
-            exact.sort_unstable();
-            return exact.get(rank as usize - 1).copied();
+            return self.sorted().get(rank as usize - 1).copied();
         };
         let [below, above] = &*buckets;
         let negative: i64 = (0..below.len()).map(|bucket| below.get(bucket)).sum();
@@ -103,9 +107,7 @@ impl Times {
     /// As they are written.
     pub(crate) fn row(&self) -> TimesRow {
         let Some(buckets) = self.buckets() else {
-            let mut exact = self.exact.clone();
-            exact.sort_unstable();
-            return TimesRow { exact, below: Vec::new(), above: Vec::new() };
+            return TimesRow { exact: self.sorted(), below: Vec::new(), above: Vec::new() };
         };
         let [below, above] = buckets.each_ref().map(|times| (0..times.len()).map(|bucket| times.get(bucket)).collect());
         TimesRow { exact: Vec::new(), below, above }

@@ -18,7 +18,7 @@ use crate::ingest::parquet::file::dictionaries::file_dictionary::{FileDictionary
 use crate::ingest::parquet::flat::events::EventColumns;
 use crate::ingest::parquet::flat::mapping::field::Field;
 use crate::ingest::parquet::flat::table::{BatchColumns, Table};
-use crate::sensitive::{Glance, Said, SaidKey, Secrets, Spot};
+use crate::sensitive::{Glance, KeyLists, Said, SaidKey, Secrets, Spot};
 use crate::span::{KeyValue, Value};
 
 /// What the resource calls the service, whatever its attributes say beside the service's own column.
@@ -66,7 +66,7 @@ impl NestedPart {
 }
 
 /// The fields in which a cell holds attributes of a span.
-pub(super) const SPAN_ATTRIBUTES: [Field; 3] = [Field::Attributes, Field::NumberAttributes, Field::BoolAttributes];
+const SPAN_ATTRIBUTES: [Field; 3] = [Field::Attributes, Field::NumberAttributes, Field::BoolAttributes];
 
 /// What a row says: the number of its list of keys, and whether a secret may be in a value.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -116,7 +116,7 @@ pub(crate) struct NestedValues {
     keys: Vec<(SaidKey, Spot)>,
     /// By [`NestedPart`] that may be a map.
     of_dictionaries: [OfDictionaries; 2],
-    lists: HashMap<Box<[u32]>, u32, FixedState>,
+    lists: KeyLists,
     /// Keys of the row, and whether a secret may be in it.
     of_row: Vec<u32>,
     may_have_secret: bool,
@@ -172,11 +172,7 @@ impl NestedValues {
                 }
             }
         }
-        let next = self.lists.len() as u32;
-        let keys = match self.lists.get(&self.of_row[..]) {
-            Some(&known) => known,
-            None => *self.lists.entry(self.of_row.as_slice().into()).or_insert(next),
-        };
+        let keys = self.lists.number_of(&self.of_row);
         NestedOfRow { keys, may_have_secret: self.may_have_secret }
     }
 
@@ -271,8 +267,7 @@ impl NestedValues {
                 found.rows.push(row);
             }
         }
-        let mut lists: Vec<&[u32]> = vec![&[]; self.lists.len()];
-        self.lists.iter().for_each(|(keys, &list)| lists[list as usize] = keys);
+        let lists = self.lists.by_number();
         let mut spans: Vec<Vec<u64>> = vec![vec![0; groups + 1]; self.keys.len()];
         for ([list, group], rows) in rows_with_list {
             let keys = lists.get(list as usize).copied().unwrap_or_default();

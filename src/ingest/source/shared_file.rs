@@ -111,6 +111,20 @@ struct LocalFile {
     length: u64,
 }
 
+/// Reads on from a position of its own, without a share in the file.
+struct LocalReader<'a> {
+    file: &'a LocalFile,
+    position: u64,
+}
+
+impl Read for LocalReader<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read_at(buffer, self.position)?;
+        self.position += read as u64;
+        Ok(read)
+    }
+}
+
 impl ReadAt for LocalFile {
     fn length(&self) -> u64 {
         self.length
@@ -127,18 +141,13 @@ impl ReadAt for LocalFile {
     }
 
     fn bytes_at(&self, start: u64, length: usize) -> io::Result<Bytes> {
-        let mut bytes = vec![0; length];
-        let mut filled = 0;
-        while filled < length {
-            match self.read_at(&mut bytes[filled..], start + filled as u64) {
-                Ok(0) => {
-                    let message = format!("the file ends within the {length} bytes at offset {start}");
-                    return Err(io::Error::new(io::ErrorKind::UnexpectedEof, message));
-                }
-                Ok(count) => filled += count,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
+        // Read behind what is there, not into zeros: jemalloc makes large zeros by giving their pages back to the system, which fetches
+        // each anew when it is written to.
+        let mut bytes = Vec::with_capacity(length);
+        LocalReader { file: self, position: start }.take(length as u64).read_to_end(&mut bytes)?;
+        if bytes.len() < length {
+            let message = format!("the file ends within the {length} bytes at offset {start}");
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, message));
         }
         Ok(bytes.into())
     }

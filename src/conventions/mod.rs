@@ -27,7 +27,7 @@ pub(crate) use canonical::{CANONICAL_VERSION, CANONICAL_VERSION_KEY};
 pub(crate) use client_side::public_host;
 pub(crate) use data_access::{
     Access, DatabaseName, Statement, SystemKind, TableUse, access_of_operation, creates_document, is_insert,
-    key_prefix, key_value_access, listed_names, listed_tables, tables_of_name, tables_of_summary,
+    key_prefix, key_value_access, listed_names, listed_tables, tables_of_name, tables_of_summary, verb_of_summary,
 };
 pub(crate) use error_class::says_breaker_is_open;
 pub use error_class::{ErrorClass, RpcCode, RpcStatus, classify, says_nothing_is_there};

@@ -159,11 +159,16 @@ pub(crate) fn cap_normal(caps: &ValueCaps, attribute: Attribute, normal: &mut St
         }
         return;
     }
-    let (host, path) = normal.split_once(END_OF_HOST).unwrap_or(("", normal));
-    let (kept_host, kept_path) =
-        (caps.kept(Attribute::UrlHost.into(), host), caps.kept(Attribute::UrlPath.into(), path));
-    if (kept_host, kept_path) != (host, path) {
-        *normal = format!("{kept_host}{END_OF_HOST}{kept_path}");
+    let end_of_host = normal.find(END_OF_HOST);
+    let path = end_of_host.map_or(0, |end| end + END_OF_HOST.len_utf8());
+    if caps.kept(Attribute::UrlPath.into(), &normal[path..]) == BEYOND_CAP {
+        normal.truncate(path);
+        normal.push_str(BEYOND_CAP);
+    }
+    if let Some(end) = end_of_host
+        && caps.kept(Attribute::UrlHost.into(), &normal[..end]) == BEYOND_CAP
+    {
+        normal.replace_range(..end, BEYOND_CAP);
     }
 }
 

@@ -63,7 +63,8 @@ pub(crate) struct LoggedCall {
     pub(crate) is_along_edge: bool,
     /// Who of the caller's instances made it ([`TraceView::instance_of_call`]); 0 if that is not known.
     pub(crate) instance: u64,
-    /// Start of the caller span in ns since 1970, of the first call that it makes along the edge.
+    /// Start of the caller span in ns since 1970, of the first call that it makes along the edge. Late exit spans are nobody's: they
+    /// are no caller spans that could be counted beside others.
     pub(crate) first_of: Option<i64>,
     /// What is known if it failed.
     pub(crate) failed: Option<FailedCall>,
@@ -300,7 +301,10 @@ impl CallLog {
         self.called.clear();
         for call in trace.calls.calls.iter().filter(|call| call.counts) {
             let mut logged = LoggedCall::of(call, trace);
-            if logged.is_along_edge && self.called.is_first(call.caller_span, call.target) {
+            if logged.is_along_edge
+                && trace.is_caller_span(call.caller_span)
+                && self.called.is_first(call.caller_span, call.target)
+            {
                 logged.first_of = Some(trace.start(call.caller_span));
             }
             self.push(&logged);

@@ -245,8 +245,8 @@ impl CallerSpanLog {
 
     /// Takes notice of the caller spans of one trace.
     pub(crate) fn see(&mut self, trace: &TraceView<'_>) {
-        for (row, role) in (0..).zip(&trace.calls.roles) {
-            if role.is_entry || trace.tree.parents[row as usize] == NO_ROW {
+        for row in 0..trace.tree.len() as Row {
+            if trace.is_caller_span(row) {
                 self.push(&CallerSpan::of(row, trace));
             }
         }

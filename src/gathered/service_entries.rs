@@ -9,7 +9,7 @@ use hashbrown::HashMap;
 use crate::frame::Symbol;
 use crate::partial::{Columns as _, GroupReader, GroupWriter, columns};
 use crate::span::SpanKind;
-use crate::trace::{NO_ROW, SoleCallee, TraceView};
+use crate::trace::{Row, SoleCallee, TraceView};
 
 /// Requests that came in at one service.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -61,9 +61,9 @@ impl ServiceEntries {
     /// Takes notice of the requests of one trace.
     pub(crate) fn see(&mut self, trace: &TraceView<'_>) {
         let callees = trace.sole_callees();
-        for (row, role) in (0..).zip(&trace.calls.roles) {
+        for row in 0..trace.tree.len() as Row {
             let own = trace.semantics_of(row);
-            let is_caller_span = role.is_entry || trace.tree.parents[row as usize] == NO_ROW;
+            let is_caller_span = trace.is_caller_span(row);
             let is_served = own.kind == SpanKind::Server;
             if !is_caller_span && !is_served {
                 continue;

@@ -83,6 +83,10 @@ pub(crate) fn to_parquet(stream: &mut ByteStream, path: &Path) -> Result<Copied,
         }
     }
     let mut copy = Copy { path, decoder: Decoder::default(), writer: None, lost: Tally::default() };
+    let offset = stream.offset();
+    if let Some(schema) = schema_without_length(stream) {
+        copy.take(&schema, offset)?;
+    }
     loop {
         let offset = stream.offset();
         match next_message(stream) {
@@ -106,6 +110,31 @@ pub(crate) fn to_parquet(stream: &mut ByteStream, path: &Path) -> Result<Copied,
         }
     }
     copy.end()
+}
+
+/// The schema in front of a file's other messages, as the message that it should be, where its length is not said: Polars leaves it
+/// out, and readers of files find the schema once more behind everything. It ends where the next message begins.
+fn schema_without_length(stream: &mut ByteStream) -> Option<Vec<u8>> {
+    if stream.fill(4).starts_with(&CONTINUATION) {
+        return None;
+    }
+    let mut looked_at = 1 << 12;
+    let end = loop {
+        let bytes = stream.fill(looked_at);
+        // Messages begin at multiples of 8.
+        if let Some(place) = bytes.chunks_exact(8).position(|chunk| chunk.starts_with(&CONTINUATION)) {
+            break place * 8;
+        }
+        if bytes.len() < looked_at || looked_at >= MAX_METADATA_BYTES {
+            return None;
+        }
+        looked_at *= 2;
+    };
+    let metadata = &stream.fill(end)[..end];
+    root_as_message(metadata).ok()?.header_as_schema()?;
+    let message = [&CONTINUATION[..], &u32::try_from(end).ok()?.to_le_bytes(), metadata].concat();
+    stream.advance(end);
+    Some(message)
 }
 
 /// The next message of a stream, whole.

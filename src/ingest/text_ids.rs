@@ -65,6 +65,7 @@ fn bytes_of_hex<const N: usize>(text: &str) -> ([u8; N], bool) {
     let text = text.trim().as_bytes();
     match hex(without_mark(text)) {
         Some(id) => (id, false),
+        None if is_nothing(text) => ([0; N], false),
         None => (hash(text), true),
     }
 }
@@ -77,13 +78,18 @@ fn bytes_of_text<const N: usize>(text: &str) -> ([u8; N], bool) {
     if let Some(id) = whole_hex(text) {
         return (id, false);
     }
-    if text.is_empty() || text.iter().all(|&digit| digit == b'0') {
+    if text.is_empty() || text.iter().all(|&digit| digit == b'0') || is_nothing(text) {
         return ([0; N], false);
     }
     if let Some(id) = unpadded_base64(text).or_else(|| hex(text)).or_else(|| uuid(text)) {
         return (id, false);
     }
     (hash(text), true)
+}
+
+/// Whether it is what languages print of no value where a column is made a text.
+fn is_nothing(text: &[u8]) -> bool {
+    [&b"None"[..], b"null", b"nil", b"nan", b"<NA>", b"undefined"].iter().any(|word| word.eq_ignore_ascii_case(text))
 }
 
 /// `text` without what says that it is hexadecimal, if it is.
@@ -235,6 +241,15 @@ mod tests {
         let short = TraceId([0, 0, 0, 0, 0, 0, 0, 0, 0xff, 1, 2, 3, 4, 5, 6, 7]);
         assert_eq!(trace_id("ff01020304050607").id, short);
         assert_eq!(trace_id("/wECAwQFBgc=").id, short);
+    }
+
+    #[test]
+    fn what_is_printed_of_no_value_is_no_id() {
+        for text in ["None", "null", "NaN", "nan", "<NA>", "nil", " None ", "0x0", ""] {
+            assert_eq!(span_id(text), TextId::default(), "{text}");
+            assert_eq!(hex_span_id(text), TextId::default(), "{text}");
+            assert_eq!(trace_id(text), TextId::default(), "{text}");
+        }
     }
 
     /// Text that is neither still tells one trace from another.

@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 use std::ops::Range;
-use std::sync::OnceLock;
+use std::sync::{LazyLock, OnceLock};
 
 use aho_corasick::AhoCorasick;
+use memchr::memmem::Finder;
 
 use super::card::{LENGTHS, is_card, is_grouped};
 use super::email::{ENCODED_AT, ats, email};
@@ -63,15 +64,19 @@ fn find_all(text: &str, traits: KeyTraits, finds: &mut impl Finds) {
     }
 }
 
-/// Whether a value is secret because of its key. Of a list one value is enough.
+/// Whether a value is secret because of its key. Of a list, as headers are recorded, one value is enough.
 fn is_credential(text: &str, credential: Credential, secrets: Secrets) -> bool {
+    match serde_json::from_str::<Vec<String>>(text) {
+        Ok(values) if text.starts_with('[') => values.iter().any(|value| is_one_credential(value, credential, secrets)),
+        _ => is_one_credential(text, credential, secrets),
+    }
+}
+
+fn is_one_credential(text: &str, credential: Credential, secrets: Secrets) -> bool {
     let is_secret =
         |value: &str| value.len() >= MIN_CREDENTIAL && !is_placeholder(value, &secrets.names().masked_words);
     match credential {
-        Credential::Any => match serde_json::from_str::<Vec<String>>(text) {
-            Ok(values) if text.starts_with('[') => values.iter().any(|value| is_secret(value)),
-            _ => is_secret(text),
-        },
+        Credential::Any => is_secret(text),
         // Stars in one cookie do not mask the others.
         Credential::WithEquals if text.contains(';') && text.contains("***") => {
             text.split(';').filter_map(|pair| pair.split_once('=')).any(|(_, value)| is_secret(value))
@@ -333,7 +338,9 @@ pub(crate) fn without_tokens(text: &str, secrets: Secrets) -> Cow<'_, str> {
 /// The text with what stands in `ranges`, and whatever may be a piece of a signed token, as `{}`.
 fn without(text: &str, mut ranges: Vec<Range<usize>>) -> Cow<'_, str> {
     let mut end = 0;
-    for at in memchr::memmem::find_iter(text.as_bytes(), "eyJ") {
+    // Most texts are shorter than what it takes to prepare a search.
+    static BEGINNING: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new("eyJ"));
+    for at in BEGINNING.find_iter(text.as_bytes()) {
         if at >= end {
             // What templates leave out is a question mark.
             end = end_of(text, at, |byte| is_of_token(byte) || byte == b'?');

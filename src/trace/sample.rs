@@ -54,6 +54,7 @@ pub(crate) fn push_sample(builder: &mut FrameBuilder, lines: &str) {
     lines.lines().map(str::trim).filter(|line| !line.is_empty()).for_each(|line| push(builder, line));
 }
 
+/// Words are parted by blanks; a blank in a value is written `␣`.
 fn push(builder: &mut FrameBuilder, line: &str) {
     let words: Vec<&str> = line.split_whitespace().collect();
     let &[trace, span, parent, service, kind, operation, times, ref rest @ ..] = words.as_slice() else {
@@ -62,8 +63,10 @@ fn push(builder: &mut FrameBuilder, line: &str) {
     let number = |text: &str| text.parse::<u64>().expect("a number");
     let at = |ms: &str| (SAMPLE_START as u64) + (ms.parse::<f64>().expect("ms") * 1e6) as u64;
     let (start, end) = times.split_once("..").expect("start..end");
-    let text =
-        |key: &str, value: &str| KeyValue { key: key.to_owned().into(), value: Value::Str(value.to_owned().into()) };
+    let text = |key: &str, value: &str| KeyValue {
+        key: key.to_owned().into(),
+        value: Value::Str(value.replace('␣', " ").into()),
+    };
     let pairs = || rest.iter().filter_map(|word| word.split_once('='));
     let record = SpanRecord {
         trace_id: TraceId(u128::from(number(trace)).to_be_bytes()),

@@ -313,6 +313,11 @@ impl<'a> TraceView<'a> {
         self.demanded.sole_callees.get(|callees| callees.rebuild(self))
     }
 
+    /// Whether the span can call: an entry span, or one without parent.
+    pub(crate) fn is_caller_span(&self, row: Row) -> bool {
+        self.calls.roles[row as usize].is_entry || self.tree.parents[row as usize] == NO_ROW
+    }
+
     /// What sampling says.
     pub(crate) fn adjusted_counts(&self) -> &'a AdjustedCounts {
         self.demanded.adjusted_counts.get(|counts| counts.rebuild(self))

@@ -182,6 +182,27 @@ fn arrow_is_read_like_parquet() {
     }
 }
 
+/// Polars writes the schema in front of a file without its length, which readers of files do not need.
+#[test]
+fn arrow_of_polars_is_read() {
+    for compression in [None, Some(arrow::ipc::CompressionType::ZSTD)] {
+        let whole = arrow(&[batch(1, 3), batch(4, 5)], true, compression);
+        // Behind the magic and its padding, the mark and the length of the schema.
+        assert_eq!(whole[8..12], [0xff; 4]);
+        let without_length = [&whole[..8], &whole[16..]].concat();
+        let (spans, format) = read_whole(&without_length);
+        assert_eq!((spans.len(), format), (16, "arrow_ipc"));
+        // What is no schema is damage, as before.
+        let mut damaged = without_length.clone();
+        damaged[8..16].fill(0x7f);
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("spans.arrow");
+        fs::write(&path, damaged).expect("written");
+        let (spans, reports) = read(&path);
+        assert!(spans.is_empty() && !reports[0].errors.is_empty(), "{reports:?}");
+    }
+}
+
 /// Whatever byte is damaged or missing: what can be read is, and the rest is an error.
 #[test]
 fn damaged_arrow_costs_its_messages() {

@@ -16,7 +16,7 @@ const VERBS: [&str; 14] = [
 /// Words and signs that a summary may take over from its statement, and that name no table.
 const NO_TABLES: [&str; 6] = ["table", "tables", "into", "from", "only", "*"];
 
-/// The words of a summary. What is in quotes is one.
+/// The words of a summary, without the signs around them. What is in quotes is one.
 fn words_of_summary(summary: &str) -> impl Iterator<Item = &str> {
     let mut closing = None;
     let parts = summary.split(move |c: char| {
@@ -28,7 +28,21 @@ fn words_of_summary(summary: &str) -> impl Iterator<Item = &str> {
         }
         closing.is_none() && c.is_whitespace()
     });
-    parts.filter(|word| !word.is_empty())
+    let words = parts.map(|word| word.trim_matches(|c| matches!(c, ';' | ',' | '(' | ')')));
+    words.filter(|word| !word.is_empty())
+}
+
+/// Whether the word at a place of a summary says what is done.
+fn is_verb(place: usize, word: &str) -> bool {
+    place == 0 || is_one_of(word, &VERBS) || is_one_of(word, &["batch"])
+}
+
+/// The verb of a summary that says what its call does: the first that writes, else the first that says anything.
+pub(crate) fn verb_of_summary(summary: &str) -> Option<&str> {
+    let verbs = words_of_summary(summary).enumerate().filter(|&(place, word)| is_verb(place, word));
+    let known: Vec<_> = verbs.filter_map(|(_, word)| Some((word, access_of_operation(word)?))).collect();
+    let writing = known.iter().find(|(_, access)| *access == Access::Write);
+    writing.or(known.first()).map(|&(word, _)| word)
 }
 
 /// The tables of a summary such as `INSERT orders SELECT stock`: verbs say what is done with those behind them.
@@ -36,8 +50,7 @@ pub(crate) fn tables_of_summary(summary: &str) -> Vec<TableUse> {
     let mut tables: Vec<TableUse> = Vec::new();
     let mut access = None;
     for (place, word) in words_of_summary(summary).enumerate() {
-        let word = word.trim_matches(|c| matches!(c, ';' | ',' | '(' | ')'));
-        if place == 0 || is_one_of(word, &VERBS) || is_one_of(word, &["batch"]) {
+        if is_verb(place, word) {
             access = access_of_operation(word).or(access);
             continue;
         }
@@ -96,6 +109,22 @@ pub(crate) fn key_prefix(command: &str, common: &WordList) -> Option<TableUse> {
 mod tests {
     use super::*;
     use crate::conventions::NameLists;
+
+    #[test]
+    fn summaries_say_what_is_done() {
+        for (summary, verb) in [
+            ("INSERT orders", Some("INSERT")),
+            ("BATCH INSERT orders", Some("INSERT")),
+            ("SELECT stock INSERT orders", Some("INSERT")),
+            ("select stock SELECT orders", Some("select")),
+            ("create table orders;", Some("create")),
+            ("orders update", Some("update")),
+            ("orders", None),
+            ("", None),
+        ] {
+            assert_eq!(verb_of_summary(summary), verb, "{summary}");
+        }
+    }
 
     /// Tables as printed, those that are written with a `!`.
     fn printed(tables: &[TableUse]) -> String {

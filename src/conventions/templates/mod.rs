@@ -509,23 +509,30 @@ fn push_joined_words(joined: &str, out: &mut String) {
 }
 
 fn push_path_segments(path: &str, out: &mut String) {
-    for (index, segment) in path.split('/').enumerate() {
-        if index > 0 {
-            out.push('/');
+    let mut rest = path;
+    loop {
+        // Segments are so short that a search which is quick for long texts takes longer to begin.
+        let end = rest.bytes().position(|byte| byte == b'/').unwrap_or(rest.len());
+        push_path_segment(&rest[..end], out);
+        if end == rest.len() {
+            return;
         }
-        match is_id_in_path(segment) {
-            false => out.push_str(segment),
-            true => {
-                out.push_str("{}");
-                let extension = extension_of(segment).filter(|_| !segment.contains(['@', '%']));
-                if let Some((rest, extension)) = extension
-                    && rest.bytes().any(|byte| byte.is_ascii_digit())
-                {
-                    out.push('.');
-                    out.push_str(extension);
-                }
-            }
-        }
+        out.push('/');
+        rest = &rest[end + 1..];
+    }
+}
+
+fn push_path_segment(segment: &str, out: &mut String) {
+    if !is_id_in_path(segment) {
+        return out.push_str(segment);
+    }
+    out.push_str("{}");
+    let extension = extension_of(segment).filter(|_| !segment.contains(['@', '%']));
+    if let Some((rest, extension)) = extension
+        && rest.bytes().any(|byte| byte.is_ascii_digit())
+    {
+        out.push('.');
+        out.push_str(extension);
     }
 }
 

@@ -96,7 +96,7 @@ impl WordList {
 
     /// Whether a word is an entry, or the plural of one.
     pub(crate) fn has_one_of(&self, word: &str) -> bool {
-        self.has(word) || word.strip_suffix('s').is_some_and(|one| self.has(one))
+        self.has(word) || word.strip_suffix(['s', 'S']).is_some_and(|one| self.has(one))
     }
 
     /// Whether a word of a name is an entry.

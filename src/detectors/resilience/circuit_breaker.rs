@@ -287,10 +287,12 @@ impl CallerSpans {
     const HELD_BACK: f64 = 0.5;
 
     fn demand(self) -> Demand {
-        let share = |is_open: usize| self.calling[is_open] as f64 / self.all[is_open] as f64;
+        // Rounded once each.
+        let [open, closed] =
+            [[1, 0], [0, 1]].map(|[calling, all]| u128::from(self.calling[calling]) * u128::from(self.all[all]));
         if self.all[0] < Self::ENOUGH || self.calling[0] == 0 || self.all[1] == 0 {
             Demand::Unknown
-        } else if share(1) / share(0) < Self::HELD_BACK {
+        } else if (open as f64) < Self::HELD_BACK * closed as f64 {
             Demand::HeldBack
         } else {
             Demand::Unchanged

@@ -21,11 +21,6 @@ pub(super) fn is_throttled(trace: &TraceView<'_>, call: &Call) -> bool {
     says_throttled && !own.says_too_large && !callee.is_some_and(|callee| callee.says_too_large)
 }
 
-/// Whether the span can call: an entry span, or one without parent.
-pub(in crate::detectors) fn is_caller_span(trace: &TraceView<'_>, row: Row) -> bool {
-    trace.calls.roles[row as usize].is_entry || trace.tree.parents[row as usize] == NO_ROW
-}
-
 /// Whether the span failed because whoever waited for it gave up.
 pub(super) fn is_cancelled(trace: &TraceView<'_>, row: Row) -> bool {
     trace.calls.roles[row as usize].failed && trace.semantics_of(row).error_class == ErrorClass::Cancelled

@@ -42,6 +42,8 @@ pub(crate) fn holds(key: &str, text: &str, others: &[String], ended: bool) -> Ho
         // Answers of Elasticsearch within others, X-Ray's, what CloudWatch sends to subscribers and to Kinesis, and its queries.
         "rawResponse" | "responses" | "Traces" | "Segments" | "logEvents" | "awslogs" | "Records" | "kinesis"
         | "results" => Holds::Documents,
+        // Dynatrace's within its result.
+        "records" if text.starts_with('[') => Holds::Documents,
         // Spans of Datadog's tracers are lists of lists; elsewhere a `trace` is a summary.
         "traces" if text.get(1..).is_some_and(|items| text.starts_with('[') && items.trim_start().starts_with('[')) => {
             Holds::Documents

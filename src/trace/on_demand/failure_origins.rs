@@ -9,6 +9,7 @@ use crate::frame::Symbol;
 use crate::span::SpanKind;
 
 use super::failure_chains::FailureChains;
+use super::retries::Attempt;
 use crate::trace::calls::{Call, NO_CALL};
 use crate::trace::target::{Target, TargetKind};
 use crate::trace::tree::{NO_ROW, Row};
@@ -139,8 +140,8 @@ impl Failures {
                 }
             }
         }
-        let dropped = rows_of_later_attempts(trace);
         let victims = victims(trace, failures_below);
+        let dropped = rows_of_later_attempts(trace, &victims);
         let is_origin = |row: &Row| {
             let row = *row as usize;
             roles[row].failed && !failed_below[row] && !dropped[row] && !victims[row]
@@ -191,12 +192,14 @@ fn gave_up(trace: &TraceView<'_>, call: &Call) -> bool {
         && trace.end(call.callee) > trace.end(call.row).saturating_add(MIN_OVERTIME_NS)
 }
 
-/// Marks rows at the attempts of a retry sequence that come after its first failed one, and what these waited for.
-fn rows_of_later_attempts(trace: &TraceView<'_>) -> Vec<bool> {
+/// Marks rows at the attempts of a retry sequence that come after its first failed one, and what these waited for. The first is the
+/// first that is no victim: what an attempt after it made a victim of it would else have no origin at all.
+fn rows_of_later_attempts(trace: &TraceView<'_>, victims: &[bool]) -> Vec<bool> {
     let mut dropped = vec![false; trace.tree.len()];
     let retries = trace.retries();
     for sequence in &retries.sequences {
-        for attempt in retries.attempts(sequence).iter().skip_while(|attempt| !attempt.failed(trace)).skip(1) {
+        let begins = |attempt: &Attempt| attempt.failed(trace) && !victims[attempt.row as usize];
+        for attempt in retries.attempts(sequence).iter().skip_while(|attempt| !begins(attempt)).skip(1) {
             dropped[attempt.row as usize] = true;
         }
     }

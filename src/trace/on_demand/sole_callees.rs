@@ -16,6 +16,11 @@ pub(crate) struct SoleCallee {
 
 impl SoleCallee {
     const NONE: Self = Self { calls: 0, service: Symbol::EMPTY, is_waited_for: true };
+
+    /// Whether calls have no service in common, though there are several.
+    pub(crate) fn is_of_several(&self) -> bool {
+        self.calls > 1 && self.service == Symbol::EMPTY
+    }
 }
 
 /// The same by row.

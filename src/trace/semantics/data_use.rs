@@ -12,7 +12,7 @@ use rayon::slice::ParallelSlice as _;
 use crate::conventions::{
     Access, Attribute, DatabaseName, Lists, NameLists, Statement, SystemKind, TableUse, WordList, access_of_operation,
     creates_document, is_insert, is_one_of, key_prefix, key_value_access, listed_tables, service_family,
-    tables_of_name, tables_of_summary, words,
+    tables_of_name, tables_of_summary, verb_of_summary, words,
 };
 use crate::frame::{Signature, SignatureId, Symbol, Symbols, Vocabulary};
 use crate::partial::named;
@@ -198,6 +198,7 @@ fn data_use_of(attributes: &Attributes<'_>, publishes: bool, lists: &Lists, symb
 struct Said<'a> {
     text: Option<&'a str>,
     operation: Option<&'a str>,
+    summary: Option<&'a str>,
     name: &'a str,
 }
 
@@ -210,8 +211,9 @@ impl<'a> Said<'a> {
     /// The operation, or the words that may be it.
     fn words(&self) -> impl Iterator<Item = &'a str> {
         let last = self.name.rsplit(|c: char| !is_of_operation(c)).find(|word| !word.is_empty());
-        let of_name = [self.text.and_then(first_word), first_word(self.name), last];
-        self.operation.into_iter().chain(of_name.into_iter().flatten())
+        let verbs = [self.text.and_then(first_word), self.summary.and_then(verb_of_summary)];
+        let of_name = [first_word(self.name), last];
+        self.operation.into_iter().chain(verbs.into_iter().chain(of_name).flatten())
     }
 
     /// The word that says what the call does.
@@ -233,7 +235,12 @@ fn use_of_database(attributes: &Attributes<'_>, names: &NameLists, symbols: &mut
     let system = attributes.get(A::DbSystem).unwrap_or_default();
     let kind = SystemKind::of(system);
     let name = attributes.symbols.resolve(attributes.signature.name);
-    let said = Said { text: attributes.get(A::DbQueryText), operation: attributes.get(A::DbOperation), name };
+    let said = Said {
+        text: attributes.get(A::DbQueryText),
+        operation: attributes.get(A::DbOperation),
+        summary: attributes.get(A::DbQuerySummary),
+        name,
+    };
     let mut data_use =
         DataUse { is_of_database: true, is_key_value: kind == SystemKind::KeyValue, ..DataUse::default() };
     if let Some(database) = database_of(attributes, system, kind, names) {
@@ -362,9 +369,7 @@ fn tables_of(
     let is_written = access == Some(Access::Write);
     let sources: [(TablesSeenIn, &dyn Fn() -> Vec<TableUse>); 4] = [
         (TablesSeenIn::Query, &|| statement.tables.clone()),
-        (TablesSeenIn::Summary, &|| {
-            attributes.get(Attribute::DbQuerySummary).map(tables_of_summary).unwrap_or_default()
-        }),
+        (TablesSeenIn::Summary, &|| said.summary.map(tables_of_summary).unwrap_or_default()),
         (TablesSeenIn::Collection, &|| {
             let listed = attributes.get(Attribute::DbCollection);
             listed.map(|listed| listed_tables(listed, is_written)).unwrap_or_default()

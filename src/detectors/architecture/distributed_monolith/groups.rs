@@ -142,9 +142,13 @@ impl<'a> Structure<'a> {
             edges: Edges::new(),
             traces: BTreeMap::new(),
         };
-        let all: BTreeMap<Passage, u64> = seen.calls.in_order().into_iter().collect();
-        for (&passage, &calls) in &all {
-            for [caller, callee] in structure.edges_of(passage, &gateways, &|passage| all.contains_key(passage), &all) {
+        let calls = seen.calls.in_order();
+        let passed_to_several = seen.calls_passed_to_several.in_order();
+        let all: BTreeSet<Passage> = calls.iter().chain(&passed_to_several).map(|&(passage, _)| passage).collect();
+        // What asks several is one call, unless it passes requests on.
+        let by_gateways = passed_to_several.into_iter().filter(|([_, callee, _], _)| gateways.contains(callee));
+        for (passage, calls) in calls.into_iter().chain(by_gateways) {
+            for [caller, callee] in structure.edges_of(passage, &gateways, &|passage| all.contains(passage), &all) {
                 *structure.edges.entry(caller).or_default().entry(callee).or_default() += calls;
             }
         }
@@ -165,7 +169,7 @@ impl<'a> Structure<'a> {
         [caller, callee, next]: Passage,
         gateways: &BTreeSet<Symbol>,
         is_known: &dyn Fn(&Passage) -> bool,
-        all: &BTreeMap<Passage, u64>,
+        all: &BTreeSet<Passage>,
     ) -> Vec<[Symbol; 2]> {
         if gateways.contains(&caller) {
             return Vec::new();
@@ -178,8 +182,7 @@ impl<'a> Structure<'a> {
             } else if next != Symbol::EMPTY && passed.insert([callee, next]) {
                 if gateways.contains(&next) {
                     let behind = all.range([callee, next, Symbol::EMPTY]..);
-                    let behind =
-                        behind.map(|(passage, _)| passage).take_while(|passage| passage[..2] == [callee, next]);
+                    let behind = behind.take_while(|passage| passage[..2] == [callee, next]);
                     waiting.extend(behind.filter(|passage| is_known(passage)).map(|passage| [next, passage[2]]));
                 } else {
                     reached.insert(next);

@@ -7,14 +7,14 @@ use std::collections::BTreeMap;
 
 use arrow::error::ArrowError;
 use foldhash::fast::FixedState;
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use crate::detectors::kit::{CountsBySignature, NoDetails, Seen, Sightings, read_seen, write_seen};
 use crate::findings::Findings;
 use crate::frame::Symbol;
 use crate::partial::{Columns as _, GroupReader, GroupWriter, TraceNumber, columns};
 use crate::savings::Unsettled;
-use crate::trace::{Call, NO_ROW, RootReason, Row, TargetKind, TraceView};
+use crate::trace::{Call, Hop, NO_ROW, RootReason, Row, TargetKind, TraceView};
 
 /// Hops of a chain that are still fine, as those of `sync-chain`.
 const MAX_HOPS: u32 = 3;
@@ -91,11 +91,16 @@ pub(crate) struct Shapes {
     pub(super) shapes: HashMap<Shape, Sightings, FixedState>,
     /// Calls of all traces.
     pub(super) calls: CountsBySignature<Passage>,
+    /// The same calls once more where who was called asks several: by each service that it asks.
+    pub(super) calls_passed_to_several: CountsBySignature<Passage>,
     /// When each version of a service was seen first, in ns since 1970.
     pub(super) versions: HashMap<[Symbol; 2], i64, FixedState>,
     /// The shape of the trace.
     current: Shape,
-    chain: Vec<Symbol>,
+    below: Below,
+    way: Way,
+    /// Which services each span of the trace asks.
+    asked_by: Vec<(Row, Symbol)>,
 }
 
 impl Shapes {
@@ -142,53 +147,150 @@ impl Shapes {
 
     fn see_calls(&mut self, trace: &TraceView<'_>) {
         let callees = trace.sole_callees();
-        let is_waited_for = |call: &Call| call.callee == NO_ROW || trace.tree.waits_for(call.row, call.callee);
-        for call in trace.calls.calls.iter().filter(|call| call.counts && call.target.kind == TargetKind::Service) {
-            if !is_waited_for(call) {
-                continue;
-            }
+        let is_waited_for = |call: &&Call| call.callee == NO_ROW || trace.tree.waits_for(call.row, call.callee);
+        let to_services =
+            trace.calls.calls.iter().filter(|call| call.counts && call.target.kind == TargetKind::Service);
+        let calls = to_services.filter(is_waited_for);
+        self.asked_by.clear();
+        let of_callers = calls.clone().filter(|call| callees.of(call.caller_span).is_of_several());
+        self.asked_by.extend(of_callers.map(|call| (call.caller_span, call.target.name)));
+        in_order(&mut self.asked_by);
+        for call in calls {
             let of_callee = callees.of(call.callee);
             let next = if of_callee.is_waited_for { of_callee.service } else { Symbol::EMPTY };
             let passage = [call.caller_service, call.target.name, next];
             self.calls.add(trace.tree.signatures[call.row as usize], passage, u64::from(call.weight));
             push_new(&mut self.current.passages, passage);
+            if !of_callee.is_of_several() {
+                continue;
+            }
+            let first = self.asked_by.partition_point(|&(caller, _)| caller < call.callee);
+            for &(_, next) in self.asked_by[first..].iter().take_while(|&&(caller, _)| caller == call.callee) {
+                let passage = [call.caller_service, call.target.name, next];
+                self.calls_passed_to_several.add_key(passage, u64::from(call.weight));
+                push_new(&mut self.current.passages, passage);
+            }
         }
     }
 
     /// Finds long chains, and services that a request comes to again.
     fn see_hops(&mut self, trace: &TraceView<'_>) {
-        let hops = trace.hops();
-        let all = hops.all();
-        for (number, hop) in all.iter().enumerate().filter(|(_, hop)| hop.depth > 1) {
-            let is_last = all.get(number + 1).is_none_or(|next| next.before != number);
-            let is_long = hop.depth > MAX_HOPS && is_last;
-            let service = trace.service(hop.row);
-            self.chain.clear();
-            let mut at = Some(hop);
-            while let Some(hop) = at {
-                self.chain.push(trace.service(hop.row));
-                at = all.get(hop.before);
-                if at.is_none() {
-                    // Who made the first call.
-                    let caller = trace.calls.roles[hop.call as usize].caller_span;
-                    let caller = if hop.call == hop.row { trace.tree.parents[hop.row as usize] } else { caller };
-                    if caller != NO_ROW {
-                        self.chain.push(trace.service(caller));
-                    }
-                }
+        let all = trace.hops().all();
+        if all.iter().all(|hop| hop.depth == 1) {
+            return;
+        }
+        let services = trace.services();
+        let Self { below, way, current, .. } = self;
+        below.link(all);
+        way.begin(services.names().len());
+        let mut waiting = vec![below.first];
+        while let Some(number) = waiting.pop() {
+            let Some(hop) = all.get(number) else { continue };
+            waiting.extend([below.next[number], below.first_below[number]]);
+            if hop.depth == 1 {
+                // Who made the first call.
+                let caller = trace.calls.roles[hop.call as usize].caller_span;
+                let caller = if hop.call == hop.row { trace.tree.parents[hop.row as usize] } else { caller };
+                way.begin_below((caller != NO_ROW).then(|| services.place_of(caller)));
+            } else {
+                way.go_up_to(hop.before);
             }
-            if self.chain[1..].contains(&service) {
-                self.current.revisited.push(service);
+            let place = services.place_of(hop.row);
+            if way.comes_by(place) && hop.depth > 1 {
+                current.revisited.push(services.names()[place]);
             }
-            if is_long {
-                self.chain.sort_unstable();
-                self.chain.dedup();
-                let is_known = self.current.chains().any(|known| known == self.chain);
-                if !is_known {
-                    self.current.chains.extend_from_slice(&self.chain);
-                    self.current.chains.push(Symbol::EMPTY);
-                }
+            way.go_down(number, place);
+            if below.first_below[number] == NO_HOP && hop.depth > MAX_HOPS {
+                way.take_chain(services.names(), &mut current.chains);
             }
+        }
+    }
+}
+
+/// No hop has this number.
+const NO_HOP: usize = usize::MAX;
+
+/// Which hops lie below which.
+#[derive(Debug, Default)]
+struct Below {
+    /// The first that lies below none.
+    first: usize,
+    /// The first below each.
+    first_below: Vec<usize>,
+    /// The next below the same.
+    next: Vec<usize>,
+}
+
+impl Below {
+    fn link(&mut self, hops: &[Hop]) {
+        self.first = NO_HOP;
+        for numbers in [&mut self.first_below, &mut self.next] {
+            numbers.clear();
+            numbers.resize(hops.len(), NO_HOP);
+        }
+        for (number, hop) in hops.iter().enumerate().rev() {
+            let first = self.first_below.get_mut(hop.before).unwrap_or(&mut self.first);
+            self.next[number] = std::mem::replace(first, number);
+        }
+    }
+}
+
+/// The way down to a hop.
+#[derive(Debug, Default)]
+struct Way {
+    /// Number of each hop and place of its service; at the beginning the service of who made the first call.
+    steps: Vec<(usize, usize)>,
+    /// How many of them are at the service of each place.
+    visits: Vec<u32>,
+    /// The services of each chain of the trace.
+    chains: HashSet<Vec<Symbol>, FixedState>,
+    chain: Vec<Symbol>,
+}
+
+impl Way {
+    fn begin(&mut self, services: usize) {
+        self.steps.clear();
+        self.visits.clear();
+        self.visits.resize(services, 0);
+        self.chains.clear();
+    }
+
+    fn begin_below(&mut self, caller: Option<usize>) {
+        self.steps.drain(..).for_each(|(_, place)| self.visits[place] = 0);
+        if let Some(place) = caller {
+            self.go_down(NO_HOP, place);
+        }
+    }
+
+    fn go_up_to(&mut self, hop: usize) {
+        while let Some((_, place)) = self.steps.pop_if(|(number, _)| *number != hop) {
+            self.visits[place] -= 1;
+        }
+    }
+
+    fn comes_by(&self, place: usize) -> bool {
+        self.visits[place] > 0
+    }
+
+    fn go_down(&mut self, hop: usize, place: usize) {
+        self.steps.push((hop, place));
+        self.visits[place] += 1;
+    }
+
+    /// Adds the services of the way to `chains`, if they are no others'.
+    fn take_chain(&mut self, names: &[Symbol], chains: &mut Vec<Symbol>) {
+        self.chain.clear();
+        match self.steps.len() < names.len() {
+            true => self.chain.extend(self.steps.iter().map(|&(_, place)| names[place])),
+            false => self
+                .chain
+                .extend(names.iter().zip(&self.visits).filter(|(_, visits)| **visits > 0).map(|(name, _)| *name)),
+        }
+        in_order(&mut self.chain);
+        if !self.chains.contains(&self.chain) {
+            self.chains.insert(self.chain.clone());
+            chains.extend_from_slice(&self.chain);
+            chains.push(Symbol::EMPTY);
         }
     }
 }
@@ -215,6 +317,7 @@ impl Seen for Shapes {
             self.shapes.entry(shape).or_default().merge(&seen);
         }
         self.calls.merge(other.calls);
+        self.calls_passed_to_several.merge(other.calls_passed_to_several);
         for (version, first) in other.versions {
             let own = self.versions.entry(version).or_insert(i64::MAX);
             *own = (*own).min(first);
@@ -232,7 +335,8 @@ impl Seen for Shapes {
             (names + entries.capacity() * 2 + passages.capacity() * 3) * size_of::<Symbol>()
         };
         let shapes: usize = self.shapes.keys().map(of_shape).sum();
-        self.findings.bytes() + shapes + self.shapes.capacity() * size_of::<(Shape, Sightings)>() + self.calls.bytes()
+        let calls = self.calls.bytes() + self.calls_passed_to_several.bytes();
+        self.findings.bytes() + shapes + self.shapes.capacity() * size_of::<(Shape, Sightings)>() + calls
     }
 
     fn unsettled(&mut self) -> Option<Unsettled<'_>> {
@@ -249,11 +353,13 @@ impl Seen for Shapes {
             )
         };
         write_seen::<ShapeColumns>(shapes.into_iter().map(row), group);
-        let mut columns = PassageColumns::default();
-        for ([caller, callee, next], calls) in self.calls.in_order() {
-            columns.push(PassageRow { caller, callee, next, calls });
+        for (name, calls) in [(CALLS, &self.calls), (CALLS_PASSED_TO_SEVERAL, &self.calls_passed_to_several)] {
+            let mut columns = PassageColumns::default();
+            for ([caller, callee, next], calls) in calls.in_order() {
+                columns.push(PassageRow { caller, callee, next, calls });
+            }
+            group.beside(name, |group| columns.write("", group));
         }
-        group.beside(CALLS, |group| columns.write("", group));
         let mut versions: Vec<(&[Symbol; 2], &i64)> = self.versions.iter().collect();
         versions.sort_unstable();
         let mut columns = VersionColumns::default();
@@ -279,9 +385,12 @@ impl Seen for Shapes {
             };
             read.shapes.insert(shape, seen.get(row));
         }
-        let calls = group.beside(CALLS, |group| PassageColumns::read("", group))?;
-        for row in 0..calls.calls.len() {
-            read.calls.add_key([calls.caller[row], calls.callee[row], calls.next[row]], calls.calls[row]);
+        let counts = [(CALLS, &mut read.calls), (CALLS_PASSED_TO_SEVERAL, &mut read.calls_passed_to_several)];
+        for (name, counts) in counts {
+            let calls = group.beside(name, |group| PassageColumns::read("", group))?;
+            for row in 0..calls.calls.len() {
+                counts.add_key([calls.caller[row], calls.callee[row], calls.next[row]], calls.calls[row]);
+            }
         }
         let versions = group.beside(VERSIONS, |group| VersionColumns::read("", group))?;
         for row in 0..versions.first.len() {
@@ -293,4 +402,5 @@ impl Seen for Shapes {
 
 /// Names of groups.
 const CALLS: &str = "calls";
+const CALLS_PASSED_TO_SEVERAL: &str = "calls_passed_to_several";
 const VERSIONS: &str = "versions";

@@ -6,7 +6,7 @@ use std::ops::Range;
 use arrow::error::ArrowError;
 
 use crate::detectors::kit::Seen;
-use crate::detectors::resilience::edge_calls::{is_caller_span, is_outage};
+use crate::detectors::resilience::edge_calls::is_outage;
 use crate::frame::Symbol;
 use crate::partial::{Columns as _, GroupReader, GroupWriter, TraceNumber, columns};
 use crate::savings::Unsettled;
@@ -264,7 +264,7 @@ fn is_call_of_item(trace: &TraceView<'_>, call: &Call) -> bool {
         && call.weight == 1
         && call.row != call.caller_span
         && trace.is_edge_call(call)
-        && is_caller_span(trace, call.caller_span)
+        && trace.is_caller_span(call.caller_span)
 }
 
 /// What a span shows of each pair of its items.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::TraceQuality;
 use super::contexts::held_roots;
 use super::rules::Rule;
-use super::seen::{EdgeFacts, Missing, SeenQuality, ServiceFacts};
+use super::seen::{EdgeFacts, Instance, Missing, SeenQuality, ServiceFacts};
 use crate::conventions::FindingKind;
 use crate::detectors::kit::{Level, Sightings, Whole};
 use crate::frame::Symbol;
@@ -212,10 +212,10 @@ impl Names {
 }
 
 /// Services one instance of which ran in several places.
-fn in_several_places(instances: impl Iterator<Item = (Symbol, u64, u64)>) -> BTreeSet<Symbol> {
-    let mut place_of: BTreeMap<(Symbol, u64), u64> = BTreeMap::new();
-    let is_elsewhere = |(service, instance, place)| {
-        let known = *place_of.entry((service, instance)).or_insert(place);
+fn in_several_places(instances: impl Iterator<Item = Instance>) -> BTreeSet<Symbol> {
+    let mut place_of: BTreeMap<(Symbol, u64, u8), u64> = BTreeMap::new();
+    let is_elsewhere = |Instance { service, instance, kind, place }| {
+        let known = *place_of.entry((service, instance, kind)).or_insert(place);
         (known != place).then_some(service)
     };
     instances.filter_map(is_elsewhere).collect()
@@ -243,8 +243,20 @@ mod tests {
 
     #[test]
     fn instances_have_one_place() {
-        let [web, cart] = [Symbol(1), Symbol(2)];
-        let found = in_several_places([(web, 1, 1), (web, 2, 2), (cart, 1, 1), (cart, 1, 3)].into_iter());
-        assert_eq!(found, BTreeSet::from([cart]));
+        let [web, cart, shop] = [Symbol(1), Symbol(2), Symbol(3)];
+        let instances = [
+            (web, 1, 1, 1),
+            (web, 2, 1, 2),
+            // One pod on one host.
+            (web, 1, 2, 4),
+            (cart, 1, 0, 1),
+            (cart, 1, 0, 3),
+            // One pod, as it seems, on two hosts.
+            (shop, 1, 1, 1),
+            (shop, 1, 2, 5),
+            (shop, 1, 2, 6),
+        ];
+        let instances = instances.map(|(service, instance, kind, place)| Instance { service, instance, kind, place });
+        assert_eq!(in_several_places(instances.into_iter()), BTreeSet::from([cart, shop]));
     }
 }

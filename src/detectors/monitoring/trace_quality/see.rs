@@ -2,7 +2,7 @@
 
 use super::contexts::{LoneCall, ServedRoot};
 use super::rules::Rule;
-use super::seen::{EdgeFacts, Missing, SeenQuality};
+use super::seen::{EdgeFacts, Instance, Missing, Places, SeenQuality};
 use crate::conventions::{FindingKind, OwnAttribute};
 use crate::detectors::kit::Sightings;
 use crate::frame::Symbol;
@@ -40,7 +40,8 @@ struct OfService {
     internal: u32,
     short: u32,
     failed: u32,
-    instance: Option<(u64, u64)>,
+    /// The last instance, and where it was.
+    instance: Option<(u64, Places)>,
 }
 
 /// What was found of a kind in the trace.
@@ -144,7 +145,7 @@ fn see_resource(
     trace: &TraceView<'_>,
     row: Row,
     service: Symbol,
-    last: &mut Option<(u64, u64)>,
+    last: &mut Option<(u64, Places)>,
     seen: &mut SeenQuality,
 ) -> u32 {
     let names_deployment = trace.semantics_of(row).names_deployment;
@@ -157,11 +158,11 @@ fn see_resource(
     let is_in_kubernetes = pod_name.is_some() || own(OwnAttribute::Kubernetes).is_some() || names_deployment;
     let without_uid = if is_in_kubernetes && pod_uid.is_none() { Rule::PodUid.bit() } else { 0 };
     let Some(instance) = own(OwnAttribute::Instance) else { return without_uid | Rule::Instance.bit() };
-    if let Some(place) = pod_uid.or(pod_name).or_else(|| own(OwnAttribute::HostName))
-        && *last != Some((instance, place))
-    {
-        *last = Some((instance, place));
-        seen.instances.insert((service, instance, place));
+    let places = [pod_uid, pod_name, own(OwnAttribute::HostName)];
+    if *last != Some((instance, places)) {
+        *last = Some((instance, places));
+        let places = (0..).zip(places).filter_map(|(kind, place)| Some((kind, place?)));
+        seen.instances.extend(places.map(|(kind, place)| Instance { service, instance, kind, place }));
     }
     without_uid
 }

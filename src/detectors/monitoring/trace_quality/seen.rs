@@ -109,7 +109,7 @@ pub(crate) struct SeenQuality {
     /// Spans by service and name, of names that follow from no route.
     pub(super) names: CountsBySignature<(Symbol, Symbol)>,
     /// Instances of services, and where they ran.
-    pub(super) instances: HashSet<(Symbol, u64, u64), FixedState>,
+    pub(super) instances: HashSet<Instance, FixedState>,
     pub(super) lone_calls: Vec<LoneCall>,
     pub(super) served_roots: Vec<ServedRoot>,
     pub(super) root_durations: Times,
@@ -180,11 +180,25 @@ columns! {
     }
 }
 
+/// Where an instance was: the UID and the name of its pod, and its host, each a hash.
+pub(super) type Places = [Option<u64>; 3];
+
+/// An instance of a service, and where it was.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(super) struct Instance {
+    pub(super) service: Symbol,
+    pub(super) instance: u64,
+    /// Which of [`Places`]: pods are compared with pods, and hosts with hosts.
+    pub(super) kind: u8,
+    pub(super) place: u64,
+}
+
 columns! {
     /// An instance.
     struct InstanceRow in InstanceColumns {
         service: Symbol,
         instance: u64,
+        kind: u32,
         place: u64,
     }
 }
@@ -279,7 +293,7 @@ impl Seen for SeenQuality {
             + self.found.capacity() * size_of::<((FindingKind, Symbol, Symbol), (u64, Sightings))>()
             + self.missing.capacity() * size_of::<Missing>()
             + self.names.bytes()
-            + self.instances.capacity() * size_of::<(Symbol, u64, u64)>()
+            + self.instances.capacity() * size_of::<Instance>()
             + self.lone_calls.capacity() * size_of::<LoneCall>()
             + self.served_roots.capacity() * size_of::<ServedRoot>()
             + self.root_durations.bytes()
@@ -347,8 +361,8 @@ impl Seen for SeenQuality {
         let mut instances: Vec<_> = self.instances.iter().copied().collect();
         instances.sort_unstable();
         let mut columns = InstanceColumns::default();
-        for (service, instance, place) in instances {
-            columns.push(InstanceRow { service, instance, place });
+        for Instance { service, instance, kind, place } in instances {
+            columns.push(InstanceRow { service, instance, kind: u32::from(kind), place });
         }
         group.beside(INSTANCES, |group| columns.write("", group));
 
@@ -424,7 +438,12 @@ impl Seen for SeenQuality {
             of_names.add_key((names.service[row], names.name[row]), names.spans[row]);
         }
         let instances = group.beside(INSTANCES, |group| InstanceColumns::read("", group))?;
-        let instance = |row: usize| (instances.service[row], instances.instance[row], instances.place[row]);
+        let instance = |row: usize| Instance {
+            service: instances.service[row],
+            instance: instances.instance[row],
+            kind: instances.kind[row] as u8,
+            place: instances.place[row],
+        };
         let calls = group.beside(LONE_CALLS, |group| LoneCallColumns::read("", group))?;
         let lone_call = |row: usize| LoneCall {
             target: calls.target[row],

@@ -107,6 +107,11 @@ fn spans_say_what_they_change() {
     for (span, expected) in [
         ("CLIENT q db.system=postgresql db.query.text=SELECT/**/1", ""),
         ("CLIENT q db.system=postgresql db.query.text=SELECT/**/a/**/FROM/**/b", "touches"),
+        ("CLIENT Orders.save db.system=postgresql db.query.summary=SELECT␣b", "touches"),
+        ("CLIENT Orders.find db.system=postgresql db.query.summary=INSERT␣b", "touches writes inserts"),
+        ("CLIENT q db.system=postgresql db.query.summary=SELECT␣a␣DELETE␣b", "touches writes undoes"),
+        ("CLIENT q db.system=postgresql db.query.summary=CREATE␣TABLE␣b", ""),
+        ("CLIENT save db.system=mongodb db.operation=find db.query.summary=insert␣b", "touches"),
         ("CLIENT q db.system=postgresql db.query.text=INSERT/**/INTO/**/b/**/VALUES(1)", "touches writes inserts"),
         (
             "CLIENT q db.system=postgresql db.query.text=INSERT/**/INTO/**/b/**/VALUES(1)ON/**/CONFLICT/**/DO/**/NOTHING",

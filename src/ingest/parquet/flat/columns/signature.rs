@@ -512,7 +512,7 @@ impl SignatureColumns {
                 slots.put(Attribute::RefType, 0, self.ref_types.text(pair[1]));
             }
             // What an attribute column has counts more than a column that repeats it.
-            for text in &self.texts {
+            for text in self.texts.iter().filter(|text| !text.is_empty()) {
                 if let Says::Attribute(attribute, rank) = text.says {
                     slots.put_normal(attribute, rank, text.text_at(row));
                 }

@@ -119,6 +119,11 @@ impl TextColumn {
         self.text(self.indices.at(row))
     }
 
+    /// Whether no row of the batch has a text.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.indices.is_empty()
+    }
+
     /// Hands over each row of the batch that has a text, and its index.
     pub(crate) fn for_each_index(&self, take: impl FnMut(usize, u32)) {
         self.indices.for_each(take);

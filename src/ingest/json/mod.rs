@@ -6,4 +6,5 @@ pub(crate) mod id_text;
 pub(crate) mod lenient;
 pub(crate) mod line_starts;
 pub(crate) mod opening;
+pub(crate) mod printed_map;
 pub(crate) mod quick;

@@ -8,6 +8,7 @@ use serde_json::{Map, Value as Json};
 
 use crate::ingest::json::attributes::{attributes_of_json, value_of_json};
 use crate::ingest::json::id_text::IdText;
+use crate::ingest::json::printed_map::json_of_text;
 use crate::ingest::parquet::flat::times::{Unit, time_of_text};
 use crate::ingest::text_ids;
 use crate::span::{KeyValue, NO_START_TIME, SpanId, SpanKind, StatusCode, TraceId, Value};
@@ -153,8 +154,9 @@ impl Fields {
         match self.take(paths) {
             Json::Object(object) => attributes_of_json(object),
             Json::Array(items) => items.into_iter().filter_map(listed_attribute).collect(),
-            Json::String(text) => match serde_json::from_str(&text) {
-                Ok(Json::Object(object)) => attributes_of_json(object),
+            Json::String(text) => match json_of_text(&text) {
+                Some(Json::Object(object)) => attributes_of_json(object),
+                Some(Json::Array(items)) => items.into_iter().filter_map(listed_attribute).collect(),
                 _ => Vec::new(),
             },
             _ => Vec::new(),
@@ -338,7 +340,7 @@ mod tests {
     fn attributes_are_read_in_every_form() {
         let mut fields = fields(
             r#"{"a":{"k":1,"n":{"m":true}},"b":[{"Key":"k","Value":{"Type":"FLOAT64","Value":1}},{"key":"k","value":{"intValue":"7"}},{"key":"k","value":"v"},3],
-                "c":"{\"k\":\"v\"}","s.x":1,"s.y":"2"}"#,
+                "c":"{\"k\":\"v\"}","d":"{'k':'v'}","s.x":1,"s.y":"2"}"#,
         );
         let mut of = |path: &str| {
             let attributes = fields.attributes(&[path]);
@@ -347,6 +349,7 @@ mod tests {
         assert_eq!(of("a"), "k=Int(1) n.m=Bool(true)");
         assert_eq!(of("b"), r#"k=Double(1.0) k=Int(7) k=Str("v")"#);
         assert_eq!(of("c"), r#"k=Str("v")"#);
+        assert_eq!(of("d"), r#"k=Str("v")"#);
         assert_eq!(fields.with_prefix(&["s."]).len(), 2);
         assert!(fields.rest().is_empty());
     }

@@ -123,9 +123,8 @@ fn emit_segment(
         _ => SpanKind::Internal,
     };
     let start_unix_nano = fields.start(&["start_time"]);
-    // What is in progress has no end yet, which is told as it is of spans of all formats.
-    let has_end = fields.has(&["end_time"]);
-    let end_unix_nano = fields.instant(&["end_time"]).max(if has_end { start_unix_nano } else { 0 });
+    // What is in progress has no end yet.
+    let end_unix_nano = fields.instant(&["end_time"]).max(start_unix_nano);
     let is_throttled = fields.get("throttle") == Some(&Json::Bool(true));
     let status = status(&mut fields, kind);
     let events = exceptions(&mut fields, end_unix_nano);

@@ -8,6 +8,7 @@ use crate::span::{Event, KeyValue, Link, Origin, SpanRecord, StatusCode};
 
 use crate::ingest::counting_sink::CountingSink;
 use crate::ingest::json::attributes::{attributes_of_json, value_of_json};
+use crate::ingest::json::printed_map::json_of_text;
 use crate::ingest::json_formats::fields::{Fields, instant, text_attribute};
 use crate::ingest::parquet::flat::times::Unit;
 use crate::ingest::text_ids;
@@ -103,6 +104,11 @@ fn links(fields: &mut Fields, opaque_ids: &mut u64) -> Vec<Link<'static>> {
 fn attributes_of(json: Json) -> Vec<KeyValue<'static>> {
     match json {
         Json::Object(object) => attributes_of_json(object),
+        // Where all values are texts, maps are printed.
+        Json::String(text) => match json_of_text(&text) {
+            Some(Json::Object(object)) => attributes_of_json(object),
+            _ => Vec::new(),
+        },
         _ => Vec::new(),
     }
 }

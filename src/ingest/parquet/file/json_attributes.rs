@@ -6,18 +6,16 @@ use serde_json::{Map, Value as Json};
 
 use super::any_value::is_member;
 use crate::ingest::json::attributes::{attributes_of_json, value_of_json};
+use crate::ingest::json::printed_map::json_of_text;
 use crate::ingest::otlp::json_message::AnyValue;
 use crate::span::{KeyValue, Value};
 
 /// What stands beside the attributes of a resource where they are a member of it, and is no attribute.
 const BESIDE_ATTRIBUTES: [&str; 4] = ["schemaUrl", "schema_url", "droppedAttributesCount", "dropped_attributes_count"];
 
-/// The attributes that `text` has, none if it is no JSON.
+/// The attributes that `text` has, none if it is no JSON and no map.
 pub(crate) fn attributes_of_text(text: &str) -> Vec<KeyValue<'static>> {
-    if !text.trim_start().starts_with(['{', '[']) {
-        return Vec::new();
-    }
-    serde_json::from_str(text).map(attributes_of).unwrap_or_default()
+    json_of_text(text).map(attributes_of).unwrap_or_default()
 }
 
 /// The attributes that `json` has, which may be the text of JSON.

@@ -4,6 +4,7 @@ mod deployments;
 mod graph;
 mod groups;
 mod shapes;
+mod way_down;
 
 use crate::conventions::FindingKind;
 use crate::detectors::kit::{

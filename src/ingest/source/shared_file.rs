@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
-use std::ops::Range;
+use std::ops::{Deref, Range};
 use std::sync::Arc;
 
 use parquet::errors::{ParquetError, Result};
@@ -44,7 +44,7 @@ impl SharedFile {
 impl SharedFile {
     /// Its bytes from the first one on, and from wherever it is sought.
     pub(crate) fn reader(&self) -> BufReader<ReadFrom> {
-        BufReader::new(ReadFrom { file: self.clone(), position: 0 })
+        BufReader::new(ReadFrom { file: Arc::clone(&self.0), position: 0 })
     }
 }
 
@@ -65,7 +65,7 @@ impl ChunkReader for SharedFile {
     type T = BufReader<ReadFrom>;
 
     fn get_read(&self, start: u64) -> Result<Self::T> {
-        Ok(BufReader::new(ReadFrom { file: self.clone(), position: start }))
+        Ok(BufReader::new(ReadFrom { file: Arc::clone(&self.0), position: start }))
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes> {
@@ -79,24 +79,24 @@ impl ChunkReader for SharedFile {
 
 /// Reads on from a position of its own.
 #[derive(Debug)]
-pub(crate) struct ReadFrom {
-    file: SharedFile,
+pub(crate) struct ReadFrom<F = Arc<dyn ReadAt>> {
+    file: F,
     position: u64,
 }
 
-impl Read for ReadFrom {
+impl<F: Deref<Target: ReadAt>> Read for ReadFrom<F> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.file.0.read_at(buffer, self.position)?;
+        let read = self.file.read_at(buffer, self.position)?;
         self.position += read as u64;
         Ok(read)
     }
 }
 
-impl Seek for ReadFrom {
+impl<F: Deref<Target: ReadAt>> Seek for ReadFrom<F> {
     fn seek(&mut self, target: SeekFrom) -> io::Result<u64> {
         let position = match target {
             SeekFrom::Start(position) => Some(position),
-            SeekFrom::End(distance) => self.file.len().checked_add_signed(distance),
+            SeekFrom::End(distance) => self.file.length().checked_add_signed(distance),
             SeekFrom::Current(distance) => self.position.checked_add_signed(distance),
         };
         self.position =
@@ -109,20 +109,6 @@ impl Seek for ReadFrom {
 struct LocalFile {
     file: File,
     length: u64,
-}
-
-/// Reads on from a position of its own, without a share in the file.
-struct LocalReader<'a> {
-    file: &'a LocalFile,
-    position: u64,
-}
-
-impl Read for LocalReader<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.file.read_at(buffer, self.position)?;
-        self.position += read as u64;
-        Ok(read)
-    }
 }
 
 impl ReadAt for LocalFile {
@@ -144,7 +130,7 @@ impl ReadAt for LocalFile {
         // Read behind what is there, not into zeros: jemalloc makes large zeros by giving their pages back to the system, which fetches
         // each anew when it is written to.
         let mut bytes = Vec::with_capacity(length);
-        LocalReader { file: self, position: start }.take(length as u64).read_to_end(&mut bytes)?;
+        ReadFrom { file: self, position: start }.take(length as u64).read_to_end(&mut bytes)?;
         if bytes.len() < length {
             let message = format!("the file ends within the {length} bytes at offset {start}");
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, message));

@@ -7,14 +7,15 @@ use std::collections::BTreeMap;
 
 use arrow::error::ArrowError;
 use foldhash::fast::FixedState;
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashMap;
 
+use super::way_down::{Below, NO_HOP, Way};
 use crate::detectors::kit::{CountsBySignature, NoDetails, Seen, Sightings, read_seen, write_seen};
 use crate::findings::Findings;
 use crate::frame::Symbol;
 use crate::partial::{Columns as _, GroupReader, GroupWriter, TraceNumber, columns};
 use crate::savings::Unsettled;
-use crate::trace::{Call, Hop, NO_ROW, RootReason, Row, TargetKind, TraceView};
+use crate::trace::{Call, NO_ROW, RootReason, Row, TargetKind, TraceView};
 
 /// Hops of a chain that are still fine, as those of `sync-chain`.
 const MAX_HOPS: u32 = 3;
@@ -207,94 +208,6 @@ impl Shapes {
     }
 }
 
-/// No hop has this number.
-const NO_HOP: usize = usize::MAX;
-
-/// Which hops lie below which.
-#[derive(Debug, Default)]
-struct Below {
-    /// The first that lies below none.
-    first: usize,
-    /// The first below each.
-    first_below: Vec<usize>,
-    /// The next below the same.
-    next: Vec<usize>,
-}
-
-impl Below {
-    fn link(&mut self, hops: &[Hop]) {
-        self.first = NO_HOP;
-        for numbers in [&mut self.first_below, &mut self.next] {
-            numbers.clear();
-            numbers.resize(hops.len(), NO_HOP);
-        }
-        for (number, hop) in hops.iter().enumerate().rev() {
-            let first = self.first_below.get_mut(hop.before).unwrap_or(&mut self.first);
-            self.next[number] = std::mem::replace(first, number);
-        }
-    }
-}
-
-/// The way down to a hop.
-#[derive(Debug, Default)]
-struct Way {
-    /// Number of each hop and place of its service; at the beginning the service of who made the first call.
-    steps: Vec<(usize, usize)>,
-    /// How many of them are at the service of each place.
-    visits: Vec<u32>,
-    /// The services of each chain of the trace.
-    chains: HashSet<Vec<Symbol>, FixedState>,
-    chain: Vec<Symbol>,
-}
-
-impl Way {
-    fn begin(&mut self, services: usize) {
-        self.steps.clear();
-        self.visits.clear();
-        self.visits.resize(services, 0);
-        self.chains.clear();
-    }
-
-    fn begin_below(&mut self, caller: Option<usize>) {
-        self.steps.drain(..).for_each(|(_, place)| self.visits[place] = 0);
-        if let Some(place) = caller {
-            self.go_down(NO_HOP, place);
-        }
-    }
-
-    fn go_up_to(&mut self, hop: usize) {
-        while let Some((_, place)) = self.steps.pop_if(|(number, _)| *number != hop) {
-            self.visits[place] -= 1;
-        }
-    }
-
-    fn comes_by(&self, place: usize) -> bool {
-        self.visits[place] > 0
-    }
-
-    fn go_down(&mut self, hop: usize, place: usize) {
-        self.steps.push((hop, place));
-        self.visits[place] += 1;
-    }
-
-    /// Adds the services of the way to `chains`, if they are no others'.
-    fn take_chain(&mut self, names: &[Symbol], chains: &mut Vec<Symbol>) {
-        self.chain.clear();
-        match self.steps.len() < names.len() {
-            true => self.chain.extend(self.steps.iter().map(|&(_, place)| names[place])),
-            false => self
-                .chain
-                .extend(names.iter().zip(&self.visits).filter(|(_, visits)| **visits > 0).map(|(name, _)| *name)),
-        }
-        in_order(&mut self.chain);
-        if !self.chains.contains(&self.chain) {
-            self.chains.insert(self.chain.clone());
-            chains.extend_from_slice(&self.chain);
-            chains.push(Symbol::EMPTY);
-        }
-    }
-}
-
 /// So many elements are few enough to look through all of them.
 const FEW: usize = 64;
 
@@ -305,7 +218,7 @@ fn push_new<T: PartialEq>(list: &mut Vec<T>, element: T) {
     }
 }
 
-fn in_order<T: Ord>(list: &mut Vec<T>) {
+pub(super) fn in_order<T: Ord>(list: &mut Vec<T>) {
     list.sort_unstable();
     list.dedup();
 }

@@ -52,6 +52,11 @@ macro_rules! attributes {
                 is_short || self.is_long_text()
             }
 
+            /// Whether signatures have its values under the same attribute. Others become a part of it, a flag or a number.
+            pub const fn is_kept_as_said(self) -> bool {
+                !matches!(self, Self::UrlFull | Self::ErrorFlag | Self::AdjustedCount)
+            }
+
             /// Whether its values take long to normalise, and often come again.
             pub fn is_long_text(self) -> bool {
                 matches!(self, Self::DbQueryText | Self::StatusMessage | Self::ExceptionMessage)

@@ -13,7 +13,7 @@ use crate::conventions::{
     ATTRIBUTE_COUNT, Attribute, END_OF_HOST, OwnAttributes, RpcCode, TraceStateSampling, arguments_of,
     attribute_of_key, count_of_attribute, exception_attribute_of_key, normalise, resource_attribute_of_key,
 };
-use crate::sensitive::{Sampling, Scan, SensitiveFacts, masked};
+use crate::sensitive::{Sampling, Scan, SensitiveFacts};
 use crate::span::{
     Event, Origin, SkipReason, Skipped, SpanId, SpanKind, SpanRecord, SpanRow, StatusCode, TraceId, UNKNOWN_SERVICE,
     Value, unusable,
@@ -41,8 +41,6 @@ pub struct FrameBuilder {
     own_attributes: OwnAttributes,
     /// Whether the attributes of resources must be told.
     pub(crate) resource_attributes: bool,
-    /// Whether names and values are kept as they are, though they give secrets away.
-    shows_values: bool,
     /// Looks for secrets, if somebody asks for them.
     scan: Option<Box<Scan>>,
     signature_cache: SignatureCache,
@@ -63,8 +61,6 @@ pub struct Collecting {
     pub own_attributes: OwnAttributes,
     /// Whether the attributes of resources are asked for, beside the service.
     pub resource_attributes: bool,
-    /// Whether names and values are kept as they are, though they give secrets away.
-    pub shows_values: bool,
     /// The traces in which secrets are looked for, if somebody asks for them.
     pub sampling: Option<Arc<Sampling>>,
 }
@@ -94,10 +90,10 @@ impl FrameBuilder {
             bytes_in_memory: 0,
             spilled: 0,
         });
-        let Collecting { own_attributes, resource_attributes, shows_values, .. } = *collecting;
+        let Collecting { own_attributes, resource_attributes, .. } = *collecting;
         let caps = Arc::clone(&collecting.caps);
         let scan = collecting.sampling.as_ref().map(|sampling| Box::new(Scan::of(sampling, caps.secrets)));
-        Self { spilling, own_attributes, resource_attributes, shows_values, scan, caps, ..Self::default() }
+        Self { spilling, own_attributes, resource_attributes, scan, caps, ..Self::default() }
     }
 
     /// Number of spans taken.
@@ -195,12 +191,25 @@ impl FrameBuilder {
         fill: impl FnOnce(&mut AttributeSlots<'_>),
     ) -> SignatureId {
         let service = if service.is_empty() { UNKNOWN_SERVICE } else { service };
-        let hide =
-            |text| if self.shows_values { Cow::Borrowed(text) } else { masked(text, self.caps.secrets.without_key()) };
-        let service = self.symbols.intern(self.caps.kept(SignaturePart::SERVICE, &hide(service)));
-        let name = self.symbols.intern(self.caps.kept(SignaturePart::NAME, &hide(name)));
+        let service = self.symbol_of(SignaturePart::SERVICE, service);
+        let name = self.symbol_of(SignaturePart::NAME, name);
+        self.signature_of_symbols([service, name], kind, status, fill)
+    }
+
+    /// The symbol of what is kept of a value that was said.
+    pub(crate) fn symbol_of(&mut self, part: SignaturePart, said: &str) -> Symbol {
+        symbol_of(&self.caps, &mut self.symbols, part, said)
+    }
+
+    /// The same as [`Self::signature`] for who has the symbols of the service and of the name.
+    pub(crate) fn signature_of_symbols(
+        &mut self,
+        [service, name]: [Symbol; 2],
+        kind: SpanKind,
+        status: StatusCode,
+        fill: impl FnOnce(&mut AttributeSlots<'_>),
+    ) -> SignatureId {
         let mut slots = AttributeSlots {
-            shows_values: self.shows_values,
             caps: &self.caps,
             symbols: &mut self.symbols,
             attributes: [Symbol::EMPTY; ATTRIBUTE_COUNT],
@@ -423,7 +432,6 @@ const RANK_OF_EVENTS: u8 = 1;
 
 /// Where the attributes of one span are put before they become a signature.
 pub struct AttributeSlots<'a> {
-    shows_values: bool,
     caps: &'a ValueCaps,
     symbols: &'a mut Symbols,
     attributes: [Symbol; ATTRIBUTE_COUNT],
@@ -435,7 +443,7 @@ impl AttributeSlots<'_> {
     /// Puts a value that came under spelling number `rank` of `attribute`. The spelling with the lowest number wins; of
     /// one spelling, the last value. Empty values are absent values.
     pub fn put(&mut self, attribute: Attribute, rank: u8, value: &str) {
-        if value.is_empty() || rank > self.ranks[attribute as usize] {
+        if value.is_empty() || !self.takes(attribute, rank) {
             return;
         }
         let mut normal = String::new();
@@ -445,7 +453,7 @@ impl AttributeSlots<'_> {
 
     /// Puts a value that was made by [`normalise`], without its hash.
     pub fn put_normal(&mut self, attribute: Attribute, rank: u8, normal: &str) {
-        if normal.is_empty() || rank > self.ranks[attribute as usize] {
+        if normal.is_empty() || !self.takes(attribute, rank) {
             return;
         }
         if attribute == Attribute::AdjustedCount {
@@ -478,13 +486,31 @@ impl AttributeSlots<'_> {
         self.derive(Attribute::AdjustedCount, &count.to_string());
     }
 
-    fn derive(&mut self, attribute: Attribute, value: &str) {
-        // Whatever is shown later is made of signatures, so here nothing can be forgotten.
-        let value = if self.shows_values {
-            Cow::Borrowed(value)
-        } else {
-            masked(value, self.caps.secrets.traits_of_attribute(attribute))
-        };
-        self.attributes[attribute as usize] = self.symbols.intern(self.caps.kept(attribute.into(), &value));
+    /// Puts a value of which [`Self::symbol_of`] told the symbol. Of attributes that become others or are no more than a flag
+    /// there is none: see [`Attribute::is_kept_as_said`].
+    pub(crate) fn put_symbol(&mut self, attribute: Attribute, rank: u8, symbol: Symbol) {
+        if !symbol.is_empty() && self.takes(attribute, rank) {
+            self.ranks[attribute as usize] = rank;
+            self.attributes[attribute as usize] = symbol;
+        }
     }
+
+    /// Whether a value that comes under spelling number `rank` of `attribute` is taken.
+    pub(crate) fn takes(&self, attribute: Attribute, rank: u8) -> bool {
+        rank <= self.ranks[attribute as usize]
+    }
+
+    /// The symbol of what is kept of a value that was made by [`normalise`].
+    pub(crate) fn symbol_of(&mut self, attribute: Attribute, normal: &str) -> Symbol {
+        symbol_of(self.caps, self.symbols, attribute.into(), normal)
+    }
+
+    fn derive(&mut self, attribute: Attribute, value: &str) {
+        self.attributes[attribute as usize] = self.symbol_of(attribute, value);
+    }
+}
+
+/// The symbol of what is kept of a value: whatever is shown later is made of signatures, so here nothing can be forgotten.
+fn symbol_of(caps: &ValueCaps, symbols: &mut Symbols, part: SignaturePart, said: &str) -> Symbol {
+    symbols.intern(caps.kept(part, &caps.shown(part, said)))
 }

@@ -6,6 +6,7 @@
 mod builder;
 mod columns;
 mod group;
+mod number_table;
 mod own_values;
 mod packed_rows;
 mod partitions;

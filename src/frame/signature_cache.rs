@@ -6,12 +6,13 @@
 use std::hash::BuildHasher as _;
 
 use foldhash::fast::FixedState;
-use hashbrown::{HashMap, HashTable};
+use hashbrown::HashMap;
 
 use crate::conventions::{Attribute, nonzero_hash, normalise};
 use crate::sensitive::Secrets;
 use crate::span::{SpanKind, StatusCode, Value};
 
+use super::number_table::NumberTable;
 use super::signatures::SignatureId;
 use super::sink::{EncodedSpan, Said};
 use super::symbols::{MANY_TEXT_BYTES, Symbol, Symbols};
@@ -28,7 +29,7 @@ const MANY_LONG_TEXTS: usize = 1 << 14;
 pub(super) struct SignatureCache {
     bytes: Vec<u8>,
     known: Vec<Known>,
-    table: HashTable<u32>,
+    table: NumberTable,
     hasher: FixedState,
     current: Vec<u8>,
     kind: SpanKind,
@@ -76,8 +77,8 @@ impl SignatureCache {
     /// Begins to write a combination.
     pub(super) fn begin(&mut self, caps: &ValueCaps, service: &str, name: &str, kind: SpanKind, status: StatusCode) {
         self.current.clear();
-        write_text(&mut self.current, [kind as u8, status as u8], caps.kept(SignaturePart::SERVICE, service));
-        write_text(&mut self.current, [0; 2], caps.kept(SignaturePart::NAME, name));
+        write_text(&mut self.current, [kind as u8, status as u8], caps.kept_of_said(SignaturePart::SERVICE, service));
+        write_text(&mut self.current, [0; 2], caps.kept_of_said(SignaturePart::NAME, name));
         self.kind = kind;
         (self.query, self.id, self.url, self.path) = Default::default();
     }
@@ -97,14 +98,14 @@ impl SignatureCache {
             return;
         }
         if !is_normalised {
-            return write_text(&mut self.current, which, caps.kept(attribute.into(), &text));
+            return write_text(&mut self.current, which, caps.kept_of_said(attribute.into(), &text));
         }
         if attribute.is_long_text() {
             let (normal, hash) = self.long_texts.normalise(attribute, &text, caps.secrets);
             if attribute == Attribute::DbQueryText {
                 self.query.put(rank, hash, !normal.is_empty());
             }
-            return write_text(&mut self.current, which, caps.kept(attribute.into(), normal));
+            return write_text(&mut self.current, which, caps.kept_of_said(attribute.into(), normal));
         }
         let hash = normalise(attribute, &text, caps.secrets, &mut self.normal);
         match attribute {
@@ -146,7 +147,7 @@ impl SignatureCache {
     /// What was worked out of the combination that was written last.
     pub(super) fn known(&self) -> Option<SignatureId> {
         let hash = self.hasher.hash_one(&self.current);
-        let number = *self.table.find(hash, |&number| bytes_of(&self.bytes, &self.known, number) == self.current)?;
+        let number = self.table.find(hash, |number| bytes_of(&self.bytes, &self.known, number) == self.current)?;
         Some(self.known[number as usize].signature)
     }
 
@@ -161,8 +162,7 @@ impl SignatureCache {
         let number = known.len() as u32;
         bytes.extend_from_slice(current);
         known.push(Known { end: bytes.len(), signature });
-        let hash_of = |number| hasher.hash_one(bytes_of(bytes, known, number));
-        table.insert_unique(hash_of(number), number, |&number| hash_of(number));
+        table.add(hasher.hash_one(&**current), number);
     }
 }
 

@@ -4,12 +4,13 @@
 //! (class, target, operation, own failure, …) is worked out once for each, and a span's row holds one number.
 
 use foldhash::fast::FixedState;
-use hashbrown::{HashSet, HashTable};
+use hashbrown::HashSet;
 use std::hash::BuildHasher;
 
 use crate::conventions::{ATTRIBUTE_COUNT, Attribute};
 use crate::span::{SpanKind, StatusCode};
 
+use super::number_table::NumberTable;
 use super::symbols::Symbol;
 use super::value_caps::SignaturePart;
 
@@ -72,7 +73,7 @@ pub(crate) fn parts_with_many_values(
 pub struct Signatures {
     words: Vec<u32>,
     ends: Vec<usize>,
-    table: HashTable<u32>,
+    table: NumberTable,
     hasher: FixedState,
     scratch: Vec<u32>,
 }
@@ -95,14 +96,14 @@ impl Signatures {
 
     fn intern_words(&mut self, new: &[u32]) -> SignatureId {
         let hash = self.hasher.hash_one(new);
-        let Self { words, ends, table, hasher, .. } = self;
-        if let Some(&number) = table.find(hash, |&number| words_of(words, ends, number) == new) {
+        let Self { words, ends, table, .. } = self;
+        if let Some(number) = table.find(hash, |number| words_of(words, ends, number) == new) {
             return SignatureId(number);
         }
         let number = u32::try_from(ends.len()).expect("fewer than 2^32 signatures");
         words.extend_from_slice(new);
         ends.push(words.len());
-        table.insert_unique(hash, number, |&number| hasher.hash_one(words_of(words, ends, number)));
+        table.add(hash, number);
         SignatureId(number)
     }
 

@@ -5,12 +5,13 @@
 //! values are kept depends on all values alone, not on which came first: the sets of any cut of the input merge to those of
 //! the whole.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use crate::conventions::{ATTRIBUTE_COUNT, Attribute, END_OF_HOST, nonzero_hash};
-use crate::sensitive::Secrets;
+use crate::sensitive::{Secrets, masked};
 
 /// What values beyond the cap become.
 pub const BEYOND_CAP: &str = "…";
@@ -40,6 +41,11 @@ impl SignaturePart {
         usize::from(self.0)
     }
 
+    /// The attribute, if it is one.
+    fn attribute(self) -> Option<Attribute> {
+        Attribute::ALL.get(self.index()).copied()
+    }
+
     /// The name as told to users: an attribute's preferred spelling, or `name`.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -66,6 +72,8 @@ pub(super) fn hash_of_value(text: &str) -> u64 {
 pub struct ValueCaps {
     /// What of values is secret, and is left out before they are compared.
     pub(crate) secrets: Secrets,
+    /// Whether names and values are kept as they are, though they give secrets away.
+    shows_values: bool,
     max_distinct: usize,
     parts: Vec<PartCap>,
 }
@@ -87,12 +95,13 @@ impl ValueCaps {
     /// Keeps `max_distinct` values of each part.
     pub fn new(max_distinct: usize) -> Self {
         let part = || PartCap { largest_kept: AtomicU64::new(u64::MAX), smallest: Mutex::default() };
-        Self { secrets: Secrets::default(), max_distinct, parts: (0..SignaturePart::COUNT).map(|_| part()).collect() }
+        let parts = (0..SignaturePart::COUNT).map(|_| part()).collect();
+        Self { secrets: Secrets::default(), shows_values: false, max_distinct, parts }
     }
 
-    /// The same without `secrets`.
-    pub(crate) fn without(self, secrets: Secrets) -> Self {
-        Self { secrets, ..self }
+    /// The same without `secrets`, unless it `shows_values` as they are.
+    pub(crate) fn without(self, secrets: Secrets, shows_values: bool) -> Self {
+        Self { secrets, shows_values, ..self }
     }
 
     /// How many values of each part are kept.
@@ -100,7 +109,28 @@ impl ValueCaps {
         self.max_distinct
     }
 
-    /// `text`, or what stands for it if it is certainly beyond the cap.
+    /// What is kept of `text`, however many values there are.
+    pub(crate) fn shown<'a>(&self, part: SignaturePart, text: &'a str) -> Cow<'a, str> {
+        if self.shows_values {
+            return Cow::Borrowed(text);
+        }
+        masked(text, part.attribute().map_or(self.secrets.without_key(), |key| self.secrets.traits_of_attribute(key)))
+    }
+
+    /// `said`, or what stands for it if what is shown of it is certainly beyond the cap: many that differ may be shown alike.
+    pub(crate) fn kept_of_said<'a>(&self, part: SignaturePart, said: &'a str) -> &'a str {
+        // Of what is not kept as it is said nothing is certain.
+        if part.attribute().is_some_and(|attribute| !attribute.is_kept_as_said()) || self.kept(part, said) != BEYOND_CAP
+        {
+            return said;
+        }
+        match self.shown(part, said) {
+            Cow::Owned(shown) if self.kept(part, &shown) != BEYOND_CAP => said,
+            _ => BEYOND_CAP,
+        }
+    }
+
+    /// `text`, which is what is shown, or what stands for it if it is certainly beyond the cap.
     pub(crate) fn kept<'a>(&self, part: SignaturePart, text: &'a str) -> &'a str {
         let largest_kept = self.parts[part.index()].largest_kept.load(Ordering::Relaxed);
         // Hashes are not worked out unless there are too many values: nearly always.
@@ -113,7 +143,7 @@ impl ValueCaps {
             return encoded;
         }
         let text = text.and_then(|text| std::str::from_utf8(text).ok());
-        let is_beyond = text.is_some_and(|text| !text.is_empty() && self.kept(part, text) == BEYOND_CAP);
+        let is_beyond = text.is_some_and(|text| !text.is_empty() && self.kept_of_said(part, text) == BEYOND_CAP);
         if is_beyond { BEYOND_CAP.as_bytes() } else { encoded }
     }
 
@@ -154,19 +184,19 @@ impl ValueCaps {
 /// URL is kept as host and path.
 pub(crate) fn cap_normal(caps: &ValueCaps, attribute: Attribute, normal: &mut String) {
     if attribute != Attribute::UrlFull {
-        if caps.kept(attribute.into(), normal) == BEYOND_CAP {
+        if caps.kept_of_said(attribute.into(), normal) == BEYOND_CAP {
             BEYOND_CAP.clone_into(normal);
         }
         return;
     }
     let end_of_host = normal.find(END_OF_HOST);
     let path = end_of_host.map_or(0, |end| end + END_OF_HOST.len_utf8());
-    if caps.kept(Attribute::UrlPath.into(), &normal[path..]) == BEYOND_CAP {
+    if caps.kept_of_said(Attribute::UrlPath.into(), &normal[path..]) == BEYOND_CAP {
         normal.truncate(path);
         normal.push_str(BEYOND_CAP);
     }
     if let Some(end) = end_of_host
-        && caps.kept(Attribute::UrlHost.into(), &normal[..end]) == BEYOND_CAP
+        && caps.kept_of_said(Attribute::UrlHost.into(), &normal[..end]) == BEYOND_CAP
     {
         normal.replace_range(..end, BEYOND_CAP);
     }
@@ -185,7 +215,12 @@ pub struct BeyondCap {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
     use super::*;
+    use crate::frame::{Collecting, FrameBuilder, SignatureId, SpanSink as _, group};
+    use crate::span::{KeyValue, Origin, SpanId, SpanRecord, TraceId, Value};
 
     /// In whatever order values come, and however often, the same are kept.
     #[test]
@@ -205,6 +240,55 @@ mod tests {
         let forwards = kept_of(&mut texts.iter());
         assert_eq!(forwards.len(), 100);
         assert_eq!(kept_of(&mut texts.iter().rev().chain(&texts)), forwards);
+    }
+
+    /// Values that differ in nothing but what is secret are one value, whatever came before them, and are kept if that is.
+    #[test]
+    fn caps_count_what_is_shown() {
+        const MAILS: usize = 200;
+        let attributes = [Attribute::MessagingDestination, Attribute::UrlPath];
+        let letters = |number: usize| [number / 26, number % 26].map(|letter| char::from(b'a' + letter as u8));
+        let of_mail = |number: usize| {
+            let [first, second] = letters(number % MAILS);
+            format!("/list{first}{second}/ann{number}@shop.io")
+        };
+        let texts: Vec<String> =
+            (0..1_000).flat_map(|number| [format!("value/{}", "x".repeat(number)), of_mail(number)]).collect();
+        let signatures_of = |order: &mut dyn Iterator<Item = &String>| {
+            let caps = Arc::new(ValueCaps::new(100));
+            let mut builder = FrameBuilder::of(&Collecting { caps, ..Collecting::default() });
+            for text in order {
+                let attributes = attributes.map(|attribute| KeyValue {
+                    key: attribute.aliases()[0].into(),
+                    value: Value::Str(text.as_str().into()),
+                });
+                let span = SpanRecord {
+                    trace_id: TraceId([1; 16]),
+                    span_id: SpanId(1 + texts.iter().position(|known| known == text).expect("a text") as u64),
+                    name: text.as_str().into(),
+                    start_unix_nano: 1,
+                    attributes: attributes.into(),
+                    ..SpanRecord::default()
+                };
+                builder.span(&Origin::default(), &span, 0);
+            }
+            let (vocabulary, frame) = group(vec![builder]);
+            let values_of = |&signature: &SignatureId| {
+                let signature = vocabulary.signatures.resolve(signature);
+                let values = attributes.map(|attribute| signature.attributes[attribute as usize]);
+                [signature.name, values[0], values[1]].map(|value| vocabulary.symbols.resolve(value).to_owned())
+            };
+            let rows = frame.span_ids.iter().zip(&frame.signatures_of_rows);
+            rows.map(|(&id, signature)| (id, values_of(signature))).collect::<BTreeMap<SpanId, [String; 3]>>()
+        };
+        let straight = signatures_of(&mut texts.iter());
+        assert_eq!(signatures_of(&mut texts.iter().rev()), straight);
+        for part in [0, 1, 2] {
+            let of_mails: BTreeSet<(usize, &String)> =
+                (0..1_000).map(|number| (number % MAILS, &straight[&SpanId(2 + 2 * number as u64)][part])).collect();
+            assert_eq!(of_mails.len(), MAILS, "each is the same wherever it comes: {of_mails:?}");
+            assert!(of_mails.iter().any(|(_, value)| *value != BEYOND_CAP), "{of_mails:?}");
+        }
     }
 
     #[test]

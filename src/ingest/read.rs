@@ -78,8 +78,8 @@ pub fn read_frames(paths: &[PathBuf], options: &ReadOptions, progress: &dyn Prog
     let ReadOptions { own_attributes, resource_attributes, shows_values, sample_traces, secrets, .. } = *options;
     let is_by_trace = !options.selection.is_all();
     let sampling = (sample_traces > 0).then(|| Arc::new(Sampling::new(sample_traces as usize, is_by_trace)));
-    let caps = Arc::new(ValueCaps::default().without(secrets));
-    let collecting = Collecting { caps, spill, own_attributes, resource_attributes, shows_values, sampling };
+    let caps = Arc::new(ValueCaps::default().without(secrets, shows_values));
+    let collecting = Collecting { caps, spill, own_attributes, resource_attributes, sampling };
     let read: Vec<(Vec<FrameBuilder>, Vec<ReadInput>)> = find_inputs(paths, options.retry_timeout())
         .into_par_iter()
         .map(|input| {

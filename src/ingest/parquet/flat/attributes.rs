@@ -269,7 +269,7 @@ impl AttributeColumn {
         match self.normal_values.iter_mut().find(|(attribute, _)| wanted.is_attribute(*attribute)) {
             Some((_, normal)) => normal.index_of(text),
             None => match wanted.as_attribute() {
-                Some((attribute, _)) => (self.values.index_of(self.caps.kept(attribute.into(), text)), 0),
+                Some((attribute, _)) => (self.values.index_of(self.caps.kept_of_said(attribute.into(), text)), 0),
                 None => (self.values.index_of(text), 0),
             },
         }
@@ -378,7 +378,7 @@ impl AttributeColumn {
     /// The index of what is kept of the value of `wanted` with the index `index`.
     fn capped(&mut self, wanted: Wanted, index: u32) -> u32 {
         let Some((attribute, _)) = wanted.as_attribute() else { return index };
-        if self.caps.kept(attribute.into(), self.values.text(index)) == BEYOND_CAP {
+        if self.caps.kept_of_said(attribute.into(), self.values.text(index)) == BEYOND_CAP {
             return self.values.index_of(BEYOND_CAP);
         }
         index

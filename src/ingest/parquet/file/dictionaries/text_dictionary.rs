@@ -82,7 +82,7 @@ impl TextDictionary {
 
     /// The index of `text`.
     pub(crate) fn index_of(&mut self, text: &str) -> u32 {
-        let text = self.cap.as_ref().map_or(text, |(caps, part)| caps.kept(*part, text));
+        let text = self.cap.as_ref().map_or(text, |(caps, part)| caps.kept_of_said(*part, text));
         self.texts.intern(text).0
     }
 

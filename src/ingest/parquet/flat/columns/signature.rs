@@ -11,7 +11,7 @@ use super::own::OwnColumns;
 use super::row::RowColumns;
 use super::text::{Says, TextColumn};
 use crate::conventions::{Attribute, AttributeClass, OwnAttribute, OwnAttributes, arguments_of};
-use crate::frame::{FrameBuilder, OwnValues, SignatureId, ValueCaps, said_of_exception};
+use crate::frame::{FrameBuilder, OwnValues, SignatureId, SignaturePart, Symbol, ValueCaps, said_of_exception};
 use crate::ingest::IngestError;
 use crate::ingest::parquet::file::dictionaries::normalised_dictionary::NormalisedDictionary;
 use crate::ingest::parquet::file::dictionaries::text_dictionary::TextDictionary;
@@ -36,6 +36,10 @@ pub(crate) struct SignatureColumns {
     texts: Vec<TextColumn>,
     normalised: usize,
     peers: usize,
+    /// Which of them tell of more than an attribute.
+    fields: FieldColumns,
+    /// Which of them tell of attributes that some row of the batch has.
+    said: Vec<usize>,
     /// The status that a text in its column stands for.
     status_of: fn(&str) -> StatusCode,
     caps: Arc<ValueCaps>,
@@ -87,6 +91,26 @@ pub(crate) struct Needed {
     pub(crate) texts: Vec<usize>,
     /// The others.
     pub(crate) others: Vec<usize>,
+}
+
+/// The columns of what spans have beside attributes, by their places among the text columns.
+struct FieldColumns {
+    service: Option<usize>,
+    name: Option<usize>,
+    kind: Option<usize>,
+    status: Option<usize>,
+}
+
+impl FieldColumns {
+    fn of(texts: &[TextColumn]) -> Self {
+        let column = |says| texts.iter().position(|text| text.says == says);
+        Self {
+            service: column(Says::Service),
+            name: column(Says::Name),
+            kind: column(Says::Kind),
+            status: column(Says::Status),
+        }
+    }
 }
 
 /// A column of attributes, and what the current batch has of it.
@@ -174,6 +198,8 @@ impl SignatureColumns {
         let only_link = OwnAttributes::of(&[OwnAttribute::OnlyLink]);
         let asks_only_link = own.contains_all(only_link) && !(all_in_columns && mapping.has_all_own_columns(only_link));
         Self {
+            fields: FieldColumns::of(&texts),
+            said: Vec::new(),
             texts,
             normalised,
             peers,
@@ -321,7 +347,10 @@ impl SignatureColumns {
             },
         );
         of_rows.and(of_texts)?;
-        let kinds = self.texts.iter().find(|text| text.says == Says::Kind);
+        let has_text = |text: &TextColumn| matches!(text.says, Says::Attribute(..)) && !text.is_empty();
+        self.said.clear();
+        self.said.extend(self.texts.iter().enumerate().filter(|(_, text)| has_text(text)).map(|(place, _)| place));
+        let kinds = self.fields.kind.map(|kind| &self.texts[kind]);
         find_served(kinds, batch.num_rows(), &mut self.served, &mut self.served_kinds);
         if let Some(states) = &mut self.trace_states {
             states.read(columns, batch);
@@ -388,7 +417,7 @@ impl SignatureColumns {
             trace_states: None,
             attributes: None,
         };
-        let kinds = self.texts.iter().find(|text| text.says == Says::Kind);
+        let kinds = self.fields.kind.map(|kind| &self.texts[kind]);
         let (true, Some(ids), Some(kinds)) = (self.asks_only_link, links.span_ids.or(links.whole), kinds) else {
             return;
         };
@@ -489,22 +518,16 @@ impl SignatureColumns {
         self.own.values(row)
     }
 
-    fn work_out(&self, row: usize, count: u32, builder: &mut FrameBuilder) -> SignatureId {
-        let text_of = |says| {
-            let column = self.texts.iter().find(|text| text.says == says)?;
-            Some(column.text_at(row))
-        };
-        let of_resource = self.resource_attributes.as_ref().and_then(|AttributeSource { column, pairs, .. }| {
-            let mut services = pairs.row(row).chunks_exact(2).filter(|pair| Wanted(pair[0]) == Wanted::SERVICE);
-            services.next_back().map(|pair| column.text(Wanted::SERVICE, pair[1]))
-        });
-        let of_column = text_of(Says::Service).filter(|service| !matches!(*service, "" | UNKNOWN_SERVICE));
-        let service = of_column.or(of_resource).unwrap_or("");
-        let name = text_of(Says::Name).unwrap_or("");
-        let kind = text_of(Says::Kind).map_or(SpanKind::Unspecified, SpanKind::from_text);
-        let status = text_of(Says::Status).map_or(StatusCode::Unset, self.status_of);
+    fn work_out(&mut self, row: usize, count: u32, builder: &mut FrameBuilder) -> SignatureId {
+        let service = self.service(row, builder);
+        let Self { texts, fields, said, attributes, resource_attributes, .. } = self;
+        let mut symbol_of_name =
+            |column: &mut TextColumn| column.symbol_at(row, |name| builder.symbol_of(SignaturePart::NAME, name));
+        let name = fields.name.map_or(Symbol::EMPTY, |name| symbol_of_name(&mut texts[name]));
+        let kind = fields.kind.map_or(SpanKind::Unspecified, |kind| SpanKind::from_text(texts[kind].text_at(row)));
+        let status = fields.status.map_or(StatusCode::Unset, |status| (self.status_of)(texts[status].text_at(row)));
         let adjusted_count = self.trace_states.as_ref().and_then(|states| states.count(count));
-        builder.signature(service, name, kind, status, |slots| {
+        builder.signature_of_symbols([service, name], kind, status, |slots| {
             if let Some(count) = adjusted_count {
                 slots.put_trace_state_count(count);
             }
@@ -512,12 +535,17 @@ impl SignatureColumns {
                 slots.put(Attribute::RefType, 0, self.ref_types.text(pair[1]));
             }
             // What an attribute column has counts more than a column that repeats it.
-            for text in self.texts.iter().filter(|text| !text.is_empty()) {
-                if let Says::Attribute(attribute, rank) = text.says {
+            for &place in &*said {
+                let text = &mut texts[place];
+                let Says::Attribute(attribute, rank) = text.says else { continue };
+                if !attribute.is_kept_as_said() {
                     slots.put_normal(attribute, rank, text.text_at(row));
+                } else if slots.takes(attribute, rank) {
+                    let symbol = text.symbol_at(row, |text| slots.symbol_of(attribute, text));
+                    slots.put_symbol(attribute, rank, symbol);
                 }
             }
-            for AttributeSource { column, pairs, .. } in self.attributes.iter().chain(&self.resource_attributes) {
+            for AttributeSource { column, pairs, .. } in attributes.iter().chain(&*resource_attributes) {
                 for pair in pairs.row(row).chunks_exact(2) {
                     if let Some((attribute, rank)) = Wanted(pair[0]).as_attribute() {
                         slots.put_normal(attribute, rank, column.text(Wanted(pair[0]), pair[1]));
@@ -530,6 +558,20 @@ impl SignatureColumns {
                 }
             }
         })
+    }
+
+    /// The service of the span at `row` of the batch: of its column, and where that has none of the resource.
+    fn service(&mut self, row: usize, builder: &mut FrameBuilder) -> Symbol {
+        let of_column = self.fields.service.map(|service| &mut self.texts[service]);
+        if let Some(service) = of_column.filter(|service| !matches!(service.text_at(row), "" | UNKNOWN_SERVICE)) {
+            return service.symbol_at(row, |service| builder.symbol_of(SignaturePart::SERVICE, service));
+        }
+        let of_resource = self.resource_attributes.as_ref().and_then(|AttributeSource { column, pairs, .. }| {
+            let mut services = pairs.row(row).chunks_exact(2).filter(|pair| Wanted(pair[0]) == Wanted::SERVICE);
+            services.next_back().map(|pair| column.text(Wanted::SERVICE, pair[1]))
+        });
+        let service = of_resource.filter(|service| !service.is_empty()).unwrap_or(UNKNOWN_SERVICE);
+        builder.symbol_of(SignaturePart::SERVICE, service)
     }
 }
 

@@ -6,7 +6,7 @@ use arrow::array::RecordBatch;
 use parquet::errors::ParquetError;
 
 use crate::conventions::Attribute;
-use crate::frame::{SignaturePart, ValueCaps};
+use crate::frame::{SignaturePart, Symbol, ValueCaps};
 use crate::ingest::parquet::file::column_cells::Cells;
 use crate::ingest::parquet::file::dictionaries::dictionary_indices::DictionaryIndices;
 use crate::ingest::parquet::file::dictionaries::normalised_dictionary::NormalisedDictionary;
@@ -24,6 +24,8 @@ pub(crate) struct TextColumn {
     /// The column in the current row group, unless Arrow reads it.
     pub(crate) pages: Option<ColumnPages>,
     indices: DictionaryIndices,
+    /// By the indices of texts, once they are asked for.
+    symbols: Vec<Option<Symbol>>,
     source: u32,
 }
 
@@ -85,6 +87,7 @@ impl TextColumn {
             texts: Texts::of(says, source, caps),
             pages: None,
             indices: DictionaryIndices::default(),
+            symbols: Vec::new(),
             source,
         }
     }
@@ -107,6 +110,7 @@ impl TextColumn {
     /// Forgets all texts and their indices.
     pub(crate) fn forget(&mut self, caps: &Arc<ValueCaps>) {
         self.texts = Texts::of(self.says, self.source, caps);
+        self.symbols = Vec::new();
     }
 
     /// The text with the index `index`.
@@ -117,6 +121,16 @@ impl TextColumn {
     /// The text at `row` of the batch; empty if it has none.
     pub(crate) fn text_at(&self, row: usize) -> &str {
         self.text(self.indices.at(row))
+    }
+
+    /// The symbol of the text at `row` of the batch, which `symbol_of` tells: it is asked once for each text.
+    pub(crate) fn symbol_at(&mut self, row: usize, symbol_of: impl FnOnce(&str) -> Symbol) -> Symbol {
+        let Self { texts, indices, symbols, .. } = self;
+        let index = indices.at(row);
+        if symbols.len() <= index as usize {
+            symbols.resize(index as usize + 1, None);
+        }
+        *symbols[index as usize].get_or_insert_with(|| symbol_of(texts.text(index)))
     }
 
     /// Whether no row of the batch has a text.

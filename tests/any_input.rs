@@ -211,6 +211,93 @@ fn counts_are_weighted_if_nearly_all_spans_say_how() {
     }
 }
 
+/// Spans that their threshold would not have kept are counted, whatever the form they are read in.
+#[test]
+fn thresholds_that_contradict_trace_ids_are_counted() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let json = directory.path().join("loops.json").display().to_string();
+    let canonical = directory.path().join("loops.parquet").display().to_string();
+    let first = format!("{:018x}ffffffffffffff", 1);
+    fs::write(&json, loops(3, 0).replace(&first, &format!("{:018x}00000000000001", 1))).expect("a file");
+    assert!(tracescan(&["convert", &json, "-o", &canonical]).status.success());
+    for input in [json, canonical] {
+        let (_, _, run) = analyse(&[&input]);
+        let counted = ["inconsistent_sampling", "with_adjusted_count"].map(|name| run["quality"][name].as_u64());
+        assert_eq!(counted, [Some(9), Some(18)], "{input}");
+    }
+}
+
+/// Lengths below 0 are told, whether they have a sign or went around below it, as in Jaeger's unsigned numbers.
+#[test]
+fn lengths_below_zero_are_told_of_every_format() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let start = 1_700_000_000_000_000u64;
+    let jaeger = |duration: &str| {
+        format!(
+            r#"{{"data":[{{"traceID":"a1","spans":[{{"traceID":"a1","spanID":"b1","operationName":"op","references":[],"startTime":{start},"duration":{duration},"tags":[],"logs":[],"processID":"p1"}}],"processes":{{"p1":{{"serviceName":"web","tags":[]}}}}}}]}}"#
+        )
+    };
+    let rows = |duration: &str| {
+        format!(
+            r#"{{"Timestamp":"2023-11-14 22:13:20.000000000","TraceId":"a1","SpanId":"b1","ParentSpanId":"","SpanName":"op","SpanKind":"Server","ServiceName":"web","ResourceAttributes":{{}},"SpanAttributes":{{}},"Duration":{duration},"StatusCode":"Unset","StatusMessage":""}}"#
+        )
+    };
+    let document = |duration: &str| {
+        format!(
+            r#"{{"trace_id":"a1","span_id":"b1","name":"op","service_name":"web","start_time":"2023-11-14T22:13:20Z","duration_ms":{duration}}}"#
+        )
+    };
+    let honeycomb = |duration: &str| {
+        format!(
+            r#"{{"time":"2023-11-14T22:13:20Z","data":{{"trace.trace_id":"a1","trace.span_id":"b1","name":"op","service.name":"web","duration_ms":{duration}}}}}"#
+        )
+    };
+    let zipkin = |duration: &str| {
+        format!(
+            r#"[{{"traceId":"a1","id":"b1","name":"op","kind":"SERVER","timestamp":{start},"duration":{duration},"localEndpoint":{{"serviceName":"web"}}}}]"#
+        )
+    };
+    for (format, content, expected) in [
+        ("jaeger", jaeger("18446744073709551615"), 1),
+        // What JavaScript makes of it.
+        ("jaeger", jaeger("18446744073709552000"), 0),
+        ("jaeger", jaeger("-1"), 1),
+        ("jaeger", jaeger("0"), 0),
+        ("rows", rows("-1000"), 1),
+        ("rows", rows("\"18446744073709550616\""), 1),
+        ("rows", rows("1000"), 0),
+        ("document", document("-1"), 1),
+        ("document", document("-0.25"), 1),
+        ("document", document("0.25"), 0),
+        ("honeycomb", honeycomb("-1.5"), 1),
+        ("zipkin", zipkin("-3"), 1),
+        ("zipkin", zipkin("3"), 0),
+    ] {
+        let input = directory.path().join("spans.json").display().to_string();
+        fs::write(&input, &content).expect("a file");
+        let (_, _, run) = analyse(&[&input]);
+        assert_eq!(run["totals"]["spans"].as_u64(), Some(1), "{format}: {content}");
+        assert_eq!(run["quality"]["end_before_start"].as_u64(), Some(expected), "{format}: {content}");
+        assert!(run["totals"]["root_duration_ns"].as_u64() < Some(2_000_000), "{format}: {content}");
+    }
+}
+
+/// Spans that end before they start are counted before and after `convert`.
+#[test]
+fn ends_before_starts_are_told_of_canonical_files() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let json = directory.path().join("loops.json").display().to_string();
+    let ends = r#""endTimeUnixNano":"1700000000020000000""#;
+    fs::write(&json, loops(3, 0).replace(ends, r#""endTimeUnixNano":"1699999999999999999""#)).expect("a file");
+    for timestamps in ["ns", "us"] {
+        let canonical = directory.path().join(format!("{timestamps}.parquet")).display().to_string();
+        assert!(tracescan(&["convert", &json, "-o", &canonical, "--timestamps", timestamps]).status.success());
+        let [(_, tables, run), (_, expected, of_json)] = [&canonical, &json].map(|input| analyse(&[input]));
+        assert_eq!(run["quality"]["end_before_start"].as_u64(), Some(3));
+        assert_eq!((tables, &run["quality"]), (expected, &of_json["quality"]));
+    }
+}
+
 /// Clocks that were never set make spans of decades, whose sums do not go around.
 #[test]
 fn sums_of_absurd_times_stay_at_the_largest() {

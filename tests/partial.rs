@@ -380,6 +380,28 @@ fn more_values_than_one_run_tells_apart_are_told() {
     assert!(merged(&["few", "more", "many"]).contains(told));
 }
 
+/// That a part shows values that give secrets away is a setting of the whole, too.
+#[test]
+fn values_that_are_shown_are_told() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    for (part, show_values) in [(1, false), (2, true)] {
+        let [spans, partial] = ["jsonl", "partial"].map(|extension| path(&format!("{part}.{extension}")));
+        fs::write(&spans, span("web", [part, 1, 0], 2, "GET /", [0, 10], &[])).unwrap();
+        let mut arguments = vec!["analyze", text(&spans), "--partial", text(&partial)];
+        arguments.extend(show_values.then_some("--show-values"));
+        done(&arguments);
+    }
+    let (one, both, out) = (path("1.partial"), path("2.partial"), path("out"));
+    for (parts, expected) in [(&[&one][..], false), (&[&one, &both], true)] {
+        let mut arguments = vec!["merge", "--output", text(&out)];
+        arguments.extend(parts.iter().map(|part| text(part)));
+        done(&arguments);
+        let run: serde_json::Value = serde_json::from_slice(&fs::read(out.join("run.json")).unwrap()).unwrap();
+        assert_eq!(run["settings"]["show_values"].as_bool(), Some(expected));
+    }
+}
+
 /// What cannot be merged is refused with what differs, and nothing is written.
 #[test]
 fn parts_of_other_settings_are_refused() {

@@ -51,6 +51,8 @@ pub struct Quality {
     pub without_kind: u64,
     /// Spans with a status, OK or error.
     pub with_status: u64,
+    /// Spans without one that have an HTTP or RPC code.
+    pub with_code: u64,
     /// Spans that say how many they stand for because of sampling, themselves or by their trace's root.
     pub with_adjusted_count: u64,
     /// Calls whose target is known only by the span's name.
@@ -90,6 +92,7 @@ columns! {
         clamped: u64,
         without_kind: u64,
         with_status: u64,
+        with_code: u64,
         with_adjusted_count: u64,
         without_target: u64,
         before_1971: u64,
@@ -134,7 +137,9 @@ impl Quality {
         for row in 0..tree.len() as u32 {
             let semantics = trace.semantics_of(row);
             self.without_kind += u64::from(semantics.kind == SpanKind::Unspecified);
-            self.with_status += u64::from(semantics.status != StatusCode::Unset);
+            let has_status = semantics.status != StatusCode::Unset;
+            self.with_status += u64::from(has_status);
+            self.with_code += u64::from(!has_status && semantics.has_protocol_code);
         }
         for call in calls.iter().filter(|call| call.callee != NO_ROW && call.callee != call.row) {
             if tree.is_async[call.callee as usize] {
@@ -169,6 +174,7 @@ impl Quality {
         self.clamped += other.clamped;
         self.without_kind += other.without_kind;
         self.with_status += other.with_status;
+        self.with_code += other.with_code;
         self.with_adjusted_count += other.with_adjusted_count;
         self.without_target += other.without_target;
         self.before_1971 += other.before_1971;
@@ -196,6 +202,7 @@ impl Quality {
             clamped: self.clamped,
             without_kind: self.without_kind,
             with_status: self.with_status,
+            with_code: self.with_code,
             with_adjusted_count: self.with_adjusted_count,
             without_target: self.without_target,
             before_1971: self.before_1971,
@@ -230,6 +237,7 @@ impl Quality {
             quality.clamped += counts.clamped[row];
             quality.without_kind += counts.without_kind[row];
             quality.with_status += counts.with_status[row];
+            quality.with_code += counts.with_code[row];
             quality.with_adjusted_count += counts.with_adjusted_count[row];
             quality.without_target += counts.without_target[row];
             quality.before_1971 += counts.before_1971[row];

@@ -38,7 +38,8 @@ pub(crate) fn run(args: &MergeArgs) -> anyhow::Result<Outcome> {
             return Err(PartialError::Settings { path, first, difference }.into());
         }
     }
-    let settings = Settings::for_merge(args, &analysed_with)?;
+    let mut settings = Settings::for_merge(args, &analysed_with)?;
+    settings.show_values = parts.iter().any(|(_, description)| description.shows_values);
     if settings.incident.is_some()
         && let Some((file, _)) = parts.iter().find(|(_, description)| !description.keeps_requests)
     {

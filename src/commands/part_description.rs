@@ -24,6 +24,9 @@ pub(super) struct PartDescription {
     /// Whether it says of each trace what a comparison of requests needs.
     #[serde(default)]
     pub(super) keeps_requests: bool,
+    /// Whether names and values are as they were recorded, though they give secrets away.
+    #[serde(default)]
+    pub(super) shows_values: bool,
 }
 
 impl PartDescription {
@@ -36,6 +39,7 @@ impl PartDescription {
             counts,
             beyond_cap: Vec::new(),
             keeps_requests: settings.incident.is_some(),
+            shows_values: settings.show_values,
         }
     }
 

@@ -155,6 +155,26 @@ pub fn says_nothing_is_there(text: &str) -> bool {
     says(&NOTHING) && !says(&NOBODY) && !says_nobody_is_found(&text) && !has_word(&text, "enotfound")
 }
 
+/// Whether a database's error type or message says that what was to be added is there already: as good an answer. By words, and by
+/// the codes of SQL's standard, MySQL, MongoDB and Oracle.
+pub fn says_it_is_there_already(text: &str) -> bool {
+    const THERE: [&str; 8] = [
+        "duplicate key",
+        "duplicatekey",
+        "duplicate entry",
+        "duplicateentry",
+        "unique constraint",
+        "unique key constraint",
+        "unique violation",
+        "uniqueviolation",
+    ];
+    let text = text.to_ascii_lowercase();
+    THERE.iter().any(|there| text.contains(there))
+        || ["23505", "e11000"].iter().any(|code| has_word(&text, code))
+        || text.contains("ora-00001")
+        || text.trim() == "1062"
+}
+
 /// Whether the type or the message of an error says that a circuit breaker rejected the call: those of resilience4j, Polly,
 /// Hystrix, gobreaker, Sentinel, opossum, pybreaker and Envoy.
 pub(crate) fn says_breaker_is_open(text: &str) -> bool {
@@ -425,6 +445,35 @@ mod tests {
             "nil pointer",
         ] {
             assert!(!says_nothing_is_there(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_there_already_is_told() {
+        for text in [
+            "ERROR: duplicate key value violates unique constraint \"t_pkey\"",
+            "org.springframework.dao.DuplicateKeyException",
+            "Duplicate entry '?' for key 'PRIMARY'",
+            "psycopg2.errors.UniqueViolation",
+            "SQLITE_CONSTRAINT: UNIQUE constraint failed: t.id",
+            "Violation of UNIQUE KEY constraint 'a'",
+            "E11000 duplicate key error collection: i.t",
+            "ORA-00001: unique",
+            "23505",
+            "1062",
+        ] {
+            assert!(says_it_is_there_already(text), "{text}");
+        }
+        for text in [
+            "",
+            "40001",
+            "23503",
+            "error 11062 of 1062 rows",
+            "NET-00001",
+            "foreign key constraint",
+            "connection refused",
+        ] {
+            assert!(!says_it_is_there_already(text), "{text}");
         }
     }
 

@@ -49,7 +49,7 @@ impl Default for UncountedCalls {
             ]),
             plumbing: words(&["connect", "lookup", "acquire", "getConnection", "dns", "tls", "handshake"]),
             plumbing_spans: words(&["connection", "result-set"]),
-            sql_plumbing: words(&["BEGIN", "START", "COMMIT", "ROLLBACK", "SAVEPOINT", "SET", "FETCH"]),
+            sql_plumbing: words(&["BEGIN", "START", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "SET", "FETCH"]),
             brokers: words(&["SQS", "Pub/Sub", "pubsub", "Kinesis", "Kafka"]),
             broker_polls: words(&["ReceiveMessage", "Pull", "StreamingPull", "GetRecords", "poll"]),
             database_polls: words(&[

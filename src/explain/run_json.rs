@@ -180,6 +180,7 @@ const AFTER_THRESHOLDS: &[(&str, &str, &str)] = &[
     ("quality.clamped", COUNT, "spans cut to their parent's time"),
     ("quality.without_kind", COUNT, "spans without a kind"),
     ("quality.with_status", COUNT, "spans with a status, OK or error"),
+    ("quality.with_code", COUNT, "spans without a status that have an HTTP or RPC code"),
     ("quality.with_adjusted_count", COUNT, "spans that say how many they stand for because of sampling"),
     ("quality.inconsistent_sampling", COUNT, "spans whose sampling threshold says that they were not kept"),
     ("quality.is_weighted", FLAG, "whether enough spans say so for weighted_traces"),

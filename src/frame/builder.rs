@@ -321,7 +321,11 @@ impl FrameBuilder {
         let service = origin.service_name();
         let mut signature_cache = std::mem::take(&mut self.signature_cache);
         let caps = Arc::clone(&self.caps);
-        let count = TraceStateSampling::of_span(span).and_then(|sampling| sampling.adjusted_count(span.trace_id));
+        let count = TraceStateSampling::of_span(span).and_then(|sampling| {
+            let count = sampling.adjusted_count(span.trace_id);
+            self.inconsistent_sampling += u64::from(count.is_none());
+            count
+        });
         signature_cache.begin(&caps, &service, &span.name, span.kind, span.status);
         said_of_resource(origin, |attribute, rank, value| signature_cache.put(&caps, attribute, rank, value));
         if let Some(count) = count {

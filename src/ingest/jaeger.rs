@@ -80,7 +80,7 @@ struct Span<'a> {
     name: Cow<'a, str>,
     references: Vec<Reference<'a>>,
     start_us: Option<u64>,
-    duration_us: u64,
+    duration_us: i64,
     tags: Vec<Tag<'a>>,
     plain_tags: Vec<KeyValue<'a>>,
     logs: Vec<Log<'a>>,
@@ -118,7 +118,7 @@ impl<'de> Message<'de> for Span<'de> {
                 self.of_elasticsearch = true;
                 ignore(map)?;
             }
-            "duration" => self.duration_us = Scalar::next(map)?.to_time(),
+            "duration" => self.duration_us = Scalar::next(map)?.to_length(),
             "tags" => map.next_value_seed(listed(&mut self.tags))?,
             "tag" => next_plain_tags(map, &mut self.plain_tags)?,
             "logs" => map.next_value_seed(listed(&mut self.logs))?,
@@ -437,7 +437,7 @@ fn emit_span<'a>(span: Span<'a>, resource_attributes: Vec<KeyValue<'a>>, offset:
         parent_span_id,
         name: span.name,
         start_unix_nano,
-        end_unix_nano: start_unix_nano.saturating_add(span.duration_us.saturating_mul(1000)),
+        end_unix_nano: start_unix_nano.saturating_add_signed(span.duration_us.saturating_mul(1000)),
         events: span.logs.into_iter().map(|log| event(log, span.of_elasticsearch)).collect(),
         links,
         ..SpanRecord::default()

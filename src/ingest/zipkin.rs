@@ -35,7 +35,7 @@ pub(crate) struct Record {
     kind: SpanKind,
     name: String,
     timestamp_us: Option<u64>,
-    duration_us: u64,
+    duration_us: i64,
     local: Endpoint,
     remote: Endpoint,
     annotations: Vec<Annotation>,
@@ -76,7 +76,7 @@ impl<'de> Message<'de> for Record {
             "name" => text(&mut self.name)?,
             "kind" => self.kind = SpanKind::from_text(&Scalar::next(map)?.into_text()),
             "timestamp" => self.timestamp_us = Scalar::next(map)?.time(),
-            "duration" => self.duration_us = Scalar::next(map)?.to_time(),
+            "duration" => self.duration_us = Scalar::next(map)?.to_length(),
             "localEndpoint" | "remoteEndpoint" | "annotations" | "binaryAnnotations" | "tags" | "shared" => {
                 self.has_own_members = true;
                 self.own_field(key, map)?;
@@ -222,7 +222,10 @@ impl Record {
             self.kind = other.kind;
         }
         self.timestamp_us = self.timestamp_us.into_iter().chain(other.timestamp_us).min();
-        self.duration_us = self.duration_us.max(other.duration_us);
+        self.duration_us = match [self.duration_us, other.duration_us] {
+            [0, said] | [said, 0] => said,
+            [own, other] => own.max(other),
+        };
         for (own, other) in [(&mut self.local, other.local), (&mut self.remote, other.remote)] {
             first(&mut own.service_name, other.service_name);
             first(&mut own.address, other.address);
@@ -508,7 +511,7 @@ fn emit(record: Record, offset: u64, start_us: Option<u64>, sink: &mut CountingS
         status_message: status_message.into(),
         trace_state: tag("w3c.tracestate").unwrap_or_default().into(),
         start_unix_nano,
-        end_unix_nano: start_unix_nano.saturating_add(record.duration_us.saturating_mul(1000)),
+        end_unix_nano: start_unix_nano.saturating_add_signed(record.duration_us.saturating_mul(1000)),
         attributes,
         events: record.annotations.iter().map(event).collect(),
         links,

@@ -22,7 +22,7 @@ use super::group::{GroupReader, GroupWriter, Renumbering};
 const MAGIC: &[u8; 8] = b"TSPARTL\n";
 
 /// The version that is written and read. Whenever a column changes, so does this.
-const VERSION: u64 = 10;
+const VERSION: u64 = 11;
 
 /// Rows of a record batch: larger groups are written in pieces, so that their compression needs little memory.
 const ROWS_PER_BATCH: usize = 1 << 16;

@@ -163,8 +163,8 @@ impl<W: Write + Send> CanonicalWriter<W> {
         })
     }
 
-    /// Adds one span. No span is refused: an end before the start gives a duration of 0, and times beyond 2^63 ns are
-    /// cut to that.
+    /// Adds one span. No span is refused: an end before the start gives a duration below 0, so that whoever reads it can count
+    /// it, and times beyond 2^63 ns are cut to that.
     pub fn write(&mut self, origin: &Origin<'_>, span: &SpanRecord<'_>) -> Result<()> {
         self.trace_id.append_value(span.trace_id.0)?;
         self.span_id.append_value(span.span_id.to_bytes())?;
@@ -178,7 +178,8 @@ impl<W: Write + Send> CanonicalWriter<W> {
         self.kind.append_value(span.kind.as_str());
         self.status_code.append_value(span.status.as_str());
         self.start_unix_nano.append_value(signed(span.start_unix_nano));
-        self.duration.append_value(signed(span.end_unix_nano.saturating_sub(span.start_unix_nano)));
+        let backwards = signed(span.start_unix_nano.saturating_sub(span.end_unix_nano));
+        self.duration.append_value(signed(span.end_unix_nano.saturating_sub(span.start_unix_nano)) - backwards);
         self.status_message.append_option(given(&span.status_message));
         self.trace_state.append_option(given(&span.trace_state));
         self.scope_name.append_option(given(&origin.scope_name));
@@ -505,13 +506,17 @@ mod tests {
         assert!(batch["status_message"].is_null(0));
     }
 
-    /// No span is lost, however wrong its times are.
+    /// No span is lost, however wrong its times are, and none becomes one that is right.
     #[test]
-    fn an_end_before_the_start_is_no_time() {
-        let span = SpanRecord { start_unix_nano: u64::MAX, end_unix_nano: 5, ..SpanRecord::default() };
-        let (batch, _) = written(&Origin::default(), &[span]);
-        assert_eq!(batch["start_time"].as_primitive::<TimestampNanosecondType>().value(0), i64::MAX);
-        assert_eq!(batch["duration_ns"].as_primitive::<Int64Type>().value(0), 0);
+    fn an_end_before_the_start_is_told() {
+        for (start, end, expected) in
+            [(12, 5, [12, -7]), (u64::MAX, 5, [i64::MAX, -i64::MAX]), (5, u64::MAX, [5, i64::MAX])]
+        {
+            let span = SpanRecord { start_unix_nano: start, end_unix_nano: end, ..SpanRecord::default() };
+            let (batch, _) = written(&Origin::default(), &[span]);
+            let times = batch["start_time"].as_primitive::<TimestampNanosecondType>().value(0);
+            assert_eq!([times, batch["duration_ns"].as_primitive::<Int64Type>().value(0)], expected);
+        }
     }
 
     #[test]

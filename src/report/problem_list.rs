@@ -151,13 +151,20 @@ impl ProblemList<'_> {
             return "no span".to_owned();
         }
         let mut text = format!(
-            "{} in {}; {} of {} failed ({})",
+            "{} in {}; ",
             units::counted(totals.failed_spans, "span"),
-            units::counted(totals.failed_traces, "trace"),
-            units::count(totals.failed_roots),
-            units::counted(totals.roots, "request"),
-            units::share_of(totals.failed_roots, totals.roots),
+            units::counted(totals.failed_traces, "trace")
         );
+        if totals.roots == 0 {
+            text.push_str("how many requests is not known, because the input has the root of none");
+        } else {
+            text.push_str(&format!(
+                "{} of {} failed ({})",
+                units::count(totals.failed_roots),
+                units::counted(totals.roots, "request"),
+                units::share_of(totals.failed_roots, totals.roots)
+            ));
+        }
         if let Some(first) = &self.first_failure {
             text.push_str(&format!("; first {}", self.first_failure_in_words(totals, first)));
         }
@@ -288,11 +295,16 @@ mod tests {
             let mut summary = samples::summary();
             (summary.totals.spans, summary.totals.failed_spans) = (spans, failed_spans);
             summary.quality.with_status = with_status;
+            summary.quality.with_code = 0;
             problems.header_lines(&summary).into_iter().find(|(label, _)| *label == "failed").map(|(_, text)| text)
         };
         assert_eq!(failed(0, 0, 0), None);
         assert_eq!(failed(5, 0, 0).as_deref(), Some("no span, but none has a status either"));
         assert_eq!(failed(5, 0, 5).as_deref(), Some("no span"));
+        let mut summary = samples::summary();
+        (summary.totals.failed_spans, summary.totals.roots, summary.totals.failed_roots) = (2, 0, 0);
+        let failed_of_no_root = problems.failed(&summary.totals);
+        assert!(failed_of_no_root.contains("the input has the root of none"), "{failed_of_no_root}");
         assert!(failed(5, 2, 0).is_some_and(|text| text.starts_with("2 spans in 4 traces; 3 of 670 requests failed")));
     }
 }

@@ -248,6 +248,7 @@ mod tests {
             "clamped": 0,
             "without_kind": 0,
             "with_status": 0,
+            "with_code": 0,
             "with_adjusted_count": 0,
             "inconsistent_sampling": 0,
             "is_weighted": false,

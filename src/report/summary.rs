@@ -156,6 +156,8 @@ pub(crate) struct QualitySummary {
     pub without_kind: u64,
     /// Spans with a status, OK or error.
     pub with_status: u64,
+    /// Spans without one that have an HTTP or RPC code.
+    pub with_code: u64,
     /// Spans that say how many they stand for because of sampling.
     pub with_adjusted_count: u64,
     /// Spans whose sampling threshold says that they were not kept; what it says is not used.
@@ -284,9 +286,9 @@ impl Summary {
         formats
     }
 
-    /// Whether no span says by a status whether it failed, and none did by its code.
+    /// Whether no span says whether it failed, by a status, a code or otherwise.
     pub(crate) fn tells_no_outcome(&self) -> bool {
-        self.quality.with_status == 0 && self.totals.failed_spans == 0
+        self.quality.with_status == 0 && self.quality.with_code == 0 && self.totals.failed_spans == 0
     }
 
     /// Sentences on results that are not to be trusted, and why. None for sound data.
@@ -302,7 +304,7 @@ impl Summary {
             let in_need = catalog().into_iter().filter(|entry| entry.description.needs_failures);
             let in_need: Vec<&str> = in_need.map(|entry| entry.description.name).collect();
             doubts.push(format!(
-                "no span has a status and no HTTP or RPC code tells of a failure: failures cannot be seen, so {} may \
+                "no span has a status or a code of HTTP or RPC: failures cannot be seen, so {} may \
                  miss everything",
                 joined_by_and(&in_need)
             ));
@@ -411,40 +413,57 @@ impl Summary {
     pub(in crate::report) fn oddities(&self) -> Vec<String> {
         let Self { totals, quality, .. } = self;
         let calls: u64 = totals.calls.values().sum();
-        let with_share =
-            |count: u64, whole: u64, what: &str| (count, format!("{what} ({})", units::share_of(count, whole)));
-        let plain = |count: u64, what: &str| (count, what.to_owned());
+        let plain = |count: u64, one: &str, many: &str| {
+            (count > 0).then(|| format!("{} {}", units::count(count), if count == 1 { one } else { many }))
+        };
+        let with_share = |count: u64, whole: u64, one: &str, many: &str| {
+            plain(count, one, many).map(|counted| format!("{counted} ({})", units::share_of(count, whole)))
+        };
         let counts = [
-            with_share(quality.orphans, totals.spans, "spans whose parent is not in the input"),
-            with_share(quality.missing_roots, totals.traces, "traces without root"),
-            plain(quality.duplicates, "duplicates dropped"),
-            plain(quality.id_collisions, "spans that share another's id"),
-            plain(quality.shared_ids, "server spans with their client's id"),
-            plain(quality.cycles, "cycles of parents cut"),
+            with_share(
+                quality.orphans,
+                totals.spans,
+                "span whose parent is not in the input",
+                "spans whose parent is not in the input",
+            ),
+            with_share(quality.missing_roots, totals.traces, "trace without root", "traces without root"),
+            plain(quality.duplicates, "duplicate dropped", "duplicates dropped"),
+            plain(quality.id_collisions, "span that shares another's id", "spans that share another's id"),
+            plain(quality.shared_ids, "server span with its client's id", "server spans with their client's id"),
+            plain(quality.cycles, "cycle of parents cut", "cycles of parents cut"),
             with_share(
                 quality.inherited_services,
                 totals.spans,
+                "span without a service name, taken for one of the service above it",
                 "spans without a service name, taken for spans of the service above them",
             ),
             with_share(
                 quality.without_service.saturating_sub(quality.inherited_services),
                 totals.spans,
+                "span without a service name, and none above it",
                 "spans without a service name, and none above them",
             ),
-            with_share(quality.clamped, totals.spans, "spans cut to their parent's time"),
-            plain(quality.end_before_start, "spans that end before they start"),
+            with_share(
+                quality.clamped,
+                totals.spans,
+                "span cut to its parent's time",
+                "spans cut to their parent's time",
+            ),
+            plain(quality.end_before_start, "span that ends before it starts", "spans that end before they start"),
             plain(
                 quality.inconsistent_sampling,
+                "span with a sampling threshold by which it was not kept, left unused",
                 "spans with a sampling threshold by which they were not kept, left unused",
             ),
-            with_share(quality.without_kind, totals.spans, "spans without kind"),
-            with_share(quality.without_target, calls, "calls whose target is not named"),
+            with_share(quality.without_kind, totals.spans, "span without kind", "spans without kind"),
+            with_share(
+                quality.without_target,
+                calls,
+                "call whose target is not named",
+                "calls whose target is not named",
+            ),
         ];
-        let mut oddities: Vec<String> = counts
-            .into_iter()
-            .filter(|(count, _)| *count > 0)
-            .map(|(count, what)| format!("{} {what}", units::count(count)))
-            .collect();
+        let mut oddities: Vec<String> = counts.into_iter().flatten().collect();
         if quality.in_several_parts > 0 {
             oddities.push(format!(
                 "{} cut in two by the parts of the input, and analysed piece by piece",

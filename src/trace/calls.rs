@@ -67,6 +67,7 @@ pub struct CallRole {
     pub looked_through: bool,
     exit_below: bool,
     is_poll: bool,
+    carries_poll: bool,
     is_plumbing: bool,
     kind: SpanKind,
     service: Symbol,
@@ -87,6 +88,7 @@ impl CallRole {
         looked_through: false,
         exit_below: false,
         is_poll: false,
+        carries_poll: false,
         is_plumbing: false,
         kind: SpanKind::Unspecified,
         service: Symbol::EMPTY,
@@ -126,7 +128,10 @@ impl Calls {
         let semantics_of = |row: Row| &semantics.by_signature[tree.signatures[row as usize].index()];
         self.roles.clear();
         self.roles.resize(tree.len(), CallRole::UNKNOWN);
-        self.mark_entries(tree, semantics);
+        let has_polls = self.mark_entries(tree, semantics);
+        if has_polls {
+            self.mark_carriers_of_polls(tree, &semantics_of);
+        }
         self.mark_exits(tree, &semantics_of);
         self.find_callees(tree, &semantics_of);
         self.find_owners(tree);
@@ -135,7 +140,9 @@ impl Calls {
         self.mark_failed(tree, &semantics_of);
     }
 
-    fn mark_entries(&mut self, tree: &Tree, semantics: &Semantics) {
+    /// The answer is whether there are polls.
+    fn mark_entries(&mut self, tree: &Tree, semantics: &Semantics) -> bool {
+        let mut has_polls = false;
         for &row in &tree.top_down {
             let &SpanSemantics { is_poll, is_plumbing, .. } =
                 &semantics.by_signature[tree.signatures[row as usize].index()];
@@ -148,6 +155,40 @@ impl Calls {
             let caller_span = above.filter(|_| climbs).map_or(row, |above| above.caller_span);
             self.roles[row as usize] =
                 CallRole { service, kind, is_poll, is_plumbing, is_entry, caller_span, ..CallRole::UNKNOWN };
+            has_polls |= is_poll;
+        }
+        has_polls
+    }
+
+    /// An SDK polls by a request, and where its HTTP client is instrumented too that has a span of its own. It is as little a call as
+    /// the poll is, and takes nearly all of its time: what takes less may be what is done with a message.
+    fn mark_carriers_of_polls<'f>(&mut self, tree: &Tree, semantics_of: &impl Fn(Row) -> &'f SpanSemantics) {
+        let mut is_over_entry = vec![false; tree.len()];
+        for &row in tree.top_down.iter().rev() {
+            let is_over = self.roles[row as usize].is_entry || is_over_entry[row as usize];
+            if let Some(above) = is_over_entry.get_mut(tree.parents[row as usize] as usize) {
+                *above |= is_over;
+            }
+        }
+        let mut poll_above = vec![NO_ROW; tree.len()];
+        for &row in &tree.top_down {
+            let parent = tree.parents[row as usize];
+            let own = &self.roles[row as usize];
+            let Some(above) = self.roles.get(parent as usize).filter(|_| !own.is_entry) else { continue };
+            let poll = match above.kind {
+                _ if above.is_poll => parent,
+                _ if above.is_entry => NO_ROW,
+                SpanKind::Internal | SpanKind::Unspecified => poll_above[parent as usize],
+                _ if above.carries_poll => poll_above[parent as usize],
+                _ => NO_ROW,
+            };
+            poll_above[row as usize] = poll;
+            let length = |row: Row| i128::from(tree.ends[row as usize]) - i128::from(tree.starts[row as usize]);
+            self.roles[row as usize].carries_poll = poll != NO_ROW
+                && own.kind == SpanKind::Client
+                && semantics_of(row).is_http
+                && !is_over_entry[row as usize]
+                && length(row) * 10 >= length(poll) * 9;
         }
     }
 
@@ -157,7 +198,7 @@ impl Calls {
         for &row in tree.top_down.iter().rev() {
             let own = &mut self.roles[row as usize];
             own.is_exit = match own.kind {
-                SpanKind::Client => !own.is_poll,
+                SpanKind::Client => !own.is_poll && !own.carries_poll,
                 SpanKind::Producer => true,
                 SpanKind::Internal | SpanKind::Unspecified => {
                     !own.exit_below && semantics_of(row).has_database_system && !tree.is_interceptor(row)

@@ -9,7 +9,8 @@ use rayon::slice::{ParallelSlice as _, ParallelSliceMut as _};
 
 use crate::conventions::{
     Attribute, ErrorClass, FindingKind, Lists, RpcCode, RpcStatus, UncountedCalls, acquires_connection, classify,
-    count_of_jaeger_sampler, is_http_word, name_template, says_breaker_is_open, says_nothing_is_there,
+    count_of_jaeger_sampler, is_http_word, name_template, says_breaker_is_open, says_it_is_there_already,
+    says_nothing_is_there,
 };
 use crate::frame::{Signature, SignatureId, Symbol, Symbols, Vocabulary};
 use crate::span::{SpanKind, StatusCode, UNKNOWN_SERVICE};
@@ -405,7 +406,7 @@ fn semantics_of(
     }
     if error_class == ErrorClass::Server && is_database {
         let said = message.map(|message| input.resolve(message)).into_iter().chain(error).chain(exception);
-        if said.into_iter().any(says_nothing_is_there) {
+        if said.into_iter().any(|text| says_nothing_is_there(text) || says_it_is_there_already(text)) {
             error_class = ErrorClass::Caller;
         }
     }

@@ -348,7 +348,13 @@ impl<'a> TraceView<'a> {
     /// nobody else recorded what became. It may have failed.
     pub(crate) fn is_write(&self, call: &Call) -> bool {
         let data_use = self.data_use(call.row);
-        let writes_by_http = data_use.writes_by_http && call.callee == NO_ROW;
+        // Search engines and document stores are asked by POST too: what the request is for stands in the driver's span above it.
+        let driver = self.calls.roles[call.row as usize].exit_above();
+        let reads_alone = driver != NO_ROW && {
+            let asked = self.data_use(driver);
+            asked.is_of_database && !asked.is_key_value && !asked.writes_database
+        };
+        let writes_by_http = data_use.writes_by_http && call.callee == NO_ROW && !reads_alone;
         call.counts && (data_use.writes_database || data_use.publishes || writes_by_http)
     }
 

@@ -458,6 +458,7 @@ fn summary_of(results: &Results, semantics: &Semantics, read: Read) -> Summary {
             clamped: quality.clamped,
             without_kind: quality.without_kind,
             with_status: quality.with_status,
+            with_code: quality.with_code,
             with_adjusted_count: quality.with_adjusted_count,
             inconsistent_sampling: read.counts.inconsistent_sampling,
             is_weighted: results.is_weighted(),

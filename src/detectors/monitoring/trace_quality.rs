@@ -132,8 +132,11 @@ fn title(row: &TableRow<'_>) -> String {
         FindingKind::MissingKind => format!("no kind says whether {spans} of {service} call{s} or serve{s}"),
         FindingKind::MissingRoot => format!("{traces} that begin{s} in {service} lack{s} a root"),
         FindingKind::NoServiceName => {
-            format!("{spans} do{} not say which service they are of", if is_one { "es" } else { "" })
+            let do_not_say =
+                if is_one { "does not say which service it is of" } else { "do not say which service they are of" };
+            format!("{spans} {do_not_say}")
         }
+        FindingKind::Orphan if is_one => format!("the parent of {spans} of {service} is not there"),
         FindingKind::Orphan => format!("the parents of {spans} of {service} are not there"),
         FindingKind::UnboundedNames => format!("{service} has too many names of spans to group them"),
         FindingKind::UninstrumentedCallee => {

@@ -216,6 +216,24 @@ impl<'de> Scalar<'de> {
         }
     }
 
+    /// As a length, 0 for what is none. It is below 0 where a span ends before it starts, which who counts without a sign says by
+    /// going around.
+    pub(crate) fn to_length(&self) -> i64 {
+        let rounded =
+            |number: f64| if number < 2f64.powi(63) { number.round() as i64 } else { (number - 2f64.powi(64)) as i64 };
+        match self {
+            Self::Unsigned(number) => *number as i64,
+            Self::Negative(number) => *number,
+            Self::Float(number) => rounded(*number),
+            Self::Text(text) => {
+                let text = text.trim();
+                let whole = text.parse().ok().or_else(|| text.parse().ok().map(|number: u64| number as i64));
+                whole.or_else(|| text.parse().ok().map(rounded)).unwrap_or(0)
+            }
+            Self::Null | Self::Bool(_) => 0,
+        }
+    }
+
     /// As the start time of a span in ns.
     pub(crate) fn start_time(&self) -> u64 {
         self.time().unwrap_or(NO_START_TIME)

@@ -66,7 +66,10 @@ pub(crate) fn emit_trace(mut fields: Fields, offset: u64, sink: &mut CountingSin
 pub(crate) fn emit_item(mut fields: Fields, offset: u64, sink: &mut CountingSink<'_>) {
     let mut item = fields.object(&["attributes"]);
     let start_unix_nano = item.start(&["start_timestamp"]);
-    let end_unix_nano = item.instant(&["end_timestamp"]).max(start_unix_nano);
+    let end_unix_nano = match item.instant(&["end_timestamp"]) {
+        0 => start_unix_nano,
+        end => end,
+    };
     let mut details = item.object(&["custom"]);
     let mut own = item.object(&["attributes"]);
     // Instants have milliseconds, the duration among the details nanoseconds.
@@ -74,7 +77,7 @@ pub(crate) fn emit_item(mut fields: Fields, offset: u64, sink: &mut CountingSink
         0 => details.time(&["duration"], Unit::Nanoseconds),
         exact => exact,
     };
-    let is_exact = exact > 0 && exact.abs_diff(end_unix_nano - start_unix_nano) <= 2 * MILLISECOND;
+    let is_exact = exact > 0 && exact.abs_diff(end_unix_nano.saturating_sub(start_unix_nano)) <= 2 * MILLISECOND;
     let end_unix_nano = if is_exact { start_unix_nano + exact } else { end_unix_nano };
     let tags = match item.take(&["tags"]) {
         Json::Array(tags) => tags,
@@ -101,8 +104,8 @@ pub(crate) fn emit_span(mut fields: Fields, offset: u64, sink: &mut CountingSink
     let is_seconds = fields.get("duration").is_some_and(Json::is_f64) || fields.has(&["end"]);
     let unit = if is_seconds { Unit::Seconds } else { Unit::Nanoseconds };
     let end_unix_nano = match fields.instant(&["end"]) {
-        0 => start_unix_nano.saturating_add(fields.time(&["duration"], unit)),
-        end => end.max(start_unix_nano),
+        0 => start_unix_nano.saturating_add_signed(fields.length(&["duration"], unit)),
+        end => end,
     };
     let mut attributes = fields.attributes(&["meta"]);
     attributes.extend(fields.attributes(&["metrics"]));

@@ -144,7 +144,7 @@ fn emit_span(mut fields: Fields, members: &Members, offset: u64, sink: &mut Coun
     let Length { nanoseconds, number, column } = length;
     match (nanoseconds, number) {
         (_, Some(number)) if end_unix_nano > 0 => sink.waiting.compare(start_unix_nano, end_unix_nano, number),
-        (Some(length), _) if end_unix_nano == 0 => span.end_unix_nano = start_unix_nano.saturating_add(length),
+        (Some(length), _) if end_unix_nano == 0 => span.end_unix_nano = start_unix_nano.saturating_add_signed(length),
         (None, Some(duration)) if start_unix_nano != NO_START_TIME => {
             return waiting::wait(origin, span, offset, Missing::Unit { duration, column }, sink);
         }
@@ -182,7 +182,7 @@ fn end(fields: &mut Fields, members: &Members) -> u64 {
 #[derive(Default)]
 struct Length {
     /// In nanoseconds, if the unit is known.
-    nanoseconds: Option<u64>,
+    nanoseconds: Option<i64>,
     /// The number, where what it stands under does not say its unit.
     number: Option<f64>,
     /// What it stands under.
@@ -205,10 +205,10 @@ fn length(fields: &mut Fields, members: &Members, unit: Option<Unit>) -> Length 
         let said = unit_of_path(path);
         let nanoseconds = match (number, said.or(unit), &json) {
             // Digits are exact where a product of floats is not.
-            (Some(_), Some(unit), json) => Fields::time_of(json, unit),
+            (Some(_), Some(unit), json) => Fields::length_of(json, unit),
             (Some(_), None, _) => None,
-            (None, _, Json::String(text)) => length_of_text(text.trim()).and_then(|length| u64::try_from(length).ok()),
-            (None, _, json) => Fields::time_of(json, Unit::Nanoseconds),
+            (None, _, Json::String(text)) => length_of_text(text.trim()),
+            (None, _, json) => Fields::length_of(json, Unit::Nanoseconds),
         };
         let number = number.filter(|_| said.is_none());
         if nanoseconds.is_some() || number.is_some() {

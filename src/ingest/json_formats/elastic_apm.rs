@@ -89,8 +89,8 @@ pub(crate) fn emit(mut fields: Fields, offset: u64, sink: &mut CountingSink<'_>)
     let kind = kind(&mut fields, is_transaction, parent_id.is_none());
     let start_unix_nano = fields.time_if_any(&["timestamp.us"], Unit::Microseconds);
     let start_unix_nano = start_unix_nano.unwrap_or_else(|| fields.start(&["@timestamp", "timestamp"]));
-    let length = match fields.time(&["span.duration.us", "transaction.duration.us"], Unit::Microseconds) {
-        0 => fields.time(&["event.duration"], Unit::Nanoseconds),
+    let length = match fields.length(&["span.duration.us", "transaction.duration.us"], Unit::Microseconds) {
+        0 => fields.length(&["event.duration"], Unit::Nanoseconds),
         length => length,
     };
     let status = match fields.text(&["event.outcome"]).as_str() {
@@ -139,7 +139,7 @@ pub(crate) fn emit(mut fields: Fields, offset: u64, sink: &mut CountingSink<'_>)
         kind,
         status,
         start_unix_nano,
-        end_unix_nano: start_unix_nano.saturating_add(length),
+        end_unix_nano: start_unix_nano.saturating_add_signed(length),
         attributes,
         links,
         ..SpanRecord::default()

@@ -110,9 +110,23 @@ impl Fields {
         nanoseconds(&single(self.take(paths)), unit).and_then(|time| u64::try_from(time).ok())
     }
 
-    /// The time in ns that `json` is, a number of `unit`s or text, if it is one.
-    pub(crate) fn time_of(json: &Json, unit: Unit) -> Option<u64> {
-        nanoseconds(json, unit).and_then(|time| u64::try_from(time).ok())
+    /// A length in ns, 0 if absent: text, or a number of `unit`s. It is below 0 where a span ends before it starts.
+    pub(crate) fn length(&mut self, paths: &[&str], unit: Unit) -> i64 {
+        Self::length_of(&single(self.take(paths)), unit).unwrap_or(0)
+    }
+
+    /// The length in ns that `json` is, if it is one.
+    pub(crate) fn length_of(json: &Json, unit: Unit) -> Option<i64> {
+        let wrapped = match json {
+            Json::Number(number) => number.as_u64(),
+            Json::String(text) => text.trim().parse().ok(),
+            _ => None,
+        };
+        match wrapped.filter(|&length| i64::try_from(length).is_err()) {
+            // Who counts without a sign goes around below 0.
+            Some(length) => unit.nanoseconds(length as i64),
+            None => nanoseconds(json, unit),
+        }
     }
 
     /// The start of a span, as [`Fields::instant`]; [`NO_START_TIME`] if absent.

@@ -34,7 +34,7 @@ pub(crate) fn emit(mut fields: Fields, offset: u64, sink: &mut CountingSink<'_>)
         return sink.skip(SkipReason::OtherSignal, offset);
     }
     let start_unix_nano = time.unwrap_or_else(|| fields.start(&["Timestamp", "timestamp", "time", "meta.timestamp"]));
-    let length = fields.time(&["duration_ms", "durationMs"], Unit::Milliseconds);
+    let length = fields.length(&["duration_ms", "durationMs"], Unit::Milliseconds);
     let (status, status_message) = status(&mut fields);
     let service = fields.text(&["service.name", "service_name", "serviceName"]);
     let mut origin = Origin {
@@ -53,7 +53,7 @@ pub(crate) fn emit(mut fields: Fields, offset: u64, sink: &mut CountingSink<'_>)
         status_message: status_message.into(),
         trace_state: fields.text(&["trace.trace_state"]).into(),
         start_unix_nano,
-        end_unix_nano: start_unix_nano.saturating_add(length),
+        end_unix_nano: start_unix_nano.saturating_add_signed(length),
         ..SpanRecord::default()
     };
     sink.tally.opaque_ids += fields.opaque_ids;

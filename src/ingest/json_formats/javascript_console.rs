@@ -25,7 +25,7 @@ pub(crate) fn is_span(fields: &Fields) -> bool {
 pub(crate) fn emit(mut fields: Fields, offset: u64, sink: &mut CountingSink<'_>) {
     let start_unix_nano = fields.time_if_any(&["timestamp"], Unit::Microseconds);
     let start_unix_nano = start_unix_nano.unwrap_or_else(|| fields.start(&[]));
-    let length = fields.time(&["duration"], Unit::Microseconds);
+    let length = fields.length(&["duration"], Unit::Microseconds);
     let (status, status_message) = fields.status(&["status"]);
     let mut scope = fields.object(&["instrumentationScope", "instrumentationLibrary"]);
     let mut links = Vec::new();
@@ -58,7 +58,7 @@ pub(crate) fn emit(mut fields: Fields, offset: u64, sink: &mut CountingSink<'_>)
         status_message: status_message.into(),
         trace_state: trace_state(&mut fields).into(),
         start_unix_nano,
-        end_unix_nano: start_unix_nano.saturating_add(length),
+        end_unix_nano: start_unix_nano.saturating_add_signed(length),
         attributes: fields.attributes(&["attributes"]),
         events: fields.list(&["events"]).into_iter().map(event).collect(),
         links,

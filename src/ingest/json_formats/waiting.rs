@@ -154,8 +154,8 @@ pub(crate) fn release(sink: &mut CountingSink<'_>) {
     for WaitingSpan { origin, mut span, offset, missing } in spans {
         match missing {
             Missing::Unit { duration, column } => {
-                let length = (duration * unit.length_ns()).round().max(0.0) as u64;
-                span.end_unix_nano = span.start_unix_nano.saturating_add(length);
+                let length = (duration * unit.length_ns()).round() as i64;
+                span.end_unix_nano = span.start_unix_nano.saturating_add_signed(length);
                 if !is_proved {
                     sink.waiting.assumed = Some(unit);
                     sink.tally.assumed_unit.get_or_insert((column, unit.as_str()));

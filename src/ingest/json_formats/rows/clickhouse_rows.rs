@@ -48,7 +48,7 @@ pub(crate) fn emit(mut fields: Fields, offset: u64, sink: &mut CountingSink<'_>)
         status_message: fields.text(&["StatusMessage"]).into(),
         trace_state: fields.text(&["TraceState"]).into(),
         start_unix_nano,
-        end_unix_nano: start_unix_nano.saturating_add(fields.time(&["Duration"], Unit::Nanoseconds)),
+        end_unix_nano: start_unix_nano.saturating_add_signed(fields.length(&["Duration"], Unit::Nanoseconds)),
         attributes: fields.attributes(&["SpanAttributes"]),
         events: events(&mut fields),
         links: links(&mut fields, &mut sink.tally.opaque_ids),

@@ -224,7 +224,7 @@ impl SignatureColumns {
             },
             exceptions: ExceptionTexts::new(caps),
             exception_pairs: PairsOfRows::default(),
-            trace_states: place(Field::TraceState).filter(|_| !all_in_columns).map(TraceStates::new),
+            trace_states: place(Field::TraceState).map(TraceStates::new),
             links: if all_in_columns && !asks_only_link { LinkPlaces::default() } else { links },
             asks_only_link,
             ref_types: TextDictionary::default(),

@@ -159,6 +159,35 @@ fn selected_traces_are_whole() {
     }
 }
 
+/// How many values are told apart depends on those of the selected traces alone, however many others have.
+#[test]
+fn values_of_other_traces_count_for_nothing() {
+    const OTHERS: u64 = 17_000;
+    const SELECTED: u64 = 300;
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("spans.json");
+    let line = |number: u64| {
+        let service = if number < SELECTED { "cart" } else { "web" };
+        let name: String = number.to_string().chars().map(|digit| char::from(b'a' + digit as u8 - b'0')).collect();
+        let ids = format!(r#""traceId":"{:032x}","spanId":"{:016x}""#, number + 1, number + 1);
+        let times = format!(r#""startTimeUnixNano":"{START}","endTimeUnixNano":"{}""#, START + 5);
+        format!(
+            r#"{{"resourceSpans":[{{"resource":{{"attributes":[{{"key":"service.name","value":{{"stringValue":"{service}"}}}}]}},"scopeSpans":[{{"spans":[{{{ids},"name":"{name}",{times}}}]}}]}}]}}"#
+        )
+    };
+    let lines: Vec<String> = (0..SELECTED + OTHERS).map(line).collect();
+    std::fs::write(&path, lines.join("\n")).expect("a file");
+    for (services, expected) in [(&["cart"][..], SELECTED), (&["web"], 16_385), (&["web", "cart"], 16_385)] {
+        let services = services.iter().map(|&service| service.to_owned()).collect();
+        let options =
+            ReadOptions { selection: Selection { services, ..Selection::default() }, ..ReadOptions::default() };
+        let (vocabulary, frame) = group(read_frames(std::slice::from_ref(&path), &options, &()).builders);
+        let name = |&signature| vocabulary.signatures.resolve(signature).name;
+        let names: BTreeSet<_> = frame.signatures_of_rows.iter().map(name).collect();
+        assert_eq!(names.len() as u64, expected, "{:?}", options.selection);
+    }
+}
+
 /// Row groups without a wanted trace are not read, in whichever order a file is.
 #[test]
 fn what_cannot_belong_is_not_read() {

@@ -252,6 +252,15 @@ impl FrameBuilder {
         }
     }
 
+    /// Tells `caps` of the values that are left, and no others: nothing is collected after that.
+    pub(crate) fn count_towards(&mut self, caps: &Arc<ValueCaps>) {
+        self.caps = Arc::clone(caps);
+        self.offered.clear();
+        for id in 0..self.signatures.len() as u32 {
+            self.offer_values(&self.signatures.resolve(SignatureId(id)));
+        }
+    }
+
     /// Tells the caps of the values of a new signature.
     fn offer_values(&mut self, signature: &Signature) {
         for (part, value) in signature.parts() {

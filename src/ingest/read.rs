@@ -8,7 +8,7 @@ use std::time::Duration;
 use rayon::iter::{IntoParallelIterator as _, IntoParallelRefMutIterator as _, ParallelIterator as _};
 
 use crate::conventions::OwnAttributes;
-use crate::frame::{Collecting, FrameBuilder, SpanSink, SpillStore, TooManyStrings, ValueCaps};
+use crate::frame::{Collecting, FrameBuilder, MAX_DISTINCT_VALUES, SpanSink, SpillStore, TooManyStrings, ValueCaps};
 use crate::sensitive::{Sampling, Secrets};
 
 use super::counting_sink::CountingSink;
@@ -78,7 +78,9 @@ pub fn read_frames(paths: &[PathBuf], options: &ReadOptions, progress: &dyn Prog
     let ReadOptions { own_attributes, resource_attributes, shows_values, sample_traces, secrets, .. } = *options;
     let is_by_trace = !options.selection.is_all();
     let sampling = (sample_traces > 0).then(|| Arc::new(Sampling::new(sample_traces as usize, is_by_trace)));
-    let caps = Arc::new(ValueCaps::default().without(secrets, shows_values));
+    let new_caps = |most| Arc::new(ValueCaps::new(most).without(secrets, shows_values));
+    // What is kept must not depend on values that only others have than the wanted traces.
+    let caps = new_caps(if is_by_trace { MAX_DISTINCT_VALUES * READ_FOR_EACH_KEPT } else { MAX_DISTINCT_VALUES });
     let collecting = Collecting { caps, spill, own_attributes, resource_attributes, sampling };
     let read: Vec<(Vec<FrameBuilder>, Vec<ReadInput>)> = find_inputs(paths, options.retry_timeout())
         .into_par_iter()
@@ -102,8 +104,15 @@ pub fn read_frames(paths: &[PathBuf], options: &ReadOptions, progress: &dyn Prog
             offered: None,
         };
     }
-    read_wanted(read, &options.selection, progress)
+    let mut read = read_wanted(read, &options.selection, progress);
+    let caps = new_caps(MAX_DISTINCT_VALUES);
+    read.builders.iter_mut().for_each(|builder| builder.count_towards(&caps));
+    read
 }
+
+/// So many distinct values are told apart while traces are selected, for each that is in the end: more than any input has that is not
+/// made of ids, and few enough for memory.
+const READ_FOR_EACH_KEPT: usize = 64;
 
 /// Of what was read keeps the traces that are wanted, and reads the rest of them.
 fn read_wanted(

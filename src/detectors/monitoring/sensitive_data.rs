@@ -78,7 +78,8 @@ redact or hash (its `redaction` and `transform` processors), before anything is 
 Secrets without a form (a bare password in a sentence) are not seen; sampling misses what is in one trace of a million. Spans are
 looked at while they are read, so that one without a service name is told under `unknown_service`, where other tables give it to
 the service of the span above it, and copies of spans, which other tables leave out, are counted. Traces are sampled of all that
-were read: with `--since` and `--until` the sample of what was selected is smaller where more of the input had to be read.
+were read: with `--since`, `--until` and `--service` the sample of what was selected is smaller where more of the input had to be
+read.
 
 ## References
 

@@ -291,20 +291,25 @@ mod tests {
     fn what_failed_is_said_as_far_as_it_is_known() {
         let table = samples::problems();
         let problems = ProblemList { table: &table, first_failure: None, notes_left_out: 0 };
-        let failed = |spans: u64, failed_spans: u64, with_status: u64| {
+        let failed = |spans: u64, failed_spans: u64, [with_status, with_code]: [u64; 2]| {
             let mut summary = samples::summary();
             (summary.totals.spans, summary.totals.failed_spans) = (spans, failed_spans);
             summary.quality.with_status = with_status;
-            summary.quality.with_code = 0;
+            summary.quality.with_code = with_code;
             problems.header_lines(&summary).into_iter().find(|(label, _)| *label == "failed").map(|(_, text)| text)
         };
-        assert_eq!(failed(0, 0, 0), None);
-        assert_eq!(failed(5, 0, 0).as_deref(), Some("no span, but none has a status either"));
-        assert_eq!(failed(5, 0, 5).as_deref(), Some("no span"));
+        assert_eq!(failed(0, 0, [0, 0]), None);
+        assert_eq!(failed(5, 0, [0, 0]).as_deref(), Some("no span, but none has a status either"));
+        assert_eq!(failed(5, 0, [5, 0]).as_deref(), Some("no span"));
+        let calls: u64 = samples::summary().totals.calls.values().sum();
+        assert_eq!(failed(5, 0, [0, calls]).as_deref(), Some("no span"));
+        assert_eq!(failed(5, 0, [0, calls / 9]).as_deref(), Some("no span, but none has a status either"));
         let mut summary = samples::summary();
         (summary.totals.failed_spans, summary.totals.roots, summary.totals.failed_roots) = (2, 0, 0);
         let failed_of_no_root = problems.failed(&summary.totals);
         assert!(failed_of_no_root.contains("the input has the root of none"), "{failed_of_no_root}");
-        assert!(failed(5, 2, 0).is_some_and(|text| text.starts_with("2 spans in 4 traces; 3 of 670 requests failed")));
+        assert!(
+            failed(5, 2, [0, 0]).is_some_and(|text| text.starts_with("2 spans in 4 traces; 3 of 670 requests failed"))
+        );
     }
 }

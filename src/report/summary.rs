@@ -286,9 +286,13 @@ impl Summary {
         formats
     }
 
-    /// Whether no span says whether it failed, by a status, a code or otherwise.
+    /// Whether hardly a span says whether it failed, by a status, a code or otherwise.
     pub(crate) fn tells_no_outcome(&self) -> bool {
-        self.quality.with_status == 0 && self.quality.with_code == 0 && self.totals.failed_spans == 0
+        let Self { quality, totals, .. } = self;
+        // A code is recorded at one end of a call, or at both. Where a gateway alone has codes, nobody knows of the calls behind it.
+        let calls: u64 = totals.calls.values().sum();
+        let has_codes = quality.with_code > 0 && quality.with_code >= calls / 2;
+        quality.with_status == 0 && !has_codes && totals.failed_spans == 0
     }
 
     /// Sentences on results that are not to be trusted, and why. None for sound data.
@@ -304,7 +308,7 @@ impl Summary {
             let in_need = catalog().into_iter().filter(|entry| entry.description.needs_failures);
             let in_need: Vec<&str> = in_need.map(|entry| entry.description.name).collect();
             doubts.push(format!(
-                "no span has a status or a code of HTTP or RPC: failures cannot be seen, so {} may \
+                "no span has a status and no HTTP or RPC code tells of a failure: failures cannot be seen, so {} may \
                  miss everything",
                 joined_by_and(&in_need)
             ));

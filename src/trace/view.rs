@@ -350,10 +350,7 @@ impl<'a> TraceView<'a> {
         let data_use = self.data_use(call.row);
         // Search engines and document stores are asked by POST too: what the request is for stands in the driver's span above it.
         let driver = self.calls.roles[call.row as usize].exit_above();
-        let reads_alone = driver != NO_ROW && {
-            let asked = self.data_use(driver);
-            asked.is_of_database && !asked.is_key_value && !asked.writes_database
-        };
+        let reads_alone = driver != NO_ROW && self.data_use(driver).reads_database;
         let writes_by_http = data_use.writes_by_http && call.callee == NO_ROW && !reads_alone;
         call.counts && (data_use.writes_database || data_use.publishes || writes_by_http)
     }

@@ -67,6 +67,8 @@ pub(crate) struct DataUse {
     pub(crate) is_of_database: bool,
     /// Whether the database is a key-value system.
     pub(crate) is_key_value: bool,
+    /// Whether it only reads from a database that is no key-value system.
+    pub(crate) reads_database: bool,
     /// Whether it writes to a database that is no key-value system, and not only infrastructure.
     pub(crate) writes_database: bool,
     /// Whether it is an HTTP request that changes something at whoever answers it.
@@ -275,6 +277,7 @@ fn use_of_database(attributes: &Attributes<'_>, names: &NameLists, symbols: &mut
         true => !data_use.tables.is_empty(),
         false => said.text.is_none() && access != Some(Access::Nothing),
     };
+    data_use.reads_database = access == Some(Access::Read);
     data_use.writes_database = access == Some(Access::Write) && !writes_infrastructure_alone;
     data_use.inserts = statement.inserts || creates_document || is_insert(&verb);
     data_use.is_idempotent = statement.is_idempotent;

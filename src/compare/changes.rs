@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::detectors::{Cell, Column, Unit};
 use crate::rank::Table;
+use crate::report::units;
 
 use super::compared_run::{ComparedRun, PatternNames};
 use super::latency_changes::{EntryChange, latency_changes};
@@ -90,7 +91,7 @@ impl Comparison {
             .into_iter()
             .map(|(pattern_id, verdict)| {
                 let runs = [&old, &new];
-                let impact = |run: &ComparedRun| Some(run.seen.patterns.get(&pattern_id)?.impact_p50_ns);
+                let impact = |run: &ComparedRun| Some(run.seen.patterns.get(&pattern_id)?.impact.p50_ns);
                 let names = |run: &ComparedRun| run.names.get(&pattern_id).cloned();
                 let (names, impact_per_request_ns) = (runs.map(names), runs.map(impact));
                 Change { verdict, names, impact_per_request_ns, pattern_id }
@@ -159,6 +160,22 @@ fn doubts(old: &ComparedRun, new: &ComparedRun) -> Vec<String> {
         if was != is {
             doubts.push(format!("thresholds of {detector} differ: {was} in the baseline, {is} in the new run"));
         }
+    }
+    for (run, which) in [(old, "the baseline"), (new, "the new run")] {
+        if run.incomplete_inputs > 0 {
+            let inputs = units::counted(run.incomplete_inputs, "input");
+            doubts.push(format!(
+                "{inputs} of {which} could not be read to the end: what is missing may look gone, or new"
+            ));
+        }
+    }
+    let services = |run: &ComparedRun| run.settings.pointer("/selection/services").cloned().unwrap_or_default();
+    if services(old) != services(new) {
+        doubts.push(format!(
+            "traces of the services {} are in the baseline, of {} in the new run",
+            services(old),
+            services(new)
+        ));
     }
     for key in ["overlap_tolerance", "uncounted_calls", "names"] {
         if old.settings.get(key) != new.settings.get(key) {

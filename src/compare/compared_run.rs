@@ -9,7 +9,7 @@ use crate::detectors::{CatalogEntry, catalog};
 use crate::rank::{ENTRIES, PATTERN_ENTRIES, PATTERNS, PROBLEMS, Table};
 
 use super::recorded_run::{CompareError, RunDirectory, TableColumns};
-use super::status::{EntryName, PatternSeen, RunSeen};
+use super::status::{EntryName, ImpactSeen, PatternSeen, RunSeen};
 
 /// What people are told of a pattern in one run.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -71,6 +71,8 @@ pub(crate) struct ComparedRun {
     pub(crate) enabled: Vec<String>,
     /// All its settings.
     pub(crate) settings: serde_json::Value,
+    /// Inputs that could not be read, or not to the end.
+    pub(crate) incomplete_inputs: u64,
     /// Requests and patterns.
     pub(super) seen: RunSeen,
     /// What people are told of the patterns, by their ids.
@@ -97,7 +99,17 @@ const PATTERN_COLUMNS: &[&str] = &[
     "impact_p50_high_ns",
     "example_trace_id",
 ];
-const PATTERN_ENTRY_COLUMNS: &[&str] = &["pattern_id", "entry_kind", "entry_service", "entry_operation", "requests"];
+const PATTERN_ENTRY_COLUMNS: &[&str] = &[
+    "pattern_id",
+    "entry_kind",
+    "entry_service",
+    "entry_operation",
+    "requests",
+    "impact_p50_ns",
+    "impact_mad_ns",
+    "impact_p50_low_ns",
+    "impact_p50_high_ns",
+];
 const PROBLEM_COLUMNS: &[&str] = &["pattern_id", "title", "level"];
 const LATENCY: &str = "latency_attribution";
 const LATENCY_COLUMNS: &[&str] =
@@ -128,7 +140,7 @@ impl ComparedRun {
             &directory.table_if_there(LATENCY, LATENCY_COLUMNS)?,
             &directory.table_if_there(PROBLEMS, PROBLEM_COLUMNS)?,
         );
-        Ok(Self { version: directory.run.version, ..run })
+        Ok(Self { incomplete_inputs: directory.run.incomplete_inputs(), version: directory.run.version, ..run })
     }
 
     /// The run that made these tables.
@@ -207,19 +219,18 @@ impl ComparedRun {
                 continue;
             }
             let seen = PatternSeen {
-                requests_of_entries: BTreeMap::new(),
+                of_entries: BTreeMap::new(),
                 requests: patterns.count("requests", row),
                 untold: untold.get(patterns.text("detector", row)).copied().unwrap_or(0),
-                impact_p50_ns: int("impact_p50_ns").unwrap_or(0),
-                impact_mad_ns: int("impact_mad_ns").unwrap_or(0),
-                impact_bounds_ns: int("impact_p50_low_ns").zip(int("impact_p50_high_ns")),
+                impact: impact_of(patterns, row).unwrap_or_default(),
             };
             run.seen.patterns.insert(id.to_owned(), seen);
         }
         for row in 0..pattern_entries.len() {
             if let Some(pattern) = run.seen.patterns.get_mut(pattern_entries.text("pattern_id", row)) {
-                let requests = pattern_entries.count("requests", row);
-                *pattern.requests_of_entries.entry(entry_of(pattern_entries, row)).or_default() += requests;
+                let seen = pattern.of_entries.entry(entry_of(pattern_entries, row)).or_default();
+                seen.requests += pattern_entries.count("requests", row);
+                seen.impact = impact_of(pattern_entries, row);
             }
         }
         for row in 0..latency.len() {
@@ -249,6 +260,16 @@ fn untold(settings: &serde_json::Value) -> HashMap<&'static str, u64> {
         Some((entry.description.name, least.saturating_sub(1)))
     };
     catalog().into_iter().filter_map(of_detector).collect()
+}
+
+/// The impact on a request; `None` where it is not recorded.
+fn impact_of(columns: &TableColumns, row: usize) -> Option<ImpactSeen> {
+    let int = |column| columns.int(column, row);
+    Some(ImpactSeen {
+        p50_ns: int("impact_p50_ns")?,
+        mad_ns: int("impact_mad_ns")?,
+        bounds_ns: int("impact_p50_low_ns").zip(int("impact_p50_high_ns")),
+    })
 }
 
 fn entry_of(columns: &TableColumns, row: usize) -> EntryName {

@@ -113,9 +113,23 @@ pub(crate) struct RunFile {
     pub(crate) settings: serde_json::Value,
     #[serde(default)]
     files: Vec<String>,
+    #[serde(default)]
+    inputs: Vec<RecordedInput>,
+}
+
+/// What a `run.json` says of an input.
+#[derive(Clone, Debug, Deserialize)]
+struct RecordedInput {
+    #[serde(default)]
+    errors: Vec<String>,
 }
 
 impl RunFile {
+    /// How many inputs could not be read, or not to the end.
+    pub(crate) fn incomplete_inputs(&self) -> u64 {
+        self.inputs.iter().filter(|input| !input.errors.is_empty()).count() as u64
+    }
+
     /// Names of the detectors that were on.
     pub(crate) fn enabled(&self) -> Vec<&str> {
         let enabled = self.settings.get("enabled").and_then(serde_json::Value::as_array);

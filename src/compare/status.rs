@@ -81,18 +81,34 @@ pub(crate) struct EntryName {
 /// A pattern in one run.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct PatternSeen {
-    /// Requests with the pattern, by entry.
-    pub(crate) requests_of_entries: BTreeMap<EntryName, u64>,
+    /// The same of the requests of each entry.
+    pub(crate) of_entries: BTreeMap<EntryName, EntrySeen>,
     /// Requests with the pattern.
     pub(crate) requests: u64,
     /// In how many requests the other run may have it and its detector is silent, because they are too few.
     pub(crate) untold: u64,
-    /// Median of its impact in each of these, in ns.
-    pub(crate) impact_p50_ns: i64,
+    /// Its impact in each of these.
+    pub(crate) impact: ImpactSeen,
+}
+
+/// A pattern in the requests of one entry.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct EntrySeen {
+    /// Requests with the pattern.
+    pub(crate) requests: u64,
+    /// Its impact in each of these; none if the run did not record it by entry.
+    pub(crate) impact: Option<ImpactSeen>,
+}
+
+/// What a pattern costs in each request that has it.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct ImpactSeen {
+    /// The median, in ns.
+    pub(crate) p50_ns: i64,
     /// Median of the distances from that, in ns.
-    pub(crate) impact_mad_ns: i64,
+    pub(crate) mad_ns: i64,
     /// Between which values, in ns, that median lies but for chance; none if there are too few requests to tell.
-    pub(crate) impact_bounds_ns: Option<(i64, i64)>,
+    pub(crate) bounds_ns: Option<(i64, i64)>,
 }
 
 /// One run.
@@ -127,11 +143,24 @@ pub(crate) struct Verdict {
 pub(crate) fn verdicts(old: &RunSeen, new: &RunSeen, rules: &ComparisonRules) -> BTreeMap<String, Verdict> {
     let ids: BTreeSet<&String> = old.patterns.keys().chain(new.patterns.keys()).collect();
     let compared: Vec<(&String, Exposure)> = ids.into_iter().map(|id| (id, Exposure::new(id, old, new))).collect();
-    let level = level_of_each(compared.iter().filter_map(|(_, exposure)| exposure.counts.as_ref()), rules.chance);
+    let of_patterns = compared.iter().filter_map(|(_, exposure)| exposure.counts.as_ref());
+    let of_entries = compared.iter().flat_map(|(_, exposure)| exposure.several().iter().map(|entry| &entry.counts));
+    let levels = Levels {
+        of_patterns: level_of_each(of_patterns, rules.chance),
+        of_entries: level_of_each(of_entries, rules.chance),
+    };
     let compared = compared.into_iter();
     compared
-        .map(|(id, exposure)| (id.clone(), exposure.verdict([&old.patterns, &new.patterns], rules, level)))
+        .map(|(id, exposure)| (id.clone(), exposure.verdict([&old.patterns, &new.patterns], rules, &levels)))
         .collect()
+}
+
+/// At which probability counts are no longer chance.
+struct Levels {
+    /// Those of a pattern.
+    of_patterns: f64,
+    /// Those of a pattern in the requests of one entry, of patterns that are in several: as many tests of their own.
+    of_entries: f64,
 }
 
 /// A pattern in both runs, and what it could have been seen in.
@@ -145,34 +174,56 @@ struct Exposure<'a> {
     with_in_both: [u64; 2],
     /// Those to compare, if an entry is in both runs.
     counts: Option<Counts>,
+    /// The entries that are in both runs.
+    shared: Vec<SharedEntry<'a>>,
     /// In how many requests it may be in a run that does not have it.
     untold: u64,
 }
 
+/// An entry that is in both runs.
+struct SharedEntry<'a> {
+    name: &'a EntryName,
+    /// Its requests.
+    out_of: [u64; 2],
+    /// Those with the pattern.
+    counts: Counts,
+}
+
+impl SharedEntry<'_> {
+    fn reason(&self) -> String {
+        let EntryName { service, operation, .. } = self.name;
+        let [now, before] = [(self.counts.new, 1), (self.counts.old, 0)].map(|(with, run)| seen_in(with, self.out_of[run]));
+        format!("at {service} {operation} in {now}; {before} before")
+    }
+}
+
 impl<'a> Exposure<'a> {
-    fn new(id: &'a str, old: &RunSeen, new: &RunSeen) -> Self {
+    fn new(id: &'a str, old: &'a RunSeen, new: &'a RunSeen) -> Self {
         let patterns = [old.patterns.get(id), new.patterns.get(id)];
         let of_entry = |run: usize, entry: &EntryName| {
-            patterns[run].and_then(|pattern| pattern.requests_of_entries.get(entry)).copied().unwrap_or(0)
+            patterns[run].and_then(|pattern| pattern.of_entries.get(entry)).map_or(0, |seen| seen.requests)
         };
-        let entries: BTreeSet<&EntryName> =
-            patterns.iter().flatten().flat_map(|pattern| pattern.requests_of_entries.keys()).collect();
+        let entries: BTreeSet<&'a EntryName> =
+            patterns.iter().flatten().flat_map(|pattern| pattern.of_entries.keys()).collect();
         let (mut with, mut out_of, mut with_in_both) = ([0; 2], [0; 2], [0; 2]);
+        let mut shared = Vec::new();
         // Each request with the pattern could as well have been in either run, in proportion to the requests of its own entry:
         // that one entry is used more than before makes nothing worse.
         let mut expected_new = 0.0;
-        for entry in entries {
-            let requests = [old.requests_of(entry), new.requests_of(entry)];
+        for name in entries {
+            let requests = [old.requests_of(name), new.requests_of(name)];
+            let own = [of_entry(0, name), of_entry(1, name)];
             for run in 0..2 {
-                with[run] += of_entry(run, entry);
+                with[run] += own[run];
                 out_of[run] += requests[run];
             }
             if requests.iter().all(|&requests| requests > 0) {
-                let all = requests[0] + requests[1];
-                let own = [of_entry(0, entry), of_entry(1, entry)];
-                expected_new += (own[0] + own[1]) as f64 * (requests[1] as f64 / all as f64);
+                let expected_new_share = requests[1] as f64 / (requests[0] + requests[1]) as f64;
+                expected_new += (own[0] + own[1]) as f64 * expected_new_share;
                 with_in_both[0] += own[0];
                 with_in_both[1] += own[1];
+                let counts = Counts { old: own[0], new: own[1], expected_new_share };
+                shared.push(SharedEntry { name, out_of: requests, counts });
             }
         }
         let in_both = with_in_both[0] + with_in_both[1];
@@ -182,11 +233,21 @@ impl<'a> Exposure<'a> {
             expected_new_share: expected_new / in_both as f64,
         });
         let untold = patterns.iter().flatten().map(|pattern| pattern.untold).max().unwrap_or(0);
-        Self { id, with, out_of, with_in_both, counts, untold }
+        Self { id, with, out_of, with_in_both, counts, shared, untold }
     }
 
-    fn verdict(&self, patterns: [&BTreeMap<String, PatternSeen>; 2], rules: &ComparisonRules, level: f64) -> Verdict {
-        let (status, reason) = self.status(patterns, rules, level);
+    /// The entries that are in both runs, if they are several: one alone is told by the counts of all.
+    fn several(&self) -> &[SharedEntry<'a>] {
+        if self.shared.len() > 1 { &self.shared } else { &[] }
+    }
+
+    fn verdict(
+        &self,
+        patterns: [&BTreeMap<String, PatternSeen>; 2],
+        rules: &ComparisonRules,
+        levels: &Levels,
+    ) -> Verdict {
+        let (status, reason) = self.status(patterns, rules, levels);
         let rate = |run: usize| (self.out_of[run] > 0).then(|| self.with[run] as f64 * 1e3 / self.out_of[run] as f64);
         Verdict { status, reason, old_rate: rate(0), new_rate: rate(1) }
     }
@@ -195,7 +256,7 @@ impl<'a> Exposure<'a> {
         &self,
         patterns: [&BTreeMap<String, PatternSeen>; 2],
         rules: &ComparisonRules,
-        level: f64,
+        levels: &Levels,
     ) -> (Status, String) {
         let [old, new] = self.with;
         if old == 0 && self.out_of[0] < rules.min_requests {
@@ -215,83 +276,135 @@ impl<'a> Exposure<'a> {
         };
         // What most of its requests came in by was not there: that it is also seen elsewhere decides nothing.
         let elsewhere = new - self.with_in_both[1];
-        let differs = counts.p_value_where_none(self.untold) < level;
-        let [of_old, of_new] = [self.seen_in(0), self.seen_in(1)];
+        let differs = counts.p_value_where_none(self.untold) < levels.of_patterns;
+        let [of_old, of_new] = [0, 1].map(|run| seen_in(self.with[run], self.out_of[run]));
         let seen = format!("in {of_new} of its entries; {of_old} before");
-        if old == 0 {
-            return match differs {
-                true => (Status::New, seen),
-                false if elsewhere > self.with_in_both[1] => (
+        if old == 0 || new == 0 {
+            let may_be_chance = match self.untold {
+                0 => format!("{seen}: may be chance"),
+                untold => format!("{seen}, where up to {} would not have been told: may be chance", units::count(untold)),
+            };
+            return match (old, differs) {
+                (0, true) => (Status::New, seen),
+                (0, false) if elsewhere > self.with_in_both[1] => (
                     Status::UnseenEntry,
                     "most of its requests came in by entries that were not in the baseline".to_owned(),
                 ),
-                false => (Status::Same, format!("{seen}: may be chance")),
+                (_, true) => (Status::Gone, seen),
+                (_, false) => (Status::Same, may_be_chance),
             };
         }
-        if new == 0 {
-            return match differs {
-                true => (Status::Gone, seen),
-                false => (Status::Same, format!("{seen}: may be chance")),
-            };
-        }
-        let ratio = counts.ratio();
-        let by_rate = if !differs {
-            Status::Same
-        } else if ratio >= rules.min_ratio {
-            Status::Worse
-        } else if ratio * rules.min_ratio <= 1.0 {
-            Status::Better
-        } else {
-            Status::Same
-        };
-        let impact = self.impact(patterns, rules);
-        let of_impact = |impact: Option<(Status, String)>| impact.unwrap_or((Status::Same, String::new()));
-        let (by_impact, impact) = of_impact(impact);
+        let by_rate = if differs { by_ratio(counts.ratio(), rules) } else { Status::Same };
+        let (by_rate, of_rate) = self.by_entries(by_rate, seen.clone(), rules, levels);
+        let (by_impact, of_impact) = self.by_impact(patterns, rules).unwrap_or((Status::Same, String::new()));
         let status = by_rate.min(by_impact);
-        let reasons = [(by_rate, seen.clone()), (by_impact, impact)];
+        let reasons = [(by_rate, of_rate), (by_impact, of_impact)];
         let told: Vec<String> =
             reasons.into_iter().filter(|(by, _)| *by != Status::Same).map(|(_, reason)| reason).collect();
         (status, if told.is_empty() { seen } else { told.join("; ") })
     }
 
-    /// What the impact on single requests says, if there are enough of them.
-    fn impact(
+    /// What rates say, where those of all entries together say `of_all`, for the reason `seen`. What became worse at one entry is not
+    /// made good by another, where it became better or stayed as frequent as it was.
+    fn by_entries(
+        &self,
+        of_all: Status,
+        seen: String,
+        rules: &ComparisonRules,
+        levels: &Levels,
+    ) -> (Status, String) {
+        let changed = |wanted: Status, level: f64| {
+            let differs = |entry: &&SharedEntry<'_>| {
+                entry.out_of.iter().all(|&requests| requests >= rules.min_requests)
+                    && entry.counts.p_value_where_none(self.untold) < level
+                    && by_ratio(entry.counts.ratio(), rules) == wanted
+            };
+            let difference = |entry: &&SharedEntry<'_>| entry.counts.new.abs_diff(entry.counts.old);
+            self.several().iter().filter(differs).max_by_key(difference)
+        };
+        if of_all != Status::Worse
+            && let Some(entry) = changed(Status::Worse, levels.of_entries)
+        {
+            return (Status::Worse, entry.reason());
+        }
+        if of_all == Status::Same
+            && let Some(entry) = changed(Status::Better, levels.of_entries)
+        {
+            return (Status::Better, entry.reason());
+        }
+        // Where entries are used more or less than before, the sums may say the reverse of what each of them does.
+        let [old, new] = [0, 1].map(|run| self.with[run] as f64 / self.out_of[run].max(1) as f64);
+        let contradicts = (of_all == Status::Worse && new <= old) || (of_all == Status::Better && new >= old);
+        match changed(of_all, 1.0).filter(|_| contradicts) {
+            Some(entry) => (of_all, entry.reason()),
+            None => (of_all, seen),
+        }
+    }
+
+    /// What the impact on single requests says, if there are enough of them. Requests of an entry are compared with those of the same:
+    /// they may cost more than others, and that there are more of them makes nothing worse.
+    fn by_impact(
         &self,
         patterns: [&BTreeMap<String, PatternSeen>; 2],
         rules: &ComparisonRules,
     ) -> Option<(Status, String)> {
         let [old, new] = [patterns[0].get(self.id)?, patterns[1].get(self.id)?];
-        if old.requests.min(new.requests) < rules.min_requests {
-            return None;
-        }
-        let difference = new.impact_p50_ns.abs_diff(old.impact_p50_ns);
-        if difference <= old.impact_mad_ns.max(new.impact_mad_ns).unsigned_abs() {
-            return None;
-        }
-        // Where impacts are of two sizes, the median of few jumps from one to the other by chance, and the MAD does not tell.
-        let (Some((old_low, old_high)), Some((new_low, new_high))) = (old.impact_bounds_ns, new.impact_bounds_ns)
-        else {
-            return None;
+        let enough = |old: u64, new: u64| old.min(new) >= rules.min_requests;
+        let of_entry = |name: &'a EntryName| {
+            let [old, new] = [old.of_entries.get(name)?, new.of_entries.get(name)?];
+            enough(old.requests, new.requests).then_some(())?;
+            Some((name, old.impact?, new.impact?))
         };
-        if old_high >= new_low && new_high >= old_low {
-            return None;
+        let of_entries: Vec<(&EntryName, ImpactSeen, ImpactSeen)> =
+            self.several().iter().filter_map(|entry| of_entry(entry.name)).collect();
+        if of_entries.is_empty() {
+            enough(old.requests, new.requests).then_some(())?;
+            return changed_impact(old.impact, new.impact, rules);
         }
-        let [old_ns, new_ns] = [old.impact_p50_ns as f64, new.impact_p50_ns as f64];
-        let status = if new_ns >= rules.min_ratio * old_ns {
-            Status::Worse
-        } else if old_ns >= rules.min_ratio * new_ns {
-            Status::Better
-        } else {
-            return None;
-        };
-        let [old, new] = [old.impact_p50_ns, new.impact_p50_ns].map(units::duration);
-        Some((status, format!("median impact on a request {new}, {old} before")))
+        let changed = of_entries.into_iter().filter_map(|(name, old, new)| {
+            let (status, reason) = changed_impact(old, new, rules)?;
+            Some((status, new.p50_ns.abs_diff(old.p50_ns), format!("at {} {} {reason}", name.service, name.operation)))
+        });
+        let (status, _, reason) = changed.min_by_key(|&(status, difference, _)| (status, std::cmp::Reverse(difference)))?;
+        Some((status, reason))
     }
+}
 
-    fn seen_in(&self, run: usize) -> String {
-        let (with, out_of) = (units::count(self.with[run]), units::counted(self.out_of[run], "request"));
-        format!("{with} of {out_of}")
+/// What a rate became that is so many times the one before.
+fn by_ratio(ratio: f64, rules: &ComparisonRules) -> Status {
+    if ratio >= rules.min_ratio {
+        Status::Worse
+    } else if ratio * rules.min_ratio <= 1.0 {
+        Status::Better
+    } else {
+        Status::Same
     }
+}
+
+/// What the impact on a request became, and why that is said; none if it is what it was, but for chance.
+fn changed_impact(old: ImpactSeen, new: ImpactSeen, rules: &ComparisonRules) -> Option<(Status, String)> {
+    if new.p50_ns.abs_diff(old.p50_ns) <= old.mad_ns.max(new.mad_ns).unsigned_abs() {
+        return None;
+    }
+    // Where impacts are of two sizes, the median of few jumps from one to the other by chance, and the MAD does not tell.
+    let (Some((old_low, old_high)), Some((new_low, new_high))) = (old.bounds_ns, new.bounds_ns) else { return None };
+    if old_high >= new_low && new_high >= old_low {
+        return None;
+    }
+    let [old_ns, new_ns] = [old.p50_ns as f64, new.p50_ns as f64];
+    let status = if new_ns >= rules.min_ratio * old_ns {
+        Status::Worse
+    } else if old_ns >= rules.min_ratio * new_ns {
+        Status::Better
+    } else {
+        return None;
+    };
+    let [old, new] = [old.p50_ns, new.p50_ns].map(units::duration);
+    Some((status, format!("median impact on a request {new}, {old} before")))
+}
+
+fn seen_in(with: u64, out_of: u64) -> String {
+    format!("{} of {}", units::count(with), units::counted(out_of, "request"))
 }
 
 #[cfg(test)]
@@ -302,16 +415,23 @@ mod tests {
         EntryName { kind: "root".to_owned(), service: "web".to_owned(), operation: operation.to_owned() }
     }
 
+    /// An impact of median and MAD in ms.
+    fn impact_of((median, mad): (i64, i64)) -> ImpactSeen {
+        let p50_ns = median * 1_000_000;
+        ImpactSeen { p50_ns, mad_ns: mad * 1_000_000, bounds_ns: Some((p50_ns, p50_ns)) }
+    }
+
     /// A run of one pattern: (operation, requests, requests with the pattern) of each entry, median impact and MAD in ms.
     fn run(entries: &[(&str, u64, u64)], impact: (i64, i64)) -> RunSeen {
         let of_entries = entries.iter().filter(|(_, _, with)| *with > 0);
+        let impact = impact_of(impact);
         let seen = PatternSeen {
-            requests_of_entries: of_entries.map(|&(operation, _, with)| (entry(operation), with)).collect(),
+            of_entries: of_entries
+                .map(|&(operation, _, with)| (entry(operation), EntrySeen { requests: with, impact: Some(impact) }))
+                .collect(),
             requests: entries.iter().map(|(_, _, with)| with).sum(),
             untold: 0,
-            impact_p50_ns: impact.0 * 1_000_000,
-            impact_mad_ns: impact.1 * 1_000_000,
-            impact_bounds_ns: Some((impact.0 * 1_000_000, impact.0 * 1_000_000)),
+            impact,
         };
         RunSeen {
             requests: entries.iter().map(|&(operation, all, _)| (entry(operation), all)).collect(),
@@ -373,6 +493,31 @@ mod tests {
                 Same,
             ),
             ("it has moved", &[("a", 100, 50)], &[("b", 100, 50)], UnseenEntry),
+            (
+                "it has moved to an entry that was there",
+                &[("a", 1000, 100), ("b", 1000, 0)],
+                &[("a", 1000, 0), ("b", 1000, 100)],
+                Worse,
+            ),
+            (
+                "what one entry has more of is little beside another",
+                &[("a", 10_000, 5_000), ("b", 1000, 0)],
+                &[("a", 10_000, 5_000), ("b", 1000, 300)],
+                Worse,
+            ),
+            (
+                "the same of less",
+                &[("a", 10_000, 5_000), ("b", 1000, 300)],
+                &[("a", 10_000, 5_000), ("b", 1000, 0)],
+                Better,
+            ),
+            (
+                "an entry of few requests tells nothing",
+                &[("a", 10_000, 5_000), ("b", 19, 0)],
+                &[("a", 10_000, 5_000), ("b", 1000, 900)],
+                Same,
+            ),
+            ("better in all, worse in one", &[("a", 1000, 900), ("b", 1000, 5)], &[("a", 1000, 90), ("b", 1000, 95)], Worse),
         ];
         for (name, old, new, expected) in cases {
             assert_eq!(status(&run(old, (0, 0)), &run(new, (0, 0))), *expected, "{name}");
@@ -402,7 +547,7 @@ mod tests {
     fn medians_that_may_be_the_same_do_not_differ() {
         let with = |median, bounds| {
             let mut run = run(&[("a", 1000, 20)], (median, 0));
-            run.patterns.get_mut("1").unwrap().impact_bounds_ns = bounds;
+            run.patterns.get_mut("1").unwrap().impact.bounds_ns = bounds;
             run
         };
         for (old, new, expected) in [
@@ -415,6 +560,41 @@ mod tests {
             assert_eq!(status(&with(5, old), &with(15, new)), expected, "{old:?} {new:?}");
         }
         assert_eq!(status(&with(15, Some((11, 20))), &with(5, Some((0, 10)))), Status::Better);
+    }
+
+    /// Requests of one entry cost more than those of another: that there are more of them makes no pattern dearer.
+    #[test]
+    fn impacts_are_compared_entry_by_entry() {
+        let run = |entries: &[(&str, u64, (i64, i64))], of_all: (i64, i64)| {
+            let counts: Vec<(&str, u64, u64)> = entries.iter().map(|&(name, with, _)| (name, with * 2, with)).collect();
+            let mut run = run(&counts, of_all);
+            let pattern = run.patterns.get_mut("1").unwrap();
+            for &(name, _, impact) in entries {
+                pattern.of_entries.get_mut(&entry(name)).unwrap().impact = Some(impact_of(impact));
+            }
+            run
+        };
+        let old = run(&[("a", 900, (27, 1)), ("b", 100, (87, 1))], (27, 1));
+        let other_mix = run(&[("a", 100, (27, 1)), ("b", 900, (87, 1))], (87, 1));
+        assert_eq!(status(&old, &other_mix), Status::Same);
+        assert_eq!(status(&other_mix, &old), Status::Same);
+        let dearer = run(&[("a", 900, (27, 1)), ("b", 100, (260, 1))], (27, 1));
+        let verdict = &verdicts(&old, &dearer, &ComparisonRules::default())["1"];
+        assert_eq!(verdict.status, Status::Worse);
+        assert_eq!(verdict.reason, "at web b median impact on a request 260 ms, 87 ms before");
+        assert_eq!(status(&dearer, &old), Status::Better);
+        let few = run(&[("a", 900, (27, 1)), ("b", 19, (260, 1))], (27, 1));
+        assert_eq!(status(&old, &few), Status::Same, "19 tell nothing");
+    }
+
+    /// Where entries are used more or less than before, sums may say the reverse of what each of them does.
+    #[test]
+    fn reasons_agree_with_what_they_are_for() {
+        let old = run(&[("a", 1000, 500), ("b", 1000, 10)], (0, 0));
+        let new = run(&[("a", 100, 90), ("b", 10_000, 1_000)], (0, 0));
+        let verdict = &verdicts(&old, &new, &ComparisonRules::default())["1"];
+        assert_eq!(verdict.status, Status::Worse);
+        assert_eq!(verdict.reason, "at web b in 1,000 of 10,000 requests; 10 of 1,000 requests before");
     }
 
     #[test]
@@ -435,7 +615,7 @@ mod tests {
             (
                 id.to_string(),
                 PatternSeen {
-                    requests_of_entries: [(entry("a"), requests)].into(),
+                    of_entries: [(entry("a"), EntrySeen { requests, impact: None })].into(),
                     requests,
                     ..PatternSeen::default()
                 },

@@ -45,6 +45,10 @@ impl ErrorClass {
 /// The words are those of the exceptions that common clients raise; a word says more than a code, because a client that
 /// timed out often has no code at all.
 pub fn classify(error_type: &str, http_status: u16, rpc_status: Option<RpcStatus>) -> ErrorClass {
+    // Most signatures tell of no error, and there are many.
+    if error_type.is_empty() && http_status == 0 && rpc_status.is_none() {
+        return ErrorClass::Server;
+    }
     let text = error_type.to_ascii_lowercase();
     let contains = |words: &[&str]| words.iter().any(|word| text.contains(word));
     if contains(&["timeout", "timed out", "timed_out", "time out", "time-out", "timedout", "time_out", "deadline"]) {
@@ -66,8 +70,7 @@ pub fn classify(error_type: &str, http_status: u16, rpc_status: Option<RpcStatus
     }
     if contains(&["cancel", "aborterror"]) {
         ErrorClass::Cancelled
-    } else if contains(&["too many requests", "throttl", "rate limit", "ratelimit", "rate_limit", "resource_exhausted"])
-    {
+    } else if contains(&THROTTLED_WORDS) {
         ErrorClass::Throttled
     } else if contains(&UNAVAILABLE_WORDS)
         || says_nobody_is_found(&text)
@@ -78,6 +81,35 @@ pub fn classify(error_type: &str, http_status: u16, rpc_status: Option<RpcStatus
     } else {
         ErrorClass::Server
     }
+}
+
+/// What refusals for load are called, those of Amazon's services too.
+const THROTTLED_WORDS: [&str; 10] = [
+    "too many requests",
+    "toomanyrequests",
+    "throttl",
+    "rate limit",
+    "ratelimit",
+    "rate_limit",
+    "resource_exhausted",
+    "throughputexceeded",
+    "requestlimitexceeded",
+    "slowdown",
+];
+
+/// What the message of an error says of its class where its type says nothing: HTTP clients of .NET cancel what takes too long, and
+/// errors of Go's and of drivers have one type for all. A word alone is not enough: `timeout` may be what is set wrongly.
+pub fn class_of_message(message: &str) -> Option<ErrorClass> {
+    const TOO_LATE: [&str; 5] =
+        ["timed out", "deadline exceeded", "exceeded time limit", "i/o timeout", "statement timeout"];
+    const OF_TIMEOUTS: [&str; 5] = ["exceeded", "expired", "elaps", "waiting for", "reached"];
+    const GAVE_UP: [&str; 4] = ["context canceled", "operation was canceled", "operation was cancelled", "was aborted"];
+    let text = message.to_ascii_lowercase();
+    let contains = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    if contains(&TOO_LATE) || (text.contains("timeout") && contains(&OF_TIMEOUTS)) {
+        return Some(ErrorClass::Timeout);
+    }
+    contains(&GAVE_UP).then_some(ErrorClass::Cancelled)
 }
 
 /// What the errors of connections are called: by people, by the system's calls and their names in Go, Java, Node.js, Python and
@@ -379,6 +411,29 @@ mod tests {
             ("", 0, None, ErrorClass::Server),
         ] {
             assert_eq!(classify(error_type, http, rpc.map(RpcStatus)), class, "{error_type} {http} {rpc:?}");
+        }
+    }
+
+    #[test]
+    fn messages_tell_what_types_do_not() {
+        for (message, class) in [
+            ("The request was canceled due to the configured HttpClient.Timeout of ? seconds elapsing.", Some(ErrorClass::Timeout)),
+            ("canceling statement due to statement timeout", Some(ErrorClass::Timeout)),
+            ("Get \"http://quote:8080\": context deadline exceeded", Some(ErrorClass::Timeout)),
+            ("Execution Timeout Expired.  The timeout period elapsed", Some(ErrorClass::Timeout)),
+            ("timeout of ? exceeded", Some(ErrorClass::Timeout)),
+            ("Read timed out", Some(ErrorClass::Timeout)),
+            ("operation exceeded time limit", Some(ErrorClass::Timeout)),
+            ("Get \"http://quote:8080\": context canceled", Some(ErrorClass::Cancelled)),
+            ("The operation was aborted.", Some(ErrorClass::Cancelled)),
+            ("timeout must be a number", None),
+            ("out of stock", None),
+            ("", None),
+        ] {
+            assert_eq!(class_of_message(message), class, "{message}");
+        }
+        for throttled in ["ProvisionedThroughputExceededException", "TooManyRequestsException", "RequestLimitExceeded"] {
+            assert_eq!(classify(throttled, 0, None), ErrorClass::Throttled, "{throttled}");
         }
     }
 

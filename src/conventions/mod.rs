@@ -30,7 +30,9 @@ pub(crate) use data_access::{
     key_prefix, key_value_access, listed_names, listed_tables, tables_of_name, tables_of_summary, verb_of_summary,
 };
 pub(crate) use error_class::says_breaker_is_open;
-pub use error_class::{ErrorClass, RpcCode, RpcStatus, classify, says_it_is_there_already, says_nothing_is_there};
+pub use error_class::{
+    ErrorClass, RpcCode, RpcStatus, class_of_message, classify, says_it_is_there_already, says_nothing_is_there,
+};
 pub use finding_kind::FindingKind;
 pub(crate) use kept_values::{SEVERAL_MESSAGES, is_id_unique, only_link_text, signed_value};
 pub use normal_form::normalise;

@@ -91,9 +91,7 @@ impl UncountedCalls {
 
     /// Whether a call with this name is a health check.
     pub fn is_health_check(&self, name: &str) -> bool {
-        let lower = name.to_ascii_lowercase();
-        ends_with_one_of(name, &self.health_checks)
-            || self.health_check_parts.iter().any(|part| lower.contains(&part.to_ascii_lowercase()))
+        ends_with_one_of(name, &self.health_checks) || contains_one_of(name, &self.health_check_parts)
     }
 
     /// Whether a call with this name prepares another.
@@ -108,8 +106,7 @@ impl UncountedCalls {
 
     /// Whether a system of this name gives messages to those who wait for them.
     pub fn is_broker(&self, system: &str) -> bool {
-        let lower = system.to_ascii_lowercase();
-        self.brokers.iter().any(|broker| lower.contains(&broker.to_ascii_lowercase()))
+        contains_one_of(system, &self.brokers)
     }
 
     /// Whether a broker's method of this name waits for messages.
@@ -148,9 +145,24 @@ pub(crate) fn acquires_connection(name: &str) -> bool {
 
 /// Whether the last words of `name` (split at `.`, `/`, `:`, white space) are those of one of `entries`.
 fn ends_with_one_of(name: &str, entries: &[String]) -> bool {
+    let last = words_from_the_end(name).next();
     entries.iter().any(|entry| {
-        let mut of_name = words_from_the_end(name);
-        words_from_the_end(entry).all(|wanted| of_name.next().is_some_and(|word| word.eq_ignore_ascii_case(wanted)))
+        let mut wanted = words_from_the_end(entry);
+        let is_same = |word: Option<&str>, wanted: &str| word.is_some_and(|word| word.eq_ignore_ascii_case(wanted));
+        // Most differ in the last word, which of the name is found once.
+        wanted.next().is_none_or(|wanted| is_same(last, wanted)) && {
+            let mut before = words_from_the_end(name).skip(1);
+            wanted.all(|wanted| is_same(before.next(), wanted))
+        }
+    })
+}
+
+/// Whether one of `parts` is in `name`.
+fn contains_one_of(name: &str, parts: &[String]) -> bool {
+    let lower = name.to_ascii_lowercase();
+    parts.iter().any(|part| match part.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        true => lower.contains(&part.to_ascii_lowercase()),
+        false => lower.contains(part.as_str()),
     })
 }
 

@@ -189,8 +189,8 @@ pub(crate) fn cap_normal(caps: &ValueCaps, attribute: Attribute, normal: &mut St
         }
         return;
     }
-    let end_of_host = normal.find(END_OF_HOST);
-    let path = end_of_host.map_or(0, |end| end + END_OF_HOST.len_utf8());
+    let end_of_host = memchr::memchr(END_OF_HOST as u8, normal.as_bytes());
+    let path = end_of_host.map_or(0, |end| end + 1);
     if caps.kept_of_said(Attribute::UrlPath.into(), &normal[path..]) == BEYOND_CAP {
         normal.truncate(path);
         normal.push_str(BEYOND_CAP);

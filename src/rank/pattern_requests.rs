@@ -43,8 +43,21 @@ pub(crate) struct PatternRequests {
     pub(crate) example_trace: TraceNumber,
     /// The impact on a request, in ns.
     impact: Median,
-    /// Place of each entry that its requests came in by, requests and findings.
-    pub(crate) of_entries: Vec<(usize, u64, u64)>,
+    /// What was found in the requests of each entry.
+    of_entries: Vec<PatternOfEntry>,
+}
+
+/// What was found of a pattern in the requests that came in by one entry.
+#[derive(Clone, Debug)]
+struct PatternOfEntry {
+    /// The place of the entry.
+    entry: usize,
+    /// Requests with a finding.
+    requests: u64,
+    /// Findings.
+    findings: u64,
+    /// The impact on a request, in ns.
+    impact: Median,
 }
 
 /// The requests of all patterns, by detector, then as patterns are numbered.
@@ -65,23 +78,22 @@ fn of_pattern(ranked: &Ranked, rows: &[usize], requests: &RequestsByEntry) -> Pa
     let Ranked { description, findings, patterns_of_findings, pattern_ids, .. } = ranked;
     let FindingColumns { trace, service, operation, target, impact_ns, failed_requests, induced, .. } = findings;
     let first = rows[0];
-    let mut of_entries: Vec<(usize, u64, u64)> = Vec::new();
-    let mut impacts = Vec::new();
+    let mut of_requests: Vec<(usize, i64, u64)> = Vec::new();
     for of_trace in rows.chunk_by(|&left, &right| trace[left] == trace[right]) {
         // What is found in the whole input is in no request.
         let Some(entry) = requests.entry_of(trace[of_trace[0]]) else { continue };
-        impacts.push(total_ns(of_trace.iter().map(|&row| impact_ns[row])));
-        of_entries.push((entry, 1, of_trace.len() as u64));
+        of_requests.push((entry, total_ns(of_trace.iter().map(|&row| impact_ns[row])), of_trace.len() as u64));
     }
-    of_entries.sort_unstable_by_key(|&(entry, ..)| entry);
-    of_entries.dedup_by(|later, first| {
-        let is_same = later.0 == first.0;
-        if is_same {
-            first.1 += later.1;
-            first.2 += later.2;
-        }
-        is_same
-    });
+    let impacts = |of: &[(usize, i64, u64)]| of.iter().map(|&(_, impact, _)| impact).collect::<Vec<i64>>();
+    let mut of_all = impacts(&of_requests);
+    of_requests.sort_unstable();
+    let of_entry = |of: &[(usize, i64, u64)]| PatternOfEntry {
+        entry: of[0].0,
+        requests: of.len() as u64,
+        findings: of.iter().map(|&(.., findings)| findings).sum(),
+        impact: Median::of(&mut impacts(of)),
+    };
+    let of_entries = of_requests.chunk_by(|left, right| left.0 == right.0).map(of_entry).collect();
     let largest = |rows: &mut dyn Iterator<Item = usize>| {
         rows.map(|row| (impact_ns[row], Reverse(trace[row]))).max().map(|(impact, Reverse(trace))| (impact, trace))
     };
@@ -92,14 +104,33 @@ fn of_pattern(ranked: &Ranked, rows: &[usize], requests: &RequestsByEntry) -> Pa
         operation: operation[first],
         target: target.get(first).map_or(Symbol::EMPTY, |target| target.name),
         findings: rows.len() as u64,
-        requests: impacts.len() as u64,
+        requests: of_all.len() as u64,
         impact_ns: total_ns(rows.iter().map(|&row| impact_ns[row])),
         largest: largest(&mut rows.iter().copied().filter(|&row| !induced[row])),
         failed_requests: rows.iter().map(|&row| u64::from(failed_requests[row])).sum(),
         example_trace: largest(&mut rows.iter().copied()).map_or(TraceNumber::NONE, |(_, trace)| trace),
-        impact: Median::of(&mut impacts),
+        impact: Median::of(&mut of_all),
         of_entries,
     }
+}
+
+/// Columns of the impact on a request.
+const IMPACT_COLUMNS: [Column; 4] = [
+    Column::new("impact_p50_ns", Unit::Nanoseconds, "median of the impact on each of these requests"),
+    Column::new("impact_mad_ns", Unit::Nanoseconds, "median distance from that"),
+    Column::new(
+        "impact_p50_low_ns",
+        Unit::Nanoseconds,
+        "the least that the median may be but for chance (99.9 %); empty of few",
+    ),
+    Column::new("impact_p50_high_ns", Unit::Nanoseconds, "the most that it may be"),
+];
+
+/// Their values.
+fn impact_cells(impact: &Median) -> [Cell; 4] {
+    let bound = |bound: Option<i64>| bound.map_or(Cell::None, Cell::Int);
+    let (low, high) = impact.bounds.unzip();
+    [Cell::Int(impact.median), Cell::Int(impact.mad), bound(low), bound(high)]
 }
 
 const ID_DOC: &str = "id of the pattern, the same in every run";
@@ -116,14 +147,10 @@ pub(crate) static PATTERN_COLUMNS: [Column; 15] = [
     Column::new("impact_ns", Unit::Nanoseconds, "summed impact"),
     Column::new("largest_impact_ns", Unit::Nanoseconds, "largest impact of a finding that no other explains"),
     Column::new("failed_requests", Unit::Count, "failed requests that would not have failed without it"),
-    Column::new("impact_p50_ns", Unit::Nanoseconds, "median of the impact on each of these requests"),
-    Column::new("impact_mad_ns", Unit::Nanoseconds, "median distance from that"),
-    Column::new(
-        "impact_p50_low_ns",
-        Unit::Nanoseconds,
-        "the least that the median may be but for chance (99.9 %); empty of few",
-    ),
-    Column::new("impact_p50_high_ns", Unit::Nanoseconds, "the most that it may be"),
+    IMPACT_COLUMNS[0],
+    IMPACT_COLUMNS[1],
+    IMPACT_COLUMNS[2],
+    IMPACT_COLUMNS[3],
     Column::new("example_trace_id", Unit::Id, "the trace with the largest impact"),
 ];
 
@@ -144,12 +171,11 @@ pub(crate) fn patterns_table(patterns: &[PatternRequests], whole: &Whole<'_>) ->
             "impact_ns" => Cell::Int(of.impact_ns),
             "largest_impact_ns" => of.largest.map_or(Cell::None, |(impact, _)| Cell::Int(impact)),
             "failed_requests" => Cell::Int(of.failed_requests as i64),
-            "impact_p50_ns" => Cell::Int(of.impact.median),
-            "impact_mad_ns" => Cell::Int(of.impact.mad),
-            "impact_p50_low_ns" => of.impact.bounds.map_or(Cell::None, |(low, _)| Cell::Int(low)),
-            "impact_p50_high_ns" => of.impact.bounds.map_or(Cell::None, |(_, high)| Cell::Int(high)),
             "example_trace_id" => whole.trace_id(of.example_trace),
-            other => unreachable!("the table of patterns has a column {other} without a rule"),
+            other => match IMPACT_COLUMNS.iter().position(|column| column.name == other) {
+                Some(place) => impact_cells(&of.impact)[place].clone(),
+                None => unreachable!("the table of patterns has a column {other} without a rule"),
+            },
         };
         patterns.iter().map(cell).collect()
     };
@@ -159,7 +185,7 @@ pub(crate) fn patterns_table(patterns: &[PatternRequests], whole: &Whole<'_>) ->
 }
 
 /// Columns of the table of the entries of patterns.
-pub(crate) static PATTERN_ENTRY_COLUMNS: [Column; 7] = [
+pub(crate) static PATTERN_ENTRY_COLUMNS: [Column; 11] = [
     Column::new("pattern_id", Unit::Id, ID_DOC),
     Column::new("detector", Unit::Text, "detector that reports it"),
     Column::new("entry_kind", Unit::Text, "root, or fragment (the parent is not in the input)"),
@@ -167,6 +193,10 @@ pub(crate) static PATTERN_ENTRY_COLUMNS: [Column; 7] = [
     Column::new("entry_operation", Unit::Text, "operation that was asked for"),
     Column::new("requests", Unit::Count, "requests of the entry with a finding"),
     Column::new("findings", Unit::Count, "findings in these"),
+    IMPACT_COLUMNS[0],
+    IMPACT_COLUMNS[1],
+    IMPACT_COLUMNS[2],
+    IMPACT_COLUMNS[3],
 ];
 
 /// The name of the table of entries of patterns.
@@ -180,12 +210,12 @@ pub(crate) fn pattern_entries_table(
 ) -> Table {
     let mut values: Vec<Vec<Cell>> = vec![Vec::new(); PATTERN_ENTRY_COLUMNS.len()];
     for pattern in patterns {
-        for &(entry, with_finding, findings) in &pattern.of_entries {
-            let [kind, service, operation] = entry_cells(&requests.entries[entry].0, whole);
+        for PatternOfEntry { entry, requests: with_finding, findings, impact } in &pattern.of_entries {
+            let [kind, service, operation] = entry_cells(&requests.entries[*entry].0, whole);
             let (id, detector) = (Cell::Text(pattern.pattern_id.clone()), Cell::Text(pattern.detector.to_owned()));
-            let counts = [with_finding, findings].map(|count| Cell::Int(count as i64));
-            let [with_finding, findings] = counts;
+            let [with_finding, findings] = [with_finding, findings].map(|&count| Cell::Int(count as i64));
             let cells = [id, detector, kind, service, operation, with_finding, findings];
+            let cells = cells.into_iter().chain(impact_cells(impact));
             values.iter_mut().zip(cells).for_each(|(column, cell)| column.push(cell));
         }
     }

@@ -1,5 +1,7 @@
 //! Finds all of it in a text.
 
+mod hints;
+
 use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::{LazyLock, OnceLock};
@@ -16,6 +18,7 @@ use super::kind::SensitiveKind;
 use super::placeholder::is_placeholder;
 use super::secret_names::Secrets;
 use super::tokens::{aws_key, basic_auth, bearer, end_of, jwt, private_key, vendor_prefixes, vendor_token};
+use hints::{Beginnings, Hints};
 
 /// Of a value no more is looked at.
 const MAX_BYTES: usize = 4 << 10;
@@ -36,10 +39,11 @@ pub(crate) fn find(text: &str, traits: KeyTraits, finds: &mut impl Finds) {
     while !text.is_char_boundary(end) {
         end -= 1;
     }
-    find_all(&text[..end], traits, finds);
+    let text = &text[..end];
+    find_all(text, traits, needles().beginnings.hints(text), finds);
 }
 
-fn find_all(text: &str, traits: KeyTraits, finds: &mut impl Finds) {
+fn find_all(text: &str, traits: KeyTraits, hints: Hints, finds: &mut impl Finds) {
     let mut has_form = false;
     {
         let mut tell = |kind, range: Range<usize>| {
@@ -47,9 +51,9 @@ fn find_all(text: &str, traits: KeyTraits, finds: &mut impl Finds) {
             let value = &text[range.clone()];
             finds.secret(kind, range, value);
         };
-        find_needles(text, traits, &mut tell);
+        find_needles(text, traits, hints, &mut tell);
     }
-    if !traits.has_no_mail {
+    if hints.has_ats && !traits.has_no_mail {
         for at in ats(text) {
             if let Some(range) = email(text, at) {
                 has_form |= traits.says_mail;
@@ -58,7 +62,7 @@ fn find_all(text: &str, traits: KeyTraits, finds: &mut impl Finds) {
             }
         }
     }
-    has_form |= find_numbers(text, traits.says_card, finds);
+    has_form |= hints.has_digits && find_numbers(text, traits.says_card, finds);
     if !has_form && traits.credential.is_some_and(|credential| is_credential(text, credential, traits.secrets)) {
         finds.secret(SensitiveKind::Credential, 0..text.len(), text);
     }
@@ -106,6 +110,7 @@ enum Lead {
 struct Needles {
     search: AhoCorasick,
     leads: Vec<Lead>,
+    beginnings: Beginnings,
 }
 
 fn needles() -> &'static Needles {
@@ -146,8 +151,9 @@ fn needles() -> &'static Needles {
         let vendors = vendor_prefixes().map(|prefix| (prefix, Lead::VendorToken));
         let names = NAMES.iter().map(|&name| (name, Lead::Name));
         let (texts, leads): (Vec<&str>, Vec<Lead>) = forms.into_iter().chain(vendors).chain(names).unzip();
+        let beginnings = Beginnings::of(texts.iter().copied());
         let search = AhoCorasick::builder().ascii_case_insensitive(true).build(texts);
-        Needles { search: search.expect("a few short needles"), leads }
+        Needles { search: search.expect("a few short needles"), leads, beginnings }
     })
 }
 
@@ -156,12 +162,12 @@ fn is_of_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')
 }
 
-fn find_needles(text: &str, traits: KeyTraits, tell: &mut impl FnMut(SensitiveKind, Range<usize>)) {
-    let Needles { search, leads } = needles();
+fn find_needles(text: &str, traits: KeyTraits, hints: Hints, tell: &mut impl FnMut(SensitiveKind, Range<usize>)) {
+    let Needles { search, leads, .. } = needles();
     let names = traits.secrets.names();
     // Several needles may lie in one name, in one key and in one token.
     let (mut end_of_names, mut end_of_key, mut end_of_token) = (0, 0, 0);
-    for needle in search.find_iter(text) {
+    for needle in hints.has_needles.then(|| search.find_iter(text)).into_iter().flatten() {
         let at = needle.start();
         let (kind, found) = match leads[needle.pattern().as_usize()] {
             Lead::PrivateKey if at >= end_of_key => (SensitiveKind::PrivateKey, private_key(text, at)),
@@ -320,27 +326,34 @@ pub(crate) fn masked(text: &str, traits: KeyTraits) -> Cow<'_, str> {
         }
     }
 
+    let hints = needles().beginnings.hints(text);
+    if hints.are_none() && traits.credential.is_none() && traits.secrets.names().needles.is_none() {
+        return Cow::Borrowed(text);
+    }
     let mut ranges = Ranges(Vec::new());
     // Names of spans may be statements, too.
-    find_all(text, KeyTraits { is_query: true, ..traits }, &mut ranges);
+    find_all(text, KeyTraits { is_query: true, ..traits }, hints, &mut ranges);
     let Ranges(ranges) = ranges;
-    without(text, ranges)
+    without(text, hints, ranges)
 }
 
 /// The text with tokens, and whatever else has a form of its own, as `{}`.
 pub(crate) fn without_tokens(text: &str, secrets: Secrets) -> Cow<'_, str> {
     let mut ranges = Vec::new();
     let traits = KeyTraits { is_query: true, ..secrets.without_key() };
-    find_needles(text, traits, &mut |_, range| ranges.push(range));
-    without(text, ranges)
+    let hints = needles().beginnings.hints(text);
+    find_needles(text, traits, hints, &mut |_, range| ranges.push(range));
+    without(text, hints, ranges)
 }
 
 /// The text with what stands in `ranges`, and whatever may be a piece of a signed token, as `{}`.
-fn without(text: &str, mut ranges: Vec<Range<usize>>) -> Cow<'_, str> {
+fn without(text: &str, hints: Hints, mut ranges: Vec<Range<usize>>) -> Cow<'_, str> {
     let mut end = 0;
     // Most texts are shorter than what it takes to prepare a search.
     static BEGINNING: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new("eyJ"));
-    for at in BEGINNING.find_iter(text.as_bytes()) {
+    // Tokens begin with a needle.
+    let begins = hints.has_needles.then(|| BEGINNING.find_iter(text.as_bytes())).into_iter().flatten();
+    for at in begins {
         if at >= end {
             // What templates leave out is a question mark.
             end = end_of(text, at, |byte| is_of_token(byte) || byte == b'?');

@@ -8,7 +8,7 @@ use rayon::iter::ParallelIterator as _;
 use rayon::slice::{ParallelSlice as _, ParallelSliceMut as _};
 
 use crate::conventions::{
-    Attribute, ErrorClass, FindingKind, Lists, RpcCode, RpcStatus, UncountedCalls, acquires_connection, classify,
+    Attribute, ErrorClass, FindingKind, Lists, RpcCode, RpcStatus, UncountedCalls, acquires_connection, class_of_message, classify,
     count_of_jaeger_sampler, is_http_word, name_template, says_breaker_is_open, says_it_is_there_already,
     says_nothing_is_there,
 };
@@ -403,6 +403,14 @@ fn semantics_of(
     let mut error_class = classify(recorded_error.unwrap_or_default(), http_status, rpc_status);
     if error_class == ErrorClass::Server {
         error_class = classify(exception.unwrap_or_default(), http_status, rpc_status);
+    }
+    // Where no code says it, types are as general as errors of Go's are, or say that a client cancelled what took too long.
+    let is_code = |error: &str| error.trim().parse::<u16>().is_ok() || RpcStatus::from_name(error).is_some();
+    let has_code = http_status != 0 || rpc_status.is_some() || recorded_error.is_some_and(is_code);
+    let aborted = recorded_error.is_some_and(|error| error.eq_ignore_ascii_case("ECONNABORTED"));
+    if !has_code && (matches!(error_class, ErrorClass::Server | ErrorClass::Cancelled) || aborted) {
+        let said = message.into_iter().find_map(|message| class_of_message(input.resolve(message)));
+        error_class = said.unwrap_or(error_class);
     }
     if error_class == ErrorClass::Server && is_database {
         let said = message.map(|message| input.resolve(message)).into_iter().chain(error).chain(exception);

@@ -411,6 +411,10 @@ pub(super) fn push_path_template(path: &str, out: &mut String) {
 
 /// What is behind `://` in a URL.
 fn behind_scheme(url: &str) -> Option<&str> {
+    // Those of most URLs.
+    if let Some(rest) = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://")) {
+        return Some(rest);
+    }
     // A search for the three of them at once takes longer to prepare than most URLs to be looked through.
     let mut colons = memchr::memchr_iter(b':', url.as_bytes());
     colons.find_map(|colon| url[colon..].strip_prefix("://"))
@@ -599,10 +603,19 @@ pub(crate) fn is_version(word: &str) -> bool {
 /// The host and port in a URL or connection string; `None` if it has none.
 pub fn url_host(url: &str) -> Option<&str> {
     let rest = behind_scheme(url)?;
-    let end = rest.bytes().position(|byte| matches!(byte, b'/' | b'?' | b'#' | b';' | b','));
-    let authority = &rest[..end.unwrap_or(rest.len())];
-    let host = memchr::memrchr(b'@', authority.as_bytes()).map_or(authority, |at| &authority[at + 1..]);
-    (!host.is_empty()).then_some(host)
+    // Hosts are short: both in one walk.
+    let (mut start, mut end) = (0, rest.len());
+    for (at, byte) in rest.bytes().enumerate() {
+        match byte {
+            b'@' => start = at + 1,
+            b'/' | b'?' | b'#' | b';' | b',' => {
+                end = at;
+                break;
+            }
+            _ => {}
+        }
+    }
+    Some(&rest[start..end]).filter(|host| !host.is_empty())
 }
 
 /// Whether it is an identifier rather than a word wherever it stands: a UUID, a number, or 8 or more hexadecimal digits of

@@ -11,7 +11,8 @@
 //! ```
 //!
 //! A message is looked at before it is decoded: lengths written in it never decide how much memory is taken. One that is
-//! damaged costs itself.
+//! damaged costs itself. An end is no reason to stop: several streams may be joined, and zeros where a message should begin look
+//! like one. So what stands behind is looked through for the next message, and a footer tells how many there were.
 
 use std::fs::File;
 use std::io::{self, Seek as _};
@@ -19,9 +20,9 @@ use std::path::Path;
 
 use arrow::array::RecordBatch;
 use arrow::buffer::Buffer;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, IntervalUnit, SchemaRef};
 use arrow::ipc::reader::StreamDecoder;
-use arrow::ipc::root_as_message;
+use arrow::ipc::{MessageHeader, root_as_footer, root_as_message};
 use parquet::arrow::ArrowWriter;
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
@@ -38,8 +39,10 @@ use crate::span::SkipReason;
 pub(crate) const ARROW_IPC: &str = "arrow_ipc";
 
 const FILE_MAGIC: &[u8] = b"ARROW1\0\0";
+const FILE_END: &[u8] = b"ARROW1";
 const MAX_ALIGNMENT: u64 = 64;
 const CONTINUATION: [u8; 4] = [0xff; 4];
+const END_OF_STREAM: [u8; 8] = [0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0];
 
 /// The metadata of a message describe columns, not rows.
 const MAX_METADATA_BYTES: usize = 64 << 20;
@@ -82,7 +85,14 @@ pub(crate) fn to_parquet(stream: &mut ByteStream, path: &Path) -> Result<Copied,
             stream.advance(8);
         }
     }
-    let mut copy = Copy { path, decoder: Decoder::default(), writer: None, lost: Tally::default() };
+    let mut copy = Copy {
+        path,
+        decoder: Decoder::default(),
+        batches: 0,
+        copied: None,
+        writer: None,
+        lost: Tally::default(),
+    };
     let offset = stream.offset();
     if let Some(schema) = schema_without_length(stream) {
         copy.take(&schema, offset)?;
@@ -91,7 +101,12 @@ pub(crate) fn to_parquet(stream: &mut ByteStream, path: &Path) -> Result<Copied,
         let offset = stream.offset();
         match next_message(stream) {
             Next::Message(message) => copy.take(&message, offset)?,
-            Next::End => break,
+            Next::Over => break,
+            Next::End => {
+                if !copy.goes_on(&behind_end(stream), offset) {
+                    break;
+                }
+            }
             Next::Truncated => {
                 copy.lost.skipped.add(SkipReason::Truncated, offset);
                 copy.lost.fail(IngestError::Truncated { path: path.to_owned(), offset, what: "an Arrow message" });
@@ -140,7 +155,10 @@ fn schema_without_length(stream: &mut ByteStream) -> Option<Vec<u8>> {
 /// The next message of a stream, whole.
 enum Next {
     Message(Vec<u8>),
+    /// The mark at the end of a stream, which was read.
     End,
+    /// There is nothing more.
+    Over,
     Truncated,
     TooLarge,
     /// Where the next one begins, nothing tells.
@@ -152,10 +170,11 @@ fn next_message(stream: &mut ByteStream) -> Next {
     // Before version 0.15 there was no mark before the length.
     let prefix = if head.starts_with(&CONTINUATION) { 8 } else { 4 };
     let Some(length) = head.get(prefix - 4..prefix).and_then(|length| length.first_chunk::<4>()) else {
-        return if head.is_empty() { Next::End } else { Next::Truncated };
+        return if head.is_empty() { Next::Over } else { Next::Truncated };
     };
     let length = u32::from_le_bytes(*length) as usize;
     if length == 0 {
+        stream.advance(prefix);
         return Next::End;
     }
     if length > MAX_METADATA_BYTES {
@@ -179,6 +198,108 @@ fn next_message(stream: &mut ByteStream) -> Next {
     };
     stream.advance(end);
     Next::Message(message)
+}
+
+/// So many bytes are looked through at once for the next message, whose metadata are no longer than what two pieces have in common.
+const LOOKED_THROUGH: usize = 1 << 20;
+const MAX_METADATA_FOUND: usize = 1 << 18;
+
+/// What stands behind the end of a stream.
+#[derive(Default)]
+struct Behind {
+    /// Whether the stream is now where another message begins.
+    is_message: bool,
+    /// Whether that is a schema, with which a table begins.
+    is_schema: bool,
+    /// The last bytes that were passed over.
+    tail: Vec<u8>,
+    /// How many these were in all, and whether all of them are zero.
+    passed: u64,
+    has_others_than_zeros: bool,
+}
+
+impl Behind {
+    fn pass(&mut self, bytes: &[u8]) {
+        self.passed += bytes.len() as u64;
+        self.has_others_than_zeros |= bytes.iter().any(|&byte| byte != 0);
+        self.tail.extend_from_slice(bytes);
+        let surplus = self.tail.len().saturating_sub(LOOKED_THROUGH);
+        self.tail.drain(..surplus);
+    }
+
+    /// How many batches a footer at the end says that there are.
+    fn batches_of_footer(&self) -> Option<usize> {
+        let footer = self.tail.strip_suffix(FILE_END)?;
+        let (footer, length) = footer.split_last_chunk::<4>()?;
+        let start = footer.len().checked_sub(u32::from_le_bytes(*length) as usize)?;
+        Some(root_as_footer(&footer[start..]).ok()?.recordBatches().map_or(0, |batches| batches.len()))
+    }
+}
+
+/// Goes on to the next message, or to the end if there is none.
+fn behind_end(stream: &mut ByteStream) -> Behind {
+    let mut behind = Behind::default();
+    loop {
+        let bytes = stream.fill(LOOKED_THROUGH);
+        let found = message_in(bytes);
+        let end = match found {
+            Some((at, _)) => at,
+            None if bytes.len() < LOOKED_THROUGH => bytes.len(),
+            None => bytes.len() - MAX_METADATA_FOUND,
+        };
+        behind.pass(&bytes[..end]);
+        let is_last = bytes.len() < LOOKED_THROUGH;
+        stream.advance(end);
+        if let Some((_, header)) = found {
+            return Behind { is_message: true, is_schema: header == MessageHeader::Schema, ..behind };
+        }
+        if is_last {
+            return behind;
+        }
+    }
+}
+
+/// Where the first message begins whose metadata are whole, and what it is.
+fn message_in(bytes: &[u8]) -> Option<(usize, MessageHeader)> {
+    let mut from = 0;
+    while let Some(found) = memchr::memmem::find(&bytes[from..], &CONTINUATION) {
+        let at = from + found;
+        let header = || {
+            let (length, metadata) = bytes[at + CONTINUATION.len()..].split_first_chunk::<4>()?;
+            let length = u32::from_le_bytes(*length) as usize;
+            let is_length = (8..=MAX_METADATA_FOUND).contains(&length) && length.is_multiple_of(8);
+            let metadata = metadata.get(..length).filter(|_| is_length)?;
+            Some(root_as_message(metadata).ok()?.header_type()).filter(|&header| header != MessageHeader::NONE)
+        };
+        if let Some(header) = header() {
+            return Some((at, header));
+        }
+        from = at + 1;
+    }
+    None
+}
+
+/// The metadata of a whole message.
+fn header_of(message: &[u8]) -> Option<MessageHeader> {
+    let prefix = if message.starts_with(&CONTINUATION) { 8 } else { 4 };
+    let length = u32::from_le_bytes(*message[prefix - 4..].first_chunk::<4>()?) as usize;
+    Some(root_as_message(message.get(prefix..prefix + length)?).ok()?.header_type())
+}
+
+/// Whether Parquet has a column for values of a type.
+fn has_column(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Interval(IntervalUnit::MonthDayNano) | DataType::Union(_, _) => false,
+        DataType::Struct(fields) => !fields.is_empty() && fields.iter().all(|field| has_column(field.data_type())),
+        DataType::List(field)
+        | DataType::LargeList(field)
+        | DataType::ListView(field)
+        | DataType::LargeListView(field)
+        | DataType::FixedSizeList(field, _)
+        | DataType::Map(field, _) => has_column(field.data_type()),
+        DataType::Dictionary(_, values) => has_column(values),
+        _ => true,
+    }
 }
 
 /// Whether what is compressed in a message, and the rows that it has, are in proportion to its size.
@@ -246,12 +367,49 @@ impl Decoder {
 struct Copy<'a> {
     path: &'a Path,
     decoder: Decoder,
+    /// Batches of the stream so far, whether they could be read or not.
+    batches: usize,
+    /// The columns that are copied, if not all are.
+    copied: Option<Vec<usize>>,
     writer: Option<ArrowWriter<File>>,
     lost: Tally,
 }
 
 impl Copy<'_> {
+    /// Counts what is missing where an end was read at `offset`, with what is behind it. Whether there is another message.
+    fn goes_on(&mut self, behind: &Behind, offset: u64) -> bool {
+        if behind.is_message {
+            if !behind.is_schema {
+                self.batches += 1;
+                self.lose(offset, "it begins with zeros".to_owned());
+            }
+            return true;
+        }
+        match behind.batches_of_footer() {
+            Some(batches) if batches > self.batches => {
+                let missing = batches - self.batches;
+                let reason = format!("of {batches} batches that the file's footer tells of {missing} are not there");
+                self.lose(offset, reason);
+            }
+            Some(_) => {}
+            // Older streams end with four zeros, which may be filled up to eight bytes.
+            None if behind.passed > 4 && !behind.has_others_than_zeros => {
+                self.lost.skipped.add(SkipReason::Truncated, offset);
+                let path = self.path.to_owned();
+                self.lost.fail(IngestError::Truncated { path, offset, what: "an Arrow message" });
+            }
+            None => {}
+        }
+        false
+    }
+
     fn take(&mut self, message: &[u8], offset: u64) -> Result<(), IngestError> {
+        match header_of(message) {
+            // Another stream, which has dictionaries of its own.
+            Some(MessageHeader::Schema) => (self.decoder, self.batches) = (Decoder::default(), 0),
+            Some(MessageHeader::RecordBatch) => self.batches += 1,
+            _ => {}
+        }
         if !is_in_proportion(message) {
             self.lose(offset, "its columns are out of all proportion to its size".to_owned());
             return Ok(());
@@ -271,8 +429,12 @@ impl Copy<'_> {
             Some(writer) => writer,
             None => self.open(batch.schema())?,
         };
+        let copied = self.copied.as_deref();
         let written = guarded(|| {
-            writer.write(batch)?;
+            match copied {
+                Some(columns) => writer.write(&batch.project(columns)?)?,
+                None => writer.write(batch)?,
+            }
             if writer.in_progress_size() > MAX_HELD_BYTES { writer.flush() } else { Ok(()) }
         });
         match written {
@@ -286,10 +448,19 @@ impl Copy<'_> {
         Ok(())
     }
 
-    fn open(&self, schema: SchemaRef) -> Result<ArrowWriter<File>, IngestError> {
+    fn open(&mut self, schema: SchemaRef) -> Result<ArrowWriter<File>, IngestError> {
         let file = tempfile::tempfile().map_err(|source| self.cannot_copy(source))?;
+        let fields = schema.fields().iter().enumerate();
+        let columns: Vec<usize> =
+            fields.filter(|(_, field)| has_column(field.data_type())).map(|(column, _)| column).collect();
+        let mut copied = schema;
+        if columns.len() < copied.fields().len()
+            && let Ok(projected) = copied.project(&columns)
+        {
+            (self.copied, copied) = (Some(columns), SchemaRef::new(projected));
+        }
         let properties = WriterProperties::builder().set_max_row_group_row_count(Some(ROW_GROUP_ROWS)).build();
-        guarded(|| ArrowWriter::try_new(file, schema, Some(properties))).map_err(|error| IngestError::Unsupported {
+        guarded(|| ArrowWriter::try_new(file, copied, Some(properties))).map_err(|error| IngestError::Unsupported {
             path: self.path.to_owned(),
             what: format!("an Arrow file with columns that cannot be read ({error})"),
             advice: "leave these columns out, or write the table as Parquet".to_owned(),
@@ -307,6 +478,10 @@ impl Copy<'_> {
     }
 
     fn end(mut self) -> Result<Copied, IngestError> {
+        if self.writer.is_none() {
+            // A schema is decoded when the next message comes.
+            self.decoder.decode(&END_OF_STREAM).ok();
+        }
         let writer = match (self.writer.take(), self.decoder.decoder.schema()) {
             (Some(writer), _) => writer,
             // A table without rows still has columns, which tell whether they are those of spans.

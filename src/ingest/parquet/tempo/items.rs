@@ -7,6 +7,7 @@ use arrow::array::{Array, ArrayRef, AsArray, ListArray, StructArray};
 use arrow::datatypes::{DataType, Int32Type, Int64Type, UInt32Type, UInt64Type};
 
 use crate::ingest::parquet::file::cells::list_at;
+use crate::ingest::parquet::flat::times::{Unit, read_times};
 
 /// The repeated group of all rows of its parent.
 #[derive(Clone, Copy, Debug)]
@@ -54,14 +55,23 @@ pub(crate) fn bytes_at(column: Option<&ArrayRef>, row: usize) -> &[u8] {
 
 /// The number at `row`, 0 where there is none. A signed one has the bits of the unsigned one.
 pub(crate) fn number_at(column: Option<&ArrayRef>, row: usize) -> u64 {
-    let Some(column) = column.filter(|column| column.is_valid(row)) else {
-        return 0;
-    };
+    number_or_none_at(column, row).unwrap_or(0)
+}
+
+/// The number at `row`; nanoseconds where engines that rewrote the block made decimals, floating-point numbers or timestamps of it, as
+/// those do that have no unsigned integers.
+pub(crate) fn number_or_none_at(column: Option<&ArrayRef>, row: usize) -> Option<u64> {
+    let column = column.filter(|column| column.is_valid(row))?;
     match column.data_type() {
-        DataType::UInt64 => column.as_primitive::<UInt64Type>().value(row),
-        DataType::Int64 => column.as_primitive::<Int64Type>().value(row) as u64,
-        DataType::UInt32 => column.as_primitive::<UInt32Type>().value(row).into(),
-        DataType::Int32 => i64::from(column.as_primitive::<Int32Type>().value(row)) as u64,
-        _ => 0,
+        DataType::UInt64 => Some(column.as_primitive::<UInt64Type>().value(row)),
+        DataType::Int64 => Some(column.as_primitive::<Int64Type>().value(row) as u64),
+        DataType::UInt32 => Some(column.as_primitive::<UInt32Type>().value(row).into()),
+        DataType::Int32 => Some(i64::from(column.as_primitive::<Int32Type>().value(row)) as u64),
+        data_type if !data_type.is_nested() => {
+            let mut times = Vec::new();
+            read_times(&column.slice(row, 1), Unit::Nanoseconds, &mut times);
+            times.pop().flatten().map(|nanoseconds| nanoseconds as u64)
+        }
+        _ => None,
     }
 }

@@ -17,7 +17,7 @@ use arrow::array::{ArrayRef, AsArray, RecordBatch, StructArray};
 
 use super::attributes::{AttributeLists, NamedColumn, WantedAttributes};
 use super::dedicated::{Dedicated, Scope};
-use super::items::{Items, bytes_at, number_at};
+use super::items::{Items, bytes_at, number_at, number_or_none_at};
 use crate::frame::{SpanSink, Wanted as WantedOfSpans};
 use crate::ingest::otlp::proto;
 use crate::ingest::parquet::file::cells::text_at;
@@ -230,8 +230,7 @@ impl<'a> SpanColumns<'a> {
         span.status = StatusCode::from_number(number_at(self.status_codes, at) as i64);
         span.status_message = text_of(self.status_messages, at);
         span.trace_state = text_of(self.trace_states, at);
-        let has_start = self.starts.is_some_and(|column| column.is_valid(at));
-        span.start_unix_nano = if has_start { number_at(self.starts, at) } else { NO_START_TIME };
+        span.start_unix_nano = number_or_none_at(self.starts, at).unwrap_or(NO_START_TIME);
         span.end_unix_nano = span.start_unix_nano.wrapping_add(number_at(self.durations, at));
         span.attributes.clear();
         span.attributes.extend(self.named.iter().filter_map(|column| column.at(at)));

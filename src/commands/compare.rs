@@ -21,7 +21,8 @@ use super::process::diagnostics::{say, say_configuration};
 use super::process::standard_output;
 use super::recorded_report::RecordedReport;
 use super::results::judged::{
-    check_gate, check_gate_over_both, failures, ignored, recorded_patterns_for_gate, statuses, summary_of_comparison,
+    check_gate, check_gate_over_both, failures, ignored, recorded_patterns_for_gate, say_unseen_failures, statuses,
+    summary_of_comparison,
     tripping,
 };
 
@@ -89,6 +90,9 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<Outcome> {
         StdoutFormat::Ndjson => write_ndjson(out, &all, top),
     })?;
     standard_output::say_rows_left_out(settings.format, &all, top);
+    if !settings.fail_on.is_empty() {
+        say_unseen_failures(&settings, &RecordedReport::read(&args.new)?.summary);
+    }
     for failure in &failures {
         say(&format!("failed: {failure}"));
     }

@@ -84,6 +84,8 @@ pub(crate) struct PatternForGate {
     pub(crate) title: String,
     /// Findings that count.
     pub(crate) findings: u64,
+    /// Whether those that are too small are known, so that they are not among these.
+    pub(crate) has_counted_findings: bool,
     /// Findings that are too small, but count whatever their impact if the gate asks for more than any finding: for the detector, or for
     /// what became of the pattern ([`Description::gates_at_any_impact`](crate::detectors::Description::gates_at_any_impact)).
     pub(crate) findings_if_singled_out: u64,
@@ -109,8 +111,8 @@ pub(crate) struct Gate<'a> {
 /// What tripped a gate.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Tripped {
-    /// Findings.
-    pub(crate) findings: u64,
+    /// Findings, if they were counted.
+    pub(crate) findings: Option<u64>,
     /// Patterns.
     pub(crate) patterns: u64,
     /// The worst of them.
@@ -119,8 +121,10 @@ pub(crate) struct Tripped {
 
 impl fmt::Display for Tripped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (findings, patterns) = (units::counted(self.findings, "finding"), units::counted(self.patterns, "pattern"));
-        write!(f, "{findings} of {patterns}, worst: {}", self.worst)
+        if let Some(findings) = self.findings {
+            write!(f, "{} of ", units::counted(findings, "finding"))?;
+        }
+        write!(f, "{}, worst: {}", units::counted(self.patterns, "pattern"), self.worst)
     }
 }
 
@@ -137,7 +141,8 @@ impl Gate<'_> {
         if let Some((_, trace)) = worst.worst.as_ref().filter(|(_, trace)| !trace.is_empty()) {
             told.push_str(&format!(" (trace {trace})"));
         }
-        let findings = tripping.iter().map(|pattern| self.findings(pattern)).sum();
+        let counted = |pattern: &&PatternForGate| pattern.has_counted_findings.then(|| self.findings(pattern));
+        let findings = tripping.iter().map(counted).sum();
         Some(Tripped { findings, patterns: tripping.len() as u64, worst: told })
     }
 
@@ -225,6 +230,7 @@ mod tests {
             detector: detector.to_owned(),
             title: format!("{detector} of {impact_ms}"),
             findings: 2,
+            has_counted_findings: true,
             findings_if_singled_out: 0,
             worst: Some((1, "ab".to_owned())),
             impact_ns: impact_ms * 1_000_000,
@@ -300,7 +306,7 @@ mod tests {
             let min_total_impact_ns = is_set.then_some(1);
             let gate = Gate { words: &words, thresholds: Thresholds { is_set, min_total_impact_ns, ..UNSET } };
             let tripped = gate.tripped_by(std::slice::from_ref(&lost));
-            assert_eq!(tripped.map(|tripped| tripped.findings), findings, "{on} {is_set}");
+            assert_eq!(tripped.and_then(|tripped| tripped.findings), findings, "{on} {is_set}");
         }
     }
 
@@ -310,6 +316,9 @@ mod tests {
         let gate = Gate { words: &words, thresholds: UNSET };
         let tripped = gate.tripped_by(&[pattern("n-plus-one", None, 40, 0), pattern("sync-chain", None, 4, 0)]);
         assert_eq!(tripped.unwrap().to_string(), "4 findings of 2 patterns, worst: n-plus-one of 40, 40 ms (trace ab)");
+        let recorded = PatternForGate { has_counted_findings: false, ..pattern("n-plus-one", None, 40, 0) };
+        let tripped = gate.tripped_by(&[recorded]);
+        assert_eq!(tripped.unwrap().to_string(), "1 pattern, worst: n-plus-one of 40, 40 ms (trace ab)");
     }
 
     /// A gate that could not trip whatever happened is a mistake of whoever set it.

@@ -69,6 +69,7 @@ Z. Zhang et al., \"CRISP: Critical Path Analysis of Large-Scale Microservice Arc
     currency: None,
     has_findings: false,
     gates_at_any_impact: false,
+    finds_risks_only: false,
     needs_failures: false,
     least_of_all_traces: None,
     terminal_columns: &["rank", "suspect", "kind", "score", "blame_ns", "blame_share", "time_ratio", "excess_failures", "vanished_calls", "appeared_calls", "onset", "evidence", "example_trace_id"],
@@ -85,6 +86,7 @@ pub(crate) static SUSPECT_ROWS: Description = Description {
     currency: None,
     has_findings: false,
     gates_at_any_impact: false,
+    finds_risks_only: false,
     needs_failures: false,
     least_of_all_traces: None,
     terminal_columns: &[

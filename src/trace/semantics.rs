@@ -467,7 +467,8 @@ fn semantics_of(
         status: signature.status,
         is_poll: signature.kind == SpanKind::Client && is_poll,
         is_proxy: attributes.get(A::Component).is_some_and(|component| component.eq_ignore_ascii_case("proxy"))
-            || attributes.get(A::UpstreamCluster).is_some(),
+            || attributes.get(A::UpstreamCluster).is_some()
+            || is_linkerd(input.resolve(signature.service)),
         is_messaging: class == Class::Messaging,
         messaging: facts_of(&attributes, class, &lists.delay_words, symbols),
         // An API of a cloud says what it is too.
@@ -525,6 +526,12 @@ fn semantics_of(
         ),
         order: 0,
     }
+}
+
+/// Whether a service of this name is a proxy of Linkerd's, whose spans have no attribute that says so.
+fn is_linkerd(service: &str) -> bool {
+    const NAME: &str = "linkerd-proxy";
+    service.strip_suffix(NAME).is_some_and(|before| before.is_empty() || before.ends_with('-'))
 }
 
 /// What libraries for RPC say where a message is larger than they take.

@@ -59,7 +59,10 @@ pub(in crate::commands) fn say_rows_left_out(format: StdoutFormat, tables: &[&Ta
     }
     let cut = tables.iter().filter(|table| table.row_count() > top);
     let cut: Vec<String> = cut
-        .map(|table| format!("{} of {} of {}", units::count(top), units::count(table.row_count()), table.name))
+        .map(|table| {
+            let left_out = units::count(table.row_count() - top);
+            format!("{left_out} of {} of {}", units::count(table.row_count()), table.name)
+        })
         .collect();
     if !cut.is_empty() {
         say(&format!("rows left out: {}; --top N gives more", cut.join(", ")));

@@ -15,7 +15,7 @@ use crate::gates::{
 };
 use crate::partial::TraceNumber;
 use crate::rank::{PatternRequests, Ranked, Table};
-use crate::report::{ChangedEntry, ChangedPattern, ComparisonSummary, units};
+use crate::report::{ChangedEntry, ChangedPattern, ComparisonSummary, Summary, units};
 
 use crate::commands::process::diagnostics::say;
 
@@ -49,7 +49,29 @@ pub(in crate::commands) fn check_gate(settings: &Settings, enabled: &[&str], has
         catalog().iter().any(|entry| entry.description.has_findings && enabled.contains(&entry.description.name));
     let has_limits = settings.budgets.iter().any(Budget::has_limit);
     gate.check(|name| enabled.contains(&name), has_findings, has_baseline, has_limits)?;
+    let risks = catalog().into_iter().filter(|entry| entry.description.finds_risks_only);
+    for CatalogEntry { description, .. } in risks {
+        if words.contains(&GateWord::Detector(description.name.to_owned())) {
+            let name = description.name;
+            say(&format!("warning: --fail-on {name} never fails: what it finds are risks, at which no gate looks"));
+        }
+    }
     Ok(())
+}
+
+/// Says that a gate looks at failures where spans do not tell of any.
+pub(in crate::commands) fn say_unseen_failures(settings: &Settings, summary: &Summary) {
+    let needs_failures = |word: &GateWord| match word {
+        GateWord::Any | GateWord::New | GateWord::Worse => true,
+        GateWord::Budget => settings.budgets.iter().any(|budget| budget.max_failed_share.is_some()),
+        GateWord::Detector(name) => {
+            let named = catalog().into_iter().find(|entry| entry.description.name == name);
+            named.is_some_and(|entry| entry.description.needs_failures)
+        }
+    };
+    if summary.totals.spans > 0 && summary.tells_no_outcome() && settings.gate_words().iter().any(needs_failures) {
+        say("warning: --fail-on sees no failures: no span has a status");
+    }
 }
 
 /// Checks that what became of patterns can be said at all: some detector that finds patterns was on in both runs.
@@ -214,13 +236,9 @@ pub(in crate::commands) fn patterns_for_gate(
                 id.map(ToString::to_string).unwrap_or_default()
             };
             let worst = worst.map(|(impact, Reverse(number))| (impact, trace(number)));
-            all.push(pattern_for_gate(
-                id,
-                names,
-                [findings, if_singled_out],
-                worst,
-                statuses.get(id).map(|(status, _)| *status),
-            ));
+            let status = statuses.get(id).map(|(status, _)| *status);
+            let pattern = pattern_for_gate(id, names, [findings, if_singled_out], worst, status);
+            all.push(PatternForGate { has_counted_findings: true, ..pattern });
         }
     }
     all
@@ -262,6 +280,7 @@ fn pattern_for_gate(
         detector: names.detector.clone(),
         title: title(names),
         findings,
+        has_counted_findings: false,
         findings_if_singled_out,
         worst,
         impact_ns: names.impact_ns,

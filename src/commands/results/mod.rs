@@ -17,9 +17,9 @@ use crate::analysis::{Again, Analysis, Results};
 use crate::cli::{StdoutFormat, TablesShown};
 use crate::compare::{ComparedRun, Comparison, changes_table, latency_changes_table};
 use crate::config::Settings;
-use crate::detectors::{Cell, Level, SeenByAll, TableRow, Whole, catalog};
+use crate::detectors::{Cell, Level, SeenByAll, TableRow, Whole};
 use crate::frame::{Collection, Symbol};
-use crate::gates::{CheckedBudget, GateWord, budgets_table, check_budgets};
+use crate::gates::{CheckedBudget, budgets_table, check_budgets};
 use crate::incident::{Incident, IncidentError, SUSPECT_ROWS, SUSPECTS, TimeRange, conclude};
 use crate::ingest::{IngestWarning, InputReport};
 use crate::rank::{
@@ -42,7 +42,9 @@ use super::process::progress::Bar;
 use super::process::standard_output;
 pub(super) use evidence::names_code;
 use evidence::{code_locations, evidence};
-use judged::{Baseline, failures, ignored, names_of, patterns_for_gate, statuses, summary_of_comparison, tripping};
+use judged::{
+    Baseline, failures, ignored, names_of, patterns_for_gate, say_unseen_failures, statuses, summary_of_comparison, tripping,
+};
 use report_facts::{path_stacks, service_graph};
 
 /// What was counted while inputs were read.
@@ -282,17 +284,7 @@ fn say_gate(settings: &Settings, summary: &Summary, budgets: &[CheckedBudget], f
     for budget in budgets.iter().filter(|budget| budget.is_met().is_none()) {
         say(&format!("warning: no request for [budget] {}", budget.told()));
     }
-    let needs_failures = |word: &GateWord| match word {
-        GateWord::Any | GateWord::New | GateWord::Worse => true,
-        GateWord::Budget => settings.budgets.iter().any(|budget| budget.max_failed_share.is_some()),
-        GateWord::Detector(name) => {
-            let named = catalog().into_iter().find(|entry| entry.description.name == name);
-            named.is_some_and(|entry| entry.description.needs_failures)
-        }
-    };
-    if summary.totals.spans > 0 && summary.tells_no_outcome() && settings.gate_words().iter().any(needs_failures) {
-        say("warning: --fail-on sees no failures: no span has a status");
-    }
+    say_unseen_failures(settings, summary);
     for failure in failures {
         say(&format!("failed: {failure}"));
     }

@@ -86,6 +86,7 @@ Bad Smells\", IEEE Software 35(3), 2018: cyclic dependency, shared persistency."
     currency: None,
     has_findings: true,
     gates_at_any_impact: true,
+    finds_risks_only: false,
     needs_failures: false,
     least_of_all_traces: None,
     terminal_columns: &[

@@ -92,6 +92,7 @@ Microservice Bad Smells\", IEEE Software 35(3), 2018: megaservice, nanoservice. 
     currency: None,
     has_findings: true,
     gates_at_any_impact: true,
+    finds_risks_only: true,
     needs_failures: false,
     least_of_all_traces: None,
     terminal_columns: &[

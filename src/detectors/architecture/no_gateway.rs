@@ -72,6 +72,7 @@ Microservices\", 2nd edition, 2021, chapter 14.",
     currency: None,
     has_findings: true,
     gates_at_any_impact: true,
+    finds_risks_only: true,
     needs_failures: false,
     least_of_all_traces: Some("min_entries"),
     terminal_columns: &[

@@ -104,6 +104,7 @@ Applications\", 2017, chapter 11: keeping systems in sync.",
     currency: None,
     has_findings: true,
     gates_at_any_impact: true,
+    finds_risks_only: false,
     needs_failures: false,
     least_of_all_traces: None,
     terminal_columns: &[

@@ -134,6 +134,7 @@ H. Garcia-Molina, K. Salem, \"Sagas\", SIGMOD 1987. C. Richardson, \"Microservic
     currency: None,
     has_findings: true,
     gates_at_any_impact: true,
+    finds_risks_only: false,
     needs_failures: true,
     least_of_all_traces: None,
     terminal_columns: &[

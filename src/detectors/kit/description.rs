@@ -19,6 +19,8 @@ pub struct Description {
     pub has_findings: bool,
     /// Whether a gate that names it takes its problems whatever their impact: what is lost or shown to everybody costs no time.
     pub gates_at_any_impact: bool,
+    /// Whether all that it finds are structures that may do harm, at which no gate looks.
+    pub finds_risks_only: bool,
     /// Whether it may miss everything where spans do not say whether they failed.
     pub needs_failures: bool,
     /// The threshold that says how often something must have happened, over all traces, for any of its rows to be told, if there is one:

@@ -126,6 +126,7 @@ Software Performance AntiPatterns\", CMG 2003.",
     currency: None,
     has_findings: true,
     gates_at_any_impact: false,
+    finds_risks_only: false,
     needs_failures: false,
     least_of_all_traces: None,
     terminal_columns: &[
@@ -157,6 +158,7 @@ fn title(row: &TableRow<'_>) -> String {
         "retry" => "most of them retries",
         "scattered" => "from many places",
         _ if row.text("execution") == "parallel" => "in parallel",
+        _ if row.text("execution") == "mixed" => "partly in parallel",
         _ => "one after the other",
     };
     let most = row.count("calls_max");

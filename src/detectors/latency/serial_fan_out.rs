@@ -114,6 +114,7 @@ Analysis of Large-scale Internet Services\", OSDI 2014: what many traces prove o
     currency: None,
     has_findings: true,
     gates_at_any_impact: false,
+    finds_risks_only: false,
     needs_failures: false,
     least_of_all_traces: None,
     terminal_columns: &[

@@ -79,6 +79,7 @@ Availability\", ACM Queue 15(2), 2017).",
     currency: None,
     has_findings: true,
     gates_at_any_impact: false,
+    finds_risks_only: false,
     needs_failures: false,
     least_of_all_traces: None,
     terminal_columns: &[

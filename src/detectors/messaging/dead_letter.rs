@@ -71,6 +71,7 @@ G. Hohpe, B. Woolf, \"Enterprise Integration Patterns\", 2003, \"Dead Letter Cha
     currency: None,
     has_findings: true,
     gates_at_any_impact: true,
+    finds_risks_only: false,
     needs_failures: false,
     least_of_all_traces: None,
     terminal_columns: &[

@@ -64,6 +64,7 @@ Condition\", ACM Queue 10(4), 2012.",
     currency: None,
     has_findings: true,
     gates_at_any_impact: true,
+    finds_risks_only: false,
     needs_failures: false,
     least_of_all_traces: None,
     terminal_columns: &[

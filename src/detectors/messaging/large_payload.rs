@@ -86,6 +86,7 @@ G. Hohpe, B. Woolf, \"Enterprise Integration Patterns\", 2003, \"Claim Check\". 
     currency: None,
     has_findings: true,
     gates_at_any_impact: true,
+    finds_risks_only: true,
     needs_failures: false,
     least_of_all_traces: None,
     terminal_columns: &[

@@ -80,6 +80,7 @@ Semantics\".",
     currency: None,
     has_findings: true,
     gates_at_any_impact: true,
+    finds_risks_only: false,
     needs_failures: false,
     least_of_all_traces: Some("min_late"),
     terminal_columns: &[

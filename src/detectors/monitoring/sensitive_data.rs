@@ -88,6 +88,7 @@ OWASP, \"Logging Cheat Sheet\". OWASP Top 10 (2021), A09 \"Security Logging and 
     currency: None,
     has_findings: true,
     gates_at_any_impact: true,
+    finds_risks_only: false,
     needs_failures: false,
     least_of_all_traces: Some("min_values"),
     terminal_columns: &[

@@ -89,6 +89,7 @@ Instrumentation Score, <https://github.com/instrumentation-score/spec>. W3C Trac
     currency: None,
     has_findings: true,
     gates_at_any_impact: true,
+    finds_risks_only: false,
     needs_failures: false,
     least_of_all_traces: Some("min_spans"),
     terminal_columns: &[

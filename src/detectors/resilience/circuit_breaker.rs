@@ -89,6 +89,7 @@ defaults of `resilience4j_*`.",
     currency: None,
     has_findings: true,
     gates_at_any_impact: false,
+    finds_risks_only: false,
     needs_failures: true,
     least_of_all_traces: Some("min_avoided"),
     terminal_columns: &[

@@ -158,6 +158,7 @@ chapter 22.",
     currency: Some(Currency::FailedRequests),
     has_findings: true,
     gates_at_any_impact: false,
+    finds_risks_only: false,
     needs_failures: true,
     least_of_all_traces: None,
     terminal_columns: &[

@@ -82,6 +82,7 @@ B. Beyer et al., \"Site Reliability Engineering\", 2016, chapter 12 \"Effective 
     currency: Some(Currency::FailedRequests),
     has_findings: true,
     gates_at_any_impact: false,
+    finds_risks_only: false,
     needs_failures: true,
     least_of_all_traces: None,
     terminal_columns: &[

@@ -88,6 +88,7 @@ Queue 15(2), 2017.",
     currency: Some(Currency::FailedRequests),
     has_findings: true,
     gates_at_any_impact: false,
+    finds_risks_only: false,
     needs_failures: true,
     least_of_all_traces: Some("min_failures"),
     terminal_columns: &[

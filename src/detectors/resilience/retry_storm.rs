@@ -113,6 +113,7 @@ Engineering\", 2016, chapter 22 \"Addressing Cascading Failures\".",
     currency: None,
     has_findings: true,
     gates_at_any_impact: false,
+    finds_risks_only: false,
     needs_failures: true,
     least_of_all_traces: None,
     terminal_columns: &[

@@ -97,6 +97,7 @@ B. Gregg, \"Systems Performance\", 2nd edition, 2020, section 2.3 (the USE metho
     currency: None,
     has_findings: true,
     gates_at_any_impact: false,
+    finds_risks_only: false,
     needs_failures: false,
     least_of_all_traces: Some("min_waits"),
     terminal_columns: &[

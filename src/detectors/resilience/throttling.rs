@@ -98,6 +98,7 @@ R. Fielding, M. Nottingham, J. Reschke, RFC 9110 \"HTTP Semantics\", 2022, secti
     currency: None,
     has_findings: true,
     gates_at_any_impact: false,
+    finds_risks_only: false,
     needs_failures: true,
     least_of_all_traces: Some("min_throttled"),
     terminal_columns: &[

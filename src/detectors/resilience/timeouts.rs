@@ -81,6 +81,7 @@ chapter 22, \"Latency and Deadlines\".",
     currency: None,
     has_findings: true,
     gates_at_any_impact: false,
+    finds_risks_only: false,
     needs_failures: true,
     least_of_all_traces: None,
     terminal_columns: &[

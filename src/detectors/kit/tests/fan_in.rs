@@ -64,6 +64,7 @@ static DESCRIPTION: Description = Description {
     currency: Some(Currency::Count),
     has_findings: true,
     gates_at_any_impact: false,
+    finds_risks_only: false,
     needs_failures: false,
     least_of_all_traces: None,
     terminal_columns: &["rank"],

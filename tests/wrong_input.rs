@@ -173,7 +173,14 @@ fn jaeger_trace() -> &'static str {
 fn empty_answers_are_said() {
     let directory = tempfile::tempdir().expect("a directory");
     write(directory.path(), "good.json", good());
-    for text in ["[]", "{}", r#"{"resourceSpans":[]}"#, r#"{"result":{"resourceSpans":[]}}"#] {
+    for text in [
+        "[]",
+        "{}",
+        r#"{"resourceSpans":[]}"#,
+        r#"{"result":{"resourceSpans":[]}}"#,
+        r#"{"_scroll_id":"x","took":1,"timed_out":false,"hits":{"total":{"value":1,"relation":"eq"},"hits":[ ]}}"#,
+        r#"{"trace":{},"metrics":{}}"#,
+    ] {
         let empty = write(directory.path(), "none.json", text);
         let (code, errors, _) = analyse(&[&directory.path().display().to_string()]);
         assert_eq!(code, 0, "{errors}");

@@ -22,8 +22,7 @@ use super::process::standard_output;
 use super::recorded_report::RecordedReport;
 use super::results::judged::{
     check_gate, check_gate_over_both, failures, ignored, recorded_patterns_for_gate, say_unseen_failures, statuses,
-    summary_of_comparison,
-    tripping,
+    summary_of_comparison, tripping,
 };
 
 /// Reads both runs, says what changed, and writes it.

@@ -192,7 +192,8 @@ struct SharedEntry<'a> {
 impl SharedEntry<'_> {
     fn reason(&self) -> String {
         let EntryName { service, operation, .. } = self.name;
-        let [now, before] = [(self.counts.new, 1), (self.counts.old, 0)].map(|(with, run)| seen_in(with, self.out_of[run]));
+        let [now, before] =
+            [(self.counts.new, 1), (self.counts.old, 0)].map(|(with, run)| seen_in(with, self.out_of[run]));
         format!("at {service} {operation} in {now}; {before} before")
     }
 }
@@ -282,7 +283,9 @@ impl<'a> Exposure<'a> {
         if old == 0 || new == 0 {
             let may_be_chance = match self.untold {
                 0 => format!("{seen}: may be chance"),
-                untold => format!("{seen}, where up to {} would not have been told: may be chance", units::count(untold)),
+                untold => {
+                    format!("{seen}, where up to {} would not have been told: may be chance", units::count(untold))
+                }
             };
             return match (old, differs) {
                 (0, true) => (Status::New, seen),
@@ -306,13 +309,7 @@ impl<'a> Exposure<'a> {
 
     /// What rates say, where those of all entries together say `of_all`, for the reason `seen`. What became worse at one entry is not
     /// made good by another, where it became better or stayed as frequent as it was.
-    fn by_entries(
-        &self,
-        of_all: Status,
-        seen: String,
-        rules: &ComparisonRules,
-        levels: &Levels,
-    ) -> (Status, String) {
+    fn by_entries(&self, of_all: Status, seen: String, rules: &ComparisonRules, levels: &Levels) -> (Status, String) {
         let changed = |wanted: Status, level: f64| {
             let differs = |entry: &&SharedEntry<'_>| {
                 entry.out_of.iter().all(|&requests| requests >= rules.min_requests)
@@ -365,7 +362,8 @@ impl<'a> Exposure<'a> {
             let (status, reason) = changed_impact(old, new, rules)?;
             Some((status, new.p50_ns.abs_diff(old.p50_ns), format!("at {} {} {reason}", name.service, name.operation)))
         });
-        let (status, _, reason) = changed.min_by_key(|&(status, difference, _)| (status, std::cmp::Reverse(difference)))?;
+        let (status, _, reason) =
+            changed.min_by_key(|&(status, difference, _)| (status, std::cmp::Reverse(difference)))?;
         Some((status, reason))
     }
 }
@@ -517,7 +515,12 @@ mod tests {
                 &[("a", 10_000, 5_000), ("b", 1000, 900)],
                 Same,
             ),
-            ("better in all, worse in one", &[("a", 1000, 900), ("b", 1000, 5)], &[("a", 1000, 90), ("b", 1000, 95)], Worse),
+            (
+                "better in all, worse in one",
+                &[("a", 1000, 900), ("b", 1000, 5)],
+                &[("a", 1000, 90), ("b", 1000, 95)],
+                Worse,
+            ),
         ];
         for (name, old, new, expected) in cases {
             assert_eq!(status(&run(old, (0, 0)), &run(new, (0, 0))), *expected, "{name}");

@@ -417,7 +417,10 @@ mod tests {
     #[test]
     fn messages_tell_what_types_do_not() {
         for (message, class) in [
-            ("The request was canceled due to the configured HttpClient.Timeout of ? seconds elapsing.", Some(ErrorClass::Timeout)),
+            (
+                "The request was canceled due to the configured HttpClient.Timeout of ? seconds elapsing.",
+                Some(ErrorClass::Timeout),
+            ),
             ("canceling statement due to statement timeout", Some(ErrorClass::Timeout)),
             ("Get \"http://quote:8080\": context deadline exceeded", Some(ErrorClass::Timeout)),
             ("Execution Timeout Expired.  The timeout period elapsed", Some(ErrorClass::Timeout)),
@@ -432,7 +435,8 @@ mod tests {
         ] {
             assert_eq!(class_of_message(message), class, "{message}");
         }
-        for throttled in ["ProvisionedThroughputExceededException", "TooManyRequestsException", "RequestLimitExceeded"] {
+        for throttled in ["ProvisionedThroughputExceededException", "TooManyRequestsException", "RequestLimitExceeded"]
+        {
             assert_eq!(classify(throttled, 0, None), ErrorClass::Throttled, "{throttled}");
         }
     }

@@ -85,14 +85,8 @@ pub(crate) fn to_parquet(stream: &mut ByteStream, path: &Path) -> Result<Copied,
             stream.advance(8);
         }
     }
-    let mut copy = Copy {
-        path,
-        decoder: Decoder::default(),
-        batches: 0,
-        copied: None,
-        writer: None,
-        lost: Tally::default(),
-    };
+    let mut copy =
+        Copy { path, decoder: Decoder::default(), batches: 0, copied: None, writer: None, lost: Tally::default() };
     let offset = stream.offset();
     if let Some(schema) = schema_without_length(stream) {
         copy.take(&schema, offset)?;

@@ -8,9 +8,9 @@ use rayon::iter::ParallelIterator as _;
 use rayon::slice::{ParallelSlice as _, ParallelSliceMut as _};
 
 use crate::conventions::{
-    Attribute, ErrorClass, FindingKind, Lists, RpcCode, RpcStatus, UncountedCalls, acquires_connection, class_of_message, classify,
-    count_of_jaeger_sampler, is_http_word, name_template, says_breaker_is_open, says_it_is_there_already,
-    says_nothing_is_there,
+    Attribute, ErrorClass, FindingKind, Lists, RpcCode, RpcStatus, UncountedCalls, acquires_connection,
+    class_of_message, classify, count_of_jaeger_sampler, is_http_word, name_template, says_breaker_is_open,
+    says_it_is_there_already, says_nothing_is_there,
 };
 use crate::frame::{Signature, SignatureId, Symbol, Symbols, Vocabulary};
 use crate::span::{SpanKind, StatusCode, UNKNOWN_SERVICE};

@@ -230,6 +230,60 @@ fn damaged_arrow_costs_its_messages() {
     }
 }
 
+/// An end is no reason to stop: what stands behind it is read, and what is missing is told.
+#[test]
+fn nothing_behind_an_end_of_arrow_is_lost() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let read_bytes = |bytes: &[u8]| {
+        let path = directory.path().join("spans.arrow");
+        fs::write(&path, bytes).expect("written");
+        let (spans, reports) = read(&path);
+        (spans.len(), reports[0].skipped.counts.clone(), reports[0].errors.len())
+    };
+    let batches = || [batch(1, 2), batch(3, 2), batch(5, 2)];
+    for as_file in [true, false] {
+        let whole = arrow(&batches(), as_file, None);
+        assert_eq!(read_bytes(&whole), (12, Default::default(), 0));
+        // One behind the other, as `cat` puts them.
+        let other = arrow(&[batch(7, 3)], as_file, None);
+        assert_eq!(read_bytes(&[&whole[..], &other[..]].concat()), (18, Default::default(), 0), "{as_file}");
+        // A message that begins with zeros looks like an end.
+        let messages: Vec<usize> =
+            whole.windows(4).enumerate().filter(|(_, bytes)| *bytes == [0xff; 4]).map(|(at, _)| at).collect();
+        let [second, last] = [messages[messages.len() - 3], messages[messages.len() - 2]];
+        for (at, left) in [(second, 8), (last, 8)] {
+            let mut damaged = whole.clone();
+            damaged[at..at + 8].fill(0);
+            let lost = [(SkipReason::MalformedMessage, 1)].into();
+            // Behind the last batch of a stream nothing tells that there was one.
+            if as_file || at == second {
+                assert_eq!(read_bytes(&damaged), (left, lost, 1), "{as_file} {at}");
+            }
+        }
+        // What was never written of a file that was made large enough before.
+        let mut cut = whole.clone();
+        cut[last..].fill(0);
+        assert_eq!(read_bytes(&cut), (8, [(SkipReason::Truncated, 1)].into(), 1), "{as_file}");
+        // A table without rows, with which the second one's columns are known.
+        assert_eq!(read_bytes(&arrow(&[batch(1, 0)], as_file, None)).0, 0);
+    }
+}
+
+/// Columns that Parquet has not are left out, whether anybody needs them or not.
+#[test]
+fn arrow_with_intervals_is_read() {
+    use arrow::array::IntervalMonthDayNanoArray;
+    use arrow::datatypes::{Field, Schema};
+    let spans = batch(1, 2);
+    let took = arrow::array::types::IntervalMonthDayNano::new(0, 0, 1);
+    let intervals: ArrayRef = Arc::new(IntervalMonthDayNanoArray::from(vec![took; spans.num_rows()]));
+    let field = Field::new("took", intervals.data_type().clone(), true);
+    let fields = spans.schema().fields().iter().cloned().chain([Arc::new(field)]).collect::<Vec<_>>();
+    let columns = spans.columns().iter().cloned().chain([intervals]).collect();
+    let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).expect("a batch");
+    assert_eq!(read_whole(arrow(&[batch], true, None)).0.len(), 4);
+}
+
 /// Other tables are named.
 #[test]
 fn arrow_of_other_tables_is_refused() {

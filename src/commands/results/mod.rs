@@ -43,7 +43,8 @@ use super::process::standard_output;
 pub(super) use evidence::names_code;
 use evidence::{code_locations, evidence};
 use judged::{
-    Baseline, failures, ignored, names_of, patterns_for_gate, say_unseen_failures, statuses, summary_of_comparison, tripping,
+    Baseline, failures, ignored, names_of, patterns_for_gate, say_unseen_failures, statuses, summary_of_comparison,
+    tripping,
 };
 use report_facts::{path_stacks, service_graph};
 

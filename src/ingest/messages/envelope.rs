@@ -95,6 +95,18 @@ pub(crate) fn says_nothing(key: &str, text: &str) -> bool {
     key == "value" || text.starts_with("CWL CONTROL MESSAGE")
 }
 
+/// Whether the value that `text` begins with, under `key`, says that nothing was found: the last page of a search that is read page by
+/// page, a trace that Tempo does not have.
+pub(crate) fn is_empty_answer(key: &str, text: &str) -> bool {
+    let is_empty =
+        |begin: char, end: char| text.strip_prefix(begin).is_some_and(|rest| rest.trim_start().starts_with(end));
+    match key {
+        "hits" => is_empty('[', ']'),
+        "trace" => is_empty('{', '}'),
+        _ => false,
+    }
+}
+
 /// Whether an object with these keys only says how the next one is written, as X-Ray's SDKs send it to their daemon.
 pub(crate) fn is_header(keys: &[String]) -> bool {
     keys.iter().map(String::as_str).eq(["format", "version"])

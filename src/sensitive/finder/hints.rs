@@ -82,6 +82,8 @@ mod tests {
             assert!(!has_digits && !has_ats, "{text}");
             assert!(!has_needles || text.contains("api"), "{text}");
         }
-        assert!(beginnings.hints("v1").has_digits && beginnings.hints("a%40b").has_ats && beginnings.hints("a@b").has_ats);
+        assert!(
+            beginnings.hints("v1").has_digits && beginnings.hints("a%40b").has_ats && beginnings.hints("a@b").has_ats
+        );
     }
 }

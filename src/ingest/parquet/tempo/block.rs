@@ -110,8 +110,28 @@ impl Block {
             reason = Some(error);
             None
         });
-        if named.is_none() && is_fifth && reason.is_none() {
-            reason = Some("no meta.json lies beside it".to_owned());
+        // Older blocks have these columns whether or not anything is kept in them.
+        let is_named = |scope: Scope, column: &str| {
+            let is_it = |known: &Dedicated| known.scope == scope && known.column == column;
+            named.iter().flatten().any(is_it)
+        };
+        let is_filled = |group: &str, column: &str| {
+            let place = paths.iter().position(|path| path.strip_prefix(group) == Some(column));
+            place.is_some_and(|place| holds_values(&footer, place))
+        };
+        let mut in_named_groups = DEDICATED_GROUPS.into_iter().flat_map(|(scope, group)| {
+            let columns = paths.iter().filter_map(move |path| path.strip_prefix(group));
+            columns.map(move |column| (scope, group, column))
+        });
+        if reason.is_none()
+            && (is_fifth && named.is_none()
+                || in_named_groups
+                    .any(|(scope, group, column)| !is_named(scope, column) && !is_fifth && is_filled(group, column)))
+        {
+            reason = Some(match named {
+                Some(_) => "its meta.json does not name all of those that hold something".to_owned(),
+                None => "no meta.json lies beside it".to_owned(),
+            });
         }
         let warning = reason.filter(|_| in_groups().next().is_some()).map(|reason| IngestWarning::UnnamedColumns {
             path: footer.path.clone(),
@@ -270,6 +290,15 @@ struct Piece {
     row_group: usize,
     rows: Range<u64>,
     is_whole: bool,
+}
+
+/// Whether some row has a value in the leaf column at `place`, as far as statistics tell.
+fn holds_values(footer: &Footer, place: usize) -> bool {
+    footer.parquet().row_groups().iter().any(|row_group| {
+        let column = row_group.column(place);
+        let nulls = column.statistics().and_then(|statistics| statistics.null_count_opt());
+        nulls.is_some_and(|nulls| nulls < column.num_values() as u64)
+    })
 }
 
 /// Where a column stands, without the levels that only say that something is a list. Their names are lower-case, and

@@ -14,6 +14,7 @@ static DESCRIPTION: Description = Description {
     currency: None,
     has_findings: true,
     gates_at_any_impact: false,
+    finds_risks_only: false,
     needs_failures: false,
     least_of_all_traces: None,
     terminal_columns: COLUMNS,

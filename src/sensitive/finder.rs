@@ -18,7 +18,7 @@ use super::kind::SensitiveKind;
 use super::placeholder::is_placeholder;
 use super::secret_names::Secrets;
 use super::tokens::{aws_key, basic_auth, bearer, end_of, jwt, private_key, vendor_prefixes, vendor_token};
-use hints::{Beginnings, Hints};
+use hints::{Beginnings, Hints, URL};
 
 /// Of a value no more is looked at.
 const MAX_BYTES: usize = 4 << 10;
@@ -146,7 +146,7 @@ fn needles() -> &'static Needles {
             ("abia", Lead::AwsKey),
             ("acca", Lead::AwsKey),
             ("a3t", Lead::AwsKey),
-            ("://", Lead::Url),
+            (URL, Lead::Url),
         ];
         let vendors = vendor_prefixes().map(|prefix| (prefix, Lead::VendorToken));
         let names = NAMES.iter().map(|&name| (name, Lead::Name));

@@ -33,10 +33,10 @@ const WORDS: usize = VALUES / u64::BITS as usize;
 pub(super) struct Beginnings(Box<[u64; WORDS]>);
 
 impl Beginnings {
-    /// Those of `needles`, none of which is shorter than three bytes.
+    /// Those of `needles` but for [`URL`], none of which is shorter than three bytes.
     pub(super) fn of<'a>(needles: impl Iterator<Item = &'a str>) -> Self {
         let mut bits = Box::new([0; WORDS]);
-        for needle in needles {
+        for needle in needles.filter(|&needle| needle != URL) {
             debug_assert!(needle.len() >= BYTES, "{needle}");
             let window = needle.bytes().take(BYTES).fold(0, next);
             bits[window / u64::BITS as usize] |= 1 << (window % u64::BITS as usize);
@@ -46,20 +46,37 @@ impl Beginnings {
 
     /// What may be found in `text`.
     pub(super) fn hints(&self, text: &str) -> Hints {
-        let (mut window, mut begins) = (0, 0);
+        let (mut window, mut begins, mut kinds) = (0, 0, 0);
         for byte in text.bytes() {
             window = next(window, byte);
             begins |= self.0[window / u64::BITS as usize] >> (window % u64::BITS as usize);
+            kinds |= KINDS[usize::from(byte)];
         }
-        // Without an end before the last byte many bytes are one step.
-        let has = |is_it: fn(u8) -> bool| text.bytes().fold(false, |has, byte| has | is_it(byte));
-        Hints {
-            has_needles: begins & 1 == 1,
-            has_digits: has(|byte| byte.is_ascii_digit()),
-            has_ats: has(|byte| matches!(byte, b'@' | b'%')),
-        }
+        let has_ats = kinds & AT != 0;
+        // Of a URL nothing but a password is secret because it is one.
+        let has_needles = begins & 1 == 1 || has_ats && text.contains(URL);
+        Hints { has_needles, has_digits: kinds & DIGIT != 0, has_ats }
     }
 }
+
+/// The needle that leads to passwords in URLs, behind which there is an at then: most URLs have none.
+pub(super) const URL: &str = "://";
+
+const DIGIT: u8 = 1;
+const AT: u8 = 2;
+
+/// What kind of byte each is.
+static KINDS: [u8; 1 << u8::BITS] = {
+    let mut kinds = [0; 1 << u8::BITS];
+    let mut digit = b'0';
+    while digit <= b'9' {
+        kinds[digit as usize] = DIGIT;
+        digit += 1;
+    }
+    kinds[b'@' as usize] = AT;
+    kinds[b'%' as usize] = AT;
+    kinds
+};
 
 /// The last bytes, with one more.
 fn next(window: usize, byte: u8) -> usize {
@@ -74,10 +91,10 @@ mod tests {
     #[test]
     fn hints_miss_nothing() {
         let beginnings = Beginnings::of(["://", "api_key", "eyj", "ghp_"].into_iter());
-        for text in ["x://y", "APi_keY=1", "a.eyJhbGciOiJI", "ghp_", "GHP_", "žghp_"] {
+        for text in ["x://y:z@h", "x://y:z%40h", "APi_keY=1", "a.eyJhbGciOiJI", "ghp_", "GHP_", "žghp_"] {
             assert!(beginnings.hints(text).has_needles, "{text}");
         }
-        for text in ["", "gh", "work tncgpdkshtbm", "SELECT orders", "GET /api/orders"] {
+        for text in ["", "gh", "work tncgpdkshtbm", "SELECT orders", "GET /api/orders", "http://shop/items"] {
             let Hints { has_needles, has_digits, has_ats } = beginnings.hints(text);
             assert!(!has_digits && !has_ats, "{text}");
             assert!(!has_needles || text.contains("api"), "{text}");

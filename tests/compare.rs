@@ -222,16 +222,14 @@ fn what_was_changed_is_told() {
         ]
     );
     let told = stderr(&compared);
-    assert!(
-        told.starts_with("failed: ") && told.contains(" findings of 1 pattern, worst: ") && told.contains("(trace "),
-        "{told}"
-    );
+    assert!(told.starts_with("failed: 1 pattern, worst: ") && told.contains("(trace "), "{told}");
 
     // The run itself says the same of its baseline.
     let (again, spans) = (new.path("again"), new.spans());
     let arguments = ["analyze", text(&spans), "--baseline", text(&old), "--output", text(&again)];
     let analysed = tracescan(&[&arguments[..], &["--fail-on", "worse", "--table-format", "parquet"]].concat());
     assert_eq!(code(&analysed), 1, "{}", stderr(&analysed));
+    assert!(stderr(&analysed).contains(" findings of 1 pattern, worst: "), "{}", stderr(&analysed));
     let bytes = |directory: &Path, name: &str| fs::read(directory.join(name)).unwrap();
     for name in ["changes.parquet", "latency_changes.parquet"] {
         assert!(bytes(&output, name) == bytes(&again, name), "{name}");
@@ -287,6 +285,47 @@ fn what_cannot_be_compared_is_told() {
     let replaced = tracescan(&["compare", text(&ours), text(&ours), "--output", text(&ours)]);
     assert_eq!(code(&replaced), 2);
     assert!(stderr(&replaced).contains("would replace the tables of a run that is compared"), "{}", stderr(&replaced));
+}
+
+/// What makes a comparison doubtful is said, and kept with it.
+#[test]
+fn what_is_missing_of_a_run_is_told() {
+    let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples/incident.otlp.jsonl.gz");
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    let (whole, cut, of_one, compared) = (path("whole"), path("cut"), path("of-one"), path("compared"));
+    done(&["analyze", text(&sample), "--output", text(&whole)]);
+    done(&["analyze", text(&sample), "--service", "orders", "--output", text(&of_one)]);
+    let bytes = fs::read(&sample).unwrap();
+    let cut_sample = path("cut.otlp.jsonl.gz");
+    fs::write(&cut_sample, &bytes[..bytes.len() / 2]).unwrap();
+    assert_eq!(code(&tracescan(&["analyze", text(&cut_sample), "--output", text(&cut)])), 2);
+    for (old, new, told) in [
+        (&whole, &cut, "1 input of the new run could not be read to the end"),
+        (&cut, &whole, "1 input of the baseline could not be read to the end"),
+        (&whole, &of_one, "traces of the services [] are in the baseline, of [\"orders\"] in the new run"),
+    ] {
+        done(&["compare", text(old), text(new), "--output", text(&compared)]);
+        let run: serde_json::Value = serde_json::from_slice(&fs::read(compared.join("run.json")).unwrap()).unwrap();
+        assert!(run["quality"]["doubts"][0].as_str().unwrap().contains(told), "{run}");
+    }
+    done(&["compare", text(&whole), text(&whole), "--output", text(&compared)]);
+    let run: serde_json::Value = serde_json::from_slice(&fs::read(compared.join("run.json")).unwrap()).unwrap();
+    assert_eq!(run["quality"]["doubts"], serde_json::json!([]));
+
+    // No gate looks at risks: who names a detector that finds nothing else is told.
+    for arguments in [
+        vec!["analyze", text(&sample), "--fail-on", "large-payload,n-plus-one", "--min-total-impact", "1h"],
+        vec!["compare", text(&whole), text(&whole), "--fail-on", "large-payload", "--min-total-impact", "1h"],
+    ] {
+        let gated = tracescan(&arguments);
+        let said = stderr(&gated);
+        assert_eq!(code(&gated), 0, "{said}");
+        assert!(
+            said.contains("warning: --fail-on large-payload never fails") && !said.contains("n-plus-one never"),
+            "{said}"
+        );
+    }
 }
 
 /// What each gate does with the sample, and what it says.

@@ -20,7 +20,11 @@ pub(crate) static LATENCY_CHANGE_COLUMNS: [Column; 10] = [
     Column::new("old_ns_per_request", Unit::Nanoseconds, "mean over all requests of the entry in the baseline"),
     Column::new("new_ns_per_request", Unit::Nanoseconds, "the same in the new run"),
     Column::new("difference_ns_per_request", Unit::Nanoseconds, "the second less the first"),
-    Column::new("share_of_change", Unit::Share, "its share of the change of the entry's mean duration"),
+    Column::new(
+        "share_of_change",
+        Unit::Number,
+        "its share of the change of the entry's mean duration: 1 is all of it; below 0, or above 1, where others changed the other way",
+    ),
 ];
 
 /// The name of the table.

@@ -57,7 +57,8 @@ pub(crate) struct ComparisonRules {
     pub(crate) min_requests: u64,
     /// Smallest factor between two rates, or two impacts, that is told.
     pub(crate) min_ratio: f64,
-    /// Probability that any pattern of two runs that do not differ is said to have changed its rate.
+    /// Probability that any pattern of two runs that do not differ is said to have changed its rate in all requests of its entries, and as
+    /// much again that any has in those of one of several.
     pub(crate) chance: f64,
 }
 

@@ -110,7 +110,8 @@ struct Compare {
     /// Smallest factor between two rates, or two impacts, that is told.
     #[schemars(range(min = 1))]
     min_ratio: Option<f64>,
-    /// Probability that any pattern of two runs that do not differ is said to have changed its rate.
+    /// Probability that any pattern of two runs that do not differ is said to have changed its rate in all requests of its entries, and as
+    /// much again that any has in those of one of several.
     #[schemars(range(min = 0, max = 1))]
     chance: Option<f64>,
 }

@@ -17,12 +17,12 @@ Rates are requests with the pattern for 1,000 requests of its own entries, so th
 5. `same`: nothing that chance would not do;
 6. `ignored`: an `[[ignore]]` of the configuration knows it.
 
-Rates are compared by an exact test of two Poisson rates, at a level that is that of all patterns together: each request with those
-of its own entry, so that other traffic is no change. Of patterns in several entries each of these with at least 20 requests in both runs
-is tested once more alone, at a level of that family of tests: what became worse at one entry is not made good by another.
-Medians of impacts are compared where both runs have 20 requests with the pattern, entry by entry where they have as many of one, and
-must be apart by more than both MADs and by more than the 99.9 % bounds of each allow. The keys `min_requests`, `min_ratio` and `chance` of `[compare]` in
-tracescan.toml set the numbers.
+Rates are compared by an exact test of two Poisson rates, at a level that is that of all patterns together: each request with
+those of its own entry, so that other traffic is no change. Of patterns in several entries each of these with at least 20
+requests in both runs is tested once more alone, at a level of that family of tests: what became worse at one entry is not made
+good by another. Medians of impacts are compared where both runs have 20 requests with the pattern, entry by entry where they
+have as many of one, and must be apart by more than both MADs and by more than the 99.9 % bounds of each allow. The keys
+`min_requests`, `min_ratio` and `chance` of `[compare]` in tracescan.toml set the numbers.
 
 `latency_changes` says where the time of each entry went: its rows add up to the change of the entry's mean duration.
 
@@ -47,8 +47,8 @@ and a day on which they count again.
 ## When it is wrong
 
 Runs with other thresholds, detectors or versions are compared as far as they can be, and it is said. A pattern that one request
-has is no news, however bad. What is slow in both runs is `same`. Of a detector that tells nothing below a number of cases, none may stand
-for up to one fewer. Structures that may do harm, of level `risk` or `note`, are not compared.";
+has is no news, however bad. What is slow in both runs is `same`. Of a detector that tells nothing below a number of cases, none
+may stand for up to one fewer. Structures that may do harm, of level `risk` or `note`, are not compared.";
 
 /// The page.
 pub(super) fn page() -> Page {

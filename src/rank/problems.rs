@@ -57,7 +57,7 @@ pub(crate) static PROBLEM_COLUMNS: [Column; 26] = [
     Column::new(
         "status",
         Unit::Text,
-        "beside another run: new, worse, better, same, unseen_entry; ignored; empty if nothing was compared",
+        "beside another run: new, worse, better, same, unseen_entry; ignored; empty if nothing was compared, and of risks and notes, which are not",
     ),
     Column::new("status_reason", Unit::Text, "why it has that status"),
 ];

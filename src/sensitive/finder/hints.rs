@@ -80,7 +80,7 @@ static KINDS: [u8; 1 << u8::BITS] = {
 
 /// The last bytes, with one more.
 fn next(window: usize, byte: u8) -> usize {
-    (window << BITS | usize::from(byte) % (1 << BITS)) % VALUES
+    ((window << BITS) | (usize::from(byte) % (1 << BITS))) % VALUES
 }
 
 #[cfg(test)]

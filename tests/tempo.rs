@@ -743,6 +743,34 @@ fn merged_blocks_are_left_out_of_a_bucket() {
     assert!(warning_of(report).contains("merged into another block"), "{report:?}");
     let (texts, report) = collect(&merged);
     assert!(texts.spans.len() == 3 && texts.spans[0].contains("ip=Str"), "{report:?}");
+
+    // An archive of the bucket is read like the bucket, in whatever order its files come.
+    let told = |reports: &[InputReport], root: &Path| {
+        let told = |report: &InputReport| {
+            let path = report.path.strip_prefix(root).expect("below it").display().to_string();
+            (path, report.spans, report.format, report.warnings.len(), report.errors.len())
+        };
+        let mut told: Vec<_> = reports.iter().map(told).collect();
+        told.sort_unstable();
+        told
+    };
+    let expected = (rows(builders), told(&reports, bucket.path()));
+    for names in [["meta", "data.parquet", "bloom-0"], ["data.parquet", "bloom-0", "meta"]] {
+        let mut tar = tar::Builder::new(Vec::new());
+        for (block, meta) in [("a", "meta.json"), ("b", "meta.compacted.json")] {
+            for name in names {
+                let name = if name == "meta" { meta } else { name };
+                let path = format!("tenant/{block}/{name}");
+                tar.append_path_with_name(bucket.path().join(&path), &path).expect("packed");
+            }
+        }
+        let folder = tempfile::tempdir().expect("a folder");
+        let archive = folder.path().join("bucket.tar");
+        fs::write(&archive, tar.into_inner().expect("packed")).expect("written");
+        let ReadFrames { builders, reports, .. } =
+            read_frames(std::slice::from_ref(&archive), &ReadOptions::default(), &());
+        assert_eq!((rows(builders), told(&reports, &archive)), expected, "{names:?}");
+    }
 }
 
 /// A file of the data that lies beside the repository, if it is there.

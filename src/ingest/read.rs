@@ -87,7 +87,7 @@ pub fn read_frames(paths: &[PathBuf], options: &ReadOptions, progress: &dyn Prog
         .map(|input| {
             let mut target = Frames { selection: &options.selection, collecting: &collecting, builders: Vec::new() };
             let read = match input {
-                Ok(input) => read_input(&Reading { input: &input, options, progress }, &mut target),
+                Ok(input) => read_input(&Reading { input: &input, options, progress, description: None }, &mut target),
                 Err(not_read) => vec![ReadInput::of(InputReport::of_not_read(not_read))],
             };
             target.builders.iter_mut().for_each(FrameBuilder::end);
@@ -199,7 +199,7 @@ pub fn read_records(
     for input in find_inputs(paths, options.retry_timeout()) {
         match input {
             Ok(input) => {
-                let read = read_input(&Reading { input: &input, options, progress }, &mut target);
+                let read = read_input(&Reading { input: &input, options, progress, description: None }, &mut target);
                 reports.extend(read.into_iter().map(|read| read.report));
             }
             Err(not_read) => reports.push(InputReport::of_not_read(not_read)),
@@ -212,7 +212,7 @@ pub fn read_records(
 pub fn read_bytes(name: &Path, bytes: Vec<u8>, options: &ReadOptions, sink: &mut dyn SpanSink) -> InputReport {
     let input = Input { path: name.to_owned(), found: false };
     let stream = Counted::of(io::Cursor::new(bytes));
-    let reading = Reading { input: &input, options, progress: &() };
+    let reading = Reading { input: &input, options, progress: &(), description: None };
     let mut reports = read_stream(stream, None, &reading, 0, &mut Records(sink)).into_iter().map(|read| read.report);
     let first = reports.next().unwrap_or_else(|| InputReport::new(name));
     reports.fold(first, InputReport::with)

@@ -87,6 +87,8 @@ pub(super) struct Reading<'a> {
     pub(super) input: &'a Input,
     pub(super) options: &'a ReadOptions,
     pub(super) progress: &'a dyn Progress,
+    /// What describes the input, if that is a Tempo block in an archive.
+    pub(super) description: Option<Arc<[u8]>>,
 }
 
 /// Opens an input and reads it.
@@ -125,7 +127,7 @@ pub(super) fn read_stream(
     depth: usize,
     target: &mut dyn Target,
 ) -> Vec<ReadInput> {
-    let &Reading { input, options, progress } = reading;
+    let &Reading { input, options, progress, .. } = reading;
     let Counted { stream: mut plain, raw_bytes } = counted;
     let path = &input.path;
     let mut report = InputReport::new(path);
@@ -165,6 +167,7 @@ pub(super) fn read_stream(
             };
             let read = file.and_then(|file| {
                 report.bytes = file.len();
+                let file = file.described_by(reading.description.clone());
                 target.parquet(file, &mut report, progress)
             });
             match read {
@@ -263,15 +266,15 @@ fn read_archive(
     depth: usize,
     target: &mut dyn Target,
 ) -> Vec<ReadInput> {
-    let &Reading { input, options, progress } = reading;
+    let &Reading { input, options, progress, .. } = reading;
     let Counted { mut stream, raw_bytes } = counted;
     let path = &input.path;
     let mut read: Vec<ReadInput> = Vec::new();
     let mut told_bytes = 0;
     let mut take = |entry: Result<Entry, NotRead>| match entry {
-        Ok(Entry { path, contents }) => {
+        Ok(Entry { path, contents, description }) => {
             let input = Input { path, found: true };
-            let reading = Reading { input: &input, options, progress: &SpansOnly(progress) };
+            let reading = Reading { input: &input, options, progress: &SpansOnly(progress), description };
             read.extend(read_stream(Counted::of(contents), None, &reading, depth + 1, target));
             let bytes = raw_bytes.load(Ordering::Relaxed);
             progress.advance(bytes - std::mem::replace(&mut told_bytes, bytes), 0);

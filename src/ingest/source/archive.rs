@@ -5,6 +5,7 @@
 
 use std::io::{self, BufRead, Read, Seek as _, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use parquet::file::reader::Length as _;
 use tar::EntryType;
@@ -13,6 +14,7 @@ use zip::ZipArchive;
 use zip::read::{ZipFile, read_zipfile_from_stream};
 use zip::result::ZipError;
 
+use super::archived_blocks::ArchivedBlocks;
 use super::byte_stream::ByteStream;
 use super::compression::{FREE_EXPANSION_BYTES, MAX_EXPANSION};
 use super::input::NotRead;
@@ -23,8 +25,9 @@ use crate::ingest::error::IngestError;
 /// So many bytes tell an archive.
 pub(crate) const HEAD_BYTES: usize = 512;
 
-/// A larger file is unpacked to the disk.
+/// A larger file is unpacked to the disk, and a larger one of those that are held at the same time.
 const MAX_MEMORY_BYTES: usize = 16 << 20;
+const MAX_HELD_BYTES: usize = 1 << 20;
 
 /// The kinds of archives.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -71,6 +74,8 @@ pub(crate) struct Entry {
     pub(crate) path: PathBuf,
     /// The file. If it could not be unpacked to its end, what there is, and the failure after it.
     pub(crate) contents: Box<dyn Read + Send>,
+    /// What describes the Tempo block that the file is, if something does.
+    pub(crate) description: Option<Arc<[u8]>>,
 }
 
 /// Is given the files of an archive one by one, and what is no file to read.
@@ -91,11 +96,15 @@ pub(crate) fn read_tar(stream: ByteStream, path: &Path, mut take: impl TakeEntri
         Err(source) => return fail(&mut take, 0, source),
     };
     let mut offset = 0;
+    let mut blocks = ArchivedBlocks::default();
     for entry in entries {
         let mut entry = match entry {
             Ok(entry) => entry,
             // Where the next file begins, nothing tells any more.
-            Err(source) => return fail(&mut take, offset, source),
+            Err(source) => {
+                fail(&mut take, offset, source);
+                break;
+            }
         };
         offset = entry.raw_file_position();
         // Directories hold nothing themselves, and what is linked is in the archive under its own name.
@@ -103,43 +112,52 @@ pub(crate) fn read_tar(stream: ByteStream, path: &Path, mut take: impl TakeEntri
             continue;
         }
         let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
-        take_entry(path, &name, &mut entry, u64::MAX, &mut take);
+        take_entry(path, &name, &mut entry, u64::MAX, &mut blocks, &mut take);
     }
+    blocks.hand_on(&mut take);
 }
 
 /// Unpacks a zip archive. One that has lost its end, where the list of its files is, is read from its start as far as it goes.
 pub(crate) fn read_zip(file: &SharedFile, path: &Path, mut take: impl TakeEntries) {
     let mut left = file.len().saturating_mul(MAX_EXPANSION).max(FREE_EXPANSION_BYTES);
+    let mut blocks = ArchivedBlocks::default();
     let mut archive = match ZipArchive::new(file.reader()) {
         Ok(archive) => archive,
         Err(error) => {
             take(Err(NotRead::Failed(without_end(path, error))));
             let mut reader = file.reader();
             while let Ok(Some(mut entry)) = read_zipfile_from_stream(&mut reader) {
-                left -= take_zip_entry(path, &mut entry, left, &mut take);
+                left -= take_zip_entry(path, &mut entry, left, &mut blocks, &mut take);
             }
-            return;
+            return blocks.hand_on(&mut take);
         }
     };
     for number in 0..archive.len() {
         let name = archive.name_for_index(number).and_then(Result::ok).map(|name| name.into_owned());
         match archive.by_index(number) {
-            Ok(mut entry) => left -= take_zip_entry(path, &mut entry, left, &mut take),
+            Ok(mut entry) => left -= take_zip_entry(path, &mut entry, left, &mut blocks, &mut take),
             Err(error) => {
                 let path = path_of(path, &name.unwrap_or_else(|| format!("file {number}")));
                 take(Err(NotRead::Failed(of_zip(&path, error))));
             }
         }
     }
+    blocks.hand_on(&mut take);
 }
 
-fn take_zip_entry<R: Read>(archive: &Path, entry: &mut ZipFile<'_, R>, left: u64, take: &mut dyn TakeEntries) -> u64 {
+fn take_zip_entry<R: Read>(
+    archive: &Path,
+    entry: &mut ZipFile<'_, R>,
+    left: u64,
+    blocks: &mut ArchivedBlocks,
+    take: &mut dyn TakeEntries,
+) -> u64 {
     if !entry.is_file() {
         return 0;
     }
     let name = entry.name().map(|name| name.into_owned());
     let name = name.unwrap_or_else(|_| String::from_utf8_lossy(entry.name_raw()).into_owned());
-    take_entry(archive, &name, entry, left, take)
+    take_entry(archive, &name, entry, left, blocks, take)
 }
 
 fn without_end(path: &Path, error: ZipError) -> IngestError {
@@ -166,14 +184,22 @@ fn of_zip(path: &Path, error: ZipError) -> IngestError {
 
 /// Unpacks a file into at most `limit` bytes and hands it over, unless its name says that it holds no spans. The answer is
 /// how many bytes it has.
-fn take_entry(archive: &Path, name: &str, reader: &mut dyn Read, limit: u64, take: &mut dyn TakeEntries) -> u64 {
+fn take_entry(
+    archive: &Path,
+    name: &str,
+    reader: &mut dyn Read,
+    limit: u64,
+    blocks: &mut ArchivedBlocks,
+    take: &mut dyn TakeEntries,
+) -> u64 {
     let path = path_of(archive, name);
     let mut components = components_of(name);
     if let Some(reason) = components.find_map(|component| why_no_spans(component, |_| false)) {
         take(Err(NotRead::LeftOut { path, reason }));
         return 0;
     }
-    let mut contents = SpooledTempFile::new(MAX_MEMORY_BYTES);
+    let is_held = ArchivedBlocks::holds(&path);
+    let mut contents = SpooledTempFile::new(if is_held { MAX_HELD_BYTES } else { MAX_MEMORY_BYTES });
     let (bytes, unpacked) = unpack(reader, limit, &mut contents);
     let failure = match (unpacked, contents.rewind()) {
         (Unpacked::NoRoom(source), _) | (_, Err(source)) => {
@@ -184,7 +210,12 @@ fn take_entry(archive: &Path, name: &str, reader: &mut dyn Read, limit: u64, tak
         (Unpacked::Whole, Ok(())) => None,
         (Unpacked::Cut(failure), Ok(())) => Some(failure),
     };
-    take(Ok(Entry { path, contents: Box::new(contents.chain(Failing(failure))) }));
+    let failure = Failing(failure);
+    if is_held {
+        blocks.hold(path, contents, failure, take);
+    } else {
+        take(Ok(Entry { path, contents: Box::new(contents.chain(failure)), description: None }));
+    }
     bytes
 }
 
@@ -223,7 +254,7 @@ fn unpack(reader: &mut dyn Read, limit: u64, contents: &mut SpooledTempFile) -> 
 }
 
 /// Fails once, if it has what to fail with.
-struct Failing(Option<io::Error>);
+pub(super) struct Failing(Option<io::Error>);
 
 impl Read for Failing {
     fn read(&mut self, _target: &mut [u8]) -> io::Result<usize> {

@@ -1,6 +1,7 @@
 //! Where bytes come from: files, directories, standard input and object stores, as streams or in any order.
 
 pub(crate) mod archive;
+mod archived_blocks;
 pub(crate) mod byte_stream;
 pub(crate) mod compression;
 pub(crate) mod input;

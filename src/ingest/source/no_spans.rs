@@ -1,11 +1,19 @@
 //! Files and directories that hold no spans that count, told by their names.
 
 /// Where Tempo keeps the spans of a block.
-const TEMPO_BLOCK: &str = "data.parquet";
+pub(super) const TEMPO_BLOCK: &str = "data.parquet";
+
+/// Where it says what the columns of a block are called.
+pub(super) const DESCRIPTION_OF_BLOCK: &str = "meta.json";
+
+/// Whether a file of this name may be of one of Tempo's blocks, so that those beside it tell what it holds.
+pub(super) fn belongs_to_tempo_block(name: &str) -> bool {
+    name == TEMPO_BLOCK || describes_tempo_block(name)
+}
 
 /// What Tempo writes beside the spans of a block: descriptions and indexes.
 fn describes_tempo_block(name: &str) -> bool {
-    matches!(name, "meta.json" | "meta.compacted.json" | "index")
+    matches!(name, DESCRIPTION_OF_BLOCK | "meta.compacted.json" | "index")
         || name.starts_with("bloom-")
         || name.starts_with("nodes")
 }

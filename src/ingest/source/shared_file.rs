@@ -27,37 +27,52 @@ pub(crate) trait ReadAt: Debug + Send + Sync {
 
 /// A Parquet file, here or in an object store. Clones share it.
 #[derive(Clone, Debug)]
-pub(crate) struct SharedFile(Arc<dyn ReadAt>);
+pub(crate) struct SharedFile {
+    bytes: Arc<dyn ReadAt>,
+    /// What describes it and lies beside it where it can be found by no path.
+    description: Option<Arc<[u8]>>,
+}
 
 impl SharedFile {
     pub(crate) fn new(file: File) -> io::Result<Self> {
         let length = file.metadata()?.len();
-        Ok(Self(Arc::new(LocalFile { file, length })))
+        Ok(Self { bytes: Arc::new(LocalFile { file, length }), description: None })
     }
 
     /// The same file, prepared for reading `ranges` next.
     pub(crate) fn prepared_for(&self, ranges: &[Range<u64>]) -> Result<Self> {
-        Ok(self.0.announce(ranges)?.map_or_else(|| self.clone(), Self))
+        let prepared = self.bytes.announce(ranges)?;
+        Ok(prepared.map_or_else(|| self.clone(), |bytes| Self { bytes, ..self.clone() }))
+    }
+
+    /// The same file with what describes it.
+    pub(crate) fn described_by(self, description: Option<Arc<[u8]>>) -> Self {
+        Self { description, ..self }
+    }
+
+    /// What describes it, if that is known.
+    pub(crate) fn description(&self) -> Option<&[u8]> {
+        self.description.as_deref()
     }
 }
 
 impl SharedFile {
     /// Its bytes from the first one on, and from wherever it is sought.
     pub(crate) fn reader(&self) -> BufReader<ReadFrom> {
-        BufReader::new(ReadFrom { file: Arc::clone(&self.0), position: 0 })
+        BufReader::new(ReadFrom { file: Arc::clone(&self.bytes), position: 0 })
     }
 }
 
 #[cfg(feature = "object-stores")]
 impl<T: ReadAt + 'static> From<Arc<T>> for SharedFile {
     fn from(source: Arc<T>) -> Self {
-        Self(source)
+        Self { bytes: source, description: None }
     }
 }
 
 impl Length for SharedFile {
     fn len(&self) -> u64 {
-        self.0.length()
+        self.bytes.length()
     }
 }
 
@@ -65,7 +80,7 @@ impl ChunkReader for SharedFile {
     type T = BufReader<ReadFrom>;
 
     fn get_read(&self, start: u64) -> Result<Self::T> {
-        Ok(BufReader::new(ReadFrom { file: Arc::clone(&self.0), position: start }))
+        Ok(BufReader::new(ReadFrom { file: Arc::clone(&self.bytes), position: start }))
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes> {
@@ -73,7 +88,7 @@ impl ChunkReader for SharedFile {
         if end.is_none_or(|end| end > self.len()) {
             return Err(ParquetError::EOF(format!("{length} bytes at offset {start} lie beyond the end of the file")));
         }
-        Ok(self.0.bytes_at(start, length)?)
+        Ok(self.bytes.bytes_at(start, length)?)
     }
 }
 

@@ -106,7 +106,7 @@ impl Block {
             })
         };
         let mut reason = None;
-        let named = dedicated::read(&footer.path).unwrap_or_else(|error| {
+        let named = dedicated::read(&footer.path, footer.file.description()).unwrap_or_else(|error| {
             reason = Some(error);
             None
         });

@@ -106,9 +106,11 @@ struct MetaColumn {
     options: Option<Vec<String>>,
 }
 
-/// What the `meta.json` of the block at `path` names, `None` if there is none; or why it cannot be told.
-pub(crate) fn read(path: &Path) -> Result<Option<Vec<Dedicated>>, String> {
-    let Some((path, bytes)) = sidecar(path) else {
+/// What the `meta.json` of the block at `path` names, which is `known` or lies beside it, `None` if there is none; or why it cannot be
+/// told.
+pub(crate) fn read(path: &Path, known: Option<&[u8]>) -> Result<Option<Vec<Dedicated>>, String> {
+    let known = known.map(|bytes| (path.with_file_name("meta.json"), Ok(bytes.to_vec())));
+    let Some((path, bytes)) = known.or_else(|| sidecar(path)) else {
         return Ok(None);
     };
     let bytes = bytes.map_err(|error| format!("{} cannot be read ({error})", path.display()))?;
@@ -136,7 +138,8 @@ fn sidecar(path: &Path) -> Option<(PathBuf, io::Result<Vec<u8>>)> {
     names.into_iter().map(|name| path.with_file_name(name)).find_map(|path| {
         let mut bytes = Vec::new();
         match File::open(&path).and_then(|file| file.take(MAX_SIDECAR_BYTES).read_to_end(&mut bytes)) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            // Below a file there is nothing: an archive has its own.
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => None,
             read => Some((path, read.map(|_| bytes))),
         }
     })

@@ -399,20 +399,38 @@ pub fn path_template(path: &str) -> String {
 
 /// Appends [`path_template`] of `path` to `out`.
 pub(super) fn push_path_template(path: &str, out: &mut String) {
-    let path = &path[..memchr::memchr2(b'?', b'#', path.as_bytes()).unwrap_or(path.len())];
-    let path = match behind_scheme(path) {
-        Some(rest) => memchr::memchr(b'/', rest.as_bytes()).map_or("/", |start| &rest[start..]),
-        None => path,
+    let path = match behind_http(path) {
+        // Hosts are short.
+        Some(rest) => match rest.bytes().position(ends_segment) {
+            Some(end) if rest.as_bytes()[end] == b'/' => &rest[end..],
+            _ => "/",
+        },
+        None => {
+            let path = &path[..memchr::memchr2(b'?', b'#', path.as_bytes()).unwrap_or(path.len())];
+            match behind_scheme(path) {
+                Some(rest) => memchr::memchr(b'/', rest.as_bytes()).map_or("/", |start| &rest[start..]),
+                None => path,
+            }
+        }
     };
     let start = out.len();
     push_path_segments(path, out);
     truncate(out, start, MAX_TEMPLATE_BYTES);
 }
 
+/// What is behind the scheme of most URLs.
+fn behind_http(url: &str) -> Option<&str> {
+    url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"))
+}
+
+/// Whether a segment of a path ends here, or the path.
+fn ends_segment(byte: u8) -> bool {
+    matches!(byte, b'/' | b'?' | b'#')
+}
+
 /// What is behind `://` in a URL.
 fn behind_scheme(url: &str) -> Option<&str> {
-    // Those of most URLs.
-    if let Some(rest) = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://")) {
+    if let Some(rest) = behind_http(url) {
         return Some(rest);
     }
     // A search for the three of them at once takes longer to prepare than most URLs to be looked through.
@@ -516,9 +534,9 @@ fn push_path_segments(path: &str, out: &mut String) {
     let mut rest = path;
     loop {
         // Segments are so short that a search which is quick for long texts takes longer to begin.
-        let end = rest.bytes().position(|byte| byte == b'/').unwrap_or(rest.len());
+        let end = rest.bytes().position(ends_segment).unwrap_or(rest.len());
         push_path_segment(&rest[..end], out);
-        if end == rest.len() {
+        if rest.as_bytes().get(end) != Some(&b'/') {
             return;
         }
         out.push('/');

@@ -4,15 +4,15 @@
 //! before, so that a signature is worked out once for each combination and a span costs a lookup.
 //!
 //! A thread reads a row group batch by batch, and a thread that has nothing to do, because row groups are fewer or the
-//! others are done, helps with each batch:
+//! others are done, helps with each batch, of whose three parts it takes one, and who is done first the third:
 //!
 //! ```text
-//! one       ids, times, then texts to normalise (queries, URLs)  ─┐
-//!                                                                 ├─▶ row by row: sum of fingerprints ─▶ signature ─▶ frame
-//! another   texts kept whole, then those of peers                ─┘
+//! ids, times                                ─┐
+//! texts to normalise (queries, URLs)        ─┼─▶ row by row: sum of fingerprints ─▶ signature ─▶ frame
+//! texts kept whole, then those of peers     ─┘
 //! ```
 //!
-//! The two write fingerprints to arrays of their own, which are summed row by row, so that it makes no difference who was
+//! Each writes fingerprints to arrays of its own, which are summed row by row, so that it makes no difference who was
 //! first. Attributes in maps and in JSON, events and links are read by the one thread, before the rows.
 
 use std::sync::Arc;

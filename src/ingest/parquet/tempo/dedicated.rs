@@ -200,7 +200,7 @@ mod tests {
     fn the_nearest_description_counts() {
         let folder = tempfile::tempdir().expect("a folder");
         let key_beside = |name: &str| {
-            let read = read(&folder.path().join(name)).expect("readable");
+            let read = read(&folder.path().join(name), None).expect("readable");
             read.map(|dedicated| dedicated[0].key.clone())
         };
         assert_eq!(key_beside("data.parquet"), None);
@@ -214,6 +214,6 @@ mod tests {
         assert_eq!(key_beside("data.parquet").as_deref(), Some("meta.json"));
         assert_eq!(key_beside("x.data.parquet").as_deref(), Some("x.meta.json"));
         assert_eq!(key_beside("y.parquet").as_deref(), Some("y.meta.json"));
-        assert_eq!(read(Path::new(STANDARD_INPUT)), Ok(None));
+        assert_eq!(read(Path::new(STANDARD_INPUT), None), Ok(None));
     }
 }

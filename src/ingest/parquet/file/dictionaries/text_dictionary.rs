@@ -38,6 +38,8 @@ pub(crate) const MANY_TEXTS: usize = 1 << 18;
 #[derive(Debug, Default)]
 pub(crate) struct TextDictionary {
     texts: Symbols,
+    /// The text that was looked up last: what stands for values beyond a cap comes again and again.
+    last: Option<Symbol>,
     /// What tells the column's indices from those of others in fingerprints.
     source: u32,
     /// How many distinct texts are told from one another, and as what part of signatures.
@@ -83,7 +85,14 @@ impl TextDictionary {
     /// The index of `text`.
     pub(crate) fn index_of(&mut self, text: &str) -> u32 {
         let text = self.cap.as_ref().map_or(text, |(caps, part)| caps.kept_of_said(*part, text));
-        self.texts.intern(text).0
+        if let Some(last) = self.last
+            && self.texts.resolve(last) == text
+        {
+            return last.0;
+        }
+        let index = self.texts.intern(text);
+        self.last = Some(index);
+        index.0
     }
 
     /// The text with the index `index`.

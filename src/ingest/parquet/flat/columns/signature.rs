@@ -326,27 +326,35 @@ impl SignatureColumns {
         let (normalised, whole) = self.texts.split_at_mut(self.normalised);
         let (whole, peers) = whole.split_at_mut(whole.len() - self.peers);
         // Whichever thread they are on, panics of the decoder become errors.
-        let (of_rows, of_texts) = rayon::join(
+        let (of_rows, (of_normalised, of_texts)) = rayon::join(
+            || guarded(|| rows.read(columns, batch)),
             || {
-                guarded(|| {
-                    rows.read(columns, batch)?;
-                    normalised.iter_mut().try_for_each(|text| {
-                        text.read(columns, batch, fingerprints_of_normalised, |says, row, hash| {
-                            if let Says::Attribute(attribute, rank) = says {
-                                arguments.put(attribute, row, rank, hash);
-                            }
+                rayon::join(
+                    || {
+                        guarded(|| {
+                            normalised.iter_mut().try_for_each(|text| {
+                                text.read(columns, batch, fingerprints_of_normalised, |says, row, hash| {
+                                    if let Says::Attribute(attribute, rank) = says {
+                                        arguments.put(attribute, row, rank, hash);
+                                    }
+                                })
+                            })
                         })
-                    })
-                })
-            },
-            || {
-                guarded(|| {
-                    whole.iter_mut().try_for_each(|text| text.read(columns, batch, fingerprints, |_, _, _| {}))?;
-                    peers.iter_mut().try_for_each(|text| text.read(columns, batch, fingerprints_of_peers, |_, _, _| {}))
-                })
+                    },
+                    || {
+                        guarded(|| {
+                            whole
+                                .iter_mut()
+                                .try_for_each(|text| text.read(columns, batch, fingerprints, |_, _, _| {}))?;
+                            peers
+                                .iter_mut()
+                                .try_for_each(|text| text.read(columns, batch, fingerprints_of_peers, |_, _, _| {}))
+                        })
+                    },
+                )
             },
         );
-        of_rows.and(of_texts)?;
+        of_rows.and(of_normalised).and(of_texts)?;
         let has_text = |text: &TextColumn| matches!(text.says, Says::Attribute(..)) && !text.is_empty();
         self.said.clear();
         self.said.extend(self.texts.iter().enumerate().filter(|(_, text)| has_text(text)).map(|(place, _)| place));

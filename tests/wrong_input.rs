@@ -186,6 +186,15 @@ fn empty_answers_are_said() {
         assert_eq!(code, 0, "{errors}");
         assert!(errors.contains(&format!("{empty} holds no spans")), "{errors}");
     }
+    // What has such a key among others is something else.
+    for text in
+        [r#"{"@timestamp":"2026-01-15T12:00:00Z","message":"hello","trace":{}}"#, r#"{"page":1,"hits":[],"ads":[]}"#]
+    {
+        let other = write(directory.path(), "none.json", text);
+        let (code, errors, _) = analyse(&[&other]);
+        assert_eq!(code, 2, "{errors}");
+        assert!(!errors.contains("holds no spans"), "{errors}");
+    }
 }
 
 #[test]

@@ -6,11 +6,11 @@ use anyhow::{Context as _, bail};
 use hashbrown::HashMap;
 
 use crate::cli::{CompareArgs, StdoutFormat};
-use crate::compare::{ComparedRun, Comparison, Status, changes_table, latency_changes_table};
+use crate::compare::{ComparedRun, Comparison, RunDirectory, Status, changes_table, latency_changes_table};
 use crate::config::Settings;
 use crate::rank::{Rows, Table, set_statuses};
 use crate::report::{
-    ComparisonQuality, ComparisonRun, ComparisonSummary, GateSummary, ProblemList, Report, TraceLinks,
+    ComparisonQuality, ComparisonRun, ComparisonSummary, GateSummary, ProblemList, Report, Summary, TraceLinks,
     check_report_files, write_comparison, write_comparison_files, write_csv, write_json_tables, write_markdown_tables,
     write_ndjson, write_reports,
 };
@@ -89,8 +89,10 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<Outcome> {
         StdoutFormat::Ndjson => write_ndjson(out, &all, top),
     })?;
     standard_output::say_rows_left_out(settings.format, &all, top);
-    if !settings.fail_on.is_empty() {
-        say_unseen_failures(&settings, &RecordedReport::read(&args.new)?.summary);
+    // What cannot be told of a run that an older version made changes nothing of what was found.
+    let recorded = RunDirectory::of_any_format(&args.new).ok().and_then(|run| run.run_json().ok());
+    if let Some(summary) = recorded.and_then(|text| Summary::recorded(&text).ok()) {
+        say_unseen_failures(&settings, &summary);
     }
     for failure in &failures {
         say(&format!("failed: {failure}"));

@@ -169,13 +169,16 @@ fn doubts(old: &ComparedRun, new: &ComparedRun) -> Vec<String> {
             ));
         }
     }
-    let services = |run: &ComparedRun| run.settings.pointer("/selection/services").cloned().unwrap_or_default();
+    let services = |run: &ComparedRun| -> Vec<String> {
+        let selected = run.settings.pointer("/selection/services").and_then(serde_json::Value::as_array);
+        selected.into_iter().flatten().filter_map(|service| Some(service.as_str()?.to_owned())).collect()
+    };
     if services(old) != services(new) {
-        doubts.push(format!(
-            "traces of the services {} are in the baseline, of {} in the new run",
-            services(old),
-            services(new)
-        ));
+        let [was, is] = [old, new].map(|run| match services(run) {
+            all if all.is_empty() => "all services".to_owned(),
+            some => some.join(", "),
+        });
+        doubts.push(format!("traces of {was} are in the baseline, of {is} in the new run"));
     }
     for key in ["overlap_tolerance", "uncounted_calls", "names"] {
         if old.settings.get(key) != new.settings.get(key) {

@@ -145,7 +145,7 @@ pub(crate) fn verdicts(old: &RunSeen, new: &RunSeen, rules: &ComparisonRules) ->
     let ids: BTreeSet<&String> = old.patterns.keys().chain(new.patterns.keys()).collect();
     let compared: Vec<(&String, Exposure)> = ids.into_iter().map(|id| (id, Exposure::new(id, old, new))).collect();
     let of_patterns = compared.iter().filter_map(|(_, exposure)| exposure.counts.as_ref());
-    let of_entries = compared.iter().flat_map(|(_, exposure)| exposure.several().iter().map(|entry| &entry.counts));
+    let of_entries = compared.iter().flat_map(|(_, exposure)| exposure.tested(rules).map(|entry| &entry.counts));
     let levels = Levels {
         of_patterns: level_of_each(of_patterns, rules.chance),
         of_entries: level_of_each(of_entries, rules.chance),
@@ -191,6 +191,10 @@ struct SharedEntry<'a> {
 }
 
 impl SharedEntry<'_> {
+    fn difference(&self) -> u64 {
+        self.counts.new.abs_diff(self.counts.old)
+    }
+
     fn reason(&self) -> String {
         let EntryName { service, operation, .. } = self.name;
         let [now, before] =
@@ -238,9 +242,11 @@ impl<'a> Exposure<'a> {
         Self { id, with, out_of, with_in_both, counts, shared, untold }
     }
 
-    /// The entries that are in both runs, if they are several: one alone is told by the counts of all.
-    fn several(&self) -> &[SharedEntry<'a>] {
-        if self.shared.len() > 1 { &self.shared } else { &[] }
+    /// The entries that are tested alone: those of several with enough requests in both runs. One alone is told by the counts of all.
+    fn tested(&self, rules: &ComparisonRules) -> impl Iterator<Item = &SharedEntry<'a>> {
+        let least = rules.min_requests;
+        let is_enough = move |entry: &&SharedEntry<'_>| entry.out_of.iter().all(|&requests| requests >= least);
+        self.shared.iter().filter(move |_| self.shared.len() > 1).filter(is_enough)
     }
 
     fn verdict(
@@ -282,21 +288,32 @@ impl<'a> Exposure<'a> {
         let [of_old, of_new] = [0, 1].map(|run| seen_in(self.with[run], self.out_of[run]));
         let seen = format!("in {of_new} of its entries; {of_old} before");
         if old == 0 || new == 0 {
-            let may_be_chance = match self.untold {
-                0 => format!("{seen}: may be chance"),
+            let changed = if old == 0 { Status::New } else { Status::Gone };
+            let at_one = || {
+                let differs = |entry: &&SharedEntry<'_>| {
+                    entry.counts.old + entry.counts.new > 0
+                        && entry.counts.p_value_where_none(self.untold) < levels.of_entries
+                };
+                self.tested(rules).filter(differs).max_by_key(|entry| entry.counts.new.max(entry.counts.old))
+            };
+            if differs {
+                return (changed, seen);
+            }
+            if let Some(entry) = at_one() {
+                return (changed, entry.reason());
+            }
+            if old == 0 && elsewhere > self.with_in_both[1] {
+                let reason = "most of its requests came in by entries that were not in the baseline";
+                return (Status::UnseenEntry, reason.to_owned());
+            }
+            let untold = match self.untold {
+                0 => String::new(),
                 untold => {
-                    format!("{seen}, where up to {} would not have been told: may be chance", units::count(untold))
+                    let run = if old == 0 { "the baseline" } else { "the new run" };
+                    format!(", and up to {} in {run} would not have been told", units::count(untold))
                 }
             };
-            return match (old, differs) {
-                (0, true) => (Status::New, seen),
-                (0, false) if elsewhere > self.with_in_both[1] => (
-                    Status::UnseenEntry,
-                    "most of its requests came in by entries that were not in the baseline".to_owned(),
-                ),
-                (_, true) => (Status::Gone, seen),
-                (_, false) => (Status::Same, may_be_chance),
-            };
+            return (Status::Same, format!("{seen}{untold}: may be chance"));
         }
         let by_rate = if differs { by_ratio(counts.ratio(), rules) } else { Status::Same };
         let (by_rate, of_rate) = self.by_entries(by_rate, seen.clone(), rules, levels);
@@ -311,29 +328,27 @@ impl<'a> Exposure<'a> {
     /// What rates say, where those of all entries together say `of_all`, for the reason `seen`. What became worse at one entry is not
     /// made good by another, where it became better or stayed as frequent as it was.
     fn by_entries(&self, of_all: Status, seen: String, rules: &ComparisonRules, levels: &Levels) -> (Status, String) {
-        let changed = |wanted: Status, level: f64| {
+        let changed = |wanted: Status| {
             let differs = |entry: &&SharedEntry<'_>| {
-                entry.out_of.iter().all(|&requests| requests >= rules.min_requests)
-                    && entry.counts.p_value_where_none(self.untold) < level
-                    && by_ratio(entry.counts.ratio(), rules) == wanted
+                entry.counts.p_value() < levels.of_entries && by_ratio(entry.counts.ratio(), rules) == wanted
             };
-            let difference = |entry: &&SharedEntry<'_>| entry.counts.new.abs_diff(entry.counts.old);
-            self.several().iter().filter(differs).max_by_key(difference)
+            self.tested(rules).filter(differs).max_by_key(|entry| entry.difference())
         };
         if of_all != Status::Worse
-            && let Some(entry) = changed(Status::Worse, levels.of_entries)
+            && let Some(entry) = changed(Status::Worse)
         {
             return (Status::Worse, entry.reason());
         }
         if of_all == Status::Same
-            && let Some(entry) = changed(Status::Better, levels.of_entries)
+            && let Some(entry) = changed(Status::Better)
         {
             return (Status::Better, entry.reason());
         }
         // Where entries are used more or less than before, the sums may say the reverse of what each of them does.
         let [old, new] = [0, 1].map(|run| self.with[run] as f64 / self.out_of[run].max(1) as f64);
         let contradicts = (of_all == Status::Worse && new <= old) || (of_all == Status::Better && new >= old);
-        match changed(of_all, 1.0).filter(|_| contradicts) {
+        let of_same = self.shared.iter().filter(|entry| by_ratio(entry.counts.ratio(), rules) == of_all);
+        match of_same.max_by_key(|entry| entry.difference()).filter(|_| contradicts) {
             Some(entry) => (of_all, entry.reason()),
             None => (of_all, seen),
         }
@@ -347,21 +362,25 @@ impl<'a> Exposure<'a> {
         rules: &ComparisonRules,
     ) -> Option<(Status, String)> {
         let [old, new] = [patterns[0].get(self.id)?, patterns[1].get(self.id)?];
-        let enough = |old: u64, new: u64| old.min(new) >= rules.min_requests;
-        let of_entry = |name: &'a EntryName| {
-            let [old, new] = [old.of_entries.get(name)?, new.of_entries.get(name)?];
-            enough(old.requests, new.requests).then_some(())?;
-            Some((name, old.impact?, new.impact?))
-        };
-        let of_entries: Vec<(&EntryName, ImpactSeen, ImpactSeen)> =
-            self.several().iter().filter_map(|entry| of_entry(entry.name)).collect();
-        if of_entries.is_empty() {
-            enough(old.requests, new.requests).then_some(())?;
+        let least = rules.min_requests;
+        let by_entry = |of: &PatternSeen| of.of_entries.values().all(|seen| seen.impact.is_some());
+        let has_many = |of: &PatternSeen| of.of_entries.values().any(|seen| seen.requests >= least);
+        // Of few requests by each entry all together have to do, and of a run that has not recorded more.
+        if !(by_entry(old) && by_entry(new)) || !(has_many(old) || has_many(new)) {
+            (old.requests.min(new.requests) >= least).then_some(())?;
             return changed_impact(old.impact, new.impact, rules);
         }
-        let changed = of_entries.into_iter().filter_map(|(name, old, new)| {
+        let of_entry = |name: &'a EntryName| {
+            let [old, new] = [old.of_entries.get(name)?, new.of_entries.get(name)?];
+            (old.requests.min(new.requests) >= least).then_some(())?;
+            Some((name, old.impact?, new.impact?))
+        };
+        let of_entries = self.shared.iter().filter_map(|entry| of_entry(entry.name));
+        let is_only = self.shared.len() == 1 && old.of_entries.len() == 1 && new.of_entries.len() == 1;
+        let changed = of_entries.filter_map(|(name, old, new)| {
             let (status, reason) = changed_impact(old, new, rules)?;
-            Some((status, new.p50_ns.abs_diff(old.p50_ns), format!("at {} {} {reason}", name.service, name.operation)))
+            let reason = if is_only { reason } else { format!("at {} {} {reason}", name.service, name.operation) };
+            Some((status, new.p50_ns.abs_diff(old.p50_ns), reason))
         });
         let (status, _, reason) =
             changed.min_by_key(|&(status, difference, _)| (status, std::cmp::Reverse(difference)))?;
@@ -551,7 +570,9 @@ mod tests {
     fn medians_that_may_be_the_same_do_not_differ() {
         let with = |median, bounds| {
             let mut run = run(&[("a", 1000, 20)], (median, 0));
-            run.patterns.get_mut("1").unwrap().impact.bounds_ns = bounds;
+            let pattern = run.patterns.get_mut("1").unwrap();
+            pattern.impact.bounds_ns = bounds;
+            pattern.of_entries.values_mut().for_each(|seen| seen.impact = Some(pattern.impact));
             run
         };
         for (old, new, expected) in [
@@ -589,6 +610,14 @@ mod tests {
         assert_eq!(status(&dearer, &old), Status::Better);
         let few = run(&[("a", 900, (27, 1)), ("b", 19, (260, 1))], (27, 1));
         assert_eq!(status(&old, &few), Status::Same, "19 tell nothing");
+        // What comes in by an entry that was not there is compared with nothing.
+        let one = run(&[("a", 100, (27, 1))], (27, 1));
+        assert_eq!(status(&one, &run(&[("a", 100, (27, 1)), ("b", 900, (87, 1))], (87, 1))), Status::Same);
+        let [mostly_a, mostly_b] = [
+            run(&[("a", 900, (27, 1)), ("b", 19, (87, 1))], (27, 1)),
+            run(&[("a", 19, (27, 1)), ("b", 900, (87, 1))], (87, 1)),
+        ];
+        assert_eq!(status(&mostly_a, &mostly_b), Status::Same);
     }
 
     /// Where entries are used more or less than before, sums may say the reverse of what each of them does.
@@ -599,6 +628,13 @@ mod tests {
         let verdict = &verdicts(&old, &new, &ComparisonRules::default())["1"];
         assert_eq!(verdict.status, Status::Worse);
         assert_eq!(verdict.reason, "at web b in 1,000 of 10,000 requests; 10 of 1,000 requests before");
+        let only_a = verdicts(
+            &run(&[("a", 1000, 20), ("b", 1000, 900)], (0, 0)),
+            &run(&[("a", 1000, 60)], (0, 0)),
+            &ComparisonRules::default(),
+        );
+        assert_eq!(only_a["1"].status, Status::Worse);
+        assert_eq!(only_a["1"].reason, "at web a in 60 of 1,000 requests; 20 of 1,000 requests before");
     }
 
     #[test]

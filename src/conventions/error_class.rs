@@ -60,6 +60,8 @@ pub fn classify(error_type: &str, http_status: u16, rpc_status: Option<RpcStatus
         return class;
     }
     match http_status {
+        // Amazon's services tell so who asks too much.
+        400 if contains(&THROTTLED_WORDS) => return ErrorClass::Throttled,
         408 | 504 => return ErrorClass::Timeout,
         429 => return ErrorClass::Throttled,
         502 | 503 => return ErrorClass::Unavailable,
@@ -100,13 +102,31 @@ const THROTTLED_WORDS: [&str; 10] = [
 /// What the message of an error says of its class where its type says nothing: HTTP clients of .NET cancel what takes too long, and
 /// errors of Go's and of drivers have one type for all. A word alone is not enough: `timeout` may be what is set wrongly.
 pub fn class_of_message(message: &str) -> Option<ErrorClass> {
-    const TOO_LATE: [&str; 5] =
-        ["timed out", "deadline exceeded", "exceeded time limit", "i/o timeout", "statement timeout"];
-    const OF_TIMEOUTS: [&str; 5] = ["exceeded", "expired", "elaps", "waiting for", "reached"];
-    const GAVE_UP: [&str; 4] = ["context canceled", "operation was canceled", "operation was cancelled", "was aborted"];
+    const TOO_LATE: [&str; 11] = [
+        "timed out",
+        "deadline exceeded",
+        "exceeded time limit",
+        "i/o timeout",
+        "statement timeout",
+        "timeout exceeded",
+        "timeout expired",
+        "timeout elapsed",
+        "timeout period elapsed",
+        "timeout waiting for",
+        "httpclient.timeout",
+    ];
+    const GAVE_UP: [&str; 5] = [
+        "context canceled",
+        "operation was canceled",
+        "operation was cancelled",
+        "operation was aborted",
+        "request was aborted",
+    ];
     let text = message.to_ascii_lowercase();
     let contains = |words: &[&str]| words.iter().any(|word| text.contains(word));
-    if contains(&TOO_LATE) || (text.contains("timeout") && contains(&OF_TIMEOUTS)) {
+    // `timeout of 5000ms exceeded`
+    let of_so_long = || text.split_once("timeout of ").is_some_and(|(_, rest)| rest.contains("exceeded"));
+    if contains(&TOO_LATE) || of_so_long() {
         return Some(ErrorClass::Timeout);
     }
     contains(&GAVE_UP).then_some(ErrorClass::Cancelled)
@@ -430,6 +450,10 @@ mod tests {
             ("Get \"http://quote:8080\": context canceled", Some(ErrorClass::Cancelled)),
             ("The operation was aborted.", Some(ErrorClass::Cancelled)),
             ("timeout must be a number", None),
+            ("License expired; session timeout is 30", None),
+            ("max connections reached; connect timeout", None),
+            ("An established connection was aborted by the software in your host machine", None),
+            ("Transaction was aborted. It was wounded by a higher priority transaction", None),
             ("out of stock", None),
             ("", None),
         ] {
@@ -437,7 +461,9 @@ mod tests {
         }
         for throttled in ["ProvisionedThroughputExceededException", "TooManyRequestsException", "RequestLimitExceeded"]
         {
-            assert_eq!(classify(throttled, 0, None), ErrorClass::Throttled, "{throttled}");
+            for status in [0, 400] {
+                assert_eq!(classify(throttled, status, None), ErrorClass::Throttled, "{throttled}");
+            }
         }
     }
 

@@ -17,10 +17,11 @@
 use std::fs::File;
 use std::io::{self, Seek as _};
 use std::path::Path;
+use std::sync::Arc;
 
-use arrow::array::RecordBatch;
+use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::buffer::Buffer;
-use arrow::datatypes::{DataType, IntervalUnit, SchemaRef};
+use arrow::datatypes::{DataType, FieldRef, IntervalUnit, Schema, SchemaRef};
 use arrow::ipc::reader::StreamDecoder;
 use arrow::ipc::{MessageHeader, root_as_footer, root_as_message};
 use parquet::arrow::ArrowWriter;
@@ -78,15 +79,23 @@ pub(crate) struct Copied {
 
 /// Copies the table in `stream`, which is the input `path`.
 pub(crate) fn to_parquet(stream: &mut ByteStream, path: &Path) -> Result<Copied, IngestError> {
-    if stream.fill(FILE_MAGIC.len()).starts_with(FILE_MAGIC) {
+    let is_file = stream.fill(FILE_MAGIC.len()).starts_with(FILE_MAGIC);
+    if is_file {
         stream.advance(FILE_MAGIC.len());
         // Writers may fill up to 64 bytes, so that what follows is aligned.
         while stream.offset() < MAX_ALIGNMENT && stream.fill(8).starts_with(&[0; 8]) {
             stream.advance(8);
         }
     }
-    let mut copy =
-        Copy { path, decoder: Decoder::default(), batches: 0, copied: None, writer: None, lost: Tally::default() };
+    let mut copy = Copy {
+        path,
+        is_file,
+        decoder: Decoder::default(),
+        batches: 0,
+        copied: None,
+        writer: None,
+        lost: Tally::default(),
+    };
     let offset = stream.offset();
     if let Some(schema) = schema_without_length(stream) {
         copy.take(&schema, offset)?;
@@ -96,8 +105,8 @@ pub(crate) fn to_parquet(stream: &mut ByteStream, path: &Path) -> Result<Copied,
         match next_message(stream) {
             Next::Message(message) => copy.take(&message, offset)?,
             Next::Over => break,
-            Next::End => {
-                if !copy.goes_on(&behind_end(stream), offset) {
+            Next::End { is_marked } => {
+                if !copy.goes_on(&behind_end(stream), is_marked, offset) {
                     break;
                 }
             }
@@ -149,8 +158,10 @@ fn schema_without_length(stream: &mut ByteStream) -> Option<Vec<u8>> {
 /// The next message of a stream, whole.
 enum Next {
     Message(Vec<u8>),
-    /// The mark at the end of a stream, which was read.
-    End,
+    /// The end of a stream, which was read: a mark, or in older ones only zeros.
+    End {
+        is_marked: bool,
+    },
     /// There is nothing more.
     Over,
     Truncated,
@@ -169,7 +180,7 @@ fn next_message(stream: &mut ByteStream) -> Next {
     let length = u32::from_le_bytes(*length) as usize;
     if length == 0 {
         stream.advance(prefix);
-        return Next::End;
+        return Next::End { is_marked: prefix == END_OF_STREAM.len() };
     }
     if length > MAX_METADATA_BYTES {
         return Next::Damaged("the length of a message is out of all proportion");
@@ -197,6 +208,9 @@ fn next_message(stream: &mut ByteStream) -> Next {
 /// So many bytes are looked through at once for the next message, whose metadata are no longer than what two pieces have in common.
 const LOOKED_THROUGH: usize = 1 << 20;
 const MAX_METADATA_FOUND: usize = 1 << 18;
+
+/// So few bytes behind an end may be anything, such as the end of a line.
+const LONGEST_FILLING: u64 = 8;
 
 /// What stands behind the end of a stream.
 #[derive(Default)]
@@ -283,7 +297,8 @@ fn header_of(message: &[u8]) -> Option<MessageHeader> {
 /// Whether Parquet has a column for values of a type.
 fn has_column(data_type: &DataType) -> bool {
     match data_type {
-        DataType::Interval(IntervalUnit::MonthDayNano) | DataType::Union(_, _) => false,
+        DataType::Interval(IntervalUnit::MonthDayNano) | DataType::Union(_, _) | DataType::FixedSizeBinary(0) => false,
+        DataType::Decimal128(_, scale) | DataType::Decimal256(_, scale) => *scale >= 0,
         DataType::Struct(fields) => !fields.is_empty() && fields.iter().all(|field| has_column(field.data_type())),
         DataType::List(field)
         | DataType::LargeList(field)
@@ -294,6 +309,22 @@ fn has_column(data_type: &DataType) -> bool {
         DataType::Dictionary(_, values) => has_column(values),
         _ => true,
     }
+}
+
+/// The columns of a batch that are copied, in their order; `None` if it has others, as a batch of another table may.
+fn with_columns(batch: &RecordBatch, copied: &SchemaRef) -> Option<RecordBatch> {
+    let schema = batch.schema();
+    let place_of = |field: &FieldRef| {
+        let (place, own) = schema.column_with_name(field.name())?;
+        (own.data_type() == field.data_type()).then_some(place)
+    };
+    let places: Vec<usize> = copied.fields().iter().map(place_of).collect::<Option<_>>()?;
+    let own = schema.fields().iter().filter(|field| has_column(field.data_type())).count();
+    let columns = places.iter().map(|&place| Arc::clone(batch.column(place))).collect();
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    (own == places.len())
+        .then(|| RecordBatch::try_new_with_options(Arc::clone(copied), columns, &options).ok())
+        .flatten()
 }
 
 /// Whether what is compressed in a message, and the rows that it has, are in proportion to its size.
@@ -360,18 +391,20 @@ impl Decoder {
 
 struct Copy<'a> {
     path: &'a Path,
+    /// Whether it began as files do, which end with a footer.
+    is_file: bool,
     decoder: Decoder,
     /// Batches of the stream so far, whether they could be read or not.
     batches: usize,
-    /// The columns that are copied, if not all are.
-    copied: Option<Vec<usize>>,
+    /// The columns that are copied.
+    copied: Option<SchemaRef>,
     writer: Option<ArrowWriter<File>>,
     lost: Tally,
 }
 
 impl Copy<'_> {
     /// Counts what is missing where an end was read at `offset`, with what is behind it. Whether there is another message.
-    fn goes_on(&mut self, behind: &Behind, offset: u64) -> bool {
+    fn goes_on(&mut self, behind: &Behind, is_marked: bool, offset: u64) -> bool {
         if behind.is_message {
             if !behind.is_schema {
                 self.batches += 1;
@@ -387,10 +420,18 @@ impl Copy<'_> {
             }
             Some(_) => {}
             // Older streams end with four zeros, which may be filled up to eight bytes.
-            None if behind.passed > 4 && !behind.has_others_than_zeros => {
+            None if !is_marked && behind.passed > 4 && !behind.has_others_than_zeros => {
                 self.lost.skipped.add(SkipReason::Truncated, offset);
                 let path = self.path.to_owned();
                 self.lost.fail(IngestError::Truncated { path, offset, what: "an Arrow message" });
+            }
+            // A file of which the footer alone is damaged has lost nothing.
+            None if behind.has_others_than_zeros
+                && behind.passed > LONGEST_FILLING
+                && !(is_marked && self.is_file)
+                && !behind.tail.ends_with(FILE_END) =>
+            {
+                self.lose(offset, "behind an end stands what is none".to_owned());
             }
             None => {}
         }
@@ -423,12 +464,13 @@ impl Copy<'_> {
             Some(writer) => writer,
             None => self.open(batch.schema())?,
         };
-        let copied = self.copied.as_deref();
+        let Some(batch) = self.copied.as_ref().and_then(|copied| with_columns(batch, copied)) else {
+            self.writer = Some(writer);
+            self.lose(offset, "its columns are not those of the table before it".to_owned());
+            return Ok(());
+        };
         let written = guarded(|| {
-            match copied {
-                Some(columns) => writer.write(&batch.project(columns)?)?,
-                None => writer.write(batch)?,
-            }
+            writer.write(&batch)?;
             if writer.in_progress_size() > MAX_HELD_BYTES { writer.flush() } else { Ok(()) }
         });
         match written {
@@ -444,15 +486,11 @@ impl Copy<'_> {
 
     fn open(&mut self, schema: SchemaRef) -> Result<ArrowWriter<File>, IngestError> {
         let file = tempfile::tempfile().map_err(|source| self.cannot_copy(source))?;
-        let fields = schema.fields().iter().enumerate();
-        let columns: Vec<usize> =
-            fields.filter(|(_, field)| has_column(field.data_type())).map(|(column, _)| column).collect();
-        let mut copied = schema;
-        if columns.len() < copied.fields().len()
-            && let Ok(projected) = copied.project(&columns)
-        {
-            (self.copied, copied) = (Some(columns), SchemaRef::new(projected));
-        }
+        // Another stream behind this one may have nulls where it has none.
+        let fields = schema.fields().iter().filter(|field| has_column(field.data_type()));
+        let fields: Vec<FieldRef> = fields.map(|field| Arc::new(field.as_ref().clone().with_nullable(true))).collect();
+        let copied = SchemaRef::new(Schema::new(fields));
+        self.copied = Some(Arc::clone(&copied));
         let properties = WriterProperties::builder().set_max_row_group_row_count(Some(ROW_GROUP_ROWS)).build();
         guarded(|| ArrowWriter::try_new(file, copied, Some(properties))).map_err(|error| IngestError::Unsupported {
             path: self.path.to_owned(),

@@ -410,7 +410,7 @@ fn semantics_of(
     let aborted = recorded_error.is_some_and(|error| error.eq_ignore_ascii_case("ECONNABORTED"));
     if !has_code && (matches!(error_class, ErrorClass::Server | ErrorClass::Cancelled) || aborted) {
         let said = message.into_iter().find_map(|message| class_of_message(input.resolve(message)));
-        error_class = said.unwrap_or(error_class);
+        error_class = said.filter(|&said| !aborted || said == ErrorClass::Timeout).unwrap_or(error_class);
     }
     if error_class == ErrorClass::Server && is_database {
         let said = message.map(|message| input.resolve(message)).into_iter().chain(error).chain(exception);

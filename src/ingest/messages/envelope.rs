@@ -95,14 +95,14 @@ pub(crate) fn says_nothing(key: &str, text: &str) -> bool {
     key == "value" || text.starts_with("CWL CONTROL MESSAGE")
 }
 
-/// Whether the value that `text` begins with, under `key`, says that nothing was found: the last page of a search that is read page by
-/// page, a trace that Tempo does not have.
-pub(crate) fn is_empty_answer(key: &str, text: &str) -> bool {
+/// Whether the value that `text` begins with, under `key` and after the keys `others`, says that nothing was found: the last page of a
+/// search that is read page by page, a trace that Tempo does not have.
+pub(crate) fn is_empty_answer(key: &str, text: &str, others: &[String]) -> bool {
     let is_empty =
         |begin: char, end: char| text.strip_prefix(begin).is_some_and(|rest| rest.trim_start().starts_with(end));
     match key {
-        "hits" => is_empty('[', ']'),
-        "trace" => is_empty('{', '}'),
+        "hits" => is_empty('[', ']') && others.iter().all(|key| matches!(key.as_str(), "total" | "max_score")),
+        "trace" => is_empty('{', '}') && others.is_empty(),
         _ => false,
     }
 }

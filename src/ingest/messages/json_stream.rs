@@ -560,7 +560,8 @@ impl Walk {
         *known |= envelope::is_bulk_action(&key, rest);
         if is_envelope || is_other_signal {
             *start = None;
-            *known |= is_other_signal || is_otlp_envelope_key(&key) || envelope::is_empty_answer(&key, rest);
+            *known |=
+                is_other_signal || is_otlp_envelope_key(&key) || envelope::is_empty_answer(&key, rest, unknown_keys);
         }
         let is_new = !unknown_keys.iter().any(|known| *known == key);
         if is_envelope && is_new && unknown_keys.len() < MAX_UNKNOWN_KEYS {

@@ -122,6 +122,10 @@ pub fn class_of_message(message: &str) -> Option<ErrorClass> {
         "operation was aborted",
         "request was aborted",
     ];
+    // Most signatures have none.
+    if message.is_empty() {
+        return None;
+    }
     let text = message.to_ascii_lowercase();
     let contains = |words: &[&str]| words.iter().any(|word| text.contains(word));
     // `timeout of 5000ms exceeded`

@@ -41,12 +41,16 @@ pub(crate) const ARROW_IPC: &str = "arrow_ipc";
 
 const FILE_MAGIC: &[u8] = b"ARROW1\0\0";
 const FILE_END: &[u8] = b"ARROW1";
+const JOINED_FILES: &[u8] = b"ARROW1ARROW1\0\0";
 const MAX_ALIGNMENT: u64 = 64;
 const CONTINUATION: [u8; 4] = [0xff; 4];
 const END_OF_STREAM: [u8; 8] = [0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0];
 
 /// The metadata of a message describe columns, not rows.
 const MAX_METADATA_BYTES: usize = 64 << 20;
+
+/// So many bytes the columns of a batch may have however few they are compressed to: those of a batch without a value.
+const FREE_BYTES: u64 = 64 << 20;
 
 /// Of so many rows a row group of the temporary file has at most; so many bytes of it are held.
 const ROW_GROUP_ROWS: usize = 128 << 10;
@@ -80,13 +84,6 @@ pub(crate) struct Copied {
 /// Copies the table in `stream`, which is the input `path`.
 pub(crate) fn to_parquet(stream: &mut ByteStream, path: &Path) -> Result<Copied, IngestError> {
     let is_file = stream.fill(FILE_MAGIC.len()).starts_with(FILE_MAGIC);
-    if is_file {
-        stream.advance(FILE_MAGIC.len());
-        // Writers may fill up to 64 bytes, so that what follows is aligned.
-        while stream.offset() < MAX_ALIGNMENT && stream.fill(8).starts_with(&[0; 8]) {
-            stream.advance(8);
-        }
-    }
     let mut copy = Copy {
         path,
         is_file,
@@ -96,17 +93,17 @@ pub(crate) fn to_parquet(stream: &mut ByteStream, path: &Path) -> Result<Copied,
         writer: None,
         lost: Tally::default(),
     };
-    let offset = stream.offset();
-    if let Some(schema) = schema_without_length(stream) {
-        copy.take(&schema, offset)?;
-    }
+    copy.begin(stream)?;
     loop {
         let offset = stream.offset();
         match next_message(stream) {
             Next::Message(message) => copy.take(&message, offset)?,
             Next::Over => break,
             Next::End { is_marked } => {
-                if !copy.goes_on(&behind_end(stream), is_marked, offset) {
+                let behind = behind_end(stream);
+                if behind.is_file {
+                    copy.begin(stream)?;
+                } else if !copy.goes_on(&behind, is_marked, offset) {
                     break;
                 }
             }
@@ -219,6 +216,8 @@ struct Behind {
     is_message: bool,
     /// Whether that is a schema, with which a table begins.
     is_schema: bool,
+    /// Whether a file begins there, which tells it before its schema.
+    is_file: bool,
     /// The last bytes that were passed over.
     tail: Vec<u8>,
     /// How many these were in all, and whether all of them are zero.
@@ -250,6 +249,17 @@ fn behind_end(stream: &mut ByteStream) -> Behind {
     loop {
         let bytes = stream.fill(LOOKED_THROUGH);
         let found = message_in(bytes);
+        let file = if behind.passed == 0 && bytes.starts_with(FILE_MAGIC) {
+            Some(0)
+        } else {
+            // Behind the end of a file another begins.
+            memchr::memmem::find(bytes, JOINED_FILES).map(|at| at + FILE_END.len())
+        };
+        if let Some(at) = file.filter(|&at| found.is_none_or(|(message, _)| at < message)) {
+            behind.pass(&bytes[..at]);
+            stream.advance(at);
+            return Behind { is_file: true, ..behind };
+        }
         let end = match found {
             Some((at, _)) => at,
             None if bytes.len() < LOOKED_THROUGH => bytes.len(),
@@ -344,11 +354,12 @@ fn is_in_proportion(message: &[u8]) -> bool {
             };
             let said = body.get(offset..).filter(|_| length > 0).and_then(<[u8]>::first_chunk::<8>);
             let said = said.map_or(0, |said| u64::try_from(i64::from_le_bytes(*said)).unwrap_or(0));
-            if said > length.saturating_mul(MAX_EXPANSION) {
-                return false;
-            }
             expanded = expanded.saturating_add(said);
         }
+    }
+    // A column of equal values may be a few bytes: it is all columns together that must be in proportion.
+    if expanded > (body.len() as u64).saturating_mul(MAX_EXPANSION).max(FREE_BYTES) {
+        return false;
     }
     // No table of spans has rows of less than a byte.
     let rows = batch.length();
@@ -403,6 +414,23 @@ struct Copy<'a> {
 }
 
 impl Copy<'_> {
+    /// Reads the beginning of a file, or of a stream, which has none.
+    fn begin(&mut self, stream: &mut ByteStream) -> Result<(), IngestError> {
+        let start = stream.offset();
+        if stream.fill(FILE_MAGIC.len()).starts_with(FILE_MAGIC) {
+            stream.advance(FILE_MAGIC.len());
+            // Writers may fill up to 64 bytes, so that what follows is aligned.
+            while stream.offset() - start < MAX_ALIGNMENT && stream.fill(8).starts_with(&[0; 8]) {
+                stream.advance(8);
+            }
+        }
+        let offset = stream.offset();
+        match schema_without_length(stream) {
+            Some(schema) => self.take(&schema, offset),
+            None => Ok(()),
+        }
+    }
+
     /// Counts what is missing where an end was read at `offset`, with what is behind it. Whether there is another message.
     fn goes_on(&mut self, behind: &Behind, is_marked: bool, offset: u64) -> bool {
         if behind.is_message {

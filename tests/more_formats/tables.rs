@@ -192,6 +192,7 @@ fn arrow_of_polars_is_read() {
         let without_length = [&whole[..mark], &whole[mark + 8..]].concat();
         let (spans, format) = read_whole(&without_length);
         assert_eq!((spans.len(), format), (16, "arrow_ipc"));
+        assert_eq!(read_whole([&without_length[..], &without_length[..]].concat()).0.len(), 32, "joined");
         // What is no schema is damage, as before.
         let mut damaged = without_length.clone();
         damaged[mark..mark + 8].fill(0x7f);
@@ -291,6 +292,36 @@ fn arrow_with_intervals_is_read() {
     let columns = spans.columns().iter().cloned().chain([intervals]).collect();
     let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).expect("a batch");
     assert_eq!(read_whole(arrow(&[batch], true, None)).0.len(), 4);
+}
+
+/// A column in which all values are equal is compressed to a thousandth, and more.
+#[test]
+fn arrow_with_empty_columns_is_read() {
+    const ROWS: usize = 100_000;
+    let numbers =
+        |first: i64| -> ArrayRef { Arc::new(Int64Array::from_iter_values((0..ROWS as i64).map(|row| first + row))) };
+    let ids = |length: usize| -> ArrayRef {
+        let id = |row: usize| [vec![1; length - 4], (row as u32 + 1).to_be_bytes().to_vec()].concat();
+        Arc::new(FixedSizeBinaryArray::try_from_iter((0..ROWS).map(id)).expect("ids"))
+    };
+    let nothing: ArrayRef = Arc::new(StringArray::from(vec![None::<&str>; ROWS]));
+    let batch = RecordBatch::try_from_iter_with_nullable([
+        ("trace_id", ids(16), false),
+        ("span_id", ids(8), false),
+        ("name", Arc::new(StringArray::from(vec!["work"; ROWS])) as ArrayRef, false),
+        ("start_time_unix_nano", numbers(START as i64), false),
+        ("duration_ns", numbers(0), false),
+        ("http.route", Arc::clone(&nothing), true),
+        ("db.system", nothing, true),
+    ])
+    .expect("a batch");
+    let bytes = arrow(&[batch], true, Some(arrow::ipc::CompressionType::ZSTD));
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("spans.arrow");
+    fs::write(&path, bytes).expect("written");
+    let ReadFrames { builders, reports, .. } = read_frames(&[path], &ReadOptions::default(), &());
+    assert_eq!(builders.iter().map(FrameBuilder::len).sum::<usize>(), ROWS, "{reports:?}");
+    assert!(reports[0].errors.is_empty(), "{reports:?}");
 }
 
 /// Other tables are named.

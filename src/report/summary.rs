@@ -268,7 +268,12 @@ impl Summary {
 
     /// Whether everything could be read.
     pub(crate) fn is_complete(&self) -> bool {
-        self.inputs.iter().all(|input| input.errors.is_empty())
+        self.incomplete_inputs() == 0
+    }
+
+    /// How many inputs could not be read, or not to the end.
+    pub(crate) fn incomplete_inputs(&self) -> u64 {
+        self.inputs.iter().filter(|input| !input.errors.is_empty()).count() as u64
     }
 
     /// What was read, by format.

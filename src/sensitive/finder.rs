@@ -381,3 +381,25 @@ fn without(text: &str, hints: Hints, mut ranges: Vec<Range<usize>>) -> Cow<'_, s
 
 /// `eyJ` and ten more.
 const MIN_PIECE_OF_TOKEN: usize = 13;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The quick look misses none of the needles, in whatever case and wherever they stand.
+    #[test]
+    fn no_needle_is_missed() {
+        let Needles { search, beginnings, .. } = needles();
+        let vendors = vendor_prefixes().map(str::to_owned);
+        let texts =
+            ["-----BEGIN ", "eyJ", "Bearer", "basic", "AKIA", "a3t", "passw", "api_key", "sig", "cvv", "identified"];
+        for needle in vendors.chain(texts.map(str::to_owned)) {
+            for text in [needle.clone(), needle.to_ascii_uppercase(), format!("a {needle}"), format!("é{needle}9")] {
+                assert!(search.is_match(&text) && beginnings.hints(&text).has_needles, "{text}");
+            }
+        }
+        for text in ["amqp://user:pass@host", "https://user:pass%40x@host/p"] {
+            assert!(beginnings.hints(text).has_needles, "{text}");
+        }
+    }
+}

@@ -258,6 +258,12 @@ fn nothing_behind_an_end_of_arrow_is_lost() {
             let lost = [(SkipReason::MalformedMessage, 1)].into();
             assert_eq!(read_bytes(&damaged), (left, lost, 1), "{as_file} {at}");
         }
+        // The footer of a file tells of its batches wherever the file stands.
+        if as_file {
+            let end = messages[messages.len() - 1];
+            let without_last = [&whole[..last], &whole[end..], &other[..]].concat();
+            assert_eq!(read_bytes(&without_last), (14, [(SkipReason::MalformedMessage, 1)].into(), 1));
+        }
         // What was never written of a file that was made large enough before.
         let mut cut = whole.clone();
         cut[last..].fill(0);

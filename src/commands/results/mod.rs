@@ -128,9 +128,8 @@ pub(super) fn present(
     let made = || ranked.iter().map(|ranked| &ranked.table).chain(&beside).chain([&problems]);
     let comparison = match baseline {
         Some(Baseline { path, run }) => {
-            let incomplete_inputs = summary.inputs.iter().filter(|input| !input.errors.is_empty()).count() as u64;
             let mut new = ComparedRun::of_tables(&settings.enabled, serde_json::to_value(settings)?, made());
-            new.incomplete_inputs = incomplete_inputs;
+            new.incomplete_inputs = summary.incomplete_inputs();
             let mut comparison = Comparison::new(run, new, &settings.compare);
             comparison.ignore(|id, _| ignored.get(id).cloned());
             Some((path, comparison))

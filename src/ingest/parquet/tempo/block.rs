@@ -102,7 +102,8 @@ impl Block {
         };
         let in_groups = || {
             DEDICATED_GROUPS.into_iter().flat_map(|(scope, group)| {
-                paths.iter().filter_map(move |path| Some((scope, path.strip_prefix(group)?)))
+                let places = paths.iter().enumerate();
+                places.filter_map(move |(place, path)| Some((scope, path.strip_prefix(group)?, place)))
             })
         };
         let mut reason = None;
@@ -110,29 +111,19 @@ impl Block {
             reason = Some(error);
             None
         });
-        // Older blocks have these columns whether or not anything is kept in them.
         let is_named = |scope: Scope, column: &str| {
-            let is_it = |known: &Dedicated| known.scope == scope && known.column == column;
-            named.iter().flatten().any(is_it)
+            named.iter().flatten().any(|known: &Dedicated| known.scope == scope && known.column == column)
         };
-        let is_filled = |group: &str, column: &str| {
-            let place = paths.iter().position(|path| path.strip_prefix(group) == Some(column));
-            place.is_some_and(|place| holds_values(&footer, place))
-        };
-        let mut in_named_groups = DEDICATED_GROUPS.into_iter().flat_map(|(scope, group)| {
-            let columns = paths.iter().filter_map(move |path| path.strip_prefix(group));
-            columns.map(move |column| (scope, group, column))
+        // Older blocks have these columns whether or not anything is kept in them.
+        let lacks_a_name =
+            || in_groups().any(|(scope, column, place)| !is_named(scope, column) && holds_values(&footer, place));
+        let reason = reason.or_else(|| match &named {
+            None if is_fifth || lacks_a_name() => Some("no meta.json lies beside it".to_owned()),
+            Some(_) if !is_fifth && lacks_a_name() => {
+                Some("its meta.json does not name all of those that hold something".to_owned())
+            }
+            _ => None,
         });
-        if reason.is_none()
-            && (is_fifth && named.is_none()
-                || in_named_groups
-                    .any(|(scope, group, column)| !is_named(scope, column) && !is_fifth && is_filled(group, column)))
-        {
-            reason = Some(match named {
-                Some(_) => "its meta.json does not name all of those that hold something".to_owned(),
-                None => "no meta.json lies beside it".to_owned(),
-            });
-        }
         let warning = reason.filter(|_| in_groups().next().is_some()).map(|reason| IngestWarning::UnnamedColumns {
             path: footer.path.clone(),
             reason,
@@ -144,7 +135,7 @@ impl Block {
         });
         let named = named.unwrap_or_else(|| if is_fifth { dedicated::defaults() } else { Vec::new() });
         let dedicated = in_groups()
-            .map(|(scope, column)| {
+            .map(|(scope, column, _)| {
                 let known = named.iter().find(|known| known.scope == scope && known.column == column);
                 known.cloned().unwrap_or_else(|| Dedicated::unnamed(scope, column))
             })
